@@ -1,0 +1,151 @@
+// The questions the engine asks of an op. An op is a pure function of tensors: its name and attributes, a type
+// rule, a gradient rule and a CPU kernel. Ops are made in ops/, a page each; core knows them only through this.
+#pragma once
+
+#include <gradus/core/error.h>
+#include <gradus/core/graph.h>
+#include <gradus/core/workers.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace gradus {
+
+/// What a type rule sees of an op's inputs: their types and, for messages, how the user knows them.
+class OpInputs {
+ public:
+  OpInputs(std::span<const Type> types, std::span<const Expr> exprs) : types_(types), exprs_(exprs) {}
+
+  int count() const { return static_cast<int>(types_.size()); }
+  const Type& operator[](int i) const { return types_[static_cast<std::size_t>(i)]; }
+  /// "[60, 1] (X, main.cpp:14)".
+  std::string shape(int i) const { return fmt::format("{} {}", to_string((*this)[i].shape), source(i)); }
+  /// "float64 (X, main.cpp:14)".
+  std::string dtype(int i) const { return fmt::format("{} {}", to_string((*this)[i].dtype), source(i)); }
+  /// "csr (X, main.cpp:14)".
+  std::string layout(int i) const { return fmt::format("{} {}", to_string((*this)[i].layout), source(i)); }
+
+ private:
+  std::string source(int i) const;
+
+  std::span<const Type> types_;
+  std::span<const Expr> exprs_;
+};
+
+/// A tensor during a run. Dense ones have their memory from the plan; the number of elements that a sparse one
+/// stores is known only when it is computed.
+struct Value {
+  Type type;  // shape known
+  std::byte* data = nullptr;
+  std::int64_t stored = 0;  // elements at data
+  std::shared_ptr<const CsrPattern> pattern;
+  std::shared_ptr<const RowIndex> index;
+
+  template <class T>
+  const T* as() const {
+    return reinterpret_cast<const T*>(data);
+  }
+  template <class T>
+  T* as() {
+    return reinterpret_cast<T*>(data);
+  }
+  const Shape& shape() const { return type.shape; }
+  /// Elements in one row of a rows or part value.
+  std::int64_t row_size() const { return type.shape.slice(1, type.shape.rank()).size(); }
+};
+
+/// What a kernel is given: inputs, the output to write, threads and memory to work in.
+class Call {
+ public:
+  Call(std::span<const Value* const> inputs, Value& output, Workers& workers, Buffer& scratch, Buffer& growing)
+      : inputs_(inputs), output_(output), workers_(workers), scratch_(scratch), growing_(growing) {}
+
+  int arity() const { return static_cast<int>(inputs_.size()); }
+  const Value& in(int i) const { return *inputs_[static_cast<std::size_t>(i)]; }
+  template <class T>
+  const T* in(int i) const {
+    return in(i).template as<T>();
+  }
+  Value& out() { return output_; }
+  template <class T>
+  T* out() {
+    return output_.as<T>();
+  }
+  Workers& workers() { return workers_; }
+
+  /// Memory for the length of the call, not initialised; a second call of scratch takes it back.
+  template <class T>
+  T* scratch(std::int64_t count) {
+    scratch_.reserve(static_cast<std::size_t>(count) * sizeof(T));
+    return reinterpret_cast<T*>(scratch_.data());
+  }
+
+  /// Makes the output a CSR value on `pattern`, or a rows value on `index`, with room for its numbers.
+  void set_pattern(std::shared_ptr<const CsrPattern> pattern);
+  void set_index(std::shared_ptr<const RowIndex> index);
+
+  /// For random ops: the node's own stream and the number of the run, so that every run draws anew.
+  std::uint64_t stream = 0;
+  std::uint64_t run = 0;
+
+ private:
+  void grow(std::int64_t stored);
+
+  std::span<const Value* const> inputs_;
+  Value& output_;
+  Workers& workers_;
+  Buffer& scratch_;
+  Buffer& growing_;
+};
+
+/// One row of an elementwise op over n elements: out[j] = f(in[0][j], in[1][j], ...). Bit i of `scalars` says
+/// that input i is one number for the whole row.
+using RowKernel = void (*)(const void* const* in, unsigned scalars, void* out, std::int64_t n);
+
+class Op {
+ public:
+  Op() = default;
+  Op(const Op&) = delete;
+  Op& operator=(const Op&) = delete;
+  virtual ~Op() = default;
+
+  /// TensorFlow's name: "reduce_sum".
+  virtual std::string_view name() const = 0;
+  /// For people: "axis=1, keep_dims".
+  virtual std::string attributes() const { return {}; }
+
+  /// The type of the result; throws TypeError where the inputs do not fit. Asked when a node is made, with
+  /// dimensions perhaps unknown, and again by a plan, with all of them known.
+  virtual Type infer(const OpInputs& in) const = 0;
+
+  /// An expression for the part of d(loss)/d(input i) that flows through y, given dy = d(loss)/dy. dy has y's
+  /// shape, or for elementwise ops any that broadcasts to it; the result's shape may be y's where y was
+  /// broadcast from the input: gradients() settles that for all ops.
+  virtual Expr gradient(const Expr& y, const Expr& dy, int i) const;
+  /// Why there is no gradient for input i; empty where there is one.
+  virtual std::string_view no_gradient(int i) const;
+  /// Whether dy may be a rows value (otherwise gradients() makes it dense first).
+  virtual bool takes_rows_gradient() const { return false; }
+
+  /// The CPU kernel. Elementwise ops and views have none: the engine runs them.
+  virtual void compute(Call& call) const;
+  /// The row kernel of an elementwise op for inputs of these types; null for any other op.
+  virtual RowKernel row_kernel(std::span<const Type> inputs) const;
+  /// Whether the result is the first input's numbers in the same order, under another shape.
+  virtual bool is_view() const { return false; }
+  /// Whether the kernel looks at the numbers of input i (some inputs lend only their shape).
+  virtual bool reads(int i) const;
+  /// Whether two evaluations may differ: random numbers.
+  virtual bool is_random() const { return false; }
+};
+
+/// The value of a constant node, or null: for rules that treat pow(x, 2) apart.
+const Tensor* constant_value(const Expr& expr);
+/// The value of a constant that holds one number.
+std::optional<double> constant_number(const Expr& expr);
+
+}  // namespace gradus

@@ -1,0 +1,53 @@
+// The index structures of the two sparse layouts. Both are immutable once made and shared by every tensor
+// with the same non-zeros, so "same pattern" is a comparison of two pointers.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+namespace gradus {
+
+/// A row or a column number of a sparse layout; a dimension it counts is at most 2^31 - 1.
+using Index = std::int32_t;
+inline constexpr std::int64_t max_sparse_dimension = INT32_MAX;
+
+/// The rows of a table that a *rows* tensor holds: ascending, each once.
+struct RowIndex {
+  std::vector<Index> row;
+
+  std::int64_t count() const { return static_cast<std::int64_t>(row.size()); }
+};
+
+/// Where the non-zeros of a CSR matrix are: row i holds positions row_start[i] to row_start[i + 1].
+struct CsrPattern {
+  std::int64_t rows = 0;
+  std::int64_t columns = 0;
+  std::vector<std::int64_t> row_start{0};  // [rows + 1]
+  std::vector<Index> column;               // [non-zeros], strictly ascending within a row
+
+  std::int64_t non_zeros() const { return row_start.back(); }
+
+  /// The same non-zeros column by column. Only columns that hold one are listed, so the cost follows the
+  /// non-zeros, not the width of the matrix.
+  struct ByColumn {
+    std::shared_ptr<const RowIndex> touched;  // the columns listed, ascending
+    std::vector<std::int64_t> start;          // [touched + 1], into row and position
+    std::vector<Index> row;                   // [non-zeros], ascending within a column
+    std::vector<std::int64_t> position;       // [non-zeros], where row-wise order keeps the value
+  };
+
+  /// Built when first asked for, then kept with the pattern. Threads may ask at once.
+  const ByColumn& by_column() const;
+
+  /// Throws ValueError unless row_start is monotone from 0 to the number of columns given, and columns lie in
+  /// range, strictly ascending within each row.
+  void check() const;
+
+ private:
+  mutable std::once_flag once_;
+  mutable ByColumn by_column_;
+};
+
+}  // namespace gradus

@@ -1,0 +1,243 @@
+// A tensor: numbers of one dtype in a shape and a layout. It is a cheap handle on shared, immutable storage;
+// copying it copies no numbers. Layouts:
+//   dense   row-major
+//   csr     rank 2, a pattern of non-zeros and their values; what is not in the pattern is zero
+//   rows    some rows (along axis 0) of a larger table; the other rows are zero. Gradients have it.
+//   part    as rows, but the other rows are not zero: they are not said. Optimizers read variables so.
+#pragma once
+
+#include <gradus/core/buffer.h>
+#include <gradus/core/dtype.h>
+#include <gradus/core/shape.h>
+#include <gradus/core/sparse.h>
+
+#include <fmt/core.h>
+
+#include <concepts>
+#include <cstddef>
+#include <initializer_list>
+#include <iosfwd>
+#include <iterator>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace gradus {
+
+enum class Layout : std::uint8_t { dense, csr, rows, part };
+
+/// "dense", "csr", "rows" or "part".
+std::string_view to_string(Layout layout);
+
+/// What can be known of a tensor without its numbers.
+struct Type {
+  DType dtype = float32;
+  Shape shape;
+  Layout layout = Layout::dense;
+
+  bool operator==(const Type&) const = default;
+};
+
+/// "float32 [7, 16]"; a layout other than dense is named: "float32 csr [?, 16]".
+std::string to_string(const Type& type);
+
+/// The element types a tensor can hold.
+template <class T>
+concept Element = std::same_as<T, float> || std::same_as<T, double> || std::same_as<T, std::int32_t> ||
+                  std::same_as<T, std::int64_t> || std::same_as<T, bool>;
+
+/// What to do when a CSR row names a column twice.
+enum class Duplicates : std::uint8_t { refuse, sum };
+
+class Tensor {
+ public:
+  /// float32 [0]: no numbers.
+  Tensor();
+
+  /// A scalar: float32 from any number of C++, unless a dtype is named.
+  Tensor(double value, DType dtype = float32);  // NOLINT(google-explicit-constructor): feeds are written {x, 0.5}
+  /// Tensor({1, 2, 3}), Tensor({{1, 2}, {3, 4}}), and one level more. Throws TypeError when rows differ in length.
+  Tensor(std::initializer_list<double> values, DType dtype = float32);
+  Tensor(std::initializer_list<std::initializer_list<double>> rows, DType dtype = float32);
+  Tensor(std::initializer_list<std::initializer_list<std::initializer_list<double>>> blocks, DType dtype = float32);
+
+  /// A copy of `values`, row-major, with T's dtype. Throws TypeError when shape.size() is another number.
+  template <Element T>
+  static Tensor from(std::span<const T> values, const Shape& shape);
+  template <Element T>
+  static Tensor from(const std::vector<T>& values, const Shape& shape);
+  template <Element T>
+  static Tensor from(const std::vector<T>& values) {
+    return from(values, {static_cast<std::int64_t>(values.size())});
+  }
+
+  /// A dense tensor whose elements fill(span<T>) writes before anybody else can see it.
+  template <Element T, class Fill>
+  static Tensor make(const Shape& shape, Fill&& fill) {
+    Tensor out = uninitialized({dtype_of<T>, shape, Layout::dense});
+    fill(out.writable<T>());
+    return out;
+  }
+
+  /// A CSR matrix [rows, columns]. Columns may come in any order within a row; Index is int32_t or int64_t.
+  /// Throws ValueError, naming the row, when row_start is not monotone, a column lies outside the matrix, or a
+  /// row names one twice (unless duplicates are to be summed).
+  template <Element T, class I>
+  static Tensor csr(std::int64_t rows, std::int64_t columns, std::span<const I> row_start,
+                    std::span<const I> column, std::span<const T> values,
+                    Duplicates duplicates = Duplicates::refuse);
+  template <Element T, class I>
+  static Tensor csr(std::int64_t rows, std::int64_t columns, const std::vector<I>& row_start,
+                    const std::vector<I>& column, const std::vector<T>& values,
+                    Duplicates duplicates = Duplicates::refuse) {
+    return csr(rows, columns, std::span<const I>(row_start), std::span<const I>(column), std::span<const T>(values),
+               duplicates);
+  }
+  /// Values [non-zeros] (dense, rank 1) on a pattern that is already checked.
+  static Tensor csr(std::shared_ptr<const CsrPattern> pattern, const Tensor& values);
+
+  /// Rows `index` of a table of shape `shape`, their numbers in values [index.count(), shape[1], ...].
+  static Tensor rows(const Shape& shape, std::shared_ptr<const RowIndex> index, const Tensor& values,
+                     Layout layout = Layout::rows);
+
+  const Type& type() const { return type_; }
+  DType dtype() const { return type_.dtype; }
+  const Shape& shape() const { return type_.shape; }
+  Layout layout() const { return type_.layout; }
+  int rank() const { return type_.shape.rank(); }
+  std::int64_t dim(int axis) const;
+  /// Elements of the shape, those that a sparse layout leaves out included.
+  std::int64_t size() const { return type_.shape.size(); }
+  /// Elements that are stored.
+  std::int64_t stored() const { return stored_; }
+
+  /// The stored elements: all of a dense tensor, the non-zeros of a CSR one, the rows held of a rows one.
+  /// Throws TypeError when T is not the tensor's dtype.
+  template <Element T>
+  std::span<const T> span() const {
+    check_dtype(dtype_of<T>);
+    return {reinterpret_cast<const T*>(data()), static_cast<std::size_t>(stored_)};
+  }
+  const std::byte* data() const { return storage_ ? storage_->data() : nullptr; }
+
+  /// The only element of a tensor that has one. Throws TypeError for any other size.
+  double item() const;
+  /// One element, by as many indices as there are axes; negative ones count from the end. Any layout.
+  /// Throws ValueError for an index out of range.
+  double at(std::initializer_list<std::int64_t> index) const;
+  template <std::integral... I>
+  double at(I... index) const {
+    return at({static_cast<std::int64_t>(index)...});
+  }
+
+  /// The elements of a dense tensor as double, in row-major order.
+  class Iterator {
+   public:
+    using iterator_category = std::input_iterator_tag;
+    using value_type = double;
+    using difference_type = std::ptrdiff_t;
+    using pointer = const double*;
+    using reference = double;
+
+    Iterator() = default;
+    Iterator(const Tensor* tensor, std::int64_t position) : tensor_(tensor), position_(position) {}
+    double operator*() const { return tensor_->stored_value(position_); }
+    Iterator& operator++() {
+      ++position_;
+      return *this;
+    }
+    Iterator operator++(int) {
+      Iterator before = *this;
+      ++position_;
+      return before;
+    }
+    bool operator==(const Iterator& other) const { return position_ == other.position_; }
+
+   private:
+    const Tensor* tensor_ = nullptr;
+    std::int64_t position_ = 0;
+  };
+  Iterator begin() const;
+  Iterator end() const { return {this, stored_}; }
+  /// Stored element number `position`, as double.
+  double stored_value(std::int64_t position) const;
+
+  /// The same numbers in another dtype (float to integer truncates toward zero), layout or shape.
+  Tensor cast(DType dtype) const;
+  Tensor to_dense() const;
+  /// Throws TypeError unless the tensor is dense of rank 2 (or CSR already). Zeros are left out.
+  Tensor to_csr() const;
+  /// Shares storage. One dimension may be `any`: it is worked out. Throws TypeError when sizes differ.
+  Tensor reshape(const Shape& shape) const;
+
+  const std::shared_ptr<const CsrPattern>& pattern() const { return pattern_; }
+  const std::shared_ptr<const RowIndex>& index() const { return index_; }
+
+  /// Same type, same pattern or rows, and equal numbers (so never equal where there is a NaN).
+  friend bool operator==(const Tensor& a, const Tensor& b);
+
+  /// For those that make tensors: stored memory of a type (dense only), written before it is shared.
+  static Tensor uninitialized(const Type& type);
+  template <Element T>
+  std::span<T> writable() {
+    check_dtype(dtype_of<T>);
+    return {reinterpret_cast<T*>(storage_->data()), static_cast<std::size_t>(stored_)};
+  }
+  std::byte* writable_data() { return storage_->data(); }
+  /// Whether this handle is the only one on its storage.
+  bool unique() const { return storage_.use_count() == 1; }
+
+ private:
+  void check_dtype(DType asked) const;
+
+  Type type_;
+  std::int64_t stored_ = 0;
+  std::shared_ptr<Buffer> storage_;
+  std::shared_ptr<const CsrPattern> pattern_;  // csr only
+  std::shared_ptr<const RowIndex> index_;      // rows and part only
+};
+
+/// Whether |a - b| <= atol + rtol * |b| for every element (NumPy's rule; b is the reference). Any layouts,
+/// same shape; NaN is close to nothing.
+bool allclose(const Tensor& a, const Tensor& b, double rtol = 1e-5, double atol = 1e-8);
+
+/// The tensor as NumPy prints it: rounded to 8 digits, aligned, elided beyond 1000 elements.
+std::string to_string(const Tensor& tensor);
+std::ostream& operator<<(std::ostream& out, const Tensor& tensor);
+std::ostream& operator<<(std::ostream& out, const Shape& shape);
+
+}  // namespace gradus
+
+template <>
+struct fmt::formatter<gradus::Tensor> : fmt::formatter<std::string_view> {
+  template <class Context>
+  auto format(const gradus::Tensor& tensor, Context& context) const {
+    return fmt::formatter<std::string_view>::format(gradus::to_string(tensor), context);
+  }
+};
+
+template <>
+struct fmt::formatter<gradus::Shape> : fmt::formatter<std::string_view> {
+  template <class Context>
+  auto format(const gradus::Shape& shape, Context& context) const {
+    return fmt::formatter<std::string_view>::format(gradus::to_string(shape), context);
+  }
+};
+
+template <>
+struct fmt::formatter<gradus::Type> : fmt::formatter<std::string_view> {
+  template <class Context>
+  auto format(const gradus::Type& type, Context& context) const {
+    return fmt::formatter<std::string_view>::format(gradus::to_string(type), context);
+  }
+};
+
+template <>
+struct fmt::formatter<gradus::DType> : fmt::formatter<std::string_view> {
+  template <class Context>
+  auto format(gradus::DType dtype, Context& context) const {
+    return fmt::formatter<std::string_view>::format(gradus::to_string(dtype), context);
+  }
+};

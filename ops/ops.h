@@ -1,0 +1,257 @@
+// The index of all ops, and their documentation. Names, argument order, axes and broadcasting are TensorFlow's
+// (NumPy's): an axis counts from 0, or from the end when negative; operands of different shapes broadcast.
+// Every op throws TypeError, naming its operands and their source lines, when shapes or dtypes do not fit.
+// Where no gradient is mentioned there is one, of any order.
+//
+// Layouts: an op takes dense operands unless it says csr. A csr operand stays csr through every elementwise
+// function f with f(0) = 0, and through multiplication by a scalar, a row [p] or a column [n, 1]; an op that
+// would fill the zeros refuses and names itself. The gradient of a csr value is csr with the same pattern: the
+// zeros are structure, not variables.
+#pragma once
+
+#include <gradus/core/graph.h>
+
+#include <initializer_list>
+#include <limits>
+#include <span>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace gradus {
+
+// --- arithmetic: two operands that broadcast; same dtype ------------------------------------------------
+
+Expr add(const Operand& a, const Operand& b);       // csr + csr stays csr
+Expr subtract(const Operand& a, const Operand& b);  // csr - csr stays csr
+Expr multiply(const Operand& a, const Operand& b);  // csr * scalar, row, column or same pattern stays csr
+/// a / b. Floating only: integers have floordiv.
+Expr divide(const Operand& a, const Operand& b);
+/// a to the power b. The derivative by b takes log(a) as 0 where a <= 0, as TensorFlow does.
+Expr pow(const Operand& a, const Operand& b);  // csr to a positive constant power stays csr
+Expr maximum(const Operand& a, const Operand& b);
+Expr minimum(const Operand& a, const Operand& b);
+/// (a - b)^2.
+Expr squared_difference(const Operand& a, const Operand& b);
+/// floor(a / b), and the remainder with b's sign: a = floordiv(a, b) * b + mod(a, b). Integers divided by
+/// zero throw ValueError in the run. floordiv is piecewise constant: its gradient is zero.
+Expr floordiv(const Operand& a, const Operand& b);
+Expr mod(const Operand& a, const Operand& b);
+
+inline Expr operator+(const Operand& a, const Operand& b) { return add(a, b); }
+inline Expr operator-(const Operand& a, const Operand& b) { return subtract(a, b); }
+inline Expr operator*(const Operand& a, const Operand& b) { return multiply(a, b); }
+inline Expr operator/(const Operand& a, const Operand& b) { return divide(a, b); }
+
+// --- functions of one operand, element by element -------------------------------------------------------
+
+Expr negative(const Operand& x);
+inline Expr operator-(const Operand& x) { return negative(x); }
+Expr abs(const Operand& x);   // derivative at 0 is 0
+Expr sign(const Operand& x);  // -1, 0 or 1; derivative 0
+Expr exp(const Operand& x);
+Expr expm1(const Operand& x);  // exp(x) - 1, exact near 0
+Expr log(const Operand& x);
+Expr log1p(const Operand& x);  // log(1 + x), exact near 0
+Expr sqrt(const Operand& x);
+Expr rsqrt(const Operand& x);  // 1 / sqrt(x)
+Expr square(const Operand& x);
+Expr reciprocal(const Operand& x);
+Expr sigmoid(const Operand& x);                              // 1 / (1 + exp(-x))
+Expr log_sigmoid(const Operand& x);                          // -softplus(-x)
+Expr tanh(const Operand& x);
+Expr relu(const Operand& x);                                 // max(x, 0); derivative at 0 is 0
+Expr leaky_relu(const Operand& x, const Operand& alpha = 0.2);  // max(x, alpha x), alpha < 1
+Expr softplus(const Operand& x);                             // log(1 + exp(x)), free of overflow
+Expr sin(const Operand& x);
+Expr cos(const Operand& x);
+Expr tan(const Operand& x);
+Expr erf(const Operand& x);
+Expr floor(const Operand& x);  // piecewise constant, as ceil and round: derivative 0
+Expr ceil(const Operand& x);
+Expr round(const Operand& x);  // halves to even
+/// x held between low and high (which broadcast); derivative 1 inside and on the bounds, 0 outside.
+Expr clip_by_value(const Operand& x, const Operand& low, const Operand& high);
+
+// --- comparison, logic, selection: results are bool; bool has no gradient --------------------------------
+
+Expr equal(const Operand& a, const Operand& b);
+Expr not_equal(const Operand& a, const Operand& b);
+Expr less(const Operand& a, const Operand& b);
+Expr less_equal(const Operand& a, const Operand& b);
+Expr greater(const Operand& a, const Operand& b);
+Expr greater_equal(const Operand& a, const Operand& b);
+Expr logical_and(const Operand& a, const Operand& b);
+Expr logical_or(const Operand& a, const Operand& b);
+Expr logical_not(const Operand& x);
+Expr isnan(const Operand& x);
+Expr isfinite(const Operand& x);
+/// a where the condition holds, b elsewhere; all three broadcast.
+Expr where(const Operand& condition, const Operand& a, const Operand& b);
+/// x where the condition holds, 0 elsewhere; both broadcast. csr and rows stay so.
+Expr mask(const Operand& condition, const Operand& x);
+/// The same numbers in another dtype: floats to integers truncate toward zero, anything to bool asks != 0. The
+/// gradient flows between floating dtypes only. csr stays csr.
+Expr cast(const Operand& x, DType dtype);
+Expr identity(const Operand& x);
+/// x, through which no gradient flows.
+Expr stop_gradient(const Operand& x);
+
+// --- reductions ----------------------------------------------------------------------------------------
+
+/// Axes to reduce: one, several, or (by default) all.
+class Axes {
+ public:
+  Axes() = default;
+  Axes(int axis) : given_(true), axes_{axis} {}                              // NOLINT(google-explicit-constructor)
+  Axes(std::initializer_list<int> axes) : given_(true), axes_(axes) {}       // NOLINT(google-explicit-constructor)
+  explicit Axes(std::vector<int> axes) : given_(true), axes_(std::move(axes)) {}
+
+  /// Ascending, from 0, each once. Throws TypeError, naming the op, for an axis out of range or named twice.
+  std::vector<int> resolve(std::string_view op, int rank) const;
+
+ private:
+  bool given_ = false;
+  std::vector<int> axes_;
+};
+
+/// Whether reduced axes stay, with size 1: reduce_sum(x, 1, keep_dims).
+enum class KeepDims : bool { no, yes };
+inline constexpr KeepDims keep_dims = KeepDims::yes;
+
+/// Sum and mean; csr over axis 0, 1 or all gives dense. The mean of nothing is NaN. Sums of integers are exact
+/// or wrap around; those of bool are refused (cast first).
+Expr reduce_sum(const Operand& x, const Axes& axes = {}, KeepDims keep = KeepDims::no);
+Expr reduce_mean(const Operand& x, const Axes& axes = {}, KeepDims keep = KeepDims::no);
+/// Extremes of nothing are -inf and inf (for integers, the least and greatest). NaN wins. The gradient is shared
+/// equally among equal extremes.
+Expr reduce_max(const Operand& x, const Axes& axes = {}, KeepDims keep = KeepDims::no);
+Expr reduce_min(const Operand& x, const Axes& axes = {}, KeepDims keep = KeepDims::no);
+/// Product; 1 for nothing. Second derivatives are exact where no element is zero.
+Expr reduce_prod(const Operand& x, const Axes& axes = {}, KeepDims keep = KeepDims::no);
+/// Whether any, or all, of bool elements hold.
+Expr reduce_any(const Operand& x, const Axes& axes = {}, KeepDims keep = KeepDims::no);
+Expr reduce_all(const Operand& x, const Axes& axes = {}, KeepDims keep = KeepDims::no);
+/// log(sum(exp(x))), free of overflow.
+Expr reduce_logsumexp(const Operand& x, const Axes& axes = {}, KeepDims keep = KeepDims::no);
+/// Euclidean norm, sqrt(sum(x^2)). Not differentiable where it is 0: the gradient is NaN there.
+Expr norm(const Operand& x, const Axes& axes = {}, KeepDims keep = KeepDims::no);
+/// Position of the first extreme along one axis, which is removed.   int64; no gradient. A NaN is the extreme.
+Expr argmax(const Operand& x, int axis = 0);
+Expr argmin(const Operand& x, int axis = 0);
+struct CumsumOptions {
+  bool exclusive = false;  // leave the element itself out of its sum
+  bool reverse = false;    // from the end
+};
+/// Running sum along one axis.   [..., n, ...] -> [..., n, ...]
+Expr cumsum(const Operand& x, int axis = 0, const CumsumOptions& options = {});
+
+// --- shapes --------------------------------------------------------------------------------------------
+
+/// One dimension of `shape` may be `any`: it is worked out.
+Expr reshape(const Operand& x, const Shape& shape);
+/// Axes in the order `perm` (reversed without it); csr takes the reversal.   [m, n] -> [n, m]
+Expr transpose(const Operand& x, const std::vector<int>& perm = {});
+/// A new axis of size 1 before axis `axis`; -1 puts it last.
+Expr expand_dims(const Operand& x, int axis);
+/// Without the named axes, which must have size 1 (all such axes if none is named).
+Expr squeeze(const Operand& x, const Axes& axes = {});
+Expr broadcast_to(const Operand& x, const Shape& shape);
+/// Tensors end to end along an axis; all other dimensions agree.
+Expr concat(std::span<const Expr> values, int axis);
+inline Expr concat(std::initializer_list<Expr> values, int axis) {
+  return concat(std::span(values.begin(), values.size()), axis);
+}
+/// Tensors of one shape side by side along a new axis.
+Expr stack(std::span<const Expr> values, int axis = 0);
+inline Expr stack(std::initializer_list<Expr> values, int axis = 0) {
+  return stack(std::span(values.begin(), values.size()), axis);
+}
+/// `count` equal parts along an axis, which must divide evenly and be known.
+std::vector<Expr> split(const Operand& x, int count, int axis = 0);
+/// size[i] elements from begin[i] on along each axis; a size of -1 takes all that follow.
+Expr slice(const Operand& x, const std::vector<std::int64_t>& begin, const std::vector<std::int64_t>& size);
+/// `before` and `after` copies of `value` added around each axis.
+Expr pad(const Operand& x, const std::vector<std::pair<std::int64_t, std::int64_t>>& paddings, double value = 0);
+/// x repeated multiples[i] times along axis i.
+Expr tile(const Operand& x, const std::vector<std::int64_t>& multiples);
+/// Rows of x (along axis 0) by int32 or int64 indices of any shape. An index out of range throws ValueError in
+/// the run. The gradient has layout rows.   [p, ...], [i, ...] -> [i, ..., ...]
+Expr gather(const Operand& x, const Operand& indices);
+/// Zeros of `shape` to which updates[j] is added at row indices[j]; repeated indices add up.
+/// [i, ...], [i, ..., shape[1], ...] -> rows [shape]
+Expr scatter_add(const Operand& indices, const Operand& updates, const Shape& shape);
+/// 1 at each index of a new last axis of size `depth`, 0 elsewhere (everywhere, for an index out of range).
+Expr one_hot(const Operand& indices, std::int64_t depth, DType dtype = float32);
+/// The shape and the number of elements as numbers.   int64 [rank]; int64 []
+Expr shape_of(const Operand& x);
+Expr size_of(const Operand& x);
+Expr zeros_like(const Operand& x);
+Expr ones_like(const Operand& x);
+/// `shape` filled with a scalar expression.
+Expr fill(const Shape& shape, const Operand& value);
+/// start, start + delta, ... below limit, as a constant of `graph`.
+Expr range(Graph& graph, double start, double limit, double delta = 1, DType dtype = float32,
+           Location where = Location::current());
+
+/// x with the shape that `like` has in the run: broadcast, summed over the axes in which like is broadcast to
+/// x, or reshaped. The numbers of `like` are not read.
+Expr broadcast_like(const Operand& x, const Operand& like);
+Expr sum_like(const Operand& x, const Operand& like);
+Expr reshape_like(const Operand& x, const Operand& like);
+
+// --- layouts -------------------------------------------------------------------------------------------
+
+/// A dense tensor of a csr or rows value, its zeros written out; dense stays as it is.
+Expr to_dense(const Operand& x);
+/// The non-zeros of a dense matrix.   [n, p] -> csr [n, p]
+Expr to_csr(const Operand& x);
+/// The elements of x (which broadcasts) at the non-zeros of a csr matrix.   [n, p], csr [n, p] -> csr [n, p]
+Expr sample(const Operand& x, const Operand& pattern);
+
+// --- linear algebra ------------------------------------------------------------------------------------
+
+struct MatmulOptions {
+  bool transpose_a = false;
+  bool transpose_b = false;
+};
+/// Matrix product; leading axes are batches and broadcast. One operand may be csr (then both have rank 2); the
+/// gradient of the other has layout rows when the csr operand stands on the left.   [..., m, k] x [..., k, n] -> [..., m, n]
+Expr matmul(const Operand& a, const Operand& b, const MatmulOptions& options = {});
+/// Inner product of two vectors.   [n], [n] -> []
+Expr dot(const Operand& a, const Operand& b);
+/// All products of two vectors.   [m], [n] -> [m, n]
+Expr outer(const Operand& a, const Operand& b);
+/// Einstein summation of two operands: einsum("bij,bjk->bik", a, b). A letter occurs once in an operand.
+Expr einsum(std::string_view equation, const Operand& a, const Operand& b);
+
+// --- neural basics -------------------------------------------------------------------------------------
+
+/// exp(x) / sum(exp(x)) along an axis, and its logarithm; free of overflow.
+Expr softmax(const Operand& logits, int axis = -1);
+Expr log_softmax(const Operand& logits, int axis = -1);
+/// -sum(labels * log_softmax(logits)) along an axis, which is removed; labels are probabilities.
+Expr softmax_cross_entropy_with_logits(const Operand& labels, const Operand& logits, int axis = -1);
+/// max(x, 0) - x z + log(1 + exp(-|x|)) for logits x and labels z: the overflow-free cross entropy.
+Expr sigmoid_cross_entropy_with_logits(const Operand& labels, const Operand& logits);
+/// sum(x^2) / 2.
+Expr l2_loss(const Operand& x);
+/// x / (1 - rate) with each element kept with probability 1 - rate, else 0; drawn anew each run.
+Expr dropout(const Operand& x, double rate, std::uint64_t seed = 0);
+/// Random numbers drawn anew each run (options as for the tensors of the same name); no gradient.
+Expr random_normal(Graph& graph, const Shape& shape, const NormalOptions& options = {},
+                   Location where = Location::current());
+Expr random_uniform(Graph& graph, const Shape& shape, const UniformOptions& options = {},
+                    Location where = Location::current());
+/// Uniform numbers in [0, 1) in the shape and dtype of x.
+Expr random_uniform_like(const Operand& x, std::uint64_t seed = 0);
+
+// --- variables -----------------------------------------------------------------------------------------
+
+/// variable.assign(variable + delta): the new value, seen by later runs.
+Expr assign_add(const Expr& variable, const Operand& delta);
+/// The rows of `table` that `rows` (a rows value, for its index) holds, as layout part; if `rows` is dense, the
+/// table itself. What an optimizer reads of a variable.   [p, ...], rows [p, ...] -> part [p, ...]
+Expr part_of(const Operand& table, const Operand& rows);
+
+}  // namespace gradus
