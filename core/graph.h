@@ -89,7 +89,7 @@ class Operand {
   template <class T>
     requires std::is_arithmetic_v<T>
   Operand(T number, Location where = Location::current())
-      : value_(Number{static_cast<double>(number), std::is_integral_v<T>}), where_(where) {}
+      : value_(Number{static_cast<double>(number), std::is_integral_v<T>, std::is_same_v<T, bool>}), where_(where) {}
   // NOLINTEND(google-explicit-constructor)
 
   Location where() const { return where_; }
@@ -105,6 +105,7 @@ class Operand {
   struct Number {
     double value;
     bool integral;
+    bool boolean;
   };
   friend Expr apply(std::shared_ptr<const Op> op, std::span<const Operand> operands);
 

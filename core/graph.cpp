@@ -1,0 +1,250 @@
+#include <gradus/core/graph.h>
+
+#include <gradus/core/nodes.h>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+namespace gradus {
+
+namespace {
+
+// A number as a constant of `dtype`, refused where it would change: 0.5 is no int32.
+Tensor number_as(double value, bool integral, DType dtype) {
+  if (dtype == boolean && !(integral && (value == 0 || value == 1)))
+    fail<TypeError>("the number {} was given where bool is expected", value);
+  if (is_integer(dtype)) {
+    const double bound = dtype == int32 ? 0x1p31 : 0x1p63;
+    if (value != std::trunc(value) || value < -bound || value >= bound)
+      fail<TypeError>("the number {} is not an {}; write an {}, or cast the other operand", value, to_string(dtype),
+                      to_string(dtype));
+  }
+  return {value, dtype};
+}
+
+}  // namespace
+
+std::string to_string(const Location& where) {
+  const std::string_view file = where.file;
+  const std::size_t slash = file.find_last_of('/');
+  return fmt::format("{}:{}", slash == std::string_view::npos ? file : file.substr(slash + 1), where.line);
+}
+
+// --- Expr ------------------------------------------------------------------------------------------------
+
+Kind Expr::kind() const { return graph_->nodes_[static_cast<std::size_t>(id_)].kind; }
+const Op& Expr::op() const { return *graph_->nodes_[static_cast<std::size_t>(id_)].op; }
+const Type& Expr::type() const { return graph_->nodes_[static_cast<std::size_t>(id_)].type; }
+const std::string& Expr::name() const { return graph_->nodes_[static_cast<std::size_t>(id_)].name; }
+Location Expr::where() const { return graph_->nodes_[static_cast<std::size_t>(id_)].where; }
+
+int Expr::arity() const { return static_cast<int>(graph_->nodes_[static_cast<std::size_t>(id_)].inputs.size()); }
+
+Expr Expr::input(int i) const {
+  return {graph_, graph_->nodes_[static_cast<std::size_t>(id_)].inputs[static_cast<std::size_t>(i)]};
+}
+
+Expr Expr::named(std::string_view name) const {
+  Graph::Node& node = graph_->nodes_[static_cast<std::size_t>(id_)];
+  if (const auto old = graph_->by_name_.find(node.name); old != graph_->by_name_.end() && old->second == id_)
+    graph_->by_name_.erase(old);
+  node.name = graph_->unique(name);
+  graph_->by_name_[node.name] = id_;
+  return *this;
+}
+
+std::string to_string(const Expr& expr) {
+  if (!expr) return "no expression";
+  return fmt::format("{}: {} ({})", expr.name(), to_string(expr.type()), to_string(expr.where()));
+}
+
+// --- Operand ---------------------------------------------------------------------------------------------
+
+Expr Operand::expr() const {
+  const Expr* expr = std::get_if<Expr>(&value_);
+  return expr != nullptr ? *expr : Expr();
+}
+
+std::optional<double> Operand::number() const {
+  const Number* number = std::get_if<Number>(&value_);
+  return number != nullptr ? std::optional(number->value) : std::nullopt;
+}
+
+Expr Operand::in(Graph& graph, DType dtype) const {
+  if (const Expr* expr = std::get_if<Expr>(&value_)) return *expr;
+  if (const Tensor* tensor = std::get_if<Tensor>(&value_)) return graph.constant(*tensor, "constant", where_);
+  const Number number = std::get<Number>(value_);
+  return graph.constant(number_as(number.value, number.integral, dtype), fmt::format("{}", number.value), where_);
+}
+
+Expr apply(std::shared_ptr<const Op> op, std::span<const Operand> operands) {
+  Graph* graph = nullptr;
+  DType dtype = float32;
+  bool dtype_known = false;
+  for (const Operand& operand : operands) {
+    const Expr expr = operand.expr();
+    const Tensor* tensor = std::get_if<Tensor>(&operand.value_);
+    const auto see = [&](DType seen) {
+      if (!dtype_known && seen != boolean) {
+        dtype = seen;
+        dtype_known = true;
+      }
+    };
+    if (tensor != nullptr) see(tensor->dtype());
+    if (!expr) continue;
+    see(expr.dtype());
+    if (graph == nullptr) graph = &expr.graph();
+    if (graph != &expr.graph())
+      fail<TypeError>("{}: {} belongs to another graph than the operands before it", op->name(), to_string(expr));
+  }
+  if (graph == nullptr)
+    fail<TypeError>("{}: no operand belongs to a graph; at least one must be an expression", op->name());
+  // With bool expressions alone, numbers among the operands are bool too: logical_and(mask, true).
+  if (!dtype_known && operands.size() > 1 &&
+      std::all_of(operands.begin(), operands.end(), [](const Operand& o) {
+        return o.expr() || (o.number() && (*o.number() == 0 || *o.number() == 1) &&
+                            std::get<Operand::Number>(o.value_).boolean);
+      }))
+    dtype = boolean;
+  std::vector<Expr> inputs;
+  inputs.reserve(operands.size());
+  Location where = operands.front().where();
+  for (const Operand& operand : operands) inputs.push_back(operand.in(*graph, dtype));
+  return graph->add(std::move(op), inputs, where);
+}
+
+// --- Initializer -----------------------------------------------------------------------------------------
+
+Type Initializer::type() const {
+  if (const Tensor* tensor = std::get_if<Tensor>(&value_)) return tensor->type();
+  const Random& random = std::get<Random>(value_);
+  return {random.dtype(), random.shape(), Layout::dense};
+}
+
+Tensor Initializer::value(std::string_view variable) const {
+  if (const Tensor* tensor = std::get_if<Tensor>(&value_)) return *tensor;
+  return std::get<Random>(value_).draw(stream_of(variable));
+}
+
+// --- Graph -----------------------------------------------------------------------------------------------
+
+Graph::Scope::Scope(Graph& graph, std::string_view name) : graph_(graph), outer_(graph.scope_) {
+  graph.scope_ = graph.unique(name) + "/";
+}
+
+Graph::Scope Graph::scope(std::string_view name) { return {*this, name}; }
+
+// The outermost pin wins: what the user called is what the user knows.
+Graph::Pin::Pin(Graph& graph, Location where) : graph_(graph), outer_(graph.pinned_) {
+  if (!graph.pinned_) graph.pinned_ = where;
+}
+
+Graph::Pin Graph::pin(Location where) { return {*this, where}; }
+
+std::string Graph::unique(std::string_view name) {
+  const std::string wanted = scope_ + std::string(name);
+  std::string candidate = wanted;
+  int& count = taken_[wanted];
+  // "add_1" may have been asked for by name: go on until one is free.
+  while (count > 0 && (candidate = fmt::format("{}_{}", wanted, count), taken_.contains(candidate))) ++count;
+  ++count;
+  if (candidate != wanted) taken_[candidate] = 1;
+  return candidate;
+}
+
+Expr Graph::append(Kind kind, Type type, std::shared_ptr<const Op> op, std::span<const Expr> inputs,
+                   std::string_view name, Location where) {
+  if (nodes_.size() >= static_cast<std::size_t>(INT32_MAX)) fail<ValueError>("a graph holds at most {} nodes", INT32_MAX);
+  const NodeId id = static_cast<NodeId>(nodes_.size());
+  std::vector<NodeId> ids;
+  ids.reserve(inputs.size());
+  for (const Expr& input : inputs) ids.push_back(input.id());
+  std::string unique_name = unique(name);
+  by_name_[unique_name] = id;
+  nodes_.push_back(
+      {kind, type, std::move(op), std::move(ids), std::move(unique_name), pinned_.value_or(where)});
+  return {this, id};
+}
+
+Expr Graph::placeholder(std::string_view name, const Shape& shape, DType dtype, Location where) {
+  const Type type{dtype, shape, Layout::dense};
+  return append(Kind::placeholder, type, std::make_shared<PlaceholderOp>(type), {}, name, where);
+}
+
+Expr Graph::sparse_placeholder(std::string_view name, const Shape& shape, DType dtype, Location where) {
+  if (shape.rank() != 2)
+    fail<TypeError>("sparse_placeholder: {} ({}) is {}; a csr matrix has two dimensions", name, to_string(where),
+                    to_string(shape));
+  const Type type{dtype, shape, Layout::csr};
+  return append(Kind::placeholder, type, std::make_shared<PlaceholderOp>(type), {}, name, where);
+}
+
+Expr Graph::variable(std::string_view name, const Initializer& initial, const VariableOptions& options,
+                     Location where) {
+  const Type type = initial.type();
+  if (type.layout != Layout::dense)
+    fail<TypeError>("variable: {} ({}) starts from a {} tensor; a variable is dense", name, to_string(where),
+                    to_string(type.layout));
+  if (options.trainable && !is_floating(type.dtype))
+    fail<TypeError>("variable: {} ({}) is {}; only float32 and float64 are trainable (give {{.trainable = false}})",
+                    name, to_string(where), to_string(type.dtype));
+  const Expr made = append(Kind::variable, type,
+                           std::make_shared<VariableOp>(initial, options, static_cast<int>(variables_.size())), {},
+                           name, where);
+  variables_.push_back(made.id());
+  return made;
+}
+
+Expr Graph::constant(const Tensor& value, std::string_view name, Location where) {
+  return append(Kind::constant, value.type(), std::make_shared<ConstantOp>(value), {}, name, where);
+}
+
+Expr Graph::assign(Expr variable, const Operand& value) {
+  if (!variable || variable.kind() != Kind::variable)
+    fail<TypeError>("assign: {} is not a variable", to_string(variable));
+  const Expr inputs[] = {variable, value.in(*this, variable.dtype())};
+  if (&inputs[1].graph() != this || &variable.graph() != this)
+    fail<TypeError>("assign: {} and its value {} belong to different graphs", variable.name(), inputs[1].name());
+  auto op = std::make_shared<AssignOp>();
+  const Type types[] = {inputs[0].type(), inputs[1].type()};
+  const Type type = op->infer({types, inputs});
+  return append(Kind::assign, type, std::move(op), inputs, "assign", value.where());
+}
+
+Expr Graph::group(std::span<const Expr> members, std::string_view name, Location where) {
+  auto op = std::make_shared<GroupOp>();
+  const Type type = op->infer({{}, {}});
+  return append(Kind::group, type, std::move(op), members, name, where);
+}
+
+Expr Graph::add(std::shared_ptr<const Op> op, std::span<const Expr> inputs, Location where) {
+  std::vector<Type> types;
+  types.reserve(inputs.size());
+  for (const Expr& input : inputs) types.push_back(input.type());
+  const Type type = op->infer({types, inputs});
+  const std::string name(op->name());
+  return append(Kind::op, type, std::move(op), inputs, name, where);
+}
+
+Expr Graph::find(std::string_view name) {
+  const auto found = by_name_.find(std::string(name));
+  return found == by_name_.end() ? Expr() : Expr(this, found->second);
+}
+
+std::vector<Expr> Graph::variables() {
+  std::vector<Expr> all;
+  all.reserve(variables_.size());
+  for (const NodeId id : variables_) all.emplace_back(this, id);
+  return all;
+}
+
+std::vector<Expr> Graph::trainable_variables() {
+  std::vector<Expr> all = variables();
+  std::erase_if(all, [](const Expr& v) { return !static_cast<const VariableOp&>(v.op()).trainable(); });
+  return all;
+}
+
+}  // namespace gradus

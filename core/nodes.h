@@ -1,0 +1,65 @@
+// The ops behind the nodes that are not pure: constants, placeholders, variables, assigns and groups. They carry
+// what a run must know; none has a kernel.
+#pragma once
+
+#include <gradus/core/op.h>
+
+#include <utility>
+
+namespace gradus {
+
+class ConstantOp final : public Op {
+ public:
+  explicit ConstantOp(Tensor value) : value_(std::move(value)) {}
+  std::string_view name() const override { return "constant"; }
+  std::string attributes() const override;
+  Type infer(const OpInputs&) const override { return value_.type(); }
+  const Tensor& value() const { return value_; }
+
+ private:
+  Tensor value_;
+};
+
+class PlaceholderOp final : public Op {
+ public:
+  explicit PlaceholderOp(Type type) : type_(type) {}
+  std::string_view name() const override { return "placeholder"; }
+  Type infer(const OpInputs&) const override { return type_; }
+
+ private:
+  Type type_;
+};
+
+class VariableOp final : public Op {
+ public:
+  VariableOp(Initializer initial, const VariableOptions& options, int number)
+      : initial_(std::move(initial)), options_(options), number_(number) {}
+  std::string_view name() const override { return "variable"; }
+  Type infer(const OpInputs&) const override { return initial_.type(); }
+  const Initializer& initial() const { return initial_; }
+  bool trainable() const { return options_.trainable; }
+  /// Its place among the graph's variables.
+  int number() const { return number_; }
+
+ private:
+  Initializer initial_;
+  VariableOptions options_;
+  int number_;
+};
+
+/// Inputs: the variable, its new value. The result is the value.
+class AssignOp final : public Op {
+ public:
+  std::string_view name() const override { return "assign"; }
+  Type infer(const OpInputs& in) const override;
+  std::string_view no_gradient(int) const override { return "an assign acts when the run has ended"; }
+};
+
+class GroupOp final : public Op {
+ public:
+  std::string_view name() const override { return "group"; }
+  Type infer(const OpInputs&) const override { return {float32, Shape({0}), Layout::dense}; }
+  std::string_view no_gradient(int) const override { return "a group has no value"; }
+};
+
+}  // namespace gradus

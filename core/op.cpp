@@ -1,0 +1,68 @@
+#include <gradus/core/op.h>
+
+#include <gradus/core/nodes.h>
+
+#include <fmt/format.h>
+
+namespace gradus {
+
+std::string OpInputs::source(int i) const {
+  const Expr& expr = exprs_[static_cast<std::size_t>(i)];
+  return fmt::format("({}, {})", expr.name(), to_string(expr.where()));
+}
+
+void Call::grow(std::int64_t stored) {
+  growing_.reserve(static_cast<std::size_t>(stored) * size_of(output_.type.dtype));
+  output_.data = growing_.data();
+  output_.stored = stored;
+}
+
+void Call::set_pattern(std::shared_ptr<const CsrPattern> pattern) {
+  grow(pattern->non_zeros());
+  output_.pattern = std::move(pattern);
+}
+
+void Call::set_index(std::shared_ptr<const RowIndex> index) {
+  grow(index->count() * output_.row_size());
+  output_.index = std::move(index);
+}
+
+std::string_view Op::no_gradient(int) const { return {}; }
+
+Expr Op::gradient(const Expr& y, const Expr&, int i) const {
+  fail<TypeError>("{} has no gradient for its input {}: {}", to_string(y), i, no_gradient(i));
+}
+
+void Op::compute(Call&) const { fail<Error>("{} has no kernel", name()); }
+
+RowKernel Op::row_kernel(std::span<const Type>) const { return nullptr; }
+
+bool Op::reads(int) const { return true; }
+
+Type AssignOp::infer(const OpInputs& in) const {
+  const Type& variable = in[0];
+  const Type& value = in[1];
+  if (variable.dtype != value.dtype)
+    fail<TypeError>("assign: the variable is {} but the value is {}", in.dtype(0), in.dtype(1));
+  if (!matches(value.shape, variable.shape))
+    fail<TypeError>("assign: the variable is {} but the value is {}", in.shape(0), in.shape(1));
+  if (value.layout == Layout::csr || value.layout == Layout::rows)
+    fail<TypeError>("assign: the value is {}; use to_dense", in.layout(1));
+  return {value.dtype, variable.shape, value.layout};
+}
+
+std::string ConstantOp::attributes() const {
+  return value_.stored() == 1 ? fmt::format("{}", value_.stored_value(0)) : std::string();
+}
+
+const Tensor* constant_value(const Expr& expr) {
+  return expr.kind() == Kind::constant ? &static_cast<const ConstantOp&>(expr.op()).value() : nullptr;
+}
+
+std::optional<double> constant_number(const Expr& expr) {
+  const Tensor* value = constant_value(expr);
+  if (value == nullptr || value->layout() != Layout::dense || value->stored() != 1) return std::nullopt;
+  return value->stored_value(0);
+}
+
+}  // namespace gradus
