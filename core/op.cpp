@@ -6,10 +6,13 @@
 
 namespace gradus {
 
-std::string OpInputs::source(int i) const {
-  const Expr& expr = exprs_[static_cast<std::size_t>(i)];
-  return fmt::format("({}, {})", expr.name(), to_string(expr.where()));
-}
+namespace {
+std::string name_and_place(const Expr& expr) { return fmt::format("({}, {})", expr.name(), to_string(expr.where())); }
+}  // namespace
+
+std::string OpInputs::source(int i) const { return name_and_place(exprs_[static_cast<std::size_t>(i)]); }
+
+std::string Call::source(int i) const { return name_and_place(node.input(i)); }
 
 void Call::grow(std::int64_t stored) {
   growing_.reserve(static_cast<std::size_t>(stored) * size_of(output_.type.dtype));
@@ -36,6 +39,8 @@ Expr Op::gradient(const Expr& y, const Expr&, int i) const {
 void Op::compute(Call&) const { fail<Error>("{} has no kernel", name()); }
 
 RowKernel Op::row_kernel(std::span<const Type>) const { return nullptr; }
+
+bool Op::is_view(std::span<const Type>) const { return false; }
 
 bool Op::reads(int) const { return true; }
 

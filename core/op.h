@@ -88,9 +88,12 @@ class Call {
   void set_pattern(std::shared_ptr<const CsrPattern> pattern);
   void set_index(std::shared_ptr<const RowIndex> index);
 
-  /// For random ops: the node's own stream and the number of the run, so that every run draws anew.
-  std::uint64_t stream = 0;
-  std::uint64_t run = 0;
+  /// "(X, main.cpp:14)": how the user knows input i, for messages.
+  std::string source(int i) const;
+
+  Expr node;                 // what is computed
+  std::uint64_t stream = 0;  // the node's own stream of random numbers
+  std::uint64_t run = 0;     // the number of the run: with the stream, every run draws anew
 
  private:
   void grow(std::int64_t stored);
@@ -135,8 +138,9 @@ class Op {
   virtual void compute(Call& call) const;
   /// The row kernel of an elementwise op for inputs of these types; null for any other op.
   virtual RowKernel row_kernel(std::span<const Type> inputs) const;
-  /// Whether the result is the first input's numbers in the same order, under another shape.
-  virtual bool is_view() const { return false; }
+  /// Whether the result is the first input's numbers in the same order, perhaps under another shape. Asked with
+  /// concrete types: a broadcast to the shape it has already is a view.
+  virtual bool is_view(std::span<const Type> inputs) const;
   /// Whether the kernel looks at the numbers of input i (some inputs lend only their shape).
   virtual bool reads(int i) const;
   /// Whether two evaluations may differ: random numbers.

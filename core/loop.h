@@ -1,0 +1,50 @@
+// The one executor of elementwise ops: a row kernel driven over any layout and any broadcasting. Operands that
+// lie in memory as the output does are read in place, single numbers are hoisted, and all others are laid out
+// block by block in memory that stays in the L1 cache. Sparse values are loops over the elements they store.
+#pragma once
+
+#include <gradus/core/op.h>
+
+namespace gradus {
+
+/// An elementwise step of a plan, decided once for the types of its operands.
+class Loop {
+ public:
+  static constexpr int max_operands = 4;
+
+  /// For messages, `op` is the op's name. The kernel's element sizes are those of the types given.
+  Loop(const Op& op, RowKernel kernel, std::span<const Value* const> inputs, const Value& output);
+
+  /// Whether operand i is read element by element in step with the output (so that they may share memory).
+  bool in_step(int i) const { return operands_[static_cast<std::size_t>(i)].access == Access::in_step; }
+
+  void run(Call& call) const;
+
+ private:
+  enum class Access : std::uint8_t {
+    in_step,  // element j of the loop is element j of the operand
+    number,   // one number for all
+    strided,  // a dense operand: broadcast, or gathered by a sparse output
+  };
+  struct Operand {
+    Access access = Access::in_step;
+    std::size_t size = 0;  // bytes of an element
+    // Strides of the operand along the output's axes, in elements; 0 where it is broadcast.
+    std::array<std::int64_t, Shape::max_rank> stride{};
+  };
+
+  void lay_out(const Operand& operand, const Value& value, const Value& output, std::int64_t first, std::int64_t count,
+               std::byte* to) const;
+  void prepare_sparse_output(Call& call) const;
+
+  std::string_view name_;
+  RowKernel kernel_;
+  int arity_;
+  Layout layout_;
+  std::size_t out_size_;
+  std::array<Operand, max_operands> operands_{};
+  // The output's space with neighbouring axes merged where every operand allows it.
+  Shape space_;
+};
+
+}  // namespace gradus

@@ -1,0 +1,244 @@
+#include <gradus/core/plan.h>
+
+#include <gradus/core/nodes.h>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstring>
+#include <iterator>
+
+namespace gradus {
+
+namespace {
+
+const VariableOp& variable_op(const Expr& variable) { return static_cast<const VariableOp&>(variable.op()); }
+
+std::size_t number_of(const Expr& variable) { return static_cast<std::size_t>(variable_op(variable).number()); }
+
+std::size_t bytes_stored(const Value& value) {
+  return static_cast<std::size_t>(value.stored) * size_of(value.type.dtype);
+}
+
+// memcpy, but a null pointer is fine where there is nothing to copy.
+void copy_bytes(std::byte* to, const std::byte* from, std::size_t bytes) {
+  if (bytes > 0) std::memcpy(to, from, bytes);
+}
+
+}  // namespace
+
+// --- Variables -------------------------------------------------------------------------------------------
+
+void Variables::write(const Expr& variable, const Tensor& value) {
+  const std::size_t number = number_of(variable);
+  if (memory.size() <= number) {
+    memory.resize(number + 1);
+    set.resize(number + 1, false);
+  }
+  const std::size_t bytes = static_cast<std::size_t>(value.stored()) * size_of(value.dtype());
+  if (memory[number].bytes() != bytes) memory[number] = Buffer(bytes);
+  copy_bytes(memory[number].data(), value.data(), bytes);
+  set[number] = true;
+}
+
+void Variables::initialize(const Expr& variable) {
+  const std::size_t number = number_of(variable);
+  if (number < set.size() && set[number]) return;
+  write(variable, variable_op(variable).initial().value(variable.name()));
+}
+
+// --- Plan ------------------------------------------------------------------------------------------------
+
+Plan::Plan(Program program, Variables& variables, Workers& workers)
+    : program_(std::move(program)),
+      variables_(variables),
+      workers_(workers),
+      memory_(plan_memory(program_)),
+      arena_(static_cast<std::size_t>(memory_.arena_bytes)),
+      values_(program_.nodes.size()),
+      results_(program_.fetches.size()),
+      staged_(memory_.copied.size()) {
+  place_values();
+  steps_.reserve(program_.nodes.size());
+  for (int id = 0; id < static_cast<int>(program_.nodes.size()); ++id)
+    if (node(id).kind == Kind::placeholder) {
+      placeholders_.push_back(id);
+      add_moving_views(id);
+    }
+  for (const int id : memory_.order) {
+    add_step(id);
+    add_moving_views(id);
+  }
+}
+
+// Whether a node's numbers are at the same address in every run.
+bool Plan::lies_still(int id) const {
+  const ProgramNode& root = node(program_.root(id));
+  return root.kind != Kind::placeholder && (root.kind != Kind::op || root.type.layout == Layout::dense);
+}
+
+void Plan::place_values() {
+  for (int id = 0; id < static_cast<int>(program_.nodes.size()); ++id) {
+    const ProgramNode& n = node(id);
+    Value& v = value(id);
+    v.type = n.type;
+    if (!n.live || n.kind == Kind::placeholder || n.kind == Kind::group) continue;
+    v.stored = n.type.shape.size();
+    if (n.kind == Kind::constant) {
+      const Tensor& constant = static_cast<const ConstantOp*>(n.op)->value();
+      v.data = const_cast<std::byte*>(constant.data());  // only ever read
+      v.stored = constant.stored();
+      v.pattern = constant.pattern();
+      v.index = constant.index();
+    } else if (n.kind == Kind::variable) {
+      variables_.initialize(n.origin);
+      v.data = variables_.memory[number_of(n.origin)].data();
+    } else if (n.is_view) {
+      if (!lies_still(id)) continue;
+      const Value& shown = value(n.viewed());
+      v.data = shown.data;
+      v.stored = shown.stored;
+      v.pattern = shown.pattern;
+      v.index = shown.index;
+    } else if (const int variable = memory_.in_variable[static_cast<std::size_t>(id)]; variable >= 0) {
+      variables_.initialize(node(variable).origin);
+      v.data = variables_.memory[number_of(node(variable).origin)].data();
+    } else if (memory_.offset[static_cast<std::size_t>(id)] >= 0) {
+      v.data = arena_.data() + memory_.offset[static_cast<std::size_t>(id)];
+    }
+  }
+  for (const int id : memory_.copied) variables_.initialize(node(node(id).inputs[0]).origin);
+}
+
+void Plan::add_step(int id) {
+  const ProgramNode& n = node(id);
+  Step step{id, false, {}, {}, {}, n.op->is_random() ? stream_of(n.origin.name()) : 0};
+  std::vector<Type> types;
+  for (const int input : n.inputs) {
+    step.inputs.push_back(&value(input));
+    types.push_back(node(input).type);
+  }
+  if (const RowKernel kernel = n.op->row_kernel(types)) step.loop.emplace(*n.op, kernel, step.inputs, value(id));
+  steps_.push_back(std::move(step));
+}
+
+void Plan::add_moving_views(int root) {
+  if (lies_still(root)) return;
+  for (int id = root + 1; id < static_cast<int>(program_.nodes.size()); ++id)
+    if (node(id).live && node(id).is_view && program_.root(id) == root)
+      steps_.push_back({id, true, {}, {&value(node(id).viewed())}, {}, 0});
+}
+
+void Plan::bind(std::span<const std::pair<Expr, const Tensor*>> feeds) {
+  for (const int id : placeholders_)
+    for (const auto& [placeholder, tensor] : feeds)
+      if (placeholder == node(id).origin) {
+        Value& v = value(id);
+        v.data = const_cast<std::byte*>(tensor->data());  // only ever read
+        v.stored = tensor->stored();
+        v.pattern = tensor->pattern();
+        v.index = tensor->index();
+      }
+}
+
+void Plan::run(std::span<const std::pair<Expr, const Tensor*>> feeds, std::uint64_t run_number) {
+  bind(feeds);
+  for (Step& step : steps_) {
+    Value& output = value(step.node);
+    if (step.view) {
+      const Value& shown = *step.inputs.front();
+      output.data = shown.data;
+      output.stored = shown.stored;
+      output.pattern = shown.pattern;
+      output.index = shown.index;
+      continue;
+    }
+    Call call(step.inputs, output, workers_, scratch_, step.growing);
+    call.node = node(step.node).origin;
+    call.stream = step.stream;
+    call.run = run_number;
+    if (step.loop) {
+      step.loop->run(call);
+    } else {
+      node(step.node).op->compute(call);
+    }
+  }
+  keep_results();
+  update_variables();
+}
+
+void Plan::keep_results() {
+  for (std::size_t i = 0; i < results_.size(); ++i) {
+    const int id = program_.fetches[i];
+    const Value& v = value(id);
+    if (node(id).kind == Kind::group) continue;
+    Tensor& kept = results_[i];
+    if (v.type.layout == Layout::dense) {
+      if (kept.data() == nullptr || !kept.unique()) kept = Tensor::uninitialized(v.type);
+      std::atomic_thread_fence(std::memory_order_acquire);  // whoever dropped it has read it
+      copy_bytes(kept.writable_data(), v.data, bytes_stored(v));
+      continue;
+    }
+    Shape stored = Shape({v.stored});
+    if (v.type.layout != Layout::csr) stored = v.type.shape.with(0, v.index->count());
+    Tensor numbers = Tensor::uninitialized({v.type.dtype, stored, Layout::dense});
+    copy_bytes(numbers.writable_data(), v.data, bytes_stored(v));
+    kept = v.type.layout == Layout::csr ? Tensor::csr(v.pattern, numbers)
+                                        : Tensor::rows(v.type.shape, v.index, numbers, v.type.layout);
+  }
+}
+
+Tensor Plan::result(std::size_t i) { return results_[i]; }
+
+void Plan::update_variables() {
+  // Values that are variables themselves are put aside before any variable changes: a = b, b = a swaps.
+  for (std::size_t i = 0; i < memory_.copied.size(); ++i) {
+    const ProgramNode& assign = node(memory_.copied[i]);
+    if (node(program_.root(assign.inputs[1])).kind != Kind::variable) continue;
+    const Value& v = value(assign.inputs[1]);
+    staged_[i].reserve(bytes_stored(v));
+    copy_bytes(staged_[i].data(), v.data, bytes_stored(v));
+  }
+  for (std::size_t i = 0; i < memory_.copied.size(); ++i) {
+    const ProgramNode& assign = node(memory_.copied[i]);
+    const Value& v = value(assign.inputs[1]);
+    std::byte* variable = variables_.memory[number_of(node(assign.inputs[0]).origin)].data();
+    if (v.type.layout == Layout::dense) {
+      copy_bytes(variable, staged_[i].bytes() > 0 ? staged_[i].data() : v.data, bytes_stored(v));
+      continue;
+    }
+    const std::size_t row_bytes = static_cast<std::size_t>(v.row_size()) * size_of(v.type.dtype);
+    for (std::size_t row = 0; row < v.index->row.size(); ++row)
+      copy_bytes(variable + static_cast<std::size_t>(v.index->row[row]) * row_bytes, v.data + row * row_bytes, row_bytes);
+  }
+}
+
+std::string Plan::explain() const {
+  std::string text = fmt::format("{} steps, {} bytes of intermediate results\n", steps_.size(), memory_.arena_bytes);
+  auto out = std::back_inserter(text);
+  for (std::size_t i = 0; i < steps_.size(); ++i) {
+    const Step& step = steps_[i];
+    const ProgramNode& n = node(step.node);
+    std::string inputs;
+    for (const int input : n.inputs) inputs += (inputs.empty() ? "" : ", ") + node(input).origin.name();
+    std::string place;
+    if (const int variable = memory_.in_variable[static_cast<std::size_t>(step.node)]; variable >= 0) {
+      place = fmt::format("in place of {}", node(variable).origin.name());
+    } else if (step.view || n.type.layout != Layout::dense) {
+      place = step.view ? "view" : "grows";
+    } else {
+      place = fmt::format("at {}", memory_.offset[static_cast<std::size_t>(step.node)]);
+    }
+    const std::string attributes = n.op->attributes();
+    fmt::format_to(out, "{:4}  {} = {}({}{}{})  {}  {}  {}  ({})\n", i, n.origin.name(), n.op->name(), inputs,
+                   attributes.empty() ? "" : "; ", attributes, to_string(n.type), step.loop ? "loop" : "call", place,
+                   to_string(n.origin.where()));
+  }
+  for (const int id : memory_.copied)
+    fmt::format_to(out, "      {} is copied from {} when the run ends\n", node(node(id).inputs[0]).origin.name(),
+                   node(node(id).inputs[1]).origin.name());
+  return text;
+}
+
+}  // namespace gradus

@@ -1,0 +1,76 @@
+// A plan: what a session runs for one set of fetches and one set of feed types. Everything that can be decided
+// in advance is: the steps, their order, where each result lies, which variables are updated in place. After its
+// first run a plan allocates nothing, unless a run makes more non-zeros than any before it.
+#pragma once
+
+#include <gradus/core/loop.h>
+#include <gradus/core/memory.h>
+#include <gradus/core/program.h>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace gradus {
+
+/// The values of a session's variables, by VariableOp::number().
+struct Variables {
+  std::vector<Buffer> memory;
+  std::vector<bool> set;  // whether it has a value yet
+
+  /// Gives the variable its initial value if it has none.
+  void initialize(const Expr& variable);
+  /// Replaces its value; the type must be the variable's.
+  void write(const Expr& variable, const Tensor& value);
+};
+
+class Plan {
+ public:
+  /// The plan computes with `workers` on `variables`, both of which outlive it.
+  Plan(Program program, Variables& variables, Workers& workers);
+  Plan(const Plan&) = delete;
+  Plan& operator=(const Plan&) = delete;
+
+  /// Runs with a value for each placeholder of the program, in any order; others are ignored.
+  void run(std::span<const std::pair<Expr, const Tensor*>> feeds, std::uint64_t run_number);
+  /// Fetch number i of the last run. Its memory is used again once the caller has dropped it.
+  Tensor result(std::size_t i);
+
+  std::int64_t arena_bytes() const { return memory_.arena_bytes; }
+  /// The steps in order, a line each: what is computed, its type, where it lies.
+  std::string explain() const;
+
+ private:
+  struct Step {
+    int node;
+    bool view = false;         // only follows the value it shows, which moves from run to run
+    std::optional<Loop> loop;  // an elementwise step; otherwise the op computes
+    std::vector<const Value*> inputs;
+    Buffer growing;  // memory of a sparse result
+    std::uint64_t stream = 0;
+  };
+
+  Value& value(int node) { return values_[static_cast<std::size_t>(node)]; }
+  const ProgramNode& node(int node) const { return program_.nodes[static_cast<std::size_t>(node)]; }
+  bool lies_still(int node) const;
+  void place_values();
+  void add_step(int node);
+  void add_moving_views(int root);
+  void bind(std::span<const std::pair<Expr, const Tensor*>> feeds);
+  void keep_results();
+  void update_variables();
+
+  Program program_;
+  Variables& variables_;
+  Workers& workers_;
+  MemoryPlan memory_;
+  Buffer arena_;
+  Buffer scratch_;
+  std::vector<Value> values_;  // by node
+  std::vector<int> placeholders_;
+  std::vector<Step> steps_;
+  std::vector<Tensor> results_;       // by fetch
+  std::vector<Buffer> staged_;        // by memory_.copied: a variable's old value on its way to another
+};
+
+}  // namespace gradus

@@ -1,0 +1,160 @@
+#include <gradus/core/session.h>
+
+#include <gradus/core/error.h>
+#include <gradus/core/nodes.h>
+#include <gradus/core/plan.h>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+#include <list>
+
+namespace gradus {
+
+namespace {
+
+constexpr std::size_t plans_kept = 64;  // a stream of batches of many sizes must not fill the memory
+
+struct CachedPlan {
+  std::vector<NodeId> fetches;
+  std::vector<FedType> feeds;
+  std::unique_ptr<Plan> plan;
+
+  bool is_for(std::span<const Expr> wanted, const Feeds& given) const {
+    return std::equal(fetches.begin(), fetches.end(), wanted.begin(), wanted.end(),
+                      [](NodeId id, const Expr& e) { return id == e.id(); }) &&
+           std::equal(feeds.begin(), feeds.end(), given.begin(), given.end(), [](const FedType& a, const Feed& b) {
+             return a.placeholder == b.placeholder && a.type == b.value.type();
+           });
+  }
+};
+
+void check_feed(const Graph& graph, const Feed& feed) {
+  const Expr& p = feed.placeholder;
+  if (!p || &p.graph() != &graph) fail<FeedError>("run: {} does not belong to the session's graph", to_string(p));
+  if (p.kind() != Kind::placeholder)
+    fail<FeedError>("run: {} is fed, but it is no placeholder", to_string(p));
+  const Type& want = p.type();
+  const Type& have = feed.value.type();
+  if (want.dtype == have.dtype && want.layout == have.layout && matches(want.shape, have.shape)) return;
+  std::string_view hint;
+  if (want.layout == Layout::dense && have.layout == Layout::csr)
+    hint = "; feed its to_dense(), or declare a sparse_placeholder";
+  else if (want.layout == Layout::csr && have.layout == Layout::dense)
+    hint = "; feed its to_csr()";
+  else if (want.dtype != have.dtype)
+    hint = "; cast the tensor, or declare the placeholder with its dtype";
+  fail<FeedError>("run: the placeholder {} ({}) is {} but was fed {}{}", p.name(), to_string(p.where()),
+                  to_string(want), to_string(have), hint);
+}
+
+void check_feeds(const Graph& graph, const Feeds& feeds) {
+  for (auto feed = feeds.begin(); feed != feeds.end(); ++feed) {
+    check_feed(graph, *feed);
+    if (std::any_of(feeds.begin(), feed, [&](const Feed& other) { return other.placeholder == feed->placeholder; }))
+      fail<FeedError>("run: {} is fed twice", feed->placeholder.name());
+  }
+}
+
+}  // namespace
+
+struct Session::State {
+  Graph& graph;
+  Device device;
+  Workers workers;
+  Variables variables;
+  std::list<CachedPlan> plans;  // the latest used first
+  std::vector<std::pair<Expr, const Tensor*>> bound;
+  std::uint64_t runs = 0;
+
+  State(Graph& g, const Device& d, int threads) : graph(g), device(d), workers(threads) {}
+
+  Plan& plan_for(std::span<const Expr> fetches, const Feeds& feeds) {
+    const auto found =
+        std::find_if(plans.begin(), plans.end(), [&](const CachedPlan& p) { return p.is_for(fetches, feeds); });
+    if (found != plans.end()) {
+      if (found != plans.begin()) plans.splice(plans.begin(), plans, found);
+      return *plans.front().plan;
+    }
+    CachedPlan made;
+    for (const Expr& fetch : fetches) {
+      if (!fetch || &fetch.graph() != &graph)
+        fail<FeedError>("run: {} does not belong to the session's graph", to_string(fetch));
+      made.fetches.push_back(fetch.id());
+    }
+    check_feeds(graph, feeds);
+    for (const Feed& feed : feeds) made.feeds.push_back({feed.placeholder, feed.value.type()});
+    made.plan = std::make_unique<Plan>(make_program(fetches, made.feeds), variables, workers);
+    if (plans.size() == plans_kept) plans.pop_back();
+    plans.push_front(std::move(made));
+    return *plans.front().plan;
+  }
+
+  Tensor value(const Expr& variable) {
+    if (!variable || &variable.graph() != &graph || variable.kind() != Kind::variable)
+      fail<TypeError>("value: {} is not a variable of the session's graph", to_string(variable));
+    variables.initialize(variable);
+    Tensor copy = Tensor::uninitialized(variable.type());
+    const Buffer& memory =
+        variables.memory[static_cast<std::size_t>(static_cast<const VariableOp&>(variable.op()).number())];
+    if (memory.bytes() > 0) std::memcpy(copy.writable_data(), memory.data(), memory.bytes());
+    return copy;
+  }
+};
+
+Session::Session(Graph& graph, Device device, const SessionOptions& options) {
+  if (options.threads < 0) fail<ValueError>("a session with {} threads; 0 means all cores", options.threads);
+  state_ = std::make_unique<State>(graph, device, options.threads);
+}
+
+Session::~Session() = default;
+
+Graph& Session::graph() const { return state_->graph; }
+const Device& Session::device() const { return state_->device; }
+int Session::threads() const { return state_->workers.threads(); }
+
+void Session::prepare(std::span<const Expr> fetches, const Feeds& feeds) {
+  Plan& plan = state_->plan_for(fetches, feeds);
+  state_->bound.clear();
+  for (const Feed& feed : feeds) state_->bound.emplace_back(feed.placeholder, &feed.value);
+  plan.run(state_->bound, state_->runs++);
+}
+
+Tensor Session::result(std::size_t i) { return state_->plans.front().plan->result(i); }
+
+Tensor Session::run(const Expr& fetch, const Feeds& feeds) {
+  prepare(std::span(&fetch, 1), feeds);
+  return result(0);
+}
+
+std::vector<Tensor> Session::run(std::span<const Expr> fetches, const Feeds& feeds) {
+  if (fetches.empty()) return {};
+  prepare(fetches, feeds);
+  std::vector<Tensor> results;
+  for (std::size_t i = 0; i < fetches.size(); ++i) results.push_back(result(i));
+  return results;
+}
+
+void Session::initialize() {
+  for (const Expr& variable : state_->graph.variables())
+    state_->variables.write(variable, static_cast<const VariableOp&>(variable.op()).initial().value(variable.name()));
+}
+
+Tensor Session::value(const Expr& variable) { return state_->value(variable); }
+
+void Session::assign(const Expr& variable, const Tensor& value) {
+  if (!variable || &variable.graph() != &state_->graph || variable.kind() != Kind::variable)
+    fail<TypeError>("assign: {} is not a variable of the session's graph", to_string(variable));
+  if (variable.type() != value.type())
+    fail<TypeError>("assign: the variable {} ({}) is {} but the value is {}", variable.name(),
+                    to_string(variable.where()), to_string(variable.type()), to_string(value.type()));
+  state_->variables.write(variable, value);
+}
+
+std::string Session::explain(std::span<const Expr> fetches, const Feeds& feeds) {
+  if (fetches.empty()) return {};
+  return state_->plan_for(fetches, feeds).explain();
+}
+
+}  // namespace gradus

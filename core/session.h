@@ -1,0 +1,107 @@
+// A session: a graph on a device, with the values of its variables. run(fetches, feeds) compiles a plan for the
+// fetches and the types of the feeds, keeps it, and runs it. Reads in a run see the variables as they were before
+// it; assigns take effect when it ends.
+//
+//   Graph g;
+//   Expr x = g.placeholder("x", {any, 3});
+//   Expr w = g.variable("w", zeros({3}));
+//   Expr y = reduce_sum(x * w, 1);
+//   Session session(g);
+//   Tensor result = session.run(y, {{x, Tensor({{1, 2, 3}})}});
+//
+// A session is used by one thread at a time; several sessions may share a graph that no longer grows.
+#pragma once
+
+#include <gradus/core/device.h>
+#include <gradus/core/graph.h>
+#include <gradus/core/tensor.h>
+
+#include <array>
+#include <cstdint>
+#include <initializer_list>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace gradus {
+
+/// A placeholder and its value for one run.
+struct Feed {
+  Expr placeholder;
+  Tensor value;
+};
+
+/// The feeds of a run: {{X, x}, {y, t}}, or a vector of Feed.
+class Feeds {
+ public:
+  Feeds() = default;
+  // NOLINTBEGIN(google-explicit-constructor)
+  Feeds(std::initializer_list<Feed> feeds) : feeds_(feeds.begin(), feeds.size()) {}
+  Feeds(const std::vector<Feed>& feeds) : feeds_(feeds) {}
+  Feeds(std::span<const Feed> feeds) : feeds_(feeds) {}
+  // NOLINTEND(google-explicit-constructor)
+
+  auto begin() const { return feeds_.begin(); }
+  auto end() const { return feeds_.end(); }
+  std::size_t size() const { return feeds_.size(); }
+
+ private:
+  std::span<const Feed> feeds_;
+};
+
+struct SessionOptions {
+  int threads = 0;  // inside one op; 0 means all cores. Results do not depend on it.
+};
+
+class Session {
+ public:
+  /// The graph may still grow; it must outlive the session.
+  explicit Session(Graph& graph, Device device = Device::cpu(), const SessionOptions& options = {});
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+  ~Session();
+
+  /// Computes what is fetched, and nothing else. Throws FeedError for feeds that are missing or do not fit, and
+  /// what the ops throw; then no variable has changed.
+  Tensor run(const Expr& fetch, const Feeds& feeds = {});
+  std::vector<Tensor> run(std::span<const Expr> fetches, const Feeds& feeds = {});
+  /// auto [loss, accuracy] = session.run({loss_expr, accuracy_expr}, feeds);
+  template <std::size_t n>
+    requires(n > 1)
+  std::array<Tensor, n> run(const Expr (&fetches)[n], const Feeds& feeds = {}) {
+    prepare(std::span(fetches), feeds);
+    std::array<Tensor, n> results;
+    for (std::size_t i = 0; i < n; ++i) results[i] = result(i);
+    return results;
+  }
+
+  /// Sets all variables to their initial values. (They also get them by themselves, when first used.)
+  void initialize();
+  /// A variable's value, now.
+  Tensor value(const Expr& variable);
+  /// Throws TypeError unless the value has the variable's dtype and shape.
+  void assign(const Expr& variable, const Tensor& value);
+
+  /// Writes all variables (optimizer slots among them) as safetensors; the file is replaced only when complete.
+  void save(const std::string& path);
+  /// Reads them back. Throws IoError, with all that differs, unless names, dtypes and shapes are the graph's.
+  void restore(const std::string& path);
+
+  /// The plan for these fetches as text. Placeholders with unknown dimensions need feeds.
+  std::string explain(std::span<const Expr> fetches, const Feeds& feeds = {});
+  std::string explain(const Expr& fetch, const Feeds& feeds = {}) { return explain(std::span(&fetch, 1), feeds); }
+
+  Graph& graph() const;
+  const Device& device() const;
+  int threads() const;
+
+ private:
+  void prepare(std::span<const Expr> fetches, const Feeds& feeds);
+  Tensor result(std::size_t i);
+
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace gradus

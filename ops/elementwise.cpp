@@ -1,0 +1,135 @@
+#include <gradus/ops/elementwise.h>
+
+#include <algorithm>
+
+namespace gradus {
+
+namespace {
+
+constexpr std::string_view letters = "abc";
+
+std::string_view letter(const OpInputs& in, int i) { return in.count() == 1 ? "x" : letters.substr(static_cast<std::size_t>(i), 1); }
+
+// Whether f is zero wherever the operands of `sparse` (bits) are.
+bool keeps_zeros(Zeros zeros, unsigned sparse, int arity) {
+  switch (zeros) {
+    case Zeros::first: return sparse == 1;
+    case Zeros::second: return sparse == 2;
+    case Zeros::either: return true;
+    case Zeros::all: return sparse == (1U << static_cast<unsigned>(arity)) - 1;
+    case Zeros::lost: break;
+  }
+  return false;
+}
+
+class ElementwiseOp final : public Op {
+ public:
+  explicit ElementwiseOp(const Row& row) : row_(row) {}
+
+  std::string_view name() const override { return row_.name; }
+
+  Type infer(const OpInputs& in) const override {
+    for (int i = 1; i < in.count(); ++i)
+      if (in[i].dtype != in[0].dtype)
+        fail<TypeError>("{}: {} is {} but {} is {}; cast one of them", name(), letter(in, 0), in.dtype(0),
+                        letter(in, i), in.dtype(i));
+    if (row_.kernel[static_cast<std::size_t>(in[0].dtype)] == nullptr)
+      fail<TypeError>("{}: {} is {}; {}", name(), letter(in, 0), in.dtype(0), expected());
+    const Shape shape = elementwise_shape(name(), in);
+    return {row_.gives == Gives::boolean ? boolean : in[0].dtype, shape,
+            elementwise_layout(name(), in, shape, row_.zeros)};
+  }
+
+  Expr gradient(const Expr& y, const Expr& dy, int i) const override { return row_.gradient({y, dy}, i); }
+  std::string_view no_gradient(int) const override { return row_.gradient == nullptr ? row_.no_gradient : ""; }
+  bool takes_rows_gradient() const override { return true; }
+  RowKernel row_kernel(std::span<const Type> inputs) const override {
+    return row_.kernel[static_cast<std::size_t>(inputs[0].dtype)];
+  }
+
+ private:
+  std::string_view expected() const {
+    switch (row_.takes) {
+      case Takes::floating: return "float32 or float64 is expected";
+      case Takes::numbers: return "a number type is expected";
+      case Takes::booleans: return "bool is expected";
+      case Takes::any: break;
+    }
+    return "";
+  }
+
+  const Row& row_;
+};
+
+}  // namespace
+
+Shape elementwise_shape(std::string_view name, const OpInputs& in) {
+  Shape shape = in[0].shape;
+  for (int i = 1; i < in.count(); ++i) {
+    const auto common = broadcast(shape, in[i].shape);
+    if (!common) {
+      // Name the first operand that does not go with this one.
+      int other = 0;
+      while (other < i - 1 && broadcast(in[other].shape, in[i].shape)) ++other;
+      fail<TypeError>("{}: {} is {} but {} is {}; the shapes do not broadcast", name, letter(in, other),
+                      in.shape(other), letter(in, i), in.shape(i));
+    }
+    shape = *common;
+  }
+  return shape;
+}
+
+Layout elementwise_layout(std::string_view name, const OpInputs& in, const Shape& shape, Zeros zeros) {
+  Layout layout = Layout::dense;
+  unsigned sparse = 0;
+  int first = 0;
+  for (int i = 0; i < in.count(); ++i) {
+    const Layout mine = in[i].layout;
+    if (mine == Layout::dense) continue;
+    if (sparse == 0) first = i;
+    sparse |= 1U << static_cast<unsigned>(i);
+    if ((layout == Layout::csr) != (mine == Layout::csr) && layout != Layout::dense)
+      fail<TypeError>("{}: {} is {} but {} is {}; use to_dense", name, letter(in, first), in.layout(first),
+                      letter(in, i), in.layout(i));
+    layout = std::max(layout, mine);  // a part makes its company one
+    const bool whole = std::equal(
+        in[i].shape.begin(), in[i].shape.end(), shape.begin(), shape.end(),
+        [](std::int64_t own, std::int64_t common) { return own == common || own == any || common == any; });
+    if (!whole)
+      fail<TypeError>("{}: {} is {} {} and would be broadcast to {}, which fills it; use to_dense", name,
+                      letter(in, i), to_string(mine), in.shape(i), to_string(shape));
+  }
+  if (layout == Layout::dense || layout == Layout::part || keeps_zeros(zeros, sparse, in.count())) return layout;
+  fail<TypeError>("{}: {} is {}; its zeros would not stay zero, so the result would be dense; use to_dense if that is "
+                  "meant",
+                  name, letter(in, first), in.layout(first));
+}
+
+Expr elementwise(const Row& r, std::initializer_list<Operand> operands) {
+  // A rows value (a gradient) whose zeros would not stay becomes dense without a word: unlike a csr matrix, it
+  // is never much smaller than the table that is there already.
+  unsigned rows = 0;
+  unsigned bit = 1;
+  bool part = false;
+  for (const Operand& operand : operands) {
+    const Expr expr = operand.expr();
+    if (expr && expr.layout() == Layout::rows) rows |= bit;
+    part = part || (expr && expr.layout() == Layout::part);
+    bit <<= 1U;
+  }
+  auto op = std::make_shared<ElementwiseOp>(r);
+  if (rows == 0 || part || keeps_zeros(r.zeros, rows, static_cast<int>(operands.size())))
+    return apply(std::move(op), operands);
+  std::vector<Operand> dense;
+  for (const Operand& operand : operands) {
+    const Expr expr = operand.expr();
+    if (expr && expr.layout() == Layout::rows) {
+      dense.emplace_back(to_dense(operand), operand.where());
+    } else {
+      dense.push_back(operand);
+    }
+  }
+  return apply(std::move(op), std::span<const Operand>(dense));
+}
+
+}  // namespace gradus

@@ -1,0 +1,243 @@
+// The kernel behind every reduction: any axes of a dense tensor, one associative function. Each sum runs in
+// sixteen lanes over blocks of 1024, and the blocks are combined in a wider type, so that float32 sums of millions
+// are right to rounding; block bounds depend on the shape alone, so the bits do not depend on threads.
+#pragma once
+
+#include <gradus/core/op.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <limits>
+#include <type_traits>
+#include <vector>
+
+namespace gradus {
+
+template <class T>
+struct Sum {
+  using Wide = std::conditional_t<std::is_same_v<T, float>, double, T>;
+  static constexpr Wide start = 0;
+  template <class W>
+  static W combine(W a, W b) {
+    if constexpr (std::is_integral_v<W>) {  // wraps around, without undefined behaviour
+      using U = std::make_unsigned_t<W>;
+      return static_cast<W>(static_cast<U>(a) + static_cast<U>(b));
+    } else {
+      return a + b;
+    }
+  }
+};
+
+template <class T>
+struct Product {
+  using Wide = std::conditional_t<std::is_same_v<T, float>, double, T>;
+  static constexpr Wide start = 1;
+  template <class W>
+  static W combine(W a, W b) {
+    if constexpr (std::is_integral_v<W>) {
+      using U = std::make_unsigned_t<W>;
+      return static_cast<W>(static_cast<U>(a) * static_cast<U>(b));
+    } else {
+      return a * b;
+    }
+  }
+};
+
+template <class T>
+struct Greatest {
+  using Wide = T;
+  static constexpr T start =
+      std::is_floating_point_v<T> ? -std::numeric_limits<T>::infinity() : std::numeric_limits<T>::lowest();
+  static T combine(T a, T b) { return a > b || a != a ? a : b; }  // NaN wins
+};
+
+template <class T>
+struct Least {
+  using Wide = T;
+  static constexpr T start =
+      std::is_floating_point_v<T> ? std::numeric_limits<T>::infinity() : std::numeric_limits<T>::max();
+  static T combine(T a, T b) { return a < b || a != a ? a : b; }
+};
+
+struct Either {
+  using Wide = bool;
+  static constexpr bool start = false;
+  static bool combine(bool a, bool b) { return a || b; }
+};
+
+struct Both {
+  using Wide = bool;
+  static constexpr bool start = true;
+  static bool combine(bool a, bool b) { return a && b; }
+};
+
+namespace detail {
+
+constexpr std::int64_t reduce_block = 1024;
+constexpr std::int64_t reduce_chunk = 16384;  // elements a thread takes at a time
+
+/// A run of n contiguous elements to one.
+template <class F, class T>
+typename F::Wide reduce_run(const T* x, std::int64_t n) {
+  using Wide = typename F::Wide;
+  constexpr std::int64_t lanes = 16;
+  Wide total = F::start;
+  for (std::int64_t first = 0; first < n; first += reduce_block) {
+    const std::int64_t count = std::min(reduce_block, n - first);
+    const T* b = x + first;
+    if (count < lanes) {
+      for (std::int64_t j = 0; j < count; ++j) total = F::combine(total, static_cast<Wide>(b[j]));
+      continue;
+    }
+    std::array<T, lanes> lane;
+    std::copy_n(b, lanes, lane.begin());
+    std::int64_t j = lanes;
+    for (; j + lanes <= count; j += lanes)
+      for (std::size_t l = 0; l < lanes; ++l) lane[l] = F::combine(lane[l], b[j + static_cast<std::int64_t>(l)]);
+    Wide block = F::start;
+    for (const T value : lane) block = F::combine(block, static_cast<Wide>(value));
+    for (; j < count; ++j) block = F::combine(block, static_cast<Wide>(b[j]));
+    total = F::combine(total, block);
+  }
+  return total;
+}
+
+/// Rows [first, last) of x [rows, inner] into total [inner].
+template <class F, class T>
+void reduce_rows(const T* x, std::int64_t first, std::int64_t last, std::int64_t inner, typename F::Wide* total) {
+  using Wide = typename F::Wide;
+  constexpr std::int64_t width = 256;  // columns at a time, so that the partial row stays in L1
+  constexpr std::int64_t depth = 32;   // rows added in T before they go to Wide
+  std::fill_n(total, inner, static_cast<Wide>(F::start));
+  for (std::int64_t column = 0; column < inner; column += width) {
+    const std::int64_t count = std::min(width, inner - column);
+    for (std::int64_t row = first; row < last; row += depth) {
+      std::array<T, width> part;
+      std::copy_n(x + row * inner + column, count, part.begin());
+      for (std::int64_t r = row + 1; r < std::min(row + depth, last); ++r) {
+        const T* b = x + r * inner + column;
+        for (std::int64_t j = 0; j < count; ++j) {
+          T& p = part[static_cast<std::size_t>(j)];
+          p = F::combine(p, b[j]);
+        }
+      }
+      for (std::int64_t j = 0; j < count; ++j) {
+        Wide& t = total[column + j];
+        t = F::combine(t, static_cast<Wide>(part[static_cast<std::size_t>(j)]));
+      }
+    }
+  }
+}
+
+/// x [outer, reduced, inner] -> y [outer, inner], each result times `scale`. `partial` has room for
+/// partial_room(...) numbers.
+template <class F, class T>
+void reduce_middle(Workers& workers, const T* x, T* y, std::int64_t outer, std::int64_t reduced, std::int64_t inner,
+                   double scale, typename F::Wide* partial, std::int64_t chunk_rows) {
+  using Wide = typename F::Wide;
+  const auto finish = [scale](Wide value) {
+    if constexpr (std::is_floating_point_v<T>) return static_cast<T>(scale == 1 ? value : value * static_cast<Wide>(scale));
+    return static_cast<T>(value);
+  };
+  const std::int64_t chunks = (reduced + chunk_rows - 1) / chunk_rows;
+  if (inner == 1 && chunks <= 1) {
+    const std::int64_t outputs = std::max<std::int64_t>(1, reduce_chunk / std::max<std::int64_t>(1, reduced));
+    workers.for_each(outer, outputs, [&](std::int64_t first, std::int64_t last) {
+      for (std::int64_t o = first; o < last; ++o) y[o] = finish(reduce_run<F>(x + o * reduced, reduced));
+    });
+    return;
+  }
+  const std::int64_t pieces = std::max<std::int64_t>(1, chunks);
+  for (std::int64_t o = 0; o < outer; ++o) {
+    const T* from = x + o * reduced * inner;
+    workers.for_each(pieces, 1, [&](std::int64_t piece, std::int64_t) {
+      const std::int64_t first = piece * chunk_rows;
+      const std::int64_t last = std::min(first + chunk_rows, reduced);
+      Wide* to = partial + piece * inner;
+      if (inner == 1) {
+        *to = reduce_run<F>(from + first, last - first);
+      } else {
+        reduce_rows<F>(from, first, last, inner, to);
+      }
+    });
+    for (std::int64_t j = 0; j < inner; ++j) {
+      Wide total = partial[j];
+      for (std::int64_t piece = 1; piece < pieces; ++piece) total = F::combine(total, partial[piece * inner + j]);
+      y[o * inner + j] = finish(total);
+    }
+  }
+}
+
+/// Rows to a piece: at least 16384 elements, and at most 64 pieces.
+inline std::int64_t reduce_chunk_rows(std::int64_t reduced, std::int64_t inner) {
+  return std::max({std::int64_t{1}, reduce_chunk / std::max<std::int64_t>(1, inner), (reduced + 63) / 64});
+}
+
+}  // namespace detail
+
+/// Reduces the axes of `reduced` (bits) of x [shape] into y, each result times `scale` (floating types only).
+template <class F, class T>
+void reduce_dense(Call& call, const T* x, const Shape& shape, unsigned reduced, T* y, double scale = 1) {
+  using Wide = typename F::Wide;
+  // Neighbouring axes of one kind are one axis.
+  struct Group {
+    std::int64_t size;
+    bool reduced;
+  };
+  std::array<Group, Shape::max_rank> groups;
+  std::size_t count = 0;
+  for (int axis = 0; axis < shape.rank(); ++axis) {
+    const bool mine = ((reduced >> static_cast<unsigned>(axis)) & 1U) != 0;
+    if (shape[axis] == 1) continue;
+    if (count > 0 && groups[count - 1].reduced == mine) {
+      groups[count - 1].size *= shape[axis];
+    } else {
+      groups[count++] = {shape[axis], mine};
+    }
+  }
+  // One group of reduced axes at a time, the last one first; all but the final pass write to scratch memory.
+  std::int64_t room = 0;
+  std::int64_t partial_room = 1;
+  for (std::size_t pass = 0; pass < 2; ++pass) {  // first to count the memory, then to run
+    auto left = groups;
+    std::size_t size = count;
+    const T* from = x;
+    std::byte* memory = pass == 0 ? nullptr
+                                  : call.scratch<std::byte>(partial_room * static_cast<std::int64_t>(sizeof(Wide)) +
+                                                            room * static_cast<std::int64_t>(sizeof(T)));
+    Wide* partial = reinterpret_cast<Wide*>(memory);
+    T* next = pass == 0 ? nullptr : reinterpret_cast<T*>(memory + partial_room * static_cast<std::int64_t>(sizeof(Wide)));
+    for (;;) {
+      std::size_t g = size;
+      while (g > 0 && !left[g - 1].reduced) --g;
+      std::int64_t outer = 1;
+      std::int64_t inner = 1;
+      const std::int64_t middle = g > 0 ? left[g - 1].size : 1;
+      for (std::size_t i = 0; i + 1 < g; ++i) outer *= left[i].size;
+      for (std::size_t i = g; i < size; ++i) inner *= left[i].size;
+      bool last = true;
+      for (std::size_t i = 0; i + 1 < g; ++i) last = last && !left[i].reduced;
+      const std::int64_t chunk_rows = detail::reduce_chunk_rows(middle, inner);
+      if (pass == 0) {
+        partial_room = std::max(partial_room, inner * std::max<std::int64_t>(1, (middle + chunk_rows - 1) / chunk_rows));
+        if (!last) room += outer * inner;
+      } else {
+        T* to = last ? y : next;
+        detail::reduce_middle<F>(call.workers(), from, to, outer, middle, inner, last ? scale : 1, partial, chunk_rows);
+        from = to;
+        next += outer * inner;
+      }
+      if (last) break;
+      // The reduced group is gone; the kept ones around it are neighbours now.
+      left[g - 1] = {inner, false};
+      size = g;
+      if (g > 1 && !left[g - 2].reduced) {
+        left[g - 2].size *= inner;
+        --size;
+      }
+    }
+  }
+}
+
+}  // namespace gradus

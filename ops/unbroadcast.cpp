@@ -1,0 +1,89 @@
+#include <gradus/ops/unbroadcast.h>
+
+#include <gradus/ops/ops.h>
+#include <gradus/ops/reduce_kernel.h>
+#include <gradus/ops/sparse.h>
+
+namespace gradus {
+
+namespace {
+
+struct Undoing {
+  unsigned summed = 0;  // axes of g
+  double factor = 1;    // for the axes that g does not even spell out
+};
+
+// From concrete shapes; g has node's rank.
+Undoing undoing(const Shape& g, const Shape& x, const Shape& node) {
+  Undoing u;
+  const int shift = node.rank() - x.rank();
+  for (int axis = 0; axis < node.rank(); ++axis) {
+    const std::int64_t own = axis < shift ? 1 : x[axis - shift];
+    if (own != 1 || node[axis] == 1) continue;
+    if (g[axis] == 1) {
+      u.factor *= static_cast<double>(node[axis]);
+    } else {
+      u.summed |= 1U << static_cast<unsigned>(axis);
+    }
+  }
+  return u;
+}
+
+// The number of times each element of g stands for: the part of the sum that is a multiplication.
+class UnbroadcastFactor final : public Op {
+ public:
+  std::string_view name() const override { return "unbroadcast_factor"; }
+  Type infer(const OpInputs& in) const override { return {in[0].dtype, {}, Layout::dense}; }
+  bool reads(int) const override { return false; }
+  std::string_view no_gradient(int) const override { return "it depends on shapes alone"; }
+  void compute(Call& call) const override {
+    const double factor = undoing(call.in(0).shape(), call.in(1).shape(), call.in(2).shape()).factor;
+    dispatch_floating(call.out().type.dtype, [&]<class T>(TypeTag<T>) { *call.out<T>() = static_cast<T>(factor); });
+  }
+};
+
+class Unbroadcast final : public Op {
+ public:
+  std::string_view name() const override { return "unbroadcast"; }
+
+  Type infer(const OpInputs& in) const override {
+    Shape shape = in[1].shape;
+    const int shift = in[2].shape.rank() - shape.rank();
+    for (int axis = 0; axis < shape.rank(); ++axis) {
+      const std::int64_t mine = in[0].shape[axis + shift];
+      if (shape[axis] != 1 && (mine == 1 || shape[axis] != any)) shape = shape.with(axis, mine);
+    }
+    return {in[0].dtype, shape, in[0].layout};
+  }
+
+  bool reads(int i) const override { return i == 0; }
+
+  bool is_view(std::span<const Type> in) const override {
+    const Undoing u = undoing(in[0].shape, in[1].shape, in[2].shape);
+    return u.summed == 0 && u.factor == 1;
+  }
+
+  // The sum is linear: every element of g counts `factor` times in the element of dx it went into.
+  Expr gradient(const Expr& y, const Expr& dy, int) const override {
+    const Expr factor = apply(std::make_shared<UnbroadcastFactor>(), {y.input(0), y.input(1), y.input(2)});
+    return broadcast_like(dy * factor, y.input(0));
+  }
+
+  void compute(Call& call) const override {
+    const Undoing u = undoing(call.in(0).shape(), call.in(1).shape(), call.in(2).shape());
+    dispatch_floating(call.out().type.dtype, [&]<class T>(TypeTag<T>) {
+      reduce_dense<Sum<T>>(call, call.in<T>(0), call.in(0).shape(), u.summed, call.out<T>(), u.factor);
+    });
+  }
+};
+
+}  // namespace
+
+Expr unbroadcast(const Expr& g, const Expr& x, const Expr& node) {
+  if (x.shape() == node.shape() && node.shape().known()) return g;
+  if (g.layout() == Layout::csr) return x.layout() == Layout::csr ? g : sum_csr_like(g, x);
+  if (g.layout() == Layout::rows && g.shape() == x.shape()) return g;
+  return apply(std::make_shared<Unbroadcast>(), {g.layout() == Layout::rows ? to_dense(g) : g, x, node});
+}
+
+}  // namespace gradus
