@@ -41,9 +41,11 @@ struct CsrPattern {
   /// Built when first asked for, then kept with the pattern. Threads may ask at once.
   const ByColumn& by_column() const;
 
-  /// Throws ValueError unless row_start is monotone from 0 to the number of columns given, and columns lie in
-  /// range, strictly ascending within each row.
+  /// Throws ValueError unless row_start rises from 0 to the number of columns given and never falls, and columns
+  /// lie in range, strictly ascending within each row.
   void check() const;
+  /// The half of check() that looks at row_start alone.
+  void check_row_start(std::int64_t columns_given) const;
 
  private:
   mutable std::once_flag once_;

@@ -22,6 +22,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <vector>
 
 namespace gradus {
@@ -57,11 +58,14 @@ class Tensor {
   Tensor();
 
   /// A scalar: float32 from any number of C++, unless a dtype is named.
-  Tensor(double value, DType dtype = float32);  // NOLINT(google-explicit-constructor): feeds are written {x, 0.5}
-  /// Tensor({1, 2, 3}), Tensor({{1, 2}, {3, 4}}), and one level more. Throws TypeError when rows differ in length.
-  Tensor(std::initializer_list<double> values, DType dtype = float32);
-  Tensor(std::initializer_list<std::initializer_list<double>> rows, DType dtype = float32);
-  Tensor(std::initializer_list<std::initializer_list<std::initializer_list<double>>> blocks, DType dtype = float32);
+  template <class T>
+    requires std::is_arithmetic_v<T>
+  Tensor(T value, DType dtype = float32)  // NOLINT(google-explicit-constructor): feeds are written {x, 0.5}
+      : Tensor(scalar(static_cast<double>(value), dtype)) {}
+  /// A number, or a braced list of them nested as deeply as the tensor has axes.
+  class Literal;
+  /// Tensor({1, 2, 3}), Tensor({{1, 2}, {3, 4}}), and so on. Throws TypeError when lists differ in length.
+  Tensor(std::initializer_list<Literal> values, DType dtype = float32);
 
   /// A copy of `values`, row-major, with T's dtype. Throws TypeError when shape.size() is another number.
   template <Element T>
@@ -85,9 +89,8 @@ class Tensor {
   /// Throws ValueError, naming the row, when row_start is not monotone, a column lies outside the matrix, or a
   /// row names one twice (unless duplicates are to be summed).
   template <Element T, class I>
-  static Tensor csr(std::int64_t rows, std::int64_t columns, std::span<const I> row_start,
-                    std::span<const I> column, std::span<const T> values,
-                    Duplicates duplicates = Duplicates::refuse);
+  static Tensor csr(std::int64_t rows, std::int64_t columns, std::span<const I> row_start, std::span<const I> column,
+                    std::span<const T> values, Duplicates duplicates = Duplicates::refuse);
   template <Element T, class I>
   static Tensor csr(std::int64_t rows, std::int64_t columns, const std::vector<I>& row_start,
                     const std::vector<I>& column, const std::vector<T>& values,
@@ -190,6 +193,7 @@ class Tensor {
   bool unique() const { return storage_.use_count() == 1; }
 
  private:
+  static Tensor scalar(double value, DType dtype);
   void check_dtype(DType asked) const;
 
   Type type_;
@@ -197,6 +201,25 @@ class Tensor {
   std::shared_ptr<Buffer> storage_;
   std::shared_ptr<const CsrPattern> pattern_;  // csr only
   std::shared_ptr<const RowIndex> index_;      // rows and part only
+};
+
+class Tensor::Literal {
+ public:
+  // NOLINTBEGIN(google-explicit-constructor)
+  template <class T>
+    requires std::is_arithmetic_v<T>
+  Literal(T number) : number_(static_cast<double>(number)) {}
+  Literal(std::initializer_list<Literal> list) : is_list_(true), list_(list) {}
+  // NOLINTEND(google-explicit-constructor)
+
+  bool is_list() const { return is_list_; }
+  double number() const { return number_; }
+  std::span<const Literal> list() const { return {list_.begin(), list_.size()}; }
+
+ private:
+  double number_ = 0;
+  bool is_list_ = false;
+  std::initializer_list<Literal> list_;
 };
 
 /// Whether |a - b| <= atol + rtol * |b| for every element (NumPy's rule; b is the reference). Any layouts,
@@ -208,36 +231,19 @@ std::string to_string(const Tensor& tensor);
 std::ostream& operator<<(std::ostream& out, const Tensor& tensor);
 std::ostream& operator<<(std::ostream& out, const Shape& shape);
 
+/// What makes fmt print a T by its to_string, with a string's width and alignment.
+template <class T>
+struct StringFormatter : fmt::formatter<fmt::string_view> {
+  auto format(const T& value, fmt::format_context& context) const -> fmt::format_context::iterator;
+};
+
 }  // namespace gradus
 
 template <>
-struct fmt::formatter<gradus::Tensor> : fmt::formatter<std::string_view> {
-  template <class Context>
-  auto format(const gradus::Tensor& tensor, Context& context) const {
-    return fmt::formatter<std::string_view>::format(gradus::to_string(tensor), context);
-  }
-};
-
+struct fmt::formatter<gradus::Tensor> : gradus::StringFormatter<gradus::Tensor> {};
 template <>
-struct fmt::formatter<gradus::Shape> : fmt::formatter<std::string_view> {
-  template <class Context>
-  auto format(const gradus::Shape& shape, Context& context) const {
-    return fmt::formatter<std::string_view>::format(gradus::to_string(shape), context);
-  }
-};
-
+struct fmt::formatter<gradus::Shape> : gradus::StringFormatter<gradus::Shape> {};
 template <>
-struct fmt::formatter<gradus::Type> : fmt::formatter<std::string_view> {
-  template <class Context>
-  auto format(const gradus::Type& type, Context& context) const {
-    return fmt::formatter<std::string_view>::format(gradus::to_string(type), context);
-  }
-};
-
+struct fmt::formatter<gradus::Type> : gradus::StringFormatter<gradus::Type> {};
 template <>
-struct fmt::formatter<gradus::DType> : fmt::formatter<std::string_view> {
-  template <class Context>
-  auto format(gradus::DType dtype, Context& context) const {
-    return fmt::formatter<std::string_view>::format(gradus::to_string(dtype), context);
-  }
-};
+struct fmt::formatter<gradus::DType> : gradus::StringFormatter<gradus::DType> {};
