@@ -91,15 +91,16 @@ Expr pow(const Operand& a, const Operand& b) {
   const std::array types{exprs[0].type(), exprs[1].type()};
   const OpInputs in(types, exprs);
   const std::optional<double> exponent = constant_number(exprs[1]);
-  if (!exponent) {
-    fail<TypeError>("pow: x is {} and the exponent is {}, not a constant: zeros might not stay zero; use to_dense",
-                    in.layout(0), in.shape(1));
-  }
-  if (!(*exponent > 0)) {
+  const bool keeps_zeros = exponent && *exponent > 0;
+  if (!keeps_zeros && base.layout() == Layout::csr) {
+    if (!exponent) {
+      fail<TypeError>("pow: x is {} and the exponent is {}, not a constant: zeros might not stay zero; use to_dense",
+                      in.layout(0), in.shape(1));
+    }
     fail<TypeError>("pow: x is {} and the exponent is {} ({}): zeros would become {}; use to_dense", in.layout(0),
-                    *exponent, to_string(b.where()), *exponent == 0 ? "ones" : "infinite");
+                    *exponent, to_string(b.where()), *exponent < 0 ? "infinite" : "ones");
   }
-  return elementwise(positive_power, {a, Operand(exprs[1], b.where())});
+  return elementwise(keeps_zeros ? positive_power : any_power, {a, Operand(exprs[1], b.where())});
 }
 
 }  // namespace gradus

@@ -18,6 +18,17 @@ void check_condition(std::string_view name, const OpInputs& in) {
   }
 }
 
+// The shape that operands `first` and `second` have in common.
+Shape common_shape(std::string_view op, const OpInputs& in, int first, std::string_view first_name, int second,
+                   std::string_view second_name) {
+  const auto common = broadcast(in[first].shape, in[second].shape);
+  if (!common) {
+    fail<TypeError>("{}: {} is {} but {} is {}; the shapes do not broadcast", op, first_name, in.shape(first),
+                    second_name, in.shape(second));
+  }
+  return *common;
+}
+
 // --- where ---------------------------------------------------------------------------------------------
 
 template <class T>
@@ -44,6 +55,10 @@ class Where : public Op {
     if (in[1].dtype != in[2].dtype) {
       fail<TypeError>("where: a is {} but b is {}; cast one of them", in.dtype(1), in.dtype(2));
     }
+    common_shape(name(), in, 0, "condition", 1, "a");
+    common_shape(name(), in, 0, "condition", 2, "b");
+    common_shape(name(), in, 1, "a", 2, "b");
+    // Operands that broadcast in pairs broadcast together.
     const Shape shape = elementwise_shape(name(), in);
     return {in[1].dtype, shape, elementwise_layout(name(), in, shape, Zeros::lost)};
   }
@@ -83,7 +98,7 @@ class Mask : public Op {
 
   Type infer(const OpInputs& in) const override {
     check_condition(name(), in);
-    const Shape shape = elementwise_shape(name(), in);
+    const Shape shape = common_shape(name(), in, 0, "condition", 1, "x");
     return {in[1].dtype, shape, elementwise_layout(name(), in, shape, Zeros::either)};
   }
 
@@ -181,7 +196,12 @@ class StopGradient : public Op {
 }  // namespace
 
 Expr where(const Operand& condition, const Operand& a, const Operand& b) {
-  return apply(std::make_shared<Where>(), {condition, a, b});
+  // As in every elementwise op, a rows value (a gradient) whose zeros are needed is written out.
+  const auto written_out = [](const Operand& operand) {
+    const Expr expr = operand.expr();
+    return expr && expr.layout() == Layout::rows ? Operand(to_dense(operand), operand.where()) : operand;
+  };
+  return apply(std::make_shared<Where>(), {written_out(condition), written_out(a), written_out(b)});
 }
 
 Expr mask(const Operand& condition, const Operand& x) { return apply(std::make_shared<Mask>(), {condition, x}); }
