@@ -1,0 +1,137 @@
+// Arithmetic of two operands that broadcast. Integers wrap around on overflow, floating numbers follow IEEE 754;
+// floordiv and mod have Python's signs. Gradients keep dy as a factor, so that it may be a number, csr or rows.
+#include <gradus/ops/elementwise.h>
+#include <gradus/ops/modular.h>
+
+#include <cmath>
+#include <cstdint>
+#include <type_traits>
+
+namespace gradus {
+
+Expr add(const Operand& a, const Operand& b) {
+  // d (a + b) = da + db
+  static constexpr Row r = row<Takes::numbers>(
+      "add", []<class T>(T a, T b) { return static_cast<T>(modular(a) + modular(b)); }, Gives::same, Zeros::all,
+      [](const Chain& c, int) -> Expr { return c.dy; });
+  return elementwise(r, {a, b});
+}
+
+Expr subtract(const Operand& a, const Operand& b) {
+  // d (a - b) = da - db
+  static constexpr Row r = row<Takes::numbers>(
+      "subtract", []<class T>(T a, T b) { return static_cast<T>(modular(a) - modular(b)); }, Gives::same, Zeros::all,
+      [](const Chain& c, int i) -> Expr { return i == 0 ? c.dy : -c.dy; });
+  return elementwise(r, {a, b});
+}
+
+Expr multiply(const Operand& a, const Operand& b) {
+  // d (a b) = b da + a db
+  static constexpr Row r = row<Takes::numbers>(
+      "multiply", []<class T>(T a, T b) { return static_cast<T>(modular(a) * modular(b)); }, Gives::same, Zeros::either,
+      [](const Chain& c, int i) -> Expr { return c.dy * c.x(1 - i); });
+  return elementwise(r, {a, b});
+}
+
+Expr divide(const Operand& a, const Operand& b) {
+  // d (a / b) = da / b - (a / b) / b db
+  static constexpr Row r = row<Takes::floating>(
+      "divide", [](auto a, auto b) { return a / b; }, Gives::same, Zeros::first,
+      [](const Chain& c, int i) -> Expr { return i == 0 ? c.dy / c.x(1) : c.dy * (-c.y / c.x(1)); });
+  return elementwise(r, {a, b});
+}
+
+namespace {
+
+// The gradient of max and min: dy where the operand is the one that won. Ties are the first operand's.
+Expr winner(const Chain& c, int i, const Expr& second_wins) {
+  if (i == 1) return mask(second_wins, c.dy);
+  // logical_not would fill the zeros of csr operands.
+  if (c.y.layout() == Layout::csr) return c.dy * (sample(1, c.y) - cast(second_wins, c.y.dtype()));
+  return mask(logical_not(second_wins), c.dy);
+}
+
+}  // namespace
+
+Expr maximum(const Operand& a, const Operand& b) {
+  // d max(a, b) = da where a >= b, db where a < b. NaN wins: it is not greater, and not equal to itself.
+  static constexpr Row r = row<Takes::numbers>(
+      "maximum", [](auto a, auto b) { return ((a > b) | (a != a)) ? a : b; }, Gives::same, Zeros::all,
+      [](const Chain& c, int i) -> Expr { return winner(c, i, less(c.x(0), c.x(1))); });
+  return elementwise(r, {a, b});
+}
+
+Expr minimum(const Operand& a, const Operand& b) {
+  // d min(a, b) = da where a <= b, db where a > b
+  static constexpr Row r = row<Takes::numbers>(
+      "minimum", [](auto a, auto b) { return ((a < b) | (a != a)) ? a : b; }, Gives::same, Zeros::all,
+      [](const Chain& c, int i) -> Expr { return winner(c, i, greater(c.x(0), c.x(1))); });
+  return elementwise(r, {a, b});
+}
+
+Expr squared_difference(const Operand& a, const Operand& b) {
+  // d (a - b)^2 = 2 (a - b) da + 2 (b - a) db
+  static constexpr Row r = row<Takes::numbers>(
+      "squared_difference",
+      []<class T>(T a, T b) {
+        const auto difference = modular(a) - modular(b);
+        return static_cast<T>(difference * difference);
+      },
+      Gives::same, Zeros::all, [](const Chain& c, int i) -> Expr { return c.dy * (2 * (c.x(i) - c.x(1 - i))); });
+  return elementwise(r, {a, b});
+}
+
+namespace {
+
+// The quotient rounded down. fmod is exact, so a - remainder is a multiple of b to the last bit, where
+// floor(a / b) may be one off. A quotient of zero keeps the sign of a / b.
+template <class T>
+T floor_quotient(T a, T b) {
+  if constexpr (std::is_integral_v<T>) {
+    if (b == 0) fail<ValueError>("floordiv: integer division by zero");
+    if (b == -1) return static_cast<T>(-modular(a));  // the least integer / -1 traps
+    const T quotient = static_cast<T>(a / b);
+    return a % b != 0 && (a < 0) != (b < 0) ? static_cast<T>(quotient - 1) : quotient;
+  } else {
+    if (b == 0) return a / b;
+    const T remainder = std::fmod(a, b);
+    T quotient = (a - remainder) / b;
+    if (remainder != 0 && (remainder < 0) != (b < 0)) quotient -= 1;
+    return quotient == 0 ? std::copysign(T(0), a / b) : std::rint(quotient);
+  }
+}
+
+// What is left of a, with the sign of b, zero included.
+template <class T>
+T floor_remainder(T a, T b) {
+  if constexpr (std::is_integral_v<T>) {
+    if (b == 0) fail<ValueError>("mod: integer division by zero");
+    if (b == -1) return 0;
+    const T remainder = static_cast<T>(a % b);
+    return remainder != 0 && (remainder < 0) != (b < 0) ? static_cast<T>(remainder + b) : remainder;
+  } else {
+    const T remainder = std::fmod(a, b);
+    if (remainder == 0) return std::copysign(T(0), b);
+    return (remainder < 0) != (b < 0) ? remainder + b : remainder;
+  }
+}
+
+}  // namespace
+
+Expr floordiv(const Operand& a, const Operand& b) {
+  // d floor(a / b) = 0
+  static constexpr Row r = row<Takes::numbers>(
+      "floordiv", [](auto a, auto b) { return floor_quotient(a, b); }, Gives::same, Zeros::first,
+      [](const Chain& c, int i) -> Expr { return zeros_like(c.x(i)); });
+  return elementwise(r, {a, b});
+}
+
+Expr mod(const Operand& a, const Operand& b) {
+  // d (a - floor(a / b) b) = da - floor(a / b) db
+  static constexpr Row r = row<Takes::numbers>(
+      "mod", [](auto a, auto b) { return floor_remainder(a, b); }, Gives::same, Zeros::first,
+      [](const Chain& c, int i) -> Expr { return i == 0 ? c.dy : c.dy * -floordiv(c.x(0), c.x(1)); });
+  return elementwise(r, {a, b});
+}
+
+}  // namespace gradus

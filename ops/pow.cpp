@@ -1,0 +1,106 @@
+// Powers. A kernel of its own, because nearly every exponent is one small number, and a multiplication costs a
+// twentieth of std::pow; a type rule of its own, because whether csr zeros stay zero depends on the exponent.
+#include <gradus/ops/elementwise.h>
+#include <gradus/ops/modular.h>
+
+#include <array>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <type_traits>
+
+namespace gradus {
+
+namespace {
+
+template <class T>
+T integer_power(T base, T exponent) {
+  if (exponent < 0) {
+    fail<ValueError>("pow: {} to the power {} is no integer; cast to a floating dtype", base, exponent);
+  }
+  auto power = modular(T{1});
+  auto factor = modular(base);
+  for (; exponent > 0; exponent = static_cast<T>(exponent / 2)) {
+    if (exponent % 2 == 1) power *= factor;
+    factor *= factor;
+  }
+  return static_cast<T>(power);
+}
+
+template <class T>
+void pow_kernel(const void* const* in, unsigned scalars, void* out, std::int64_t n) {
+  if constexpr (std::is_integral_v<T>) {
+    const auto f = [](T a, T b) { return integer_power(a, b); };
+    detail::row_loop<std::remove_const_t<decltype(f)>, T, 2>(in, scalars, out, n);
+  } else {
+    if ((scalars & 2U) != 0) {
+      const T exponent = *static_cast<const T*>(in[1]);
+      const auto of_base = [&](auto f) { detail::row_loop<decltype(f), T, 1>(in, scalars & 1U, out, n); };
+      if (exponent == 2) return of_base([](T x) { return x * x; });
+      if (exponent == 1) return of_base([](T x) { return x; });
+      if (exponent == 0) return of_base([](T) { return T(1); });
+      if (exponent == -1) return of_base([](T x) { return 1 / x; });
+      if (exponent == T(0.5)) {
+        // Unlike sqrt, pow gives 0 for -0 and infinity for -infinity.
+        return of_base([](T x) {
+          constexpr T infinity = std::numeric_limits<T>::infinity();
+          return x == -infinity ? infinity : std::sqrt(x + T(0));
+        });
+      }
+    }
+    const auto f = [](T a, T b) { return std::pow(a, b); };
+    detail::row_loop<std::remove_const_t<decltype(f)>, T, 2>(in, scalars, out, n);
+  }
+}
+
+// d a^b = b a^(b-1) da + a^b log(a) db, with log(a) taken as 0 where a <= 0.
+// The powers 0, 1 and 2 are treated apart: at a = 0 their derivatives of higher order would meet 0 * infinity.
+Expr pow_gradient(const Chain& c, int i) {
+  const Expr a = c.x(0), b = c.x(1);
+  if (i == 1) return c.dy * (c.y * log(where(greater(a, 0), a, 1)));
+  if (const std::optional<double> exponent = constant_number(b)) {
+    if (*exponent == 0) return zeros_like(a);
+    if (*exponent == 1) return c.dy;
+    if (*exponent == 2) return c.dy * (2 * a);
+    return c.dy * (*exponent * pow(a, *exponent - 1));
+  }
+  const Expr not_both_zero = logical_or(not_equal(a, 0), not_equal(b, 0));
+  return c.dy * (b * mask(not_both_zero, pow(a, b - 1)));
+}
+
+constexpr Row pow_row(Zeros zeros) {
+  return {"pow",
+          2,
+          Takes::numbers,
+          Gives::same,
+          zeros,
+          {pow_kernel<float>, pow_kernel<double>, pow_kernel<std::int32_t>, pow_kernel<std::int64_t>, nullptr},
+          pow_gradient,
+          {}};
+}
+
+}  // namespace
+
+Expr pow(const Operand& a, const Operand& b) {
+  static constexpr Row any_power = pow_row(Zeros::lost);
+  static constexpr Row positive_power = pow_row(Zeros::first);
+  const Expr base = a.expr();
+  if (!base || base.layout() == Layout::dense) return elementwise(any_power, {a, b});
+
+  const std::array exprs{base, b.in(base.graph(), base.dtype())};
+  const std::array types{exprs[0].type(), exprs[1].type()};
+  const OpInputs in(types, exprs);
+  const std::optional<double> exponent = constant_number(exprs[1]);
+  const bool keeps_zeros = exponent && *exponent > 0;
+  if (!keeps_zeros && base.layout() == Layout::csr) {
+    if (!exponent) {
+      fail<TypeError>("pow: x is {} and the exponent is {}, not a constant: zeros might not stay zero; use to_dense",
+                      in.layout(0), in.shape(1));
+    }
+    fail<TypeError>("pow: x is {} and the exponent is {} ({}): zeros would become {}; use to_dense", in.layout(0),
+                    *exponent, to_string(b.where()), *exponent < 0 ? "infinite" : "ones");
+  }
+  return elementwise(keeps_zeros ? positive_power : any_power, {a, Operand(exprs[1], b.where())});
+}
+
+}  // namespace gradus

@@ -1,0 +1,218 @@
+// Selection and change of dtype: elementwise ops whose operands differ in dtype, so each is an op of its own with
+// its row kernel; and the two views, identity and stop_gradient, which pass their operand on.
+#include <gradus/ops/elementwise.h>
+
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <string>
+#include <type_traits>
+
+namespace gradus {
+
+namespace {
+
+void check_condition(std::string_view name, const OpInputs& in) {
+  if (in[0].dtype != boolean) {
+    fail<TypeError>("{}: condition is {}; it must be bool, which comparisons give", name, in.dtype(0));
+  }
+}
+
+// The shape that operands `first` and `second` have in common.
+Shape common_shape(std::string_view op, const OpInputs& in, int first, std::string_view first_name, int second,
+                   std::string_view second_name) {
+  const auto common = broadcast(in[first].shape, in[second].shape);
+  if (!common) {
+    fail<TypeError>("{}: {} is {} but {} is {}; the shapes do not broadcast", op, first_name, in.shape(first),
+                    second_name, in.shape(second));
+  }
+  return *common;
+}
+
+// --- where ---------------------------------------------------------------------------------------------
+
+template <class T>
+void where_kernel(const void* const* in, unsigned scalars, void* out, std::int64_t n) {
+  const bool* condition = static_cast<const bool*>(in[0]);
+  const T* a = static_cast<const T*>(in[1]);
+  const T* b = static_cast<const T*>(in[2]);
+  T* y = static_cast<T*>(out);
+  const auto choose = [](bool chosen, T a, T b) { return chosen ? a : b; };
+  if (scalars == 0) {
+    for (std::int64_t j = 0; j < n; ++j) y[j] = choose(condition[j], a[j], b[j]);
+  } else {
+    const std::int64_t sc = (scalars & 1U) == 0, sa = (scalars & 2U) == 0, sb = (scalars & 4U) == 0;
+    for (std::int64_t j = 0; j < n; ++j) y[j] = choose(condition[j * sc], a[j * sa], b[j * sb]);
+  }
+}
+
+class Where : public Op {
+ public:
+  std::string_view name() const override { return "where"; }
+
+  Type infer(const OpInputs& in) const override {
+    check_condition(name(), in);
+    if (in[1].dtype != in[2].dtype) {
+      fail<TypeError>("where: a is {} but b is {}; cast one of them", in.dtype(1), in.dtype(2));
+    }
+    common_shape(name(), in, 0, "condition", 1, "a");
+    common_shape(name(), in, 0, "condition", 2, "b");
+    common_shape(name(), in, 1, "a", 2, "b");
+    // Operands that broadcast in pairs broadcast together.
+    const Shape shape = elementwise_shape(name(), in);
+    return {in[1].dtype, shape, elementwise_layout(name(), in, shape, Zeros::lost)};
+  }
+
+  // d where(c, a, b) = da where c holds, db elsewhere
+  Expr gradient(const Expr& y, const Expr& dy, int i) const override {
+    const Expr condition = y.input(0);
+    return mask(i == 1 ? condition : logical_not(condition), dy);
+  }
+  std::string_view no_gradient(int i) const override { return i == 0 ? "the condition is bool" : ""; }
+  bool takes_rows_gradient() const override { return true; }
+
+  RowKernel row_kernel(std::span<const Type> inputs) const override {
+    return dispatch(inputs[1].dtype, [](auto tag) -> RowKernel { return where_kernel<typename decltype(tag)::type>; });
+  }
+};
+
+// --- mask ----------------------------------------------------------------------------------------------
+
+template <class T>
+void mask_kernel(const void* const* in, unsigned scalars, void* out, std::int64_t n) {
+  const bool* condition = static_cast<const bool*>(in[0]);
+  const T* x = static_cast<const T*>(in[1]);
+  T* y = static_cast<T*>(out);
+  const auto keep = [](bool kept, T x) { return kept ? x : T{}; };
+  if (scalars == 0) {
+    for (std::int64_t j = 0; j < n; ++j) y[j] = keep(condition[j], x[j]);
+  } else {
+    const std::int64_t sc = (scalars & 1U) == 0, sx = (scalars & 2U) == 0;
+    for (std::int64_t j = 0; j < n; ++j) y[j] = keep(condition[j * sc], x[j * sx]);
+  }
+}
+
+class Mask : public Op {
+ public:
+  std::string_view name() const override { return "mask"; }
+
+  Type infer(const OpInputs& in) const override {
+    check_condition(name(), in);
+    const Shape shape = common_shape(name(), in, 0, "condition", 1, "x");
+    return {in[1].dtype, shape, elementwise_layout(name(), in, shape, Zeros::either)};
+  }
+
+  // d mask(c, x) = dx where c holds, else 0
+  Expr gradient(const Expr& y, const Expr& dy, int) const override { return mask(y.input(0), dy); }
+  std::string_view no_gradient(int i) const override { return i == 0 ? "the condition is bool" : ""; }
+  bool takes_rows_gradient() const override { return true; }
+
+  RowKernel row_kernel(std::span<const Type> inputs) const override {
+    return dispatch(inputs[1].dtype, [](auto tag) -> RowKernel { return mask_kernel<typename decltype(tag)::type>; });
+  }
+};
+
+// --- cast ----------------------------------------------------------------------------------------------
+
+// C++ leaves a float beyond the integers undefined; here it gives the nearest integer there is, and NaN 0.
+template <class To, class From>
+To convert(From x) {
+  if constexpr (std::is_same_v<To, bool>) {
+    return x != From{};
+  } else if constexpr (std::is_floating_point_v<From> && std::is_integral_v<To>) {
+    constexpr To least = std::numeric_limits<To>::min(), greatest = std::numeric_limits<To>::max();
+    if (x != x) return 0;
+    if (x <= static_cast<From>(least)) return least;
+    if (x >= static_cast<From>(greatest)) return greatest;
+    return static_cast<To>(x);
+  } else {
+    return static_cast<To>(x);
+  }
+}
+
+template <class To, class From>
+void cast_kernel(const void* const* in, unsigned scalars, void* out, std::int64_t n) {
+  const From* x = static_cast<const From*>(in[0]);
+  To* y = static_cast<To*>(out);
+  if (scalars != 0) {
+    const To value = convert<To>(*x);
+    for (std::int64_t j = 0; j < n; ++j) y[j] = value;
+  } else {
+    for (std::int64_t j = 0; j < n; ++j) y[j] = convert<To>(x[j]);
+  }
+}
+
+class Cast : public Op {
+ public:
+  Cast(DType from, DType to) : from_(from), to_(to) {}
+
+  std::string_view name() const override { return "cast"; }
+  std::string attributes() const override { return fmt::format("dtype={}", to_string(to_)); }
+
+  Type infer(const OpInputs& in) const override {
+    return {to_, in[0].shape, elementwise_layout(name(), in, in[0].shape, Zeros::first)};
+  }
+
+  // d cast(x) = cast(dx)
+  Expr gradient(const Expr& y, const Expr& dy, int) const override { return cast(dy, y.input(0).dtype()); }
+  std::string_view no_gradient(int) const override {
+    return is_floating(from_) && is_floating(to_) ? "" : "only floating dtypes have one";
+  }
+  bool takes_rows_gradient() const override { return true; }
+
+  RowKernel row_kernel(std::span<const Type> inputs) const override {
+    return dispatch(inputs[0].dtype, [this](auto from) -> RowKernel {
+      return dispatch(to_, [](auto to) -> RowKernel {
+        return cast_kernel<typename decltype(to)::type, typename decltype(from)::type>;
+      });
+    });
+  }
+
+ private:
+  DType from_;
+  DType to_;
+};
+
+// --- identity, stop_gradient ---------------------------------------------------------------------------
+
+class Identity : public Op {
+ public:
+  std::string_view name() const override { return "identity"; }
+  Type infer(const OpInputs& in) const override { return in[0]; }
+  // d x = dx
+  Expr gradient(const Expr&, const Expr& dy, int) const override { return dy; }
+  bool takes_rows_gradient() const override { return true; }
+  bool is_view() const override { return true; }
+};
+
+class StopGradient : public Op {
+ public:
+  std::string_view name() const override { return "stop_gradient"; }
+  Type infer(const OpInputs& in) const override { return in[0]; }
+  std::string_view no_gradient(int) const override { return "it is there to stop it"; }
+  bool is_view() const override { return true; }
+};
+
+}  // namespace
+
+Expr where(const Operand& condition, const Operand& a, const Operand& b) {
+  // As in every elementwise op, a rows value (a gradient) whose zeros are needed is written out.
+  const auto written_out = [](const Operand& operand) {
+    const Expr expr = operand.expr();
+    return expr && expr.layout() == Layout::rows ? Operand(to_dense(operand), operand.where()) : operand;
+  };
+  return apply(std::make_shared<Where>(), {written_out(condition), written_out(a), written_out(b)});
+}
+
+Expr mask(const Operand& condition, const Operand& x) { return apply(std::make_shared<Mask>(), {condition, x}); }
+
+Expr cast(const Operand& x, DType dtype) {
+  const Expr expr = x.expr();
+  return apply(std::make_shared<Cast>(expr ? expr.dtype() : dtype, dtype), {x});
+}
+
+Expr identity(const Operand& x) { return apply(std::make_shared<Identity>(), {x}); }
+
+Expr stop_gradient(const Operand& x) { return apply(std::make_shared<StopGradient>(), {x}); }
+
+}  // namespace gradus
