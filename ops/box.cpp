@@ -1,0 +1,295 @@
+#include <gradus/ops/box.h>
+
+#include <algorithm>
+#include <cstring>
+#include <type_traits>
+
+namespace gradus {
+
+namespace {
+
+constexpr std::int64_t grain = 16384;  // elements of work that are worth a piece of their own
+
+std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
+
+// Elements moved by their size alone: Cell<bytes>::type. may_alias, since to everybody else the memory holds
+// floats; a template argument would lose the attribute, so the loops below are given the size.
+template <std::size_t bytes>
+struct Cell;
+template <>
+struct Cell<1> {
+  typedef std::uint8_t type __attribute__((may_alias));
+};
+template <>
+struct Cell<4> {
+  typedef std::uint32_t type __attribute__((may_alias));
+};
+template <>
+struct Cell<8> {
+  typedef std::uint64_t type __attribute__((may_alias));
+};
+template <std::size_t bytes>
+using CellOf = typename Cell<bytes>::type;
+
+// A position in the leading `axes` axes of a box, counted up in row-major order.
+class Walk {
+ public:
+  Walk(const Box& box, int axes, std::int64_t position) : box_(box), axes_(axes), from(box.from), to(box.to) {
+    for (int i = axes - 1; i >= 0; --i) {
+      const Box::Axis& axis = at_axis(i);
+      const std::int64_t here = position % axis.size;
+      position /= axis.size;
+      at_[static_cast<std::size_t>(i)] = here;
+      from += here * axis.from;
+      to += here * axis.to;
+    }
+  }
+
+  void next() {
+    for (int i = axes_ - 1; i >= 0; --i) {
+      const Box::Axis& axis = at_axis(i);
+      from += axis.from;
+      to += axis.to;
+      if (++at_[static_cast<std::size_t>(i)] < axis.size) return;
+      at_[static_cast<std::size_t>(i)] = 0;
+      from -= axis.size * axis.from;
+      to -= axis.size * axis.to;
+    }
+  }
+
+ private:
+  const Box::Axis& at_axis(int i) const { return box_.axis[static_cast<std::size_t>(i)]; }
+
+  const Box& box_;
+  int axes_;
+  std::array<std::int64_t, Box::max_axes> at_{};
+
+ public:
+  std::int64_t from;
+  std::int64_t to;
+};
+
+template <std::size_t bytes>
+void copy_run(const CellOf<bytes>* from, CellOf<bytes>* to, const Box::Axis& axis, std::int64_t n) {
+  if (axis.to == 1 && axis.from == 1 && n >= 16) {
+    std::memcpy(to, from, static_cast<std::size_t>(n) * bytes);
+  } else if (axis.to == 1 && axis.from == 0) {
+    const CellOf<bytes> value = *from;
+    for (std::int64_t j = 0; j < n; ++j) to[j] = value;
+  } else {
+    for (std::int64_t j = 0; j < n; ++j) to[j * axis.to] = from[j * axis.from];
+  }
+}
+
+template <std::size_t bytes>
+void copy_runs(Workers& workers, const Box& box, const CellOf<bytes>* from, CellOf<bytes>* to) {
+  const int outer = box.rank - 1;
+  const Box::Axis inner = box.axis[static_cast<std::size_t>(outer)];
+  const std::int64_t runs = box.size() / inner.size;
+  if (inner.size <= grain) {
+    workers.for_each(runs, std::max<std::int64_t>(1, grain / inner.size), [&](std::int64_t first, std::int64_t last) {
+      Walk walk(box, outer, first);
+      for (std::int64_t run = first; run < last; ++run, walk.next())
+        copy_run<bytes>(from + walk.from, to + walk.to, inner, inner.size);
+    });
+    return;
+  }
+  const std::int64_t pieces = ceil_div(inner.size, grain);
+  workers.for_each(runs * pieces, 1, [&](std::int64_t first, std::int64_t last) {
+    for (std::int64_t piece = first; piece < last; ++piece) {
+      const Walk walk(box, outer, piece / pieces);
+      const std::int64_t start = piece % pieces * grain;
+      copy_run<bytes>(from + walk.from + start * inner.from, to + walk.to + start * inner.to, inner,
+                      std::min(grain, inner.size - start));
+    }
+  });
+}
+
+constexpr std::int64_t tile_size = 32;
+
+// to[i, j] = from[j, i] for one tile. Through a buffer, so that both memories are touched a cache line at a time
+// even where rows lie a power of two apart and would evict each other.
+template <std::size_t bytes>
+void transpose_tile(const CellOf<bytes>* from, std::int64_t from_stride, CellOf<bytes>* to, std::int64_t to_stride,
+                    std::int64_t rows, std::int64_t columns) {
+  CellOf<bytes> tile[tile_size][tile_size + 1];
+  for (std::int64_t j = 0; j < columns; ++j)
+    for (std::int64_t i = 0; i < rows; ++i) tile[j][i] = from[j * from_stride + i];
+  for (std::int64_t i = 0; i < rows; ++i)
+    for (std::int64_t j = 0; j < columns; ++j) to[i * to_stride + j] = tile[j][i];
+}
+
+// The last two axes are a matrix that is transposed: the source is contiguous along the first of the two, the
+// target along the second.
+template <std::size_t bytes>
+void copy_transposed(Workers& workers, const Box& box, const CellOf<bytes>* from, CellOf<bytes>* to) {
+  constexpr std::int64_t strip = 512;  // columns of the target that one piece writes
+  const Box::Axis rows = box.axis[static_cast<std::size_t>(box.rank - 2)];
+  const Box::Axis columns = box.axis[static_cast<std::size_t>(box.rank - 1)];
+  const std::int64_t bands = ceil_div(rows.size, tile_size);
+  const std::int64_t strips = ceil_div(columns.size, strip);
+  const std::int64_t pieces = box.size() / (rows.size * columns.size) * bands * strips;
+  const std::int64_t work = std::min(rows.size, tile_size) * std::min(columns.size, strip);
+  workers.for_each(pieces, std::max<std::int64_t>(1, grain / work), [&](std::int64_t first, std::int64_t last) {
+    for (std::int64_t piece = first; piece < last; ++piece) {
+      const Walk walk(box, box.rank - 2, piece / (bands * strips));
+      const std::int64_t row = piece / strips % bands * tile_size;
+      const std::int64_t end = std::min(columns.size, piece % strips * strip + strip);
+      for (std::int64_t column = piece % strips * strip; column < end; column += tile_size)
+        transpose_tile<bytes>(from + walk.from + row + column * columns.from, columns.from,
+                              to + walk.to + row * rows.to + column, rows.to, std::min(tile_size, rows.size - row),
+                              std::min(tile_size, end - column));
+    }
+  });
+}
+
+template <std::size_t bytes>
+void copy_cells(Workers& workers, Box box, const CellOf<bytes>* from, CellOf<bytes>* to) {
+  const Box::Axis inner = box.axis[static_cast<std::size_t>(box.rank - 1)];
+  if (inner.to == 1 && inner.from > 1) {
+    const auto begin = box.axis.begin();
+    const auto end = begin + box.rank - 1;
+    const auto across = std::find_if(begin, end, [](const Box::Axis& axis) { return axis.from == 1; });
+    if (across != end) {
+      std::rotate(across, across + 1, end);  // the order of the outer axes does not matter
+      return copy_transposed<bytes>(workers, box, from, to);
+    }
+  }
+  copy_runs<bytes>(workers, box, from, to);
+}
+
+// Eight partial sums, so that the compiler may add eight elements at once.
+template <class Sum, class T>
+Sum sum_run(const T* x, std::int64_t n) {
+  constexpr std::int64_t lanes = 8;
+  Sum part[lanes] = {};
+  std::int64_t j = 0;
+  for (; j + lanes <= n; j += lanes)
+    for (std::int64_t lane = 0; lane < lanes; ++lane) part[lane] += static_cast<Sum>(x[j + lane]);
+  for (; j < n; ++j) part[j % lanes] += static_cast<Sum>(x[j]);
+  return ((part[0] + part[1]) + (part[2] + part[3])) + ((part[4] + part[5]) + (part[6] + part[7]));
+}
+
+template <class Sum, class T>
+void add_elements(const Box& box, const T* from, Sum* to) {
+  const Box::Axis inner = box.axis[static_cast<std::size_t>(box.rank - 1)];
+  const std::int64_t runs = box.size() / inner.size;
+  Walk walk(box, box.rank - 1, 0);
+  for (std::int64_t run = 0; run < runs; ++run, walk.next()) {
+    const T* x = from + walk.from;
+    Sum* sum = to + walk.to;
+    if (inner.to == 0) {
+      *sum += sum_run<Sum>(x, inner.size);
+    } else {
+      for (std::int64_t j = 0; j < inner.size; ++j) sum[j * inner.to] += static_cast<Sum>(x[j]);
+    }
+  }
+}
+
+template <class T>
+void sum_cells(Call& call, const Box& box, const T* from, T* to, std::int64_t outputs) {
+  // Integers wrap around, which only unsigned ones may.
+  using Sum = std::conditional_t<std::is_floating_point_v<T>, double, std::uint64_t>;
+  const Box::Axis outer = box.axis[0];
+  const std::int64_t total = box.size();
+
+  // Pieces along the outermost axis: where it stays, they write to different places of the same sums; where it is
+  // added up, each has sums of its own, few enough to be a small part of the work.
+  const bool own_sums = outer.to == 0;
+  std::int64_t pieces = std::min(ceil_div(total, grain), outer.size);
+  if (own_sums) pieces = std::max<std::int64_t>(1, std::min({pieces, outer.size / 8, std::int64_t{64}}));
+  const std::int64_t length = ceil_div(outer.size, pieces);
+  pieces = ceil_div(outer.size, length);
+  const std::int64_t copies = own_sums ? pieces : 1;
+
+  Sum* sums = call.scratch<Sum>(copies * outputs);
+  std::fill_n(sums, copies * outputs, Sum{});
+  call.workers().for_each(pieces, 1, [&](std::int64_t first, std::int64_t last) {
+    for (std::int64_t piece = first; piece < last; ++piece) {
+      Box part = box;
+      part.axis[0].size = std::min(length, outer.size - piece * length);
+      part.from += piece * length * outer.from;
+      part.to += piece * length * outer.to;
+      add_elements(part, from, sums + (own_sums ? piece * outputs : 0));
+    }
+  });
+  call.workers().for_each(outputs, std::max<std::int64_t>(1, grain / copies),
+                          [&](std::int64_t first, std::int64_t last) {
+                            for (std::int64_t copy = 1; copy < copies; ++copy)
+                              for (std::int64_t j = first; j < last; ++j) sums[j] += sums[copy * outputs + j];
+                            for (std::int64_t j = first; j < last; ++j) to[j] = static_cast<T>(sums[j]);
+                          });
+}
+
+}  // namespace
+
+Box::Box(const Shape& shape, const std::array<std::int64_t, Shape::max_rank>& from_strides,
+         const std::array<std::int64_t, Shape::max_rank>& to_strides) {
+  for (int i = 0; i < shape.rank(); ++i)
+    add(shape[i], from_strides[static_cast<std::size_t>(i)], to_strides[static_cast<std::size_t>(i)]);
+}
+
+void Box::add(std::int64_t size, std::int64_t from_stride, std::int64_t to_stride) {
+  axis[static_cast<std::size_t>(rank++)] = {size, from_stride, to_stride};
+}
+
+std::int64_t Box::size() const {
+  std::int64_t elements = 1;
+  for (int i = 0; i < rank; ++i) elements *= axis[static_cast<std::size_t>(i)].size;
+  return elements;
+}
+
+Box Box::simplified() const {
+  Box out;
+  out.from = from;
+  out.to = to;
+  for (int i = 0; i < rank; ++i) {
+    const Axis& next = axis[static_cast<std::size_t>(i)];
+    if (next.size == 1) continue;
+    if (out.rank > 0) {
+      Axis& last = out.axis[static_cast<std::size_t>(out.rank - 1)];
+      if (last.from == next.from * next.size && last.to == next.to * next.size) {
+        last = {last.size * next.size, next.from, next.to};
+        continue;
+      }
+    }
+    out.add(next.size, next.from, next.to);
+  }
+  if (out.rank == 0) out.add(1, 1, 1);
+  return out;
+}
+
+std::array<std::int64_t, Shape::max_rank> broadcast_strides(const Shape& x, const Shape& shape) {
+  const auto strides = row_major_strides(x);
+  std::array<std::int64_t, Shape::max_rank> out{};
+  const int added = shape.rank() - x.rank();
+  for (int i = 0; i < x.rank(); ++i)
+    if (x[i] != 1) out[static_cast<std::size_t>(i + added)] = strides[static_cast<std::size_t>(i)];
+  return out;
+}
+
+void copy_box(Workers& workers, const Box& box, const std::byte* from, std::byte* to, std::size_t bytes) {
+  if (box.size() == 0) return;
+  const auto copy = [&]<std::size_t width>(std::integral_constant<std::size_t, width>) {
+    copy_cells<width>(workers, box.simplified(), reinterpret_cast<const CellOf<width>*>(from),
+                      reinterpret_cast<CellOf<width>*>(to));
+  };
+  if (bytes == 1) return copy(std::integral_constant<std::size_t, 1>{});
+  if (bytes == 4) return copy(std::integral_constant<std::size_t, 4>{});
+  copy(std::integral_constant<std::size_t, 8>{});
+}
+
+void sum_box(Call& call, const Box& box) {
+  Value& out = call.out();
+  const std::int64_t outputs = out.shape().size();
+  if (outputs == 0) return;
+  if (box.size() == 0) {
+    std::memset(out.data, 0, static_cast<std::size_t>(outputs) * size_of(out.type.dtype));
+    return;
+  }
+  dispatch_number(out.type.dtype, [&]<class T>(TypeTag<T>) {
+    sum_cells(call, box.simplified(), call.in<T>(0), call.out<T>(), outputs);
+  });
+}
+
+}  // namespace gradus

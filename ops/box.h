@@ -1,0 +1,51 @@
+// Boxes of elements: n-dimensional loops over two memories, each with its own stride per axis. All ops that only
+// move numbers (transpose, broadcast_to, concat, slice, pad, tile) describe what they do as a box and share these
+// loops, and so do the sums that undo a broadcast or a tile. Strides count elements; a source stride of 0
+// repeats, a target stride of 0 adds up.
+#pragma once
+
+#include <gradus/core/op.h>
+#include <gradus/core/shape.h>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+namespace gradus {
+
+struct Box {
+  static constexpr int max_axes = 2 * Shape::max_rank;  // tile splits each axis in two
+  struct Axis {
+    std::int64_t size;
+    std::int64_t from;  // stride in the source
+    std::int64_t to;    // stride in the target
+  };
+
+  std::array<Axis, max_axes> axis;
+  int rank = 0;
+  std::int64_t from = 0;  // where the box starts in the source
+  std::int64_t to = 0;    // and in the target
+
+  Box() = default;
+  /// All of a row-major tensor, as part of a target with strides `to`.
+  Box(const Shape& shape, const std::array<std::int64_t, Shape::max_rank>& from,
+      const std::array<std::int64_t, Shape::max_rank>& to);
+
+  void add(std::int64_t size, std::int64_t from_stride, std::int64_t to_stride);
+  std::int64_t size() const;
+  /// The same box without axes of size 1, and with neighbours merged that are one axis in both memories.
+  Box simplified() const;
+};
+
+/// The strides with which a tensor of shape `x` is read as one of shape `shape`: 0 where it is broadcast.
+std::array<std::int64_t, Shape::max_rank> broadcast_strides(const Shape& x, const Shape& shape);
+
+/// Copies a box of elements of `bytes` (1, 4 or 8) bytes each.
+void copy_box(Workers& workers, const Box& box, const std::byte* from, std::byte* to, std::size_t bytes);
+
+/// Sets the whole output of the call to sums: each source element is added to its place in the target. The source,
+/// the call's first input, is read whole and in row-major order; the dtype is not bool. float32 is summed in
+/// float64. The order of additions depends on the box alone.
+void sum_box(Call& call, const Box& box);
+
+}  // namespace gradus
