@@ -109,6 +109,8 @@ class Axes {
 
   /// Ascending, from 0, each once. Throws TypeError, naming the op, for an axis out of range or named twice.
   std::vector<int> resolve(std::string_view op, int rank) const;
+  /// Whether axes were named, so that `all` can mean something else: squeeze() takes those of size 1.
+  bool given() const { return given_; }
 
  private:
   bool given_ = false;
@@ -158,14 +160,14 @@ Expr expand_dims(const Operand& x, int axis);
 Expr squeeze(const Operand& x, const Axes& axes = {});
 Expr broadcast_to(const Operand& x, const Shape& shape);
 /// Tensors end to end along an axis; all other dimensions agree.
-Expr concat(std::span<const Expr> values, int axis);
-inline Expr concat(std::initializer_list<Expr> values, int axis) {
-  return concat(std::span(values.begin(), values.size()), axis);
+Expr concat(std::span<const Expr> values, int axis, Location where = Location::current());
+inline Expr concat(std::initializer_list<Expr> values, int axis, Location where = Location::current()) {
+  return concat(std::span(values.begin(), values.size()), axis, where);
 }
 /// Tensors of one shape side by side along a new axis.
-Expr stack(std::span<const Expr> values, int axis = 0);
-inline Expr stack(std::initializer_list<Expr> values, int axis = 0) {
-  return stack(std::span(values.begin(), values.size()), axis);
+Expr stack(std::span<const Expr> values, int axis = 0, Location where = Location::current());
+inline Expr stack(std::initializer_list<Expr> values, int axis = 0, Location where = Location::current()) {
+  return stack(std::span(values.begin(), values.size()), axis, where);
 }
 /// `count` equal parts along an axis, which must divide evenly and be known.
 std::vector<Expr> split(const Operand& x, int count, int axis = 0);

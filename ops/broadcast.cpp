@@ -1,0 +1,182 @@
+// Broadcasting as an op of its own, and its reverse. broadcast_to and broadcast_like repeat x along axes of size 1
+// and new leading ones; sum_like adds up what such a broadcast repeated; fill broadcasts one number. Each is the
+// gradient of another.
+#include <gradus/core/error.h>
+#include <gradus/core/op.h>
+#include <gradus/ops/box.h>
+#include <gradus/ops/checks.h>
+#include <gradus/ops/ops.h>
+
+#include <fmt/format.h>
+
+#include <cstring>
+
+namespace gradus {
+
+namespace {
+
+// Whether x broadcasts to exactly `shape`, as far as the dimensions are known.
+bool broadcasts_to(const Shape& x, const Shape& shape) {
+  const int added = shape.rank() - x.rank();
+  if (added < 0) return false;
+  for (int i = 0; i < x.rank(); ++i) {
+    const std::int64_t dim = shape[i + added];
+    if (x[i] != 1 && x[i] != any && dim != any && x[i] != dim) return false;
+  }
+  return true;
+}
+
+void repeat(Call& call) {
+  const Shape& x = call.in(0).shape();
+  const Shape& y = call.out().shape();
+  copy_box(call.workers(), Box(y, broadcast_strides(x, y), row_major_strides(y)), call.in(0).data, call.out().data,
+           size_of(call.out().type.dtype));
+}
+
+class BroadcastTo : public Op {
+ public:
+  explicit BroadcastTo(const Shape& shape) : shape_(shape) {}
+
+  std::string_view name() const override { return "broadcast_to"; }
+  std::string attributes() const override { return fmt::format("shape={}", to_string(shape_)); }
+
+  Type infer(const OpInputs& in) const override {
+    require_dense(name(), in);
+    if (!shape_.known())
+      fail<TypeError>("broadcast_to: {} has unknown dimensions; broadcast_like takes a shape from the run",
+                      to_string(shape_));
+    if (!broadcasts_to(in[0].shape, shape_))
+      fail<TypeError>("broadcast_to: x is {}, which does not broadcast to {}", in.shape(0), to_string(shape_));
+    return {in[0].dtype, shape_, Layout::dense};
+  }
+
+  // dx[i] = sum of dy over the elements that x[i] was repeated to.
+  Expr gradient(const Expr& y, const Expr& dy, int) const override { return sum_like(dy, y.input(0)); }
+
+  void compute(Call& call) const override { repeat(call); }
+
+ private:
+  Shape shape_;
+};
+
+class BroadcastLike : public Op {
+ public:
+  std::string_view name() const override { return "broadcast_like"; }
+  bool reads(int i) const override { return i == 0; }
+
+  Type infer(const OpInputs& in) const override {
+    require_dense(name(), in);
+    const Shape& x = in[0].shape;
+    const Shape& like = in[1].shape;
+    if (!broadcasts_to(x, like))
+      fail<TypeError>("broadcast_like: x is {} but like is {}, to which it does not broadcast", in.shape(0),
+                      in.shape(1));
+    // Where like is unknown, a size of x above 1 says what it must be.
+    Shape shape = like;
+    const int added = like.rank() - x.rank();
+    for (int i = 0; i < x.rank(); ++i)
+      if (like[i + added] == any && x[i] != 1) shape = shape.with(i + added, x[i]);
+    return {in[0].dtype, shape, Layout::dense};
+  }
+
+  // As broadcast_to.
+  Expr gradient(const Expr& y, const Expr& dy, int) const override { return sum_like(dy, y.input(0)); }
+  std::string_view no_gradient(int i) const override { return i == 1 ? "only its shape is used" : ""; }
+
+  void compute(Call& call) const override { repeat(call); }
+};
+
+class SumLike : public Op {
+ public:
+  std::string_view name() const override { return "sum_like"; }
+  bool reads(int i) const override { return i == 0; }
+
+  Type infer(const OpInputs& in) const override {
+    const Shape& x = in[0].shape;
+    const Shape& like = in[1].shape;
+    if (in[0].dtype == boolean)
+      fail<TypeError>("sum_like: x is {}; numbers can be summed, so cast(x, int64) first", in.dtype(0));
+    if (!broadcasts_to(like, x))
+      fail<TypeError>("sum_like: x is {} but like is {}, which does not broadcast to it", in.shape(0), in.shape(1));
+    if (in[0].layout != Layout::dense && !matches_where_known(x, like))
+      fail<TypeError>("sum_like: x is {} {} but like is {}; a sparse x keeps its shape, and reduce_sum adds it up",
+                      to_string(in[0].layout), in.shape(0), in.shape(1));
+    // Where like is unknown, a size of 1 in x says what it must be.
+    Shape shape = like;
+    const int added = x.rank() - like.rank();
+    for (int i = 0; i < like.rank(); ++i)
+      if (like[i] == any && x[i + added] == 1) shape = shape.with(i, 1);
+    return {in[0].dtype, shape, in[0].layout};
+  }
+
+  // dx[i] = dy at the sum that x[i] was added to.
+  Expr gradient(const Expr& y, const Expr& dy, int) const override { return broadcast_like(dy, y.input(0)); }
+  std::string_view no_gradient(int i) const override { return i == 1 ? "only its shape is used" : ""; }
+
+  void compute(Call& call) const override {
+    const Value& x = call.in(0);
+    if (x.type.layout == Layout::csr) call.set_pattern(x.pattern);
+    if (x.type.layout == Layout::rows || x.type.layout == Layout::part) call.set_index(x.index);
+    const Shape& y = call.out().shape();
+    if (x.shape() == y) {
+      const std::size_t bytes = static_cast<std::size_t>(x.stored) * size_of(x.type.dtype);
+      if (bytes > 0) std::memcpy(call.out().data, x.data, bytes);
+      return;
+    }
+    sum_box(call, Box(x.shape(), row_major_strides(x.shape()), broadcast_strides(y, x.shape())));
+  }
+
+ private:
+  static bool matches_where_known(const Shape& a, const Shape& b) {
+    if (a.rank() != b.rank()) return false;
+    for (int i = 0; i < a.rank(); ++i)
+      if (a[i] != b[i] && a[i] != any && b[i] != any) return false;
+    return true;
+  }
+};
+
+class Fill : public Op {
+ public:
+  explicit Fill(const Shape& shape) : shape_(shape) {}
+
+  std::string_view name() const override { return "fill"; }
+  std::string attributes() const override { return fmt::format("shape={}", to_string(shape_)); }
+
+  Type infer(const OpInputs& in) const override {
+    require_dense(name(), in, 0, "value");
+    if (!shape_.known())
+      fail<TypeError>("fill: {} has unknown dimensions; broadcast_like takes a shape from the run", to_string(shape_));
+    if (in[0].shape.rank() != 0) fail<TypeError>("fill: value is {}; one number, [], is taken", in.shape(0));
+    return {in[0].dtype, shape_, Layout::dense};
+  }
+
+  // d value = the sum of dy: y[i] = value for every i.
+  Expr gradient(const Expr&, const Expr& dy, int) const override { return reduce_sum(dy); }
+
+  void compute(Call& call) const override { repeat(call); }
+
+ private:
+  Shape shape_;
+};
+
+// The same expression where both shapes are known to be equal: nothing to repeat or to add up.
+Expr unless_equal(std::shared_ptr<const Op> op, const Operand& x, const Operand& like) {
+  const Expr a = x.expr();
+  const Expr b = like.expr();
+  if (a && b && &a.graph() == &b.graph() && a.shape() == b.shape() && a.shape().known()) return a;
+  return apply(std::move(op), {x, like});
+}
+
+}  // namespace
+
+Expr broadcast_to(const Operand& x, const Shape& shape) { return apply(std::make_shared<BroadcastTo>(shape), {x}); }
+
+Expr broadcast_like(const Operand& x, const Operand& like) {
+  return unless_equal(std::make_shared<BroadcastLike>(), x, like);
+}
+
+Expr sum_like(const Operand& x, const Operand& like) { return unless_equal(std::make_shared<SumLike>(), x, like); }
+
+Expr fill(const Shape& shape, const Operand& value) { return apply(std::make_shared<Fill>(shape), {value}); }
+
+}  // namespace gradus

@@ -1,0 +1,150 @@
+// Views: the same numbers in the same order under another shape, which a run makes without moving any. reshape
+// and reshape_like take a shape, expand_dims and squeeze add and drop axes of size 1. The gradient of each is dy
+// under the shape of x.
+#include <gradus/core/error.h>
+#include <gradus/core/op.h>
+#include <gradus/ops/axes.h>
+#include <gradus/ops/checks.h>
+#include <gradus/ops/ops.h>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace gradus {
+
+namespace {
+
+// dx[j] = dy[j]: element number j of x is element number j of y.
+Expr in_shape_of(const Expr& x, const Expr& dy) {
+  return x.shape().known() ? reshape(dy, x.shape()) : reshape_like(dy, x);
+}
+
+// The product of the dimensions that are known.
+std::int64_t known_size(const Shape& shape) {
+  std::int64_t size = 1;
+  for (const std::int64_t dim : shape)
+    if (dim != any) size *= dim;
+  return size;
+}
+
+class Reshape : public Op {
+ public:
+  explicit Reshape(const Shape& shape) : shape_(shape) {}
+
+  std::string_view name() const override { return "reshape"; }
+  std::string attributes() const override { return fmt::format("shape={}", to_string(shape_)); }
+  bool is_view() const override { return true; }
+
+  Type infer(const OpInputs& in) const override {
+    require_dense(name(), in);
+    const auto open = std::count(shape_.begin(), shape_.end(), any);
+    if (open > 1)
+      fail<TypeError>("reshape: x is {}; {} leaves {} dimensions open, and only one can be worked out", in.shape(0),
+                      to_string(shape_), open);
+    const std::int64_t fixed = known_size(shape_);
+    const std::int64_t elements = known_size(in[0].shape);
+    if (in[0].shape.known()) {
+      if (open == 0 ? elements != fixed : fixed == 0 || elements % fixed != 0)
+        fail<TypeError>("reshape: x is {}; {} elements do not fit {}", in.shape(0), elements, to_string(shape_));
+      if (open == 0) return {in[0].dtype, shape_, Layout::dense};
+      const auto axis = std::find(shape_.begin(), shape_.end(), any) - shape_.begin();
+      return {in[0].dtype, shape_.with(static_cast<int>(axis), elements / fixed), Layout::dense};
+    }
+    if (open == 0 && elements > 0 && fixed % elements != 0)
+      fail<TypeError>("reshape: x is {}; no multiple of {} elements fits {}", in.shape(0), elements, to_string(shape_));
+    return {in[0].dtype, shape_, Layout::dense};
+  }
+
+  Expr gradient(const Expr& y, const Expr& dy, int) const override { return in_shape_of(y.input(0), dy); }
+
+ private:
+  Shape shape_;
+};
+
+class ReshapeLike : public Op {
+ public:
+  std::string_view name() const override { return "reshape_like"; }
+  bool is_view() const override { return true; }
+  bool reads(int i) const override { return i == 0; }
+
+  Type infer(const OpInputs& in) const override {
+    require_dense(name(), in);
+    const Shape& x = in[0].shape;
+    const Shape& like = in[1].shape;
+    if (x.known() && like.known() && x.size() != like.size())
+      fail<TypeError>("reshape_like: x is {} but like is {}; {} elements do not fit {}", in.shape(0), in.shape(1),
+                      x.size(), to_string(like));
+    return {in[0].dtype, like, Layout::dense};
+  }
+
+  Expr gradient(const Expr& y, const Expr& dy, int) const override { return in_shape_of(y.input(0), dy); }
+  std::string_view no_gradient(int i) const override { return i == 1 ? "only its shape is used" : ""; }
+};
+
+class ExpandDims : public Op {
+ public:
+  explicit ExpandDims(int axis) : axis_(axis) {}
+
+  std::string_view name() const override { return "expand_dims"; }
+  std::string attributes() const override { return fmt::format("axis={}", axis_); }
+  bool is_view() const override { return true; }
+
+  Type infer(const OpInputs& in) const override {
+    require_dense(name(), in);
+    const int rank = in[0].shape.rank();
+    if (axis_ < -rank - 1 || axis_ > rank)
+      fail<TypeError>("expand_dims: no axis {} can be added; x is {} and takes a new one at {} to {}", axis_,
+                      in.shape(0), -rank - 1, rank);
+    return {in[0].dtype, in[0].shape.insert(axis_ < 0 ? axis_ + rank + 1 : axis_, 1), Layout::dense};
+  }
+
+  Expr gradient(const Expr& y, const Expr& dy, int) const override { return in_shape_of(y.input(0), dy); }
+
+ private:
+  int axis_;
+};
+
+class Squeeze : public Op {
+ public:
+  explicit Squeeze(const Axes& axes) : axes_(axes) {}
+
+  std::string_view name() const override { return "squeeze"; }
+  bool is_view() const override { return true; }
+
+  Type infer(const OpInputs& in) const override {
+    require_dense(name(), in);
+    const Shape& x = in[0].shape;
+    if (!axes_.given() && !x.known())
+      fail<TypeError>("squeeze: x is {}; name the axes to drop, since an unknown dimension may be 1 in one run only",
+                      in.shape(0));
+    std::vector<int> dropped = axes_.resolve(name(), x.rank());
+    if (!axes_.given()) std::erase_if(dropped, [&](int axis) { return x[axis] != 1; });
+    std::vector<std::int64_t> kept;
+    for (int axis = 0; axis < x.rank(); ++axis) {
+      if (std::find(dropped.begin(), dropped.end(), axis) == dropped.end()) {
+        kept.push_back(x[axis]);
+      } else if (x[axis] != 1 && x[axis] != any) {
+        fail<TypeError>("squeeze: axis {} cannot go; x is {} and only axes of size 1 can", axis, in.shape(0));
+      }
+    }
+    return {in[0].dtype, Shape(kept), Layout::dense};
+  }
+
+  Expr gradient(const Expr& y, const Expr& dy, int) const override { return in_shape_of(y.input(0), dy); }
+
+ private:
+  Axes axes_;
+};
+
+}  // namespace
+
+Expr reshape(const Operand& x, const Shape& shape) { return apply(std::make_shared<Reshape>(shape), {x}); }
+
+Expr reshape_like(const Operand& x, const Operand& like) { return apply(std::make_shared<ReshapeLike>(), {x, like}); }
+
+Expr expand_dims(const Operand& x, int axis) { return apply(std::make_shared<ExpandDims>(axis), {x}); }
+
+Expr squeeze(const Operand& x, const Axes& axes) { return apply(std::make_shared<Squeeze>(axes), {x}); }
+
+}  // namespace gradus

@@ -1,0 +1,96 @@
+// Ops that look at the shape of x and at none of its numbers: shape_of and size_of give it as numbers, zeros_like
+// and ones_like fill it; and range, a constant. None has a gradient: no number of x moves the result.
+#include <gradus/core/create.h>
+#include <gradus/core/error.h>
+#include <gradus/core/op.h>
+#include <gradus/ops/checks.h>
+#include <gradus/ops/ops.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+namespace gradus {
+
+namespace {
+
+class OfShape : public Op {
+ public:
+  bool reads(int) const override { return false; }
+  std::string_view no_gradient(int) const override { return "only its shape is used"; }
+};
+
+class ShapeOf : public OfShape {
+ public:
+  std::string_view name() const override { return "shape_of"; }
+  Type infer(const OpInputs& in) const override { return {int64, {in[0].shape.rank()}, Layout::dense}; }
+  void compute(Call& call) const override {
+    std::copy(call.in(0).shape().begin(), call.in(0).shape().end(), call.out<std::int64_t>());
+  }
+};
+
+class SizeOf : public OfShape {
+ public:
+  std::string_view name() const override { return "size_of"; }
+  Type infer(const OpInputs&) const override { return {int64, {}, Layout::dense}; }
+  void compute(Call& call) const override { *call.out<std::int64_t>() = call.in(0).shape().size(); }
+};
+
+class ZerosLike : public OfShape {
+ public:
+  std::string_view name() const override { return "zeros_like"; }
+
+  // Sparse zeros hold nothing; all of a part would have to be written, so it becomes rows.
+  Type infer(const OpInputs& in) const override {
+    return {in[0].dtype, in[0].shape, in[0].layout == Layout::part ? Layout::rows : in[0].layout};
+  }
+
+  void compute(Call& call) const override {
+    const Shape& shape = call.out().shape();
+    switch (call.out().type.layout) {
+      case Layout::csr: {
+        auto pattern = std::make_shared<CsrPattern>();
+        pattern->rows = shape[0];
+        pattern->columns = shape[1];
+        pattern->row_start.assign(static_cast<std::size_t>(shape[0]) + 1, 0);
+        return call.set_pattern(std::move(pattern));
+      }
+      case Layout::rows:
+      case Layout::part: return call.set_index(std::make_shared<RowIndex>());
+      case Layout::dense: break;
+    }
+    if (shape.size() > 0)
+      std::memset(call.out().data, 0, static_cast<std::size_t>(shape.size()) * size_of(call.out().type.dtype));
+  }
+};
+
+class OnesLike : public OfShape {
+ public:
+  std::string_view name() const override { return "ones_like"; }
+  Type infer(const OpInputs& in) const override {
+    require_dense(name(), in);
+    return in[0];
+  }
+  void compute(Call& call) const override {
+    dispatch(call.out().type.dtype,
+             [&]<class T>(TypeTag<T>) { std::fill_n(call.out<T>(), call.out().shape().size(), static_cast<T>(1)); });
+  }
+};
+
+}  // namespace
+
+Expr shape_of(const Operand& x) { return apply(std::make_shared<ShapeOf>(), {x}); }
+
+Expr size_of(const Operand& x) { return apply(std::make_shared<SizeOf>(), {x}); }
+
+Expr zeros_like(const Operand& x) { return apply(std::make_shared<ZerosLike>(), {x}); }
+
+Expr ones_like(const Operand& x) { return apply(std::make_shared<OnesLike>(), {x}); }
+
+Expr range(Graph& graph, double start, double limit, double delta, DType dtype, Location where) {
+  if (!std::isfinite(start) || !std::isfinite(limit) || !std::isfinite(delta) || delta == 0)
+    fail<ValueError>("range: start {}, limit {}, delta {}; all must be finite, and delta not 0", start, limit, delta);
+  return graph.constant(arange(start, limit, delta, dtype), "range", where);
+}
+
+}  // namespace gradus

@@ -1,0 +1,213 @@
+// slice and pad: a box cut out of a tensor, and a tensor set into a larger one. Each is the other's gradient.
+// Dimensions that only a run knows are met by counting from both ends: a slice leaves out `begin` elements in
+// front and takes either a number of elements or all but `after` at the end.
+#include <gradus/core/error.h>
+#include <gradus/core/op.h>
+#include <gradus/ops/box.h>
+#include <gradus/ops/checks.h>
+#include <gradus/ops/ops.h>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+namespace gradus {
+
+namespace {
+
+using Counts = std::vector<std::int64_t>;
+using Paddings = std::vector<std::pair<std::int64_t, std::int64_t>>;
+
+constexpr std::int64_t rest = -1;
+
+// Copies `shape` elements between a tensor of that shape and a box, beginning at `begin`, in one of shape `whole`.
+void copy_out(Call& call, const Shape& shape, const Shape& whole, const Counts& begin) {
+  Box box(shape, row_major_strides(whole), row_major_strides(shape));
+  for (int i = 0; i < shape.rank(); ++i)
+    box.from += begin[static_cast<std::size_t>(i)] * row_major_strides(whole)[static_cast<std::size_t>(i)];
+  copy_box(call.workers(), box, call.in(0).data, call.out().data, size_of(call.out().type.dtype));
+}
+
+void copy_into(Call& call, const Shape& shape, const Shape& whole, const Counts& begin) {
+  Box box(shape, row_major_strides(shape), row_major_strides(whole));
+  for (int i = 0; i < shape.rank(); ++i)
+    box.to += begin[static_cast<std::size_t>(i)] * row_major_strides(whole)[static_cast<std::size_t>(i)];
+  copy_box(call.workers(), box, call.in(0).data, call.out().data, size_of(call.out().type.dtype));
+}
+
+template <class T>
+void fill_output(Call& call, T value) {
+  T* out = call.out<T>();
+  call.workers().for_each(call.out().shape().size(), 65536,
+                          [&](std::int64_t first, std::int64_t last) { std::fill(out + first, out + last, value); });
+}
+
+Expr slice_between(const Operand& x, const Counts& begin, const Counts& size, const Counts& after);
+Expr set_into(const Expr& dy, const Expr& x, const Counts& begin, const Counts& size);
+
+class Slice : public Op {
+ public:
+  Slice(Counts begin, Counts size, Counts after)
+      : begin_(std::move(begin)), size_(std::move(size)), after_(std::move(after)) {}
+
+  std::string_view name() const override { return "slice"; }
+  std::string attributes() const override {
+    return fmt::format("begin=[{}], size=[{}]", fmt::join(begin_, ", "), fmt::join(size_, ", "));
+  }
+
+  Type infer(const OpInputs& in) const override {
+    require_dense(name(), in);
+    const Shape& x = in[0].shape;
+    const auto rank = static_cast<std::size_t>(x.rank());
+    if (begin_.size() != rank || size_.size() != rank)
+      fail<TypeError>("slice: begin [{}] and size [{}] name {} and {} axes; x is {} with {}", fmt::join(begin_, ", "),
+                      fmt::join(size_, ", "), begin_.size(), size_.size(), in.shape(0), rank);
+    Counts dims;
+    for (std::size_t i = 0; i < rank; ++i) {
+      const std::int64_t dim = x[static_cast<int>(i)];
+      // Without sums, which might overflow.
+      const bool fits = begin_[i] >= 0 && size_[i] >= rest &&
+                        (dim == any || (begin_[i] <= dim && std::max(size_[i], after_[i]) <= dim - begin_[i]));
+      if (!fits)
+        fail<TypeError>("slice: begin {} and size {} leave axis {}; x is {}", begin_[i], size_[i], i, in.shape(0));
+      if (size_[i] != rest) {
+        dims.push_back(size_[i]);
+      } else {
+        dims.push_back(dim == any ? any : dim - begin_[i] - after_[i]);
+      }
+    }
+    return {in[0].dtype, Shape(dims), Layout::dense};
+  }
+
+  // dx[i] = dy[i - begin] inside the box, 0 around it.
+  Expr gradient(const Expr& y, const Expr& dy, int) const override {
+    const Expr x = y.input(0);
+    Paddings paddings;
+    for (std::size_t i = 0; i < begin_.size(); ++i) {
+      const std::int64_t dim = x.shape()[static_cast<int>(i)];
+      if (size_[i] != rest && dim == any) return set_into(dy, x, begin_, size_);
+      paddings.emplace_back(begin_[i], size_[i] == rest ? after_[i] : dim - begin_[i] - size_[i]);
+    }
+    return pad(dy, paddings);
+  }
+
+  void compute(Call& call) const override { copy_out(call, call.out().shape(), call.in(0).shape(), begin_); }
+
+ private:
+  Counts begin_;
+  Counts size_;   // `rest`: all that follow, but for `after`
+  Counts after_;  // 0 where a size is given
+};
+
+class Pad : public Op {
+ public:
+  Pad(Paddings paddings, double value) : paddings_(std::move(paddings)), value_(value) {}
+
+  std::string_view name() const override { return "pad"; }
+  std::string attributes() const override { return fmt::format("paddings={}, value={}", paddings_text(), value_); }
+
+  Type infer(const OpInputs& in) const override {
+    require_dense(name(), in);
+    const Shape& x = in[0].shape;
+    if (paddings_.size() != static_cast<std::size_t>(x.rank()))
+      fail<TypeError>("pad: paddings {} name {} axes; x is {} with {}", paddings_text(), paddings_.size(), in.shape(0),
+                      x.rank());
+    dispatch(in[0].dtype, [&]<class T>(TypeTag<T>) { check_value<T>(in); });
+    Counts dims;
+    for (std::size_t i = 0; i < paddings_.size(); ++i) {
+      const auto [before, after] = paddings_[i];
+      const std::int64_t dim = x[static_cast<int>(i)];
+      std::int64_t sum = 0;
+      if (before < 0 || after < 0 || __builtin_add_overflow(before, after, &sum) ||
+          __builtin_add_overflow(sum, std::max<std::int64_t>(dim, 0), &sum))
+        fail<TypeError>("pad: paddings {} cannot be added to x, which is {}; counts are at least 0 and fit 64 bits",
+                        paddings_text(), in.shape(0));
+      dims.push_back(dim == any ? any : sum);
+    }
+    return {in[0].dtype, Shape(dims), Layout::dense};
+  }
+
+  // dx[i] = dy[i + before]: what is around x does not depend on it.
+  Expr gradient(const Expr&, const Expr& dy, int) const override {
+    Counts after;
+    for (const auto& padding : paddings_) after.push_back(padding.second);
+    return slice_between(dy, begin(), Counts(after.size(), rest), after);
+  }
+
+  void compute(Call& call) const override {
+    dispatch(call.out().type.dtype, [&]<class T>(TypeTag<T>) { fill_output(call, static_cast<T>(value_)); });
+    copy_into(call, call.in(0).shape(), call.out().shape(), begin());
+  }
+
+ private:
+  Counts begin() const {
+    Counts begin;
+    for (const auto& padding : paddings_) begin.push_back(padding.first);
+    return begin;
+  }
+
+  std::string paddings_text() const {
+    std::string text;
+    for (const auto& [before, after] : paddings_)
+      text += fmt::format("{}{{{}, {}}}", text.empty() ? "" : ", ", before, after);
+    return "{" + text + "}";
+  }
+
+  template <class T>
+  void check_value(const OpInputs& in) const {
+    if constexpr (!std::is_floating_point_v<T>) {
+      // Bounds as powers of two: the largest int64 is not a double, 2^63 is.
+      const double limit = std::is_same_v<T, bool> ? 2.0 : std::ldexp(1.0, 8 * static_cast<int>(sizeof(T)) - 1);
+      const double least = std::is_same_v<T, bool> ? 0.0 : -limit;
+      if (!(value_ >= least && value_ < limit) || value_ != std::floor(value_))
+        fail<TypeError>("pad: value {} does not fit x, which is {}", value_, in.dtype(0));
+    }
+  }
+
+  Paddings paddings_;
+  double value_;
+};
+
+// dy set into zeros of x's shape: the gradient of a slice of a given size from an axis of unknown size.
+class SetInto : public Op {
+ public:
+  SetInto(Counts begin, Counts size) : begin_(std::move(begin)), size_(std::move(size)) {}
+
+  std::string_view name() const override { return "pad_like"; }
+  bool reads(int i) const override { return i == 0; }
+  Type infer(const OpInputs& in) const override { return {in[0].dtype, in[1].shape, Layout::dense}; }
+
+  // As pad: the box where dy was set.
+  Expr gradient(const Expr&, const Expr& dy, int) const override { return slice(dy, begin_, size_); }
+  std::string_view no_gradient(int i) const override { return i == 1 ? "only its shape is used" : ""; }
+
+  void compute(Call& call) const override {
+    dispatch(call.out().type.dtype, [&]<class T>(TypeTag<T>) { fill_output(call, T{}); });
+    copy_into(call, call.in(0).shape(), call.out().shape(), begin_);
+  }
+
+ private:
+  Counts begin_;
+  Counts size_;
+};
+
+Expr slice_between(const Operand& x, const Counts& begin, const Counts& size, const Counts& after) {
+  return apply(std::make_shared<Slice>(begin, size, after), {x});
+}
+
+Expr set_into(const Expr& dy, const Expr& x, const Counts& begin, const Counts& size) {
+  return apply(std::make_shared<SetInto>(begin, size), {dy, x});
+}
+
+}  // namespace
+
+Expr slice(const Operand& x, const std::vector<std::int64_t>& begin, const std::vector<std::int64_t>& size) {
+  return slice_between(x, begin, size, Counts(begin.size(), 0));
+}
+
+Expr pad(const Operand& x, const std::vector<std::pair<std::int64_t, std::int64_t>>& paddings, double value) {
+  return apply(std::make_shared<Pad>(paddings, value), {x});
+}
+
+}  // namespace gradus

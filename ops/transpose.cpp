@@ -1,0 +1,148 @@
+// transpose: axes in another order. y[j_0, j_1, ...] = x[i_0, i_1, ...] with j_k = i_perm[k]. The reversal of a csr
+// matrix stays csr and follows its non-zeros; a rows value, whose columns would all have gaps, becomes dense.
+#include <gradus/core/error.h>
+#include <gradus/core/op.h>
+#include <gradus/ops/axes.h>
+#include <gradus/ops/box.h>
+#include <gradus/ops/ops.h>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+
+namespace gradus {
+
+namespace {
+
+class Transpose : public Op {
+ public:
+  explicit Transpose(std::vector<int> perm) : perm_(std::move(perm)) {}
+
+  std::string_view name() const override { return "transpose"; }
+  std::string attributes() const override {
+    return perm_.empty() ? "" : fmt::format("perm=[{}]", fmt::join(perm_, ", "));
+  }
+
+  Type infer(const OpInputs& in) const override {
+    const Shape& x = in[0].shape;
+    if (!perm_.empty()) check_perm(in);
+    const std::vector<int> perm = axes(x.rank());
+    if (in[0].layout == Layout::part)
+      fail<TypeError>("transpose: x is {}; the rows it leaves out are not known to be zero", in.layout(0));
+    if (in[0].layout == Layout::csr && perm != std::vector<int>{1, 0})
+      fail<TypeError>("transpose: x is {}; perm [{}] leaves it as it is, and a csr matrix takes only the reversal",
+                      in.layout(0), fmt::join(perm, ", "));
+    std::vector<std::int64_t> dims;
+    for (const int axis : perm) dims.push_back(x[axis]);
+    return {in[0].dtype, Shape(dims), in[0].layout == Layout::csr ? Layout::csr : Layout::dense};
+  }
+
+  // dx[i_0, i_1, ...] = dy[j_0, j_1, ...]: the inverse order.
+  Expr gradient(const Expr&, const Expr& dy, int) const override {
+    const std::vector<int> perm = axes(dy.rank());
+    std::vector<int> inverse(perm.size());
+    for (std::size_t axis = 0; axis < perm.size(); ++axis)
+      inverse[static_cast<std::size_t>(perm[axis])] = static_cast<int>(axis);
+    return transpose(dy, perm_.empty() ? perm_ : inverse);
+  }
+
+  void compute(Call& call) const override {
+    switch (call.in(0).type.layout) {
+      case Layout::csr: return reverse_csr(call);
+      case Layout::rows: return scatter_rows(call);
+      default: break;
+    }
+    copy_box(call.workers(), box(call.in(0).shape()), call.in(0).data, call.out().data, size_of(call.out().type.dtype));
+  }
+
+ private:
+  void check_perm(const OpInputs& in) const {
+    const int rank = in[0].shape.rank();
+    if (static_cast<int>(perm_.size()) != rank)
+      fail<TypeError>("transpose: perm [{}] names {} axes; x is {} with {}", fmt::join(perm_, ", "), perm_.size(),
+                      in.shape(0), rank);
+    std::vector<bool> named(perm_.size());
+    for (const int axis : perm_) {
+      if (axis < -rank || axis >= rank)
+        fail<TypeError>("transpose: perm names axis {}; x is {} with {}", axis, in.shape(0), axes_of_rank(rank));
+      const auto position = static_cast<std::size_t>(axis < 0 ? axis + rank : axis);
+      if (named[position])
+        fail<TypeError>("transpose: perm [{}] names axis {} twice; x is {}", fmt::join(perm_, ", "), position,
+                        in.shape(0));
+      named[position] = true;
+    }
+  }
+
+  // perm from 0; the reversal where none was given.
+  std::vector<int> axes(int rank) const {
+    std::vector<int> perm = perm_;
+    for (int axis = rank - 1; perm_.empty() && axis >= 0; --axis) perm.push_back(axis);
+    for (int& axis : perm) axis = axis < 0 ? axis + rank : axis;
+    return perm;
+  }
+
+  // The result in row-major order, read from x.
+  Box box(const Shape& x) const {
+    const auto strides = row_major_strides(x);
+    std::int64_t stride = x.size();
+    Box out;
+    for (const int axis : axes(x.rank())) {
+      stride = x[axis] == 0 ? 0 : stride / x[axis];
+      out.add(x[axis], strides[static_cast<std::size_t>(axis)], stride);
+    }
+    return out;
+  }
+
+  static void reverse_csr(Call& call) {
+    const Value& x = call.in(0);
+    const CsrPattern::ByColumn& by_column = x.pattern->by_column();
+    auto pattern = std::make_shared<CsrPattern>();
+    pattern->rows = x.pattern->columns;
+    pattern->columns = x.pattern->rows;
+    pattern->column.assign(by_column.row.begin(), by_column.row.end());
+    pattern->row_start.assign(static_cast<std::size_t>(pattern->rows) + 1, 0);
+    const std::vector<Index>& touched = by_column.touched->row;
+    for (std::size_t k = 0; k < touched.size(); ++k)
+      pattern->row_start[static_cast<std::size_t>(touched[k]) + 1] = by_column.start[k + 1] - by_column.start[k];
+    for (std::size_t row = 1; row < pattern->row_start.size(); ++row)
+      pattern->row_start[row] += pattern->row_start[row - 1];
+    call.set_pattern(std::move(pattern));
+
+    const std::int64_t* position = by_column.position.data();
+    dispatch(x.type.dtype, [&]<class T>(TypeTag<T>) {
+      const T* from = call.in<T>(0);
+      T* to = call.out<T>();
+      call.workers().for_each(x.stored, 16384, [&](std::int64_t first, std::int64_t last) {
+        for (std::int64_t j = first; j < last; ++j) to[j] = from[position[j]];
+      });
+    });
+  }
+
+  void scatter_rows(Call& call) const {
+    const Value& x = call.in(0);
+    const std::size_t bytes = size_of(x.type.dtype);
+    std::memset(call.out().data, 0, static_cast<std::size_t>(call.out().shape().size()) * bytes);
+    if (x.index->count() == 0) return;
+    // One row of x as a box in the result: axis 0 of x is an offset there.
+    Box row = box(x.shape());
+    const std::vector<int> perm = axes(x.shape().rank());
+    Box::Axis& zero = row.axis[static_cast<std::size_t>(std::find(perm.begin(), perm.end(), 0) - perm.begin())];
+    const std::int64_t stride = zero.to;
+    zero.size = 1;
+    row = row.simplified();
+    for (const Index i : x.index->row) {
+      row.to = i * stride;
+      copy_box(call.workers(), row, x.data, call.out().data, bytes);
+      row.from += x.row_size();
+    }
+  }
+
+  std::vector<int> perm_;
+};
+
+}  // namespace
+
+Expr transpose(const Operand& x, const std::vector<int>& perm) { return apply(std::make_shared<Transpose>(perm), {x}); }
+
+}  // namespace gradus
