@@ -1,0 +1,103 @@
+// cumsum: running sums along one axis, y[i] = x[0] + ... + x[i]; exclusive leaves x[i] out, reverse sums from the
+// end. Each element is added in turn, as NumPy does, so y[n - 1] may differ from reduce_sum in the last bits.
+#include <gradus/core/error.h>
+#include <gradus/core/op.h>
+#include <gradus/ops/axes.h>
+#include <gradus/ops/checks.h>
+#include <gradus/ops/ops.h>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <type_traits>
+
+namespace gradus {
+
+namespace {
+
+// Integers wrap around, which only unsigned ones may.
+template <class T>
+T sum(T a, T b) {
+  if constexpr (std::is_integral_v<T>) {
+    using U = std::make_unsigned_t<T>;
+    return static_cast<T>(static_cast<U>(a) + static_cast<U>(b));
+  } else {
+    return a + b;
+  }
+}
+
+class Cumsum : public Op {
+ public:
+  Cumsum(int axis, const CumsumOptions& options) : axis_(axis), options_(options) {}
+
+  std::string_view name() const override { return "cumsum"; }
+  std::string attributes() const override {
+    return fmt::format("axis={}{}{}", axis_, options_.exclusive ? ", exclusive" : "",
+                       options_.reverse ? ", reverse" : "");
+  }
+
+  Type infer(const OpInputs& in) const override {
+    require_dense(name(), in);
+    resolve_axis(name(), axis_, in);
+    if (in[0].dtype == boolean)
+      fail<TypeError>("cumsum: x is {}; numbers can be summed, so cast(x, int64) first", in.dtype(0));
+    return in[0];
+  }
+
+  // x[i] is in every sum y[j] with j >= i, so dx[i] = dy[i] + ... + dy[n - 1]: the sum from the other end.
+  Expr gradient(const Expr&, const Expr& dy, int) const override {
+    return cumsum(dy, axis_, {.exclusive = options_.exclusive, .reverse = !options_.reverse});
+  }
+
+  void compute(Call& call) const override {
+    const Shape& shape = call.in(0).shape();
+    if (shape.size() == 0) return;
+    const int axis = resolve_axis(name(), axis_, shape.rank());
+    const std::int64_t n = shape[axis];
+    const std::int64_t inner = shape.slice(axis + 1, shape.rank()).size();
+    dispatch_number(call.out().type.dtype, [&]<class T>(TypeTag<T>) { run<T>(call, n, inner); });
+  }
+
+ private:
+  // Blocks [n, inner], one after another; a piece of work is some columns of some blocks.
+  template <class T>
+  void run(Call& call, std::int64_t n, std::int64_t inner) const {
+    const std::int64_t width = std::min<std::int64_t>(inner, 512);
+    const std::int64_t strips = (inner + width - 1) / width;
+    const std::int64_t blocks = call.in(0).shape().size() / (n * inner);
+    const std::int64_t chunk = std::max<std::int64_t>(1, 16384 / (n * width));
+    call.workers().for_each(blocks * strips, chunk, [&](std::int64_t first, std::int64_t last) {
+      for (std::int64_t piece = first; piece < last; ++piece) {
+        const std::int64_t start = piece / strips * n * inner + piece % strips * width;
+        add_up(call.in<T>(0) + start, call.out<T>() + start, n, inner, std::min(width, inner - piece % strips * width));
+      }
+    });
+  }
+
+  template <class T>
+  void add_up(const T* x, T* y, std::int64_t n, std::int64_t inner, std::int64_t columns) const {
+    const std::int64_t step = options_.reverse ? -inner : inner;
+    if (options_.reverse) {
+      x += (n - 1) * inner;
+      y += (n - 1) * inner;
+    }
+    for (std::int64_t j = 0; j < columns; ++j) y[j] = options_.exclusive ? T{} : x[j];
+    for (std::int64_t i = 1; i < n; ++i) {
+      const T* next = options_.exclusive ? x : x + step;
+      for (std::int64_t j = 0; j < columns; ++j) y[step + j] = sum(y[j], next[j]);
+      x += step;
+      y += step;
+    }
+  }
+
+  int axis_;
+  CumsumOptions options_;
+};
+
+}  // namespace
+
+Expr cumsum(const Operand& x, int axis, const CumsumOptions& options) {
+  return apply(std::make_shared<Cumsum>(axis, options), {x});
+}
+
+}  // namespace gradus

@@ -1,0 +1,60 @@
+// one_hot: y[i, ..., d] = 1 where indices[i, ...] = d, else 0. An index outside [0, depth) gives a row of zeros.
+#include <gradus/core/error.h>
+#include <gradus/core/op.h>
+#include <gradus/ops/checks.h>
+#include <gradus/ops/ops.h>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace gradus {
+
+namespace {
+
+class OneHot : public Op {
+ public:
+  OneHot(std::int64_t depth, DType dtype) : depth_(depth), dtype_(dtype) {}
+
+  std::string_view name() const override { return "one_hot"; }
+  std::string attributes() const override { return fmt::format("depth={}", depth_); }
+
+  Type infer(const OpInputs& in) const override {
+    require_dense(name(), in, 0, "indices");
+    if (!is_integer(in[0].dtype)) fail<TypeError>("one_hot: indices is {}; int32 or int64 is right", in.dtype(0));
+    if (depth_ < 0) fail<ValueError>("one_hot: depth is {}; at least 0 is right", depth_);
+    return {dtype_, in[0].shape.insert(in[0].shape.rank(), depth_), Layout::dense};
+  }
+
+  std::string_view no_gradient(int) const override { return "indices are integers"; }
+
+  void compute(Call& call) const override {
+    dispatch(dtype_, [&]<class T>(TypeTag<T>) {
+      if (call.in(0).type.dtype == int32) return set_ones<T>(call, call.in<std::int32_t>(0));
+      set_ones<T>(call, call.in<std::int64_t>(0));
+    });
+  }
+
+ private:
+  template <class T, class I>
+  void set_ones(Call& call, const I* indices) const {
+    T* out = call.out<T>();
+    const std::int64_t chunk = std::max<std::int64_t>(1, 16384 / std::max<std::int64_t>(1, depth_));
+    call.workers().for_each(call.in(0).shape().size(), chunk, [&](std::int64_t first, std::int64_t last) {
+      std::fill(out + first * depth_, out + last * depth_, T{});
+      for (std::int64_t i = first; i < last; ++i)
+        if (indices[i] >= 0 && indices[i] < depth_) out[i * depth_ + indices[i]] = static_cast<T>(1);
+    });
+  }
+
+  std::int64_t depth_;
+  DType dtype_;
+};
+
+}  // namespace
+
+Expr one_hot(const Operand& indices, std::int64_t depth, DType dtype) {
+  return apply(std::make_shared<OneHot>(depth, dtype), {indices});
+}
+
+}  // namespace gradus

@@ -1,0 +1,112 @@
+// Random numbers as nodes: random_normal, random_uniform, random_uniform_like, and dropout built from the last.
+// Number i of a node is a pure function of (seed, run, the node's stream, i): every run draws anew, and the same
+// program draws the same again, with any number of threads.
+#include <gradus/core/error.h>
+#include <gradus/core/op.h>
+#include <gradus/ops/checks.h>
+#include <gradus/ops/ops.h>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace gradus {
+
+namespace {
+
+// The seed of one run: splitmix64 (Steele, Lea, Flood, "Fast splittable pseudorandom number generators", OOPSLA
+// 2014), number `run` of the sequence that begins at `seed`.
+std::uint64_t seed_of_run(std::uint64_t seed, std::uint64_t run) {
+  std::uint64_t z = seed + (run + 1) * 0x9E3779B97F4A7C15U;
+  z = (z ^ (z >> 30U)) * 0xBF58476D1CE4E5B9U;
+  z = (z ^ (z >> 27U)) * 0x94D049BB133111EBU;
+  return z ^ (z >> 31U);
+}
+
+void draw(Call& call, Random::Distribution distribution, double a, double b, std::uint64_t seed) {
+  const Type& type = call.out().type;
+  const Random random(type.shape, distribution, a, b, seed_of_run(seed, call.run), type.dtype);
+  dispatch_floating(type.dtype, [&]<class T>(TypeTag<T>) {
+    T* out = call.out<T>();
+    call.workers().for_each(type.shape.size(), 16384, [&](std::int64_t first, std::int64_t last) {
+      random.draw(call.stream, static_cast<std::uint64_t>(first),
+                  std::span(out + first, static_cast<std::size_t>(last - first)));
+    });
+  });
+}
+
+class RandomNode : public Op {
+ public:
+  RandomNode(std::string_view name, const Shape& shape, Random::Distribution distribution, double a, double b,
+             std::uint64_t seed, DType dtype)
+      : name_(name), type_{dtype, shape, Layout::dense}, distribution_(distribution), a_(a), b_(b), seed_(seed) {
+    Random(shape, distribution, a, b, seed, dtype);  // throws where these do not fit
+  }
+
+  std::string_view name() const override { return name_; }
+  std::string attributes() const override {
+    const bool normal = distribution_ == Random::Distribution::normal;
+    return fmt::format("{}={}, {}={}, seed={}", normal ? "mean" : "low", a_, normal ? "stddev" : "high", b_, seed_);
+  }
+  bool is_random() const override { return true; }
+  Type infer(const OpInputs&) const override { return type_; }
+  void compute(Call& call) const override { draw(call, distribution_, a_, b_, seed_); }
+
+ private:
+  std::string_view name_;
+  Type type_;
+  Random::Distribution distribution_;
+  double a_;
+  double b_;
+  std::uint64_t seed_;
+};
+
+class RandomUniformLike : public Op {
+ public:
+  explicit RandomUniformLike(std::uint64_t seed) : seed_(seed) {}
+
+  std::string_view name() const override { return "random_uniform_like"; }
+  std::string attributes() const override { return fmt::format("seed={}", seed_); }
+  bool is_random() const override { return true; }
+  bool reads(int) const override { return false; }
+  std::string_view no_gradient(int) const override { return "only its shape is used"; }
+
+  Type infer(const OpInputs& in) const override {
+    if (!is_floating(in[0].dtype))
+      fail<TypeError>("random_uniform_like: x is {}; float32 or float64 is right", in.dtype(0));
+    return {in[0].dtype, in[0].shape, Layout::dense};
+  }
+
+  void compute(Call& call) const override { draw(call, Random::Distribution::uniform, 0.0, 1.0, seed_); }
+
+ private:
+  std::uint64_t seed_;
+};
+
+}  // namespace
+
+Expr random_normal(Graph& graph, const Shape& shape, const NormalOptions& options, Location where) {
+  return graph.add(std::make_shared<RandomNode>("random_normal", shape, Random::Distribution::normal, options.mean,
+                                                options.stddev, options.seed, options.dtype),
+                   {}, where);
+}
+
+Expr random_uniform(Graph& graph, const Shape& shape, const UniformOptions& options, Location where) {
+  return graph.add(std::make_shared<RandomNode>("random_uniform", shape, Random::Distribution::uniform, options.low,
+                                                options.high, options.seed, options.dtype),
+                   {}, where);
+}
+
+Expr random_uniform_like(const Operand& x, std::uint64_t seed) {
+  return apply(std::make_shared<RandomUniformLike>(seed), {x});
+}
+
+Expr dropout(const Operand& x, double rate, std::uint64_t seed) {
+  if (!(rate >= 0 && rate < 1)) fail<ValueError>("dropout: rate is {}; it lies in [0, 1)", rate);
+  const Expr kept = require_expr("dropout", x);
+  if (rate == 0) return identity(x);
+  const auto pin = kept.graph().pin(x.where());
+  return mask(greater_equal(random_uniform_like(kept, seed), rate), kept) / (1 - rate);
+}
+
+}  // namespace gradus
