@@ -108,7 +108,7 @@ Expr square(const Operand& x) {
   // d x^2 = 2 x dx
   static constexpr Row r = row<Takes::numbers>(
       "square", []<class T>(T x) { return static_cast<T>(modular(x) * modular(x)); }, Gives::same, Zeros::first,
-      [](const Chain& c, int) -> Expr { return c.dy * (2 * c.x(0)); });
+      [](const Chain& c, int) -> Expr { return 2 * c.dy * c.x(0); });
   return elementwise(r, {x});
 }
 

@@ -61,8 +61,8 @@ Expr pow_gradient(const Chain& c, int i) {
   if (const std::optional<double> exponent = constant_number(b)) {
     if (*exponent == 0) return zeros_like(a);
     if (*exponent == 1) return c.dy;
-    if (*exponent == 2) return c.dy * (2 * a);
-    return c.dy * (*exponent * pow(a, *exponent - 1));
+    if (*exponent == 2) return 2 * c.dy * a;
+    return *exponent * c.dy * pow(a, *exponent - 1);
   }
   const Expr not_both_zero = logical_or(not_equal(a, 0), not_equal(b, 0));
   return c.dy * (b * mask(not_both_zero, pow(a, b - 1)));

@@ -182,7 +182,7 @@ class Identity : public Op {
   // d x = dx
   Expr gradient(const Expr&, const Expr& dy, int) const override { return dy; }
   bool takes_rows_gradient() const override { return true; }
-  bool is_view() const override { return true; }
+  bool is_view(std::span<const Type>) const override { return true; }
 };
 
 class StopGradient : public Op {
@@ -190,7 +190,7 @@ class StopGradient : public Op {
   std::string_view name() const override { return "stop_gradient"; }
   Type infer(const OpInputs& in) const override { return in[0]; }
   std::string_view no_gradient(int) const override { return "it is there to stop it"; }
-  bool is_view() const override { return true; }
+  bool is_view(std::span<const Type>) const override { return true; }
 };
 
 }  // namespace

@@ -1,0 +1,191 @@
+// Rows of a table by index, and what leads back: gather, scatter_add (its gradient), and part_of, which reads of
+// a table the rows that a gradient touches.
+#include <gradus/ops/checks.h>
+#include <gradus/ops/ops.h>
+#include <gradus/ops/sparse.h>
+
+#include <algorithm>
+#include <cstring>
+#include <numeric>
+
+namespace gradus {
+
+namespace {
+
+void require_indices(std::string_view op, const OpInputs& in, int i) {
+  if (!is_integer(in[i].dtype)) fail<TypeError>("{}: indices is {}; int32 or int64 is expected", op, in.dtype(i));
+  require_dense(op, in, i, "indices");
+}
+
+std::int64_t index_at(const Value& indices, std::int64_t i) {
+  return indices.type.dtype == int32 ? indices.as<std::int32_t>()[i] : indices.as<std::int64_t>()[i];
+}
+
+std::int64_t checked(std::int64_t index, std::int64_t rows, std::string_view op, const Call& call, int table) {
+  if (index >= 0 && index < rows) return index;
+  const Value& t = call.in(table);
+  fail<ValueError>("{}: index {} is out of range for x, which is {} {}; indices go from 0 to {}", op, index,
+                   to_string(t.shape()), call.source(table), rows - 1);
+}
+
+// [i, ...] and [p, q, ...] to [i, ..., q, ...]
+Shape gathered_shape(std::string_view op, const Shape& x, const Shape& indices) {
+  if (indices.rank() + x.rank() - 1 > Shape::max_rank)
+    fail<TypeError>("{}: indices {} of x {} give more than {} dimensions", op, to_string(indices), to_string(x),
+                    Shape::max_rank);
+  Shape shape = indices;
+  for (int axis = 1; axis < x.rank(); ++axis) shape = shape.insert(shape.rank(), x[axis]);
+  return shape;
+}
+
+class Gather final : public Op {
+ public:
+  std::string_view name() const override { return "gather"; }
+
+  Type infer(const OpInputs& in) const override {
+    require_dense(name(), in);
+    require_indices(name(), in, 1);
+    if (in[0].shape.rank() == 0) fail<TypeError>("gather: x is {}; a scalar has no rows", in.shape(0));
+    return {in[0].dtype, gathered_shape(name(), in[0].shape, in[1].shape), Layout::dense};
+  }
+  std::string_view no_gradient(int i) const override { return i == 1 ? "indices are integers" : ""; }
+  Expr gradient(const Expr& y, const Expr& dy, int) const override;
+
+  void compute(Call& call) const override {
+    const Value& x = call.in(0);
+    const std::int64_t rows = x.shape()[0];
+    const std::size_t row = static_cast<std::size_t>(x.row_size()) * size_of(x.type.dtype);
+    const std::int64_t chunk = std::max<std::int64_t>(1, 65536 / std::max<std::int64_t>(1, static_cast<std::int64_t>(row)));
+    call.workers().for_each(call.in(1).stored, chunk, [&](std::int64_t first, std::int64_t last) {
+      for (std::int64_t i = first; i < last; ++i) {
+        const std::int64_t from = checked(index_at(call.in(1), i), rows, name(), call, 0);
+        if (row > 0)
+          std::memcpy(call.out().data + static_cast<std::size_t>(i) * row, x.data + static_cast<std::size_t>(from) * row, row);
+      }
+    });
+  }
+};
+
+// Inputs: indices, updates, and for a gradient the table, which lends its shape.
+class ScatterAdd final : public Op {
+ public:
+  explicit ScatterAdd(const Shape& shape) : shape_(shape) {}
+
+  std::string_view name() const override { return "scatter_add"; }
+
+  Type infer(const OpInputs& in) const override {
+    require_indices(name(), in, 0);
+    require_dense(name(), in, 1, "updates");
+    const Shape& shape = in.count() == 3 ? in[2].shape : shape_;
+    if (shape.rank() == 0) fail<TypeError>("scatter_add: shape is []; a scalar has no rows");
+    const Shape expected = gathered_shape(name(), shape, in[0].shape);
+    if (!broadcast(expected, in[1].shape) || expected.rank() != in[1].shape.rank())
+      fail<TypeError>("scatter_add: updates is {}; with indices {} and shape {} it must be {}", in.shape(1),
+                      in.shape(0), to_string(shape), to_string(expected));
+    return {in[1].dtype, shape, Layout::rows};
+  }
+  bool reads(int i) const override { return i < 2; }
+  std::string_view no_gradient(int i) const override { return i == 0 ? "indices are integers" : ""; }
+  // d scatter_add(i, u) = the rows of dy at i
+  Expr gradient(const Expr& y, const Expr& dy, int) const override { return gather(dy, y.input(0)); }
+
+  void compute(Call& call) const override {
+    const Value& indices = call.in(0);
+    const std::int64_t count = indices.stored;
+    const std::int64_t rows = call.out().shape()[0];
+    // The order of the indices by row; equal ones stay in their order, so sums are the same in every run.
+    std::int64_t* order = call.scratch<std::int64_t>(count);
+    std::iota(order, order + count, std::int64_t{0});
+    for (std::int64_t i = 0; i < count; ++i) {
+      const std::int64_t index = index_at(indices, i);
+      if (index < 0 || index >= rows)
+        fail<ValueError>("scatter_add: index {} is out of range for shape {}; indices go from 0 to {}", index,
+                         to_string(call.out().shape()), rows - 1);
+    }
+    std::sort(order, order + count, [&](std::int64_t a, std::int64_t b) {
+      const std::int64_t ia = index_at(indices, a);
+      const std::int64_t ib = index_at(indices, b);
+      return ia != ib ? ia < ib : a < b;
+    });
+    auto touched = std::make_shared<RowIndex>();
+    touched->row.reserve(static_cast<std::size_t>(count));
+    for (std::int64_t i = 0; i < count; ++i) {
+      const auto index = static_cast<Index>(index_at(indices, order[i]));
+      if (touched->row.empty() || touched->row.back() != index) touched->row.push_back(index);
+    }
+    call.set_index(touched);
+    const std::int64_t width = call.out().row_size();
+    dispatch_number(call.out().type.dtype, [&]<class T>(TypeTag<T>) {
+      const T* updates = call.in<T>(1);
+      T* y = call.out<T>();
+      std::fill_n(y, call.out().stored, T{});
+      T* to = y - width;
+      Index before = -1;
+      for (std::int64_t i = 0; i < count; ++i) {
+        const auto index = static_cast<Index>(index_at(indices, order[i]));
+        if (index != before) to += width;
+        before = index;
+        const T* from = updates + order[i] * width;
+        for (std::int64_t j = 0; j < width; ++j) to[j] = static_cast<T>(to[j] + from[j]);
+      }
+    });
+  }
+
+ private:
+  Shape shape_;
+};
+
+// d gather(x, i) = dx at rows i: each row of dy is added to the row it was read from
+Expr Gather::gradient(const Expr& y, const Expr& dy, int) const {
+  return apply(std::make_shared<ScatterAdd>(Shape()), {y.input(1), dy, y.input(0)});
+}
+
+class PartOf final : public Op {
+ public:
+  std::string_view name() const override { return "part_of"; }
+  Type infer(const OpInputs& in) const override {
+    require_dense(name(), in, 0, "table");
+    if (in[0].shape != in[1].shape)
+      fail<TypeError>("part_of: table is {} but rows is {}; they must agree", in.shape(0), in.shape(1));
+    return {in[0].dtype, in[0].shape, Layout::part};
+  }
+  std::string_view no_gradient(int) const override { return "it only reads variables for an update"; }
+
+  void compute(Call& call) const override {
+    call.set_index(call.in(1).index);
+    const Value& table = call.in(0);
+    const auto& index = call.in(1).index->row;
+    const std::size_t row = static_cast<std::size_t>(table.row_size()) * size_of(table.type.dtype);
+    if (row == 0) return;
+    call.workers().for_each(call.in(1).index->count(), std::max<std::int64_t>(1, 65536 / static_cast<std::int64_t>(row)),
+                            [&](std::int64_t first, std::int64_t last) {
+                              for (auto r = static_cast<std::size_t>(first); r < static_cast<std::size_t>(last); ++r)
+                                std::memcpy(call.out().data + r * row,
+                                            table.data + static_cast<std::size_t>(index[r]) * row, row);
+                            });
+  }
+};
+
+}  // namespace
+
+Expr gather(const Operand& x, const Operand& indices) {
+  return apply(std::make_shared<Gather>(), {without_rows(x), indices});
+}
+
+Expr scatter_add(const Operand& indices, const Operand& updates, const Shape& shape) {
+  if (!shape.known()) fail<TypeError>("scatter_add: shape is {}; it must be known", to_string(shape));
+  return apply(std::make_shared<ScatterAdd>(shape), {indices, updates});
+}
+
+Expr part_of(const Operand& table, const Operand& rows) {
+  const Expr index = require_expr("part_of", rows, "rows");
+  if (index.layout() == Layout::dense) return require_expr("part_of", table, "table");
+  if (index.layout() == Layout::csr) fail<TypeError>("part_of: rows is csr ({}); rows is expected", to_string(index));
+  return apply(std::make_shared<PartOf>(), {table, rows});
+}
+
+Expr assign_add(const Expr& variable, const Operand& delta) {
+  return variable.graph().assign(variable, add(variable, delta));
+}
+
+}  // namespace gradus

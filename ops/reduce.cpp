@@ -1,0 +1,171 @@
+// Reductions: one op class, seven functions over any axes, and those built from them. A gradient needs not be
+// spread over what was summed: it stays a column, or a number, and broadcasts where it is used.
+#include <gradus/ops/axes.h>
+#include <gradus/ops/checks.h>
+#include <gradus/ops/ops.h>
+#include <gradus/ops/reduce_kernel.h>
+#include <gradus/ops/sparse.h>
+
+#include <fmt/ranges.h>
+
+namespace gradus {
+
+namespace {
+
+enum class Reduction : std::uint8_t { sum, mean, max, min, prod, any, all };
+
+constexpr std::string_view names[] = {"reduce_sum", "reduce_mean", "reduce_max", "reduce_min",
+                                      "reduce_prod", "reduce_any", "reduce_all"};
+
+std::string_view name_of(Reduction reduction) { return names[static_cast<std::size_t>(reduction)]; }
+
+class Reduce final : public Op {
+ public:
+  Reduce(Reduction reduction, std::vector<int> axes, KeepDims keep)
+      : reduction_(reduction), axes_(std::move(axes)), keep_(keep) {}
+
+  std::string_view name() const override { return name_of(reduction_); }
+  std::string attributes() const override {
+    return fmt::format("axes=[{}]{}", fmt::join(axes_, ", "), keep_ == KeepDims::yes ? ", keep_dims" : "");
+  }
+
+  Type infer(const OpInputs& in) const override {
+    const DType dtype = in[0].dtype;
+    if (reduction_ == Reduction::any || reduction_ == Reduction::all) {
+      if (dtype != boolean) fail<TypeError>("{}: x is {}; bool is expected", name(), in.dtype(0));
+    } else if (reduction_ == Reduction::mean ? !is_floating(dtype) : dtype == boolean) {
+      fail<TypeError>("{}: x is {}; cast it to a {} type first", name(), in.dtype(0),
+                      reduction_ == Reduction::mean ? "floating" : "number");
+    }
+    const bool sums = reduction_ == Reduction::sum || reduction_ == Reduction::mean;
+    if (!(sums && in[0].layout == Layout::csr)) require_dense(name(), in);
+    Shape shape = in[0].shape;
+    for (auto axis = axes_.rbegin(); axis != axes_.rend(); ++axis)
+      shape = keep_ == KeepDims::yes ? shape.with(*axis, 1) : shape.without(*axis);
+    return {dtype, shape, in[0].layout == Layout::csr && axes_.empty() ? Layout::csr : Layout::dense};
+  }
+
+  bool is_view(std::span<const Type> in) const override {
+    return axes_.empty() && in[0].dtype != boolean;
+  }
+
+  std::string_view no_gradient(int) const override {
+    return reduction_ == Reduction::any || reduction_ == Reduction::all ? "it gives bool, which is piecewise constant"
+                                                                        : "";
+  }
+
+  Expr gradient(const Expr& y, const Expr& dy, int) const override {
+    const Expr x = y.input(0);
+    const Expr wide = with_axes(dy);
+    switch (reduction_) {
+      // d sum(x) = sum(dx)
+      case Reduction::sum: return wide;
+      // d mean(x) = sum(dx) / n
+      case Reduction::mean: return wide / count(x, y);
+      // d max(x) = dx of the greatest; where several are equal each has its share
+      case Reduction::max:
+      case Reduction::min: {
+        const Expr is_extreme = equal(x, with_axes(y));
+        const Expr equals = reduce_sum(cast(is_extreme, x.dtype()), Axes(axes_), KeepDims::yes);
+        return mask(is_extreme, wide / equals);
+      }
+      // d prod(x) = sum(prod(x) / x_i dx_i): at a zero, the product of the others if there is no second
+      default: {
+        const Expr is_zero = equal(x, 0);
+        const Expr others = where(is_zero, 1, x);
+        const Expr zeros = reduce_sum(cast(is_zero, x.dtype()), Axes(axes_), KeepDims::yes);
+        const Expr product = wide * reduce_prod(others, Axes(axes_), KeepDims::yes);
+        return where(is_zero, mask(equal(zeros, 1), product), mask(equal(zeros, 0), product / others));
+      }
+    }
+  }
+
+  void compute(Call& call) const override {
+    const Value& x = call.in(0);
+    const Shape& shape = x.shape();
+    unsigned bits = 0;
+    double elements = 1;
+    for (const int axis : axes_) {
+      bits |= 1U << static_cast<unsigned>(axis);
+      elements *= static_cast<double>(shape[axis]);
+    }
+    const double scale = reduction_ == Reduction::mean ? 1 / elements : 1;
+    if (x.type.layout == Layout::csr) {
+      const auto sum = bits == 3 ? sum_csr : bits == 1 ? sum_csr_columns : sum_csr_rows;
+      sum(call.workers(), x, call.out().data, scale);
+      return;
+    }
+    if (x.type.dtype == boolean) {
+      if (reduction_ == Reduction::any) {
+        reduce_dense<Either>(call, call.in<bool>(0), shape, bits, call.out<bool>());
+      } else {
+        reduce_dense<Both>(call, call.in<bool>(0), shape, bits, call.out<bool>());
+      }
+      return;
+    }
+    dispatch_number(x.type.dtype, [&]<class T>(TypeTag<T>) {
+      const T* from = call.in<T>(0);
+      T* to = call.out<T>();
+      switch (reduction_) {
+        case Reduction::max: return reduce_dense<Greatest<T>>(call, from, shape, bits, to);
+        case Reduction::min: return reduce_dense<Least<T>>(call, from, shape, bits, to);
+        case Reduction::prod: return reduce_dense<Product<T>>(call, from, shape, bits, to);
+        default: return reduce_dense<Sum<T>>(call, from, shape, bits, to, scale);
+      }
+    });
+  }
+
+ private:
+  // dy with the reduced axes back, of size 1.
+  Expr with_axes(Expr dy) const {
+    if (keep_ == KeepDims::no)
+      for (const int axis : axes_) dy = expand_dims(dy, axis);
+    return dy;
+  }
+
+  // How many elements went into each mean: a number, or an expression where it is known in the run only.
+  static Operand count(const Expr& x, const Expr& y) {
+    if (x.shape().known() && y.shape().size() > 0) return x.shape().size() / y.shape().size();
+    return cast(size_of(x), x.dtype()) / cast(size_of(y), x.dtype());
+  }
+
+  Reduction reduction_;
+  std::vector<int> axes_;
+  KeepDims keep_;
+};
+
+Expr reduce(Reduction reduction, const Operand& x, const Axes& axes, KeepDims keep) {
+  const Operand whole = without_rows(x);
+  const Expr expr = require_expr(name_of(reduction), whole);
+  auto op = std::make_shared<Reduce>(reduction, axes.resolve(name_of(reduction), expr.rank()), keep);
+  return apply(std::move(op), {whole});
+}
+
+}  // namespace
+
+Expr reduce_sum(const Operand& x, const Axes& axes, KeepDims keep) { return reduce(Reduction::sum, x, axes, keep); }
+Expr reduce_mean(const Operand& x, const Axes& axes, KeepDims keep) { return reduce(Reduction::mean, x, axes, keep); }
+Expr reduce_max(const Operand& x, const Axes& axes, KeepDims keep) { return reduce(Reduction::max, x, axes, keep); }
+Expr reduce_min(const Operand& x, const Axes& axes, KeepDims keep) { return reduce(Reduction::min, x, axes, keep); }
+Expr reduce_prod(const Operand& x, const Axes& axes, KeepDims keep) { return reduce(Reduction::prod, x, axes, keep); }
+Expr reduce_any(const Operand& x, const Axes& axes, KeepDims keep) { return reduce(Reduction::any, x, axes, keep); }
+Expr reduce_all(const Operand& x, const Axes& axes, KeepDims keep) { return reduce(Reduction::all, x, axes, keep); }
+
+Expr reduce_logsumexp(const Operand& x, const Axes& axes, KeepDims keep) {
+  const Expr expr = require_expr("reduce_logsumexp", x);
+  const Graph::Pin pin = expr.graph().pin(x.where());
+  // The greatest element is taken out first, so that exp cannot overflow; an infinite one would give inf - inf.
+  const Expr greatest = reduce_max(expr, axes, KeepDims::yes);
+  const Expr shift = stop_gradient(mask(isfinite(greatest), greatest));
+  const Expr sum = reduce_sum(exp(expr - shift), axes, KeepDims::yes);
+  const Expr result = log(sum) + shift;
+  return keep == KeepDims::yes ? result : squeeze(result, Axes(axes.resolve("reduce_logsumexp", expr.rank())));
+}
+
+Expr norm(const Operand& x, const Axes& axes, KeepDims keep) {
+  const Expr expr = require_expr("norm", x);
+  const Graph::Pin pin = expr.graph().pin(x.where());
+  return sqrt(reduce_sum(square(expr), axes, keep));
+}
+
+}  // namespace gradus
