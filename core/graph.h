@@ -226,7 +226,7 @@ class Graph::Pin {
 /// belongs to a graph or two belong to different ones.
 Expr apply(std::shared_ptr<const Op> op, std::span<const Operand> operands);
 inline Expr apply(std::shared_ptr<const Op> op, std::initializer_list<Operand> operands) {
-  return apply(std::move(op), std::span(operands.begin(), operands.size()));
+  return gradus::apply(std::move(op), std::span(operands.begin(), operands.size()));
 }
 
 /// The graph in the DOT language: a box per node with its name, type and source line.

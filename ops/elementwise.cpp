@@ -119,7 +119,7 @@ Expr elementwise(const Row& r, std::initializer_list<Operand> operands) {
   }
   auto op = std::make_shared<ElementwiseOp>(r);
   if (rows == 0 || part || keeps_zeros(r.zeros, rows, static_cast<int>(operands.size())))
-    return apply(std::move(op), operands);
+    return gradus::apply(std::move(op), std::span(operands.begin(), operands.size()));
   std::vector<Operand> dense;
   for (const Operand& operand : operands) {
     const Expr expr = operand.expr();
@@ -129,7 +129,7 @@ Expr elementwise(const Row& r, std::initializer_list<Operand> operands) {
       dense.push_back(operand);
     }
   }
-  return apply(std::move(op), std::span<const Operand>(dense));
+  return gradus::apply(std::move(op), std::span<const Operand>(dense));
 }
 
 }  // namespace gradus

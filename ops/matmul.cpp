@@ -1,0 +1,220 @@
+// Matrix products: dense (batched, broadcast), and with one csr operand. The product's kernels are in gemm and
+// spmm; here are the type rule, the choice between them, and the gradients, which are products again.
+#include <gradus/ops/box.h>
+#include <gradus/ops/checks.h>
+#include <gradus/ops/gemm.h>
+#include <gradus/ops/ops.h>
+#include <gradus/ops/spmm.h>
+
+#include <algorithm>
+
+namespace gradus {
+
+namespace {
+
+// [..., m, k] from a shape that may be stored transposed.
+struct Matrix {
+  std::int64_t rows;
+  std::int64_t columns;
+  Matrix(const Shape& shape, bool transposed)
+      : rows(shape[shape.rank() - (transposed ? 1 : 2)]), columns(shape[shape.rank() - (transposed ? 2 : 1)]) {}
+};
+
+Shape batch_of(const Shape& shape) { return shape.slice(0, shape.rank() - 2); }
+
+// Rows of a transposed [k, m] matrix as a [m, k] one.
+template <class T>
+void transpose_into(const T* from, std::int64_t rows, std::int64_t columns, T* to) {
+  for (std::int64_t r = 0; r < rows; ++r)
+    for (std::int64_t c = 0; c < columns; ++c) to[c * rows + r] = from[r * columns + c];
+}
+
+class Matmul final : public Op {
+ public:
+  Matmul(const MatmulOptions& options, bool gives_rows) : options_(options), gives_rows_(gives_rows) {}
+
+  std::string_view name() const override { return "matmul"; }
+  std::string attributes() const override {
+    if (!options_.transpose_a && !options_.transpose_b) return {};
+    return options_.transpose_a ? (options_.transpose_b ? "transpose_a, transpose_b" : "transpose_a") : "transpose_b";
+  }
+
+  Type infer(const OpInputs& in) const override {
+    check_kinds(in);
+    const Matrix a(in[0].shape, options_.transpose_a);
+    const Matrix b(in[1].shape, options_.transpose_b);
+    if (a.columns != b.rows && a.columns != any && b.rows != any)
+      fail<TypeError>("matmul: a is {}{} but b is {}{}; inner dimensions {} and {} differ", in.shape(0),
+                      options_.transpose_a ? ", transposed," : "", in.shape(1),
+                      options_.transpose_b ? ", transposed" : "", a.columns, b.rows);
+    const auto batch = broadcast(batch_of(in[0].shape), batch_of(in[1].shape));
+    if (!batch)
+      fail<TypeError>("matmul: a is {} but b is {}; their batches {} and {} do not broadcast", in.shape(0), in.shape(1),
+                      to_string(batch_of(in[0].shape)), to_string(batch_of(in[1].shape)));
+    const Shape shape = batch->insert(batch->rank(), a.rows);
+    return {in[0].dtype, shape.insert(shape.rank(), b.columns), gives_rows_ ? Layout::rows : Layout::dense};
+  }
+
+  Expr gradient(const Expr& y, const Expr& dy, int i) const override;
+
+  void compute(Call& call) const override {
+    dispatch_floating(call.out().type.dtype, [&]<class T>(TypeTag<T>) {
+      if (call.in(0).type.layout == Layout::csr) return csr_on_the_left<T>(call);
+      if (call.in(1).type.layout == Layout::csr) return csr_on_the_right<T>(call);
+      dense<T>(call);
+    });
+  }
+
+ private:
+  void check_kinds(const OpInputs& in) const {
+    if (in[0].dtype != in[1].dtype)
+      fail<TypeError>("matmul: a is {} but b is {}; cast one of them", in.dtype(0), in.dtype(1));
+    if (!is_floating(in[0].dtype)) fail<TypeError>("matmul: a is {}; float32 or float64 is expected", in.dtype(0));
+    for (const int i : {0, 1})
+      if (in[i].shape.rank() < 2)
+        fail<TypeError>("matmul: {} is {}; at least two dimensions are expected (dot and outer take vectors)",
+                        i == 0 ? "a" : "b", in.shape(i));
+    const bool csr = in[0].layout == Layout::csr || in[1].layout == Layout::csr;
+    if (in[0].layout == Layout::csr && in[1].layout == Layout::csr)
+      fail<TypeError>("matmul: a is {} and b is {}; one of them must be dense", in.layout(0), in.layout(1));
+    for (const int i : {0, 1}) {
+      if (in[i].layout != Layout::csr) require_dense("matmul", in, i, i == 0 ? "a" : "b");
+      if (csr && in[i].shape.rank() != 2)
+        fail<TypeError>("matmul: {} is {}; with a csr operand both are matrices", i == 0 ? "a" : "b", in.shape(i));
+    }
+  }
+
+  // The dense operand i as it is needed, transposed in scratch memory if it is stored the other way.
+  template <class T>
+  static const T* straight(Call& call, int i, bool transposed) {
+    const Value& x = call.in(i);
+    if (!transposed) return x.as<T>();
+    T* copy = call.scratch<T>(x.stored);
+    transpose_into(x.as<T>(), x.shape()[0], x.shape()[1], copy);
+    return copy;
+  }
+
+  template <class T>
+  void csr_on_the_left(Call& call) const {
+    const Value& x = call.in(0);
+    const std::int64_t k = Matrix(call.in(1).shape(), options_.transpose_b).columns;
+    if (!options_.transpose_a)
+      return csr_times_dense(call.workers(), x, straight<T>(call, 1, options_.transpose_b), k, call.out<T>());
+    const CsrPattern::ByColumn& by_column = x.pattern->by_column();
+    if (gives_rows_) {
+      call.set_index(by_column.touched);
+      return csr_transposed_times_dense(call.workers(), x, straight<T>(call, 1, options_.transpose_b), k, call.out<T>());
+    }
+    // The touched rows come first in memory; from the last on, each moves to its place.
+    T* y = call.out<T>();
+    csr_transposed_times_dense(call.workers(), x, straight<T>(call, 1, options_.transpose_b), k, y);
+    std::int64_t row = x.pattern->columns;
+    for (std::int64_t t = by_column.touched->count(); t > 0; --t) {
+      const std::int64_t place = by_column.touched->row[static_cast<std::size_t>(t - 1)];
+      std::fill(y + (place + 1) * k, y + row * k, T{});
+      if (place != t - 1) std::copy_n(y + (t - 1) * k, k, y + place * k);
+      row = place;
+    }
+    std::fill(y, y + row * k, T{});
+  }
+
+  template <class T>
+  void csr_on_the_right(Call& call) const {
+    const T* a = straight<T>(call, 0, options_.transpose_a);
+    const std::int64_t m = Matrix(call.in(0).shape(), options_.transpose_a).rows;
+    if (options_.transpose_b) {
+      dense_times_csr_transposed(call.workers(), a, m, call.in(1), call.out<T>());
+    } else {
+      dense_times_csr(call.workers(), a, m, call.in(1), call.out<T>());
+    }
+  }
+
+  template <class T>
+  void dense(Call& call) const {
+    const Shape& a = call.in(0).shape();
+    const Shape& b = call.in(1).shape();
+    const Matrix left(a, options_.transpose_a);
+    const Matrix right(b, options_.transpose_b);
+    const Shape batch = batch_of(call.out().shape());
+    const auto a_stride = broadcast_strides(batch_of(a), batch);
+    const auto b_stride = broadcast_strides(batch_of(b), batch);
+    const std::int64_t a_size = left.rows * left.columns;
+    const std::int64_t b_size = right.rows * right.columns;
+    const std::int64_t c_size = left.rows * right.columns;
+    const std::int64_t count = batch.size();
+    for (std::int64_t i = 0; i < count; ++i) {
+      std::int64_t rest = i;
+      std::int64_t a_at = 0;
+      std::int64_t b_at = 0;
+      for (int axis = batch.rank() - 1; axis >= 0; --axis) {
+        const std::int64_t along = rest % batch[axis];
+        rest /= batch[axis];
+        a_at += along * a_stride[static_cast<std::size_t>(axis)];
+        b_at += along * b_stride[static_cast<std::size_t>(axis)];
+      }
+      gemm(call.workers(), left.rows, right.columns, left.columns, call.in<T>(0) + a_at * a_size, options_.transpose_a,
+           call.in<T>(1) + b_at * b_size, options_.transpose_b, call.out<T>() + i * c_size);
+    }
+  }
+
+  MatmulOptions options_;
+  bool gives_rows_;
+};
+
+// The product of the rows of u and v at a pattern: the gradient of a product by its csr operand.
+// Inputs: u [n, k], v [p, k], a csr matrix [n, p] for its pattern.
+class SampledMatmul final : public Op {
+ public:
+  std::string_view name() const override { return "sampled_matmul"; }
+  Type infer(const OpInputs& in) const override { return in[2]; }
+  std::string_view no_gradient(int i) const override { return i == 2 ? "only its pattern is used" : ""; }
+  // d (u v^T at p) by u is dy v, by v is dy^T u
+  Expr gradient(const Expr& y, const Expr& dy, int i) const override {
+    return i == 0 ? matmul(dy, y.input(1)) : matmul(dy, y.input(0), {.transpose_a = true});
+  }
+  void compute(Call& call) const override {
+    call.set_pattern(call.in(2).pattern);
+    dispatch_floating(call.out().type.dtype, [&]<class T>(TypeTag<T>) {
+      sampled_product(call.workers(), *call.in(2).pattern, call.in<T>(0), call.in<T>(1), call.in(0).shape()[1],
+                      call.out<T>());
+    });
+  }
+};
+
+Expr sampled_matmul(const Expr& u, const Expr& v, const Expr& pattern) {
+  return apply(std::make_shared<SampledMatmul>(), {u, v, pattern});
+}
+
+// In what follows A and B are the operands as multiplied, C = A B: d A = dC B^T and d B = A^T dC. An operand
+// that is stored transposed gets its gradient transposed, by swapping the product's factors.
+Expr Matmul::gradient(const Expr& y, const Expr& dy, int i) const {
+  const Expr a = y.input(0);
+  const Expr b = y.input(1);
+  const bool ta = options_.transpose_a;
+  const bool tb = options_.transpose_b;
+  if (y.input(i).layout() == Layout::csr) {
+    if (i == 0) {
+      const Expr right = tb ? transpose(b) : b;
+      return ta ? sampled_matmul(right, dy, a) : sampled_matmul(dy, right, a);
+    }
+    const Expr left = ta ? a : transpose(a);
+    return tb ? sampled_matmul(transpose(dy), left, b) : sampled_matmul(left, transpose(dy), b);
+  }
+  if (i == 1 && a.layout() == Layout::csr && !ta && !tb)
+    return apply(std::make_shared<Matmul>(MatmulOptions{.transpose_a = true}, true), {a, dy});
+  Expr dx;
+  if (i == 0) {
+    dx = ta ? matmul(b, dy, {.transpose_a = tb, .transpose_b = true}) : matmul(dy, b, {.transpose_b = !tb});
+  } else {
+    dx = tb ? matmul(dy, a, {.transpose_a = true, .transpose_b = ta}) : matmul(a, dy, {.transpose_a = !ta});
+  }
+  return dx.rank() == 2 ? dx : sum_like(dx, y.input(i));
+}
+
+}  // namespace
+
+Expr matmul(const Operand& a, const Operand& b, const MatmulOptions& options) {
+  return apply(std::make_shared<Matmul>(options, false), {a, b});
+}
+
+}  // namespace gradus

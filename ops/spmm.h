@@ -1,0 +1,29 @@
+// Products of a csr matrix and a dense one, in plain memory. Each result element is summed by one thread in the
+// order of the non-zeros.
+#pragma once
+
+#include <gradus/core/op.h>
+
+namespace gradus {
+
+/// y [n, k] = x b, for x csr [n, p] and b [p, k].
+template <class T>
+void csr_times_dense(Workers& workers, const Value& x, const T* b, std::int64_t k, T* y);
+
+/// y [touched columns, k] = the rows of x^T b that are not zero, for b [n, k].
+template <class T>
+void csr_transposed_times_dense(Workers& workers, const Value& x, const T* b, std::int64_t k, T* y);
+
+/// y [m, p] = a x, for a [m, n] and x csr [n, p].
+template <class T>
+void dense_times_csr(Workers& workers, const T* a, std::int64_t m, const Value& x, T* y);
+
+/// y [m, n] = a x^T, for a [m, p] and x csr [n, p].
+template <class T>
+void dense_times_csr_transposed(Workers& workers, const T* a, std::int64_t m, const Value& x, T* y);
+
+/// y [non-zeros] = u_i . v_j for each non-zero (i, j), for u [n, k] and v [p, k].
+template <class T>
+void sampled_product(Workers& workers, const CsrPattern& pattern, const T* u, const T* v, std::int64_t k, T* y);
+
+}  // namespace gradus
