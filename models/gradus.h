@@ -1,0 +1,7 @@
+// All of gradus: include this one as <gradus/gradus.h>. Each header it names says what it holds.
+#pragma once
+
+#include <gradus/core/create.h>
+#include <gradus/core/tensor.h>
+#include <gradus/ops/gradients.h>
+#include <gradus/ops/ops.h>
