@@ -77,7 +77,7 @@ Expr Operand::in(Graph& graph, DType dtype) const {
   if (const Expr* expr = std::get_if<Expr>(&value_)) return *expr;
   if (const Tensor* tensor = std::get_if<Tensor>(&value_)) return graph.constant(*tensor, "constant", where_);
   const Number number = std::get<Number>(value_);
-  return graph.constant(number_as(number.value, number.integral, dtype), fmt::format("{}", number.value), where_);
+  return graph.literal(number_as(number.value, number.integral, dtype), fmt::format("{}", number.value), where_);
 }
 
 Expr apply(std::shared_ptr<const Op> op, std::span<const Operand> operands) {
@@ -103,10 +103,9 @@ Expr apply(std::shared_ptr<const Op> op, std::span<const Operand> operands) {
   if (graph == nullptr)
     fail<TypeError>("{}: no operand belongs to a graph; at least one must be an expression", op->name());
   // With bool expressions alone, numbers among the operands are bool too: logical_and(mask, true).
-  if (!dtype_known && operands.size() > 1 &&
-      std::all_of(operands.begin(), operands.end(), [](const Operand& o) {
-        return o.expr() || (o.number() && (*o.number() == 0 || *o.number() == 1) &&
-                            std::get<Operand::Number>(o.value_).boolean);
+  if (!dtype_known && operands.size() > 1 && std::all_of(operands.begin(), operands.end(), [](const Operand& o) {
+        return o.expr() ||
+               (o.number() && (*o.number() == 0 || *o.number() == 1) && std::get<Operand::Number>(o.value_).boolean);
       }))
     dtype = boolean;
   std::vector<Expr> inputs;
@@ -137,12 +136,11 @@ Graph::Scope::Scope(Graph& graph, std::string_view name) : graph_(graph), outer_
 
 Graph::Scope Graph::scope(std::string_view name) { return {*this, name}; }
 
-// The outermost pin wins: what the user called is what the user knows.
-Graph::Pin::Pin(Graph& graph, Location where) : graph_(graph), outer_(graph.pinned_) {
-  if (!graph.pinned_) graph.pinned_ = where;
+Graph::Pin::Pin(Graph& graph, Location where, bool override) : graph_(graph), outer_(graph.pinned_) {
+  if (!graph.pinned_ || override) graph.pinned_ = where;
 }
 
-Graph::Pin Graph::pin(Location where) { return {*this, where}; }
+Graph::Pin Graph::pin(Location where, bool override) { return {*this, where, override}; }
 
 std::string Graph::unique(std::string_view name) {
   const std::string wanted = scope_ + std::string(name);
@@ -155,23 +153,26 @@ std::string Graph::unique(std::string_view name) {
   return candidate;
 }
 
-Expr Graph::append(Kind kind, Type type, std::shared_ptr<const Op> op, std::span<const Expr> inputs,
-                   std::string_view name, Location where) {
-  if (nodes_.size() >= static_cast<std::size_t>(INT32_MAX)) fail<ValueError>("a graph holds at most {} nodes", INT32_MAX);
+Expr Graph::append(Kind kind, Type type, std::shared_ptr<const Op> op, std::span<const Expr> inputs, std::string name,
+                   Location where) {
+  if (nodes_.size() >= static_cast<std::size_t>(INT32_MAX))
+    fail<ValueError>("a graph holds at most {} nodes", INT32_MAX);
   const NodeId id = static_cast<NodeId>(nodes_.size());
   std::vector<NodeId> ids;
   ids.reserve(inputs.size());
   for (const Expr& input : inputs) ids.push_back(input.id());
-  std::string unique_name = unique(name);
-  by_name_[unique_name] = id;
-  nodes_.push_back(
-      {kind, type, std::move(op), std::move(ids), std::move(unique_name), pinned_.value_or(where)});
+  by_name_.try_emplace(name, id);
+  nodes_.push_back({kind, type, std::move(op), std::move(ids), std::move(name), pinned_.value_or(where)});
   return {this, id};
+}
+
+Expr Graph::literal(const Tensor& value, std::string text, Location where) {
+  return append(Kind::constant, value.type(), std::make_shared<ConstantOp>(value), {}, std::move(text), where);
 }
 
 Expr Graph::placeholder(std::string_view name, const Shape& shape, DType dtype, Location where) {
   const Type type{dtype, shape, Layout::dense};
-  return append(Kind::placeholder, type, std::make_shared<PlaceholderOp>(type), {}, name, where);
+  return append(Kind::placeholder, type, std::make_shared<PlaceholderOp>(type), {}, unique(name), where);
 }
 
 Expr Graph::sparse_placeholder(std::string_view name, const Shape& shape, DType dtype, Location where) {
@@ -179,7 +180,7 @@ Expr Graph::sparse_placeholder(std::string_view name, const Shape& shape, DType 
     fail<TypeError>("sparse_placeholder: {} ({}) is {}; a csr matrix has two dimensions", name, to_string(where),
                     to_string(shape));
   const Type type{dtype, shape, Layout::csr};
-  return append(Kind::placeholder, type, std::make_shared<PlaceholderOp>(type), {}, name, where);
+  return append(Kind::placeholder, type, std::make_shared<PlaceholderOp>(type), {}, unique(name), where);
 }
 
 Expr Graph::variable(std::string_view name, const Initializer& initial, const VariableOptions& options,
@@ -191,15 +192,15 @@ Expr Graph::variable(std::string_view name, const Initializer& initial, const Va
   if (options.trainable && !is_floating(type.dtype))
     fail<TypeError>("variable: {} ({}) is {}; only float32 and float64 are trainable (give {{.trainable = false}})",
                     name, to_string(where), to_string(type.dtype));
-  const Expr made = append(Kind::variable, type,
-                           std::make_shared<VariableOp>(initial, options, static_cast<int>(variables_.size())), {},
-                           name, where);
+  const Expr made =
+      append(Kind::variable, type, std::make_shared<VariableOp>(initial, options, static_cast<int>(variables_.size())),
+             {}, unique(name), where);
   variables_.push_back(made.id());
   return made;
 }
 
 Expr Graph::constant(const Tensor& value, std::string_view name, Location where) {
-  return append(Kind::constant, value.type(), std::make_shared<ConstantOp>(value), {}, name, where);
+  return append(Kind::constant, value.type(), std::make_shared<ConstantOp>(value), {}, unique(name), where);
 }
 
 Expr Graph::assign(Expr variable, const Operand& value) {
@@ -211,13 +212,13 @@ Expr Graph::assign(Expr variable, const Operand& value) {
   auto op = std::make_shared<AssignOp>();
   const Type types[] = {inputs[0].type(), inputs[1].type()};
   const Type type = op->infer({types, inputs});
-  return append(Kind::assign, type, std::move(op), inputs, "assign", value.where());
+  return append(Kind::assign, type, std::move(op), inputs, unique("assign"), value.where());
 }
 
 Expr Graph::group(std::span<const Expr> members, std::string_view name, Location where) {
   auto op = std::make_shared<GroupOp>();
   const Type type = op->infer({{}, {}});
-  return append(Kind::group, type, std::move(op), members, name, where);
+  return append(Kind::group, type, std::move(op), members, unique(name), where);
 }
 
 Expr Graph::add(std::shared_ptr<const Op> op, std::span<const Expr> inputs, Location where) {
@@ -225,8 +226,8 @@ Expr Graph::add(std::shared_ptr<const Op> op, std::span<const Expr> inputs, Loca
   types.reserve(inputs.size());
   for (const Expr& input : inputs) types.push_back(input.type());
   const Type type = op->infer({types, inputs});
-  const std::string name(op->name());
-  return append(Kind::op, type, std::move(op), inputs, name, where);
+  std::string name = unique(op->name());
+  return append(Kind::op, type, std::move(op), inputs, std::move(name), where);
 }
 
 Expr Graph::find(std::string_view name) {

@@ -87,8 +87,7 @@ class Operand {
   Operand(Expr expr, Location where = Location::current()) : value_(expr), where_(where) {}
   Operand(Tensor tensor, Location where = Location::current()) : value_(std::move(tensor)), where_(where) {}
   template <class T>
-    requires std::is_arithmetic_v<T>
-  Operand(T number, Location where = Location::current())
+  requires std::is_arithmetic_v<T> Operand(T number, Location where = Location::current())
       : value_(Number{static_cast<double>(number), std::is_integral_v<T>, std::is_same_v<T, bool>}), where_(where) {}
   // NOLINTEND(google-explicit-constructor)
 
@@ -162,9 +161,11 @@ class Graph {
   class Scope;
   Scope scope(std::string_view name);
 
-  /// While it lives, new nodes carry this location: for functions that make several nodes for one call.
+  /// While it lives, new nodes carry this location: for functions that make several nodes for one call. Of
+  /// nested pins the outermost holds, since what the user called is what the user knows; a gradient's nodes
+  /// rather belong to the line that is differentiated, so gradients() overrides.
   class Pin;
-  Pin pin(Location where);
+  Pin pin(Location where, bool override = false);
 
   int size() const { return static_cast<int>(nodes_.size()); }
   Expr operator[](NodeId id) { return {this, id}; }
@@ -176,6 +177,7 @@ class Graph {
 
  private:
   friend class Expr;
+  friend class Operand;
   struct Node {
     Kind kind;
     Type type;
@@ -185,9 +187,11 @@ class Graph {
     Location where;
   };
 
-  Expr append(Kind kind, Type type, std::shared_ptr<const Op> op, std::span<const Expr> inputs,
-              std::string_view name, Location where);
+  Expr append(Kind kind, Type type, std::shared_ptr<const Op> op, std::span<const Expr> inputs, std::string name,
+              Location where);
   std::string unique(std::string_view name);
+  /// A number the user wrote: it is called what it is, and not entered among the names.
+  Expr literal(const Tensor& value, std::string text, Location where);
 
   std::vector<Node> nodes_;
   std::vector<NodeId> variables_;
@@ -211,7 +215,7 @@ class Graph::Scope {
 
 class Graph::Pin {
  public:
-  Pin(Graph& graph, Location where);
+  Pin(Graph& graph, Location where, bool override);
   Pin(const Pin&) = delete;
   Pin& operator=(const Pin&) = delete;
   ~Pin() { graph_.pinned_ = outer_; }

@@ -182,8 +182,7 @@ void Loop::prepare_sparse_output(Call& call) const {
     return;
   }
   if (arity_ != 2 || layout_ == Layout::part)
-    fail<ValueError>("{}: its sparse operands hold different {}", name_,
-                     layout_ == Layout::csr ? "non-zeros" : "rows");
+    fail<ValueError>("{}: its sparse operands hold different {}", name_, layout_ == Layout::csr ? "non-zeros" : "rows");
   if (layout_ == Layout::csr) {
     call.set_pattern(unite(*call.in(0).pattern, *call.in(1).pattern));
   } else {

@@ -63,8 +63,7 @@ void choose_updates_in_place(const Program& program, MemoryPlan& plan, const std
   // When each root is read last; a fetched one is read at the end.
   std::vector<int> last_read(program.nodes.size(), never);
   for (int step = 0; step < end; ++step)
-    for_each_read(program, program.nodes[at(plan.order[at(step)])],
-                  [&](int, int root) { last_read[at(root)] = step; });
+    for_each_read(program, program.nodes[at(plan.order[at(step)])], [&](int, int root) { last_read[at(root)] = step; });
   for (const int fetch : program.fetches) last_read[at(program.root(fetch))] = end;
   // One variable assigned to another is read when the run ends.
   for (const ProgramNode& node : program.nodes)
@@ -169,8 +168,7 @@ void assign_offsets(const Program& program, MemoryPlan& plan) {
       int heir = never;
       for_each_read(program, node, [&](int i, int root) {
         if (heir == never && std::find(dying.begin(), dying.end(), root) != dying.end() &&
-            may_overwrite(program, node, i) &&
-            bytes_of(program.nodes[at(root)].type) == bytes_of(node.type))
+            may_overwrite(program, node, i) && bytes_of(program.nodes[at(root)].type) == bytes_of(node.type))
           heir = root;
       });
       // The same value may also be read out of step: x * transpose(x) through a view.

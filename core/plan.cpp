@@ -210,7 +210,8 @@ void Plan::update_variables() {
     }
     const std::size_t row_bytes = static_cast<std::size_t>(v.row_size()) * size_of(v.type.dtype);
     for (std::size_t row = 0; row < v.index->row.size(); ++row)
-      copy_bytes(variable + static_cast<std::size_t>(v.index->row[row]) * row_bytes, v.data + row * row_bytes, row_bytes);
+      copy_bytes(variable + static_cast<std::size_t>(v.index->row[row]) * row_bytes, v.data + row * row_bytes,
+                 row_bytes);
   }
 }
 

@@ -69,8 +69,8 @@ class Plan {
   std::vector<Value> values_;  // by node
   std::vector<int> placeholders_;
   std::vector<Step> steps_;
-  std::vector<Tensor> results_;       // by fetch
-  std::vector<Buffer> staged_;        // by memory_.copied: a variable's old value on its way to another
+  std::vector<Tensor> results_;  // by fetch
+  std::vector<Buffer> staged_;   // by memory_.copied: a variable's old value on its way to another
 };
 
 }  // namespace gradus

@@ -33,8 +33,7 @@ struct CachedPlan {
 void check_feed(const Graph& graph, const Feed& feed) {
   const Expr& p = feed.placeholder;
   if (!p || &p.graph() != &graph) fail<FeedError>("run: {} does not belong to the session's graph", to_string(p));
-  if (p.kind() != Kind::placeholder)
-    fail<FeedError>("run: {} is fed, but it is no placeholder", to_string(p));
+  if (p.kind() != Kind::placeholder) fail<FeedError>("run: {} is fed, but it is no placeholder", to_string(p));
   const Type& want = p.type();
   const Type& have = feed.value.type();
   if (want.dtype == have.dtype && want.layout == have.layout && matches(want.shape, have.shape)) return;
@@ -70,6 +69,13 @@ struct Session::State {
 
   State(Graph& g, const Device& d, int threads) : graph(g), device(d), workers(threads) {}
 
+  void check(std::span<const Expr> fetches, const Feeds& feeds) const {
+    for (const Expr& fetch : fetches)
+      if (!fetch || &fetch.graph() != &graph)
+        fail<FeedError>("run: {} does not belong to the session's graph", to_string(fetch));
+    check_feeds(graph, feeds);
+  }
+
   Plan& plan_for(std::span<const Expr> fetches, const Feeds& feeds) {
     const auto found =
         std::find_if(plans.begin(), plans.end(), [&](const CachedPlan& p) { return p.is_for(fetches, feeds); });
@@ -77,13 +83,9 @@ struct Session::State {
       if (found != plans.begin()) plans.splice(plans.begin(), plans, found);
       return *plans.front().plan;
     }
+    check(fetches, feeds);
     CachedPlan made;
-    for (const Expr& fetch : fetches) {
-      if (!fetch || &fetch.graph() != &graph)
-        fail<FeedError>("run: {} does not belong to the session's graph", to_string(fetch));
-      made.fetches.push_back(fetch.id());
-    }
-    check_feeds(graph, feeds);
+    for (const Expr& fetch : fetches) made.fetches.push_back(fetch.id());
     for (const Feed& feed : feeds) made.feeds.push_back({feed.placeholder, feed.value.type()});
     made.plan = std::make_unique<Plan>(make_program(fetches, made.feeds), variables, workers);
     if (plans.size() == plans_kept) plans.pop_back();
@@ -154,7 +156,16 @@ void Session::assign(const Expr& variable, const Tensor& value) {
 
 std::string Session::explain(std::span<const Expr> fetches, const Feeds& feeds) {
   if (fetches.empty()) return {};
-  return state_->plan_for(fetches, feeds).explain();
+  state_->check(fetches, feeds);
+  std::vector<FedType> types;
+  for (const Feed& feed : feeds) types.push_back({feed.placeholder, feed.value.type()});
+  // A placeholder whose shape is known explains itself.
+  for (NodeId id = 0; id < state_->graph.size(); ++id) {
+    const Expr node = state_->graph[id];
+    const bool fed = std::any_of(types.begin(), types.end(), [&](const FedType& f) { return f.placeholder == node; });
+    if (!fed && node.kind() == Kind::placeholder && node.shape().known()) types.push_back({node, node.type()});
+  }
+  return Plan(make_program(fetches, types), state_->variables, state_->workers).explain();
 }
 
 }  // namespace gradus

@@ -68,8 +68,7 @@ class Session {
   std::vector<Tensor> run(std::span<const Expr> fetches, const Feeds& feeds = {});
   /// auto [loss, accuracy] = session.run({loss_expr, accuracy_expr}, feeds);
   template <std::size_t n>
-    requires(n > 1)
-  std::array<Tensor, n> run(const Expr (&fetches)[n], const Feeds& feeds = {}) {
+  requires(n > 1) std::array<Tensor, n> run(const Expr (&fetches)[n], const Feeds& feeds = {}) {
     prepare(std::span(fetches), feeds);
     std::array<Tensor, n> results;
     for (std::size_t i = 0; i < n; ++i) results[i] = result(i);

@@ -47,7 +47,7 @@ std::string to_string(const Type& type);
 /// The element types a tensor can hold.
 template <class T>
 concept Element = std::same_as<T, float> || std::same_as<T, double> || std::same_as<T, std::int32_t> ||
-                  std::same_as<T, std::int64_t> || std::same_as<T, bool>;
+    std::same_as<T, std::int64_t> || std::same_as<T, bool>;
 
 /// What to do when a CSR row names a column twice.
 enum class Duplicates : std::uint8_t { refuse, sum };
@@ -59,8 +59,8 @@ class Tensor {
 
   /// A scalar: float32 from any number of C++, unless a dtype is named.
   template <class T>
-    requires std::is_arithmetic_v<T>
-  Tensor(T value, DType dtype = float32)  // NOLINT(google-explicit-constructor): feeds are written {x, 0.5}
+  requires std::is_arithmetic_v<T> Tensor(
+      T value, DType dtype = float32)  // NOLINT(google-explicit-constructor): feeds are written {x, 0.5}
       : Tensor(scalar(static_cast<double>(value), dtype)) {}
   /// A number, or a braced list of them nested as deeply as the tensor has axes.
   class Literal;
@@ -207,8 +207,7 @@ class Tensor::Literal {
  public:
   // NOLINTBEGIN(google-explicit-constructor)
   template <class T>
-    requires std::is_arithmetic_v<T>
-  Literal(T number) : number_(static_cast<double>(number)) {}
+  requires std::is_arithmetic_v<T> Literal(T number) : number_(static_cast<double>(number)) {}
   Literal(std::initializer_list<Literal> list) : is_list_(true), list_(list) {}
   // NOLINTEND(google-explicit-constructor)
 

@@ -29,7 +29,8 @@ class Workers {
       return;
     }
     using B = std::remove_reference_t<Body>;
-    run(n, chunk, [](void* b, std::int64_t first, std::int64_t last) { (*static_cast<B*>(b))(first, last); },
+    run(
+        n, chunk, [](void* b, std::int64_t first, std::int64_t last) { (*static_cast<B*>(b))(first, last); },
         const_cast<void*>(static_cast<const void*>(&body)));
   }
 

@@ -2,6 +2,9 @@
 #pragma once
 
 #include <gradus/core/create.h>
+#include <gradus/core/session.h>
 #include <gradus/core/tensor.h>
+#include <gradus/models/rendle2010.h>
 #include <gradus/ops/gradients.h>
 #include <gradus/ops/ops.h>
+#include <gradus/optim/optim.h>

@@ -9,8 +9,6 @@
 
 #include <fmt/format.h>
 
-#include <cstring>
-
 namespace gradus {
 
 namespace {
@@ -63,6 +61,7 @@ class BroadcastLike : public Op {
  public:
   std::string_view name() const override { return "broadcast_like"; }
   bool reads(int i) const override { return i == 0; }
+  bool is_view(std::span<const Type> in) const override { return in[0].shape == in[1].shape; }
 
   Type infer(const OpInputs& in) const override {
     require_dense(name(), in);
@@ -90,6 +89,7 @@ class SumLike : public Op {
  public:
   std::string_view name() const override { return "sum_like"; }
   bool reads(int i) const override { return i == 0; }
+  bool is_view(std::span<const Type> in) const override { return in[0].shape == in[1].shape; }
 
   Type infer(const OpInputs& in) const override {
     const Shape& x = in[0].shape;
@@ -114,16 +114,8 @@ class SumLike : public Op {
   std::string_view no_gradient(int i) const override { return i == 1 ? "only its shape is used" : ""; }
 
   void compute(Call& call) const override {
-    const Value& x = call.in(0);
-    if (x.type.layout == Layout::csr) call.set_pattern(x.pattern);
-    if (x.type.layout == Layout::rows || x.type.layout == Layout::part) call.set_index(x.index);
-    const Shape& y = call.out().shape();
-    if (x.shape() == y) {
-      const std::size_t bytes = static_cast<std::size_t>(x.stored) * size_of(x.type.dtype);
-      if (bytes > 0) std::memcpy(call.out().data, x.data, bytes);
-      return;
-    }
-    sum_box(call, Box(x.shape(), row_major_strides(x.shape()), broadcast_strides(y, x.shape())));
+    const Shape& x = call.in(0).shape();
+    sum_box(call, Box(x, row_major_strides(x), broadcast_strides(call.out().shape(), x)));
   }
 
  private:

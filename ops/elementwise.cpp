@@ -8,7 +8,9 @@ namespace {
 
 constexpr std::string_view letters = "abc";
 
-std::string_view letter(const OpInputs& in, int i) { return in.count() == 1 ? "x" : letters.substr(static_cast<std::size_t>(i), 1); }
+std::string_view letter(const OpInputs& in, int i) {
+  return in.count() == 1 ? "x" : letters.substr(static_cast<std::size_t>(i), 1);
+}
 
 // Whether f is zero wherever the operands of `sparse` (bits) are.
 bool keeps_zeros(Zeros zeros, unsigned sparse, int arity) {
@@ -92,17 +94,18 @@ Layout elementwise_layout(std::string_view name, const OpInputs& in, const Shape
       fail<TypeError>("{}: {} is {} but {} is {}; use to_dense", name, letter(in, first), in.layout(first),
                       letter(in, i), in.layout(i));
     layout = std::max(layout, mine);  // a part makes its company one
-    const bool whole = std::equal(
-        in[i].shape.begin(), in[i].shape.end(), shape.begin(), shape.end(),
-        [](std::int64_t own, std::int64_t common) { return own == common || own == any || common == any; });
+    const bool whole =
+        std::equal(in[i].shape.begin(), in[i].shape.end(), shape.begin(), shape.end(),
+                   [](std::int64_t own, std::int64_t common) { return own == common || own == any || common == any; });
     if (!whole)
-      fail<TypeError>("{}: {} is {} {} and would be broadcast to {}, which fills it; use to_dense", name,
-                      letter(in, i), to_string(mine), in.shape(i), to_string(shape));
+      fail<TypeError>("{}: {} is {} {} and would be broadcast to {}, which fills it; use to_dense", name, letter(in, i),
+                      to_string(mine), in.shape(i), to_string(shape));
   }
   if (layout == Layout::dense || layout == Layout::part || keeps_zeros(zeros, sparse, in.count())) return layout;
-  fail<TypeError>("{}: {} is {}; its zeros would not stay zero, so the result would be dense; use to_dense if that is "
-                  "meant",
-                  name, letter(in, first), in.layout(first));
+  fail<TypeError>(
+      "{}: {} is {}; its zeros would not stay zero, so the result would be dense; use to_dense if that is "
+      "meant",
+      name, letter(in, first), in.layout(first));
 }
 
 Expr elementwise(const Row& r, std::initializer_list<Operand> operands) {

@@ -55,12 +55,14 @@ class Gather final : public Op {
     const Value& x = call.in(0);
     const std::int64_t rows = x.shape()[0];
     const std::size_t row = static_cast<std::size_t>(x.row_size()) * size_of(x.type.dtype);
-    const std::int64_t chunk = std::max<std::int64_t>(1, 65536 / std::max<std::int64_t>(1, static_cast<std::int64_t>(row)));
+    const std::int64_t chunk =
+        std::max<std::int64_t>(1, 65536 / std::max<std::int64_t>(1, static_cast<std::int64_t>(row)));
     call.workers().for_each(call.in(1).stored, chunk, [&](std::int64_t first, std::int64_t last) {
       for (std::int64_t i = first; i < last; ++i) {
         const std::int64_t from = checked(index_at(call.in(1), i), rows, name(), call, 0);
         if (row > 0)
-          std::memcpy(call.out().data + static_cast<std::size_t>(i) * row, x.data + static_cast<std::size_t>(from) * row, row);
+          std::memcpy(call.out().data + static_cast<std::size_t>(i) * row,
+                      x.data + static_cast<std::size_t>(from) * row, row);
       }
     });
   }
@@ -157,12 +159,12 @@ class PartOf final : public Op {
     const auto& index = call.in(1).index->row;
     const std::size_t row = static_cast<std::size_t>(table.row_size()) * size_of(table.type.dtype);
     if (row == 0) return;
-    call.workers().for_each(call.in(1).index->count(), std::max<std::int64_t>(1, 65536 / static_cast<std::int64_t>(row)),
-                            [&](std::int64_t first, std::int64_t last) {
-                              for (auto r = static_cast<std::size_t>(first); r < static_cast<std::size_t>(last); ++r)
-                                std::memcpy(call.out().data + r * row,
-                                            table.data + static_cast<std::size_t>(index[r]) * row, row);
-                            });
+    call.workers().for_each(
+        call.in(1).index->count(), std::max<std::int64_t>(1, 65536 / static_cast<std::int64_t>(row)),
+        [&](std::int64_t first, std::int64_t last) {
+          for (auto r = static_cast<std::size_t>(first); r < static_cast<std::size_t>(last); ++r)
+            std::memcpy(call.out().data + r * row, table.data + static_cast<std::size_t>(index[r]) * row, row);
+        });
   }
 };
 

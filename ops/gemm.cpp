@@ -51,7 +51,8 @@ void gemm(Workers& workers, std::int64_t m, std::int64_t n, std::int64_t k, cons
           bool transpose_b, T* c) {
   if (m == 0 || n == 0) return;
   if (m * n * k <= small_product) return small_gemm(m, n, k, a, transpose_a, b, transpose_b, c);
-  if (std::max({m, n, k}) > INT32_MAX) fail<ValueError>("matmul: a dimension of {} is too large for BLAS", std::max({m, n, k}));
+  if (std::max({m, n, k}) > INT32_MAX)
+    fail<ValueError>("matmul: a dimension of {} is too large for BLAS", std::max({m, n, k}));
   use_one_blas_thread();
   const auto op_a = transpose_a ? CblasTrans : CblasNoTrans;
   const auto op_b = transpose_b ? CblasTrans : CblasNoTrans;

@@ -46,7 +46,7 @@ class ReverseWalk {
         if (wanted(node, i)) leads_to_x_[at(id)] = true;
     }
     if (!leads_to_x_[at(y.id())]) return;
-    const Graph::Pin pin = graph_.pin(y.where());
+    const Graph::Pin pin = graph_.pin(y.where(), true);
     dy_[at(y.id())] = y.layout() == Layout::csr ? sample(ones_like(reduce_sum(y)), y) : ones_like(y);
     for (NodeId id = y.id(); id >= 0; --id)
       if (dy_[at(id)]) hand_down(graph_[id]);
@@ -55,7 +55,7 @@ class ReverseWalk {
   /// d(sum of y)/dx, or no expression if y does not depend on x.
   Expr of(const Expr& x) const {
     if (x.id() > y_.id() || !dy_[at(x.id())]) return {};
-    const Graph::Pin pin = graph_.pin(x.where());
+    const Graph::Pin pin = graph_.pin(x.where(), true);
     return settled(x, dy_[at(x.id())]);
   }
 
@@ -65,7 +65,7 @@ class ReverseWalk {
   }
 
   void hand_down(const Expr& node) {
-    const Graph::Pin pin = graph_.pin(node.where());
+    const Graph::Pin pin = graph_.pin(node.where(), true);
     const bool elementwise = is_elementwise(node);
     for (int i = 0; i < node.arity(); ++i) {
       if (!wanted(node, i)) continue;

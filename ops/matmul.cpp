@@ -103,7 +103,8 @@ class Matmul final : public Op {
     const CsrPattern::ByColumn& by_column = x.pattern->by_column();
     if (gives_rows_) {
       call.set_index(by_column.touched);
-      return csr_transposed_times_dense(call.workers(), x, straight<T>(call, 1, options_.transpose_b), k, call.out<T>());
+      return csr_transposed_times_dense(call.workers(), x, straight<T>(call, 1, options_.transpose_b), k,
+                                        call.out<T>());
     }
     // The touched rows come first in memory; from the last on, each moves to its place.
     T* y = call.out<T>();

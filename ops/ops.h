@@ -57,12 +57,12 @@ Expr sqrt(const Operand& x);
 Expr rsqrt(const Operand& x);  // 1 / sqrt(x)
 Expr square(const Operand& x);
 Expr reciprocal(const Operand& x);
-Expr sigmoid(const Operand& x);                              // 1 / (1 + exp(-x))
-Expr log_sigmoid(const Operand& x);                          // -softplus(-x)
+Expr sigmoid(const Operand& x);      // 1 / (1 + exp(-x))
+Expr log_sigmoid(const Operand& x);  // -softplus(-x)
 Expr tanh(const Operand& x);
-Expr relu(const Operand& x);                                 // max(x, 0); derivative at 0 is 0
+Expr relu(const Operand& x);                                    // max(x, 0); derivative at 0 is 0
 Expr leaky_relu(const Operand& x, const Operand& alpha = 0.2);  // max(x, alpha x), alpha < 1
-Expr softplus(const Operand& x);                             // log(1 + exp(x)), free of overflow
+Expr softplus(const Operand& x);                                // log(1 + exp(x)), free of overflow
 Expr sin(const Operand& x);
 Expr cos(const Operand& x);
 Expr tan(const Operand& x);
@@ -103,8 +103,8 @@ Expr stop_gradient(const Operand& x);
 class Axes {
  public:
   Axes() = default;
-  Axes(int axis) : given_(true), axes_{axis} {}                              // NOLINT(google-explicit-constructor)
-  Axes(std::initializer_list<int> axes) : given_(true), axes_(axes) {}       // NOLINT(google-explicit-constructor)
+  Axes(int axis) : given_(true), axes_{axis} {}                         // NOLINT(google-explicit-constructor)
+  Axes(std::initializer_list<int> axes) : given_(true), axes_(axes) {}  // NOLINT(google-explicit-constructor)
   explicit Axes(std::vector<int> axes) : given_(true), axes_(std::move(axes)) {}
 
   /// Ascending, from 0, each once. Throws TypeError, naming the op, for an axis out of range or named twice.
@@ -218,7 +218,8 @@ struct MatmulOptions {
   bool transpose_b = false;
 };
 /// Matrix product; leading axes are batches and broadcast. One operand may be csr (then both have rank 2); the
-/// gradient of the other has layout rows when the csr operand stands on the left.   [..., m, k] x [..., k, n] -> [..., m, n]
+/// gradient of the other has layout rows when the csr operand stands on the left.   [..., m, k] x [..., k, n] -> [...,
+/// m, n]
 Expr matmul(const Operand& a, const Operand& b, const MatmulOptions& options = {});
 /// Inner product of two vectors.   [n], [n] -> []
 Expr dot(const Operand& a, const Operand& b);

@@ -14,8 +14,8 @@ namespace {
 
 enum class Reduction : std::uint8_t { sum, mean, max, min, prod, any, all };
 
-constexpr std::string_view names[] = {"reduce_sum", "reduce_mean", "reduce_max", "reduce_min",
-                                      "reduce_prod", "reduce_any", "reduce_all"};
+constexpr std::string_view names[] = {"reduce_sum",  "reduce_mean", "reduce_max", "reduce_min",
+                                      "reduce_prod", "reduce_any",  "reduce_all"};
 
 std::string_view name_of(Reduction reduction) { return names[static_cast<std::size_t>(reduction)]; }
 
@@ -45,9 +45,7 @@ class Reduce final : public Op {
     return {dtype, shape, in[0].layout == Layout::csr && axes_.empty() ? Layout::csr : Layout::dense};
   }
 
-  bool is_view(std::span<const Type> in) const override {
-    return axes_.empty() && in[0].dtype != boolean;
-  }
+  bool is_view(std::span<const Type> in) const override { return axes_.empty() && in[0].dtype != boolean; }
 
   std::string_view no_gradient(int) const override {
     return reduction_ == Reduction::any || reduction_ == Reduction::all ? "it gives bool, which is piecewise constant"

@@ -137,7 +137,8 @@ void reduce_middle(Workers& workers, const T* x, T* y, std::int64_t outer, std::
                    double scale, typename F::Wide* partial, std::int64_t chunk_rows) {
   using Wide = typename F::Wide;
   const auto finish = [scale](Wide value) {
-    if constexpr (std::is_floating_point_v<T>) return static_cast<T>(scale == 1 ? value : value * static_cast<Wide>(scale));
+    if constexpr (std::is_floating_point_v<T>)
+      return static_cast<T>(scale == 1 ? value : value * static_cast<Wide>(scale));
     return static_cast<T>(value);
   };
   const std::int64_t chunks = (reduced + chunk_rows - 1) / chunk_rows;
@@ -207,7 +208,8 @@ void reduce_dense(Call& call, const T* x, const Shape& shape, unsigned reduced, 
                                   : call.scratch<std::byte>(partial_room * static_cast<std::int64_t>(sizeof(Wide)) +
                                                             room * static_cast<std::int64_t>(sizeof(T)));
     Wide* partial = reinterpret_cast<Wide*>(memory);
-    T* next = pass == 0 ? nullptr : reinterpret_cast<T*>(memory + partial_room * static_cast<std::int64_t>(sizeof(Wide)));
+    T* next =
+        pass == 0 ? nullptr : reinterpret_cast<T*>(memory + partial_room * static_cast<std::int64_t>(sizeof(Wide)));
     for (;;) {
       std::size_t g = size;
       while (g > 0 && !left[g - 1].reduced) --g;
@@ -220,7 +222,8 @@ void reduce_dense(Call& call, const T* x, const Shape& shape, unsigned reduced, 
       for (std::size_t i = 0; i + 1 < g; ++i) last = last && !left[i].reduced;
       const std::int64_t chunk_rows = detail::reduce_chunk_rows(middle, inner);
       if (pass == 0) {
-        partial_room = std::max(partial_room, inner * std::max<std::int64_t>(1, (middle + chunk_rows - 1) / chunk_rows));
+        partial_room =
+            std::max(partial_room, inner * std::max<std::int64_t>(1, (middle + chunk_rows - 1) / chunk_rows));
         if (!last) room += outer * inner;
       } else {
         T* to = last ? y : next;

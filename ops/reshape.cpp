@@ -34,7 +34,7 @@ class Reshape : public Op {
 
   std::string_view name() const override { return "reshape"; }
   std::string attributes() const override { return fmt::format("shape={}", to_string(shape_)); }
-  bool is_view() const override { return true; }
+  bool is_view(std::span<const Type>) const override { return true; }
 
   Type infer(const OpInputs& in) const override {
     require_dense(name(), in);
@@ -65,7 +65,7 @@ class Reshape : public Op {
 class ReshapeLike : public Op {
  public:
   std::string_view name() const override { return "reshape_like"; }
-  bool is_view() const override { return true; }
+  bool is_view(std::span<const Type>) const override { return true; }
   bool reads(int i) const override { return i == 0; }
 
   Type infer(const OpInputs& in) const override {
@@ -88,7 +88,7 @@ class ExpandDims : public Op {
 
   std::string_view name() const override { return "expand_dims"; }
   std::string attributes() const override { return fmt::format("axis={}", axis_); }
-  bool is_view() const override { return true; }
+  bool is_view(std::span<const Type>) const override { return true; }
 
   Type infer(const OpInputs& in) const override {
     require_dense(name(), in);
@@ -110,7 +110,7 @@ class Squeeze : public Op {
   explicit Squeeze(const Axes& axes) : axes_(axes) {}
 
   std::string_view name() const override { return "squeeze"; }
-  bool is_view() const override { return true; }
+  bool is_view(std::span<const Type>) const override { return true; }
 
   Type infer(const OpInputs& in) const override {
     require_dense(name(), in);

@@ -27,7 +27,8 @@ void sum_touched_columns(Workers& workers, const CsrPattern& pattern, const T* v
   workers.for_each(by_column.touched->count(), rows_at_a_time, [&](std::int64_t first, std::int64_t last) {
     for (auto c = static_cast<std::size_t>(first); c < static_cast<std::size_t>(last); ++c) {
       typename Sum<T>::Wide sum = 0;
-      for (auto j = static_cast<std::size_t>(by_column.start[c]); j < static_cast<std::size_t>(by_column.start[c + 1]); ++j)
+      for (auto j = static_cast<std::size_t>(by_column.start[c]); j < static_cast<std::size_t>(by_column.start[c + 1]);
+           ++j)
         sum = Sum<T>::combine(sum, static_cast<typename Sum<T>::Wide>(values[by_column.position[j]]));
       write(c, sum);
     }
@@ -180,7 +181,9 @@ class SumCsrLike final : public Op {
 
  private:
   // [p] beside [n, p]. A single number is rather a scalar.
-  static bool is_row(const Shape& g, const Shape& x) { return x.rank() == 1 && x[0] != 1 && (x[0] == g[1] || x[0] == any); }
+  static bool is_row(const Shape& g, const Shape& x) {
+    return x.rank() == 1 && x[0] != 1 && (x[0] == g[1] || x[0] == any);
+  }
 
   static void fill_dense(Call& call) {
     const Value& g = call.in(0);

@@ -6,8 +6,8 @@ namespace gradus {
 
 namespace {
 
-constexpr std::int64_t width = 64;      // columns of b at a time: their sums stay in registers or L1
-constexpr std::int64_t work = 16384;    // multiplications a thread takes at a time
+constexpr std::int64_t width = 64;    // columns of b at a time: their sums stay in registers or L1
+constexpr std::int64_t work = 16384;  // multiplications a thread takes at a time
 
 // Outputs a thread takes at a time, when `total` multiplications are spread over `count` outputs.
 std::int64_t chunk_of(std::int64_t count, std::int64_t total) {
@@ -47,8 +47,9 @@ void csr_times_dense(Workers& workers, const Value& x, const T* b, std::int64_t 
   const Index* column = p.column.data();
   workers.for_each(p.rows, chunk_of(p.rows, p.non_zeros() * k), [&](std::int64_t first, std::int64_t last) {
     for (std::int64_t r = first; r < last; ++r)
-      weighted_rows(start[r], start[r + 1], k, [&](std::int64_t j) { return values[j]; },
-                    [&](std::int64_t j) { return b + column[j] * k; }, y + r * k);
+      weighted_rows(
+          start[r], start[r + 1], k, [&](std::int64_t j) { return values[j]; },
+          [&](std::int64_t j) { return b + column[j] * k; }, y + r * k);
   });
 }
 
@@ -62,8 +63,9 @@ void csr_transposed_times_dense(Workers& workers, const Value& x, const T* b, st
   const std::int64_t columns = p.touched->count();
   workers.for_each(columns, chunk_of(columns, x.stored * k), [&](std::int64_t first, std::int64_t last) {
     for (std::int64_t c = first; c < last; ++c)
-      weighted_rows(start[c], start[c + 1], k, [&](std::int64_t j) { return values[position[j]]; },
-                    [&](std::int64_t j) { return b + row[j] * k; }, y + c * k);
+      weighted_rows(
+          start[c], start[c + 1], k, [&](std::int64_t j) { return values[position[j]]; },
+          [&](std::int64_t j) { return b + row[j] * k; }, y + c * k);
   });
 }
 

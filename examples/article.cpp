@@ -1,0 +1,32 @@
+#include <gradus/gradus.h>
+#include <fmt/ranges.h>
+using namespace gradus;
+
+int main() {
+  const auto [x_data, y_data] = rendle2010();             // [7, 16], [7, 1]
+  const std::int64_t n = 7, p = 16, k = 5;
+
+  Graph g;
+  Expr X = g.placeholder("X", {n, p});
+  Expr y = g.placeholder("y", {n, 1});
+
+  Expr w0 = g.variable("w0", zeros({1}));
+  Expr W  = g.variable("W", zeros({p}));
+  Expr V  = g.variable("V", random_normal({k, p}, {.stddev = 0.01, .seed = 1}));
+
+  Expr linear_terms = w0 + reduce_sum(W * X, 1, keep_dims);                        // [n, 1]
+  Expr interactions = 0.5 * reduce_sum(pow(matmul(X, transpose(V)), 2)
+                                       - matmul(pow(X, 2), transpose(pow(V, 2))), 1, keep_dims);
+  Expr y_hat = linear_terms + interactions;                                        // [n, 1]
+
+  Expr l2_norm = reduce_sum(0.001 * pow(W, 2) + 0.001 * pow(V, 2));                // broadcasts [p] + [k, p]
+  Expr error   = reduce_mean(square(y - y_hat));
+  Expr loss    = error + l2_norm;
+  Expr train   = Adagrad(0.1).minimize(loss);
+
+  Session session(g);                                                              // or Session(g, Device::cuda())
+  for (int epoch = 0; epoch < 1000; ++epoch) session.run(train, {{X, x_data}, {y, y_data}});
+
+  fmt::print("MSE: {}\n", session.run(error, {{X, x_data}, {y, y_data}}).item());
+  fmt::print("{}\n", session.explain(train));
+}
