@@ -65,6 +65,7 @@ const CsrPattern::ByColumn& CsrPattern::by_column() const {
 
     auto touched = std::make_shared<RowIndex>();
     by_column_.row.reserve(column.size());
+    by_column_.slot.resize(column.size());
     for (std::size_t i = 0; i < position.size(); ++i) {
       const Index c = column[as_size(position[i])];
       if (i == 0 || c != touched->row.back()) {
@@ -72,6 +73,7 @@ const CsrPattern::ByColumn& CsrPattern::by_column() const {
         by_column_.start.push_back(static_cast<std::int64_t>(i));
       }
       by_column_.row.push_back(row_of[as_size(position[i])]);
+      by_column_.slot[as_size(position[i])] = static_cast<Index>(touched->row.size() - 1);
     }
     by_column_.start.push_back(static_cast<std::int64_t>(position.size()));
     by_column_.position = std::move(position);

@@ -36,6 +36,7 @@ struct CsrPattern {
     std::vector<std::int64_t> start;          // [touched + 1], into row and position
     std::vector<Index> row;                   // [non-zeros], ascending within a column
     std::vector<std::int64_t> position;       // [non-zeros], where row-wise order keeps the value
+    std::vector<Index> slot;                  // [non-zeros], in row-wise order: which of the touched columns
   };
 
   /// Built when first asked for, then kept with the pattern. Threads may ask at once.

@@ -22,13 +22,6 @@ struct Matrix {
 
 Shape batch_of(const Shape& shape) { return shape.slice(0, shape.rank() - 2); }
 
-// Rows of a transposed [k, m] matrix as a [m, k] one.
-template <class T>
-void transpose_into(const T* from, std::int64_t rows, std::int64_t columns, T* to) {
-  for (std::int64_t r = 0; r < rows; ++r)
-    for (std::int64_t c = 0; c < columns; ++c) to[c * rows + r] = from[r * columns + c];
-}
-
 class Matmul final : public Op {
  public:
   Matmul(const MatmulOptions& options, bool gives_rows) : options_(options), gives_rows_(gives_rows) {}
@@ -84,31 +77,19 @@ class Matmul final : public Op {
     }
   }
 
-  // The dense operand i as it is needed, transposed in scratch memory if it is stored the other way.
-  template <class T>
-  static const T* straight(Call& call, int i, bool transposed) {
-    const Value& x = call.in(i);
-    if (!transposed) return x.as<T>();
-    T* copy = call.scratch<T>(x.stored);
-    transpose_into(x.as<T>(), x.shape()[0], x.shape()[1], copy);
-    return copy;
-  }
-
   template <class T>
   void csr_on_the_left(Call& call) const {
     const Value& x = call.in(0);
-    const std::int64_t k = Matrix(call.in(1).shape(), options_.transpose_b).columns;
-    if (!options_.transpose_a)
-      return csr_times_dense(call.workers(), x, straight<T>(call, 1, options_.transpose_b), k, call.out<T>());
+    const std::int64_t k = call.in(1).shape()[1];
+    if (!options_.transpose_a) return csr_times_dense(call.workers(), x, call.in<T>(1), k, call.out<T>());
     const CsrPattern::ByColumn& by_column = x.pattern->by_column();
     if (gives_rows_) {
       call.set_index(by_column.touched);
-      return csr_transposed_times_dense(call.workers(), x, straight<T>(call, 1, options_.transpose_b), k,
-                                        call.out<T>());
+      return csr_transposed_times_dense(call, x, call.in<T>(1), k, call.out<T>());
     }
     // The touched rows come first in memory; from the last on, each moves to its place.
     T* y = call.out<T>();
-    csr_transposed_times_dense(call.workers(), x, straight<T>(call, 1, options_.transpose_b), k, y);
+    csr_transposed_times_dense(call, x, call.in<T>(1), k, y);
     std::int64_t row = x.pattern->columns;
     for (std::int64_t t = by_column.touched->count(); t > 0; --t) {
       const std::int64_t place = by_column.touched->row[static_cast<std::size_t>(t - 1)];
@@ -121,8 +102,8 @@ class Matmul final : public Op {
 
   template <class T>
   void csr_on_the_right(Call& call) const {
-    const T* a = straight<T>(call, 0, options_.transpose_a);
-    const std::int64_t m = Matrix(call.in(0).shape(), options_.transpose_a).rows;
+    const T* a = call.in<T>(0);
+    const std::int64_t m = call.in(0).shape()[0];
     if (options_.transpose_b) {
       dense_times_csr_transposed(call.workers(), a, m, call.in(1), call.out<T>());
     } else {
@@ -215,6 +196,12 @@ Expr Matmul::gradient(const Expr& y, const Expr& dy, int i) const {
 }  // namespace
 
 Expr matmul(const Operand& a, const Operand& b, const MatmulOptions& options) {
+  // The csr kernels walk the rows of the dense operand: one that is stored the other way is turned round before.
+  const auto is_csr = [](const Operand& x) { return x.expr() && x.expr().layout() == Layout::csr; };
+  if (is_csr(a) && options.transpose_b)
+    return matmul(a, Operand(transpose(b), b.where()), {.transpose_a = options.transpose_a});
+  if (is_csr(b) && options.transpose_a)
+    return matmul(Operand(transpose(a), a.where()), b, {.transpose_b = options.transpose_b});
   return apply(std::make_shared<Matmul>(options, false), {a, b});
 }
 

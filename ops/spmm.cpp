@@ -6,7 +6,6 @@ namespace gradus {
 
 namespace {
 
-constexpr std::int64_t width = 64;    // columns of b at a time: their sums stay in registers or L1
 constexpr std::int64_t work = 16384;  // multiplications a thread takes at a time
 
 // Outputs a thread takes at a time, when `total` multiplications are spread over `count` outputs.
@@ -15,19 +14,10 @@ std::int64_t chunk_of(std::int64_t count, std::int64_t total) {
   return std::max<std::int64_t>(1, work / each);
 }
 
-// sum[0, k) = the sum over positions [first, last) of number(j) * row(j)[0, k)
-template <class T, class Number, class Row>
-void weighted_rows(std::int64_t first, std::int64_t last, std::int64_t k, const Number& number, const Row& row, T* y) {
-  for (std::int64_t column = 0; column < k; column += width) {
-    const std::int64_t count = std::min(width, k - column);
-    T sum[width] = {};
-    for (std::int64_t j = first; j < last; ++j) {
-      const T factor = number(j);
-      const T* b = row(j) + column;
-      for (std::int64_t c = 0; c < count; ++c) sum[c] += factor * b[c];
-    }
-    std::copy_n(sum, count, y + column);
-  }
+// y += factor * b
+template <class T>
+void add_multiple(T* __restrict y, T factor, const T* __restrict b, std::int64_t k) {
+  for (std::int64_t c = 0; c < k; ++c) y[c] += factor * b[c];
 }
 
 template <class T>
@@ -46,26 +36,40 @@ void csr_times_dense(Workers& workers, const Value& x, const T* b, std::int64_t 
   const std::int64_t* start = p.row_start.data();
   const Index* column = p.column.data();
   workers.for_each(p.rows, chunk_of(p.rows, p.non_zeros() * k), [&](std::int64_t first, std::int64_t last) {
-    for (std::int64_t r = first; r < last; ++r)
-      weighted_rows(
-          start[r], start[r + 1], k, [&](std::int64_t j) { return values[j]; },
-          [&](std::int64_t j) { return b + column[j] * k; }, y + r * k);
+    for (std::int64_t r = first; r < last; ++r) {
+      T* row = y + r * k;
+      std::fill_n(row, k, T{});
+      for (std::int64_t j = start[r]; j < start[r + 1]; ++j) add_multiple(row, values[j], b + column[j] * k, k);
+    }
   });
 }
 
+// x and b are read in order, row by row, and each non-zero adds to its column's row of y; going column by column
+// instead would write y in order but meet a row of b far away at each step. Threads would write the same rows of
+// y: so the rows of x are cut into pieces (by size alone), each piece sums in memory of its own, and the sums are
+// added in order.
 template <class T>
-void csr_transposed_times_dense(Workers& workers, const Value& x, const T* b, std::int64_t k, T* y) {
-  const CsrPattern::ByColumn& p = x.pattern->by_column();
+void csr_transposed_times_dense(Call& call, const Value& x, const T* b, std::int64_t k, T* y) {
+  const CsrPattern& p = *x.pattern;
+  const CsrPattern::ByColumn& by_column = p.by_column();
   const T* values = x.as<T>();
-  const std::int64_t* start = p.start.data();
-  const std::int64_t* position = p.position.data();
-  const Index* row = p.row.data();
-  const std::int64_t columns = p.touched->count();
-  workers.for_each(columns, chunk_of(columns, x.stored * k), [&](std::int64_t first, std::int64_t last) {
-    for (std::int64_t c = first; c < last; ++c)
-      weighted_rows(
-          start[c], start[c + 1], k, [&](std::int64_t j) { return values[position[j]]; },
-          [&](std::int64_t j) { return b + row[j] * k; }, y + c * k);
+  const std::int64_t* start = p.row_start.data();
+  const Index* slot = by_column.slot.data();
+  const std::int64_t size = by_column.touched->count() * k;
+  // A piece must have several times the work of clearing and adding its sums.
+  const std::int64_t pieces =
+      std::clamp<std::int64_t>(p.non_zeros() * k / (8 * std::max<std::int64_t>(1, size) + work), 1, 8);
+  const std::int64_t rows = (p.rows + pieces - 1) / pieces;
+  T* sums = pieces > 1 ? call.scratch<T>((pieces - 1) * size) : nullptr;
+  call.workers().for_each(pieces, 1, [&](std::int64_t piece, std::int64_t) {
+    T* to = piece == 0 ? y : sums + (piece - 1) * size;
+    std::fill_n(to, size, T{});
+    for (std::int64_t r = piece * rows; r < std::min((piece + 1) * rows, p.rows); ++r)
+      for (std::int64_t j = start[r]; j < start[r + 1]; ++j) add_multiple(to + slot[j] * k, values[j], b + r * k, k);
+  });
+  call.workers().for_each(size, work, [&](std::int64_t first, std::int64_t last) {
+    for (std::int64_t piece = 1; piece < pieces; ++piece)
+      add_multiple(y + first, T{1}, sums + (piece - 1) * size + first, last - first);
   });
 }
 
@@ -117,8 +121,8 @@ void sampled_product(Workers& workers, const CsrPattern& pattern, const T* u, co
 
 template void csr_times_dense(Workers&, const Value&, const float*, std::int64_t, float*);
 template void csr_times_dense(Workers&, const Value&, const double*, std::int64_t, double*);
-template void csr_transposed_times_dense(Workers&, const Value&, const float*, std::int64_t, float*);
-template void csr_transposed_times_dense(Workers&, const Value&, const double*, std::int64_t, double*);
+template void csr_transposed_times_dense(Call&, const Value&, const float*, std::int64_t, float*);
+template void csr_transposed_times_dense(Call&, const Value&, const double*, std::int64_t, double*);
 template void dense_times_csr(Workers&, const float*, std::int64_t, const Value&, float*);
 template void dense_times_csr(Workers&, const double*, std::int64_t, const Value&, double*);
 template void dense_times_csr_transposed(Workers&, const float*, std::int64_t, const Value&, float*);

@@ -10,9 +10,9 @@ namespace gradus {
 template <class T>
 void csr_times_dense(Workers& workers, const Value& x, const T* b, std::int64_t k, T* y);
 
-/// y [touched columns, k] = the rows of x^T b that are not zero, for b [n, k].
+/// y [touched columns, k] = the rows of x^T b that are not zero, for b [n, k]. Works in the call's scratch memory.
 template <class T>
-void csr_transposed_times_dense(Workers& workers, const Value& x, const T* b, std::int64_t k, T* y);
+void csr_transposed_times_dense(Call& call, const Value& x, const T* b, std::int64_t k, T* y);
 
 /// y [m, p] = a x, for a [m, n] and x csr [n, p].
 template <class T>
