@@ -6,10 +6,9 @@
 #include <gradus/ops/box.h>
 #include <gradus/ops/checks.h>
 #include <gradus/ops/ops.h>
+#include <gradus/ops/reduce_kernel.h>
 
 #include <fmt/format.h>
-
-#include <cstring>
 
 namespace gradus {
 
@@ -41,7 +40,7 @@ class BroadcastTo : public Op {
   std::string attributes() const override { return fmt::format("shape={}", to_string(shape_)); }
 
   Type infer(const OpInputs& in) const override {
-    require_dense(name(), in);
+    dense_only(name(), in);
     if (!shape_.known())
       fail<TypeError>("broadcast_to: {} has unknown dimensions; broadcast_like takes a shape from the run",
                       to_string(shape_));
@@ -49,6 +48,8 @@ class BroadcastTo : public Op {
       fail<TypeError>("broadcast_to: x is {}, which does not broadcast to {}", in.shape(0), to_string(shape_));
     return {in[0].dtype, shape_, Layout::dense};
   }
+
+  bool is_view(std::span<const Type> in) const override { return in[0].shape == shape_; }
 
   // dx[i] = sum of dy over the elements that x[i] was repeated to.
   Expr gradient(const Expr& y, const Expr& dy, int) const override { return sum_like(dy, y.input(0)); }
@@ -63,9 +64,10 @@ class BroadcastLike : public Op {
  public:
   std::string_view name() const override { return "broadcast_like"; }
   bool reads(int i) const override { return i == 0; }
+  bool is_view(std::span<const Type> in) const override { return in[0].shape == in[1].shape; }
 
   Type infer(const OpInputs& in) const override {
-    require_dense(name(), in);
+    dense_only(name(), in);
     const Shape& x = in[0].shape;
     const Shape& like = in[1].shape;
     if (!broadcasts_to(x, like))
@@ -90,6 +92,7 @@ class SumLike : public Op {
  public:
   std::string_view name() const override { return "sum_like"; }
   bool reads(int i) const override { return i == 0; }
+  bool is_view(std::span<const Type> in) const override { return in[0].shape == in[1].shape; }
 
   Type infer(const OpInputs& in) const override {
     const Shape& x = in[0].shape;
@@ -113,17 +116,17 @@ class SumLike : public Op {
   Expr gradient(const Expr& y, const Expr& dy, int) const override { return broadcast_like(dy, y.input(0)); }
   std::string_view no_gradient(int i) const override { return i == 1 ? "only its shape is used" : ""; }
 
+  // A sparse x has y's shape, and is a view.
   void compute(Call& call) const override {
-    const Value& x = call.in(0);
-    if (x.type.layout == Layout::csr) call.set_pattern(x.pattern);
-    if (x.type.layout == Layout::rows || x.type.layout == Layout::part) call.set_index(x.index);
+    const Shape& x = call.in(0).shape();
     const Shape& y = call.out().shape();
-    if (x.shape() == y) {
-      const std::size_t bytes = static_cast<std::size_t>(x.stored) * size_of(x.type.dtype);
-      if (bytes > 0) std::memcpy(call.out().data, x.data, bytes);
-      return;
+    unsigned summed = 0;
+    for (int i = 0; i < x.rank(); ++i) {
+      const int own = i - (x.rank() - y.rank());
+      if (own < 0 || y[own] != x[i]) summed |= 1U << static_cast<unsigned>(i);
     }
-    sum_box(call, Box(x.shape(), row_major_strides(x.shape()), broadcast_strides(y, x.shape())));
+    dispatch_number(call.out().type.dtype,
+                    [&]<class T>(TypeTag<T>) { reduce_dense<Sum<T>>(call, call.in<T>(0), x, summed, call.out<T>()); });
   }
 
  private:
@@ -143,7 +146,7 @@ class Fill : public Op {
   std::string attributes() const override { return fmt::format("shape={}", to_string(shape_)); }
 
   Type infer(const OpInputs& in) const override {
-    require_dense(name(), in, 0, "value");
+    dense_only(name(), in, 0, "value");
     if (!shape_.known())
       fail<TypeError>("fill: {} has unknown dimensions; broadcast_like takes a shape from the run", to_string(shape_));
     if (in[0].shape.rank() != 0) fail<TypeError>("fill: value is {}; one number, [], is taken", in.shape(0));

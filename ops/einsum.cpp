@@ -64,7 +64,7 @@ class Agree : public Op {
       : op_(op), mine_(std::move(mine)), other_(std::move(other)), swapped_(swapped) {}
 
   std::string_view name() const override { return op_; }
-  bool is_view() const override { return true; }
+  bool is_view(std::span<const Type>) const override { return true; }
   bool reads(int i) const override { return i == 0; }
 
   Type infer(const OpInputs& in) const override {

@@ -34,10 +34,10 @@ class Reshape : public Op {
 
   std::string_view name() const override { return "reshape"; }
   std::string attributes() const override { return fmt::format("shape={}", to_string(shape_)); }
-  bool is_view() const override { return true; }
+  bool is_view(std::span<const Type>) const override { return true; }
 
   Type infer(const OpInputs& in) const override {
-    require_dense(name(), in);
+    dense_only(name(), in);
     const auto open = std::count(shape_.begin(), shape_.end(), any);
     if (open > 1)
       fail<TypeError>("reshape: x is {}; {} leaves {} dimensions open, and only one can be worked out", in.shape(0),
@@ -65,11 +65,11 @@ class Reshape : public Op {
 class ReshapeLike : public Op {
  public:
   std::string_view name() const override { return "reshape_like"; }
-  bool is_view() const override { return true; }
+  bool is_view(std::span<const Type>) const override { return true; }
   bool reads(int i) const override { return i == 0; }
 
   Type infer(const OpInputs& in) const override {
-    require_dense(name(), in);
+    dense_only(name(), in);
     const Shape& x = in[0].shape;
     const Shape& like = in[1].shape;
     if (x.known() && like.known() && x.size() != like.size())
@@ -88,10 +88,10 @@ class ExpandDims : public Op {
 
   std::string_view name() const override { return "expand_dims"; }
   std::string attributes() const override { return fmt::format("axis={}", axis_); }
-  bool is_view() const override { return true; }
+  bool is_view(std::span<const Type>) const override { return true; }
 
   Type infer(const OpInputs& in) const override {
-    require_dense(name(), in);
+    dense_only(name(), in);
     const int rank = in[0].shape.rank();
     if (axis_ < -rank - 1 || axis_ > rank)
       fail<TypeError>("expand_dims: no axis {} can be added; x is {} and takes a new one at {} to {}", axis_,
@@ -110,10 +110,10 @@ class Squeeze : public Op {
   explicit Squeeze(const Axes& axes) : axes_(axes) {}
 
   std::string_view name() const override { return "squeeze"; }
-  bool is_view() const override { return true; }
+  bool is_view(std::span<const Type>) const override { return true; }
 
   Type infer(const OpInputs& in) const override {
-    require_dense(name(), in);
+    dense_only(name(), in);
     const Shape& x = in[0].shape;
     if (!axes_.given() && !x.known())
       fail<TypeError>("squeeze: x is {}; name the axes to drop, since an unknown dimension may be 1 in one run only",
