@@ -31,7 +31,7 @@ class Arg : public Op {
   std::string attributes() const override { return fmt::format("axis={}", axis_); }
 
   Type infer(const OpInputs& in) const override {
-    dense_only(name(), in);
+    require_dense(name(), in);
     const int axis = resolve_axis(name(), axis_, in);
     if (in[0].shape[axis] == 0)
       fail<TypeError>("{}: x is {}; axis {} is empty and has no extreme", name(), in.shape(0), axis);

@@ -40,7 +40,7 @@ class BroadcastTo : public Op {
   std::string attributes() const override { return fmt::format("shape={}", to_string(shape_)); }
 
   Type infer(const OpInputs& in) const override {
-    dense_only(name(), in);
+    require_dense(name(), in);
     if (!shape_.known())
       fail<TypeError>("broadcast_to: {} has unknown dimensions; broadcast_like takes a shape from the run",
                       to_string(shape_));
@@ -67,7 +67,7 @@ class BroadcastLike : public Op {
   bool is_view(std::span<const Type> in) const override { return in[0].shape == in[1].shape; }
 
   Type infer(const OpInputs& in) const override {
-    dense_only(name(), in);
+    require_dense(name(), in);
     const Shape& x = in[0].shape;
     const Shape& like = in[1].shape;
     if (!broadcasts_to(x, like))
@@ -146,7 +146,7 @@ class Fill : public Op {
   std::string attributes() const override { return fmt::format("shape={}", to_string(shape_)); }
 
   Type infer(const OpInputs& in) const override {
-    dense_only(name(), in, 0, "value");
+    require_dense(name(), in, 0, "value");
     if (!shape_.known())
       fail<TypeError>("fill: {} has unknown dimensions; broadcast_like takes a shape from the run", to_string(shape_));
     if (in[0].shape.rank() != 0) fail<TypeError>("fill: value is {}; one number, [], is taken", in.shape(0));

@@ -4,7 +4,7 @@
 
 namespace gradus {
 
-void dense_only(std::string_view op, const OpInputs& in, int i, std::string_view operand) {
+void require_dense(std::string_view op, const OpInputs& in, int i, std::string_view operand) {
   if (in[i].layout != Layout::dense)
     fail<TypeError>("{0}: {1} is {2}; only dense operands fit, and to_dense({1}) writes the zeros out", op, operand,
                     in.layout(i));

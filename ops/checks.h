@@ -9,7 +9,7 @@
 namespace gradus {
 
 /// Throws TypeError, naming the op, unless input i is dense.
-void dense_only(std::string_view op, const OpInputs& in, int i = 0, std::string_view operand = "x");
+void require_dense(std::string_view op, const OpInputs& in, int i = 0, std::string_view operand = "x");
 
 /// The expression that x is. Throws TypeError for a number or a tensor: functions that make several nodes must
 /// know the graph before the first.

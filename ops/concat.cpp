@@ -40,7 +40,7 @@ class Concat : public Op {
   std::string attributes() const override { return fmt::format("axis={}", axis_); }
 
   Type infer(const OpInputs& in) const override {
-    for (int i = 0; i < in.count(); ++i) dense_only(name(), in, i, value_name(i));
+    for (int i = 0; i < in.count(); ++i) require_dense(name(), in, i, value_name(i));
     const int axis = resolve_axis(name(), axis_, in, 0, "value 0");
     Shape shape = in[0].shape;
     for (int i = 1; i < in.count(); ++i) {
@@ -142,7 +142,7 @@ Expr stack(std::span<const Expr> values, int axis, Location where) {
   for (const Expr& value : values) types.push_back(value.type());
   const OpInputs in(types, values);
   for (int i = 0; i < in.count(); ++i) {
-    dense_only("stack", in, i, value_name(i));
+    require_dense("stack", in, i, value_name(i));
     check_alike("stack", in, i, -1);
   }
   const int place = resolve_axis("stack", axis, values[0].rank() + 1);

@@ -37,7 +37,7 @@ class Cumsum : public Op {
   }
 
   Type infer(const OpInputs& in) const override {
-    dense_only(name(), in);
+    require_dense(name(), in);
     resolve_axis(name(), axis_, in);
     if (in[0].dtype == boolean)
       fail<TypeError>("cumsum: x is {}; numbers can be summed, so cast(x, int64) first", in.dtype(0));

@@ -20,7 +20,7 @@ class OneHot : public Op {
   std::string attributes() const override { return fmt::format("depth={}", depth_); }
 
   Type infer(const OpInputs& in) const override {
-    dense_only(name(), in, 0, "indices");
+    require_dense(name(), in, 0, "indices");
     if (!is_integer(in[0].dtype)) fail<TypeError>("one_hot: indices is {}; int32 or int64 is right", in.dtype(0));
     if (depth_ < 0) fail<ValueError>("one_hot: depth is {}; at least 0 is right", depth_);
     return {dtype_, in[0].shape.insert(in[0].shape.rank(), depth_), Layout::dense};

@@ -37,7 +37,7 @@ class Reshape : public Op {
   bool is_view(std::span<const Type>) const override { return true; }
 
   Type infer(const OpInputs& in) const override {
-    dense_only(name(), in);
+    require_dense(name(), in);
     const auto open = std::count(shape_.begin(), shape_.end(), any);
     if (open > 1)
       fail<TypeError>("reshape: x is {}; {} leaves {} dimensions open, and only one can be worked out", in.shape(0),
@@ -69,7 +69,7 @@ class ReshapeLike : public Op {
   bool reads(int i) const override { return i == 0; }
 
   Type infer(const OpInputs& in) const override {
-    dense_only(name(), in);
+    require_dense(name(), in);
     const Shape& x = in[0].shape;
     const Shape& like = in[1].shape;
     if (x.known() && like.known() && x.size() != like.size())
@@ -91,7 +91,7 @@ class ExpandDims : public Op {
   bool is_view(std::span<const Type>) const override { return true; }
 
   Type infer(const OpInputs& in) const override {
-    dense_only(name(), in);
+    require_dense(name(), in);
     const int rank = in[0].shape.rank();
     if (axis_ < -rank - 1 || axis_ > rank)
       fail<TypeError>("expand_dims: no axis {} can be added; x is {} and takes a new one at {} to {}", axis_,
@@ -113,7 +113,7 @@ class Squeeze : public Op {
   bool is_view(std::span<const Type>) const override { return true; }
 
   Type infer(const OpInputs& in) const override {
-    dense_only(name(), in);
+    require_dense(name(), in);
     const Shape& x = in[0].shape;
     if (!axes_.given() && !x.known())
       fail<TypeError>("squeeze: x is {}; name the axes to drop, since an unknown dimension may be 1 in one run only",

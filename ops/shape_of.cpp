@@ -68,7 +68,7 @@ class OnesLike : public OfShape {
  public:
   std::string_view name() const override { return "ones_like"; }
   Type infer(const OpInputs& in) const override {
-    dense_only(name(), in);
+    require_dense(name(), in);
     return in[0];
   }
   void compute(Call& call) const override {

@@ -57,7 +57,7 @@ class Slice : public Op {
   }
 
   Type infer(const OpInputs& in) const override {
-    dense_only(name(), in);
+    require_dense(name(), in);
     const Shape& x = in[0].shape;
     const auto rank = static_cast<std::size_t>(x.rank());
     if (begin_.size() != rank || size_.size() != rank)
@@ -108,7 +108,7 @@ class Pad : public Op {
   std::string attributes() const override { return fmt::format("paddings={}, value={}", paddings_text(), value_); }
 
   Type infer(const OpInputs& in) const override {
-    dense_only(name(), in);
+    require_dense(name(), in);
     const Shape& x = in[0].shape;
     if (paddings_.size() != static_cast<std::size_t>(x.rank()))
       fail<TypeError>("pad: paddings {} name {} axes; x is {} with {}", paddings_text(), paddings_.size(), in.shape(0),

@@ -24,7 +24,7 @@ class Tile : public Op {
   std::string attributes() const override { return fmt::format("multiples=[{}]", fmt::join(multiples_, ", ")); }
 
   Type infer(const OpInputs& in) const override {
-    dense_only(name(), in);
+    require_dense(name(), in);
     const Shape& x = in[0].shape;
     if (multiples_.size() != static_cast<std::size_t>(x.rank()))
       fail<TypeError>("tile: multiples [{}] name {} axes; x is {} with {}", fmt::join(multiples_, ", "),
