@@ -10,6 +10,7 @@
 #include <doctest/doctest.h>
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <cmath>
 #include <functional>
 #include <limits>
@@ -147,13 +148,13 @@ TEST_CASE("reshape keeps the order of the numbers and works out one dimension") 
 
 TEST_CASE("reshape_like takes the shape from the run") {
   Graph g;
+  const int line = __LINE__ + 1;
   const Expr X = g.placeholder("X", {any}, float64);
   const Expr L = g.placeholder("L", {any, 2});
   const Expr y = reshape_like(X, L);
   CHECK(y.shape() == Shape{any, 2});
   Session session(g);
   CHECK(session.run(y, {{X, numbers({6})}, {L, zeros({3, 2})}}) == numbers({3, 2}));
-  const int line = __LINE__ - 6;
   CHECK(refusal<TypeError>([&] {
           session.run(y, {{X, numbers({6})}, {L, zeros({2, 2})}});
         }) == fmt::format("reshape_like: x is [6] {} but like is [2, 2] {}; 6 elements do not fit [2, 2]",
@@ -203,7 +204,9 @@ TEST_CASE("transpose in any order, of any rank") {
       {{2, 1, 4, 3, 2}, {4, 3, 1, 0, 2}},
       {{2, 3, 0, 3, 2}, {4, 3, 1, 0, 2}},
   };
-  for (const auto& [shape, perm] : cases) {
+  for (const auto& row : cases) {
+    const Shape& shape = row.first;
+    const auto& perm = row.second;
     CAPTURE(to_string(shape));
     std::vector<int> order = perm;
     for (int axis = shape.rank() - 1; perm.empty() && axis >= 0; --axis) order.push_back(axis);
@@ -272,12 +275,14 @@ TEST_CASE("broadcast_to repeats, sum_like adds up") {
       {{5, 1}, {2, 5, 3}},
       {{2, 3}, {2, 3}},
       {{1, 2, 1, 3, 1}, {2, 2, 2, 3, 2}},
-      {{7, 1}, {7, 20000}},
+      {{3, 1}, {3, 20000}},
   };
-  for (const auto& [shape, target] : cases) {
+  for (const auto& row : cases) {
+    const Shape& shape = row.first;
+    const auto& target = row.second;
     CAPTURE(to_string(shape));
     CAPTURE(to_string(target));
-    const auto source_of = [&, from = shape, to = target](const Place& index) {
+    const auto source_of = [from = shape](const Place& index) {
       Place own(index.end() - from.rank(), index.end());
       for (int axis = 0; axis < from.rank(); ++axis)
         if (from[axis] == 1) own[static_cast<std::size_t>(axis)] = 0;
@@ -317,6 +322,7 @@ TEST_CASE("broadcast_to repeats, sum_like adds up") {
 
 TEST_CASE("sum_like of the shape it has keeps layouts and is no node where that is known") {
   Graph g;
+  const int line = __LINE__ + 1;
   const Expr X = g.sparse_placeholder("X", {any, 3}, float64);
   const Expr L = g.placeholder("L", {any, 3});
   const Expr A = g.placeholder("A", {2, 3});
@@ -327,7 +333,6 @@ TEST_CASE("sum_like of the shape it has keeps layouts and is no node where that 
   CHECK(y.type() == Type{float64, {any, 3}, Layout::csr});
   const Tensor x = Tensor({{0, 1, 0}, {2, 0, 0}}, float64).to_csr();
   CHECK(value(y, {{X, x}, {L, zeros({2, 3})}}) == x);
-  const int line = __LINE__ - 9;
   CHECK(refusal<TypeError>([&] {
           value(y, {{X, x}, {L, zeros({1, 3})}});
         }) ==
@@ -454,7 +459,9 @@ TEST_CASE("tile repeats each axis") {
       {{2, 1, 3}, {2, 3, 2}},
       {{2, 1, 2, 1, 3}, {2, 2, 1, 2, 2}},
   };
-  for (const auto& [shape, multiples] : cases) {
+  for (const auto& row : cases) {
+    const Shape& shape = row.first;
+    const auto& multiples = row.second;
     CAPTURE(to_string(shape));
     Place dims;
     for (int axis = 0; axis < shape.rank(); ++axis)
@@ -470,8 +477,13 @@ TEST_CASE("tile repeats each axis") {
                 },
                 dtype));
     }
-    check_linear(shape, [&](const Expr& X) { return tile(X, multiples); });
+    if (std::find(multiples.begin(), multiples.end(), 0) == multiples.end())
+      check_linear(shape, [&](const Expr& X) { return tile(X, multiples); });
   }
+  // No copies at all: nothing of x is in y.
+  CHECK(apply_to(numbers({2, 3}), [](const Expr& X) {
+          return gradients(reduce_sum(tile(X, {0, 2})), {X})[0];
+        }) == zeros({2, 3}, float64));
 }
 
 TEST_CASE("one_hot") {
@@ -744,8 +756,8 @@ TEST_CASE("what does not fit is refused in these words") {
         }) == "concat: value 1 is [2, 0] " + source("Z", line + 4) + " but value 0 is " + x +
                   "; sizes 0 and 3 of axis 1 differ");
   CHECK(type_error([&] {
-          concat({X, I}, 0);
-        }) == "concat: value 1 is int32 " + source("I", line + 3) + " but value 0 is float32 " + source("X", line) +
+          concat({X, D}, 0);
+        }) == "concat: value 1 is float64 " + source("D", line + 6) + " but value 0 is float32 " + source("X", line) +
                   "; dtypes differ");
   CHECK(type_error([&] {
           concat({X, c}, 0);
@@ -826,9 +838,10 @@ TEST_CASE("what does not fit is refused in these words") {
         }) ==
         "dot: a is [1] " + source("V", at_v) + " but b is [3] " + source("W", at_v + 1) + "; sizes 1 and 3 differ");
   const Expr E = g.placeholder("E", {any, any, any});
-  CHECK(type_error([&] {
-          einsum("abi,ij->abj", E, X);
-        }).starts_with("einsum: an operand of shape [?, ?, 2] (E, shapes_test.cpp:") == true);
+  const int at_e = __LINE__ - 1;
+  CHECK(type_error([&] { einsum("abi,ij->abj", E, X); }) ==
+        "einsum: a is [?, ?, ?] " + source("E", at_e) + " and b is " + x +
+            "; the product takes a reshape to [?, ?, 3], in which one unknown size can be worked out, not more");
 }
 
 TEST_CASE("nodes of functions that make several carry the line of the call") {
