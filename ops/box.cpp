@@ -158,69 +158,6 @@ void copy_cells(Workers& workers, Box box, const CellOf<bytes>* from, CellOf<byt
   copy_runs<bytes>(workers, box, from, to);
 }
 
-// Eight partial sums, so that the compiler may add eight elements at once.
-template <class Sum, class T>
-Sum sum_run(const T* x, std::int64_t n) {
-  constexpr std::int64_t lanes = 8;
-  Sum part[lanes] = {};
-  std::int64_t j = 0;
-  for (; j + lanes <= n; j += lanes)
-    for (std::int64_t lane = 0; lane < lanes; ++lane) part[lane] += static_cast<Sum>(x[j + lane]);
-  for (; j < n; ++j) part[j % lanes] += static_cast<Sum>(x[j]);
-  return ((part[0] + part[1]) + (part[2] + part[3])) + ((part[4] + part[5]) + (part[6] + part[7]));
-}
-
-template <class Sum, class T>
-void add_elements(const Box& box, const T* from, Sum* to) {
-  const Box::Axis inner = box.axis[static_cast<std::size_t>(box.rank - 1)];
-  const std::int64_t runs = box.size() / inner.size;
-  Walk walk(box, box.rank - 1, 0);
-  for (std::int64_t run = 0; run < runs; ++run, walk.next()) {
-    const T* x = from + walk.from;
-    Sum* sum = to + walk.to;
-    if (inner.to == 0) {
-      *sum += sum_run<Sum>(x, inner.size);
-    } else {
-      for (std::int64_t j = 0; j < inner.size; ++j) sum[j * inner.to] += static_cast<Sum>(x[j]);
-    }
-  }
-}
-
-template <class T>
-void sum_cells(Call& call, const Box& box, const T* from, T* to, std::int64_t outputs) {
-  // Integers wrap around, which only unsigned ones may.
-  using Sum = std::conditional_t<std::is_floating_point_v<T>, double, std::uint64_t>;
-  const Box::Axis outer = box.axis[0];
-  const std::int64_t total = box.size();
-
-  // Pieces along the outermost axis: where it stays, they write to different places of the same sums; where it is
-  // added up, each has sums of its own, few enough to be a small part of the work.
-  const bool own_sums = outer.to == 0;
-  std::int64_t pieces = std::min(ceil_div(total, grain), outer.size);
-  if (own_sums) pieces = std::max<std::int64_t>(1, std::min({pieces, outer.size / 8, std::int64_t{64}}));
-  const std::int64_t length = ceil_div(outer.size, pieces);
-  pieces = ceil_div(outer.size, length);
-  const std::int64_t copies = own_sums ? pieces : 1;
-
-  Sum* sums = call.scratch<Sum>(copies * outputs);
-  std::fill_n(sums, copies * outputs, Sum{});
-  call.workers().for_each(pieces, 1, [&](std::int64_t first, std::int64_t last) {
-    for (std::int64_t piece = first; piece < last; ++piece) {
-      Box part = box;
-      part.axis[0].size = std::min(length, outer.size - piece * length);
-      part.from += piece * length * outer.from;
-      part.to += piece * length * outer.to;
-      add_elements(part, from, sums + (own_sums ? piece * outputs : 0));
-    }
-  });
-  call.workers().for_each(outputs, std::max<std::int64_t>(1, grain / copies),
-                          [&](std::int64_t first, std::int64_t last) {
-                            for (std::int64_t copy = 1; copy < copies; ++copy)
-                              for (std::int64_t j = first; j < last; ++j) sums[j] += sums[copy * outputs + j];
-                            for (std::int64_t j = first; j < last; ++j) to[j] = static_cast<T>(sums[j]);
-                          });
-}
-
 }  // namespace
 
 Box::Box(const Shape& shape, const std::array<std::int64_t, Shape::max_rank>& from_strides,
@@ -277,19 +214,6 @@ void copy_box(Workers& workers, const Box& box, const std::byte* from, std::byte
   if (bytes == 1) return copy(std::integral_constant<std::size_t, 1>{});
   if (bytes == 4) return copy(std::integral_constant<std::size_t, 4>{});
   copy(std::integral_constant<std::size_t, 8>{});
-}
-
-void sum_box(Call& call, const Box& box) {
-  Value& out = call.out();
-  const std::int64_t outputs = out.shape().size();
-  if (outputs == 0) return;
-  if (box.size() == 0) {
-    std::memset(out.data, 0, static_cast<std::size_t>(outputs) * size_of(out.type.dtype));
-    return;
-  }
-  dispatch_number(out.type.dtype, [&]<class T>(TypeTag<T>) {
-    sum_cells(call, box.simplified(), call.in<T>(0), call.out<T>(), outputs);
-  });
 }
 
 }  // namespace gradus

@@ -1,7 +1,6 @@
 // Boxes of elements: n-dimensional loops over two memories, each with its own stride per axis. All ops that only
 // move numbers (transpose, broadcast_to, concat, slice, pad, tile) describe what they do as a box and share these
-// loops, and so do the sums that undo a broadcast or a tile. Strides count elements; a source stride of 0
-// repeats, a target stride of 0 adds up.
+// loops. Strides count elements; a source stride of 0 repeats.
 #pragma once
 
 #include <gradus/core/op.h>
@@ -42,10 +41,5 @@ std::array<std::int64_t, Shape::max_rank> broadcast_strides(const Shape& x, cons
 
 /// Copies a box of elements of `bytes` (1, 4 or 8) bytes each.
 void copy_box(Workers& workers, const Box& box, const std::byte* from, std::byte* to, std::size_t bytes);
-
-/// Sets the whole output of the call to sums: each source element is added to its place in the target. The source,
-/// the call's first input, is read whole and in row-major order; the dtype is not bool. float32 is summed in
-/// float64. The order of additions depends on the box alone.
-void sum_box(Call& call, const Box& box);
 
 }  // namespace gradus

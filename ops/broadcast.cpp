@@ -6,6 +6,7 @@
 #include <gradus/ops/box.h>
 #include <gradus/ops/checks.h>
 #include <gradus/ops/ops.h>
+#include <gradus/ops/reduce_kernel.h>
 
 #include <fmt/format.h>
 
@@ -47,6 +48,8 @@ class BroadcastTo : public Op {
       fail<TypeError>("broadcast_to: x is {}, which does not broadcast to {}", in.shape(0), to_string(shape_));
     return {in[0].dtype, shape_, Layout::dense};
   }
+
+  bool is_view(std::span<const Type> in) const override { return in[0].shape == shape_; }
 
   // dx[i] = sum of dy over the elements that x[i] was repeated to.
   Expr gradient(const Expr& y, const Expr& dy, int) const override { return sum_like(dy, y.input(0)); }
@@ -113,9 +116,17 @@ class SumLike : public Op {
   Expr gradient(const Expr& y, const Expr& dy, int) const override { return broadcast_like(dy, y.input(0)); }
   std::string_view no_gradient(int i) const override { return i == 1 ? "only its shape is used" : ""; }
 
+  // A sparse x has y's shape, and is a view.
   void compute(Call& call) const override {
     const Shape& x = call.in(0).shape();
-    sum_box(call, Box(x, row_major_strides(x), broadcast_strides(call.out().shape(), x)));
+    const Shape& y = call.out().shape();
+    unsigned summed = 0;
+    for (int i = 0; i < x.rank(); ++i) {
+      const int own = i - (x.rank() - y.rank());
+      if (own < 0 || y[own] != x[i]) summed |= 1U << static_cast<unsigned>(i);
+    }
+    dispatch_number(call.out().type.dtype,
+                    [&]<class T>(TypeTag<T>) { reduce_dense<Sum<T>>(call, call.in<T>(0), x, summed, call.out<T>()); });
   }
 
  private:

@@ -147,13 +147,13 @@ struct Labelled {
   }
 };
 
-Expr reshape_checked(const Expr& x, const std::vector<std::int64_t>& dims) {
-  if (std::count(dims.begin(), dims.end(), any) > 1) {
-    const Type type = x.type();
-    const OpInputs in(std::span(&type, 1), std::span(&x, 1));
-    fail<TypeError>("einsum: an operand of shape {} must become {}, where only one unknown size can be worked out",
-                    in.shape(0), to_string(Shape(dims)));
-  }
+// `in` are the operands that the user gave, for the message.
+Expr reshape_one_unknown(const Expr& x, const std::vector<std::int64_t>& dims, const OpInputs& in) {
+  if (std::count(dims.begin(), dims.end(), any) > 1)
+    fail<TypeError>(
+        "einsum: a is {} and b is {}; the product takes a reshape to {}, in which one unknown size can be "
+        "worked out, not more",
+        in.shape(0), in.shape(1), to_string(Shape(dims)));
   return reshape(x, Shape(dims));
 }
 
@@ -169,14 +169,15 @@ std::int64_t joined(const Labelled& operand, const std::string& letters) {
 }
 
 // [batch, rows, columns] with the letters of each of the last two groups made one axis.
-Expr as_matrices(Labelled operand, const std::string& batch, const std::string& rows, const std::string& columns) {
+Expr as_matrices(Labelled operand, const std::string& batch, const std::string& rows, const std::string& columns,
+                 const OpInputs& in) {
   operand.order(batch + rows + columns);
   if (rows.size() > 1 || columns.size() > 1) {
     std::vector<std::int64_t> dims;
     for (const char letter : batch) dims.push_back(operand.dim(letter));
     dims.push_back(joined(operand, rows));
     dims.push_back(joined(operand, columns));
-    return reshape_checked(operand.x, dims);
+    return reshape_one_unknown(operand.x, dims, in);
   }
   if (rows.empty()) operand.x = expand_dims(operand.x, static_cast<int>(batch.size()));
   if (columns.empty()) operand.x = expand_dims(operand.x, -1);
@@ -184,14 +185,14 @@ Expr as_matrices(Labelled operand, const std::string& batch, const std::string& 
 }
 
 Expr matrix_product(const Labelled& a, const Labelled& b, const std::string& batch, const std::string& summed,
-                    const std::string& free_a, const std::string& free_b, const std::string& out) {
-  Expr y = matmul(as_matrices(a, batch, free_a, summed), as_matrices(b, batch, summed, free_b));
+                    const std::string& free_a, const std::string& free_b, const std::string& out, const OpInputs& in) {
+  Expr y = matmul(as_matrices(a, batch, free_a, summed, in), as_matrices(b, batch, summed, free_b, in));
   if (free_a.size() > 1 || free_b.size() > 1) {
     std::vector<std::int64_t> dims;
     for (const char letter : batch) dims.push_back(a.dim(letter));
     for (const char letter : free_a) dims.push_back(a.dim(letter));
     for (const char letter : free_b) dims.push_back(b.dim(letter));
-    y = reshape_checked(y, dims);
+    y = reshape_one_unknown(y, dims, in);
   } else {
     if (free_b.empty()) y = squeeze(y, -1);
     if (free_a.empty()) y = squeeze(y, static_cast<int>(batch.size()));
@@ -210,7 +211,8 @@ Expr contract(std::string_view op, const Letters& letters, const Operand& left, 
   const Type types[] = {a.x.type(), b.x.type()};
   const Expr exprs[] = {a.x, b.x};
   const auto agree = std::make_shared<Agree>(op, letters.a, letters.b, false);
-  agree->infer(OpInputs(types, exprs));
+  const OpInputs given(types, exprs);
+  agree->infer(given);
   const auto shared_unknown = [](const Labelled& x, const std::string& other) {
     return std::any_of(other.begin(), other.end(), [&](char c) { return has(x.letters, c) && x.dim(c) == any; });
   };
@@ -227,7 +229,7 @@ Expr contract(std::string_view op, const Letters& letters, const Operand& left, 
     if (has(b.letters, c) && !has(letters.out, c)) summed += c;
 
   if (!summed.empty() && !(free_a.empty() && free_b.empty()))
-    return matrix_product(a, b, batch, summed, free_a, free_b, letters.out);
+    return matrix_product(a, b, batch, summed, free_a, free_b, letters.out, given);
   a.spread(letters.out + summed);
   b.spread(letters.out + summed);
   const Expr products = multiply(a.x, b.x);

@@ -4,6 +4,7 @@
 #include <gradus/ops/box.h>
 #include <gradus/ops/checks.h>
 #include <gradus/ops/ops.h>
+#include <gradus/ops/reduce_kernel.h>
 
 #include <fmt/format.h>
 
@@ -13,27 +14,7 @@ namespace {
 
 using Counts = std::vector<std::int64_t>;
 
-// A tensor of shape x beside its tiles: each axis of the tiles is two, which copy and where in it; all copies lie
-// at the same place of x.
-struct Tiling {
-  Box box;
-  Tiling(const Shape& x, const Shape& tiles, const Counts& multiples, bool tiles_first) {
-    const auto whole = row_major_strides(tiles);
-    const auto single = row_major_strides(x);
-    for (int i = 0; i < x.rank(); ++i) {
-      const auto axis = static_cast<std::size_t>(i);
-      if (tiles_first) {
-        box.add(multiples[axis], whole[axis] * x[i], 0);
-        box.add(x[i], whole[axis], single[axis]);
-      } else {
-        box.add(multiples[axis], 0, whole[axis] * x[i]);
-        box.add(x[i], single[axis], whole[axis]);
-      }
-    }
-  }
-};
-
-Expr sum_tiles(const Expr& dy, const Expr& x, const Counts& multiples);
+Expr sum_copies(const Expr& dy, int axis, std::int64_t multiple);
 
 class Tile : public Op {
  public:
@@ -59,42 +40,69 @@ class Tile : public Op {
     return {in[0].dtype, Shape(dims), Layout::dense};
   }
 
-  // dx[i] = sum over the copies m of dy[m * n + i].
-  Expr gradient(const Expr& y, const Expr& dy, int) const override { return sum_tiles(dy, y.input(0), multiples_); }
+  // dx[i] = sum over the copies m of dy[m * n + i], one axis after another.
+  Expr gradient(const Expr& y, const Expr& dy, int) const override {
+    Expr dx = dy;
+    for (std::size_t axis = multiples_.size(); axis-- > 0;) {
+      if (multiples_[axis] == 0) return zeros_like(y.input(0));
+      if (multiples_[axis] > 1) dx = sum_copies(dx, static_cast<int>(axis), multiples_[axis]);
+    }
+    return dx;
+  }
 
+  // Each axis of y is two: which copy, and where in it. All copies are read from the same place.
   void compute(Call& call) const override {
-    const Tiling tiling(call.in(0).shape(), call.out().shape(), multiples_, false);
-    copy_box(call.workers(), tiling.box, call.in(0).data, call.out().data, size_of(call.out().type.dtype));
+    const Shape& x = call.in(0).shape();
+    const auto from = row_major_strides(x);
+    const auto to = row_major_strides(call.out().shape());
+    Box box;
+    for (int i = 0; i < x.rank(); ++i) {
+      const auto axis = static_cast<std::size_t>(i);
+      box.add(multiples_[axis], 0, to[axis] * x[i]);
+      box.add(x[i], from[axis], to[axis]);
+    }
+    copy_box(call.workers(), box, call.in(0).data, call.out().data, size_of(call.out().type.dtype));
   }
 
  private:
   Counts multiples_;
 };
 
-// The sum of all tiles of input 0, in the shape of input 1.
-class SumTiles : public Op {
+// The sum of the `multiple` copies (at least one) that lie one after another along an axis.
+class SumCopies : public Op {
  public:
-  explicit SumTiles(Counts multiples) : multiples_(std::move(multiples)) {}
+  SumCopies(int axis, std::int64_t multiple) : axis_(axis), multiple_(multiple) {}
 
-  std::string_view name() const override { return "sum_tiles"; }
-  std::string attributes() const override { return fmt::format("multiples=[{}]", fmt::join(multiples_, ", ")); }
-  bool reads(int i) const override { return i == 0; }
-  Type infer(const OpInputs& in) const override { return {in[0].dtype, in[1].shape, Layout::dense}; }
+  std::string_view name() const override { return "sum_copies"; }
+  std::string attributes() const override { return fmt::format("axis={}, multiple={}", axis_, multiple_); }
+
+  Type infer(const OpInputs& in) const override {
+    const std::int64_t dim = in[0].shape[axis_];
+    return {in[0].dtype, in[0].shape.with(axis_, dim == any ? any : dim / multiple_), Layout::dense};
+  }
 
   // d dy[m * n + i] = the gradient of sum i, for each copy m.
-  Expr gradient(const Expr&, const Expr& dy, int) const override { return tile(dy, multiples_); }
-  std::string_view no_gradient(int i) const override { return i == 1 ? "only its shape is used" : ""; }
+  Expr gradient(const Expr&, const Expr& dy, int) const override {
+    Counts multiples(static_cast<std::size_t>(dy.rank()), 1);
+    multiples[static_cast<std::size_t>(axis_)] = multiple_;
+    return tile(dy, multiples);
+  }
 
   void compute(Call& call) const override {
-    sum_box(call, Tiling(call.out().shape(), call.in(0).shape(), multiples_, true).box);
+    const Shape& x = call.in(0).shape();
+    const Shape copies{x.slice(0, axis_).size(), multiple_, call.out().shape().slice(axis_, x.rank()).size()};
+    dispatch_floating(call.out().type.dtype, [&]<class T>(TypeTag<T>) {
+      reduce_dense<Sum<T>>(call, call.in<T>(0), copies, 0b010, call.out<T>());
+    });
   }
 
  private:
-  Counts multiples_;
+  int axis_;
+  std::int64_t multiple_;
 };
 
-Expr sum_tiles(const Expr& dy, const Expr& x, const Counts& multiples) {
-  return apply(std::make_shared<SumTiles>(multiples), {dy, x});
+Expr sum_copies(const Expr& dy, int axis, std::int64_t multiple) {
+  return apply(std::make_shared<SumCopies>(axis, multiple), {dy});
 }
 
 }  // namespace

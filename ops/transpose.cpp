@@ -38,6 +38,14 @@ class Transpose : public Op {
     return {in[0].dtype, Shape(dims), in[0].layout == Layout::csr ? Layout::csr : Layout::dense};
   }
 
+  // Only axes of size 1 change places: a column [n, 1] lies in memory as the row [1, n] does.
+  bool is_view(std::span<const Type> in) const override {
+    if (in[0].layout != Layout::dense) return false;
+    std::vector<int> order = axes(in[0].shape.rank());
+    std::erase_if(order, [&](int axis) { return in[0].shape[axis] == 1; });
+    return std::is_sorted(order.begin(), order.end());
+  }
+
   // dx[i_0, i_1, ...] = dy[j_0, j_1, ...]: the inverse order.
   Expr gradient(const Expr&, const Expr& dy, int) const override {
     const std::vector<int> perm = axes(dy.rank());
