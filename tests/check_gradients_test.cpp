@@ -44,7 +44,7 @@ Expr right_rule(const Expr& a, const Expr& b, const Expr& dy, int i) {
 GradientCheck check_planted(PlantedOp::Rule rule) {
   Graph g;
   const Expr a = g.placeholder("a", {2, 2}, float64), b = g.placeholder("b", {2, 2}, float64);
-  const Expr y = apply(std::make_shared<PlantedOp>(rule), {a, b});
+  const Expr y = gradus::apply(std::make_shared<PlantedOp>(rule), {a, b});
   const Tensor a_value({{0.5, -1.25}, {2.0, 0.75}}, float64), b_value({{1.5, 0.25}, {-0.5, 3.0}}, float64);
   return check_gradients(y, {a, b}, {{a, a_value}, {b, b_value}});
 }
