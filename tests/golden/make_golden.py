@@ -28,6 +28,6 @@ from golden_format import write_lines  # noqa: E402
 here = pathlib.Path(__file__).parent
 write_lines(here / "ops.json", op_rows.rows())
 write_lines(here / "optimizers.json", optimizers.rows())
-write_lines(here / "article.json", [article.row()])
+write_lines(here / "article.json", article.rows())
 for name in ("ops.json", "optimizers.json", "article.json"):
     print(name, (here / name).stat().st_size, "bytes")
