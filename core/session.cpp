@@ -2,33 +2,18 @@
 
 #include <gradus/core/error.h>
 #include <gradus/core/nodes.h>
-#include <gradus/core/plan.h>
+#include <gradus/core/session_state.h>
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cstring>
-#include <list>
 
 namespace gradus {
 
 namespace {
 
 constexpr std::size_t plans_kept = 64;  // a stream of batches of many sizes must not fill the memory
-
-struct CachedPlan {
-  std::vector<NodeId> fetches;
-  std::vector<FedType> feeds;
-  std::unique_ptr<Plan> plan;
-
-  bool is_for(std::span<const Expr> wanted, const Feeds& given) const {
-    return std::equal(fetches.begin(), fetches.end(), wanted.begin(), wanted.end(),
-                      [](NodeId id, const Expr& e) { return id == e.id(); }) &&
-           std::equal(feeds.begin(), feeds.end(), given.begin(), given.end(), [](const FedType& a, const Feed& b) {
-             return a.placeholder == b.placeholder && a.type == b.value.type();
-           });
-  }
-};
 
 void check_feed(const Graph& graph, const Feed& feed) {
   const Expr& p = feed.placeholder;
@@ -58,52 +43,48 @@ void check_feeds(const Graph& graph, const Feeds& feeds) {
 
 }  // namespace
 
-struct Session::State {
-  Graph& graph;
-  Device device;
-  Workers workers;
-  Variables variables;
-  std::list<CachedPlan> plans;  // the latest used first
-  std::vector<std::pair<Expr, const Tensor*>> bound;
-  std::uint64_t runs = 0;
+bool CachedPlan::is_for(const Graph& graph, std::span<const Expr> wanted, const Feeds& given) const {
+  return std::equal(fetches.begin(), fetches.end(), wanted.begin(), wanted.end(),
+                    [&](NodeId id, const Expr& e) { return id == e.id() && &graph == &e.graph(); }) &&
+         std::equal(feeds.begin(), feeds.end(), given.begin(), given.end(), [](const FedType& a, const Feed& b) {
+           return a.placeholder == b.placeholder && a.type == b.value.type();
+         });
+}
 
-  State(Graph& g, const Device& d, int threads) : graph(g), device(d), workers(threads) {}
+void Session::State::check(std::span<const Expr> fetches, const Feeds& feeds) const {
+  for (const Expr& fetch : fetches)
+    if (!fetch || &fetch.graph() != &graph)
+      fail<FeedError>("run: {} does not belong to the session's graph", to_string(fetch));
+  check_feeds(graph, feeds);
+}
 
-  void check(std::span<const Expr> fetches, const Feeds& feeds) const {
-    for (const Expr& fetch : fetches)
-      if (!fetch || &fetch.graph() != &graph)
-        fail<FeedError>("run: {} does not belong to the session's graph", to_string(fetch));
-    check_feeds(graph, feeds);
-  }
-
-  Plan& plan_for(std::span<const Expr> fetches, const Feeds& feeds) {
-    const auto found =
-        std::find_if(plans.begin(), plans.end(), [&](const CachedPlan& p) { return p.is_for(fetches, feeds); });
-    if (found != plans.end()) {
-      if (found != plans.begin()) plans.splice(plans.begin(), plans, found);
-      return *plans.front().plan;
-    }
-    check(fetches, feeds);
-    CachedPlan made;
-    for (const Expr& fetch : fetches) made.fetches.push_back(fetch.id());
-    for (const Feed& feed : feeds) made.feeds.push_back({feed.placeholder, feed.value.type()});
-    made.plan = std::make_unique<Plan>(make_program(fetches, made.feeds), variables, workers);
-    if (plans.size() == plans_kept) plans.pop_back();
-    plans.push_front(std::move(made));
+Plan& Session::State::plan_for(std::span<const Expr> fetches, const Feeds& feeds) {
+  const auto found =
+      std::find_if(plans.begin(), plans.end(), [&](const CachedPlan& p) { return p.is_for(graph, fetches, feeds); });
+  if (found != plans.end()) {
+    if (found != plans.begin()) plans.splice(plans.begin(), plans, found);
     return *plans.front().plan;
   }
+  check(fetches, feeds);
+  CachedPlan made;
+  for (const Expr& fetch : fetches) made.fetches.push_back(fetch.id());
+  for (const Feed& feed : feeds) made.feeds.push_back({feed.placeholder, feed.value.type()});
+  made.plan = std::make_unique<Plan>(make_program(fetches, made.feeds), variables, workers);
+  if (plans.size() == plans_kept) plans.pop_back();
+  plans.push_front(std::move(made));
+  return *plans.front().plan;
+}
 
-  Tensor value(const Expr& variable) {
-    if (!variable || &variable.graph() != &graph || variable.kind() != Kind::variable)
-      fail<TypeError>("value: {} is not a variable of the session's graph", to_string(variable));
-    variables.initialize(variable);
-    Tensor copy = Tensor::uninitialized(variable.type());
-    const Buffer& memory =
-        variables.memory[static_cast<std::size_t>(static_cast<const VariableOp&>(variable.op()).number())];
-    if (memory.bytes() > 0) std::memcpy(copy.writable_data(), memory.data(), memory.bytes());
-    return copy;
-  }
-};
+Tensor Session::State::value(const Expr& variable) {
+  if (!variable || &variable.graph() != &graph || variable.kind() != Kind::variable)
+    fail<TypeError>("value: {} is not a variable of the session's graph", to_string(variable));
+  variables.initialize(variable);
+  Tensor copy = Tensor::uninitialized(variable.type());
+  const Buffer& memory =
+      variables.memory[static_cast<std::size_t>(static_cast<const VariableOp&>(variable.op()).number())];
+  if (memory.bytes() > 0) std::memcpy(copy.writable_data(), memory.data(), memory.bytes());
+  return copy;
+}
 
 Session::Session(Graph& graph, Device device, const SessionOptions& options) {
   if (options.threads < 0) fail<ValueError>("a session with {} threads; 0 means all cores", options.threads);
@@ -120,7 +101,8 @@ void Session::prepare(std::span<const Expr> fetches, const Feeds& feeds) {
   Plan& plan = state_->plan_for(fetches, feeds);
   state_->bound.clear();
   for (const Feed& feed : feeds) state_->bound.emplace_back(feed.placeholder, &feed.value);
-  plan.run(state_->bound, state_->runs++);
+  plan.run(state_->bound, state_->runs);
+  ++state_->runs;
 }
 
 Tensor Session::result(std::size_t i) { return state_->plans.front().plan->result(i); }

@@ -262,7 +262,7 @@ class Brackets {
       if (i < n - 1) separate();
     });
     out += line;
-    return "[" + out.substr(indent.size()) + "]";
+    return fmt::format("[{}]", out.substr(indent.size()));
   }
 
  private:

@@ -1,0 +1,43 @@
+// What a session holds. Internal to core: session.cpp runs with it, checkpoint.cpp writes and reads it.
+#pragma once
+
+#include <gradus/core/plan.h>
+#include <gradus/core/session.h>
+
+#include <cstdint>
+#include <list>
+#include <memory>
+#include <utility>
+#include <vector>
+
+namespace gradus {
+
+/// A plan and what it was made for.
+struct CachedPlan {
+  std::vector<NodeId> fetches;
+  std::vector<FedType> feeds;
+  std::unique_ptr<Plan> plan;
+
+  bool is_for(const Graph& graph, std::span<const Expr> wanted, const Feeds& given) const;
+};
+
+struct Session::State {
+  State(Graph& g, const Device& d, int threads) : graph(g), device(d), workers(threads) {}
+
+  /// Throws FeedError where a fetch or a feed does not fit the graph.
+  void check(std::span<const Expr> fetches, const Feeds& feeds) const;
+  /// A kept plan or a new one; it becomes the first of `plans`.
+  Plan& plan_for(std::span<const Expr> fetches, const Feeds& feeds);
+  /// A copy of a variable's value.
+  Tensor value(const Expr& variable);
+
+  Graph& graph;
+  Device device;
+  Workers workers;
+  Variables variables;
+  std::list<CachedPlan> plans;  // the latest used first
+  std::vector<std::pair<Expr, const Tensor*>> bound;
+  std::uint64_t runs = 0;  // runs that ended well: with a node's stream, what its random numbers depend on
+};
+
+}  // namespace gradus
