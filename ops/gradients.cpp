@@ -72,9 +72,18 @@ class ReverseWalk {
       Expr& dy = dy_[at(node.id())];
       if (!elementwise || node.layout() == Layout::csr) dy = settled(node, dy);
       if (dy.layout() == Layout::rows && !node.op().takes_rows_gradient()) dy = to_dense(dy);
+      const Expr x = node.input(i);
       const Expr dx = node.op().gradient(node, dy, i);
-      receive(node.input(i), elementwise ? unbroadcast(dx, node.input(i), node) : dx);
+      // Of two csr operands each has its own non-zeros; the node has those of both.
+      const bool narrower = node.layout() == Layout::csr && x.layout() == Layout::csr && csr_operands(node) > 1;
+      receive(x, narrower ? sample(dx, x) : elementwise ? unbroadcast(dx, x, node) : dx);
     }
+  }
+
+  static int csr_operands(const Expr& node) {
+    int count = 0;
+    for (int i = 0; i < node.arity(); ++i) count += node.input(i).layout() == Layout::csr ? 1 : 0;
+    return count;
   }
 
   void receive(const Expr& node, Expr dy) {

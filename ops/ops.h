@@ -208,7 +208,8 @@ Expr reshape_like(const Operand& x, const Operand& like);
 Expr to_dense(const Operand& x);
 /// The non-zeros of a dense matrix.   [n, p] -> csr [n, p]
 Expr to_csr(const Operand& x);
-/// The elements of x (which broadcasts) at the non-zeros of a csr matrix.   [n, p], csr [n, p] -> csr [n, p]
+/// The elements of x (which broadcasts, or is csr itself) at the non-zeros of a csr matrix.
+/// [n, p], csr [n, p] -> csr [n, p]
 Expr sample(const Operand& x, const Operand& pattern);
 
 // --- linear algebra ------------------------------------------------------------------------------------

@@ -123,11 +123,7 @@ class Sample final : public Op {
   }
   std::string_view no_gradient(int i) const override { return i == 1 ? "only its pattern is used" : ""; }
   // d sample(x, p) = dx at the non-zeros, 0 elsewhere
-  Expr gradient(const Expr& y, const Expr& dy, int) const override {
-    const Expr x = y.input(0);
-    if (x.shape() == y.shape()) return to_dense(dy);
-    return x.rank() == 1 ? to_dense(sum_csr_like(dy, x)) : sum_csr_like(dy, x);
-  }
+  Expr gradient(const Expr&, const Expr& dy, int) const override { return dy; }
 
   RowKernel row_kernel(std::span<const Type> in) const override {
     return dispatch(in[0].dtype, [](auto tag) -> RowKernel {
@@ -140,6 +136,44 @@ class Sample final : public Op {
           std::copy_n(x, n, static_cast<T*>(out));
         }
       };
+    });
+  }
+};
+
+// The same for a csr x: its elements at the pattern's non-zeros, zero where x has none there.
+class SampleCsr final : public Op {
+ public:
+  std::string_view name() const override { return "sample"; }
+
+  Type infer(const OpInputs& in) const override {
+    if (in[1].layout != Layout::csr) fail<TypeError>("sample: pattern is {}; csr is expected", in.layout(1));
+    const auto shape = broadcast(in[0].shape, in[1].shape);
+    if (!shape || !matches(in[0].shape, *shape) || !matches(in[1].shape, *shape))
+      fail<TypeError>("sample: x is csr {} but pattern is {}; they must agree", in.shape(0), in.shape(1));
+    return {in[0].dtype, in[1].shape, Layout::csr};
+  }
+  std::string_view no_gradient(int i) const override { return i == 1 ? "only its pattern is used" : ""; }
+  // d sample(x, p) = dx at the non-zeros of both
+  Expr gradient(const Expr& y, const Expr& dy, int) const override { return sample(dy, y.input(0)); }
+
+  void compute(Call& call) const override {
+    const CsrPattern& have = *call.in(0).pattern;
+    const CsrPattern& want = *call.in(1).pattern;
+    call.set_pattern(call.in(1).pattern);
+    dispatch(call.out().type.dtype, [&]<class T>(TypeTag<T>) {
+      const T* x = call.in<T>(0);
+      T* y = call.out<T>();
+      call.workers().for_each(want.rows, rows_at_a_time, [&](std::int64_t first, std::int64_t last) {
+        for (auto r = static_cast<std::size_t>(first); r < static_cast<std::size_t>(last); ++r) {
+          auto from = static_cast<std::size_t>(have.row_start[r]);
+          const auto end = static_cast<std::size_t>(have.row_start[r + 1]);
+          for (auto j = static_cast<std::size_t>(want.row_start[r]);
+               j < static_cast<std::size_t>(want.row_start[r + 1]); ++j) {
+            while (from < end && have.column[from] < want.column[j]) ++from;
+            y[j] = from < end && have.column[from] == want.column[j] ? x[from] : T{};
+          }
+        }
+      });
     });
   }
 };
@@ -215,7 +249,7 @@ void sum_csr_rows(Workers& workers, const Value& x, std::byte* y, double scale) 
 void sum_csr_columns(Workers& workers, const Value& x, std::byte* y, double scale) {
   dispatch_number(x.type.dtype, [&]<class T>(TypeTag<T>) {
     T* to = reinterpret_cast<T*>(y);
-    std::fill_n(to, x.pattern->columns, T{});
+    std::fill_n(to, x.pattern->columns, scaled<T>(typename Sum<T>::Wide{0}, scale));  // NaN for a mean of nothing
     const auto& column = x.pattern->by_column().touched->row;
     sum_touched_columns(workers, *x.pattern, x.as<T>(),
                         [&](std::size_t c, auto sum) { to[column[c]] = scaled<T>(sum, scale); });
@@ -245,6 +279,10 @@ Expr to_csr(const Operand& x) {
   return expr && expr.layout() == Layout::csr ? expr : apply(std::make_shared<ToCsr>(), {x});
 }
 
-Expr sample(const Operand& x, const Operand& pattern) { return apply(std::make_shared<Sample>(), {x, pattern}); }
+Expr sample(const Operand& x, const Operand& pattern) {
+  const Expr expr = x.expr();
+  if (expr && expr.layout() == Layout::csr) return apply(std::make_shared<SampleCsr>(), {x, pattern});
+  return apply(std::make_shared<Sample>(), {x, pattern});
+}
 
 }  // namespace gradus

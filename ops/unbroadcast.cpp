@@ -13,17 +13,22 @@ struct Undoing {
   double factor = 1;    // for the axes that g does not even spell out
 };
 
-// From concrete shapes; g has node's rank.
+// Dimension `axis` of a shape of rank `rank` to which `shape` broadcasts.
+std::int64_t aligned(const Shape& shape, int axis, int rank) {
+  const int own = axis - (rank - shape.rank());
+  return own < 0 ? 1 : shape[own];
+}
+
+// From concrete shapes.
 Undoing undoing(const Shape& g, const Shape& x, const Shape& node) {
   Undoing u;
-  const int shift = node.rank() - x.rank();
-  for (int axis = 0; axis < node.rank(); ++axis) {
-    const std::int64_t own = axis < shift ? 1 : x[axis - shift];
-    if (own != 1 || node[axis] == 1) continue;
-    if (g[axis] == 1) {
+  const int rank = node.rank();
+  for (int axis = 0; axis < rank; ++axis) {
+    if (aligned(x, axis, rank) != 1 || node[axis] == 1) continue;
+    if (aligned(g, axis, rank) == 1) {
       u.factor *= static_cast<double>(node[axis]);
     } else {
-      u.summed |= 1U << static_cast<unsigned>(axis);
+      u.summed |= 1U << static_cast<unsigned>(axis - (rank - g.rank()));
     }
   }
   return u;
@@ -50,7 +55,7 @@ class Unbroadcast final : public Op {
     Shape shape = in[1].shape;
     const int shift = in[2].shape.rank() - shape.rank();
     for (int axis = 0; axis < shape.rank(); ++axis) {
-      const std::int64_t mine = in[0].shape[axis + shift];
+      const std::int64_t mine = aligned(in[0].shape, axis + shift, in[2].shape.rank());
       if (shape[axis] != 1 && (mine == 1 || shape[axis] != any)) shape = shape.with(axis, mine);
     }
     return {in[0].dtype, shape, in[0].layout};
@@ -80,8 +85,8 @@ class Unbroadcast final : public Op {
 }  // namespace
 
 Expr unbroadcast(const Expr& g, const Expr& x, const Expr& node) {
-  if (x.shape() == node.shape() && node.shape().known()) return g;
   if (g.layout() == Layout::csr) return x.layout() == Layout::csr ? g : sum_csr_like(g, x);
+  if (x.shape() == node.shape() && node.shape().known()) return g;
   if (g.layout() == Layout::rows && g.shape() == x.shape()) return g;
   return apply(std::make_shared<Unbroadcast>(), {g.layout() == Layout::rows ? to_dense(g) : g, x, node});
 }
