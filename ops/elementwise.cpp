@@ -6,11 +6,7 @@ namespace gradus {
 
 namespace {
 
-constexpr std::string_view letters = "abc";
-
-std::string_view letter(const OpInputs& in, int i) {
-  return in.count() == 1 ? "x" : letters.substr(static_cast<std::size_t>(i), 1);
-}
+std::string_view called(const OperandNames& operands, int i) { return operands[static_cast<std::size_t>(i)]; }
 
 // Whether f is zero wherever the operands of `sparse` (bits) are.
 bool keeps_zeros(Zeros zeros, unsigned sparse, int arity) {
@@ -33,13 +29,13 @@ class ElementwiseOp final : public Op {
   Type infer(const OpInputs& in) const override {
     for (int i = 1; i < in.count(); ++i)
       if (in[i].dtype != in[0].dtype)
-        fail<TypeError>("{}: {} is {} but {} is {}; cast one of them", name(), letter(in, 0), in.dtype(0),
-                        letter(in, i), in.dtype(i));
+        fail<TypeError>("{}: {} is {} but {} is {}; cast one of them", name(), called(row_.operands, 0), in.dtype(0),
+                        called(row_.operands, i), in.dtype(i));
     if (row_.kernel[static_cast<std::size_t>(in[0].dtype)] == nullptr)
-      fail<TypeError>("{}: {} is {}; {}", name(), letter(in, 0), in.dtype(0), expected());
-    const Shape shape = elementwise_shape(name(), in);
+      fail<TypeError>("{}: {} is {}; {}", name(), called(row_.operands, 0), in.dtype(0), expected());
+    const Shape shape = elementwise_shape(name(), in, row_.operands);
     return {row_.gives == Gives::boolean ? boolean : in[0].dtype, shape,
-            elementwise_layout(name(), in, shape, row_.zeros)};
+            elementwise_layout(name(), in, shape, row_.zeros, row_.operands)};
   }
 
   Expr gradient(const Expr& y, const Expr& dy, int i) const override { return row_.gradient({y, dy}, i); }
@@ -65,7 +61,7 @@ class ElementwiseOp final : public Op {
 
 }  // namespace
 
-Shape elementwise_shape(std::string_view name, const OpInputs& in) {
+Shape elementwise_shape(std::string_view name, const OpInputs& in, const OperandNames& operands) {
   Shape shape = in[0].shape;
   for (int i = 1; i < in.count(); ++i) {
     const auto common = broadcast(shape, in[i].shape);
@@ -73,15 +69,16 @@ Shape elementwise_shape(std::string_view name, const OpInputs& in) {
       // Name the first operand that does not go with this one.
       int other = 0;
       while (other < i - 1 && broadcast(in[other].shape, in[i].shape)) ++other;
-      fail<TypeError>("{}: {} is {} but {} is {}; the shapes do not broadcast", name, letter(in, other),
-                      in.shape(other), letter(in, i), in.shape(i));
+      fail<TypeError>("{}: {} is {} but {} is {}; the shapes do not broadcast", name, called(operands, other),
+                      in.shape(other), called(operands, i), in.shape(i));
     }
     shape = *common;
   }
   return shape;
 }
 
-Layout elementwise_layout(std::string_view name, const OpInputs& in, const Shape& shape, Zeros zeros) {
+Layout elementwise_layout(std::string_view name, const OpInputs& in, const Shape& shape, Zeros zeros,
+                          const OperandNames& operands) {
   Layout layout = Layout::dense;
   unsigned sparse = 0;
   int first = 0;
@@ -91,21 +88,21 @@ Layout elementwise_layout(std::string_view name, const OpInputs& in, const Shape
     if (sparse == 0) first = i;
     sparse |= 1U << static_cast<unsigned>(i);
     if ((layout == Layout::csr) != (mine == Layout::csr) && layout != Layout::dense)
-      fail<TypeError>("{}: {} is {} but {} is {}; use to_dense", name, letter(in, first), in.layout(first),
-                      letter(in, i), in.layout(i));
+      fail<TypeError>("{}: {} is {} but {} is {}; use to_dense", name, called(operands, first), in.layout(first),
+                      called(operands, i), in.layout(i));
     layout = std::max(layout, mine);  // a part makes its company one
     const bool whole =
         std::equal(in[i].shape.begin(), in[i].shape.end(), shape.begin(), shape.end(),
                    [](std::int64_t own, std::int64_t common) { return own == common || own == any || common == any; });
     if (!whole)
-      fail<TypeError>("{}: {} is {} {} and would be broadcast to {}, which fills it; use to_dense", name, letter(in, i),
-                      to_string(mine), in.shape(i), to_string(shape));
+      fail<TypeError>("{}: {} is {} {} and would be broadcast to {}, which fills it; use to_dense", name,
+                      called(operands, i), to_string(mine), in.shape(i), to_string(shape));
   }
   if (layout == Layout::dense || layout == Layout::part || keeps_zeros(zeros, sparse, in.count())) return layout;
   fail<TypeError>(
       "{}: {} is {}; its zeros would not stay zero, so the result would be dense; use to_dense if that is "
       "meant",
-      name, letter(in, first), in.layout(first));
+      name, called(operands, first), in.layout(first));
 }
 
 Expr elementwise(const Row& r, std::initializer_list<Operand> operands) {

@@ -30,6 +30,8 @@ struct Chain {
   Expr x(int i) const { return y.input(i); }
 };
 
+using OperandNames = std::array<std::string_view, 3>;
+
 struct Row {
   std::string_view name;
   int arity = 1;
@@ -39,6 +41,14 @@ struct Row {
   std::array<RowKernel, dtype_count> kernel{};  // by the operands' dtype
   Expr (*gradient)(const Chain& c, int i) = nullptr;
   std::string_view no_gradient;  // why, where gradient is null
+  OperandNames operands = {"a", "b", "c"};
+
+  /// The same row with operands called otherwise in messages.
+  constexpr Row named(const OperandNames& names) const {
+    Row r = *this;
+    r.operands = names;
+    return r;
+  }
 };
 
 namespace detail {
@@ -81,8 +91,12 @@ void row_loop(const void* const* in, unsigned scalars, void* out, std::int64_t n
     const T* b = static_cast<const T*>(in[1]);
     const T* c = static_cast<const T*>(in[2]);
     R* y = static_cast<R*>(out);
-    const std::int64_t sa = (scalars & 1U) == 0, sb = (scalars & 2U) == 0, sc = (scalars & 4U) == 0;
-    for (std::int64_t j = 0; j < n; ++j) y[j] = f(a[j * sa], b[j * sb], c[j * sc]);
+    if (scalars == 6) {
+      for (std::int64_t j = 0; j < n; ++j) y[j] = f(a[j], *b, *c);
+    } else {
+      const std::int64_t sa = (scalars & 1U) == 0, sb = (scalars & 2U) == 0, sc = (scalars & 4U) == 0;
+      for (std::int64_t j = 0; j < n; ++j) y[j] = f(a[j * sa], b[j * sb], c[j * sc]);
+    }
   }
 }
 
@@ -102,6 +116,8 @@ inline constexpr bool takes_type = ((static_cast<unsigned>(takes) >> static_cast
 template <Takes takes, class F>
 constexpr Row row(std::string_view name, F, Gives gives, Zeros zeros, Expr (*gradient)(const Chain& c, int i)) {
   Row r{name, 1, takes, gives, zeros, {}, gradient, {}};
+  if (detail::arity_of<F, std::conditional_t<detail::takes_type<takes, float>, float, bool>>() == 1)
+    r.operands[0] = "x";
   const auto add = [&r]<class T>(TypeTag<T>) {
     if constexpr (detail::takes_type<takes, T>) {
       constexpr int arity = detail::arity_of<F, T>();
@@ -129,8 +145,9 @@ constexpr Row row(std::string_view name, F f, Gives gives, Zeros zeros, std::str
 Expr elementwise(const Row& r, std::initializer_list<Operand> operands);
 
 /// The layout of an elementwise result, checked. Throws TypeError, naming the op, where zeros would be filled.
-Layout elementwise_layout(std::string_view name, const OpInputs& in, const Shape& shape, Zeros zeros);
+Layout elementwise_layout(std::string_view name, const OpInputs& in, const Shape& shape, Zeros zeros,
+                          const OperandNames& operands = {"a", "b", "c"});
 /// The broadcast shape of all inputs. Throws TypeError.
-Shape elementwise_shape(std::string_view name, const OpInputs& in);
+Shape elementwise_shape(std::string_view name, const OpInputs& in, const OperandNames& operands = {"a", "b", "c"});
 
 }  // namespace gradus

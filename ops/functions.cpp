@@ -168,7 +168,7 @@ Expr relu(const Operand& x) {
 
 Expr leaky_relu(const Operand& x, const Operand& alpha) {
   // d max(x, alpha x) = dx where x > 0, else alpha dx + x dalpha
-  static constexpr Row r = row<Takes::floating>(
+  static constexpr Row unnamed = row<Takes::floating>(
       "leaky_relu", [](auto x, auto alpha) { return x > 0 ? x : alpha * x; }, Gives::same, Zeros::first,
       [](const Chain& c, int i) -> Expr {
         if (i == 1) return c.dy * -relu(-c.x(0));
@@ -176,6 +176,7 @@ Expr leaky_relu(const Operand& x, const Operand& alpha) {
         const Expr positive = sign(relu(c.x(0)));
         return c.dy * (positive + c.x(1) * (one(c) - positive));
       });
+  static constexpr Row r = unnamed.named({"x", "alpha"});
   return elementwise(r, {x, alpha});
 }
 
@@ -239,7 +240,7 @@ Expr round(const Operand& x) {
 
 Expr clip_by_value(const Operand& x, const Operand& low, const Operand& high) {
   // d min(max(x, low), high) = dx where low <= x <= high, dlow where x < low <= high, dhigh elsewhere. NaN wins.
-  static constexpr Row r = row<Takes::numbers>(
+  static constexpr Row unnamed = row<Takes::numbers>(
       "clip_by_value",
       [](auto x, auto low, auto high) {
         const auto raised = ((x > low) | (x != x)) ? x : low;
@@ -252,6 +253,7 @@ Expr clip_by_value(const Operand& x, const Operand& low, const Operand& high) {
         if (i == 1) return mask(logical_and(less(x, low), less_equal(low, high)), c.dy);
         return mask(less(high, maximum(x, low)), c.dy);
       });
+  static constexpr Row r = unnamed.named({"x", "low", "high"});
   return elementwise(r, {x, low, high});
 }
 

@@ -61,7 +61,7 @@ class Where : public Op {
     common_shape(name(), in, 1, "a", 2, "b");
     // Operands that broadcast in pairs broadcast together.
     const Shape shape = elementwise_shape(name(), in);
-    return {in[1].dtype, shape, elementwise_layout(name(), in, shape, Zeros::lost)};
+    return {in[1].dtype, shape, elementwise_layout(name(), in, shape, Zeros::lost, {"condition", "a", "b"})};
   }
 
   // d where(c, a, b) = da where c holds, db elsewhere
@@ -100,7 +100,7 @@ class Mask : public Op {
   Type infer(const OpInputs& in) const override {
     check_condition(name(), in);
     const Shape shape = common_shape(name(), in, 0, "condition", 1, "x");
-    return {in[1].dtype, shape, elementwise_layout(name(), in, shape, Zeros::either)};
+    return {in[1].dtype, shape, elementwise_layout(name(), in, shape, Zeros::either, {"condition", "x"})};
   }
 
   // d mask(c, x) = dx where c holds, else 0
@@ -151,7 +151,7 @@ class Cast : public Op {
   std::string attributes() const override { return fmt::format("dtype={}", to_string(to_)); }
 
   Type infer(const OpInputs& in) const override {
-    return {to_, in[0].shape, elementwise_layout(name(), in, in[0].shape, Zeros::first)};
+    return {to_, in[0].shape, elementwise_layout(name(), in, in[0].shape, Zeros::first, {"x"})};
   }
 
   // d cast(x) = cast(dx)

@@ -78,6 +78,9 @@ class ToCsr final : public Op {
   Type infer(const OpInputs& in) const override {
     if (in[0].layout != Layout::csr) require_dense(name(), in);
     if (in[0].shape.rank() != 2) fail<TypeError>("to_csr: x is {}; a csr matrix has two dimensions", in.shape(0));
+    if (std::max(in[0].shape[0], in[0].shape[1]) > max_sparse_dimension)
+      fail<TypeError>("to_csr: x is {}; a csr matrix has at most {} rows and columns", in.shape(0),
+                      max_sparse_dimension);
     return {in[0].dtype, in[0].shape, Layout::csr};
   }
   bool is_view(std::span<const Type> in) const override { return in[0].layout == Layout::csr; }
