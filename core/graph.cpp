@@ -49,6 +49,7 @@ Expr Expr::input(int i) const {
 
 Expr Expr::named(std::string_view name) const {
   Graph::Node& node = graph_->nodes_[static_cast<std::size_t>(id_)];
+  if (node.name == graph_->scope_ + std::string(name)) return *this;
   if (const auto old = graph_->by_name_.find(node.name); old != graph_->by_name_.end() && old->second == id_)
     graph_->by_name_.erase(old);
   node.name = graph_->unique(name);
@@ -155,19 +156,24 @@ std::string Graph::unique(std::string_view name) {
 
 Expr Graph::append(Kind kind, Type type, std::shared_ptr<const Op> op, std::span<const Expr> inputs, std::string name,
                    Location where) {
+  by_name_.try_emplace(name, static_cast<NodeId>(nodes_.size()));
+  return append_unnamed(kind, type, std::move(op), inputs, std::move(name), where);
+}
+
+Expr Graph::append_unnamed(Kind kind, Type type, std::shared_ptr<const Op> op, std::span<const Expr> inputs,
+                           std::string shown, Location where) {
   if (nodes_.size() >= static_cast<std::size_t>(INT32_MAX))
     fail<ValueError>("a graph holds at most {} nodes", INT32_MAX);
   const NodeId id = static_cast<NodeId>(nodes_.size());
   std::vector<NodeId> ids;
   ids.reserve(inputs.size());
   for (const Expr& input : inputs) ids.push_back(input.id());
-  by_name_.try_emplace(name, id);
-  nodes_.push_back({kind, type, std::move(op), std::move(ids), std::move(name), pinned_.value_or(where)});
+  nodes_.push_back({kind, type, std::move(op), std::move(ids), std::move(shown), pinned_.value_or(where)});
   return {this, id};
 }
 
 Expr Graph::literal(const Tensor& value, std::string text, Location where) {
-  return append(Kind::constant, value.type(), std::make_shared<ConstantOp>(value), {}, std::move(text), where);
+  return append_unnamed(Kind::constant, value.type(), std::make_shared<ConstantOp>(value), {}, std::move(text), where);
 }
 
 Expr Graph::placeholder(std::string_view name, const Shape& shape, DType dtype, Location where) {
@@ -207,6 +213,7 @@ Expr Graph::assign(Expr variable, const Operand& value) {
   if (!variable || variable.kind() != Kind::variable)
     fail<TypeError>("assign: {} is not a variable", to_string(variable));
   const Expr inputs[] = {variable, value.in(*this, variable.dtype())};
+  if (!inputs[1]) fail<TypeError>("assign: the value of {} is no expression", variable.name());
   if (&inputs[1].graph() != this || &variable.graph() != this)
     fail<TypeError>("assign: {} and its value {} belong to different graphs", variable.name(), inputs[1].name());
   auto op = std::make_shared<AssignOp>();
@@ -216,6 +223,9 @@ Expr Graph::assign(Expr variable, const Operand& value) {
 }
 
 Expr Graph::group(std::span<const Expr> members, std::string_view name, Location where) {
+  for (const Expr& member : members)
+    if (!member || &member.graph() != this)
+      fail<TypeError>("{}: {} does not belong to the graph", name, to_string(member));
   auto op = std::make_shared<GroupOp>();
   const Type type = op->infer({{}, {}});
   return append(Kind::group, type, std::move(op), members, unique(name), where);

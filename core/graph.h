@@ -189,8 +189,11 @@ class Graph {
 
   Expr append(Kind kind, Type type, std::shared_ptr<const Op> op, std::span<const Expr> inputs, std::string name,
               Location where);
+  /// The same for a node that is not entered among the names: several may show one.
+  Expr append_unnamed(Kind kind, Type type, std::shared_ptr<const Op> op, std::span<const Expr> inputs,
+                      std::string shown, Location where);
   std::string unique(std::string_view name);
-  /// A number the user wrote: it is called what it is, and not entered among the names.
+  /// A number the user wrote: it is called what it is.
   Expr literal(const Tensor& value, std::string text, Location where);
 
   std::vector<Node> nodes_;
