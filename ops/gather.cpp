@@ -2,6 +2,7 @@
 // a table the rows that a gradient touches.
 #include <gradus/ops/checks.h>
 #include <gradus/ops/ops.h>
+#include <gradus/ops/reduce_kernel.h>
 #include <gradus/ops/sparse.h>
 
 #include <algorithm>
@@ -121,14 +122,12 @@ class ScatterAdd final : public Op {
       const T* updates = call.in<T>(1);
       T* y = call.out<T>();
       std::fill_n(y, call.out().stored, T{});
-      T* to = y - width;
-      Index before = -1;
+      std::size_t row = 0;
       for (std::int64_t i = 0; i < count; ++i) {
-        const auto index = static_cast<Index>(index_at(indices, order[i]));
-        if (index != before) to += width;
-        before = index;
+        if (touched->row[row] != index_at(indices, order[i])) ++row;
+        T* to = y + static_cast<std::int64_t>(row) * width;
         const T* from = updates + order[i] * width;
-        for (std::int64_t j = 0; j < width; ++j) to[j] = static_cast<T>(to[j] + from[j]);
+        for (std::int64_t j = 0; j < width; ++j) to[j] = Sum<T>::combine(to[j], from[j]);
       }
     });
   }

@@ -137,9 +137,8 @@ void reduce_middle(Workers& workers, const T* x, T* y, std::int64_t outer, std::
                    double scale, typename F::Wide* partial, std::int64_t chunk_rows) {
   using Wide = typename F::Wide;
   const auto finish = [scale](Wide value) {
-    if constexpr (std::is_floating_point_v<T>)
-      return static_cast<T>(scale == 1 ? value : value * static_cast<Wide>(scale));
-    return static_cast<T>(value);
+    if (scale == 1) return static_cast<T>(value);
+    return static_cast<T>(static_cast<double>(value) * scale);
   };
   const std::int64_t chunks = (reduced + chunk_rows - 1) / chunk_rows;
   if (inner == 1 && chunks <= 1) {
