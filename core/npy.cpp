@@ -16,6 +16,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <vector>
 
 namespace gradus {
@@ -332,6 +333,12 @@ std::map<std::string, Tensor> load_npz(const std::string& path) {
 
 void save_npz(const std::string& path, const std::map<std::string, Tensor>& tensors) {
   for (const auto& [name, tensor] : tensors) check_dense(tensor, fmt::format("{}({})", path, name));
+  if (tensors.empty()) {
+    // The end of a zip's directory and nothing before it; libzip writes no file at all.
+    constexpr std::array<char, 22> empty_zip{'P', 'K', 5, 6};
+    write_file_atomically(path, std::as_bytes(std::span(empty_zip)));
+    return;
+  }
   std::vector<std::string> headers;
   headers.reserve(tensors.size());  // the archive keeps pointers into them
   zip_error_t error;
