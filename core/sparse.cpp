@@ -6,7 +6,6 @@
 
 #include <fmt/format.h>
 
-#include <array>
 #include <cstddef>
 #include <numeric>
 #include <utility>
@@ -15,68 +14,71 @@ namespace gradus {
 
 namespace {
 
-using Positions = std::vector<std::int64_t>;
+// A non-zero, as the sort carries it: to look its column up at each pass would miss the cache.
+struct NonZero {
+  Index column;
+  Index row;
+  std::int64_t position;
+};
 
 std::size_t as_size(std::int64_t i) { return static_cast<std::size_t>(i); }
 
-// One stable pass of a counting sort: `order` by key(position), keys in [0, buckets).
-template <class Key>
-void counting_pass(const Positions& order, Positions& sorted, std::vector<std::int64_t>& starts, std::size_t buckets,
-                   Key&& key) {
-  starts.assign(buckets + 1, 0);
-  for (const std::int64_t position : order) ++starts[key(position) + 1];
-  std::partial_sum(starts.begin(), starts.end(), starts.begin());
-  for (const std::int64_t position : order) sorted[as_size(starts[key(position)]++)] = position;
-}
-
 std::string name_of(const CsrPattern& pattern) { return fmt::format("csr [{}, {}]", pattern.rows, pattern.columns); }
 
-// Positions in the order of their columns. A single pass over all columns is fastest while they are about as
-// many as the non-zeros; beyond that, passes over 11 bits of the column at a time cost the non-zeros only.
-Positions sort_by_column(const std::vector<Index>& column, std::int64_t columns) {
+// One stable pass of a counting sort by `digit`, which is below `digits`.
+template <class Digit>
+void counting_pass(const std::vector<NonZero>& from, std::vector<NonZero>& to, std::vector<std::int64_t>& starts,
+                   std::size_t digits, Digit&& digit) {
+  starts.assign(digits + 1, 0);
+  for (const NonZero& entry : from) ++starts[digit(entry) + 1];
+  std::partial_sum(starts.begin(), starts.end(), starts.begin());
+  for (const NonZero& entry : from) to[as_size(starts[digit(entry)]++)] = entry;
+}
+
+// Sorts by column, keeping the order within each. A single pass over all columns is fastest while they are few
+// next to the non-zeros; beyond that, passes over 11 bits of the column at a time cost the non-zeros only.
+void sort_by_column(std::vector<NonZero>& entries, std::int64_t columns) {
   constexpr int digit_bits = 11;
-  Positions order(column.size());
-  std::iota(order.begin(), order.end(), std::int64_t{0});
-  Positions sorted(column.size());
+  constexpr std::size_t digits = std::size_t{1} << digit_bits;
+  std::vector<NonZero> sorted(entries.size());
   std::vector<std::int64_t> starts;
-  if (columns / 4 <= static_cast<std::int64_t>(column.size()) + (std::int64_t{1} << digit_bits)) {
-    counting_pass(order, sorted, starts, as_size(columns), [&](std::int64_t p) { return as_size(column[as_size(p)]); });
-    return sorted;
+  if (as_size(columns) <= digits || as_size(columns) <= entries.size() / 4) {
+    counting_pass(entries, sorted, starts, as_size(columns),
+                  [](const NonZero& entry) { return as_size(entry.column); });
+    entries.swap(sorted);
+    return;
   }
   for (int shift = 0; (columns - 1) >> shift != 0; shift += digit_bits) {
-    counting_pass(order, sorted, starts, std::size_t{1} << digit_bits, [&](std::int64_t p) {
-      return as_size(column[as_size(p)] >> shift) & ((std::size_t{1} << digit_bits) - 1);
-    });
-    std::swap(order, sorted);
+    counting_pass(entries, sorted, starts, digits,
+                  [&](const NonZero& entry) { return as_size(entry.column >> shift) % digits; });
+    entries.swap(sorted);
   }
-  return order;
 }
 
 }  // namespace
 
 const CsrPattern::ByColumn& CsrPattern::by_column() const {
   std::call_once(once_, [this] {
-    Positions position = sort_by_column(column, columns);
-
-    std::vector<Index> row_of(column.size());
+    std::vector<NonZero> entries(column.size());
     for (std::int64_t r = 0; r < rows; ++r)
       for (std::int64_t p = row_start[as_size(r)]; p < row_start[as_size(r + 1)]; ++p)
-        row_of[as_size(p)] = static_cast<Index>(r);
+        entries[as_size(p)] = {column[as_size(p)], static_cast<Index>(r), p};
+    sort_by_column(entries, columns);
 
     auto touched = std::make_shared<RowIndex>();
-    by_column_.row.reserve(column.size());
-    by_column_.slot.resize(column.size());
-    for (std::size_t i = 0; i < position.size(); ++i) {
-      const Index c = column[as_size(position[i])];
-      if (i == 0 || c != touched->row.back()) {
-        touched->row.push_back(c);
+    by_column_.row.reserve(entries.size());
+    by_column_.position.reserve(entries.size());
+    by_column_.slot.resize(entries.size());
+    for (std::size_t i = 0; i < entries.size(); ++i) {
+      if (i == 0 || entries[i].column != entries[i - 1].column) {
+        touched->row.push_back(entries[i].column);
         by_column_.start.push_back(static_cast<std::int64_t>(i));
       }
-      by_column_.row.push_back(row_of[as_size(position[i])]);
-      by_column_.slot[as_size(position[i])] = static_cast<Index>(touched->row.size() - 1);
+      by_column_.row.push_back(entries[i].row);
+      by_column_.position.push_back(entries[i].position);
+      by_column_.slot[as_size(entries[i].position)] = static_cast<Index>(touched->row.size() - 1);
     }
-    by_column_.start.push_back(static_cast<std::int64_t>(position.size()));
-    by_column_.position = std::move(position);
+    by_column_.start.push_back(static_cast<std::int64_t>(entries.size()));
     by_column_.touched = std::move(touched);
   });
   return by_column_;
