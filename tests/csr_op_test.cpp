@@ -68,6 +68,8 @@ const std::vector<CsrCase> csr_cases = {
     {"stop_gradient", [](const Operands& o) { return o.X * stop_gradient(o.X); }},
     {"to_dense", [](const Operands& o) { return to_dense(o.X); }, dense},
     {"to_csr", [](const Operands& o) { return to_csr(to_dense(o.X)); }},
+    {"sample X at Z",
+     [](const Operands& o) { return o.Z.layout() == Layout::csr ? sample(o.X, o.Z) : mask(not_equal(o.Z, 0), o.X); }},
     {"to_csr of csr", [](const Operands& o) { return to_csr(o.X); }},
     {"matmul X right", [](const Operands& o) { return matmul(o.X, o.right); }, dense},
     {"matmul X right^T", [](const Operands& o) { return matmul(o.X, o.right_t, {.transpose_b = true}); }, dense},
