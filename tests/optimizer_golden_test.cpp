@@ -33,6 +33,46 @@ const std::map<std::string, Make> optimizers = {
        return std::make_unique<Adagrad>(number(o, "learning_rate"),
                                         AdagradOptions{.initial_accumulator = number(o, "initial_accumulator_value")});
      }},
+    {"Momentum",
+     [](const json& o) {
+       return std::make_unique<Momentum>(
+           number(o, "learning_rate"),
+           MomentumOptions{.momentum = number(o, "momentum"), .use_nesterov = o.value("use_nesterov", false)});
+     }},
+    {"Adadelta",
+     [](const json& o) {
+       return std::make_unique<Adadelta>(number(o, "learning_rate"),
+                                         AdadeltaOptions{.rho = number(o, "rho"), .epsilon = number(o, "epsilon")});
+     }},
+    {"RMSProp",
+     [](const json& o) {
+       return std::make_unique<RMSProp>(number(o, "learning_rate"),
+                                        RMSPropOptions{.decay = number(o, "decay"),
+                                                       .momentum = number(o, "momentum"),
+                                                       .epsilon = number(o, "epsilon"),
+                                                       .centered = o.value("centered", false)});
+     }},
+    {"Adam",
+     [](const json& o) {
+       return std::make_unique<Adam>(
+           number(o, "learning_rate"),
+           AdamOptions{.beta1 = number(o, "beta1"), .beta2 = number(o, "beta2"), .epsilon = number(o, "epsilon")});
+     }},
+    {"AdamW",
+     [](const json& o) {
+       return std::make_unique<AdamW>(number(o, "learning_rate"),
+                                      AdamWOptions{.weight_decay = number(o, "weight_decay"),
+                                                   .beta1 = number(o, "beta1"),
+                                                   .beta2 = number(o, "beta2"),
+                                                   .epsilon = number(o, "epsilon")});
+     }},
+    {"Ftrl",
+     [](const json& o) {
+       return std::make_unique<Ftrl>(number(o, "learning_rate"),
+                                     FtrlOptions{.initial_accumulator = number(o, "initial_accumulator_value"),
+                                                 .l1 = number(o, "l1_regularization_strength"),
+                                                 .l2 = number(o, "l2_regularization_strength")});
+     }},
 };
 
 const json& golden() {
