@@ -186,7 +186,9 @@ void Loop::prepare_sparse_output(Call& call) const {
   if (layout_ == Layout::csr) {
     call.set_pattern(unite(*call.in(0).pattern, *call.in(1).pattern));
   } else {
-    call.set_index(unite(*call.in(0).index, *call.in(1).index));
+    const std::shared_ptr<RowIndex> both = call.new_index();
+    unite(*call.in(0).index, *call.in(1).index, *both);
+    call.set_index(both);
   }
 }
 

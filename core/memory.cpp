@@ -39,9 +39,19 @@ void for_each_read(const Program& program, const ProgramNode& node, F&& f) {
     if (node.op->reads(i)) f(i, program.root(node.inputs[at(i)]));
 }
 
-// Values to be assigned are computed last, with all that follows from them: by then the old values have been
-// read, so most can be written in place, and an error in any other step leaves every variable as it was.
-void choose_order(const Program& program, MemoryPlan& plan) {
+// Elementwise, dense and without integers (whose division may throw): once such a step begins, it ends well.
+bool cannot_fail(const Program& program, const ProgramNode& node) {
+  std::vector<Type> types;
+  for (const int in : node.inputs) types.push_back(program.nodes[at(in)].type);
+  return node.type.layout == Layout::dense && node.op->row_kernel(types) != nullptr &&
+         std::none_of(types.begin(), types.end(), [](const Type& t) { return is_integer(t.dtype); });
+}
+
+// Values to be assigned are computed late, with all that follows from them: by then the old values have been read,
+// so most can be written in place. Last of all come the steps that cannot fail and that only such steps follow.
+// They alone may write a variable: an error in any other step leaves every variable as it was.
+// Returns, by node, whether it is one of the last.
+std::vector<bool> choose_order(const Program& program, MemoryPlan& plan) {
   const int count = static_cast<int>(program.nodes.size());
   std::vector<bool> late(at(count), false);
   for (const ProgramNode& node : program.nodes)
@@ -53,21 +63,41 @@ void choose_order(const Program& program, MemoryPlan& plan) {
         if (is_computed(program.nodes[at(root)]) && late[at(root)]) late[at(id)] = true;
       });
   }
-  for (const bool wanted : {false, true})
+  std::vector<bool> last(at(count), false);
+  for (int id = 0; id < count; ++id) {
+    const ProgramNode& node = program.nodes[at(id)];
+    last[at(id)] = is_computed(node) && late[at(id)] && cannot_fail(program, node);
+  }
+  for (int id = count - 1; id >= 0; --id) {
+    const ProgramNode& node = program.nodes[at(id)];
+    if (is_computed(node) && !last[at(id)])
+      for_each_read(program, node, [&](int, int root) { last[at(root)] = false; });
+  }
+  const auto add = [&](auto&& wanted) {
     for (int id = 0; id < count; ++id)
-      if (is_computed(program.nodes[at(id)]) && late[at(id)] == wanted) plan.order.push_back(id);
+      if (is_computed(program.nodes[at(id)]) && wanted(at(id))) plan.order.push_back(id);
+  };
+  add([&](std::size_t id) { return !late[id]; });
+  add([&](std::size_t id) { return late[id] && !last[id]; });
+  add([&](std::size_t id) { return last[id]; });
+  return last;
 }
 
-void choose_updates_in_place(const Program& program, MemoryPlan& plan, const std::vector<int>& step_of) {
+void choose_updates_in_place(const Program& program, MemoryPlan& plan, const std::vector<bool>& may_write) {
   const int end = static_cast<int>(plan.order.size());
   // When each root is read last; a fetched one is read at the end.
   std::vector<int> last_read(program.nodes.size(), never);
-  for (int step = 0; step < end; ++step)
+  std::vector<int> step_of(program.nodes.size(), never);
+  for (int step = 0; step < end; ++step) {
+    step_of[at(plan.order[at(step)])] = step;
     for_each_read(program, program.nodes[at(plan.order[at(step)])], [&](int, int root) { last_read[at(root)] = step; });
+  }
   for (const int fetch : program.fetches) last_read[at(program.root(fetch))] = end;
-  // One variable assigned to another is read when the run ends.
+  std::vector<int> assigns(program.nodes.size(), 0);
   for (const ProgramNode& node : program.nodes)
     if (node.kind == Kind::assign) {
+      ++assigns[at(node.inputs[0])];
+      // One variable assigned to another is read when the run ends.
       const int root = program.root(node.inputs[1]);
       if (program.nodes[at(root)].kind == Kind::variable) last_read[at(root)] = end;
     }
@@ -79,8 +109,8 @@ void choose_updates_in_place(const Program& program, MemoryPlan& plan, const std
     const int value = program.root(node.inputs[1]);
     const ProgramNode& computed = program.nodes[at(value)];
     const int step = step_of[at(value)];
-    bool in_place = step != never && computed.type.layout == Layout::dense && plan.in_variable[at(value)] == never &&
-                    std::find(plan.in_variable.begin(), plan.in_variable.end(), variable) == plan.in_variable.end() &&
+    // A variable assigned twice gets all its values at the end, in the order of the assigns.
+    bool in_place = may_write[at(value)] && plan.in_variable[at(value)] == never && assigns[at(variable)] == 1 &&
                     last_read[at(variable)] <= step;
     if (in_place && last_read[at(variable)] == step)
       for_each_read(program, computed, [&](int i, int root) {
@@ -194,10 +224,7 @@ MemoryPlan plan_memory(const Program& program) {
   MemoryPlan plan;
   plan.offset.assign(program.nodes.size(), -1);
   plan.in_variable.assign(program.nodes.size(), never);
-  choose_order(program, plan);
-  std::vector<int> step_of(program.nodes.size(), never);
-  for (int step = 0; step < static_cast<int>(plan.order.size()); ++step) step_of[at(plan.order[at(step)])] = step;
-  choose_updates_in_place(program, plan, step_of);
+  choose_updates_in_place(program, plan, choose_order(program, plan));
   assign_offsets(program, plan);
   return plan;
 }

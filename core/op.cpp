@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include <atomic>
+
 namespace gradus {
 
 namespace {
@@ -15,8 +17,8 @@ std::string OpInputs::source(int i) const { return name_and_place(exprs_[static_
 std::string Call::source(int i) const { return name_and_place(node.input(i)); }
 
 void Call::grow(std::int64_t stored) {
-  growing_.reserve(static_cast<std::size_t>(stored) * size_of(output_.type.dtype));
-  output_.data = growing_.data();
+  growing_.numbers.reserve(static_cast<std::size_t>(stored) * size_of(output_.type.dtype));
+  output_.data = growing_.numbers.data();
   output_.stored = stored;
 }
 
@@ -28,6 +30,14 @@ void Call::set_pattern(std::shared_ptr<const CsrPattern> pattern) {
 void Call::set_index(std::shared_ptr<const RowIndex> index) {
   grow(index->count() * output_.row_size());
   output_.index = std::move(index);
+}
+
+std::shared_ptr<RowIndex> Call::new_index() {
+  std::shared_ptr<RowIndex>& index = growing_.index;
+  if (index.use_count() != 1) index = std::make_shared<RowIndex>();
+  std::atomic_thread_fence(std::memory_order_acquire);  // whoever dropped it has read it
+  index->row.clear();
+  return index;
 }
 
 std::string_view Op::no_gradient(int) const { return {}; }

@@ -58,10 +58,16 @@ struct Value {
   std::int64_t row_size() const { return type.shape.slice(1, type.shape.rank()).size(); }
 };
 
+/// What a step with a sparse result keeps from run to run, to allocate nothing.
+struct Growing {
+  Buffer numbers;
+  std::shared_ptr<RowIndex> index;
+};
+
 /// What a kernel is given: inputs, the output to write, threads and memory to work in.
 class Call {
  public:
-  Call(std::span<const Value* const> inputs, Value& output, Workers& workers, Buffer& scratch, Buffer& growing)
+  Call(std::span<const Value* const> inputs, Value& output, Workers& workers, Buffer& scratch, Growing& growing)
       : inputs_(inputs), output_(output), workers_(workers), scratch_(scratch), growing_(growing) {}
 
   int arity() const { return static_cast<int>(inputs_.size()); }
@@ -87,6 +93,8 @@ class Call {
   /// Makes the output a CSR value on `pattern`, or a rows value on `index`, with room for its numbers.
   void set_pattern(std::shared_ptr<const CsrPattern> pattern);
   void set_index(std::shared_ptr<const RowIndex> index);
+  /// An empty index to fill and set: the one this step filled in its last run, unless somebody still has it.
+  std::shared_ptr<RowIndex> new_index();
 
   /// "(X, main.cpp:14)": how the user knows input i, for messages.
   std::string source(int i) const;
@@ -102,7 +110,7 @@ class Call {
   Value& output_;
   Workers& workers_;
   Buffer& scratch_;
-  Buffer& growing_;
+  Growing& growing_;
 };
 
 /// One row of an elementwise op over n elements: out[j] = f(in[0][j], in[1][j], ...). Bit i of `scalars` says

@@ -166,6 +166,18 @@ void Plan::run(std::span<const std::pair<Expr, const Tensor*>> feeds, std::uint6
   }
   keep_results();
   update_variables();
+  let_go();
+}
+
+// Patterns and indices are shared with tensors of the caller's and with later steps; a step may write its index
+// anew only when nobody else has it.
+void Plan::let_go() {
+  const auto forget = [](Value& value) {
+    value.pattern.reset();
+    value.index.reset();
+  };
+  for (const int id : placeholders_) forget(value(id));
+  for (const Step& step : steps_) forget(value(step.node));
 }
 
 void Plan::keep_results() {

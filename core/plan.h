@@ -46,7 +46,7 @@ class Plan {
     bool view = false;         // only follows the value it shows, which moves from run to run
     std::optional<Loop> loop;  // an elementwise step; otherwise the op computes
     std::vector<const Value*> inputs;
-    Buffer growing;  // memory of a sparse result
+    Growing growing;  // memory of a sparse result
     std::uint64_t stream = 0;
   };
 
@@ -58,6 +58,7 @@ class Plan {
   void add_moving_views(int root);
   void bind(std::span<const std::pair<Expr, const Tensor*>> feeds);
   void keep_results();
+  void let_go();
   void update_variables();
 
   Program program_;

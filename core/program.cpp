@@ -46,11 +46,6 @@ Type concrete_type(const Expr& node, Need need, const OpInputs& inputs, std::spa
 
 }  // namespace
 
-int Program::root(int node) const {
-  while (nodes[static_cast<std::size_t>(node)].is_view) node = nodes[static_cast<std::size_t>(node)].viewed();
-  return node;
-}
-
 Program make_program(std::span<const Expr> fetches, std::span<const FedType> feeds) {
   Program program;
   if (fetches.empty()) return program;
@@ -72,6 +67,7 @@ Program make_program(std::span<const Expr> fetches, std::span<const FedType> fee
     copy.type = concrete_type(node, need[at], {types, exprs}, feeds);
     copy.is_view = node.kind() == Kind::assign || (node.kind() == Kind::op && node.op().is_view(types));
     position[at] = static_cast<int>(program.nodes.size());
+    copy.root = copy.is_view ? program.root(copy.viewed()) : position[at];
     program.nodes.push_back(std::move(copy));
   }
   for (const Expr& fetch : fetches) program.fetches.push_back(position[static_cast<std::size_t>(fetch.id())]);

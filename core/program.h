@@ -17,6 +17,7 @@ struct ProgramNode {
   Type type;                // its shape known
   bool live = true;         // false for a node that only lends its shape to others
   bool is_view = false;     // its numbers are those of viewed()
+  int root = -1;            // the node whose memory its numbers are in: itself, or what it is a view of
 
   /// Which input a view shows: an assign is a view of the value assigned.
   int viewed() const { return inputs[kind == Kind::assign ? 1 : 0]; }
@@ -26,8 +27,7 @@ struct Program {
   std::vector<ProgramNode> nodes;  // inputs come before their users
   std::vector<int> fetches;
 
-  /// The node whose memory a node's numbers are in: itself, or what it is a view of.
-  int root(int node) const;
+  int root(int node) const { return nodes[static_cast<std::size_t>(node)].root; }
 };
 
 /// What a run feeds: a placeholder and the type of its value.

@@ -34,11 +34,9 @@ std::shared_ptr<const CsrPattern> unite(const CsrPattern& a, const CsrPattern& b
   return both;
 }
 
-std::shared_ptr<const RowIndex> unite(const RowIndex& a, const RowIndex& b) {
-  auto both = std::make_shared<RowIndex>();
-  both->row.reserve(a.row.size() + b.row.size());
-  std::set_union(a.row.begin(), a.row.end(), b.row.begin(), b.row.end(), std::back_inserter(both->row));
-  return both;
+void unite(const RowIndex& a, const RowIndex& b, RowIndex& both) {
+  both.row.reserve(a.row.size() + b.row.size());
+  std::set_union(a.row.begin(), a.row.end(), b.row.begin(), b.row.end(), std::back_inserter(both.row));
 }
 
 void spread(const Value& value, Value& to) {

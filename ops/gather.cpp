@@ -110,7 +110,7 @@ class ScatterAdd final : public Op {
       const std::int64_t ib = index_at(indices, b);
       return ia != ib ? ia < ib : a < b;
     });
-    auto touched = std::make_shared<RowIndex>();
+    const std::shared_ptr<RowIndex> touched = call.new_index();
     touched->row.reserve(static_cast<std::size_t>(count));
     for (std::int64_t i = 0; i < count; ++i) {
       const auto index = static_cast<Index>(index_at(indices, order[i]));

@@ -1,0 +1,571 @@
+// Sessions: fetches and feeds, what is refused and with which words, variables and their first values, what a run sees
+// and what it changes, results that stay what they were, and threads.
+#include <gradus/core/create.h>
+#include <gradus/core/error.h>
+#include <gradus/core/session.h>
+#include <gradus/ops/gradients.h>
+#include <gradus/ops/ops.h>
+
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+
+#include <array>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+namespace gradus {
+namespace {
+
+std::string here(int line) { return fmt::format("session_test.cpp:{}", line); }
+
+template <class E = FeedError, class F>
+std::string refusal(F&& f) {
+  try {
+    f();
+  } catch (const E& error) {
+    return error.what();
+  }
+  return "nothing thrown";
+}
+
+Expr variable(Graph& g, std::string_view name, const Tensor& value) { return g.variable(name, value); }
+
+// --- fetches ---------------------------------------------------------------------------------------------
+
+TEST_CASE("one fetch, several, a braced array, none") {
+  Graph g;
+  const Expr x = g.placeholder("x", {2});
+  const Expr y = x + 1, z = 2 * x;
+  Session session(g);
+  const Tensor value({1, 2});
+  CHECK(session.run(y, {{x, value}}) == Tensor({2, 3}));
+  const auto [a, b] = session.run({y, z}, {{x, value}});
+  CHECK(a == Tensor({2, 3}));
+  CHECK(b == Tensor({2, 4}));
+  const std::vector<Tensor> all = session.run(std::vector<Expr>{z, y, z}, {{x, value}});
+  REQUIRE(all.size() == 3);
+  CHECK(all[0] == Tensor({2, 4}));
+  CHECK(all[1] == Tensor({2, 3}));
+  CHECK(all[2] == Tensor({2, 4}));
+  CHECK(session.run(std::vector<Expr>{}).empty());
+}
+
+TEST_CASE("placeholders, constants, variables and views of them can be fetched") {
+  Graph g;
+  const Expr x = g.placeholder("x", {2, 1});
+  const Expr c = g.constant(Tensor({5, 6}));
+  const Expr v = variable(g, "v", Tensor({7, 8}));
+  Session session(g);
+  const auto all = session.run(std::vector<Expr>{x, reshape(x, {2}), c, expand_dims(c, 0), v, reshape(v, {1, 2})},
+                               {{x, Tensor({{1}, {2}})}});
+  CHECK(all[0] == Tensor({{1}, {2}}));
+  CHECK(all[1] == Tensor({1, 2}));
+  CHECK(all[2] == Tensor({5, 6}));
+  CHECK(all[3] == Tensor({{5, 6}}));
+  CHECK(all[4] == Tensor({7, 8}));
+  CHECK(all[5] == Tensor({{7, 8}}));
+}
+
+TEST_CASE("sparse values can be fetched") {
+  Graph g;
+  const Expr x = g.sparse_placeholder("x", {any, 3});
+  const Expr table = g.variable("table", ones({3, 2}));
+  const Expr rows = gradients(reduce_sum(gather(table, g.constant(Tensor({2, 0, 2}, int32)))), {table})[0];
+  Session session(g);
+  const Tensor csr = Tensor({{1, 0, 2}, {0, 0, 3}}).to_csr();
+  CHECK(session.run(x, {{x, csr}}) == csr);
+  CHECK(session.run(square(x), {{x, csr}}) == Tensor({{1, 0, 4}, {0, 0, 9}}).to_csr());
+  const Tensor touched = session.run(rows);
+  CHECK(touched.layout() == Layout::rows);
+  CHECK(touched.stored() == 4);
+  CHECK(touched.to_dense() == Tensor({{1, 1}, {0, 0}, {2, 2}}));
+}
+
+TEST_CASE("fetches that are not the graph's") {
+  Graph g, other;
+  const Expr x = g.placeholder("x", {});
+  const Expr foreign = other.placeholder("foreign", {});
+  const std::string at = here(__LINE__ - 1);
+  Session session(g);
+  CHECK(session.run(x, {{x, 1}}).item() == 1);
+  // The ids are equal; the plan of the run before must not be taken for it.
+  CHECK(refusal([&] {
+          session.run(foreign, {{x, 1}});
+        }) == "run: foreign: float32 [] (" + at + ") does not belong to the session's graph");
+  CHECK(refusal([&] { session.run(Expr()); }) == "run: no expression does not belong to the session's graph");
+  CHECK(refusal([&] { session.explain(foreign); }) ==
+        "run: foreign: float32 [] (" + at + ") does not belong to the session's graph");
+}
+
+// --- feeds -----------------------------------------------------------------------------------------------
+
+TEST_CASE("feeds that do not fit") {
+  Graph g, other;
+  const int line = __LINE__;
+  const Expr x = g.placeholder("x", {any, 3});
+  const Expr n = g.placeholder("n", {2}, int32);
+  const Expr s = g.sparse_placeholder("s", {any, 3});
+  const Expr w = g.variable("w", zeros({3}));
+  const Expr foreign = other.placeholder("x", {any, 3});
+  const Expr y = reduce_sum(x * w);
+  Session session(g);
+  const auto run = [&](const Expr& placeholder, const Tensor& value) {
+    return refusal([&] { session.run(y, {{placeholder, value}}); });
+  };
+  const std::string x_at = here(line + 1), n_at = here(line + 2), s_at = here(line + 3);
+  CHECK(refusal([&] { session.run(y); }) == "run: the placeholder x (" + x_at + ") needs a value: float32 [?, 3]");
+  CHECK(refusal([&] {
+          session.run(y, {{n, Tensor({1, 2}, int32)}});
+        }) == "run: the placeholder x (" + x_at + ") needs a value: float32 [?, 3]");
+  CHECK(run(x, Tensor({1, 2, 3})) == "run: the placeholder x (" + x_at + ") is float32 [?, 3] but was fed float32 [3]");
+  CHECK(run(x, zeros({2, 4})) == "run: the placeholder x (" + x_at + ") is float32 [?, 3] but was fed float32 [2, 4]");
+  CHECK(
+      run(x, zeros({2, 3}, float64)) ==
+      "run: the placeholder x (" + x_at +
+          ") is float32 [?, 3] but was fed float64 [2, 3]; cast the tensor, or declare the placeholder with its dtype");
+  CHECK(run(n, Tensor({1, 2})) ==
+        "run: the placeholder n (" + n_at +
+            ") is int32 [2] but was fed float32 [2]; cast the tensor, or declare the placeholder with its dtype");
+  CHECK(run(x, Tensor(zeros({2, 3})).to_csr()) ==
+        "run: the placeholder x (" + x_at +
+            ") is float32 [?, 3] but was fed float32 csr [2, 3]; feed its to_dense(), or declare a sparse_placeholder");
+  CHECK(run(s, zeros({2, 3})) ==
+        "run: the placeholder s (" + s_at + ") is float32 csr [?, 3] but was fed float32 [2, 3]; feed its to_csr()");
+  CHECK(run(foreign, zeros({2, 3})) ==
+        "run: x: float32 [?, 3] (" + here(line + 5) + ") does not belong to the session's graph");
+  CHECK(run(Expr(), 1) == "run: no expression does not belong to the session's graph");
+  CHECK(run(w, zeros({3})) == "run: w: float32 [3] (" + here(line + 4) + ") is fed, but it is no placeholder");
+  CHECK(run(y, 1) == "run: reduce_sum: float32 [] (" + here(line + 6) + ") is fed, but it is no placeholder");
+  CHECK(refusal([&] { session.run(y, {{x, zeros({1, 3})}, {x, ones({1, 3})}}); }) == "run: x is fed twice");
+  CHECK(session.run(y, {{x, ones({1, 3})}}).item() == 0);  // the session is as good as before
+}
+
+TEST_CASE("the shapes of feeds are checked against each other where only the run knows them") {
+  Graph g;
+  const int line = __LINE__;
+  const Expr a = g.placeholder("a", {any, 2});
+  const Expr b = g.placeholder("b", {any, 2});
+  const Expr y = a + b;
+  Session session(g);
+  CHECK(refusal<TypeError>([&] {
+          session.run(y, {{a, ones({2, 2})}, {b, ones({3, 2})}});
+        }) == "add: a is [2, 2] (a, " + here(line + 1) + ") but b is [3, 2] (b, " + here(line + 2) +
+                  "); the shapes do not broadcast");
+}
+
+TEST_CASE("a placeholder of known shape of which only the shape is read needs no feed") {
+  Graph g;
+  const Expr x = g.placeholder("x", {2, 3});
+  const Expr u = g.placeholder("u", {any, 3});
+  const std::string at = here(__LINE__ - 1);
+  Session session(g);
+  CHECK(session.run(ones_like(x)) == Tensor(ones({2, 3})));
+  CHECK(session.run(shape_of(exp(x))) == Tensor({2, 3}, int64));
+  CHECK(session.run(shape_of(u), {{u, zeros({5, 3})}}) == Tensor({5, 3}, int64));
+  CHECK(refusal([&] { session.run(shape_of(u)); }) ==
+        "run: the placeholder u (" + at + ") needs a value: float32 [?, 3]");
+}
+
+TEST_CASE("feeds come in any order and may be more than is needed") {
+  Graph g;
+  const Expr a = g.placeholder("a", {}), b = g.placeholder("b", {}), c = g.placeholder("c", {});
+  const Expr y = a - b;
+  Session session(g);
+  CHECK(session.run(y, {{a, 5}, {b, 3}}).item() == 2);
+  CHECK(session.run(y, {{b, 3}, {a, 5}}).item() == 2);
+  CHECK(session.run(y, {{c, 1}, {b, 1}, {a, 5}}).item() == 4);
+  std::vector<Feed> feeds{{a, 1}, {b, 1}};
+  CHECK(session.run(y, feeds).item() == 0);
+}
+
+TEST_CASE("empty batches") {
+  Graph g;
+  const Expr x = g.placeholder("x", {any, 3});
+  const Expr w = g.variable("w", ones({3, 2}));
+  const Expr y = matmul(x, w);
+  const Expr dw = gradients(reduce_sum(y), {w})[0];
+  Session session(g);
+  CHECK(session.run(y, {{x, zeros({0, 3})}}).shape() == Shape({0, 2}));
+  CHECK(session.run(dw, {{x, zeros({0, 3})}}) == Tensor(zeros({3, 2})));
+}
+
+// --- variables -------------------------------------------------------------------------------------------
+
+TEST_CASE("initial values depend on seed and name, not on the order of creation") {
+  Graph forward, backward;
+  const auto make = [](Graph& g, std::string_view name, std::uint64_t seed) {
+    return g.variable(name, random_normal({3, 4}, {.seed = seed}));
+  };
+  const Expr a1 = make(forward, "a", 7), b1 = make(forward, "b", 7), c1 = make(forward, "c", 8);
+  const Expr c2 = make(backward, "c", 8), b2 = make(backward, "b", 7), a2 = make(backward, "a", 7);
+  Session first(forward), second(backward);
+  CHECK(first.value(a1) == second.value(a2));
+  CHECK(second.run(b2) == first.run(b1));
+  CHECK(first.value(c1) == second.value(c2));
+  CHECK_FALSE(first.value(a1) == first.value(b1));
+  Graph other_seed;
+  CHECK_FALSE(Session(other_seed).value(make(other_seed, "a", 8)) == first.value(a1));
+  CHECK(first.value(a1) == random_normal({3, 4}, {.seed = 7}).draw(stream_of("a")));
+}
+
+TEST_CASE("initialize, value and assign") {
+  Graph g;
+  const Expr w = g.variable("w", Tensor({1, 2}));
+  const std::string at = here(__LINE__ - 1);
+  const Expr x = g.placeholder("x", {2});
+  Session session(g);
+  const Tensor before = session.value(w);
+  session.assign(w, Tensor({3, 4}));
+  CHECK(session.value(w) == Tensor({3, 4}));
+  CHECK(session.run(w + 1) == Tensor({4, 5}));
+  CHECK(before == Tensor({1, 2}));  // a copy
+  session.initialize();
+  CHECK(session.value(w) == Tensor({1, 2}));
+  const auto type_error = [](auto&& f) { return refusal<TypeError>(f); };
+  CHECK(type_error([&] {
+          session.assign(w, Tensor({1, 2}, float64));
+        }) == "assign: the variable w (" + at + ") is float32 [2] but the value is float64 [2]");
+  CHECK(type_error([&] {
+          session.assign(w, Tensor({1, 2, 3}));
+        }) == "assign: the variable w (" + at + ") is float32 [2] but the value is float32 [3]");
+  const std::string not_one = "x: float32 [2] (" + here(__LINE__ - 16) + ") is not a variable of the session's graph";
+  CHECK(type_error([&] { session.assign(x, Tensor({1, 2})); }) == "assign: " + not_one);
+  CHECK(type_error([&] { session.value(x); }) == "value: " + not_one);
+  CHECK(type_error([&] { session.value(Expr()); }) == "value: no expression is not a variable of the session's graph");
+  Graph other;
+  const Expr foreign = other.variable("w", zeros({2}));
+  CHECK(type_error([&] {
+          session.assign(foreign, Tensor({1, 2}));
+        }).ends_with(") is not a variable of the session's graph"));
+}
+
+TEST_CASE("a graph may grow after the session was made") {
+  Graph g;
+  const Expr a = variable(g, "a", Tensor({1, 2}));
+  Session session(g);
+  const Expr twice = 2 * a;
+  CHECK(session.run(twice) == Tensor({2, 4}));
+  for (int i = 0; i < 50; ++i) {
+    const Expr more = variable(g, "more", Tensor({i, i}));
+    CHECK(session.run(twice + more) == Tensor({2 + i, 4 + i}));
+    CHECK(session.run(twice) == Tensor({2, 4}));  // an old plan
+  }
+}
+
+// --- what a run sees -------------------------------------------------------------------------------------
+
+TEST_CASE("reads see the state from before the run, wherever they stand") {
+  Graph g;
+  const Expr w = variable(g, "w", Tensor({1, 2}));
+  const Expr step = g.assign(w, w * 10);
+  const Expr after = w + 0.5;  // made later, reads the old value all the same
+  Session session(g);
+  const auto [stepped, read] = session.run({step, after});
+  CHECK(stepped == Tensor({10, 20}));
+  CHECK(read == Tensor({1.5, 2.5}));
+  CHECK(session.value(w) == Tensor({10, 20}));
+}
+
+TEST_CASE("a variable fetched together with its update is the old value") {
+  Graph g;
+  const Expr w = variable(g, "w", Tensor({1, 2}));
+  const Expr step = g.assign(w, w + 1);
+  Session session(g);
+  for (int i = 0; i < 3; ++i) {
+    const auto [value, stepped, flat] = session.run({w, step, reshape(w, {2, 1})});
+    CHECK(value == Tensor({1 + i, 2 + i}));
+    CHECK(stepped == Tensor({2 + i, 3 + i}));
+    CHECK(flat == Tensor({{1 + i}, {2 + i}}));
+  }
+}
+
+TEST_CASE("two variables swap, three rotate") {
+  Graph g;
+  const Expr a = variable(g, "a", Tensor({1, 2})), b = variable(g, "b", Tensor({3, 4})),
+             c = variable(g, "c", Tensor({5, 6}));
+  const Expr swap = g.group({{g.assign(a, b), g.assign(b, a)}});
+  const Expr rotate = g.group({{g.assign(a, b), g.assign(b, identity(c)), g.assign(c, a + 0)}});
+  Session session(g);
+  CHECK(session.run(swap).size() == 0);
+  CHECK(session.value(a) == Tensor({3, 4}));
+  CHECK(session.value(b) == Tensor({1, 2}));
+  session.run(rotate);
+  CHECK(session.value(a) == Tensor({1, 2}));
+  CHECK(session.value(b) == Tensor({5, 6}));
+  CHECK(session.value(c) == Tensor({3, 4}));
+}
+
+TEST_CASE("a variable assigned to another that is updated in the same run") {
+  Graph g;
+  const Expr a = variable(g, "a", Tensor({1, 2})), old = variable(g, "old", Tensor({0, 0}));
+  const Expr keep = g.assign(old, a);
+  const Expr step = g.assign(a, a * 2);
+  Session session(g);
+  for (const auto& fetches : {std::vector<Expr>{keep, step}, std::vector<Expr>{step, keep}}) {
+    session.initialize();
+    session.run(fetches);
+    session.run(fetches);
+    CHECK(session.value(a) == Tensor({4, 8}));
+    CHECK(session.value(old) == Tensor({2, 4}));
+  }
+}
+
+TEST_CASE("one value for two variables; a chain of updates") {
+  Graph g;
+  const Expr a = variable(g, "a", Tensor({1, 2})), b = variable(g, "b", Tensor({3, 4}));
+  const Expr sum = a + b;
+  const Expr both = g.group({{g.assign(a, sum), g.assign(b, sum)}});
+  const Expr new_a = g.assign(a, a * 2);
+  const Expr chain = g.group({{new_a, g.assign(b, b + new_a)}});
+  Session session(g);
+  session.run(both);
+  CHECK(session.value(a) == Tensor({4, 6}));
+  CHECK(session.value(b) == Tensor({4, 6}));
+  session.run(chain);
+  CHECK(session.value(a) == Tensor({8, 12}));
+  CHECK(session.value(b) == Tensor({12, 18}));
+}
+
+TEST_CASE("of several assigns to one variable the one made last holds") {
+  Graph g;
+  const Expr a = variable(g, "a", Tensor({1, 2})), b = variable(g, "b", Tensor({3, 4}));
+  const Expr from_variable = g.assign(a, b);
+  const Expr computed = g.assign(a, b + 10);
+  const Expr back = g.assign(a, b);
+  Session session(g);
+  session.run(g.group({{computed, from_variable}}));
+  CHECK(session.value(a) == Tensor({13, 14}));
+  session.run(g.group({{back, computed}}));
+  CHECK(session.value(a) == Tensor({3, 4}));
+}
+
+TEST_CASE("updates of shapes that are read out of step") {
+  Graph g;
+  const Expr m = variable(g, "m", Tensor({{1, 2}, {3, 4}}));
+  const Expr v = variable(g, "v", Tensor({1, 2}));
+  const Expr step = g.group({{g.assign(m, m + transpose(m)), g.assign(v, v + reduce_sum(v))}});
+  const Expr flip = g.assign(m, transpose(m));
+  const Expr tile_row = g.assign(m, m + reshape(slice(m, {0, 0}, {1, 2}), {1, 2}));
+  Session session(g);
+  session.run(step);
+  CHECK(session.value(m) == Tensor({{2, 5}, {5, 8}}));
+  CHECK(session.value(v) == Tensor({4, 5}));
+  session.initialize();
+  session.run(flip);
+  CHECK(session.value(m) == Tensor({{1, 3}, {2, 4}}));
+  session.run(tile_row);
+  CHECK(session.value(m) == Tensor({{2, 6}, {3, 7}}));
+}
+
+TEST_CASE("a value of unknown shape is checked against the variable in the run") {
+  Graph g;
+  const Expr w = g.variable("w", zeros({2}));
+  const Expr x = g.placeholder("x", {any});
+  const std::string w_at = here(__LINE__ - 2), x_at = here(__LINE__ - 1);
+  const Expr set = g.assign(w, x);
+  Session session(g);
+  session.run(set, {{x, Tensor({1, 2})}});
+  CHECK(session.value(w) == Tensor({1, 2}));
+  CHECK(refusal<TypeError>([&] {
+          session.run(set, {{x, Tensor({1})}});
+        }) == "assign: the variable is [2] (w, " + w_at + ") but the value is [1] (x, " + x_at + ")");
+}
+
+TEST_CASE("a run that fails changes no variable") {
+  Graph g;
+  const Expr a = variable(g, "a", Tensor({1, 2}));
+  const Expr b = variable(g, "b", Tensor({3, 4}));
+  const Expr c = variable(g, "c", Tensor({5, 6}));
+  const Expr count = g.variable("count", Tensor(7, int32), {.trainable = false});
+  const Expr index = g.placeholder("index", {2}, int32);
+  const Expr divisor = g.placeholder("divisor", {}, int32);
+  const Expr table = g.constant(Tensor({10, 20}), "table");
+  const Expr new_a = g.assign(a, a + 1);
+  // Values that fail: computed alone, out of another new value, and in integers.
+  const Expr alone = g.group({{new_a, g.assign(b, gather(table, index)), g.assign(c, c * 2)}});
+  const Expr of_new = g.group({{new_a, g.assign(b, gather(new_a, index)), g.assign(c, c * 2)}});
+  const Expr integers =
+      g.group({{new_a, g.assign(count, floordiv(count, divisor)), g.assign(c, c * cast(divisor, float32))}});
+  Session session(g);
+  const auto unchanged = [&] {
+    return session.value(a) == Tensor({1, 2}) && session.value(b) == Tensor({3, 4}) &&
+           session.value(c) == Tensor({5, 6}) && session.value(count) == Tensor(7, int32);
+  };
+  const Tensor good({1, 0}, int32), bad({0, 2}, int32);
+  for (const Expr& train : {alone, of_new}) {
+    CHECK_THROWS_AS(session.run(train, {{index, bad}}), ValueError);
+    CHECK(unchanged());
+  }
+  CHECK_THROWS_AS(session.run(integers, {{divisor, Tensor(0, int32)}}), ValueError);
+  CHECK(unchanged());
+  session.run(of_new, {{index, good}});
+  CHECK(session.value(a) == Tensor({2, 3}));
+  CHECK(session.value(b) == Tensor({3, 2}));
+  CHECK(session.value(c) == Tensor({10, 12}));
+}
+
+TEST_CASE("a failed run may be repeated with the same random numbers") {
+  Graph g;
+  const Expr index = g.placeholder("index", {1}, int32);
+  const Expr noise = random_uniform(g, {4});
+  const Expr y = gather(noise, index);
+  Session session(g), other(g);
+  CHECK_THROWS_AS(session.run(y, {{index, Tensor({9}, int32)}}), ValueError);
+  CHECK(session.run(noise) == other.run(noise));
+  CHECK_FALSE(session.run(noise) == Tensor(other.value(g.variable("w", zeros({4})))));
+  CHECK_FALSE(session.run(noise) == session.run(noise));
+}
+
+// --- plans and results -----------------------------------------------------------------------------------
+
+TEST_CASE("shapes that alternate, and more of them than plans are kept") {
+  Graph g;
+  const Expr x = g.placeholder("x", {any});
+  const Expr w = variable(g, "w", Tensor({0.0}));
+  const Expr y = reduce_sum(x);
+  const Expr step = g.assign(w, w + y);
+  Session session(g);
+  double expected = 0;
+  for (int round = 0; round < 3; ++round)
+    for (int n = 1; n <= 150; ++n) {
+      const auto [sum, stepped] = session.run({y, step}, {{x, ones({n})}});
+      expected += n;
+      REQUIRE(sum.item() == n);
+      REQUIRE(stepped.item() == expected);
+      REQUIRE(session.run(y, {{x, ones({n % 2 + 1})}}).item() == n % 2 + 1);
+    }
+  CHECK(session.value(w).item() == expected);
+}
+
+TEST_CASE("results that are kept stay, dropped ones are used again") {
+  Graph g;
+  const Expr x = g.placeholder("x", {3});
+  const Expr y = x * 2;
+  Session session(g);
+  const std::byte* memory = nullptr;
+  {
+    const Tensor first = session.run(y, {{x, Tensor({1, 2, 3})}});
+    const Tensor second = session.run(y, {{x, Tensor({4, 5, 6})}});
+    CHECK(first == Tensor({2, 4, 6}));
+    CHECK(second == Tensor({8, 10, 12}));
+    CHECK(first.data() != second.data());
+    memory = second.data();
+  }
+  CHECK(session.run(y, {{x, Tensor({1, 1, 1})}}).data() == memory);
+  CHECK(session.run(y, {{x, Tensor({1, 1, 1})}}).data() == memory);
+  Tensor kept;
+  {
+    Session short_lived(g);
+    kept = short_lived.run(y, {{x, Tensor({7, 8, 9})}});
+  }
+  CHECK(kept == Tensor({14, 16, 18}));  // it outlives its session
+}
+
+TEST_CASE("kept results of rows and of variables stay too") {
+  Graph g;
+  const Expr table = g.variable("table", ones({4, 2}));
+  const Expr index = g.placeholder("index", {any}, int32);
+  const Expr rows = gradients(reduce_sum(gather(table, index)), {table})[0];
+  const Expr step = g.assign(table, table * 2);
+  Session session(g);
+  const Tensor first = session.run(rows, {{index, Tensor({3, 1}, int32)}});
+  const Tensor second = session.run(rows, {{index, Tensor({2, 2}, int32)}});
+  const Tensor old = session.run({table, step})[0];
+  session.run({table, step});
+  CHECK(first.to_dense() == Tensor({{0, 0}, {1, 1}, {0, 0}, {1, 1}}));
+  CHECK(second.to_dense() == Tensor({{0, 0}, {0, 0}, {2, 2}, {0, 0}}));
+  CHECK(old == Tensor(ones({4, 2})));
+}
+
+TEST_CASE("feeds are only read") {
+  Graph g;
+  const Expr x = g.placeholder("x", {3});
+  const Expr w = variable(g, "w", Tensor({1, 1, 1}));
+  const Expr y = -(x + 1) * w;
+  const Expr set = g.assign(w, x);
+  const Expr later = g.assign(w, w + 1);
+  Session session(g);
+  const Tensor fed({1, 2, 3});
+  session.run({y, set}, {{x, fed}});
+  session.run(later);
+  CHECK(fed == Tensor({1, 2, 3}));
+  CHECK(session.value(w) == Tensor({2, 3, 4}));
+}
+
+// --- threads ---------------------------------------------------------------------------------------------
+
+TEST_CASE("a session cannot have a negative number of threads") {
+  Graph g;
+  CHECK(refusal<ValueError>([&] { Session(g, Device::cpu(), {.threads = -1}); }) ==
+        "a session with -1 threads; 0 means all cores");
+  CHECK(Session(g, Device::cpu(), {.threads = 3}).threads() == 3);
+  CHECK(Session(g).threads() >= 1);
+}
+
+TEST_CASE("two sessions on one graph in two threads") {
+  Graph g;
+  const Expr x = g.sparse_placeholder("x", {any, 40});
+  const Expr w = g.variable("w", random_normal({40, 3}, {.seed = 1}));
+  const Expr noise = random_uniform(g, {40, 3});
+  const Expr loss = reduce_mean(square(matmul(x, w)));
+  const Expr step = g.assign(w, w - 0.1 * to_dense(gradients(loss, {w})[0]) + 0.001 * noise);
+  const Tensor fed = random_uniform({30, 40}, {.seed = 2}).draw(0).to_csr();  // its transpose is built by either
+  std::array<Tensor, 2> results;
+  const auto train = [&](std::size_t i) {
+    Session session(g, Device::cpu(), {.threads = 2});
+    for (int run = 0; run < 20; ++run) session.run({loss, step}, {{x, fed}});
+    results[i] = session.value(w);
+  };
+  std::thread other(train, 1);
+  train(0);
+  other.join();
+  CHECK(results[0] == results[1]);
+}
+
+TEST_CASE("the number of threads does not change a bit") {
+  Graph g;
+  const std::int64_t n = 700, p = 500, k = 40;
+  const Expr x = g.placeholder("x", {n, p});
+  const Expr s = g.sparse_placeholder("s", {n, p});
+  const Expr v = g.variable("v", random_normal({p, k}, {.seed = 3}));
+  const Expr elementwise = tanh(x * 3) + exp(-x);
+  const Expr dense = matmul(x, v), sparse = matmul(s, v), square_matrix = matmul(x, x, {.transpose_a = true});
+  std::vector<Expr> fetches{reduce_sum(x),
+                            reduce_sum(x, 0),
+                            reduce_mean(x, 1),
+                            reduce_logsumexp(x),
+                            reduce_prod(1 + x),
+                            elementwise,
+                            dense,
+                            square_matrix,
+                            sparse,
+                            reduce_sum(s, 0),
+                            reduce_sum(s),
+                            softmax(x),
+                            transpose(x),
+                            cumsum(x, 1),
+                            norm(x),
+                            reduce_max(x, 0),
+                            random_normal(g, {n, p})};
+  for (const Expr& y : {dense, sparse}) fetches.push_back(gradients(reduce_sum(square(y)), {v})[0]);
+  const Tensor fed = random_normal({n, p}, {.seed = 4}).draw(0);
+  const Tensor sparse_fed = Tensor::make<float>({n, p}, [&](std::span<float> to) {
+                              for (std::size_t i = 0; i < to.size(); ++i)
+                                to[i] = i % 3 == 0 ? fed.span<float>()[i] : 0.0F;
+                            }).to_csr();
+  std::vector<std::vector<Tensor>> results;
+  for (const int threads : {1, 2, 4}) {
+    Session session(g, Device::cpu(), {.threads = threads});
+    results.push_back(session.run(fetches, {{x, fed}, {s, sparse_fed}}));
+  }
+  for (std::size_t i = 0; i < fetches.size(); ++i) {
+    CAPTURE(to_string(fetches[i]));
+    CHECK(results[0][i] == results[1][i]);
+    CHECK(results[0][i] == results[2][i]);
+  }
+}
+
+}  // namespace
+}  // namespace gradus
