@@ -7,4 +7,6 @@
 #include <gradus/models/rendle2010.h>
 #include <gradus/ops/gradients.h>
 #include <gradus/ops/ops.h>
+#include <gradus/optim/clip.h>
 #include <gradus/optim/optim.h>
+#include <gradus/optim/schedules.h>

@@ -19,6 +19,13 @@ constexpr std::string_view names[] = {"reduce_sum",  "reduce_mean", "reduce_max"
 
 std::string_view name_of(Reduction reduction) { return names[static_cast<std::size_t>(reduction)]; }
 
+bool sums(Reduction reduction) { return reduction == Reduction::sum || reduction == Reduction::mean; }
+
+// Zeros add nothing to a sum of everything: a rows value needs not be written out for it.
+bool sums_rows(Reduction reduction, const std::vector<int>& axes, int rank) {
+  return sums(reduction) && static_cast<int>(axes.size()) == rank;
+}
+
 class Reduce final : public Op {
  public:
   Reduce(Reduction reduction, std::vector<int> axes, KeepDims keep)
@@ -37,8 +44,9 @@ class Reduce final : public Op {
       fail<TypeError>("{}: x is {}; cast it to a {} type first", name(), in.dtype(0),
                       reduction_ == Reduction::mean ? "floating" : "number");
     }
-    const bool sums = reduction_ == Reduction::sum || reduction_ == Reduction::mean;
-    if (!(sums && in[0].layout == Layout::csr)) require_dense(name(), in);
+    const bool stays = in[0].layout == Layout::rows ? sums_rows(reduction_, axes_, in[0].shape.rank())
+                                                    : in[0].layout == Layout::csr && sums(reduction_);
+    if (!stays) require_dense(name(), in);
     Shape shape = in[0].shape;
     for (auto axis = axes_.rbegin(); axis != axes_.rend(); ++axis)
       shape = keep_ == KeepDims::yes ? shape.with(*axis, 1) : shape.without(*axis);
@@ -93,6 +101,10 @@ class Reduce final : public Op {
       sum(call.workers(), x, call.out().data, scale);
       return;
     }
+    if (x.type.layout == Layout::rows) {  // over all axes: what is stored, as of a csr matrix
+      sum_csr(call.workers(), x, call.out().data, scale);
+      return;
+    }
     if (x.type.dtype == boolean) {
       if (reduction_ == Reduction::any) {
         reduce_dense<Either>(call, call.in<bool>(0), shape, bits, call.out<bool>());
@@ -133,10 +145,10 @@ class Reduce final : public Op {
 };
 
 Expr reduce(Reduction reduction, const Operand& x, const Axes& axes, KeepDims keep) {
-  const Operand whole = without_rows(x);
-  const Expr expr = require_expr(name_of(reduction), whole);
-  auto op = std::make_shared<Reduce>(reduction, axes.resolve(name_of(reduction), expr.rank()), keep);
-  return apply(std::move(op), {whole});
+  const Expr expr = require_expr(name_of(reduction), x);
+  std::vector<int> resolved = axes.resolve(name_of(reduction), expr.rank());
+  const Operand taken = sums_rows(reduction, resolved, expr.rank()) ? x : without_rows(x);
+  return apply(std::make_shared<Reduce>(reduction, std::move(resolved), keep), {taken});
 }
 
 }  // namespace
