@@ -68,7 +68,9 @@ TEST_CASE("clip_by_norm") {
 TEST_CASE("global_norm and clip_by_global_norm") {
   Graph g;
   const Expr a = g.placeholder("a", {2}), b = g.placeholder("b", {2, 1}, float64);
-  const auto [clipped, length] = clip_by_global_norm(std::vector{a, b}, 6.5);
+  const ClippedByGlobalNorm made = clip_by_global_norm(std::vector{a, b}, 6.5);
+  const std::vector<Expr>& clipped = made.clipped;
+  const Expr length = made.global_norm;
   REQUIRE(clipped.size() == 2);
   CHECK(clipped[0].dtype() == float32);
   CHECK(clipped[1].dtype() == float64);
