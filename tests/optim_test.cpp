@@ -117,9 +117,12 @@ TEST_CASE("a dense step updates weights and slots in place") {
     const Expr train = kind.make(0.1)->minimize(m.loss);
     Session session(m.g);
     const std::string plan = session.explain(train, {{m.x, m.data}});
-    for (const Expr& variable : m.g.variables())
-      CHECK_MESSAGE(plan.find("in place of " + variable.name()) != std::string::npos, variable.name() << "\n" << plan);
-    CHECK_MESSAGE(plan.find("is copied") == std::string::npos, plan);
+    // The step counter is one integer: steps on integers may throw, so they write no variable.
+    for (const Expr& variable : m.g.variables()) {
+      const std::string where =
+          variable.dtype() == int64 ? variable.name() + " is copied" : "in place of " + variable.name();
+      CHECK_MESSAGE(plan.find(where) != std::string::npos, variable.name() << "\n" << plan);
+    }
   }
 }
 
