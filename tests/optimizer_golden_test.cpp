@@ -104,10 +104,10 @@ void check_dense(const json& run, const Make& make, const Tolerance& t) {
   Session session(g);
   for (std::size_t step = 0; step < expected.at("w").size(); ++step) {
     session.run(train);
-    for (const auto& [name, variable] : {std::pair{"w", w}, std::pair{"w2", w2}}) {
-      const Tensor right = golden_numbers(expected.at(name).at(step), variable.shape());
+    for (const Expr& variable : {w, w2}) {
+      const Tensor right = golden_numbers(expected.at(variable.name()).at(step), variable.shape());
       const std::string wrong = disagreement(session.value(variable), right, t.rtol, t.atol);
-      CHECK_MESSAGE(wrong.empty(), name << " after step " << step + 1 << ": " << wrong);
+      CHECK_MESSAGE(wrong.empty(), variable.name() << " after step " << step + 1 << ": " << wrong);
     }
   }
 }
@@ -160,7 +160,8 @@ TEST_CASE("optimizers: ten steps in float64") { check_all({float64, 1e-11, 1e-13
 TEST_CASE("optimizers: ten steps in float32") { check_all({float32, 1e-4, 1e-5}); }
 
 TEST_CASE("optimizers: every one that the test makes has golden steps") {
-  for (const auto& [kind, make] : optimizers) {
+  for (const auto& optimizer : optimizers) {
+    const std::string& kind = optimizer.first;
     bool found = false;
     for (std::size_t i = 2; i < golden().size(); ++i) found |= golden().at(i).at("optimizer") == kind;
     CHECK_MESSAGE(found, kind);
