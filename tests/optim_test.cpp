@@ -120,7 +120,7 @@ TEST_CASE("a dense step updates weights and slots in place") {
     // The step counter is one integer: steps on integers may throw, so they write no variable.
     for (const Expr& variable : m.g.variables()) {
       const std::string where =
-          variable.dtype() == int64 ? variable.name() + " is copied" : "in place of " + variable.name();
+          variable.dtype() == int64 ? variable.name() + " is copied" : "in place of " + variable.name() + "  (";
       CHECK_MESSAGE(plan.find(where) != std::string::npos, variable.name() << "\n" << plan);
     }
   }
