@@ -45,10 +45,10 @@ void check_losses(std::size_t start, DType dtype, bool csr, double tolerance) {
   const Tensor fed = csr ? x_data.to_csr() : x_data;
   const auto& losses = golden.at("losses");
   for (std::size_t step = 0; step < losses.size(); ++step) {
-    const auto [now, done] = session.run({loss, train}, {{X, fed}, {y, y_data}});
+    const double now = session.run({loss, train}, {{X, fed}, {y, y_data}})[0].item();
     const double right = losses[step].get<double>();
-    CHECK_MESSAGE(std::abs(now.item() - right) <= tolerance * right,
-                  "step " << step << ": " << now.item() << " instead of " << right);
+    CHECK_MESSAGE(std::abs(now - right) <= tolerance * right,
+                  "step " << step << ": " << now << " instead of " << right);
   }
   for (const Expr& parameter : {w0, W, V}) {
     const Tensor right = golden_tensor(golden.at("end").at(parameter.name()));
@@ -60,7 +60,7 @@ void check_losses(std::size_t start, DType dtype, bool csr, double tolerance) {
 }  // namespace
 
 TEST_CASE("the article's losses, float64") {
-  for (std::size_t start : {0, 1}) {
+  for (const std::size_t start : {0U, 1U}) {
     check_losses(start, float64, false, 1e-10);
     check_losses(start, float64, true, 1e-10);
   }
