@@ -1,3 +1,7 @@
+// A factorization machine learns seven ratings of movies (Rendle 2010): declare a graph, ask an optimizer for a
+// training step, run it in a session. The formula stands here node by node, as in the article of which this is the
+// program; models/factorization_machine.h has it ready to use.
+// clang-format off
 #include <gradus/gradus.h>
 #include <fmt/ranges.h>
 using namespace gradus;
@@ -28,5 +32,10 @@ int main() {
   for (int epoch = 0; epoch < 1000; ++epoch) session.run(train, {{X, x_data}, {y, y_data}});
 
   fmt::print("MSE: {}\n", session.run(error, {{X, x_data}, {y, y_data}}).item());
-  fmt::print("{}\n", session.explain(train));
+
+  // What the article prints besides.
+  fmt::print("Loss (regularized error): {}\n", session.run(loss, {{X, x_data}, {y, y_data}}).item());
+  fmt::print("Predictions:\n{}\n", session.run(y_hat, {{X, x_data}}));             // [7, 1]
+  fmt::print("Learnt weights:\n{}\n", session.value(W));                          // [16]
+  fmt::print("Learnt factors:\n{}\n", session.value(V));                          // [5, 16]
 }

@@ -1,0 +1,26 @@
+#include <gradus/models/linear.h>
+
+#include <gradus/core/create.h>
+#include <gradus/ops/ops.h>
+
+namespace gradus {
+
+LinearRegression::LinearRegression(const Expr& X, const Expr& y, const LinearRegressionOptions& options,
+                                   Location where) {
+  const std::int64_t p = design_columns("LinearRegression", X, y);
+  check_l2("LinearRegression", "l2_w0", options.l2_w0);
+  check_l2("LinearRegression", "l2_W", options.l2_W);
+  Graph& g = X.graph();
+  const Graph::Pin pin = g.pin(where);
+
+  w0 = g.variable("w0", zeros({1}, X.dtype()));          // [1]
+  W = g.variable("W", zeros({p}, X.dtype()));            // [p]
+  y_hat = w0 + reduce_sum(W * X, 1, keep_dims);          // [n, 1]
+  prediction = gradus::prediction(options.task, y_hat);  // [n, 1]
+
+  error = mean_error(options.task, y, y_hat);                                                   // []
+  penalty = sum_of_penalties(X, {l2_penalty(options.l2_w0, w0), l2_penalty(options.l2_W, W)});  // []
+  loss = error + penalty;                                                                       // []
+}
+
+}  // namespace gradus

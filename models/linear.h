@@ -1,0 +1,30 @@
+// Linear regression:  y_hat = w0 + sum_i w_i x_i.  The first half of the article's model; logistic regression as a
+// binary task. Its parts are expressions to read, fetch and build on.
+#pragma once
+
+#include <gradus/models/task.h>
+
+namespace gradus {
+
+struct LinearRegressionOptions {
+  Task task = Task::regression;
+  double l2_w0 = 0;  // the penalty is l2_w0 w0^2 + l2_W sum(W^2)
+  double l2_W = 0;
+};
+
+struct LinearRegression {
+  /// X [n, p] dense or csr, y [n, 1]; n may be unknown. All parameters start from zero. Throws TypeError for other
+  /// shapes, ValueError for options out of range.
+  LinearRegression(const Expr& X, const Expr& y, const LinearRegressionOptions& options = {},
+                   Location where = Location::current());
+
+  Expr w0;          // [1]
+  Expr W;           // [p]
+  Expr y_hat;       // [n, 1]
+  Expr prediction;  // [n, 1]: y_hat; for binary tasks sigma(y_hat)
+  Expr error;       // []: the mean error of the rows
+  Expr penalty;     // []: L2
+  Expr loss;        // []: error + penalty
+};
+
+}  // namespace gradus
