@@ -144,6 +144,9 @@ constexpr Row row(std::string_view name, F f, Gives gives, Zeros zeros, std::str
 /// A node that applies the row; `r` must live as long as the program (a static constexpr one does).
 Expr elementwise(const Row& r, std::initializer_list<Operand> operands);
 
+/// pow for derivatives: on what a csr matrix stores alone, since its zeros are structure and not variables.
+Expr stored_power(const Expr& a, double exponent);
+
 /// The layout of an elementwise result, checked. Throws TypeError, naming the op, where zeros would be filled.
 Layout elementwise_layout(std::string_view name, const OpInputs& in, const Shape& shape, Zeros zeros,
                           const OperandNames& operands = {"a", "b", "c"});

@@ -92,7 +92,7 @@ Expr sqrt(const Operand& x) {
   // d sqrt(x) = 1 / (2 sqrt(x)) dx
   static constexpr Row r = row<Takes::floating>(
       "sqrt", [](auto x) { return std::sqrt(x); }, Gives::same, Zeros::first,
-      [](const Chain& c, int) -> Expr { return c.dy * (0.5 / c.y); });
+      [](const Chain& c, int) -> Expr { return c.dy * (is_csr(c) ? 0.5 * stored_power(c.y, -1) : 0.5 / c.y); });
   return elementwise(r, {x});
 }
 

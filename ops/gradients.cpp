@@ -101,34 +101,39 @@ class ReverseWalk {
 // The first op on a way from x to y that lets no gradient through, for the message.
 std::string obstacle(const Expr& y, const Expr& x) {
   Graph& graph = y.graph();
+  std::vector<bool> to_y(at(y.id()) + 1, false);
+  to_y[at(y.id())] = true;
+  for (NodeId id = y.id(); id >= 0; --id)
+    for (int i = 0; to_y[at(id)] && i < graph[id].arity(); ++i) to_y[at(graph[id].input(i).id())] = true;
   std::vector<bool> from_x(at(y.id()) + 1, false);
   if (x.id() <= y.id()) from_x[at(x.id())] = true;
-  std::string found;
   for (NodeId id = x.id() + 1; id <= y.id(); ++id) {
     const Expr node = graph[id];
     for (int i = 0; i < node.arity(); ++i) {
       if (!from_x[at(node.input(i).id())]) continue;
       from_x[at(id)] = true;
       const std::string_view reason = node.op().no_gradient(i);
-      if (found.empty() && !reason.empty())
-        found = fmt::format("; {} ({}) lets no gradient through: {}", node.name(), to_string(node.where()), reason);
+      if (to_y[at(id)] && !reason.empty())
+        return fmt::format("; {} ({}) lets no gradient through: {}", node.name(), to_string(node.where()), reason);
     }
   }
-  return from_x[at(y.id())] ? found : std::string();
+  return {};
 }
 
 }  // namespace
 
 std::vector<Expr> gradients(const Expr& y, std::span<const Expr> xs, Unconnected unconnected) {
+  if (!y) fail<TypeError>("gradients: y is no expression");
   if (!is_floating(y.dtype())) fail<TypeError>("gradients: {} is not of a floating dtype", to_string(y));
   Graph& graph = y.graph();
   for (const Expr& x : xs) {
+    if (!x) fail<TypeError>("gradients: x number {} is no expression", &x - xs.data());
     if (&x.graph() != &graph)
       fail<TypeError>("gradients: {} and {} belong to different graphs", to_string(y), to_string(x));
     if (!is_floating(x.dtype())) fail<TypeError>("gradients: {} is not of a floating dtype", to_string(x));
   }
   const Graph::Scope scope = graph.scope("gradients");
-  const ReverseWalk walk(y, xs);
+  const ReverseWalk walk(y.layout() == Layout::rows ? to_dense(y) : y, xs);
   std::vector<Expr> all;
   for (const Expr& x : xs) {
     Expr dx = walk.of(x);

@@ -62,7 +62,7 @@ Expr pow_gradient(const Chain& c, int i) {
     if (*exponent == 0) return zeros_like(a);
     if (*exponent == 1) return c.dy;
     if (*exponent == 2) return 2 * c.dy * a;
-    return *exponent * c.dy * pow(a, *exponent - 1);
+    return *exponent * c.dy * (a.layout() == Layout::csr ? stored_power(a, *exponent - 1) : pow(a, *exponent - 1));
   }
   const Expr not_both_zero = logical_or(not_equal(a, 0), not_equal(b, 0));
   return c.dy * (b * mask(not_both_zero, pow(a, b - 1)));
@@ -79,11 +79,14 @@ constexpr Row pow_row(Zeros zeros) {
           {}};
 }
 
+constexpr Row any_power = pow_row(Zeros::lost);
+constexpr Row positive_power = pow_row(Zeros::first);
+
 }  // namespace
 
+Expr stored_power(const Expr& a, double exponent) { return elementwise(positive_power, {a, exponent}); }
+
 Expr pow(const Operand& a, const Operand& b) {
-  static constexpr Row any_power = pow_row(Zeros::lost);
-  static constexpr Row positive_power = pow_row(Zeros::first);
   const Expr base = a.expr();
   if (!base || base.layout() == Layout::dense) return elementwise(any_power, {a, b});
 

@@ -82,11 +82,16 @@ class Transpose : public Op {
     }
   }
 
-  // perm from 0; the reversal where none was given.
+  // Which axis of x, from 0, is axis k of the result; without a perm, the reversal's.
+  int axis_at(int k, int rank) const {
+    if (perm_.empty()) return rank - 1 - k;
+    const int axis = perm_[static_cast<std::size_t>(k)];
+    return axis < 0 ? axis + rank : axis;
+  }
+
   std::vector<int> axes(int rank) const {
-    std::vector<int> perm = perm_;
-    for (int axis = rank - 1; perm_.empty() && axis >= 0; --axis) perm.push_back(axis);
-    for (int& axis : perm) axis = axis < 0 ? axis + rank : axis;
+    std::vector<int> perm;
+    for (int k = 0; k < rank; ++k) perm.push_back(axis_at(k, rank));
     return perm;
   }
 
@@ -95,7 +100,8 @@ class Transpose : public Op {
     const auto strides = row_major_strides(x);
     std::int64_t stride = x.size();
     Box out;
-    for (const int axis : axes(x.rank())) {
+    for (int k = 0; k < x.rank(); ++k) {
+      const int axis = axis_at(k, x.rank());
       stride = x[axis] == 0 ? 0 : stride / x[axis];
       out.add(x[axis], strides[static_cast<std::size_t>(axis)], stride);
     }
@@ -134,8 +140,9 @@ class Transpose : public Op {
     if (x.index->count() == 0) return;
     // One row of x as a box in the result: axis 0 of x is an offset there.
     Box row = box(x.shape());
-    const std::vector<int> perm = axes(x.shape().rank());
-    Box::Axis& zero = row.axis[static_cast<std::size_t>(std::find(perm.begin(), perm.end(), 0) - perm.begin())];
+    std::size_t place = 0;
+    while (axis_at(static_cast<int>(place), x.shape().rank()) != 0) ++place;
+    Box::Axis& zero = row.axis[place];
     const std::int64_t stride = zero.to;
     zero.size = 1;
     row = row.simplified();

@@ -1,0 +1,196 @@
+// Plans: what is computed, where it lies, and how that is printed. Sizes are such that every value fills whole lines of
+// 64 bytes, so that the least memory a graph can do with is known by hand.
+#include <gradus/core/create.h>
+#include <gradus/core/error.h>
+#include <gradus/core/plan.h>
+#include <gradus/core/session.h>
+#include <gradus/ops/gradients.h>
+#include <gradus/ops/ops.h>
+#include <gradus/optim/optim.h>
+
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+
+#include <string>
+#include <vector>
+
+namespace gradus {
+namespace {
+
+std::string here(int line) { return fmt::format("plan_test.cpp:{}", line); }
+
+std::int64_t arena_bytes(const std::vector<Expr>& fetches, const std::vector<FedType>& feeds) {
+  Variables variables;
+  Workers workers(1);
+  return Plan(make_program(fetches, feeds), variables, workers).arena_bytes();
+}
+
+FedType fed(const Expr& placeholder) { return {placeholder, placeholder.type()}; }
+
+int steps_of(const std::string& explained) { return std::stoi(explained); }
+
+// --- memory ----------------------------------------------------------------------------------------------
+
+TEST_CASE("a chain of elementwise steps needs the memory of one") {
+  Graph g;
+  const Expr x = g.placeholder("x", {16});
+  Expr y = x;
+  for (int i = 0; i < 10; ++i) y = sin(y);
+  CHECK(arena_bytes({y}, {fed(x)}) == 64);
+  CHECK(arena_bytes({y + sin(x)}, {fed(x)}) == 128);
+  CHECK(arena_bytes({y, y.input(0)}, {fed(x)}) == 128);  // both are fetched
+}
+
+TEST_CASE("a chain of products, which cannot write over what they read, needs two") {
+  Graph g;
+  const Expr x = g.placeholder("x", {16, 16});
+  Expr y = x;
+  for (int i = 0; i < 10; ++i) y = matmul(y, x);
+  CHECK(arena_bytes({y}, {fed(x)}) == 2 * 16 * 16 * 4);
+}
+
+TEST_CASE("a value that is still needed is not written over") {
+  Graph g;
+  const Expr x = g.placeholder("x", {16});
+  const Expr a = exp(x), b = sin(a), c = cos(a), d = b * c * a;
+  CHECK(arena_bytes({d}, {fed(x)}) == 3 * 64);
+  Session session(g);
+  const Tensor value = full({16}, 0.5);
+  CHECK(allclose(session.run(d, {{x, value}}), full({16}, 0.9969653 * -0.07784655 * 1.6487213), 1e-4));
+}
+
+TEST_CASE("memory of different sizes is merged when it is free") {
+  Graph g;
+  const Expr x = g.placeholder("x", {16});
+  const Expr both = concat({exp(x), sin(x)}, 0);
+  CHECK(arena_bytes({both}, {fed(x)}) == 2 * 64 + 128);
+  // The two of 64 bytes that both was made of are room for the next one of 128.
+  CHECK(arena_bytes({concat({slice(both, {16}, {16}), slice(both, {0}, {16})}, 0)}, {fed(x)}) == 2 * 64 + 128);
+  const Expr large = matmul(reshape(x, {16, 1}), reshape(x, {1, 16}));
+  const Expr sum = reduce_sum(large);
+  CHECK(arena_bytes({sum + reduce_sum(exp(large))}, {fed(x)}) == 1024 + 2 * 64);
+}
+
+TEST_CASE("views, constants, variables and placeholders take no memory") {
+  Graph g;
+  const Expr x = g.placeholder("x", {2, 8});
+  const Expr w = g.variable("w", ones({16}));
+  CHECK(arena_bytes({reshape(x, {16}), expand_dims(w, 0), g.constant(Tensor({1}))}, {fed(x)}) == 0);
+  CHECK(arena_bytes({reshape(exp(reshape(x, {16})), {4, 4})}, {fed(x)}) == 64);
+}
+
+TEST_CASE("an update in place takes no memory of its own") {
+  Graph g;
+  const Expr w = g.variable("w", ones({16}));
+  CHECK(arena_bytes({g.assign(w, 2 * w)}, {}) == 0);
+  CHECK(arena_bytes({g.assign(w, 2 * w), w}, {}) == 64);  // the old value is wanted too
+}
+
+// --- what is computed ------------------------------------------------------------------------------------
+
+TEST_CASE("only what the fetches need is computed") {
+  Graph g;
+  const Expr x = g.placeholder("x", {2});
+  const Expr index = g.placeholder("index", {1}, int32);
+  const Expr y = 2 * x;
+  const Expr fails = gather(x, index);
+  const Expr w = g.variable("w", zeros({1}));
+  const Expr set = g.assign(w, fails);
+  Session session(g);
+  CHECK(session.run(y, {{x, Tensor({1, 2})}, {index, Tensor({9}, int32)}}) == Tensor({2, 4}));
+  CHECK(session.run(shape_of(set), {{x, Tensor({1, 2})}, {index, Tensor({9}, int32)}}) == Tensor({1}, int64));
+  CHECK(session.value(w).item() == 0);
+  CHECK(steps_of(session.explain(y)) == 1);
+  CHECK(steps_of(session.explain(exp(y))) == 2);
+  CHECK(steps_of(session.explain(shape_of(exp(y)))) == 1);
+  CHECK(steps_of(session.explain(x)) == 0);
+}
+
+TEST_CASE("a value that several fetches need is computed once") {
+  Graph g;
+  const Expr x = g.placeholder("x", {2});
+  const Expr y = exp(x);
+  Session session(g);
+  const std::vector<Expr> fetches{sin(y), cos(y), y, y};
+  CHECK(steps_of(session.explain(fetches)) == 3);
+}
+
+// --- as text ---------------------------------------------------------------------------------------------
+
+TEST_CASE("a plan explains itself") {
+  Graph g;
+  const int line = __LINE__;
+  const Expr x = g.placeholder("x", {any, 4});
+  const Expr w = g.variable("w", ones({4}));
+  const Expr old = g.variable("old", ones({4}));
+  const Expr y = reduce_sum(x * w, 1);
+  const Expr step = g.assign(w, w - 0.5 * w);
+  const Expr keep = g.assign(old, w);
+  const Expr all = g.group({{y, step, keep}});
+  Session session(g);
+  const std::string text = session.explain(all, {{x, ones({8, 4})}});
+  const auto at = [&](int of) { return here(line + of); };
+  CHECK(text ==
+        "4 steps, 192 bytes of intermediate results\n"
+        "   0  multiply = multiply(x, w)  float32 [8, 4]  loop  at 0  (" +
+            at(4) +
+            ")\n"
+            "   1  reduce_sum = reduce_sum(multiply; axes=[1])  float32 [8]  call  at 128  (" +
+            at(4) +
+            ")\n"
+            "   2  multiply_1 = multiply(0.5, w)  float32 [4]  loop  at 0  (" +
+            at(5) +
+            ")\n"
+            "   3  subtract = subtract(w, multiply_1)  float32 [4]  loop  at 0  (" +
+            at(5) +
+            ")\n"
+            "      w is copied from subtract when the run ends\n"
+            "      old is copied from w when the run ends\n");
+  CHECK(session.explain(step) ==
+        "2 steps, 64 bytes of intermediate results\n"
+        "   0  multiply_1 = multiply(0.5, w)  float32 [4]  loop  at 0  (" +
+            at(5) +
+            ")\n"
+            "   1  subtract = subtract(w, multiply_1)  float32 [4]  loop  in place of w  (" +
+            at(5) + ")\n");
+  CHECK(session.explain(std::vector<Expr>{}).empty());
+  CHECK_THROWS_AS(session.explain(y), FeedError);
+}
+
+TEST_CASE("views and sparse results explain themselves") {
+  Graph g;
+  const int line = __LINE__;
+  const Expr x = g.sparse_placeholder("x", {2, 3});
+  const Expr d = g.placeholder("d", {6});
+  const Expr y = matmul(square(x), reshape(d, {3, 2}));
+  Session session(g);
+  CHECK(session.explain(y) ==
+        "3 steps, 64 bytes of intermediate results\n"
+        "   0  reshape = reshape(d; shape=[3, 2])  float32 [3, 2]  call  view  (" +
+            here(line + 3) +
+            ")\n"
+            "   1  square = square(x)  float32 csr [2, 3]  loop  grows  (" +
+            here(line + 3) +
+            ")\n"
+            "   2  matmul = matmul(square, reshape)  float32 [2, 2]  call  at 0  (" +
+            here(line + 3) + ")\n");
+}
+
+TEST_CASE("a step of an optimizer updates its variables in place") {
+  Graph g;
+  const Expr x = g.placeholder("x", {8, 4});
+  const Expr w = g.variable("w", ones({4, 3}));
+  const Expr b = g.variable("b", zeros({3}));
+  const Expr loss = reduce_mean(square(matmul(x, w) + b));
+  const Expr train = Adagrad(0.1).minimize(loss);
+  Session session(g);
+  const std::string text = session.explain(train);
+  for (const Expr& variable : g.variables()) {
+    CAPTURE(variable.name());
+    CHECK(text.find(" in place of " + variable.name() + " ") != std::string::npos);
+  }
+  CHECK(text.find("copied") == std::string::npos);
+}
+
+}  // namespace
+}  // namespace gradus

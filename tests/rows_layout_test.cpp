@@ -1,0 +1,185 @@
+// The layouts rows (the other rows are zero) and part (the other rows are not said): what ops make of them, what an
+// assign of a part touches, and what is refused.
+#include <gradus/core/create.h>
+#include <gradus/core/error.h>
+#include <gradus/core/session.h>
+#include <gradus/ops/ops.h>
+
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+
+#include <string>
+#include <vector>
+
+namespace gradus {
+namespace {
+
+std::string here(int line) { return fmt::format("rows_layout_test.cpp:{}", line); }
+
+template <class E = TypeError, class F>
+std::string refusal(F&& f) {
+  try {
+    f();
+  } catch (const E& error) {
+    return error.what();
+  }
+  return "nothing thrown";
+}
+
+std::vector<Index> rows_of(const Tensor& tensor) { return tensor.index()->row; }
+
+// A table [4, 2], and two rows values of its shape: i feeds the rows of a (all their numbers 1, 2 for a row given
+// twice, ...) and j those of b.
+struct Table {
+  Graph g;
+  Expr w = g.variable("w", Tensor({{1, 2}, {3, 4}, {5, 6}, {7, 8}}));
+  Expr i = g.placeholder("i", {any}, int32);
+  Expr j = g.placeholder("j", {any}, int32);
+  Expr ones_i =
+      reshape(cast(equal(tile(expand_dims(i, 1), {1, 2}), tile(expand_dims(i, 1), {1, 2})), float32), {any, 2});
+  Expr ones_j =
+      reshape(cast(equal(tile(expand_dims(j, 1), {1, 2}), tile(expand_dims(j, 1), {1, 2})), float32), {any, 2});
+  Expr a = scatter_add(i, ones_i, {4, 2});
+  Expr b = scatter_add(j, ones_j, {4, 2});
+  Session session{g};
+
+  Tensor run(const Expr& y, std::initializer_list<Tensor::Literal> rows_a,
+             std::initializer_list<Tensor::Literal> rows_b = {0}) {
+    return session.run(y, {{i, Tensor(rows_a, int32)}, {j, Tensor(rows_b, int32)}});
+  }
+};
+
+TEST_CASE("indices ascend, each once; equal ones add up") {
+  Table t;
+  const Tensor a = t.run(t.a, {3, 1, 3, 3});
+  CHECK(a.layout() == Layout::rows);
+  CHECK(rows_of(a) == std::vector<Index>{1, 3});
+  CHECK(a.to_dense() == Tensor({{0, 0}, {1, 1}, {0, 0}, {3, 3}}));
+  CHECK(a.at(3, 1) == 3);
+  CHECK(a.at(2, 0) == 0);
+  CHECK(t.run(to_dense(t.a), {3, 1, 3, 3}) == a.to_dense());
+}
+
+TEST_CASE("no row at all") {
+  Table t;
+  const Tensor none = t.session.run(t.a, {{t.i, Tensor(zeros({0}, int32))}});
+  CHECK(none.layout() == Layout::rows);
+  CHECK(none.stored() == 0);
+  CHECK(none.to_dense() == Tensor(zeros({4, 2})));
+  const Expr step = t.g.assign(t.w, part_of(t.w, t.a) - t.a);
+  t.session.run(step, {{t.i, Tensor(zeros({0}, int32))}});
+  CHECK(t.session.value(t.w) == Tensor({{1, 2}, {3, 4}, {5, 6}, {7, 8}}));
+}
+
+TEST_CASE("sums of different rows hold the rows of both") {
+  Table t;
+  const Tensor sum = t.run(t.a + t.b, {0, 2}, {2, 3});
+  CHECK(sum.layout() == Layout::rows);
+  CHECK(rows_of(sum) == std::vector<Index>{0, 2, 3});
+  CHECK(sum.to_dense() == Tensor({{1, 1}, {0, 0}, {2, 2}, {1, 1}}));
+  CHECK(t.run(t.a - t.b, {0, 2}, {2, 3}).to_dense() == Tensor({{1, 1}, {0, 0}, {0, 0}, {-1, -1}}));
+  CHECK(rows_of(t.run(t.a + t.b, {1, 2}, {2, 1})) == std::vector<Index>{1, 2});
+  CHECK(t.run(t.a + t.b + t.a, {1}, {3}).to_dense() == Tensor({{0, 0}, {2, 2}, {0, 0}, {1, 1}}));
+  CHECK(t.run(maximum(t.a, -t.b), {0}, {3}).to_dense() == Tensor({{1, 1}, {0, 0}, {0, 0}, {0, 0}}));
+}
+
+TEST_CASE("functions that keep zeros keep the rows, others make dense values") {
+  Table t;
+  for (const Expr& y : {-t.a, 3 * t.a, t.a / 2, square(t.a), t.a * t.w, t.w * t.a, t.a * Tensor({1, 2})}) {
+    CAPTURE(to_string(y));
+    CHECK(y.layout() == Layout::rows);
+    CHECK(rows_of(t.run(y, {1})) == std::vector<Index>{1});
+  }
+  CHECK(t.run(t.a * t.w, {1, 2}).to_dense() == Tensor({{0, 0}, {3, 4}, {5, 6}, {0, 0}}));
+  for (const Expr& y : {t.a + 1, exp(t.a), t.a + t.w, t.w - t.a, 1 / (t.a + 1)}) {
+    CAPTURE(to_string(y));
+    CHECK(y.layout() == Layout::dense);
+  }
+  CHECK(t.run(t.a + t.w, {1, 1}) == Tensor({{1, 2}, {5, 6}, {5, 6}, {7, 8}}));
+  CHECK(t.run(t.w - t.a, {0}) == Tensor({{0, 1}, {3, 4}, {5, 6}, {7, 8}}));
+  CHECK(t.run(t.a + 1, {0}) == Tensor({{2, 2}, {1, 1}, {1, 1}, {1, 1}}));
+}
+
+TEST_CASE("reductions and products of rows values are those of the dense ones") {
+  Table t;
+  CHECK(t.run(reduce_sum(to_dense(t.a)), {0, 0, 3}).item() == 6);
+  CHECK(t.run(reduce_sum(t.a), {0, 0, 3}).item() == 6);
+  CHECK(t.run(norm(t.a), {0, 3}).item() == 2);
+}
+
+TEST_CASE("part_of reads the rows that another holds") {
+  Table t;
+  const Expr part = part_of(t.w, t.a);
+  CHECK(part.layout() == Layout::part);
+  const Tensor read = t.run(part, {3, 0, 3});
+  CHECK(rows_of(read) == std::vector<Index>{0, 3});
+  CHECK(read.span<float>()[0] == 1);
+  CHECK(read.span<float>()[3] == 8);
+  CHECK(part_of(t.w, t.w + 1) == t.w);  // of a dense gradient the whole table is read
+  CHECK((part + 1).layout() == Layout::part);
+  CHECK(sqrt(part).layout() == Layout::part);
+  CHECK((part - t.a).layout() == Layout::part);
+  CHECK((t.a * part).layout() == Layout::part);
+}
+
+TEST_CASE("an assign of a part changes its rows and no other") {
+  Table t;
+  const Expr step = t.g.assign(t.w, part_of(t.w, t.a) - 10 * t.a);
+  CHECK(rows_of(t.run(step, {2, 0})) == std::vector<Index>{0, 2});
+  CHECK(t.session.value(t.w) == Tensor({{-9, -8}, {3, 4}, {-5, -4}, {7, 8}}));
+  t.run(step, {3});
+  CHECK(t.session.value(t.w) == Tensor({{-9, -8}, {3, 4}, {-5, -4}, {-3, -2}}));
+}
+
+TEST_CASE("reads in the run see the table before a part of it was assigned") {
+  Table t;
+  const Expr step = t.g.assign(t.w, part_of(t.w, t.a) * 0);
+  const std::vector<Expr> fetches{t.w, step, gather(t.w, t.i), t.w + 0};
+  const auto all = t.session.run(fetches, {{t.i, Tensor({1, 3}, int32)}});
+  CHECK(all[0] == Tensor({{1, 2}, {3, 4}, {5, 6}, {7, 8}}));
+  CHECK(all[2] == Tensor({{3, 4}, {7, 8}}));
+  CHECK(all[3] == all[0]);
+  CHECK(t.session.value(t.w) == Tensor({{1, 2}, {0, 0}, {5, 6}, {0, 0}}));
+}
+
+TEST_CASE("parts of one table from two indices may be assigned in one run") {
+  Table t;
+  const Expr both = t.g.group({{t.g.assign(t.w, part_of(t.w, t.a) * 0), t.g.assign(t.w, part_of(t.w, t.b) + 100)}});
+  t.run(both, {0, 1}, {1, 2});
+  CHECK(t.session.value(t.w) == Tensor({{0, 0}, {103, 104}, {105, 106}, {7, 8}}));  // the one made last holds
+}
+
+TEST_CASE("tables of one and of three axes") {
+  Graph g;
+  const Expr v = g.variable("v", Tensor({1, 2, 3}));
+  const Expr cube = g.variable("cube", Tensor({{{1, 2}}, {{3, 4}}}));
+  const Expr index = g.placeholder("index", {any}, int64);
+  const Expr dv = scatter_add(index, gather(v, index), {3});
+  const Expr dcube = scatter_add(index, gather(cube, index), {2, 1, 2});
+  const Expr step = g.group({{g.assign(v, part_of(v, dv) + dv), g.assign(cube, part_of(cube, dcube) - dcube)}});
+  Session session(g);
+  session.run(step, {{index, Tensor({1}, int64)}});
+  CHECK(session.value(v) == Tensor({1, 4, 3}));
+  CHECK(session.value(cube) == Tensor({{{1, 2}}, {{0, 0}}}));
+}
+
+TEST_CASE("what rows and parts refuse") {
+  Table t;
+  const Expr s = t.g.sparse_placeholder("s", {4, 2});
+  const int line = __LINE__ - 1;
+  const Expr part = part_of(t.w, t.a);
+  const Expr other_part = part_of(t.w, t.b);
+  CHECK(refusal([&] { t.g.assign(t.w, t.a); }).ends_with("); use to_dense"));
+  CHECK(refusal([&] { to_dense(part); }) ==
+        "to_dense: x is part (part_of, " + here(line + 2) + "); its other rows are not known");
+  CHECK(refusal([&] { part_of(t.w, s); }) ==
+        "part_of: rows is csr (s: float32 csr [4, 2] (" + here(line) + ")); rows is expected");
+  CHECK(refusal([&] { part + s; }) ==
+        "add: a is part (part_of, " + here(line + 2) + ") but b is csr (s, " + here(line) + "); use to_dense");
+  CHECK(refusal<ValueError>([&] { t.run(part + other_part, {0}, {1}); }) ==
+        "add: its sparse operands hold different rows");
+  CHECK(t.run(part + other_part, {2, 1}, {1, 2}).layout() == Layout::part);
+}
+
+}  // namespace
+}  // namespace gradus
