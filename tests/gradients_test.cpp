@@ -65,7 +65,7 @@ void check_long_chain(const Tensor& start, double slope, Link link) {
   Session session(g);
   CHECK(session.run(reduce_sum(dx), {{x, start}}).item() ==
         doctest::Approx(slope * static_cast<double>(start.size())).epsilon(1e-9));
-  CHECK(cpu_seconds() - began < 30);  // a second or two; ten times that under a sanitizer
+  CHECK(cpu_seconds() - began < 60);  // one or two; ten times that under a sanitizer
 }
 
 TEST_CASE("a chain of 100,000 nodes") {
