@@ -96,7 +96,7 @@ TEST_CASE("the article's program learns its data from 20 seeds") {
 TEST_CASE("the same seed gives the same bits") { CHECK(train_article(3) == train_article(3)); }
 
 TEST_CASE("FactorizationMachine has the article's losses, float64") {
-  for (const std::size_t start : {0, 1}) {
+  for (const std::size_t start : {0U, 1U}) {
     check_losses(start, float64, false, 1e-10);
     check_losses(start, float64, true, 1e-10);
   }

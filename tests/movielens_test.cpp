@@ -64,14 +64,14 @@ struct Errors {
 };
 
 // Mean squared errors after the article's training: 20 factors, Adam 0.01, 100 iterations over everything, no L2.
-Errors learn(const UserItemDesign& data, std::uint64_t seed) {
+Errors learn(const UserItemDesign& data, std::uint64_t seed, int iterations = 100) {
   Graph g;
   const Expr X = g.sparse_placeholder("X", {any, data.x_train.dim(1)});
   const Expr y = g.placeholder("y", {any, 1});
   const FactorizationMachine fm(X, y, {.factors = 20, .seed = seed});
   const Expr train = Adam(0.01).minimize(fm.loss);
   Session session(g);
-  for (int i = 0; i < 100; ++i) session.run(train, {{X, data.x_train}, {y, data.y_train}});
+  for (int i = 0; i < iterations; ++i) session.run(train, {{X, data.x_train}, {y, data.y_train}});
   return {mse(data.y_train, session.run(fm.y_hat, {{X, data.x_train}})),
           mse(data.y_test, session.run(fm.y_hat, {{X, data.x_test}}))};
 }
@@ -196,6 +196,8 @@ TEST_CASE("MovieLens-100k: the article's numbers") {
   CHECK(d.unseen_items == 2);
   CHECK(d.unseen_ratings == 2);
 
+  CHECK(learn(d, 1, 20) == learn(d, 1, 20));  // the same bits
+
   std::vector<double> train, test;
   const char* const asked = std::getenv("GRADUS_SEEDS");  // 20 of them reproduce the numbers of README.md
   const std::uint64_t seeds = asked == nullptr ? 5 : std::strtoull(asked, nullptr, 10);
@@ -203,7 +205,6 @@ TEST_CASE("MovieLens-100k: the article's numbers") {
     const Errors errors = learn(d, seed);
     train.push_back(errors.train);
     test.push_back(errors.test);
-    if (seed == 1) CHECK(errors == learn(d, 1));  // the same bits
   }
   MESSAGE("medians of ", train.size(), " seeds: train MSE ", median(train), ", test MSE ", median(test), "; train ",
           *std::min_element(train.begin(), train.end()), " to ", *std::max_element(train.begin(), train.end()),
