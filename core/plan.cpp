@@ -61,14 +61,19 @@ Plan::Plan(Program program, Variables& variables, Workers& workers)
       staged_(memory_.copied.size()) {
   place_values();
   steps_.reserve(program_.nodes.size());
+  const std::vector<std::vector<int>> views = moving_views();
+  const auto follow = [&](int root) {
+    for (const int view : views[static_cast<std::size_t>(root)])
+      steps_.push_back({view, true, {}, {&value(node(view).viewed())}, {}, 0});
+  };
   for (int id = 0; id < static_cast<int>(program_.nodes.size()); ++id)
     if (node(id).kind == Kind::placeholder) {
       placeholders_.push_back(id);
-      add_moving_views(id);
+      follow(id);
     }
   for (const int id : memory_.order) {
     add_step(id);
-    add_moving_views(id);
+    follow(id);
   }
 }
 
@@ -123,11 +128,12 @@ void Plan::add_step(int id) {
   steps_.push_back(std::move(step));
 }
 
-void Plan::add_moving_views(int root) {
-  if (lies_still(root)) return;
-  for (int id = root + 1; id < static_cast<int>(program_.nodes.size()); ++id)
-    if (node(id).live && node(id).is_view && program_.root(id) == root)
-      steps_.push_back({id, true, {}, {&value(node(id).viewed())}, {}, 0});
+std::vector<std::vector<int>> Plan::moving_views() const {
+  std::vector<std::vector<int>> views(program_.nodes.size());
+  for (int id = 0; id < static_cast<int>(program_.nodes.size()); ++id)
+    if (node(id).live && node(id).is_view && !lies_still(id))
+      views[static_cast<std::size_t>(program_.root(id))].push_back(id);
+  return views;
 }
 
 void Plan::bind(std::span<const std::pair<Expr, const Tensor*>> feeds) {

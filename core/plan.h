@@ -55,7 +55,8 @@ class Plan {
   bool lies_still(int node) const;
   void place_values();
   void add_step(int node);
-  void add_moving_views(int root);
+  /// By node: the views of it that must be set anew in every run, because it moves.
+  std::vector<std::vector<int>> moving_views() const;
   void bind(std::span<const std::pair<Expr, const Tensor*>> feeds);
   void keep_results();
   void let_go();
