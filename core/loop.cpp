@@ -11,16 +11,6 @@ namespace {
 constexpr std::int64_t block = 1024;   // elements laid out at a time: three operands of 8 bytes fill 24 KiB
 constexpr std::int64_t chunk = 16384;  // elements a thread takes at a time
 
-// Strides of an operand of shape `from` along the axes of `to`.
-std::array<std::int64_t, Shape::max_rank> broadcast_strides(const Shape& from, const Shape& to) {
-  const auto own = row_major_strides(from);
-  std::array<std::int64_t, Shape::max_rank> strides{};
-  const int shift = to.rank() - from.rank();
-  for (int axis = 0; axis < from.rank(); ++axis)
-    if (from[axis] != 1) strides[static_cast<std::size_t>(axis + shift)] = own[static_cast<std::size_t>(axis)];
-  return strides;
-}
-
 template <class T>
 void fill_run(T* to, const T* from, std::int64_t stride, std::int64_t count) {
   if (stride == 0) {

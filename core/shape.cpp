@@ -111,4 +111,13 @@ std::array<std::int64_t, Shape::max_rank> row_major_strides(const Shape& shape) 
   return strides;
 }
 
+std::array<std::int64_t, Shape::max_rank> broadcast_strides(const Shape& from, const Shape& to) {
+  const auto own = row_major_strides(from);
+  std::array<std::int64_t, Shape::max_rank> strides{};
+  const int added = to.rank() - from.rank();
+  for (int axis = 0; axis < from.rank(); ++axis)
+    if (from[axis] != 1) strides[static_cast<std::size_t>(axis + added)] = own[static_cast<std::size_t>(axis)];
+  return strides;
+}
+
 }  // namespace gradus

@@ -62,5 +62,7 @@ bool matches(const Shape& declared, const Shape& actual);
 
 /// Elements to step for each axis of a row-major tensor.
 std::array<std::int64_t, Shape::max_rank> row_major_strides(const Shape& shape);
+/// The same along the axes of `to`, to which `from` broadcasts: 0 where it is repeated.
+std::array<std::int64_t, Shape::max_rank> broadcast_strides(const Shape& from, const Shape& to);
 
 }  // namespace gradus

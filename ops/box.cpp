@@ -196,15 +196,6 @@ Box Box::simplified() const {
   return out;
 }
 
-std::array<std::int64_t, Shape::max_rank> broadcast_strides(const Shape& x, const Shape& shape) {
-  const auto strides = row_major_strides(x);
-  std::array<std::int64_t, Shape::max_rank> out{};
-  const int added = shape.rank() - x.rank();
-  for (int i = 0; i < x.rank(); ++i)
-    if (x[i] != 1) out[static_cast<std::size_t>(i + added)] = strides[static_cast<std::size_t>(i)];
-  return out;
-}
-
 void copy_box(Workers& workers, const Box& box, const std::byte* from, std::byte* to, std::size_t bytes) {
   if (box.size() == 0) return;
   const auto copy = [&]<std::size_t width>(std::integral_constant<std::size_t, width>) {

@@ -36,9 +36,6 @@ struct Box {
   Box simplified() const;
 };
 
-/// The strides with which a tensor of shape `x` is read as one of shape `shape`: 0 where it is broadcast.
-std::array<std::int64_t, Shape::max_rank> broadcast_strides(const Shape& x, const Shape& shape);
-
 /// Copies a box of elements of `bytes` (1, 4 or 8) bytes each.
 void copy_box(Workers& workers, const Box& box, const std::byte* from, std::byte* to, std::size_t bytes);
 

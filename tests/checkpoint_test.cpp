@@ -1,5 +1,7 @@
 // Saving a session and going on from the file: values, optimizer slots, the random numbers of later runs; and what a
 // file that is not the graph's is refused with.
+#include "refusal.h"
+
 #include <gradus/core/create.h>
 #include <gradus/core/error.h>
 #include <gradus/core/safetensors.h>
@@ -35,16 +37,6 @@ class Folder {
   static inline int count = 0;
   std::filesystem::path path_;
 };
-
-template <class F>
-std::string io_error(F&& f) {
-  try {
-    f();
-  } catch (const IoError& error) {
-    return error.what();
-  }
-  return "nothing thrown";
-}
 
 std::string here(int line) { return fmt::format("checkpoint_test.cpp:{}", line); }
 
@@ -126,7 +118,7 @@ TEST_CASE("a file that is not the graph's is refused with all that differs, and 
   g.variable("both", zeros({3}));
   g.placeholder("only/in/file", {5}, int32);
   Session session(g);
-  CHECK(io_error([&] { session.restore(folder.file("m")); }) ==
+  CHECK(refusal<IoError>([&] { session.restore(folder.file("m")); }) ==
         fmt::format("restore: {} does not fit the graph:"
                     "\n  missing ({}) is float32 [7] but is missing in the file"
                     "\n  shape ({}) is float32 [3, 2] but float32 [2, 3] in the file; their shapes differ"
@@ -144,23 +136,23 @@ TEST_CASE("files that are no checkpoints") {
   g.variable("w", ones({1}));
   Session session(g);
   const std::map<std::string, Tensor> w{{"w", Tensor({2})}};
-  const auto refusal = [&](const std::map<std::string, std::string>& metadata) {
+  const auto said_of = [&](const std::map<std::string, std::string>& metadata) {
     save_safetensors(path, {w, metadata});
-    return io_error([&] { session.restore(path); });
+    return refusal<IoError>([&] { session.restore(path); });
   };
-  CHECK(refusal({}) ==
+  CHECK(said_of({}) ==
         fmt::format("restore: {} is no checkpoint of a session: its metadata name no gradus_format", path));
-  CHECK(refusal({{"gradus_format", "2"}}) == fmt::format("restore: {} has gradus_format 2; only 1 is known", path));
+  CHECK(said_of({{"gradus_format", "2"}}) == fmt::format("restore: {} has gradus_format 2; only 1 is known", path));
   for (const std::string runs : {"", "-1", "3x", "99999999999999999999999"})
-    CHECK(refusal({{"gradus_format", "1"}, {"gradus_runs", runs}}) ==
+    CHECK(said_of({{"gradus_format", "1"}, {"gradus_runs", runs}}) ==
           fmt::format("restore: {} has gradus_runs '{}'; a number is expected", path, runs));
-  CHECK(refusal({{"gradus_format", "1"}}) == fmt::format("restore: {} has gradus_runs ''; a number is expected", path));
+  CHECK(said_of({{"gradus_format", "1"}}) == fmt::format("restore: {} has gradus_runs ''; a number is expected", path));
   CHECK(session.value(g.find("w")).item() == 1);
-  CHECK(refusal({{"gradus_format", "1"}, {"gradus_runs", "7"}}) == "nothing thrown");
+  CHECK(said_of({{"gradus_format", "1"}, {"gradus_runs", "7"}}) == "nothing thrown");
   CHECK(session.value(g.find("w")).item() == 2);
-  CHECK(io_error([&] { session.restore(folder.file("none")); }) ==
+  CHECK(refusal<IoError>([&] { session.restore(folder.file("none")); }) ==
         fmt::format("{}: cannot be opened: No such file or directory", folder.file("none")));
-  CHECK(io_error([&] { session.save(folder.file("no/folder")); }) ==
+  CHECK(refusal<IoError>([&] { session.save(folder.file("no/folder")); }) ==
         fmt::format("{}: cannot be written: No such file or directory", folder.file("no/folder")));
 }
 

@@ -1,4 +1,6 @@
 // Clipping by norm, of dense gradients and of rows, and the learning rates that follow a step.
+#include "refusal.h"
+
 #include <gradus/core/error.h>
 #include <gradus/gradus.h>
 
@@ -17,16 +19,6 @@ namespace {
 
 constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 constexpr double inf = std::numeric_limits<double>::infinity();
-
-template <class E, class F>
-std::string refusal(F f) {
-  try {
-    f();
-  } catch (const E& error) {
-    return error.what();
-  }
-  return "nothing thrown";
-}
 
 std::string here(int line) { return fmt::format("clip_and_schedules_test.cpp:{}", line); }
 

@@ -1,5 +1,7 @@
 // Reverse mode: the walk itself. Diamonds and long chains, repeated and shared operands, higher orders, what is not
 // connected, broadcasts that only the run knows, and the layouts of gradients. (The rules of the ops have their table.)
+#include "refusal.h"
+
 #include <gradus/core/create.h>
 #include <gradus/core/error.h>
 #include <gradus/core/op.h>
@@ -19,16 +21,6 @@ namespace gradus {
 namespace {
 
 std::string here(int line) { return fmt::format("gradients_test.cpp:{}", line); }
-
-template <class F>
-std::string refusal(F&& f) {
-  try {
-    f();
-  } catch (const TypeError& error) {
-    return error.what();
-  }
-  return "nothing thrown";
-}
 
 double cpu_seconds() { return static_cast<double>(std::clock()) / CLOCKS_PER_SEC; }
 

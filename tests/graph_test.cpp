@@ -1,4 +1,6 @@
 // Graphs: names, scopes, source lines, operands, and what is refused when a node is made, with the exact texts.
+#include "refusal.h"
+
 #include <gradus/core/create.h>
 #include <gradus/core/error.h>
 #include <gradus/core/graph.h>
@@ -16,16 +18,6 @@ namespace gradus {
 namespace {
 
 std::string here(int line) { return fmt::format("graph_test.cpp:{}", line); }
-
-template <class E = TypeError, class F>
-std::string refusal(F&& make) {
-  try {
-    make();
-  } catch (const E& error) {
-    return error.what();
-  }
-  return "nothing thrown";
-}
 
 // --- names -----------------------------------------------------------------------------------------------
 

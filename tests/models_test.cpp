@@ -1,5 +1,7 @@
 // The models against their formulas written as the double sums they stand for, their gradients against differences, the
 // penalties, and the exact text of what they refuse.
+#include "refusal.h"
+
 #include <gradus/core/create.h>
 #include <gradus/core/error.h>
 #include <gradus/core/session.h>
@@ -93,16 +95,6 @@ double sum_of_squares(const Tensor& x) {
 void check_close(const Tensor& got, const std::vector<double>& right) {
   CHECK(got.shape() == Shape{n, 1});
   CHECK(allclose(got, Tensor::from(right, {n, 1}), 1e-12, 1e-12));
-}
-
-template <class F>
-std::string message(F f) {
-  try {
-    f();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "nothing was thrown";
 }
 
 }  // namespace
@@ -246,10 +238,10 @@ TEST_CASE("a binary task learns XOR, which a linear model cannot") {
 TEST_CASE("targets are checked") {
   CHECK_NOTHROW(check_targets(Task::binary, some_y()));
   CHECK_NOTHROW(check_targets(Task::regression, Tensor({{3}, {0}})));
-  CHECK(message([] {
+  CHECK(refusal<Error>([] {
           check_targets(Task::binary, Tensor({{1}, {0}}));
         }) == "check_targets: target 1 is 0; a binary task takes -1 and 1");
-  CHECK(message([] {
+  CHECK(refusal<Error>([] {
           check_targets(Task::regression, Tensor({{1}, {std::numeric_limits<double>::infinity()}}));
         }) == "check_targets: target 1 is inf; a finite number is expected");
 }
@@ -270,7 +262,7 @@ TEST_CASE("what the models refuse: X and y") {
     return fmt::format("{} ({}, models_test.cpp:{})", shape, name, line + after);
   };
   const auto fm = [](const Expr& x, const Expr& targets) {
-    return message([&] { FactorizationMachine model(x, targets); });
+    return refusal<Error>([&] { FactorizationMachine model(x, targets); });
   };
   CHECK(fm(X, flat) == "FactorizationMachine: y is " + at("[7]", "flat", 2) + " but X is " + at("[7, 16]", "X", 0) +
                            "; y must be [n, 1], a target for each row of X");
@@ -284,8 +276,8 @@ TEST_CASE("what the models refuse: X and y") {
   CHECK(fm(X, exact) == "FactorizationMachine: y is float64 " + at("[?, 1]", "exact", 7) + " but X is float32 " +
                             at("[7, 16]", "X", 0) + "; cast one of them");
   CHECK(fm(Expr(), y) == "FactorizationMachine: X is no expression yet");
-  CHECK(message([&] { LinearRegression model(X, Expr()); }) == "LinearRegression: y is no expression yet");
-  CHECK(message([&] { PolynomialRegression model(cube, y); }) ==
+  CHECK(refusal<Error>([&] { LinearRegression model(X, Expr()); }) == "LinearRegression: y is no expression yet");
+  CHECK(refusal<Error>([&] { PolynomialRegression model(cube, y); }) ==
         "PolynomialRegression: X is " + at("[7, 16, 2]", "cube", 5) + "; a matrix [n, p] is expected");
 }
 
@@ -294,7 +286,7 @@ TEST_CASE("what the models refuse: options") {
   const Expr X = g.placeholder("X", {7, 3});
   const Expr y = g.placeholder("y", {7, 1});
   const auto fm = [&](const FactorizationMachineOptions& options) {
-    return message([&] { FactorizationMachine model(X, y, options); });
+    return refusal<Error>([&] { FactorizationMachine model(X, y, options); });
   };
   CHECK(fm({.factors = 0}) == "FactorizationMachine: factors is 0; 1 or more is expected");
   CHECK(fm({.init_stddev = -0.5}) ==
@@ -321,9 +313,9 @@ TEST_CASE("what the models refuse: options") {
   CHECK(fm({.l2_V = 1, .l2_groups = {.V = {{1}}}}) == "FactorizationMachine: l2_V and l2_groups.V are both given");
   CHECK(fm({.l2_W = 1, .l2_groups = {.W = {1}}}) == "FactorizationMachine: l2_W and l2_groups.W are both given");
   CHECK(g.variables().empty());
-  CHECK(message([&] { PolynomialRegression model(X, y, {.l2_W2 = -1}); }) ==
+  CHECK(refusal<Error>([&] { PolynomialRegression model(X, y, {.l2_W2 = -1}); }) ==
         "PolynomialRegression: l2_W2 is -1; a finite number, 0 or more, is expected");
-  CHECK(message([&] { LinearRegression model(X, y, {.l2_W = -1}); }) ==
+  CHECK(refusal<Error>([&] { LinearRegression model(X, y, {.l2_W = -1}); }) ==
         "LinearRegression: l2_W is -1; a finite number, 0 or more, is expected");
 }
 
@@ -349,12 +341,12 @@ TEST_CASE("metrics") {
   CHECK(accuracy(target, probability) == 0.75);
   CHECK(std::isinf(log_loss(Tensor({1}), Tensor({0}))));
 
-  CHECK(message([&] {
+  CHECK(refusal<Error>([&] {
           mse(y, Tensor({1, 4, 3}));
         }) == "mse: y is float32 [3, 1] but y_hat is float32 [3]; dense tensors of one shape are expected");
-  CHECK(message([&] { rmse(y.to_csr(), y_hat); }) ==
+  CHECK(refusal<Error>([&] { rmse(y.to_csr(), y_hat); }) ==
         "rmse: y is float32 csr [3, 1] but y_hat is float32 [3, 1]; dense tensors of one shape are expected");
-  CHECK(message([&] { accuracy(y, y_hat); }) == "check_targets: target 1 is 2; a binary task takes -1 and 1");
+  CHECK(refusal<Error>([&] { accuracy(y, y_hat); }) == "check_targets: target 1 is 2; a binary task takes -1 and 1");
 }
 
 }  // namespace gradus

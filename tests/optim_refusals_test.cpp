@@ -1,4 +1,6 @@
 // What optimizers refuse, word for word.
+#include "refusal.h"
+
 #include <gradus/core/error.h>
 #include <gradus/gradus.h>
 
@@ -15,17 +17,6 @@ namespace {
 
 constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 constexpr double inf = std::numeric_limits<double>::infinity();
-
-/// What the exception of type E says that f throws.
-template <class E, class F>
-std::string refusal(F f) {
-  try {
-    f();
-  } catch (const E& error) {
-    return error.what();
-  }
-  return "nothing thrown";
-}
 
 std::string here(int line) { return fmt::format("optim_refusals_test.cpp:{}", line); }
 

@@ -1,5 +1,7 @@
 // The layouts rows (the other rows are zero) and part (the other rows are not said): what ops make of them, what an
 // assign of a part touches, and what is refused.
+#include "refusal.h"
+
 #include <gradus/core/create.h>
 #include <gradus/core/error.h>
 #include <gradus/core/session.h>
@@ -15,16 +17,6 @@ namespace gradus {
 namespace {
 
 std::string here(int line) { return fmt::format("rows_layout_test.cpp:{}", line); }
-
-template <class E = TypeError, class F>
-std::string refusal(F&& f) {
-  try {
-    f();
-  } catch (const E& error) {
-    return error.what();
-  }
-  return "nothing thrown";
-}
 
 std::vector<Index> rows_of(const Tensor& tensor) { return tensor.index()->row; }
 

@@ -1,5 +1,7 @@
 // Elementwise ops where formulas break: NaN, infinities, signed zeros, the least integer, ties, kinks. Expected
 // values are Python's and NumPy's, written out; and the exact texts of refusals.
+#include "refusal.h"
+
 #include <gradus/core/error.h>
 #include <gradus/core/session.h>
 #include <gradus/ops/gradients.h>
@@ -75,17 +77,6 @@ std::string slope(F f, const Tensor& value, int order = 1) {
         return y;
       },
       value);
-}
-
-/// What the TypeError says that making this node throws.
-template <class F>
-std::string refusal(F make) {
-  try {
-    make();
-  } catch (const TypeError& error) {
-    return error.what();
-  }
-  return "nothing thrown";
 }
 
 std::string here(int line) { return fmt::format("rows_test.cpp:{}", line); }

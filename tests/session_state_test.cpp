@@ -1,5 +1,7 @@
 // What sessions keep: variables and their first values, what a run sees of them and what it changes, and that a run
 // that fails changes nothing.
+#include "refusal.h"
+
 #include <gradus/core/create.h>
 #include <gradus/core/error.h>
 #include <gradus/core/session.h>
@@ -15,16 +17,6 @@ namespace gradus {
 namespace {
 
 std::string here(int line) { return fmt::format("session_state_test.cpp:{}", line); }
-
-template <class E = FeedError, class F>
-std::string refusal(F&& f) {
-  try {
-    f();
-  } catch (const E& error) {
-    return error.what();
-  }
-  return "nothing thrown";
-}
 
 Expr variable(Graph& g, std::string_view name, const Tensor& value) { return g.variable(name, value); }
 

@@ -1,5 +1,7 @@
 // Sessions: fetches and feeds, what is refused and with which words, plans for many shapes, results that stay what they
 // were, and threads.
+#include "refusal.h"
+
 #include <gradus/core/create.h>
 #include <gradus/core/error.h>
 #include <gradus/core/session.h>
@@ -19,16 +21,6 @@ namespace gradus {
 namespace {
 
 std::string here(int line) { return fmt::format("session_test.cpp:{}", line); }
-
-template <class E = FeedError, class F>
-std::string refusal(F&& f) {
-  try {
-    f();
-  } catch (const E& error) {
-    return error.what();
-  }
-  return "nothing thrown";
-}
 
 Expr variable(Graph& g, std::string_view name, const Tensor& value) { return g.variable(name, value); }
 
@@ -91,11 +83,12 @@ TEST_CASE("fetches that are not the graph's") {
   Session session(g);
   CHECK(session.run(x, {{x, 1}}).item() == 1);
   // The ids are equal; the plan of the run before must not be taken for it.
-  CHECK(refusal([&] {
+  CHECK(refusal<FeedError>([&] {
           session.run(foreign, {{x, 1}});
         }) == "run: foreign: float32 [] (" + at + ") does not belong to the session's graph");
-  CHECK(refusal([&] { session.run(Expr()); }) == "run: no expression does not belong to the session's graph");
-  CHECK(refusal([&] { session.explain(foreign); }) ==
+  CHECK(refusal<FeedError>([&] { session.run(Expr()); }) ==
+        "run: no expression does not belong to the session's graph");
+  CHECK(refusal<FeedError>([&] { session.explain(foreign); }) ==
         "run: foreign: float32 [] (" + at + ") does not belong to the session's graph");
 }
 
@@ -112,11 +105,12 @@ TEST_CASE("feeds that do not fit") {
   const Expr y = reduce_sum(x * w);
   Session session(g);
   const auto run = [&](const Expr& placeholder, const Tensor& value) {
-    return refusal([&] { session.run(y, {{placeholder, value}}); });
+    return refusal<FeedError>([&] { session.run(y, {{placeholder, value}}); });
   };
   const std::string x_at = here(line + 1), n_at = here(line + 2), s_at = here(line + 3);
-  CHECK(refusal([&] { session.run(y); }) == "run: the placeholder x (" + x_at + ") needs a value: float32 [?, 3]");
-  CHECK(refusal([&] {
+  CHECK(refusal<FeedError>([&] { session.run(y); }) ==
+        "run: the placeholder x (" + x_at + ") needs a value: float32 [?, 3]");
+  CHECK(refusal<FeedError>([&] {
           session.run(y, {{n, Tensor({1, 2}, int32)}});
         }) == "run: the placeholder x (" + x_at + ") needs a value: float32 [?, 3]");
   CHECK(run(x, Tensor({1, 2, 3})) == "run: the placeholder x (" + x_at + ") is float32 [?, 3] but was fed float32 [3]");
@@ -138,7 +132,7 @@ TEST_CASE("feeds that do not fit") {
   CHECK(run(Expr(), 1) == "run: no expression does not belong to the session's graph");
   CHECK(run(w, zeros({3})) == "run: w: float32 [3] (" + here(line + 4) + ") is fed, but it is no placeholder");
   CHECK(run(y, 1) == "run: reduce_sum: float32 [] (" + here(line + 6) + ") is fed, but it is no placeholder");
-  CHECK(refusal([&] { session.run(y, {{x, zeros({1, 3})}, {x, ones({1, 3})}}); }) == "run: x is fed twice");
+  CHECK(refusal<FeedError>([&] { session.run(y, {{x, zeros({1, 3})}, {x, ones({1, 3})}}); }) == "run: x is fed twice");
   CHECK(session.run(y, {{x, ones({1, 3})}}).item() == 0);  // the session is as good as before
 }
 
@@ -164,7 +158,7 @@ TEST_CASE("a placeholder of known shape of which only the shape is read needs no
   CHECK(session.run(ones_like(x)) == Tensor(ones({2, 3})));
   CHECK(session.run(shape_of(exp(x))) == Tensor({2, 3}, int64));
   CHECK(session.run(shape_of(u), {{u, zeros({5, 3})}}) == Tensor({5, 3}, int64));
-  CHECK(refusal([&] { session.run(shape_of(u)); }) ==
+  CHECK(refusal<FeedError>([&] { session.run(shape_of(u)); }) ==
         "run: the placeholder u (" + at + ") needs a value: float32 [?, 3]");
 }
 

@@ -2,6 +2,8 @@
 // by their adjoints. These ops are linear, so <f(x), u> = <x, f'(u)> to rounding, and the gradient of that by u is f.
 #pragma once
 
+#include "refusal.h"
+
 #include <gradus/core/create.h>
 #include <gradus/core/error.h>
 #include <gradus/core/session.h>
@@ -108,16 +110,6 @@ inline void check_linear(const Shape& shape, const Function& f, bool also_unknow
 // "(X, shapes_test.cpp:14)".
 inline std::string source(std::string_view name, std::string_view file, int line) {
   return fmt::format("({}, {}:{})", name, file, line);
-}
-
-template <class E, class F>
-inline std::string refusal(F&& f) {
-  try {
-    f();
-  } catch (const E& error) {
-    return error.what();
-  }
-  return "nothing was thrown";
 }
 
 inline const std::vector<DType> all_dtypes = {float32, float64, int32, int64, boolean};

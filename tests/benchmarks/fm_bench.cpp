@@ -39,7 +39,8 @@ loops::Machine machine_like(Session& session, const Expr& V) {
   loops::Machine m(p, k);
   const Tensor v = session.value(V);
   for (std::int64_t f = 0; f < k; ++f)
-    for (std::int64_t j = 0; j < p; ++j) m.v[static_cast<std::size_t>(j * k + f)] = v.span<float>()[f * p + j];
+    for (std::int64_t j = 0; j < p; ++j)
+      m.v[static_cast<std::size_t>(j * k + f)] = v.span<float>()[static_cast<std::size_t>(f * p + j)];
   return m;
 }
 
