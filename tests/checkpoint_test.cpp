@@ -148,7 +148,7 @@ TEST_CASE("files that are no checkpoints") {
           fmt::format("restore: {} has gradus_runs '{}'; a number is expected", path, runs));
   CHECK(said_of({{"gradus_format", "1"}}) == fmt::format("restore: {} has gradus_runs ''; a number is expected", path));
   CHECK(session.value(g.find("w")).item() == 1);
-  CHECK(said_of({{"gradus_format", "1"}, {"gradus_runs", "7"}}) == "nothing thrown");
+  CHECK(said_of({{"gradus_format", "1"}, {"gradus_runs", "7"}}) == "nothing was thrown");
   CHECK(session.value(g.find("w")).item() == 2);
   CHECK(refusal<IoError>([&] { session.restore(folder.file("none")); }) ==
         fmt::format("{}: cannot be opened: No such file or directory", folder.file("none")));
