@@ -20,9 +20,9 @@ struct Workers::Pool {
     void* body = nullptr;
   };
 
-  explicit Pool(int helpers) {
-    threads.reserve(static_cast<std::size_t>(helpers));
-    for (int i = 0; i < helpers; ++i) threads.emplace_back([this] { serve(); });
+  explicit Pool(int count) {
+    threads.reserve(static_cast<std::size_t>(count));
+    for (int i = 0; i < count; ++i) threads.emplace_back([this] { serve(); });
   }
 
   ~Pool() {
