@@ -64,7 +64,7 @@ void flush_folder(const std::string& target) {
 
 }  // namespace
 
-FileReader::FileReader(const std::string& path) : path_(path), descriptor_(-1) {
+FileReader::FileReader(const std::string& path) : path_(path) {
   do {
     descriptor_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   } while (descriptor_ < 0 && errno == EINTR);

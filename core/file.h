@@ -31,7 +31,7 @@ class FileReader {
 
  private:
   std::string path_;
-  int descriptor_;
+  int descriptor_ = -1;
   std::uint64_t size_ = 0;
   std::uint64_t left_ = 0;
 };

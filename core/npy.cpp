@@ -116,7 +116,7 @@ class HeaderParser {
       malformed("a quoted string is expected; structures of several dtypes are not read");
     const std::size_t end = rest_.find(quote, 1);
     if (end == std::string_view::npos) malformed("a string does not end");
-    const std::string out(rest_.substr(1, end - 1));
+    std::string out(rest_.substr(1, end - 1));
     rest_.remove_prefix(end + 1);
     return out;
   }
@@ -308,7 +308,7 @@ void save_npy(const std::string& path, const Tensor& tensor) {
 }
 
 std::map<std::string, Tensor> load_npz(const std::string& path) {
-  FileReader{path};  // says better than libzip why it cannot be opened
+  const FileReader readable(path);  // says better than libzip why it cannot be opened
   int code = 0;
   const Zip<zip_t> archive(zip_open(path.c_str(), ZIP_RDONLY, &code));
   if (!archive) {

@@ -115,8 +115,8 @@ std::array<std::int64_t, Shape::max_rank> broadcast_strides(const Shape& from, c
   const auto own = row_major_strides(from);
   std::array<std::int64_t, Shape::max_rank> strides{};
   const int added = to.rank() - from.rank();
-  for (int axis = 0; axis < from.rank(); ++axis)
-    if (from[axis] != 1) strides[static_cast<std::size_t>(axis + added)] = own[static_cast<std::size_t>(axis)];
+  for (int axis = added; axis < to.rank(); ++axis)
+    if (from[axis - added] != 1) strides[static_cast<std::size_t>(axis)] = own[static_cast<std::size_t>(axis - added)];
   return strides;
 }
 
