@@ -75,6 +75,7 @@ build_preset() {
   if command -v ccache >/dev/null; then
     export CMAKE_CXX_COMPILER_LAUNCHER="${CMAKE_CXX_COMPILER_LAUNCHER:-ccache}"
     export CCACHE_BASEDIR="${CCACHE_BASEDIR:-$PWD}" CCACHE_NOHASHDIR=1  # a hit whichever folder the clone is in
+    export CCACHE_SLOPPINESS="${CCACHE_SLOPPINESS:-pch_defines,time_macros}"  # what precompiled headers need
   fi
   say "configuring build/$1"
   logged "configure-$1" cmake --preset "$1" ${GRADUS_FETCH:+"-DGRADUS_FETCH=$GRADUS_FETCH"}

@@ -59,21 +59,20 @@ std::string to_dot(Graph& graph) {
       "  node [fontname=\"Helvetica\", fontsize=11, style=filled, fillcolor=white, color=\"#555555\","
       " margin=\"0.12,0.06\", height=0.3]\n"
       "  edge [color=\"#777777\", arrowsize=0.6]\n";
-  auto out = std::back_inserter(text);
   for (NodeId id = 0; id < graph.size(); ++id) {
     const Expr node = graph[id];
     const std::string told = what(node);
-    fmt::format_to(out,
-                   "  n{} [{}, label=<<b>{}</b>{}{}<br/>{}<br/><font point-size=\"9\" color=\"#777777\">{}</font>>]\n",
-                   id, look(node.kind()), escaped(node.name()), told.empty() ? "" : "<br/>", escaped(told),
-                   escaped(to_string(node.type())), escaped(to_string(node.where())));
+    text +=
+        fmt::format("  n{} [{}, label=<<b>{}</b>{}{}<br/>{}<br/><font point-size=\"9\" color=\"#777777\">{}</font>>]\n",
+                    id, look(node.kind()), escaped(node.name()), told.empty() ? "" : "<br/>", escaped(told),
+                    escaped(to_string(node.type())), escaped(to_string(node.where())));
   }
   for (NodeId id = 0; id < graph.size(); ++id) {
     const Expr node = graph[id];
     for (int i = 0; i < node.arity(); ++i) {
       // An assign names its variable and does not read it; such an edge says nothing about the order of work.
       const bool reads = node.kind() == Kind::assign ? i == 1 : node.op().reads(i);
-      fmt::format_to(out, "  n{} -> n{}{}\n", node.input(i).id(), id, reads ? "" : " [style=dashed, constraint=false]");
+      text += fmt::format("  n{} -> n{}{}\n", node.input(i).id(), id, reads ? "" : " [style=dashed, constraint=false]");
     }
   }
   text += "}\n";

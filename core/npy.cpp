@@ -226,7 +226,7 @@ Tensor read_npy(Source& source) {
 
 std::string header_of(const Tensor& tensor) {
   const Shape& shape = tensor.shape();
-  const std::string dims = fmt::format("({}{})", fmt::join(shape.dims(), ", "), shape.rank() == 1 ? "," : "");
+  const std::string dims = fmt::format("({}{})", comma_separated(shape.dims()), shape.rank() == 1 ? "," : "");
   std::string dict = fmt::format("{{'descr': '{}', 'fortran_order': False, 'shape': {}, }}",
                                  descriptions[static_cast<int>(tensor.dtype())], dims);
   const std::size_t before = magic.size() + 4;

@@ -235,7 +235,6 @@ void Plan::update_variables() {
 
 std::string Plan::explain() const {
   std::string text = fmt::format("{} steps, {} bytes of intermediate results\n", steps_.size(), memory_.arena_bytes);
-  auto out = std::back_inserter(text);
   for (std::size_t i = 0; i < steps_.size(); ++i) {
     const Step& step = steps_[i];
     const ProgramNode& n = node(step.node);
@@ -250,13 +249,13 @@ std::string Plan::explain() const {
       place = fmt::format("at {}", memory_.offset[static_cast<std::size_t>(step.node)]);
     }
     const std::string attributes = n.op->attributes();
-    fmt::format_to(out, "{:4}  {} = {}({}{}{})  {}  {}  {}  ({})\n", i, n.origin.name(), n.op->name(), inputs,
-                   attributes.empty() ? "" : "; ", attributes, to_string(n.type), step.loop ? "loop" : "call", place,
-                   to_string(n.origin.where()));
+    text += fmt::format("{:4}  {} = {}({}{}{})  {}  {}  {}  ({})\n", i, n.origin.name(), n.op->name(), inputs,
+                        attributes.empty() ? "" : "; ", attributes, to_string(n.type), step.loop ? "loop" : "call",
+                        place, to_string(n.origin.where()));
   }
   for (const int id : memory_.copied)
-    fmt::format_to(out, "      {} is copied from {} when the run ends\n", node(node(id).inputs[0]).origin.name(),
-                   node(node(id).inputs[1]).origin.name());
+    text += fmt::format("      {} is copied from {} when the run ends\n", node(node(id).inputs[0]).origin.name(),
+                        node(node(id).inputs[1]).origin.name());
   return text;
 }
 

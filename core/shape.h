@@ -53,6 +53,10 @@ class Shape {
 /// "[7, 16]"; an unknown dimension prints as "?".
 std::string to_string(const Shape& shape);
 
+/// "2, 3, 4", for messages.
+std::string comma_separated(std::span<const std::int64_t> numbers);
+std::string comma_separated(std::span<const int> numbers);
+
 /// The common shape of a and b by NumPy's rules, or nothing if they do not broadcast. An unknown dimension
 /// against a size greater than 1 gives that size; against 1 or unknown it stays unknown.
 std::optional<Shape> broadcast(const Shape& a, const Shape& b);

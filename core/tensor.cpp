@@ -44,18 +44,18 @@ std::string_view plural(std::int64_t count) { return count == 1 ? "" : "s"; }
 
 // Writes the numbers of `list`, which lies at `path` in the whole, and returns where the next ones go.
 template <class T>
-T* fill(std::span<const Tensor::Literal> list, const std::vector<std::int64_t>& dims, std::vector<std::size_t>& path,
+T* fill(std::span<const Tensor::Literal> list, const std::vector<std::int64_t>& dims, std::vector<std::int64_t>& path,
         T* out) {
   const std::int64_t dim = dims[path.size()];
   if (static_cast<std::int64_t>(list.size()) != dim)
-    fail<TypeError>("Tensor: the list at [{}] has {} element{} but the first beside it has {}", fmt::join(path, ", "),
+    fail<TypeError>("Tensor: the list at [{}] has {} element{} but the first beside it has {}", comma_separated(path),
                     list.size(), plural(static_cast<std::int64_t>(list.size())), dim);
   const bool lists = path.size() + 1 < dims.size();
   for (std::size_t i = 0; i < list.size(); ++i) {
-    path.push_back(i);
+    path.push_back(static_cast<std::int64_t>(i));
     if (list[i].is_list() != lists)
       fail<TypeError>("Tensor: there is a {} at [{}] but a {} at the first place beside it", lists ? "number" : "list",
-                      fmt::join(path, ", "), lists ? "list" : "number");
+                      comma_separated(path), lists ? "list" : "number");
     if (lists) {
       out = fill(list[i].list(), dims, path, out);
     } else {
@@ -135,7 +135,7 @@ Tensor::Tensor(std::initializer_list<Literal> values, DType dtype) {
   *this = uninitialized({dtype, Shape(dims), Layout::dense});
   dispatch(dtype, [&](auto tag) {
     using T = typename decltype(tag)::type;
-    std::vector<std::size_t> path;
+    std::vector<std::int64_t> path;
     fill(list, dims, path, writable<T>().data());
   });
 }
@@ -251,14 +251,14 @@ double Tensor::item() const {
 double Tensor::at(std::initializer_list<std::int64_t> index) const {
   const auto given = std::span(index.begin(), index.size());
   if (index.size() != as_size(rank()))
-    fail<ValueError>("at: [{}] names {} of {} axes of a tensor {}", fmt::join(given, ", "), index.size(), rank(),
+    fail<ValueError>("at: [{}] names {} of {} axes of a tensor {}", comma_separated(given), index.size(), rank(),
                      type_);
   std::array<std::int64_t, Shape::max_rank> where{};
   for (int axis = 0; axis < rank(); ++axis) {
     const std::int64_t asked = given[as_size(axis)];
     const std::int64_t dim = shape()[axis];
     if (asked < -dim || asked >= dim)
-      fail<ValueError>("at: [{}] is outside {}; axis {} has size {}", fmt::join(given, ", "), type_, axis, dim);
+      fail<ValueError>("at: [{}] is outside {}; axis {} has size {}", comma_separated(given), type_, axis, dim);
     where[as_size(axis)] = asked < 0 ? asked + dim : asked;
   }
   std::int64_t position = 0;

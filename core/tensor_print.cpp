@@ -322,7 +322,7 @@ std::string rows_text(const Tensor& tensor) {
       fmt::format("{} {}, {} row{} held", to_string(tensor.layout()), tensor.shape(), n, n == 1 ? "" : "s");
   if (n == 0) return out;
   brackets.choose_words(tensor.span<T>().data());
-  const std::size_t width = fmt::formatted_size("({})", row.back());  // they ascend: the last is the longest
+  const std::size_t width = std::to_string(row.back()).size() + 2;  // they ascend: the last is the longest
   const Ends shown = brackets.ends(0);
   shown.for_each(n, [&](std::int64_t i) {
     if (shown.leading > 0 && i == n - shown.trailing) out += "\n  :";

@@ -23,7 +23,7 @@ void Progress::step() {
   const std::int64_t filled = width * done_ / steps_;
   // fputs, which a terminal that is gone does not make throw.
   std::fputs(fmt::format("\r{} [{:#<{}}{:{}}] {:>{}}/{}", label_, "", filled, "", width - filled, done_,
-                         fmt::formatted_size("{}", steps_), steps_)
+                         std::to_string(steps_).size(), steps_)
                  .c_str(),
              stderr);
 }

@@ -6,8 +6,6 @@
 #include <gradus/ops/reduce_kernel.h>
 #include <gradus/ops/sparse.h>
 
-#include <fmt/ranges.h>
-
 namespace gradus {
 
 namespace {
@@ -33,7 +31,7 @@ class Reduce final : public Op {
 
   std::string_view name() const override { return name_of(reduction_); }
   std::string attributes() const override {
-    return fmt::format("axes=[{}]{}", fmt::join(axes_, ", "), keep_ == KeepDims::yes ? ", keep_dims" : "");
+    return fmt::format("axes=[{}]{}", comma_separated(axes_), keep_ == KeepDims::yes ? ", keep_dims" : "");
   }
 
   Type infer(const OpInputs& in) const override {

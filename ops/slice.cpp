@@ -53,7 +53,7 @@ class Slice : public Op {
 
   std::string_view name() const override { return "slice"; }
   std::string attributes() const override {
-    return fmt::format("begin=[{}], size=[{}]", fmt::join(begin_, ", "), fmt::join(size_, ", "));
+    return fmt::format("begin=[{}], size=[{}]", comma_separated(begin_), comma_separated(size_));
   }
 
   Type infer(const OpInputs& in) const override {
@@ -61,8 +61,8 @@ class Slice : public Op {
     const Shape& x = in[0].shape;
     const auto rank = static_cast<std::size_t>(x.rank());
     if (begin_.size() != rank || size_.size() != rank)
-      fail<TypeError>("slice: begin [{}] and size [{}] name {} and {} axes; x is {} with {}", fmt::join(begin_, ", "),
-                      fmt::join(size_, ", "), begin_.size(), size_.size(), in.shape(0), rank);
+      fail<TypeError>("slice: begin [{}] and size [{}] name {} and {} axes; x is {} with {}", comma_separated(begin_),
+                      comma_separated(size_), begin_.size(), size_.size(), in.shape(0), rank);
     Counts dims;
     for (std::size_t i = 0; i < rank; ++i) {
       const std::int64_t dim = x[static_cast<int>(i)];

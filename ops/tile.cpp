@@ -21,13 +21,13 @@ class Tile : public Op {
   explicit Tile(Counts multiples) : multiples_(std::move(multiples)) {}
 
   std::string_view name() const override { return "tile"; }
-  std::string attributes() const override { return fmt::format("multiples=[{}]", fmt::join(multiples_, ", ")); }
+  std::string attributes() const override { return fmt::format("multiples=[{}]", comma_separated(multiples_)); }
 
   Type infer(const OpInputs& in) const override {
     require_dense(name(), in);
     const Shape& x = in[0].shape;
     if (multiples_.size() != static_cast<std::size_t>(x.rank()))
-      fail<TypeError>("tile: multiples [{}] name {} axes; x is {} with {}", fmt::join(multiples_, ", "),
+      fail<TypeError>("tile: multiples [{}] name {} axes; x is {} with {}", comma_separated(multiples_),
                       multiples_.size(), in.shape(0), x.rank());
     Counts dims;
     for (int i = 0; i < x.rank(); ++i) {

@@ -4,7 +4,7 @@
 #include <gradus/ops/checks.h>
 #include <gradus/ops/ops.h>
 
-#include <fmt/ranges.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <cmath>
@@ -40,6 +40,12 @@ void require_above_0(std::string_view schedule, std::string_view argument, doubl
     fail<ValueError>("{}: {} is {}; a number above 0 is expected", schedule, argument, value);
 }
 
+std::string listed(const std::vector<double>& numbers) {
+  std::string text;
+  for (const double number : numbers) text += fmt::format("{}{}", text.empty() ? "" : ", ", number);
+  return text;
+}
+
 }  // namespace
 
 Expr exponential_decay(const Operand& rate, const Operand& step, double decay_steps, double decay_rate,
@@ -70,11 +76,10 @@ Expr piecewise_constant(const Operand& step, const std::vector<double>& boundari
   const auto not_below = [](double a, double b) { return !(a < b); };
   const bool ascend = std::adjacent_find(boundaries.begin(), boundaries.end(), not_below) == boundaries.end() &&
                       (boundaries.empty() || !std::isnan(boundaries.front()));
-  if (!ascend)
-    fail<ValueError>("{}: boundaries are [{}]; each must be above the one before", name, fmt::join(boundaries, ", "));
+  if (!ascend) fail<ValueError>("{}: boundaries are [{}]; each must be above the one before", name, listed(boundaries));
   for (const double value : values)
     if (!(value >= 0 && std::isfinite(value)))
-      fail<ValueError>("{}: values are [{}]; numbers of at least 0 are expected", name, fmt::join(values, ", "));
+      fail<ValueError>("{}: values are [{}]; numbers of at least 0 are expected", name, listed(values));
   Graph& graph = require_expr(name, step, "step").graph();
   const Graph::Pin pin = graph.pin(step.where());
   // The value's number is the count of boundaries passed.
