@@ -240,6 +240,26 @@ Expr Graph::add(std::shared_ptr<const Op> op, std::span<const Expr> inputs, Loca
   return append(Kind::op, type, std::move(op), inputs, std::move(name), where);
 }
 
+Expr Graph::copy(const Expr& node, std::span<const Expr> inputs) {
+  const Node& original = node.graph().nodes_[static_cast<std::size_t>(node.id())];
+  Type type = original.type;
+  if (!inputs.empty()) {
+    std::vector<Type> types;
+    types.reserve(inputs.size());
+    for (const Expr& input : inputs) types.push_back(input.type());
+    type = original.op->infer({types, inputs});
+  }
+  return append_unnamed(original.kind, type, original.op, inputs, original.name, original.where);
+}
+
+Expr Graph::copy_placeholder(const Expr& node, const Type& type) {
+  return append_unnamed(Kind::placeholder, type, std::make_shared<PlaceholderOp>(type), {}, node.name(), node.where());
+}
+
+void Graph::show_as(const Expr& node, std::string_view name) {
+  nodes_[static_cast<std::size_t>(node.id())].name = name;
+}
+
 Expr Graph::find(std::string_view name) {
   const auto found = by_name_.find(std::string(name));
   return found == by_name_.end() ? Expr() : Expr(this, found->second);

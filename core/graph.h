@@ -157,6 +157,13 @@ class Graph {
   /// Appends a node for `op`; its type comes from the op's rule. Ops are made through this.
   Expr add(std::shared_ptr<const Op> op, std::span<const Expr> inputs, Location where);
 
+  /// For plans, which rewrite copies of graphs. A copy of a node, perhaps of another graph, on other inputs: it keeps
+  /// its op, name and place, and its type is worked out anew.
+  Expr copy(const Expr& node, std::span<const Expr> inputs);
+  Expr copy_placeholder(const Expr& node, const Type& type);
+  /// Shows a node under a name that others may show too.
+  void show_as(const Expr& node, std::string_view name);
+
   /// While the returned object lives, new nodes are named "scope/name". Scopes nest.
   class Scope;
   Scope scope(std::string_view name);

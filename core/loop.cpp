@@ -114,7 +114,10 @@ Loop::Loop(const Op& op, RowKernel kernel, std::span<const Value* const> inputs,
     Operand& operand = operands_[static_cast<std::size_t>(i)];
     operand.size = size_of(type.dtype);
     operand.stride = broadcast_strides(type.shape, output.type.shape);
-    if (type.layout != Layout::dense || (layout_ == Layout::dense && type.shape.size() == output.type.shape.size())) {
+    if (type.layout != Layout::dense && type.layout != Layout::csr && type.shape != output.type.shape) {
+      operand.access = Access::narrow;
+    } else if (type.layout != Layout::dense ||
+               (layout_ == Layout::dense && type.shape.size() == output.type.shape.size())) {
       operand.access = Access::in_step;
     } else {
       operand.access = type.shape.size() == 1 ? Access::number : Access::strided;
@@ -144,7 +147,7 @@ void Loop::lay_out(const Operand& operand, const Value& value, const Value& outp
     const T* from = reinterpret_cast<const T*>(value.data);
     if (layout_ == Layout::csr) {
       fill_csr(target, from, *output.pattern, operand.stride[0], operand.stride[1], first, count);
-    } else if (layout_ == Layout::dense) {
+    } else if (layout_ == Layout::dense || operand.access == Access::narrow) {
       fill_space(target, from, space_.dims(), operand.stride, first, count);
     } else {
       fill_rows(target, from, *output.index, space_.dims(), operand.stride, first, count);
@@ -201,6 +204,7 @@ void Loop::run(Call& call) const {
       const auto at = static_cast<std::size_t>(i);
       if (value.type.layout == Layout::dense || same_non_zeros(value, output)) continue;
       united[at] = {value.type, memory, output.stored, output.pattern, output.index};
+      if (output.index) united[at].stored = output.index->count() * value.row_size();
       spread(value, united[at]);
       in[at] = &united[at];
       memory += static_cast<std::size_t>(output.stored) * operands_[at].size;
@@ -212,7 +216,7 @@ void Loop::run(Call& call) const {
   for (int i = 0; i < arity_; ++i) {
     const Access access = operands_[static_cast<std::size_t>(i)].access;
     if (access == Access::number) scalars |= 1U << static_cast<unsigned>(i);
-    strided = strided || access == Access::strided;
+    strided = strided || access == Access::strided || access == Access::narrow;
   }
 
   call.workers().for_each(output.stored, chunk, [&](std::int64_t begin, std::int64_t end) {
@@ -224,7 +228,7 @@ void Loop::run(Call& call) const {
       for (int i = 0; i < arity_; ++i) {
         const auto at = static_cast<std::size_t>(i);
         const Operand& operand = operands_[at];
-        if (operand.access == Access::strided) {
+        if (operand.access == Access::strided || operand.access == Access::narrow) {
           lay_out(operand, *in[at], output, first, count, memory[at]);
           pointers[at] = memory[at];
         } else {

@@ -25,6 +25,7 @@ class Loop {
     in_step,  // element j of the loop is element j of the operand
     number,   // one number for all
     strided,  // a dense operand: broadcast, or gathered by a sparse output
+    narrow,   // rows narrower than the output's: broadcast along them
   };
   struct Operand {
     Access access = Access::in_step;

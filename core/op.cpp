@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <atomic>
+#include <typeinfo>
 
 namespace gradus {
 
@@ -44,6 +45,12 @@ std::string_view Op::no_gradient(int) const { return {}; }
 
 Expr Op::gradient(const Expr& y, const Expr&, int i) const {
   fail<TypeError>("{} has no gradient for its input {}: {}", to_string(y), i, no_gradient(i));
+}
+
+Expr Op::simplified(const Expr&, const Uses&) const { return {}; }
+
+bool Op::same(const Op& other) const {
+  return typeid(*this) == typeid(other) && name() == other.name() && attributes() == other.attributes();
 }
 
 void Op::compute(Call&) const { fail<Error>("{} has no kernel", name()); }

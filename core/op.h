@@ -117,6 +117,8 @@ class Call {
 /// that input i is one number for the whole row.
 using RowKernel = void (*)(const void* const* in, unsigned scalars, void* out, std::int64_t n);
 
+class Uses;
+
 class Op {
  public:
   Op() = default;
@@ -126,7 +128,7 @@ class Op {
 
   /// TensorFlow's name: "reduce_sum".
   virtual std::string_view name() const = 0;
-  /// For people: "axis=1, keep_dims".
+  /// "axis=1, keep_dims": for people, and all that tells this op from another of its class and type.
   virtual std::string attributes() const { return {}; }
 
   /// The type of the result; throws TypeError where the inputs do not fit. Asked when a node is made, with
@@ -141,6 +143,12 @@ class Op {
   virtual std::string_view no_gradient(int i) const;
   /// Whether dy may be a rows value (otherwise gradients() makes it dense first).
   virtual bool takes_rows_gradient() const { return false; }
+
+  /// An equal expression of y's type that costs less, made in y's graph; none where there is nothing better. Plans ask,
+  /// with all types concrete; `uses` says how many read a node, for rules that pay only where y alone reads it.
+  virtual Expr simplified(const Expr& y, const Uses& uses) const;
+  /// Whether this op computes what `other` does from the same inputs, to the same type.
+  virtual bool same(const Op& other) const;
 
   /// The CPU kernel. Elementwise ops and views have none: the engine runs them.
   virtual void compute(Call& call) const;

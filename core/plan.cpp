@@ -136,19 +136,19 @@ std::vector<std::vector<int>> Plan::moving_views() const {
   return views;
 }
 
-void Plan::bind(std::span<const std::pair<Expr, const Tensor*>> feeds) {
-  for (const int id : placeholders_)
-    for (const auto& [placeholder, tensor] : feeds)
-      if (placeholder == node(id).origin) {
-        Value& v = value(id);
-        v.data = const_cast<std::byte*>(tensor->data());  // only ever read
-        v.stored = tensor->stored();
-        v.pattern = tensor->pattern();
-        v.index = tensor->index();
-      }
+void Plan::bind(std::span<const Tensor* const> feeds) {
+  for (std::size_t i = 0; i < feeds.size(); ++i) {
+    if (program_.feeds[i] < 0) continue;
+    const Tensor& tensor = *feeds[i];
+    Value& v = value(program_.feeds[i]);
+    v.data = const_cast<std::byte*>(tensor.data());  // only ever read
+    v.stored = tensor.stored();
+    v.pattern = tensor.pattern();
+    v.index = tensor.index();
+  }
 }
 
-void Plan::run(std::span<const std::pair<Expr, const Tensor*>> feeds, std::uint64_t run_number) {
+void Plan::run(std::span<const Tensor* const> feeds, std::uint64_t run_number) {
   bind(feeds);
   for (Step& step : steps_) {
     Value& output = value(step.node);

@@ -31,8 +31,8 @@ class Plan {
   Plan(const Plan&) = delete;
   Plan& operator=(const Plan&) = delete;
 
-  /// Runs with a value for each placeholder of the program, in any order; others are ignored.
-  void run(std::span<const std::pair<Expr, const Tensor*>> feeds, std::uint64_t run_number);
+  /// Runs with the values of the feeds it was made for, in their order.
+  void run(std::span<const Tensor* const> feeds, std::uint64_t run_number);
   /// Fetch number i of the last run. Its memory is used again once the caller has dropped it.
   Tensor result(std::size_t i);
 
@@ -57,7 +57,7 @@ class Plan {
   void add_step(int node);
   /// By node: the views of it that must be set anew in every run, because it moves.
   std::vector<std::vector<int>> moving_views() const;
-  void bind(std::span<const std::pair<Expr, const Tensor*>> feeds);
+  void bind(std::span<const Tensor* const> feeds);
   void keep_results();
   void let_go();
   void update_variables();

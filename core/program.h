@@ -1,8 +1,8 @@
-// A program: the part of a graph that one run needs, copied, with every type concrete. It belongs to one plan,
-// so that passes may rewrite it while the user's graph stays as it is.
+// A program: a draft that will not be rewritten any more, as the plan needs it: by node, which numbers are computed
+// and which are another node's.
 #pragma once
 
-#include <gradus/core/op.h>
+#include <gradus/core/draft.h>
 
 #include <span>
 #include <vector>
@@ -10,7 +10,7 @@
 namespace gradus {
 
 struct ProgramNode {
-  Expr origin;  // the user's node it stands for
+  Expr origin;  // the draft's node it stands for
   Kind kind;
   const Op* op;
   std::vector<int> inputs;  // positions in the program
@@ -26,18 +26,12 @@ struct ProgramNode {
 struct Program {
   std::vector<ProgramNode> nodes;  // inputs come before their users
   std::vector<int> fetches;
+  std::vector<int> feeds;        // by feed: its placeholder, or -1 where it is not needed
+  std::unique_ptr<Graph> graph;  // the draft's, whose ops these are
 
   int root(int node) const { return nodes[static_cast<std::size_t>(node)].root; }
 };
 
-/// What a run feeds: a placeholder and the type of its value.
-struct FedType {
-  Expr placeholder;
-  Type type;
-};
-
-/// Copies what the fetches need and works out all types. Throws FeedError for a needed placeholder that is not
-/// fed, and TypeError where fed shapes do not fit the ops they meet.
-Program make_program(std::span<const Expr> fetches, std::span<const FedType> feeds);
+Program make_program(Draft draft);
 
 }  // namespace gradus

@@ -2,6 +2,7 @@
 
 #include <gradus/core/error.h>
 #include <gradus/core/nodes.h>
+#include <gradus/core/passes.h>
 #include <gradus/core/session_state.h>
 
 #include <fmt/format.h>
@@ -69,7 +70,8 @@ Plan& Session::State::plan_for(std::span<const Expr> fetches, const Feeds& feeds
   CachedPlan made;
   for (const Expr& fetch : fetches) made.fetches.push_back(fetch.id());
   for (const Feed& feed : feeds) made.feeds.push_back({feed.placeholder, feed.value.type()});
-  made.plan = std::make_unique<Plan>(make_program(fetches, made.feeds), variables, workers);
+  made.plan =
+      std::make_unique<Plan>(make_program(rewritten(make_draft(fetches, made.feeds), without)), variables, workers);
   if (plans.size() == plans_kept) plans.pop_back();
   plans.push_front(std::move(made));
   return *plans.front().plan;
@@ -88,7 +90,13 @@ Tensor Session::State::value(const Expr& variable) {
 
 Session::Session(Graph& graph, Device device, const SessionOptions& options) {
   if (options.threads < 0) fail<ValueError>("a session with {} threads; 0 means all cores", options.threads);
-  state_ = std::make_unique<State>(graph, device, options.threads);
+  for (const std::string& name : options.without)
+    if (std::none_of(passes().begin(), passes().end(), [&](const Pass& pass) { return pass.name == name; })) {
+      std::string names;
+      for (const Pass& pass : passes()) names += (names.empty() ? "" : ", ") + std::string(pass.name);
+      fail<ValueError>("a session without the pass '{}'; the passes are {}", name, names);
+    }
+  state_ = std::make_unique<State>(graph, device, options);
 }
 
 Session::~Session() = default;
@@ -100,7 +108,7 @@ int Session::threads() const { return state_->workers.threads(); }
 void Session::prepare(std::span<const Expr> fetches, const Feeds& feeds) {
   Plan& plan = state_->plan_for(fetches, feeds);
   state_->bound.clear();
-  for (const Feed& feed : feeds) state_->bound.emplace_back(feed.placeholder, &feed.value);
+  for (const Feed& feed : feeds) state_->bound.push_back(&feed.value);
   plan.run(state_->bound, state_->runs);
   ++state_->runs;
 }
@@ -147,7 +155,8 @@ std::string Session::explain(std::span<const Expr> fetches, const Feeds& feeds) 
     const bool fed = std::any_of(types.begin(), types.end(), [&](const FedType& f) { return f.placeholder == node; });
     if (!fed && node.kind() == Kind::placeholder && node.shape().known()) types.push_back({node, node.type()});
   }
-  return Plan(make_program(fetches, types), state_->variables, state_->workers).explain();
+  return Plan(make_program(rewritten(make_draft(fetches, types), state_->without)), state_->variables, state_->workers)
+      .explain();
 }
 
 }  // namespace gradus

@@ -22,7 +22,8 @@ struct CachedPlan {
 };
 
 struct Session::State {
-  State(Graph& g, const Device& d, int threads) : graph(g), device(d), workers(threads) {}
+  State(Graph& g, const Device& d, const SessionOptions& options)
+      : graph(g), device(d), without(options.without), workers(options.threads) {}
 
   /// Throws FeedError where a fetch or a feed does not fit the graph.
   void check(std::span<const Expr> fetches, const Feeds& feeds) const;
@@ -33,11 +34,12 @@ struct Session::State {
 
   Graph& graph;
   Device device;
+  std::vector<std::string> without;  // passes that plans do without
   Workers workers;
   Variables variables;
-  std::list<CachedPlan> plans;  // the latest used first
-  std::vector<std::pair<Expr, const Tensor*>> bound;
-  std::uint64_t runs = 0;  // runs that ended well: with a node's stream, what its random numbers depend on
+  std::list<CachedPlan> plans;       // the latest used first
+  std::vector<const Tensor*> bound;  // the feeds' values, in their order
+  std::uint64_t runs = 0;            // runs that ended well: with a node's stream, what its random numbers depend on
 };
 
 }  // namespace gradus

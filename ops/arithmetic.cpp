@@ -2,12 +2,24 @@
 // floordiv and mod have Python's signs. Gradients keep dy as a factor, so that it may be a number, csr or rows.
 #include <gradus/ops/elementwise.h>
 #include <gradus/ops/modular.h>
+#include <gradus/ops/rules.h>
 
 #include <cmath>
 #include <cstdint>
 #include <type_traits>
 
 namespace gradus {
+
+namespace {
+
+// x / c = (1 / c) x
+Expr by_reciprocal(const Expr& y) {
+  const std::optional<double> divisor = constant_number(y.input(1));
+  if (!divisor || *divisor == 0 || y.input(0).type() != y.type()) return {};
+  return 1 / *divisor * y.input(0);
+}
+
+}  // namespace
 
 Expr add(const Operand& a, const Operand& b) {
   // d (a + b) = da + db
@@ -27,17 +39,21 @@ Expr subtract(const Operand& a, const Operand& b) {
 
 Expr multiply(const Operand& a, const Operand& b) {
   // d (a b) = b da + a db
-  static constexpr Row r = row<Takes::numbers>(
-      "multiply", []<class T>(T a, T b) { return static_cast<T>(modular(a) * modular(b)); }, Gives::same, Zeros::either,
-      [](const Chain& c, int i) -> Expr { return c.dy * c.x(1 - i); });
+  static constexpr Row r =
+      row<Takes::numbers>(
+          "multiply", []<class T>(T a, T b) { return static_cast<T>(modular(a) * modular(b)); }, Gives::same,
+          Zeros::either, [](const Chain& c, int i) -> Expr { return c.dy * c.x(1 - i); })
+          .with_rule(one_factor);
   return elementwise(r, {a, b});
 }
 
 Expr divide(const Operand& a, const Operand& b) {
   // d (a / b) = da / b - (a / b) / b db
-  static constexpr Row r = row<Takes::floating>(
-      "divide", [](auto a, auto b) { return a / b; }, Gives::same, Zeros::first,
-      [](const Chain& c, int i) -> Expr { return i == 0 ? c.dy / c.x(1) : c.dy * (-c.y / c.x(1)); });
+  static constexpr Row r =
+      row<Takes::floating>(
+          "divide", [](auto a, auto b) { return a / b; }, Gives::same, Zeros::first,
+          [](const Chain& c, int i) -> Expr { return i == 0 ? c.dy / c.x(1) : c.dy * (-c.y / c.x(1)); })
+          .with_rule(by_reciprocal);
   return elementwise(r, {a, b});
 }
 

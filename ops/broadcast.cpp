@@ -7,6 +7,7 @@
 #include <gradus/ops/checks.h>
 #include <gradus/ops/ops.h>
 #include <gradus/ops/reduce_kernel.h>
+#include <gradus/ops/rules.h>
 
 #include <fmt/format.h>
 
@@ -40,6 +41,9 @@ class BroadcastTo : public Op {
   std::string attributes() const override { return fmt::format("shape={}", to_string(shape_)); }
 
   Type infer(const OpInputs& in) const override {
+    // A column of rows, repeated, is rows. (Only rules of plans ask for that.)
+    if (in[0].layout == Layout::rows && in[0].shape == Shape({shape_[0], 1}) && shape_.rank() == 2)
+      return {in[0].dtype, shape_, Layout::rows};
     require_dense(name(), in);
     if (!shape_.known())
       fail<TypeError>("broadcast_to: {} has unknown dimensions; broadcast_like takes a shape from the run",
@@ -54,7 +58,20 @@ class BroadcastTo : public Op {
   // dx[i] = sum of dy over the elements that x[i] was repeated to.
   Expr gradient(const Expr& y, const Expr& dy, int) const override { return sum_like(dy, y.input(0)); }
 
-  void compute(Call& call) const override { repeat(call); }
+  // Repeating what was repeated is repeating once; to its own shape, nothing.
+  Expr simplified(const Expr& y, const Uses&) const override {
+    if (y.input(0).type() == y.type()) return y.input(0);
+    const Expr inner = is_op(y.input(0), name()) ? y.input(0).input(0) : Expr();
+    return inner ? broadcast_to(inner, y.shape()) : Expr();
+  }
+
+  void compute(Call& call) const override {
+    if (call.out().type.layout == Layout::dense) return repeat(call);
+    call.set_index(call.in(0).index);
+    const Shape stored = shape_.with(0, call.out().index->count());
+    copy_box(call.workers(), Box(stored, broadcast_strides(stored.with(1, 1), stored), row_major_strides(stored)),
+             call.in(0).data, call.out().data, size_of(call.out().type.dtype));
+  }
 
  private:
   Shape shape_;
@@ -84,6 +101,9 @@ class BroadcastLike : public Op {
   // As broadcast_to.
   Expr gradient(const Expr& y, const Expr& dy, int) const override { return sum_like(dy, y.input(0)); }
   std::string_view no_gradient(int i) const override { return i == 1 ? "only its shape is used" : ""; }
+  Expr simplified(const Expr& y, const Uses&) const override {
+    return y.layout() == Layout::dense ? broadcast_to(y.input(0), y.shape()) : Expr();
+  }
 
   void compute(Call& call) const override { repeat(call); }
 };
@@ -115,6 +135,19 @@ class SumLike : public Op {
   // dx[i] = dy at the sum that x[i] was added to.
   Expr gradient(const Expr& y, const Expr& dy, int) const override { return broadcast_like(dy, y.input(0)); }
   std::string_view no_gradient(int i) const override { return i == 1 ? "only its shape is used" : ""; }
+
+  // With the shapes known, a sum over axes that are known.
+  Expr simplified(const Expr& y, const Uses&) const override {
+    const Expr x = y.input(0);
+    if (x.type() == y.type()) return x;
+    if (x.layout() != Layout::dense) return {};
+    std::vector<int> axes;
+    for (int axis = 0; axis < x.rank(); ++axis) {
+      const int own = axis - (x.rank() - y.rank());
+      if (own < 0 || y.shape()[own] != x.shape()[axis]) axes.push_back(axis);
+    }
+    return reshape(reduce_sum(x, Axes(axes)), y.shape());
+  }
 
   // A sparse x has y's shape, and is a view.
   void compute(Call& call) const override {

@@ -1,5 +1,7 @@
 #include <gradus/ops/elementwise.h>
 
+#include <gradus/ops/rules.h>
+
 #include <algorithm>
 
 namespace gradus {
@@ -41,11 +43,65 @@ class ElementwiseOp final : public Op {
   Expr gradient(const Expr& y, const Expr& dy, int i) const override { return row_.gradient({y, dy}, i); }
   std::string_view no_gradient(int) const override { return row_.gradient == nullptr ? row_.no_gradient : ""; }
   bool takes_rows_gradient() const override { return true; }
+
+  Expr simplified(const Expr& y, const Uses&) const override {
+    if (row_.simplified != nullptr)
+      if (const Expr better = row_.simplified(y)) return better;
+    if (const Expr better = without_repetition(y)) return better;
+    return transposed_last(y);
+  }
+
   RowKernel row_kernel(std::span<const Type> inputs) const override {
     return row_.kernel[static_cast<std::size_t>(inputs[0].dtype)];
   }
 
  private:
+  Expr on(std::span<const Operand> operands) const {
+    return gradus::apply(std::make_shared<ElementwiseOp>(row_), operands);
+  }
+
+  // f(broadcast_to(x), z) = f(x, z) where the other operands give the result its shape anyway; where they do not, the
+  // result is what is repeated: broadcast_to(f(x, z)).
+  Expr without_repetition(const Expr& y) const {
+    std::vector<Operand> operands;
+    bool found = false;
+    std::optional<Shape> shape = Shape();
+    for (int i = 0; i < y.arity(); ++i) {
+      const Expr x = y.input(i);
+      const Expr inner = repeated(x);
+      const bool takes = inner && inner.layout() == x.layout();
+      operands.emplace_back(takes ? inner : x, y.where());
+      found = found || takes;
+      shape = broadcast(*shape, operands.back().expr().shape());
+    }
+    if (!found) return {};
+    return *shape == y.shape() ? on(operands) : broadcast_to(on(operands), y.shape());
+  }
+
+  // f(x^T, z^T) = f(x, z)^T: a transpose that comes later may be folded into a product or undone by another. A vector
+  // or a number among the operands is turned round by a mere change of shape.
+  Expr transposed_last(const Expr& y) const {
+    if (y.rank() != 2 || y.layout() != Layout::dense) return {};
+    std::vector<Operand> operands;
+    bool found = false;
+    for (int i = 0; i < y.arity(); ++i) {
+      const Expr x = y.input(i);
+      if (const Expr inner = transposed_matrix(x); inner && x.shape() == y.shape()) {
+        operands.emplace_back(inner, y.where());
+        found = true;
+      } else if (x.shape().size() == 1) {
+        operands.emplace_back(x, y.where());
+      } else if (x.rank() == 1 || x.shape()[0] == 1) {
+        operands.emplace_back(reshape(x, {x.shape().size(), 1}), y.where());
+      } else if (x.shape()[1] == 1) {
+        operands.emplace_back(reshape(x, {1, x.shape().size()}), y.where());
+      } else {
+        return {};
+      }
+    }
+    return found ? transpose(on(operands)) : Expr();
+  }
+
   std::string_view expected() const {
     switch (row_.takes) {
       case Takes::floating: return "float32 or float64 is expected";
@@ -91,9 +147,13 @@ Layout elementwise_layout(std::string_view name, const OpInputs& in, const Shape
       fail<TypeError>("{}: {} is {} but {} is {}; use to_dense", name, called(operands, first), in.layout(first),
                       called(operands, i), in.layout(i));
     layout = std::max(layout, mine);  // a part makes its company one
-    const bool whole =
-        std::equal(in[i].shape.begin(), in[i].shape.end(), shape.begin(), shape.end(),
-                   [](std::int64_t own, std::int64_t common) { return own == common || own == any || common == any; });
+    const auto same = [](std::int64_t own, std::int64_t common) {
+      return own == common || own == any || common == any;
+    };
+    // Rows may be narrower than the result's.
+    const bool whole = mine == Layout::csr
+                           ? std::equal(in[i].shape.begin(), in[i].shape.end(), shape.begin(), shape.end(), same)
+                           : in[i].shape.rank() == shape.rank() && same(in[i].shape[0], shape[0]);
     if (!whole)
       fail<TypeError>("{}: {} is {} {} and would be broadcast to {}, which fills it; use to_dense", name,
                       called(operands, i), to_string(mine), in.shape(i), to_string(shape));

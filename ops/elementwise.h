@@ -42,11 +42,18 @@ struct Row {
   Expr (*gradient)(const Chain& c, int i) = nullptr;
   std::string_view no_gradient;  // why, where gradient is null
   OperandNames operands = {"a", "b", "c"};
+  Expr (*simplified)(const Expr& y) = nullptr;  // a rule for plans: see Op::simplified
 
   /// The same row with operands called otherwise in messages.
   constexpr Row named(const OperandNames& names) const {
     Row r = *this;
     r.operands = names;
+    return r;
+  }
+  /// The same row with a rule.
+  constexpr Row with_rule(Expr (*rule)(const Expr& y)) const {
+    Row r = *this;
+    r.simplified = rule;
     return r;
   }
 };

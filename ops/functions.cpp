@@ -3,6 +3,7 @@
 // alone, with sample(1, y) for the number 1.
 #include <gradus/ops/elementwise.h>
 #include <gradus/ops/modular.h>
+#include <gradus/ops/rules.h>
 
 #include <cmath>
 #include <numbers>
@@ -27,8 +28,9 @@ Expr no_slope(const Chain& c, int i) { return zeros_like(c.x(i)); }
 Expr negative(const Operand& x) {
   // d (-x) = -dx
   static constexpr Row r = row<Takes::numbers>(
-      "negative", []<class T>(T x) { return static_cast<T>(-modular(x)); }, Gives::same, Zeros::first,
-      [](const Chain& c, int) -> Expr { return -c.dy; });
+                               "negative", []<class T>(T x) { return static_cast<T>(-modular(x)); }, Gives::same,
+                               Zeros::first, [](const Chain& c, int) -> Expr { return -c.dy; })
+                               .with_rule(one_factor);
   return elementwise(r, {x});
 }
 

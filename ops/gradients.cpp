@@ -2,6 +2,7 @@
 
 #include <gradus/core/op.h>
 #include <gradus/ops/ops.h>
+#include <gradus/ops/rules.h>
 #include <gradus/ops/unbroadcast.h>
 
 #include <fmt/format.h>
@@ -13,12 +14,6 @@ namespace gradus {
 namespace {
 
 std::size_t at(NodeId id) { return static_cast<std::size_t>(id); }
-
-bool is_elementwise(const Expr& node) {
-  std::vector<Type> types;
-  for (int i = 0; i < node.arity(); ++i) types.push_back(node.input(i).type());
-  return node.op().row_kernel(types) != nullptr;
-}
 
 bool could_flow(const Expr& node, int i) {
   return is_floating(node.dtype()) && is_floating(node.input(i).dtype()) && node.op().reads(i);

@@ -4,6 +4,7 @@
 #include <gradus/ops/checks.h>
 #include <gradus/ops/gemm.h>
 #include <gradus/ops/ops.h>
+#include <gradus/ops/rules.h>
 #include <gradus/ops/spmm.h>
 
 #include <algorithm>
@@ -49,6 +50,8 @@ class Matmul final : public Op {
   }
 
   Expr gradient(const Expr& y, const Expr& dy, int i) const override;
+  Expr simplified(const Expr& y, const Uses&) const override;
+  const MatmulOptions& options() const { return options_; }
 
   void compute(Call& call) const override {
     dispatch_floating(call.out().type.dtype, [&]<class T>(TypeTag<T>) {
@@ -182,8 +185,7 @@ Expr Matmul::gradient(const Expr& y, const Expr& dy, int i) const {
     const Expr left = ta ? a : transpose(a);
     return tb ? sampled_matmul(transpose(dy), left, b) : sampled_matmul(left, transpose(dy), b);
   }
-  if (i == 1 && a.layout() == Layout::csr && !ta && !tb)
-    return apply(std::make_shared<Matmul>(MatmulOptions{.transpose_a = true}, true), {a, dy});
+  if (i == 1 && a.layout() == Layout::csr && !ta && !tb) return rows_product(a, dy);
   Expr dx;
   if (i == 0) {
     dx = ta ? matmul(b, dy, {.transpose_a = tb, .transpose_b = true}) : matmul(dy, b, {.transpose_b = !tb});
@@ -193,7 +195,35 @@ Expr Matmul::gradient(const Expr& y, const Expr& dy, int i) const {
   return dx.rank() == 2 ? dx : sum_like(dx, y.input(i));
 }
 
+Expr Matmul::simplified(const Expr& y, const Uses&) const {
+  if (y.rank() != 2) return {};
+  const Expr a = y.input(0);
+  const Expr b = y.input(1);
+  // A transposed operand is taken as it is stored. (The csr kernels want their dense operand by rows.)
+  if (a.layout() == Layout::dense && b.layout() == Layout::dense) {
+    if (const Expr stored = transposed_matrix(a))
+      return matmul(stored, b, {.transpose_a = !options_.transpose_a, .transpose_b = options_.transpose_b});
+    if (const Expr stored = transposed_matrix(b))
+      return matmul(a, stored, {.transpose_a = options_.transpose_a, .transpose_b = !options_.transpose_b});
+  }
+  // Where the columns of B are all equal, so are those of A B: one is enough.
+  const Expr column = repeated(b);
+  if (!column || options_.transpose_b || y.shape()[1] == 1 || column.rank() != 2 || column.shape()[1] != 1 ||
+      column.shape()[0] != b.shape()[0])
+    return {};
+  return broadcast_to(gives_rows_ ? rows_product(a, column) : matmul(a, column, options_), y.shape());
+}
+
 }  // namespace
+
+std::optional<MatmulOptions> matrix_product(const Expr& e) {
+  if (!is_op(e, "matmul") || e.rank() != 2 || e.layout() != Layout::dense) return std::nullopt;
+  return static_cast<const Matmul&>(e.op()).options();
+}
+
+Expr rows_product(const Expr& x, const Expr& d) {
+  return apply(std::make_shared<Matmul>(MatmulOptions{.transpose_a = true}, true), {x, d});
+}
 
 Expr matmul(const Operand& a, const Operand& b, const MatmulOptions& options) {
   // The csr kernels walk the rows of the dense operand: one that is stored the other way is turned round before.

@@ -68,6 +68,14 @@ Expr pow_gradient(const Chain& c, int i) {
   return c.dy * (b * mask(not_both_zero, pow(a, b - 1)));
 }
 
+// x^1 = x and x^2 = x x
+Expr small_power(const Expr& y) {
+  const std::optional<double> exponent = constant_number(y.input(1));
+  if (!exponent || y.input(0).type() != y.type()) return {};
+  if (*exponent == 1) return y.input(0);
+  return *exponent == 2 ? square(y.input(0)) : Expr();
+}
+
 constexpr Row pow_row(Zeros zeros) {
   return {"pow",
           2,
@@ -76,7 +84,9 @@ constexpr Row pow_row(Zeros zeros) {
           zeros,
           {pow_kernel<float>, pow_kernel<double>, pow_kernel<std::int32_t>, pow_kernel<std::int64_t>, nullptr},
           pow_gradient,
-          {}};
+          {},
+          {"a", "b", "c"},
+          small_power};
 }
 
 constexpr Row any_power = pow_row(Zeros::lost);

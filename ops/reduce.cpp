@@ -4,6 +4,7 @@
 #include <gradus/ops/checks.h>
 #include <gradus/ops/ops.h>
 #include <gradus/ops/reduce_kernel.h>
+#include <gradus/ops/rules.h>
 #include <gradus/ops/sparse.h>
 
 namespace gradus {
@@ -84,6 +85,8 @@ class Reduce final : public Op {
     }
   }
 
+  Expr simplified(const Expr& y, const Uses& uses) const override;
+
   void compute(Call& call) const override {
     const Value& x = call.in(0);
     const Shape& shape = x.shape();
@@ -141,6 +144,76 @@ class Reduce final : public Op {
   std::vector<int> axes_;
   KeepDims keep_;
 };
+
+// The sum of a matrix along its rows, [n, p] to [n, 1].
+Expr row_sums(const Expr& x) { return reduce_sum(x, 1, KeepDims::yes); }
+
+// sum_j a_ij b_j is a matrix-vector product, whatever the layout of a.
+Expr as_product_along_rows(const Expr& x) {
+  for (const int i : {0, 1}) {
+    const Expr row = x.input(i);
+    const Expr matrix = x.input(1 - i);
+    const bool fits = row.layout() == Layout::dense && row.shape().size() == x.shape()[1] && row.rank() <= 2 &&
+                      row.shape()[row.rank() - 1] == x.shape()[1] && matrix.shape() == x.shape();
+    if (fits && row.rank() > 0) return matmul(matrix, reshape(row, {x.shape()[1], 1}));
+  }
+  return {};
+}
+
+// sum_i a_i b_ij is one too, by the transposed matrix.
+Expr as_product_along_columns(const Expr& x) {
+  for (const int i : {0, 1}) {
+    const Expr column = x.input(i);
+    const Expr matrix = x.input(1 - i);
+    if (column.layout() == Layout::dense && column.shape() == Shape({x.shape()[0], 1}) &&
+        matrix.layout() == Layout::dense && matrix.shape() == x.shape())
+      return matmul(matrix, column, {.transpose_a = true});
+  }
+  return {};
+}
+
+// Rules for sums of matrices.
+Expr Reduce::simplified(const Expr& y, const Uses& uses) const {
+  const Expr x = y.input(0);
+  if (!is_floating(y.dtype()) || !sums(reduction_) || axes_.empty() || x.shape().size() == 0 ||
+      y.layout() != Layout::dense)
+    return {};
+  const Axes axes(axes_);
+  // mean(x) = sum(x) / n
+  if (reduction_ == Reduction::mean)
+    return static_cast<double>(y.shape().size()) / static_cast<double>(x.shape().size()) * reduce_sum(x, axes, keep_);
+  // sum(c x) = c sum(x)
+  if (const auto [factor, inner] = scaled(x); factor != 1 && inner.layout() != Layout::rows)
+    return factor * reduce_sum(inner, axes, keep_);
+  // The sum of a transposed matrix is one of the matrix itself.
+  if (const Expr inner = transposed_matrix(x)) {
+    std::vector<int> turned;
+    for (const int axis : axes_) turned.push_back(1 - axis);
+    return reshape(reduce_sum(inner, Axes(turned)), y.shape());
+  }
+  if (x.rank() != 2 || axes_.size() != 1 || x.shape()[1] == 1 || uses.of(x) > 1) return {};
+  const bool along_rows = axes_[0] == 1;
+  if (is_op(x, "multiply")) {
+    const Expr product = along_rows ? as_product_along_rows(x) : as_product_along_columns(x);
+    return product ? reshape(product, y.shape()) : Expr();
+  }
+  if (!along_rows) return {};
+  // sum_j (A B)_ij = (A b)_i with b_l = sum_j B_lj: the product of a matrix and a vector.
+  if (const auto flags = matrix_product(x)) {
+    const Expr b = x.input(1);
+    const Expr summed = flags->transpose_b ? reduce_sum(b, 0, KeepDims::yes) : row_sums(b);
+    return reshape(matmul(x.input(0), summed, *flags), y.shape());
+  }
+  // sum(a + b) = sum(a) + sum(b), if that lets the rule above have its way.
+  if ((is_op(x, "add") || is_op(x, "subtract")) && x.input(0).type() == x.type() && x.input(1).type() == x.type()) {
+    const auto product = [&](int i) { return uses.of(x.input(i)) == 1 && matrix_product(x.input(i)); };
+    if (!product(0) && !product(1)) return {};
+    const Expr a = reduce_sum(x.input(0), axes, keep_);
+    const Expr b = reduce_sum(x.input(1), axes, keep_);
+    return is_op(x, "add") ? a + b : a - b;
+  }
+  return {};
+}
 
 Expr reduce(Reduction reduction, const Operand& x, const Axes& axes, KeepDims keep) {
   const Expr expr = require_expr(name_of(reduction), x);

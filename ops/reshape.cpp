@@ -6,6 +6,7 @@
 #include <gradus/ops/axes.h>
 #include <gradus/ops/checks.h>
 #include <gradus/ops/ops.h>
+#include <gradus/ops/rules.h>
 
 #include <fmt/format.h>
 
@@ -37,6 +38,7 @@ class Reshape : public Op {
   bool is_view(std::span<const Type>) const override { return true; }
 
   Type infer(const OpInputs& in) const override {
+    if (in[0].layout == Layout::rows && keeps_rows(in[0].shape)) return {in[0].dtype, shape_, Layout::rows};
     require_dense(name(), in);
     const auto open = std::count(shape_.begin(), shape_.end(), any);
     if (open > 1)
@@ -58,7 +60,18 @@ class Reshape : public Op {
 
   Expr gradient(const Expr& y, const Expr& dy, int) const override { return in_shape_of(y.input(0), dy); }
 
+  // Of several reshapes the last counts.
+  Expr simplified(const Expr& y, const Uses&) const override {
+    if (y.input(0).type() == y.type()) return y.input(0);
+    return is_op(y.input(0), name()) ? reshape(y.input(0).input(0), y.shape()) : Expr();
+  }
+
  private:
+  // [p, 1] to [p]: a rows value stays one. (Only rules of plans ask for that.)
+  bool keeps_rows(const Shape& x) const {
+    return shape_.known() && x.known() && shape_.rank() > 0 && shape_[0] == x[0] && shape_.size() == x.size();
+  }
+
   Shape shape_;
 };
 
@@ -79,6 +92,7 @@ class ReshapeLike : public Op {
   }
 
   Expr gradient(const Expr& y, const Expr& dy, int) const override { return in_shape_of(y.input(0), dy); }
+  Expr simplified(const Expr& y, const Uses&) const override { return reshape(y.input(0), y.shape()); }
   std::string_view no_gradient(int i) const override { return i == 1 ? "only its shape is used" : ""; }
 };
 
@@ -100,6 +114,7 @@ class ExpandDims : public Op {
   }
 
   Expr gradient(const Expr& y, const Expr& dy, int) const override { return in_shape_of(y.input(0), dy); }
+  Expr simplified(const Expr& y, const Uses&) const override { return reshape(y.input(0), y.shape()); }
 
  private:
   int axis_;
@@ -132,6 +147,7 @@ class Squeeze : public Op {
   }
 
   Expr gradient(const Expr& y, const Expr& dy, int) const override { return in_shape_of(y.input(0), dy); }
+  Expr simplified(const Expr& y, const Uses&) const override { return reshape(y.input(0), y.shape()); }
 
  private:
   Axes axes_;

@@ -182,6 +182,7 @@ class Identity : public Op {
   Type infer(const OpInputs& in) const override { return in[0]; }
   // d x = dx
   Expr gradient(const Expr&, const Expr& dy, int) const override { return dy; }
+  Expr simplified(const Expr& y, const Uses&) const override { return y.input(0); }
   bool takes_rows_gradient() const override { return true; }
   bool is_view(std::span<const Type>) const override { return true; }
 };
@@ -191,6 +192,7 @@ class StopGradient : public Op {
   std::string_view name() const override { return "stop_gradient"; }
   Type infer(const OpInputs& in) const override { return in[0]; }
   std::string_view no_gradient(int) const override { return "it is there to stop it"; }
+  Expr simplified(const Expr& y, const Uses&) const override { return y.input(0); }
   bool is_view(std::span<const Type>) const override { return true; }
 };
 

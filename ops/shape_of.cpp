@@ -71,6 +71,10 @@ class OnesLike : public OfShape {
     require_dense(name(), in);
     return in[0];
   }
+  // As one number, which elementwise ops repeat for nothing.
+  Expr simplified(const Expr& y, const Uses&) const override {
+    return broadcast_to(y.graph().constant(full({}, 1, y.dtype()), "1"), y.shape());
+  }
   void compute(Call& call) const override {
     dispatch(call.out().type.dtype,
              [&]<class T>(TypeTag<T>) { std::fill_n(call.out<T>(), call.out().shape().size(), static_cast<T>(1)); });

@@ -175,6 +175,7 @@ class SetInto : public Op {
   SetInto(Counts begin, Counts size) : begin_(std::move(begin)), size_(std::move(size)) {}
 
   std::string_view name() const override { return "pad_like"; }
+  std::string attributes() const override { return fmt::format("begin=[{}]", comma_separated(begin_)); }
   bool reads(int i) const override { return i == 0; }
   Type infer(const OpInputs& in) const override { return {in[0].dtype, in[1].shape, Layout::dense}; }
 

@@ -4,6 +4,7 @@
 #include <gradus/ops/checks.h>
 #include <gradus/ops/ops.h>
 #include <gradus/ops/reduce_kernel.h>
+#include <gradus/ops/rules.h>
 
 #include <algorithm>
 #include <cstring>
@@ -45,6 +46,14 @@ class ToDense final : public Op {
     return {in[0].dtype, in[0].shape, Layout::dense};
   }
   bool is_view(std::span<const Type> in) const override { return in[0].layout == Layout::dense; }
+  // A product, or what is repeated, is made dense in the first place.
+  Expr simplified(const Expr& y, const Uses& uses) const override {
+    const Expr x = y.input(0);
+    if (x.type() == y.type()) return x;
+    if (x.layout() != Layout::rows || uses.of(x) > 1) return {};
+    if (is_op(x, "matmul")) return matmul(x.input(0), x.input(1), {.transpose_a = true});
+    return repeated(x) ? broadcast_to(to_dense(repeated(x)), y.shape()) : Expr();
+  }
   // d to_dense(x) = dx, of which gradients() takes what x holds
   Expr gradient(const Expr&, const Expr& dy, int) const override { return dy; }
 
@@ -125,6 +134,18 @@ class Sample final : public Op {
     return {in[0].dtype, in[1].shape, Layout::csr};
   }
   std::string_view no_gradient(int i) const override { return i == 1 ? "only its pattern is used" : ""; }
+  // A csr matrix that an elementwise op made of one other has that one's pattern.
+  Expr simplified(const Expr& y, const Uses&) const override {
+    const Expr pattern = y.input(1);
+    Expr source;
+    for (int i = 0; i < pattern.arity(); ++i) {
+      if (pattern.input(i).layout() != Layout::csr) continue;
+      if (source) return {};
+      source = pattern.input(i);
+    }
+    const bool keeps = source && pattern.kind() == Kind::op && is_elementwise(pattern);
+    return keeps ? sample(y.input(0), source) : Expr();
+  }
   // d sample(x, p) = dx at the non-zeros, 0 elsewhere
   Expr gradient(const Expr&, const Expr& dy, int) const override { return dy; }
 
@@ -191,6 +212,20 @@ class SumCsrLike final : public Op {
     return {in[0].dtype, in[1].shape, is_row(in[0].shape, in[1].shape) ? Layout::rows : Layout::dense};
   }
   bool reads(int i) const override { return i == 0; }
+
+  // sum_i d_i x_ij is the product x^T d; d is spread over x's own pattern here.
+  Expr simplified(const Expr& y, const Uses& uses) const override {
+    const Expr g = y.input(0);
+    if (y.layout() != Layout::rows || !is_op(g, "multiply") || uses.of(g) > 1) return {};
+    for (const int i : {0, 1}) {
+      const Expr x = g.input(i);
+      const Expr spread = g.input(1 - i);
+      if (is_op(spread, "sample") && x.layout() == Layout::csr && spread.input(0).layout() == Layout::dense &&
+          spread.input(1) == x && spread.input(0).shape() == Shape({x.shape()[0], 1}))
+        return reshape(rows_product(x, spread.input(0)), y.shape());
+    }
+    return {};
+  }
 
   // d sum(g) = sum(dg): every element of g hands its gradient on
   Expr gradient(const Expr& y, const Expr& dy, int) const override { return sample(dy, y.input(0)); }

@@ -5,6 +5,7 @@
 #include <gradus/ops/axes.h>
 #include <gradus/ops/box.h>
 #include <gradus/ops/ops.h>
+#include <gradus/ops/rules.h>
 
 #include <fmt/format.h>
 
@@ -53,6 +54,19 @@ class Transpose : public Op {
     for (std::size_t axis = 0; axis < perm.size(); ++axis)
       inverse[static_cast<std::size_t>(perm[axis])] = static_cast<int>(axis);
     return transpose(dy, perm_.empty() ? perm_ : inverse);
+  }
+
+  // (x^T)^T = x and (A B)^T = B^T A^T, for matrices.
+  Expr simplified(const Expr& y, const Uses& uses) const override {
+    if (transposed_matrix(y) != y.input(0)) return {};
+    const Expr x = y.input(0);
+    if (const Expr inner = transposed_matrix(x)) return inner;
+    if (const Expr column = repeated(x); column && column.rank() == 2 && column.shape()[1] == 1)
+      return broadcast_to(reshape(column, {1, column.shape()[0]}), y.shape());
+    const auto flags = matrix_product(x);
+    if (!flags || uses.of(x) > 1 || x.input(0).layout() != Layout::dense || x.input(1).layout() != Layout::dense)
+      return {};
+    return matmul(x.input(1), x.input(0), {.transpose_a = !flags->transpose_b, .transpose_b = !flags->transpose_a});
   }
 
   void compute(Call& call) const override {

@@ -74,6 +74,19 @@ class Unbroadcast final : public Op {
     return broadcast_like(dy * factor, y.input(0));
   }
 
+  // With the shapes known, a sum and a multiplication.
+  Expr simplified(const Expr& y, const Uses&) const override {
+    if (y.layout() != Layout::dense) return {};
+    const Undoing u = undoing(y.input(0).shape(), y.input(1).shape(), y.input(2).shape());
+    std::vector<int> axes;
+    for (int axis = 0; axis < y.input(0).rank(); ++axis)
+      if ((u.summed >> static_cast<unsigned>(axis)) & 1U) axes.push_back(axis);
+    Expr sum = y.input(0);
+    if (!axes.empty()) sum = reduce_sum(sum, Axes(axes));
+    if (u.factor != 1) sum = u.factor * sum;
+    return reshape(sum, y.shape());
+  }
+
   void compute(Call& call) const override {
     const Undoing u = undoing(call.in(0).shape(), call.in(1).shape(), call.in(2).shape());
     dispatch_floating(call.out().type.dtype, [&]<class T>(TypeTag<T>) {

@@ -1,0 +1,99 @@
+#include <gradus/core/draft.h>
+
+#include <algorithm>
+
+namespace gradus {
+
+namespace {
+
+std::size_t at(NodeId id) { return static_cast<std::size_t>(id); }
+
+// Whether a node's input i gives it numbers; others lend their shape, and an assign names its variable.
+bool reads(const Expr& node, int i) { return node.kind() == Kind::assign ? i == 1 : node.op().reads(i); }
+
+// For each node up to the newest fetch: needed for its type, or for its numbers too.
+enum class Need : std::uint8_t { none, type, numbers };
+
+std::vector<Need> what_is_needed(std::span<const Expr> fetches) {
+  NodeId newest = -1;
+  for (const Expr& fetch : fetches) newest = std::max(newest, fetch.id());
+  std::vector<Need> need(at(newest + 1), Need::none);
+  for (const Expr& fetch : fetches) need[at(fetch.id())] = Need::numbers;
+  Graph& graph = fetches.front().graph();
+  for (NodeId id = newest; id >= 0; --id) {
+    const Need mine = need[at(id)];
+    if (mine == Need::none) continue;
+    const Expr node = graph[id];
+    for (int i = 0; i < node.arity(); ++i) {
+      Need& theirs = need[at(node.input(i).id())];
+      theirs = std::max(theirs, mine == Need::numbers && reads(node, i) ? Need::numbers : Need::type);
+    }
+  }
+  return need;
+}
+
+}  // namespace
+
+Draft make_draft(std::span<const Expr> fetches, std::span<const FedType> feeds) {
+  Draft draft{std::make_unique<Graph>(), {}, std::vector<Expr>(feeds.size())};
+  if (fetches.empty()) return draft;
+  Graph& graph = fetches.front().graph();
+  const std::vector<Need> need = what_is_needed(fetches);
+  std::vector<Expr> made(need.size());
+  std::vector<Expr> inputs;
+  for (NodeId id = 0; id < static_cast<NodeId>(need.size()); ++id) {
+    if (need[at(id)] == Need::none) continue;
+    const Expr node = graph[id];
+    inputs.clear();
+    for (int i = 0; i < node.arity(); ++i) inputs.push_back(made[at(node.input(i).id())]);
+    if (node.kind() != Kind::placeholder) {
+      made[at(id)] = draft.graph->copy(node, inputs);
+      continue;
+    }
+    const auto fed = std::find_if(feeds.begin(), feeds.end(), [&](const FedType& f) { return f.placeholder == node; });
+    if (fed == feeds.end() && (need[at(id)] == Need::numbers || !node.shape().known()))
+      fail<FeedError>("run: the placeholder {} ({}) needs a value: {}", node.name(), to_string(node.where()),
+                      to_string(node.type()));
+    made[at(id)] = draft.graph->copy_placeholder(node, fed != feeds.end() ? fed->type : node.type());
+    if (fed != feeds.end()) draft.placeholders[static_cast<std::size_t>(fed - feeds.begin())] = made[at(id)];
+  }
+  for (const Expr& fetch : fetches) draft.fetches.push_back(made[at(fetch.id())]);
+  return draft;
+}
+
+Uses::Uses(const Draft& draft) : count_(static_cast<std::size_t>(draft.graph->size()), 0) {
+  for (NodeId id = 0; id < draft.graph->size(); ++id) {
+    const Expr node = (*draft.graph)[id];
+    for (int i = 0; i < node.arity(); ++i) ++count_[at(node.input(i).id())];
+  }
+  for (const Expr& fetch : draft.fetches) ++count_[at(fetch.id())];
+}
+
+void Uses::add(const Expr& node, int uses) {
+  if (count_.size() <= at(node.id())) count_.resize(at(node.id()) + 1, 0);
+  count_[at(node.id())] += uses;
+}
+
+Draft rebuild(const Draft& draft, const Remake& remake) {
+  Graph& from = *draft.graph;
+  std::vector<bool> needed(static_cast<std::size_t>(from.size()), false);
+  for (const Expr& fetch : draft.fetches) needed[at(fetch.id())] = true;
+  for (NodeId id = from.size() - 1; id >= 0; --id)
+    for (int i = 0; needed[at(id)] && i < from[id].arity(); ++i) needed[at(from[id].input(i).id())] = true;
+
+  Draft next{std::make_unique<Graph>(), {}, {}};
+  std::vector<Expr> made(needed.size());
+  std::vector<Expr> inputs;
+  for (NodeId id = 0; id < from.size(); ++id) {
+    if (!needed[at(id)]) continue;
+    const Expr node = from[id];
+    inputs.clear();
+    for (int i = 0; i < node.arity(); ++i) inputs.push_back(made[at(node.input(i).id())]);
+    made[at(id)] = node.kind() == Kind::placeholder ? next.graph->copy(node, {}) : remake(node, inputs, *next.graph);
+  }
+  for (const Expr& fetch : draft.fetches) next.fetches.push_back(made[at(fetch.id())]);
+  for (const Expr& p : draft.placeholders) next.placeholders.push_back(p ? made[at(p.id())] : Expr());
+  return next;
+}
+
+}  // namespace gradus

@@ -1,0 +1,51 @@
+// A draft: a plan's own copy of the part of the graph that a run needs, with every type concrete. It is a graph like
+// the user's, so that the passes which rewrite it can be written with the same ops; the user's graph stays as it is.
+#pragma once
+
+#include <gradus/core/op.h>
+
+#include <functional>
+#include <memory>
+#include <span>
+#include <vector>
+
+namespace gradus {
+
+/// What a run feeds: a placeholder and the type of its value.
+struct FedType {
+  Expr placeholder;
+  Type type;
+};
+
+struct Draft {
+  std::unique_ptr<Graph> graph;
+  std::vector<Expr> fetches;
+  std::vector<Expr> placeholders;  // by feed; no expression where the fetches do not need it
+};
+
+/// Copies what the fetches need and works out all types. Throws FeedError for a needed placeholder that is not
+/// fed, and TypeError where fed shapes do not fit the ops they meet.
+Draft make_draft(std::span<const Expr> fetches, std::span<const FedType> feeds);
+
+/// How many nodes read each node of a draft; a fetch counts as one.
+class Uses {
+ public:
+  Uses() = default;
+  explicit Uses(const Draft& draft);
+  /// A node that was made a moment ago has the one user it was made for.
+  int of(const Expr& node) const {
+    return static_cast<std::size_t>(node.id()) < count_.size() ? count_[static_cast<std::size_t>(node.id())] : 1;
+  }
+  void add(const Expr& node, int uses);
+
+ private:
+  std::vector<int> count_;
+};
+
+/// What becomes of a node in the next draft: an expression in `to`, of the same type, on the inputs given.
+using Remake = std::function<Expr(const Expr& node, std::span<const Expr> inputs, Graph& to)>;
+
+/// The next draft: every node that a fetch still needs, remade in order.
+Draft rebuild(const Draft& draft, const Remake& remake);
+
+}  // namespace gradus

@@ -1,0 +1,39 @@
+// What rewriting rules (Op::simplified) ask of the expressions they meet. A rule's derivation stands above it.
+#pragma once
+
+#include <gradus/core/draft.h>
+#include <gradus/core/op.h>
+#include <gradus/ops/ops.h>
+
+#include <optional>
+#include <string_view>
+
+namespace gradus {
+
+inline bool is_op(const Expr& e, std::string_view name) { return e.kind() == Kind::op && e.op().name() == name; }
+
+/// Whether the engine runs e's op by a row kernel.
+bool is_elementwise(const Expr& e);
+
+/// x where e is the transpose of a matrix x that is not just a view; otherwise no expression.
+Expr transposed_matrix(const Expr& e);
+
+/// What e repeats to its shape: x of broadcast_to(x), or of fill.
+Expr repeated(const Expr& e);
+
+/// e as factor * x: x has e's type. The factor of an expression that is not multiplied by a number is 1.
+struct Scaled {
+  double factor = 1;
+  Expr x;
+};
+Scaled scaled(const Expr& e);
+/// c (d x) = (c d) x and 1 x = x, where e is such a product; the rule of multiply and negative.
+Expr one_factor(const Expr& e);
+
+/// The matrix product e, dense and of two matrices, with its flags.
+std::optional<MatmulOptions> matrix_product(const Expr& e);
+
+/// x^T d for x csr [n, p] and d [n, k]: the rows that x touches.  -> rows [p, k]
+Expr rows_product(const Expr& x, const Expr& d);
+
+}  // namespace gradus
