@@ -55,18 +55,20 @@ void fill_space(T* to, const T* from, std::span<const std::int64_t> dims, std::s
   }
 }
 
-// Elements at the non-zeros [first, first + count) of a pattern.
+// Elements at the non-zeros [first, first + count) of a csr value.
 template <class T>
-void fill_csr(T* to, const T* from, const CsrPattern& pattern, std::int64_t row_stride, std::int64_t column_stride,
+void fill_csr(T* to, const T* from, const Value& csr, std::int64_t row_stride, std::int64_t column_stride,
               std::int64_t first, std::int64_t count) {
-  const auto& start = pattern.row_start;
-  auto row = std::upper_bound(start.begin(), start.end(), first) - start.begin() - 1;
-  std::int64_t j = first;
-  while (j < first + count) {
-    while (start[static_cast<std::size_t>(row) + 1] <= j) ++row;
-    const std::int64_t end = std::min(start[static_cast<std::size_t>(row) + 1], first + count);
+  const std::int64_t* start = csr.row_start();
+  const Index* column = csr.pattern->column.data();
+  std::int64_t j = first + start[0];
+  const std::int64_t last = j + count;
+  auto row = std::upper_bound(start, start + csr.shape()[0] + 1, j) - start - 1;
+  while (j < last) {
+    while (start[row + 1] <= j) ++row;
+    const std::int64_t end = std::min(start[row + 1], last);
     const T* base = from + row * row_stride;
-    for (; j < end; ++j) to[j - first] = base[pattern.column[static_cast<std::size_t>(j)] * column_stride];
+    for (; j < end; ++j) *to++ = base[column[j] * column_stride];
   }
 }
 
@@ -146,7 +148,7 @@ void Loop::lay_out(const Operand& operand, const Value& value, const Value& outp
     T* target = reinterpret_cast<T*>(to);
     const T* from = reinterpret_cast<const T*>(value.data);
     if (layout_ == Layout::csr) {
-      fill_csr(target, from, *output.pattern, operand.stride[0], operand.stride[1], first, count);
+      fill_csr(target, from, output, operand.stride[0], operand.stride[1], first, count);
     } else if (layout_ == Layout::dense || operand.access == Access::narrow) {
       fill_space(target, from, space_.dims(), operand.stride, first, count);
     } else {

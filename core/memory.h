@@ -3,7 +3,7 @@
 // last use.
 #pragma once
 
-#include <gradus/core/program.h>
+#include <gradus/core/schedule.h>
 
 #include <cstdint>
 #include <vector>
@@ -11,13 +11,13 @@
 namespace gradus {
 
 struct MemoryPlan {
-  std::vector<int> order;            // the nodes that are computed, in order
   std::vector<std::int64_t> offset;  // by node: bytes into the arena; -1 where its memory is elsewhere
   std::vector<int> in_variable;      // by node: the variable node whose memory it writes, or -1
+  std::vector<bool> kept;            // by node: whether it exists as a whole, and not just in the strips of its region
   std::vector<int> copied;           // assign nodes whose value is copied to the variable when the run ends
   std::int64_t arena_bytes = 0;
 };
 
-MemoryPlan plan_memory(const Program& program);
+MemoryPlan plan_memory(const Program& program, const Schedule& schedule);
 
 }  // namespace gradus

@@ -24,7 +24,8 @@ void Call::grow(std::int64_t stored) {
 }
 
 void Call::set_pattern(std::shared_ptr<const CsrPattern> pattern) {
-  grow(pattern->non_zeros());
+  const std::int64_t* start = pattern->row_start.data() + output_.first_row;
+  grow(start[output_.type.shape[0]] - start[0]);
   output_.pattern = std::move(pattern);
 }
 
@@ -52,6 +53,10 @@ Expr Op::simplified(const Expr&, const Uses&) const { return {}; }
 bool Op::same(const Op& other) const {
   return typeid(*this) == typeid(other) && name() == other.name() && attributes() == other.attributes();
 }
+
+Strips Op::strips(std::span<const Type>, const Type&) const { return {}; }
+
+void Op::prepare_sum(Call&) const {}
 
 void Op::compute(Call&) const { fail<Error>("{} has no kernel", name()); }
 

@@ -44,6 +44,7 @@ struct Value {
   std::int64_t stored = 0;  // elements at data
   std::shared_ptr<const CsrPattern> pattern;
   std::shared_ptr<const RowIndex> index;
+  std::int64_t first_row = 0;  // of the pattern: a strip of a csr matrix shares the pattern of the whole
 
   template <class T>
   const T* as() const {
@@ -54,6 +55,8 @@ struct Value {
     return reinterpret_cast<T*>(data);
   }
   const Shape& shape() const { return type.shape; }
+  /// Of a csr value, by its own rows: where in `column` (and, from the first, at data) each row's non-zeros begin.
+  const std::int64_t* row_start() const { return pattern->row_start.data() + first_row; }
   /// Elements in one row of a rows or part value.
   std::int64_t row_size() const { return type.shape.slice(1, type.shape.rank()).size(); }
 };
@@ -102,6 +105,7 @@ class Call {
   Expr node;                 // what is computed
   std::uint64_t stream = 0;  // the node's own stream of random numbers
   std::uint64_t run = 0;     // the number of the run: with the stream, every run draws anew
+  bool adds = false;         // whether the result is added to the output: see Strips
 
  private:
   void grow(std::int64_t stored);
@@ -111,6 +115,19 @@ class Call {
   Workers& workers_;
   Buffer& scratch_;
   Growing& growing_;
+};
+
+/// How an op may run on a strip, a few rows of the leading axis, as if its operands had only these.
+struct Strips {
+  enum class Gives : std::uint8_t {
+    nothing,      // it cannot
+    rows,         // the strip of its result
+    sum,          // the strip's part of a sum over all rows
+    accumulated,  // the same, added to the output by the kernel where call.adds
+  };
+  Gives gives = Gives::nothing;
+  unsigned sliced = 0;    // bit i: of input i the kernel gets the strip; of others, all
+  std::int64_t rows = 0;  // of the leading axis
 };
 
 /// One row of an elementwise op over n elements: out[j] = f(in[0][j], in[1][j], ...). Bit i of `scalars` says
@@ -152,6 +169,10 @@ class Op {
 
   /// The CPU kernel. Elementwise ops and views have none: the engine runs them.
   virtual void compute(Call& call) const;
+  /// For ops that compute() is to run on strips. Asked with concrete types.
+  virtual Strips strips(std::span<const Type> inputs, const Type& output) const;
+  /// Makes a sparse output of an accumulated sum, before its first strip: sets its index.
+  virtual void prepare_sum(Call& call) const;
   /// The row kernel of an elementwise op for inputs of these types; null for any other op.
   virtual RowKernel row_kernel(std::span<const Type> inputs) const;
   /// Whether the result is the first input's numbers in the same order, perhaps under another shape. Asked with

@@ -50,11 +50,12 @@ void Variables::initialize(const Expr& variable) {
 
 // --- Plan ------------------------------------------------------------------------------------------------
 
-Plan::Plan(Program program, Variables& variables, Workers& workers)
+Plan::Plan(Program program, Variables& variables, Workers& workers, bool use_strips)
     : program_(std::move(program)),
       variables_(variables),
       workers_(workers),
-      memory_(plan_memory(program_)),
+      schedule_(make_schedule(program_, use_strips)),
+      memory_(plan_memory(program_, schedule_)),
       arena_(static_cast<std::size_t>(memory_.arena_bytes)),
       values_(program_.nodes.size()),
       results_(program_.fetches.size()),
@@ -64,16 +65,20 @@ Plan::Plan(Program program, Variables& variables, Workers& workers)
   const std::vector<std::vector<int>> views = moving_views();
   const auto follow = [&](int root) {
     for (const int view : views[static_cast<std::size_t>(root)])
-      steps_.push_back({view, true, {}, {&value(node(view).viewed())}, {}, 0});
+      steps_.push_back({view, true, {}, nullptr, {&value(node(view).viewed())}, {}, 0});
   };
   for (int id = 0; id < static_cast<int>(program_.nodes.size()); ++id)
     if (node(id).kind == Kind::placeholder) {
       placeholders_.push_back(id);
       follow(id);
     }
-  for (const int id : memory_.order) {
-    add_step(id);
-    follow(id);
+  for (const Group& group : schedule_.groups) {
+    if (group.strip_rows > 0) {
+      add_region(group);
+    } else {
+      add_step(group.nodes.front());
+    }
+    for (const int id : group.nodes) follow(id);
   }
 }
 
@@ -116,9 +121,14 @@ void Plan::place_values() {
   for (const int id : memory_.copied) variables_.initialize(node(node(id).inputs[0]).origin);
 }
 
+void Plan::add_region(const Group& group) {
+  steps_.push_back(
+      {group.nodes.front(), false, {}, std::make_unique<Region>(program_, group, memory_.kept, values_), {}, {}, 0});
+}
+
 void Plan::add_step(int id) {
   const ProgramNode& n = node(id);
-  Step step{id, false, {}, {}, {}, n.op->is_random() ? stream_of(n.origin.name()) : 0};
+  Step step{id, false, {}, nullptr, {}, {}, n.op->is_random() ? stream_of(n.origin.name()) : 0};
   std::vector<Type> types;
   for (const int input : n.inputs) {
     step.inputs.push_back(&value(input));
@@ -160,6 +170,10 @@ void Plan::run(std::span<const Tensor* const> feeds, std::uint64_t run_number) {
       output.index = shown.index;
       continue;
     }
+    if (step.region) {
+      step.region->run(workers_, run_number);
+      continue;
+    }
     Call call(step.inputs, output, workers_, scratch_, step.growing);
     call.node = node(step.node).origin;
     call.stream = step.stream;
@@ -183,7 +197,11 @@ void Plan::let_go() {
     value.index.reset();
   };
   for (const int id : placeholders_) forget(value(id));
-  for (const Step& step : steps_) forget(value(step.node));
+  for (const Step& step : steps_)
+    if (!step.region) forget(value(step.node));
+  for (const Group& group : schedule_.groups)
+    if (group.strip_rows > 0)
+      for (const int id : group.nodes) forget(value(id));
 }
 
 void Plan::keep_results() {
@@ -233,25 +251,41 @@ void Plan::update_variables() {
   }
 }
 
+std::string Plan::line_of(int id) const {
+  const ProgramNode& n = node(id);
+  std::string inputs;
+  for (const int input : n.inputs) inputs += (inputs.empty() ? "" : ", ") + node(input).origin.name();
+  std::string place;
+  if (const int variable = memory_.in_variable[static_cast<std::size_t>(id)]; variable >= 0) {
+    place = fmt::format("in place of {}", node(variable).origin.name());
+  } else if (n.is_view || (n.type.layout != Layout::dense && memory_.kept[static_cast<std::size_t>(id)])) {
+    place = n.is_view ? "view" : "grows";
+  } else if (memory_.kept[static_cast<std::size_t>(id)]) {
+    place = fmt::format("at {}", memory_.offset[static_cast<std::size_t>(id)]);
+  } else {
+    place = "in strips";
+  }
+  const std::string attributes = n.op->attributes();
+  const bool loop = n.op->row_kernel(input_types(program_, n)) != nullptr;
+  return fmt::format("{} = {}({}{}{})  {}  {}  {}  ({})\n", n.origin.name(), n.op->name(), inputs,
+                     attributes.empty() ? "" : "; ", attributes, to_string(n.type), loop ? "loop" : "call", place,
+                     to_string(n.origin.where()));
+}
+
 std::string Plan::explain() const {
   std::string text = fmt::format("{} steps, {} bytes of intermediate results\n", steps_.size(), memory_.arena_bytes);
+  std::size_t group = 0;
   for (std::size_t i = 0; i < steps_.size(); ++i) {
     const Step& step = steps_[i];
-    const ProgramNode& n = node(step.node);
-    std::string inputs;
-    for (const int input : n.inputs) inputs += (inputs.empty() ? "" : ", ") + node(input).origin.name();
-    std::string place;
-    if (const int variable = memory_.in_variable[static_cast<std::size_t>(step.node)]; variable >= 0) {
-      place = fmt::format("in place of {}", node(variable).origin.name());
-    } else if (step.view || n.type.layout != Layout::dense) {
-      place = step.view ? "view" : "grows";
-    } else {
-      place = fmt::format("at {}", memory_.offset[static_cast<std::size_t>(step.node)]);
+    while (group < schedule_.groups.size() && schedule_.groups[group].nodes.front() != step.node && !step.view) ++group;
+    if (!step.region) {
+      text += fmt::format("{:4}  {}", i, line_of(step.node));
+      continue;
     }
-    const std::string attributes = n.op->attributes();
-    text += fmt::format("{:4}  {} = {}({}{}{})  {}  {}  {}  ({})\n", i, n.origin.name(), n.op->name(), inputs,
-                        attributes.empty() ? "" : "; ", attributes, to_string(n.type), step.loop ? "loop" : "call",
-                        place, to_string(n.origin.where()));
+    const Group& g = schedule_.groups[group];
+    text +=
+        fmt::format("{:4}  {} rows in strips of {}, {} bytes a strip\n", i, g.rows, g.strip_rows, step.region->bytes());
+    for (const int id : g.nodes) text += fmt::format("        {}", line_of(id));
   }
   for (const int id : memory_.copied)
     text += fmt::format("      {} is copied from {} when the run ends\n", node(node(id).inputs[0]).origin.name(),

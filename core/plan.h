@@ -5,7 +5,7 @@
 
 #include <gradus/core/loop.h>
 #include <gradus/core/memory.h>
-#include <gradus/core/program.h>
+#include <gradus/core/region.h>
 
 #include <optional>
 #include <string>
@@ -27,7 +27,7 @@ struct Variables {
 class Plan {
  public:
   /// The plan computes with `workers` on `variables`, both of which outlive it.
-  Plan(Program program, Variables& variables, Workers& workers);
+  Plan(Program program, Variables& variables, Workers& workers, bool use_strips = true);
   Plan(const Plan&) = delete;
   Plan& operator=(const Plan&) = delete;
 
@@ -43,8 +43,9 @@ class Plan {
  private:
   struct Step {
     int node;
-    bool view = false;         // only follows the value it shows, which moves from run to run
-    std::optional<Loop> loop;  // an elementwise step; otherwise the op computes
+    bool view = false;               // only follows the value it shows, which moves from run to run
+    std::optional<Loop> loop;        // an elementwise step; otherwise the op computes
+    std::unique_ptr<Region> region;  // several nodes, strip by strip
     std::vector<const Value*> inputs;
     Growing growing;  // memory of a sparse result
     std::uint64_t stream = 0;
@@ -52,9 +53,11 @@ class Plan {
 
   Value& value(int node) { return values_[static_cast<std::size_t>(node)]; }
   const ProgramNode& node(int node) const { return program_.nodes[static_cast<std::size_t>(node)]; }
+  std::string line_of(int node) const;
   bool lies_still(int node) const;
   void place_values();
   void add_step(int node);
+  void add_region(const Group& group);
   /// By node: the views of it that must be set anew in every run, because it moves.
   std::vector<std::vector<int>> moving_views() const;
   void bind(std::span<const Tensor* const> feeds);
@@ -65,6 +68,7 @@ class Plan {
   Program program_;
   Variables& variables_;
   Workers& workers_;
+  Schedule schedule_;
   MemoryPlan memory_;
   Buffer arena_;
   Buffer scratch_;

@@ -14,7 +14,8 @@ namespace gradus {
 
 namespace {
 
-constexpr std::size_t plans_kept = 64;  // a stream of batches of many sizes must not fill the memory
+constexpr std::string_view strips_pass = "strips";  // it works on programs, not on drafts: see schedule.h
+constexpr std::size_t plans_kept = 64;              // a stream of batches of many sizes must not fill the memory
 
 void check_feed(const Graph& graph, const Feed& feed) {
   const Expr& p = feed.placeholder;
@@ -59,6 +60,12 @@ void Session::State::check(std::span<const Expr> fetches, const Feeds& feeds) co
   check_feeds(graph, feeds);
 }
 
+std::unique_ptr<Plan> Session::State::compile(std::span<const Expr> fetches, std::span<const FedType> feeds) {
+  const bool use_strips = std::find(without.begin(), without.end(), strips_pass) == without.end();
+  Draft draft = rewritten(make_draft(fetches, feeds), without);
+  return std::make_unique<Plan>(make_program(std::move(draft)), variables, workers, use_strips);
+}
+
 Plan& Session::State::plan_for(std::span<const Expr> fetches, const Feeds& feeds) {
   const auto found =
       std::find_if(plans.begin(), plans.end(), [&](const CachedPlan& p) { return p.is_for(graph, fetches, feeds); });
@@ -70,8 +77,7 @@ Plan& Session::State::plan_for(std::span<const Expr> fetches, const Feeds& feeds
   CachedPlan made;
   for (const Expr& fetch : fetches) made.fetches.push_back(fetch.id());
   for (const Feed& feed : feeds) made.feeds.push_back({feed.placeholder, feed.value.type()});
-  made.plan =
-      std::make_unique<Plan>(make_program(rewritten(make_draft(fetches, made.feeds), without)), variables, workers);
+  made.plan = compile(fetches, made.feeds);
   if (plans.size() == plans_kept) plans.pop_back();
   plans.push_front(std::move(made));
   return *plans.front().plan;
@@ -91,9 +97,11 @@ Tensor Session::State::value(const Expr& variable) {
 Session::Session(Graph& graph, Device device, const SessionOptions& options) {
   if (options.threads < 0) fail<ValueError>("a session with {} threads; 0 means all cores", options.threads);
   for (const std::string& name : options.without)
-    if (std::none_of(passes().begin(), passes().end(), [&](const Pass& pass) { return pass.name == name; })) {
+    if (name != strips_pass &&
+        std::none_of(passes().begin(), passes().end(), [&](const Pass& pass) { return pass.name == name; })) {
       std::string names;
-      for (const Pass& pass : passes()) names += (names.empty() ? "" : ", ") + std::string(pass.name);
+      for (const Pass& pass : passes()) names += std::string(pass.name) + ", ";
+      names += strips_pass;
       fail<ValueError>("a session without the pass '{}'; the passes are {}", name, names);
     }
   state_ = std::make_unique<State>(graph, device, options);
@@ -155,8 +163,7 @@ std::string Session::explain(std::span<const Expr> fetches, const Feeds& feeds) 
     const bool fed = std::any_of(types.begin(), types.end(), [&](const FedType& f) { return f.placeholder == node; });
     if (!fed && node.kind() == Kind::placeholder && node.shape().known()) types.push_back({node, node.type()});
   }
-  return Plan(make_program(rewritten(make_draft(fetches, types), state_->without)), state_->variables, state_->workers)
-      .explain();
+  return state_->compile(fetches, types)->explain();
 }
 
 }  // namespace gradus

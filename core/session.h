@@ -51,7 +51,7 @@ class Feeds {
 };
 
 struct SessionOptions {
-  int threads = 0;                   // inside one op; 0 means all cores. Results do not depend on it.
+  int threads = 0;                        // inside one op; 0 means all cores. Results do not depend on it.
   std::vector<std::string> without = {};  // passes of the plan compiler to leave out, by the names explain() prints
 };
 

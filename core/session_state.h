@@ -27,6 +27,7 @@ struct Session::State {
 
   /// Throws FeedError where a fetch or a feed does not fit the graph.
   void check(std::span<const Expr> fetches, const Feeds& feeds) const;
+  std::unique_ptr<Plan> compile(std::span<const Expr> fetches, std::span<const FedType> feeds);
   /// A kept plan or a new one; it becomes the first of `plans`.
   Plan& plan_for(std::span<const Expr> fetches, const Feeds& feeds);
   /// A copy of a variable's value.

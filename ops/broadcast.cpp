@@ -65,6 +65,12 @@ class BroadcastTo : public Op {
     return inner ? broadcast_to(inner, y.shape()) : Expr();
   }
 
+  Strips strips(std::span<const Type> in, const Type& y) const override {
+    if (y.layout != Layout::dense || shape_.rank() == 0) return {};
+    const bool sliced = in[0].shape.rank() == shape_.rank() && in[0].shape[0] == shape_[0];
+    return {Strips::Gives::rows, sliced ? 1U : 0U, shape_[0]};
+  }
+
   void compute(Call& call) const override {
     if (call.out().type.layout == Layout::dense) return repeat(call);
     call.set_index(call.in(0).index);

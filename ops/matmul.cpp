@@ -23,6 +23,8 @@ struct Matrix {
 
 Shape batch_of(const Shape& shape) { return shape.slice(0, shape.rank() - 2); }
 
+constexpr std::int64_t widest_in_strips = 64;
+
 class Matmul final : public Op {
  public:
   Matmul(const MatmulOptions& options, bool gives_rows) : options_(options), gives_rows_(gives_rows) {}
@@ -52,6 +54,18 @@ class Matmul final : public Op {
   Expr gradient(const Expr& y, const Expr& dy, int i) const override;
   Expr simplified(const Expr& y, const Uses&) const override;
   const MatmulOptions& options() const { return options_; }
+
+  // Of a strip of the rows of a matrix: its rows of a b, or its part of the sum that a^T b is. A wide dense product is
+  // better done at once.
+  Strips strips(std::span<const Type> in, const Type& y) const override {
+    if (y.shape.rank() != 2 || in[1].layout != Layout::dense) return {};
+    const bool narrow = std::min(y.shape[0], y.shape[1]) <= widest_in_strips;
+    if (in[0].layout == Layout::dense && !narrow) return {};
+    if (!options_.transpose_a) return {Strips::Gives::rows, 1, y.shape[0]};
+    if (options_.transpose_b) return {};
+    return {Strips::Gives::accumulated, 3, in[0].shape[0]};
+  }
+  void prepare_sum(Call& call) const override { call.set_index(call.in(0).pattern->by_column().touched); }
 
   void compute(Call& call) const override {
     dispatch_floating(call.out().type.dtype, [&]<class T>(TypeTag<T>) {
@@ -85,22 +99,8 @@ class Matmul final : public Op {
     const Value& x = call.in(0);
     const std::int64_t k = call.in(1).shape()[1];
     if (!options_.transpose_a) return csr_times_dense(call.workers(), x, call.in<T>(1), k, call.out<T>());
-    const CsrPattern::ByColumn& by_column = x.pattern->by_column();
-    if (gives_rows_) {
-      call.set_index(by_column.touched);
-      return csr_transposed_times_dense(call, x, call.in<T>(1), k, call.out<T>());
-    }
-    // The touched rows come first in memory; from the last on, each moves to its place.
-    T* y = call.out<T>();
-    csr_transposed_times_dense(call, x, call.in<T>(1), k, y);
-    std::int64_t row = x.pattern->columns;
-    for (std::int64_t t = by_column.touched->count(); t > 0; --t) {
-      const std::int64_t place = by_column.touched->row[static_cast<std::size_t>(t - 1)];
-      std::fill(y + (place + 1) * k, y + row * k, T{});
-      if (place != t - 1) std::copy_n(y + (t - 1) * k, k, y + place * k);
-      row = place;
-    }
-    std::fill(y, y + row * k, T{});
+    if (gives_rows_ && !call.adds) call.set_index(x.pattern->by_column().touched);
+    csr_transposed_times_dense(call, x, call.in<T>(1), k, call.out<T>());
   }
 
   template <class T>
@@ -138,7 +138,7 @@ class Matmul final : public Op {
         b_at += along * b_stride[static_cast<std::size_t>(axis)];
       }
       gemm(call.workers(), left.rows, right.columns, left.columns, call.in<T>(0) + a_at * a_size, options_.transpose_a,
-           call.in<T>(1) + b_at * b_size, options_.transpose_b, call.out<T>() + i * c_size);
+           call.in<T>(1) + b_at * b_size, options_.transpose_b, call.out<T>() + i * c_size, call.adds);
     }
   }
 

@@ -87,6 +87,15 @@ class Reduce final : public Op {
 
   Expr simplified(const Expr& y, const Uses& uses) const override;
 
+  Strips strips(std::span<const Type> in, const Type& out) const override {
+    const Type& x = in[0];
+    if (x.layout == Layout::rows || x.shape.rank() == 0 || axes_.empty() || out.layout != Layout::dense) return {};
+    if (axes_.front() != 0) return {Strips::Gives::rows, 1, x.shape[0]};
+    const bool whole_csr = x.layout != Layout::csr || axes_.size() == 2;
+    if (reduction_ != Reduction::sum || !is_floating(x.dtype) || !whole_csr) return {};
+    return {Strips::Gives::sum, 1, x.shape[0]};
+  }
+
   void compute(Call& call) const override {
     const Value& x = call.in(0);
     const Shape& shape = x.shape();

@@ -276,10 +276,10 @@ class SumCsrLike final : public Op {
 void sum_csr_rows(Workers& workers, const Value& x, std::byte* y, double scale) {
   dispatch_number(x.type.dtype, [&]<class T>(TypeTag<T>) {
     T* to = reinterpret_cast<T*>(y);
-    const auto& start = x.pattern->row_start;
-    workers.for_each(x.pattern->rows, rows_at_a_time, [&](std::int64_t first, std::int64_t last) {
-      for (auto r = static_cast<std::size_t>(first); r < static_cast<std::size_t>(last); ++r)
-        to[r] = scaled<T>(detail::reduce_run<Sum<T>>(x.as<T>() + start[r], start[r + 1] - start[r]), scale);
+    const std::int64_t* start = x.row_start();
+    workers.for_each(x.shape()[0], rows_at_a_time, [&](std::int64_t first, std::int64_t last) {
+      for (std::int64_t r = first; r < last; ++r)
+        to[r] = scaled<T>(detail::reduce_run<Sum<T>>(x.as<T>() + start[r] - start[0], start[r + 1] - start[r]), scale);
     });
   });
 }

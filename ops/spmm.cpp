@@ -1,6 +1,7 @@
 #include <gradus/ops/spmm.h>
 
 #include <algorithm>
+#include <type_traits>
 
 namespace gradus {
 
@@ -20,6 +21,55 @@ void add_multiple(T* __restrict y, T factor, const T* __restrict b, std::int64_t
   for (std::int64_t c = 0; c < k; ++c) y[c] += factor * b[c];
 }
 
+// The rows [first, last) of x b. With k known to the compiler, a row of y stays in registers.
+template <class T, std::int64_t fixed>
+void multiply_rows(const Value& x, const T* b, std::int64_t width, T* y, std::int64_t first, std::int64_t last) {
+  const std::int64_t k = fixed > 0 ? fixed : width;
+  const std::int64_t* start = x.row_start();
+  const Index* column = x.pattern->column.data() + start[0];
+  const T* values = x.as<T>();
+  for (std::int64_t r = first; r < last; ++r) {
+    const std::int64_t end = start[r + 1] - start[0];
+    std::int64_t j = start[r] - start[0];
+    if constexpr (fixed > 0) {
+      T row[fixed] = {};
+      for (; j < end; ++j) add_multiple(row, values[j], b + column[j] * k, k);
+      std::copy_n(row, k, y + r * k);
+    } else {
+      std::fill_n(y + r * k, k, T{});
+      for (; j < end; ++j) add_multiple(y + r * k, values[j], b + column[j] * k, k);
+    }
+  }
+}
+
+// y += the part of x^T b that comes from the rows [first, last) of x; row `place[j]` of y is non-zero j's.
+template <class T, std::int64_t fixed>
+void scatter_rows(const Value& x, const Index* place, const T* b, std::int64_t width, T* y, std::int64_t first,
+                  std::int64_t last) {
+  const std::int64_t k = fixed > 0 ? fixed : width;
+  const std::int64_t* start = x.row_start();
+  const Index* to = place + start[0];
+  const T* values = x.as<T>();
+  for (std::int64_t r = first; r < last; ++r)
+    for (std::int64_t j = start[r] - start[0]; j < start[r + 1] - start[0]; ++j)
+      add_multiple(y + to[j] * k, values[j], b + r * k, k);
+}
+
+// f(width as a constant) where it is a usual number of factors, f(0) otherwise.
+template <class F>
+void by_width(std::int64_t k, F&& f) {
+  switch (k) {
+    case 1: return f(std::integral_constant<std::int64_t, 1>{});
+    case 4: return f(std::integral_constant<std::int64_t, 4>{});
+    case 8: return f(std::integral_constant<std::int64_t, 8>{});
+    case 16: return f(std::integral_constant<std::int64_t, 16>{});
+    case 20: return f(std::integral_constant<std::int64_t, 20>{});
+    case 32: return f(std::integral_constant<std::int64_t, 32>{});
+    case 64: return f(std::integral_constant<std::int64_t, 64>{});
+    default: return f(std::integral_constant<std::int64_t, 0>{});
+  }
+}
+
 template <class T>
 T inner_product(const T* u, const T* v, std::int64_t k) {
   T sum = 0;
@@ -31,16 +81,11 @@ T inner_product(const T* u, const T* v, std::int64_t k) {
 
 template <class T>
 void csr_times_dense(Workers& workers, const Value& x, const T* b, std::int64_t k, T* y) {
-  const CsrPattern& p = *x.pattern;
-  const T* values = x.as<T>();
-  const std::int64_t* start = p.row_start.data();
-  const Index* column = p.column.data();
-  workers.for_each(p.rows, chunk_of(p.rows, p.non_zeros() * k), [&](std::int64_t first, std::int64_t last) {
-    for (std::int64_t r = first; r < last; ++r) {
-      T* row = y + r * k;
-      std::fill_n(row, k, T{});
-      for (std::int64_t j = start[r]; j < start[r + 1]; ++j) add_multiple(row, values[j], b + column[j] * k, k);
-    }
+  const std::int64_t rows = x.shape()[0];
+  by_width(k, [&](auto width) {
+    workers.for_each(rows, chunk_of(rows, x.stored * k), [&](std::int64_t first, std::int64_t last) {
+      multiply_rows<T, width.value>(x, b, k, y, first, last);
+    });
   });
 }
 
@@ -50,22 +95,21 @@ void csr_times_dense(Workers& workers, const Value& x, const T* b, std::int64_t 
 // added in order.
 template <class T>
 void csr_transposed_times_dense(Call& call, const Value& x, const T* b, std::int64_t k, T* y) {
-  const CsrPattern& p = *x.pattern;
-  const CsrPattern::ByColumn& by_column = p.by_column();
-  const T* values = x.as<T>();
-  const std::int64_t* start = p.row_start.data();
-  const Index* slot = by_column.slot.data();
-  const std::int64_t size = by_column.touched->count() * k;
+  const bool touched_only = call.out().type.layout == Layout::rows;
+  const Index* place = touched_only ? x.pattern->by_column().slot.data() : x.pattern->column.data();
+  const std::int64_t size = (touched_only ? call.out().index->count() : x.pattern->columns) * k;
+  const std::int64_t n = x.shape()[0];
   // A piece must have several times the work of clearing and adding its sums.
   const std::int64_t pieces =
-      std::clamp<std::int64_t>(p.non_zeros() * k / (8 * std::max<std::int64_t>(1, size) + work), 1, 8);
-  const std::int64_t rows = (p.rows + pieces - 1) / pieces;
+      call.adds ? 1 : std::clamp<std::int64_t>(x.stored * k / (8 * std::max<std::int64_t>(1, size) + work), 1, 8);
+  const std::int64_t rows = (n + pieces - 1) / pieces;
   T* sums = pieces > 1 ? call.scratch<T>((pieces - 1) * size) : nullptr;
-  call.workers().for_each(pieces, 1, [&](std::int64_t piece, std::int64_t) {
-    T* to = piece == 0 ? y : sums + (piece - 1) * size;
-    std::fill_n(to, size, T{});
-    for (std::int64_t r = piece * rows; r < std::min((piece + 1) * rows, p.rows); ++r)
-      for (std::int64_t j = start[r]; j < start[r + 1]; ++j) add_multiple(to + slot[j] * k, values[j], b + r * k, k);
+  by_width(k, [&](auto width) {
+    call.workers().for_each(pieces, 1, [&](std::int64_t piece, std::int64_t) {
+      T* to = piece == 0 ? y : sums + (piece - 1) * size;
+      if (!call.adds) std::fill_n(to, size, T{});
+      scatter_rows<T, width.value>(x, place, b, k, to, piece * rows, std::min((piece + 1) * rows, n));
+    });
   });
   call.workers().for_each(size, work, [&](std::int64_t first, std::int64_t last) {
     for (std::int64_t piece = 1; piece < pieces; ++piece)

@@ -10,7 +10,8 @@ namespace gradus {
 template <class T>
 void csr_times_dense(Workers& workers, const Value& x, const T* b, std::int64_t k, T* y);
 
-/// y [touched columns, k] = the rows of x^T b that are not zero, for b [n, k]. Works in the call's scratch memory.
+/// y = x^T b for x csr [n, p] and b [n, k]: [p, k], or where the call's output is rows, only the rows that x's pattern
+/// touches. Added to y where call.adds. Works in the call's scratch memory.
 template <class T>
 void csr_transposed_times_dense(Call& call, const Value& x, const T* b, std::int64_t k, T* y);
 

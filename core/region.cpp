@@ -1,0 +1,248 @@
+#include <gradus/core/region.h>
+
+#include <gradus/core/arena.h>
+
+#include <algorithm>
+#include <cstring>
+
+namespace gradus {
+
+namespace {
+
+constexpr std::int64_t most_pieces = 8;
+constexpr std::int64_t piece_bytes = 1 << 20;  // what a piece reads and writes at the least
+
+std::size_t at(int id) { return static_cast<std::size_t>(id); }
+
+std::int64_t row_bytes_of(const Type& type) {
+  return type.shape.slice(1, type.shape.rank()).size() * static_cast<std::int64_t>(size_of(type.dtype));
+}
+
+bool is_sum(const Strips& strips) {
+  return strips.gives == Strips::Gives::sum || strips.gives == Strips::Gives::accumulated;
+}
+
+void add(DType dtype, std::byte* to, const std::byte* from, std::int64_t first, std::int64_t last) {
+  dispatch_floating(dtype, [&]<class T>(TypeTag<T>) {
+    T* y = reinterpret_cast<T*>(to);
+    const T* x = reinterpret_cast<const T*>(from);
+    for (std::int64_t i = first; i < last; ++i) y[i] += x[i];
+  });
+}
+
+}  // namespace
+
+Region::Region(const Program& program, const Group& group, const std::vector<bool>& kept, std::vector<Value>& values)
+    : program_(program), values_(values), rows_(group.rows), strip_rows_(group.strip_rows) {
+  for (const int id : group.nodes) members_.push_back({id, strips_of(program, node(id))});
+
+  // Where results that only the region needs lie, over the members' order.
+  const int count = size();
+  offset_.assign(members_.size(), -1);
+  std::vector<int> last_use(members_.size(), -1);
+  for (int m = 0; m < count; ++m)
+    for_each_read(program, node(members_[at(m)].node), [&](int, int root) {
+      for (int k = 0; k < m; ++k)
+        if (members_[at(k)].node == root) last_use[at(k)] = m;
+    });
+  Arena arena;
+  const auto bytes_of = [&](int m) {
+    return Arena::whole_lines(strip_rows_ * row_bytes_of(node(members_[at(m)].node).type));
+  };
+  std::int64_t traffic = 0;
+  std::int64_t sum_bytes = 0;
+  for (int m = 0; m < count; ++m) {
+    const Member& member = members_[at(m)];
+    const Type& type = node(member.node).type;
+    if (is_sum(member.strips)) {
+      sums_.push_back(m);
+      sum_bytes += type.shape.size() * static_cast<std::int64_t>(size_of(type.dtype));
+    } else {
+      traffic += rows_ * row_bytes_of(type.layout == Layout::dense ? type : Type{type.dtype, {rows_, 4}, type.layout});
+      if (!kept[at(member.node)] && type.layout == Layout::dense) offset_[at(m)] = arena.take(bytes_of(m));
+    }
+    for (int k = 0; k <= m; ++k)
+      if (offset_[at(k)] >= 0 && (last_use[at(k)] == m || (k == m && last_use[at(k)] < 0)))
+        arena.give(offset_[at(k)], bytes_of(k));
+  }
+  bytes_ = arena.bytes();
+  sum_growing_.resize(sums_.size());
+
+  // A piece costs clearing and adding its sums.
+  const std::int64_t pieces = std::clamp<std::int64_t>(traffic / (24 * sum_bytes + piece_bytes), 1,
+                                                       std::min(most_pieces, (rows_ + strip_rows_ - 1) / strip_rows_));
+  for (std::int64_t p = 0; p < pieces; ++p) make_piece(kept);
+}
+
+void Region::make_piece(const std::vector<bool>& kept) {
+  Piece& piece = pieces_.emplace_back();
+  piece.memory = Buffer(static_cast<std::size_t>(bytes_));
+  piece.sums.resize(sums_.size());
+  std::vector<Value*> place(program_.nodes.size(), nullptr);
+  const auto member_of = [&](int root) {
+    for (int m = 0; m < size(); ++m)
+      if (members_[at(m)].node == root) return m;
+    return -1;
+  };
+  const auto new_value = [&](int id, const Type& type) {
+    piece.values.push_back(std::make_unique<Value>());
+    Value* value = piece.values.back().get();
+    value->type = type;
+    place[at(id)] = value;
+    return value;
+  };
+  // The strip of node `id`, which may be a view, and is that of a result of the region or of a tensor outside it.
+  const auto strip_of = [&](int id) {
+    if (place[at(id)] != nullptr) return place[at(id)];
+    Type type = node(id).type;
+    type.shape = type.shape.with(0, strip_rows_);
+    Value* strip = new_value(id, type);
+    const int m = member_of(program_.root(id));
+    if (m >= 0 && offset_[at(m)] >= 0) {
+      strip->data = piece.memory.data() + offset_[at(m)];
+      piece.own.push_back(strip);
+    } else if (m >= 0 && type.layout != Layout::dense) {
+      piece.own.push_back(strip);
+    } else {
+      piece.slices.push_back({strip, &values_[at(id)], row_bytes_of(type)});
+    }
+    return strip;
+  };
+  static_cast<void>(kept);
+
+  piece.tasks.reserve(members_.size());
+  std::size_t sum = 0;
+  for (const Member& member : members_) {
+    Task& task = piece.tasks.emplace_back();
+    const ProgramNode& n = node(member.node);
+    std::vector<Type> types;
+    for (int i = 0; i < static_cast<int>(n.inputs.size()); ++i) {
+      const int input = n.inputs[at(i)];
+      const bool sliced = ((member.strips.sliced >> static_cast<unsigned>(i)) & 1U) != 0 && n.op->reads(i);
+      task.inputs.push_back(sliced ? strip_of(input) : &values_[at(input)]);
+      types.push_back(task.inputs.back()->type);
+    }
+    if (!is_sum(member.strips)) {
+      task.output = strip_of(member.node);
+    } else {
+      task.output = new_value(member.node, n.type);
+      if (member.strips.gives == Strips::Gives::sum)
+        task.part = Buffer(static_cast<std::size_t>(n.type.shape.size()) * size_of(n.type.dtype));
+      ++sum;
+    }
+    if (const RowKernel kernel = n.op->row_kernel(types)) task.loop.emplace(*n.op, kernel, task.inputs, *task.output);
+  }
+}
+
+void Region::set_strip(Piece& piece, std::int64_t first, std::int64_t count) const {
+  for (const Slice& slice : piece.slices) {
+    Value& strip = *slice.strip;
+    const Value& whole = *slice.whole;
+    strip.type.shape = strip.type.shape.with(0, count);
+    if (strip.type.layout == Layout::csr) {
+      const std::int64_t* start = whole.row_start() + first;
+      strip.first_row = whole.first_row + first;
+      strip.stored = start[count] - start[0];
+      strip.data = whole.data + static_cast<std::size_t>(start[0] - whole.row_start()[0]) * size_of(strip.type.dtype);
+    } else {
+      strip.stored = strip.type.shape.size();
+      strip.data = whole.data + first * slice.row_bytes;
+    }
+  }
+  for (Value* own : piece.own) {
+    own->type.shape = own->type.shape.with(0, count);
+    own->first_row = first;
+    if (own->type.layout == Layout::dense) own->stored = own->type.shape.size();
+  }
+}
+
+// The outputs of sums as they will be, with room for what each piece adds up.
+void Region::prepare_sums(Workers& workers) {
+  for (std::size_t s = 0; s < sums_.size(); ++s) {
+    const int m = sums_[s];
+    const int id = members_[at(m)].node;
+    Value& output = values_[at(id)];
+    if (output.type.layout != Layout::dense) {
+      std::vector<const Value*> inputs;
+      // What the region makes of a csr matrix is not there yet; its pattern is.
+      for (const int input : node(id).inputs)
+        inputs.push_back(
+            &values_[at(node(input).type.layout == Layout::csr ? pattern_source(program_, input) : input)]);
+      Call call(inputs, output, workers, scratch_, sum_growing_[s]);
+      call.node = node(id).origin;
+      node(id).op->prepare_sum(call);
+    }
+    for (std::size_t p = 0; p < pieces_.size(); ++p) {
+      Value& mine = *pieces_[p].tasks[at(m)].output;
+      mine.stored = output.stored;
+      mine.pattern = output.pattern;
+      mine.index = output.index;
+      if (p == 0) {
+        mine.data = output.data;
+        continue;
+      }
+      pieces_[p].sums[s].reserve(static_cast<std::size_t>(output.stored) * size_of(output.type.dtype));
+      mine.data = pieces_[p].sums[s].data();
+    }
+  }
+}
+
+void Region::run_piece(std::size_t number, std::uint64_t run_number) {
+  Piece& piece = pieces_[number];
+  for (const Slice& slice : piece.slices) slice.strip->pattern = slice.whole->pattern;
+  for (const int m : sums_) {
+    Value& sum = *piece.tasks[at(m)].output;
+    if (sum.stored > 0) std::memset(sum.data, 0, static_cast<std::size_t>(sum.stored) * size_of(sum.type.dtype));
+  }
+  // The bounds of a piece are whole strips.
+  const auto count = static_cast<std::int64_t>(pieces_.size());
+  const std::int64_t strips = (rows_ + strip_rows_ - 1) / strip_rows_;
+  const auto begin = static_cast<std::int64_t>(number) * strips / count * strip_rows_;
+  const std::int64_t end = std::min((static_cast<std::int64_t>(number) + 1) * strips / count * strip_rows_, rows_);
+  for (std::int64_t first = begin; first < end; first += strip_rows_) {
+    set_strip(piece, first, std::min(strip_rows_, end - first));
+    for (std::size_t m = 0; m < members_.size(); ++m) {
+      Task& task = piece.tasks[m];
+      const ProgramNode& n = node(members_[m].node);
+      Value part;
+      const bool adds_here = members_[m].strips.gives == Strips::Gives::sum;
+      if (adds_here) {
+        part.type = task.output->type;
+        part.stored = task.output->stored;
+        part.data = task.part.data();
+      }
+      Call call(task.inputs, adds_here ? part : *task.output, alone_, piece.scratch, task.growing);
+      call.node = n.origin;
+      call.run = run_number;
+      call.adds = members_[m].strips.gives == Strips::Gives::accumulated;
+      if (task.loop) {
+        task.loop->run(call);
+      } else {
+        n.op->compute(call);
+      }
+      if (adds_here) add(part.type.dtype, task.output->data, part.data, 0, part.stored);
+    }
+  }
+  for (const Slice& slice : piece.slices) slice.strip->pattern.reset();
+  for (Value* own : piece.own) own->pattern.reset();
+}
+
+void Region::add_sums(Workers& workers) {
+  for (const int m : sums_) {
+    Value& output = values_[at(members_[at(m)].node)];
+    workers.for_each(output.stored, 16384, [&](std::int64_t first, std::int64_t last) {
+      for (std::size_t p = 1; p < pieces_.size(); ++p)
+        add(output.type.dtype, output.data, pieces_[p].tasks[at(m)].output->data, first, last);
+    });
+    for (Piece& piece : pieces_) piece.tasks[at(m)].output->index.reset();
+  }
+}
+
+void Region::run(Workers& workers, std::uint64_t run_number) {
+  prepare_sums(workers);
+  workers.for_each(static_cast<std::int64_t>(pieces_.size()), 1,
+                   [&](std::int64_t piece, std::int64_t) { run_piece(static_cast<std::size_t>(piece), run_number); });
+  add_sums(workers);
+}
+
+}  // namespace gradus

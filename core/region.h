@@ -1,0 +1,78 @@
+// The executor of a region (see schedule.h): its nodes for one strip of rows after the other. Strips are shared out
+// among the threads in pieces whose bounds depend on the sizes alone; each piece sums in memory of its own, and the
+// sums are added in the order of the pieces, so results are the same bits with any number of threads.
+#pragma once
+
+#include <gradus/core/loop.h>
+#include <gradus/core/schedule.h>
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+namespace gradus {
+
+class Region {
+ public:
+  /// `values` are the plan's, by node; `kept` says which results of the region are needed outside it and have their
+  /// memory there. Both outlive the region but for `kept`.
+  Region(const Program& program, const Group& group, const std::vector<bool>& kept, std::vector<Value>& values);
+
+  void run(Workers& workers, std::uint64_t run_number);
+
+  int size() const { return static_cast<int>(members_.size()); }
+  /// Memory for what only the region needs, in bytes; several strips at once have it each.
+  std::int64_t bytes() const { return bytes_; }
+
+ private:
+  struct Member {
+    int node;
+    Strips strips;
+  };
+  // A member's work on one piece.
+  struct Task {
+    std::optional<Loop> loop;
+    std::vector<const Value*> inputs;
+    Value* output;
+    Growing growing;
+    Buffer part;  // of a sum that the kernel does not add itself
+  };
+  // What a strip reads or writes of a tensor that is there as a whole.
+  struct Slice {
+    Value* strip;
+    const Value* whole;
+    std::int64_t row_bytes;  // of a dense one
+  };
+  // A piece at work: the values of its current strip.
+  struct Piece {
+    std::vector<std::unique_ptr<Value>> values;  // by place_
+    std::vector<Slice> slices;
+    std::vector<Value*> own;  // what lies in `memory` or grows, and has as many rows as the strip
+    std::vector<Task> tasks;
+    std::vector<Buffer> sums;  // by sum
+    Buffer memory;
+    Buffer scratch;
+  };
+
+  void make_piece(const std::vector<bool>& kept);
+  void prepare_sums(Workers& workers);
+  void run_piece(std::size_t piece, std::uint64_t run_number);
+  void set_strip(Piece& piece, std::int64_t first, std::int64_t count) const;
+  void add_sums(Workers& workers);
+  const ProgramNode& node(int id) const { return program_.nodes[static_cast<std::size_t>(id)]; }
+
+  const Program& program_;
+  std::vector<Value>& values_;
+  std::vector<Member> members_;
+  std::vector<int> sums_;  // members that give a part of a sum
+  std::vector<Growing> sum_growing_;
+  std::int64_t rows_;
+  std::int64_t strip_rows_;
+  std::int64_t bytes_ = 0;
+  std::vector<std::int64_t> offset_;  // by member: in a piece's memory, or -1
+  std::vector<Piece> pieces_;
+  Workers alone_{1};
+  Buffer scratch_;
+};
+
+}  // namespace gradus

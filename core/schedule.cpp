@@ -1,0 +1,250 @@
+#include <gradus/core/schedule.h>
+
+#include <algorithm>
+#include <map>
+#include <tuple>
+
+namespace gradus {
+
+namespace {
+
+constexpr std::int64_t strip_bytes = 96 * 1024;  // what the nodes of a region may touch of one strip: a part of L2
+constexpr std::int64_t fewest_rows = 16;
+constexpr std::int64_t most_rows = 4096;
+
+std::size_t at(int node) { return static_cast<std::size_t>(node); }
+
+// Elementwise, dense and without integers (whose division may throw): once such a step begins, it ends well.
+bool cannot_fail(const Program& program, const ProgramNode& node) {
+  const std::vector<Type> types = input_types(program, node);
+  return node.type.layout == Layout::dense && node.op->row_kernel(types) != nullptr &&
+         std::none_of(types.begin(), types.end(), [](const Type& t) { return is_integer(t.dtype); });
+}
+
+// When in a run a node is computed. Values to be assigned are computed late, with all that follows from them: by then
+// the old values have been read, so most can be written in place. Last of all come the steps that cannot fail and that
+// only such steps follow. They alone may write a variable: an error in any other leaves every variable as it was.
+enum class Time : std::uint8_t { early, late, last };
+
+std::vector<Time> choose_times(const Program& program) {
+  const int count = static_cast<int>(program.nodes.size());
+  std::vector<Time> time(at(count), Time::early);
+  for (const ProgramNode& node : program.nodes)
+    if (node.kind == Kind::assign) time[at(program.root(node.inputs[1]))] = Time::late;
+  for (int id = 0; id < count; ++id) {
+    const ProgramNode& node = program.nodes[at(id)];
+    if (is_computed(node))
+      for_each_read(program, node, [&](int, int root) {
+        if (is_computed(program.nodes[at(root)])) time[at(id)] = std::max(time[at(id)], time[at(root)]);
+      });
+  }
+  for (int id = 0; id < count; ++id) {
+    const ProgramNode& node = program.nodes[at(id)];
+    if (time[at(id)] == Time::late && is_computed(node) && cannot_fail(program, node)) time[at(id)] = Time::last;
+  }
+  // What leads to another step than a last one is not last itself; what leads to last ones only, and cannot fail, may
+  // wait for them.
+  std::vector<bool> only_last(at(count), true);
+  std::vector<bool> read(at(count), false);
+  for (const int fetch : program.fetches) only_last[at(program.root(fetch))] = false;
+  for (int id = count - 1; id >= 0; --id) {
+    const ProgramNode& node = program.nodes[at(id)];
+    if (!is_computed(node)) continue;
+    if (time[at(id)] == Time::early && read[at(id)] && only_last[at(id)] && cannot_fail(program, node))
+      time[at(id)] = Time::last;
+    for_each_read(program, node, [&](int, int root) {
+      read[at(root)] = true;
+      if (time[at(id)] == Time::last) return;
+      only_last[at(root)] = false;
+      if (time[at(root)] == Time::last) time[at(root)] = Time::late;
+    });
+  }
+  return time;
+}
+
+// The strips of elementwise ops: of an operand with the result's leading axis, the same rows; others are read whole.
+Strips elementwise_strips(std::span<const Type> in, const Type& out) {
+  if (out.shape.rank() == 0 || out.layout == Layout::rows || out.layout == Layout::part) return {};
+  Strips strips{Strips::Gives::rows, 0, out.shape[0]};
+  for (std::size_t i = 0; i < in.size(); ++i)
+    if (in[i].shape.rank() == out.shape.rank() && in[i].shape[0] == out.shape[0]) strips.sliced |= 1U << i;
+  return strips;
+}
+
+class Grouping {
+ public:
+  Grouping(const Program& program, const std::vector<Time>& time, bool use_strips)
+      : program_(program), time_(time), strips_(program.nodes.size()), level_(program.nodes.size(), 0) {
+    for (int id = 0; id < count() && use_strips; ++id)
+      if (is_computed(node(id))) strips_[at(id)] = strips_of(program, node(id));
+  }
+
+  std::vector<Group> groups() {
+    choose_levels();
+    // A csr result that somebody outside needs would have to be there as a whole: it leaves its region.
+    std::vector<Group> made = collect();
+    while (!all_csr_stay_inside(made)) {
+      choose_levels();
+      made = collect();
+    }
+    std::vector<Group> result;
+    for (Group& group : made) {
+      choose_strip_rows(group);
+      if (group.strip_rows > 0) {
+        result.push_back(std::move(group));
+      } else {
+        for (const int id : group.nodes) result.push_back({{id}, 0, 0});
+      }
+    }
+    return result;
+  }
+
+ private:
+  int count() const { return static_cast<int>(program_.nodes.size()); }
+  const ProgramNode& node(int id) const { return program_.nodes[at(id)]; }
+  bool in_region(int id) const { return strips_[at(id)].gives != Strips::Gives::nothing; }
+
+  // Whether node `id` can take its input i strip by strip as `root` gives it.
+  bool flows(int id, int i, int root) const {
+    const Strips& from = strips_[at(root)];
+    const Strips& to = strips_[at(id)];
+    const Shape& shape = node(node(id).inputs[at(i)]).type.shape;  // the view's
+    return from.gives == Strips::Gives::rows && to.gives != Strips::Gives::nothing && from.rows == to.rows &&
+           ((to.sliced >> static_cast<unsigned>(i)) & 1U) != 0 && shape.rank() > 0 && shape[0] == from.rows;
+  }
+
+  // Nodes of one level and the same number of rows make a region: along the way from one to another of them, nothing
+  // needs a result as a whole. Each comes as late as its users allow, to be with them.
+  void choose_levels() {
+    std::fill(level_.begin(), level_.end(), 0);
+    for (int id = 0; id < count(); ++id)
+      if (is_computed(node(id)))
+        for_each_read(program_, node(id), [&](int i, int root) {
+          if (is_computed(node(root)) && time_[at(root)] == time_[at(id)])
+            level_[at(id)] = std::max(level_[at(id)], level_[at(root)] + (flows(id, i, root) ? 0 : 1));
+        });
+    std::vector<int> latest(program_.nodes.size(), INT32_MAX);
+    for (int id = count() - 1; id >= 0; --id) {
+      if (!is_computed(node(id))) continue;
+      if (latest[at(id)] != INT32_MAX) level_[at(id)] = std::max(level_[at(id)], latest[at(id)]);
+      for_each_read(program_, node(id), [&](int i, int root) {
+        if (time_[at(root)] == time_[at(id)])
+          latest[at(root)] = std::min(latest[at(root)], level_[at(id)] - (flows(id, i, root) ? 0 : 1));
+      });
+    }
+  }
+
+  std::vector<Group> collect() const {
+    std::map<std::tuple<Time, int, std::int64_t>, Group> groups;  // single steps have a key of their own below 0
+    for (int id = 0; id < count(); ++id) {
+      if (!is_computed(node(id))) continue;
+      const std::int64_t key = in_region(id) ? strips_[at(id)].rows : id - std::int64_t{count()};
+      Group& group = groups[{time_[at(id)], level_[at(id)], key}];
+      group.nodes.push_back(id);
+      group.rows = in_region(id) ? strips_[at(id)].rows : 0;
+    }
+    std::vector<Group> made;
+    for (auto& [key, group] : groups) made.push_back(std::move(group));
+    return made;
+  }
+
+  bool all_csr_stay_inside(const std::vector<Group>& groups) {
+    std::vector<int> group_of(program_.nodes.size(), -1);
+    for (std::size_t g = 0; g < groups.size(); ++g)
+      for (const int id : groups[g].nodes) group_of[at(id)] = static_cast<int>(g);
+    bool inside = true;
+    const auto leave = [&](int root) {
+      if (node(root).type.layout != Layout::csr || !is_computed(node(root)) || !in_region(root)) return;
+      strips_[at(root)] = {};
+      inside = false;
+    };
+    for (int id = 0; id < count(); ++id)
+      if (is_computed(node(id)))
+        for_each_read(program_, node(id), [&](int i, int root) {
+          if (group_of[at(root)] != group_of[at(id)] || (is_computed(node(root)) && !flows(id, i, root))) leave(root);
+        });
+    for (const int fetch : program_.fetches) leave(program_.root(fetch));
+    return inside;
+  }
+
+  // As many rows as fit the cache with all that is read and written of them; none where one strip would be all.
+  void choose_strip_rows(Group& group) const {
+    if (group.rows == 0 || group.nodes.size() < 2) return;
+    std::int64_t bytes = 0;
+    std::vector<int> seen;
+    const auto touch = [&](const Type& type) {
+      const std::int64_t elements =
+          type.layout == Layout::dense ? type.shape.size() / std::max<std::int64_t>(1, group.rows) : 4;
+      bytes += elements * static_cast<std::int64_t>(size_of(type.dtype));
+    };
+    for (const int id : group.nodes) {
+      const Strips& strips = strips_[at(id)];
+      if (strips.gives == Strips::Gives::rows) touch(node(id).type);
+      for_each_read(program_, node(id), [&](int i, int root) {
+        const bool outside = std::find(group.nodes.begin(), group.nodes.end(), root) == group.nodes.end();
+        if (!outside || ((strips.sliced >> static_cast<unsigned>(i)) & 1U) == 0 ||
+            std::find(seen.begin(), seen.end(), root) != seen.end())
+          return;
+        seen.push_back(root);
+        touch(node(root).type);
+      });
+    }
+    const std::int64_t rows =
+        std::clamp(strip_bytes / std::max<std::int64_t>(1, bytes) / 16 * 16, fewest_rows, most_rows);
+    if (group.rows >= 2 * rows) group.strip_rows = rows;
+  }
+
+  const Program& program_;
+  const std::vector<Time>& time_;
+  std::vector<Strips> strips_;
+  std::vector<int> level_;
+};
+
+}  // namespace
+
+std::vector<Type> input_types(const Program& program, const ProgramNode& node) {
+  std::vector<Type> types;
+  for (const int in : node.inputs) types.push_back(program.nodes[at(in)].type);
+  return types;
+}
+
+int pattern_source(const Program& program, int id) {
+  for (;;) {
+    id = program.root(id);
+    const ProgramNode& node = program.nodes[at(id)];
+    int source = -1;
+    if (!is_computed(node) || node.op->row_kernel(input_types(program, node)) == nullptr) return id;
+    for (const int input : node.inputs) {
+      if (program.nodes[at(input)].type.layout != Layout::csr) continue;
+      if (source >= 0) return id;
+      source = input;
+    }
+    if (source < 0) return id;
+    id = source;
+  }
+}
+
+Strips strips_of(const Program& program, const ProgramNode& node) {
+  const std::vector<Type> types = input_types(program, node);
+  if (node.op->row_kernel(types) == nullptr) return node.op->strips(types, node.type);
+  // Different patterns would have to be united first.
+  int source = -1;
+  for (const int input : node.inputs) {
+    if (program.nodes[at(input)].type.layout != Layout::csr) continue;
+    const int mine = pattern_source(program, input);
+    if (source >= 0 && source != mine) return {};
+    source = mine;
+  }
+  return elementwise_strips(types, node.type);
+}
+
+Schedule make_schedule(const Program& program, bool use_strips) {
+  const std::vector<Time> time = choose_times(program);
+  Schedule schedule;
+  schedule.groups = Grouping(program, time, use_strips).groups();
+  schedule.may_write.resize(program.nodes.size());
+  for (std::size_t id = 0; id < program.nodes.size(); ++id) schedule.may_write[id] = time[id] == Time::last;
+  return schedule;
+}
+
+}  // namespace gradus

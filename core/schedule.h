@@ -1,0 +1,48 @@
+// The order of work: which nodes are computed when, and which of them together, strip by strip. A strip is a few rows
+// of the leading axis: a region computes all of its nodes for one strip, whose numbers stay in the cache, before it
+// goes on to the next. So a chain of elementwise ops, the products that feed it and the sums that end it read and write
+// large tensors once, and what only they need of each other never exists as a whole.
+#pragma once
+
+#include <gradus/core/program.h>
+
+#include <cstdint>
+#include <vector>
+
+namespace gradus {
+
+/// Nodes computed one after the other; in a region, on a strip at a time.
+struct Group {
+  std::vector<int> nodes;
+  std::int64_t rows = 0;        // of the leading axis of a region; 0 for a single step
+  std::int64_t strip_rows = 0;  // in a strip
+};
+
+struct Schedule {
+  std::vector<Group> groups;
+  std::vector<bool> may_write;  // by node: whether it may write a variable before the run ends
+};
+
+/// How a node of the program runs on strips; elementwise ops are known here, others say.
+Strips strips_of(const Program& program, const ProgramNode& node);
+
+/// With `use_strips` false, every group is a single step.
+Schedule make_schedule(const Program& program, bool use_strips);
+
+/// Whether the node has a kernel to run: it is no view, and somebody needs its numbers.
+inline bool is_computed(const ProgramNode& node) { return node.live && node.kind == Kind::op && !node.is_view; }
+
+/// Calls f(input index, root) for each input whose numbers the node reads.
+template <class F>
+void for_each_read(const Program& program, const ProgramNode& node, F&& f) {
+  for (int i = 0; i < static_cast<int>(node.inputs.size()); ++i)
+    if (node.op->reads(i)) f(i, program.root(node.inputs[static_cast<std::size_t>(i)]));
+}
+
+/// The csr node whose pattern node `id` has, as far back as elementwise ops of one csr operand lead.
+int pattern_source(const Program& program, int id);
+
+/// The types of a node's inputs.
+std::vector<Type> input_types(const Program& program, const ProgramNode& node);
+
+}  // namespace gradus
