@@ -80,8 +80,12 @@ void memory_criteo_batch(benchmark::State& state) { peak_memory(state, zipf({.ro
 void add_cost_rows() {
   benchmark::RegisterBenchmark("first run/toy", first_run_toy)->Unit(benchmark::kMicrosecond);
   benchmark::RegisterBenchmark("first run/movielens", first_run_movielens)->Unit(benchmark::kMicrosecond);
-  benchmark::RegisterBenchmark("peak memory/movielens csr", memory_movielens_csr)->Iterations(1);
-  benchmark::RegisterBenchmark("peak memory/criteo batch", memory_criteo_batch)->Iterations(1);
+  benchmark::RegisterBenchmark("peak memory/movielens csr", memory_movielens_csr)
+      ->Iterations(1)
+      ->Unit(benchmark::kMillisecond);
+  benchmark::RegisterBenchmark("peak memory/criteo batch", memory_criteo_batch)
+      ->Iterations(1)
+      ->Unit(benchmark::kMillisecond);
 }
 
 }  // namespace bench
