@@ -1,23 +1,26 @@
-// The article's factorization machine, written as in the article, beside the same step as a hand-written loop. One
-// thread. Run: gradus_bench, and compare the rows in pairs.
+// Full batches of the article's factorization machine, its formula as the article writes it: the toy of seven rows,
+// and MovieLens-100k, sparse and dense.
+#include "data.h"
 #include "loops.h"
+#include "measure.h"
 
 #include <gradus/gradus.h>
 
-#include <benchmark/benchmark.h>
+#include <vector>
 
-#include <cmath>
+namespace bench {
 
 using namespace gradus;
 
 namespace {
 
-// The article's graph, for dense and sparse X alike.
+// The article's graph, for dense and sparse X alike. V is [k, p].
 struct Article {
   Graph g;
   Expr X, y, V, loss, train;
 
-  Article(bool sparse, std::int64_t n, std::int64_t p, std::int64_t k, double l2) {
+  Article(bool sparse, const Shape& shape, std::int64_t k, double l2, Optimizer&& optimizer) {
+    const std::int64_t n = shape[0], p = shape[1];
     X = sparse ? g.sparse_placeholder("X", {n, p}) : g.placeholder("X", {n, p});
     y = g.placeholder("y", {n, 1});
     const Expr w0 = g.variable("w0", zeros({1}));
@@ -28,120 +31,101 @@ struct Article {
         0.5 * reduce_sum(pow(matmul(X, transpose(V)), 2) - matmul(pow(X, 2), transpose(pow(V, 2))), 1, keep_dims);
     loss = reduce_mean(square(y - (linear_terms + interactions)));
     if (l2 > 0) loss = loss + reduce_sum(l2 * pow(W, 2) + l2 * pow(V, 2));
-    train = Adagrad(0.1).minimize(loss);
+    train = optimizer.minimize(loss);
   }
 };
 
-// The loop's machine, from the graph's initial V [k, p].
-loops::Machine machine_like(Session& session, const Expr& V) {
-  const std::int64_t k = V.shape()[0];
-  const std::int64_t p = V.shape()[1];
-  loops::Machine m(p, k);
-  const Tensor v = session.value(V);
-  for (std::int64_t f = 0; f < k; ++f)
-    for (std::int64_t j = 0; j < p; ++j)
-      m.v[static_cast<std::size_t>(j * k + f)] = v.span<float>()[static_cast<std::size_t>(f * p + j)];
-  return m;
-}
+// A session on the graph, with its data.
+struct Training {
+  const Article& a;
+  Session session;
+  Tensor x, y;
 
-std::vector<float> vector_of(const Tensor& t) { return {t.span<float>().begin(), t.span<float>().end()}; }
+  Training(Article& article, const Tensor& x_data, const Tensor& y_data, int threads)
+      : a(article), session(a.X.graph(), Device::cpu(), {.threads = threads}), x(x_data), y(y_data) {}
 
-// Both must have gone the same way, or the comparison means nothing.
-void check_same(benchmark::State& state, double loop, double graph) {
-  if (std::abs(loop - graph) > 1e-3 * std::abs(graph)) state.SkipWithError("the loop and the graph differ");
-}
-
-// --- the article's toy: 7 x 16, k = 5 ----------------------------------------------------------------------
-
-void toy_gradus(benchmark::State& state) {
-  const auto [x, y] = rendle2010();
-  Article a(false, 7, 16, 5, 0.001);
-  Session session(a.g, Device::cpu(), {.threads = 1});
-  for (auto _ : state) session.run(a.train, {{a.X, x}, {a.y, y}});
-}
-BENCHMARK(toy_gradus);
-
-void toy_loop(benchmark::State& state) {
-  const auto [x, y] = rendle2010();
-  Article a(false, 7, 16, 5, 0.001);
-  Session session(a.g, Device::cpu(), {.threads = 1});
-  const std::vector<float> xs = vector_of(x);
-  const std::vector<float> ys = vector_of(y);
-  const loops::Penalty penalty{5 * 0.001F, 0.001F};  // [p] broadcast to [k, p] counts k times
-  loops::Machine m = machine_like(session, a.V);
-  for (int i = 0; i < 50; ++i) {
-    const double loop = loops::dense_step(m, xs, ys, 0.1F, penalty);
-    const double graph = session.run({a.loss, a.train}, {{a.X, x}, {a.y, y}})[0].item();
-    check_same(state, loop, graph);
+  double step_loss() { return session.run({a.loss, a.train}, {{a.X, x}, {a.y, y}})[0].item(); }
+  Steps steps() {
+    return [this](std::int64_t count) {
+      for (std::int64_t i = 0; i < count; ++i) session.run(a.train, {{a.X, x}, {a.y, y}});
+    };
   }
-  for (auto _ : state) benchmark::DoNotOptimize(loops::dense_step(m, xs, ys, 0.1F, penalty));
-}
-BENCHMARK(toy_loop);
-
-// --- MovieLens-100k's shape: 90570 x 2623, two ones a row, k = 20, full batch --------------------------------
-
-struct Ratings {
-  Tensor x;
-  Tensor y;
-  loops::Csr csr;
-
-  Ratings() {
-    constexpr std::int64_t rows = 90570;
-    const Tensor users = random_uniform({rows}, {.seed = 1});
-    const Tensor items = random_uniform({rows}, {.seed = 2});
-    const Tensor noise = random_uniform({rows, 1}, {.low = 1, .high = 5, .seed = 3});
-    csr.row_start.push_back(0);
-    for (std::size_t i = 0; i < rows; ++i) {
-      // Squared: some users and items are rated far more often than others.
-      csr.column.push_back(static_cast<std::int32_t>(943 * users.span<float>()[i] * users.span<float>()[i]));
-      csr.column.push_back(943 + static_cast<std::int32_t>(1680 * items.span<float>()[i] * items.span<float>()[i]));
-      csr.row_start.push_back(static_cast<std::int64_t>(csr.column.size()));
-    }
-    csr.value.assign(csr.column.size(), 1.0F);
-    const std::vector<std::int32_t> start(csr.row_start.begin(), csr.row_start.end());
-    x = Tensor::csr(rows, 2623, start, csr.column, csr.value);
-    y = noise;
-  }
+  // The first V, [p, k] as the loops have it.
+  std::vector<float> start() { return vector_of(Session(a.X.graph()).run(transpose(a.V))); }
 };
 
-const Ratings& ratings() {
-  static const Ratings all;
-  return all;
+void toy_step(benchmark::State& state) {
+  const auto [features, ratings] = rendle2010();
+  const Tensor x = features, y = ratings;  // clang 14 does not let a lambda read a binding
+  constexpr int k = 5;
+  Article a(false, x.shape(), k, 0.001, Adagrad(0.1));
+  Training gradus(a, x, y, 1);
+  // [p] broadcast to [k, p] counts k times.
+  loops::DenseMachine<k> machine({x.dim(1), gradus.start()}, loops::Optimizer::adagrad, 0.1F, {k * 0.001F, 0.001F});
+  const auto loop = [&] { return machine.step(x.span<float>().data(), y.span<float>().data(), x.dim(0)); };
+  if (!same_way(
+          state, 50, [&] { return gradus.step_loss(); }, loop))
+    return;
+  compare(state, 6, gradus.steps(), [&](std::int64_t count) {
+    for (std::int64_t i = 0; i < count; ++i) benchmark::DoNotOptimize(loop());
+  });
 }
 
-void movielens_csr_gradus(benchmark::State& state) {
-  const Ratings& r = ratings();
-  Article a(true, r.x.dim(0), r.x.dim(1), 20, 0);
-  Session session(a.g, Device::cpu(), {.threads = static_cast<int>(state.range(0))});
-  for (auto _ : state) session.run(a.train, {{a.X, r.x}, {a.y, r.y}});
+void movielens_csr(benchmark::State& state, int threads) {
+  const DataSet& data = movielens();
+  state.SetLabel(data.origin);
+  constexpr int k = 20;
+  const Tensor x = x_rows(data, 0, data.rows());
+  const Tensor y = y_rows(data, 0, data.rows());
+  Article a(true, x.shape(), k, 0, Adam(0.01));
+  Training gradus(a, x, y, threads);
+  using Machine = loops::SparseMachine<k>;
+  Machine machine({data.features, gradus.start()}, 0.01F);
+  if (!same_way(
+          state, 5, [&] { return gradus.step_loss(); }, [&] { return machine.step(data.x, data.y.data()); }))
+    return;
+  const auto loop_steps = [&data](Machine& m) -> Steps {
+    return [&](std::int64_t count) {
+      for (std::int64_t i = 0; i < count; ++i) benchmark::DoNotOptimize(m.step(data.x, data.y.data()));
+    };
+  };
+  if (threads == 1) return compare(state, 1.5, gradus.steps(), loop_steps(machine));
+  Training one(a, x, y, 1);
+  Machine copy = machine;
+  compare_threads(state, {gradus.steps(), one.steps(), loop_steps(machine), loop_steps(copy)});
 }
-BENCHMARK(movielens_csr_gradus)->Arg(1)->Arg(2)->Unit(benchmark::kMillisecond)->UseRealTime();
 
-void movielens_csr_loop(benchmark::State& state) {
-  const Ratings& r = ratings();
-  Article a(true, r.x.dim(0), r.x.dim(1), 20, 0);
-  Session session(a.g, Device::cpu(), {.threads = 1});
-  const std::vector<float> ys = vector_of(r.y);
-  loops::Machine m = machine_like(session, a.V);
-  for (int i = 0; i < 5; ++i) {
-    const double loop = loops::sparse_step(m, r.csr, ys, 0.1F, {});
-    const double graph = session.run({a.loss, a.train}, {{a.X, r.x}, {a.y, r.y}})[0].item();
-    check_same(state, loop, graph);
-  }
-  for (auto _ : state) benchmark::DoNotOptimize(loops::sparse_step(m, r.csr, ys, 0.1F, {}));
+void movielens_dense(benchmark::State& state) {
+  if (!memory_suffices(state, 6)) return;
+  const DataSet& data = movielens();
+  state.SetLabel(data.origin);
+  constexpr int k = 20;
+  const Tensor x = x_rows(data, 0, data.rows()).to_dense();
+  const Tensor y = y_rows(data, 0, data.rows());
+  Article a(false, x.shape(), k, 0, Adam(0.01));
+  Training gradus(a, x, y, 1);
+  loops::DenseMachine<k> machine({data.features, gradus.start()}, loops::Optimizer::adam, 0.01F, {});
+  const auto loop = [&] { return machine.step(x.span<float>().data(), data.y.data(), data.rows()); };
+  if (!same_way(
+          state, 3, [&] { return gradus.step_loss(); }, loop))
+    return;
+  compare(state, 2, gradus.steps(),
+          [&](std::int64_t count) {
+            for (std::int64_t i = 0; i < count; ++i) benchmark::DoNotOptimize(loop());
+          },
+          {.rounds = 3});
 }
-BENCHMARK(movielens_csr_loop)->Unit(benchmark::kMillisecond);
-
-// --- what the first run of a step costs ----------------------------------------------------------------------
-
-void plan_compile_toy(benchmark::State& state) {
-  const auto [x, y] = rendle2010();
-  Article a(false, 7, 16, 5, 0.001);
-  for (auto _ : state) {
-    Session session(a.g, Device::cpu(), {.threads = 1});
-    session.run(a.train, {{a.X, x}, {a.y, y}});
-  }
-}
-BENCHMARK(plan_compile_toy)->Unit(benchmark::kMicrosecond);
 
 }  // namespace
+
+void add_fm_rows() {
+  const auto add = [](const char* name, auto function, auto... arguments) {
+    benchmark::RegisterBenchmark(name, function, arguments...)->Iterations(1)->UseManualTime();
+  };
+  add("toy step", toy_step);
+  add("movielens csr", movielens_csr, 1);
+  add("movielens csr/threads:2", movielens_csr, 2);
+  add("movielens dense", movielens_dense);
+}
+
+}  // namespace bench

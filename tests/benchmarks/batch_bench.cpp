@@ -1,0 +1,117 @@
+// Mini-batches of sparse rows: MovieLens-100k in a random order, and rows in the manner of Criteo's over a million and
+// over ten million features.
+#include "batches.h"
+#include "loops.h"
+
+#include <vector>
+
+namespace bench {
+
+using namespace gradus;
+
+namespace {
+
+constexpr int k = 16;
+constexpr std::int64_t batch = 1024;
+
+// The loop's side of the same batches. It walks the rows where they are.
+class LoopBatches {
+ public:
+  LoopBatches(const DataSet& data, const std::vector<float>& start, loops::Loss loss)
+      : data_(data), machine_({data.features, start}, loss, 0.1F) {}
+
+  float step(bool want_loss) {
+    const std::int64_t b = step_++ % (data_.rows() / batch);
+    return machine_.step(data_.x, data_.y.data(), b * batch, batch, want_loss);
+  }
+  Steps steps() {
+    return [this](std::int64_t count) {
+      for (std::int64_t i = 0; i < count; ++i) benchmark::DoNotOptimize(step(false));
+    };
+  }
+
+ private:
+  const DataSet& data_;
+  loops::BatchMachine<k> machine_;
+  std::int64_t step_ = 0;
+};
+
+// Both sides, having gone the same way for a few steps.
+struct Pair {
+  Batches gradus;
+  LoopBatches loop;
+
+  Pair(const DataSet& data, const BatchOptions& options)
+      : gradus(data, options),
+        loop(data, gradus.start(), options.task == Task::binary ? loops::Loss::logistic : loops::Loss::squared) {}
+  bool same(benchmark::State& state) {
+    return same_way(
+        state, 10, [&] { return gradus.step_loss(); }, [&] { return loop.step(true); });
+  }
+};
+
+void compare_batches(benchmark::State& state, double target, const DataSet& data, BatchOptions options, int threads) {
+  state.SetLabel(data.origin);
+  options.threads = threads;
+  Pair pair(data, options);
+  if (!pair.same(state)) return;
+  // An epoch first: what a batch's first use costs is not what the next ones do.
+  pair.gradus.steps()(pair.gradus.count());
+  pair.loop.steps()(pair.gradus.count());
+  if (threads == 1) return compare(state, target, pair.gradus.steps(), pair.loop.steps());
+  options.threads = 1;
+  Batches one(data, options);
+  one.steps()(one.count());
+  LoopBatches copy = pair.loop;
+  compare_threads(state, {pair.gradus.steps(), one.steps(), pair.loop.steps(), copy.steps()});
+}
+
+void movielens_batch(benchmark::State& state, int threads) {
+  compare_batches(state, 2, shuffled(movielens()), {.factors = k, .batch = batch}, threads);
+}
+
+constexpr BatchOptions criteo_options{.factors = k, .batch = batch, .ready = false, .task = Task::binary};
+
+void criteo_batch(benchmark::State& state, int threads) {
+  compare_batches(state, 1.5, zipf({}), criteo_options, threads);
+}
+
+// The work of "criteo batch" on ten times the features, of which as many occur as there: a table ten times as large,
+// in which a batch touches as many rows. The ratio is Gradus' time to its own on a million features; beside it stands
+// the loop's, which says what the caches and the address translation take of it.
+void ten_million_features(benchmark::State& state) {
+  if (!memory_suffices(state, 8)) return;
+  const DataSet one_data = zipf({});
+  const DataSet ten_data = zipf({.features = 10000000});
+  state.SetLabel(ten_data.origin);
+  Pair one(one_data, criteo_options);
+  Pair ten(ten_data, criteo_options);
+  if (!one.same(state) || !ten.same(state)) return;
+  for (auto _ : state) {
+    const auto times = take_turns({ten.gradus.steps(), one.gradus.steps(), ten.loop.steps(), one.loop.steps()});
+    state.SetIterationTime(median(times[0]));
+    state.counters["threads"] = 1;
+    state.counters["gradus_s"] = median(times[0]);
+    state.counters["loop_s"] = median(times[2]);
+    state.counters["ratio"] = median_ratio(times[0], times[1]);
+    state.counters["target"] = 1.3;
+    state.counters["gradus_1m_s"] = median(times[1]);
+    state.counters["loop_1m_s"] = median(times[3]);
+    state.counters["loop_growth"] = median_ratio(times[2], times[3]);
+  }
+}
+
+}  // namespace
+
+void add_batch_rows() {
+  const auto add = [](const char* name, auto function, auto... arguments) {
+    benchmark::RegisterBenchmark(name, function, arguments...)->Iterations(1)->UseManualTime();
+  };
+  add("movielens batch", movielens_batch, 1);
+  add("movielens batch/threads:2", movielens_batch, 2);
+  add("criteo batch", criteo_batch, 1);
+  add("criteo batch/threads:2", criteo_batch, 2);
+  add("10 M features", ten_million_features);
+}
+
+}  // namespace bench
