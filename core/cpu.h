@@ -23,8 +23,8 @@ Isa isa_named(const char* name);
 namespace detail {
 
 template <class Body, class... Args>
-[[gnu::flatten]] void run_portable(Args... args) {
-  Body::run(args...);
+[[gnu::flatten]] auto run_portable(Args... args) {
+  return Body::run(args...);
 }
 
 // Flattened: a call that is not inlined would run code of the plain instruction set.
@@ -32,8 +32,8 @@ template <class Body, class... Args>
 #if defined(__x86_64__)
 [[gnu::target("avx2,fma"), gnu::flatten]]
 #endif
-void run_avx2(Args... args) {
-  Body::run(args...);
+auto run_avx2(Args... args) {
+  return Body::run(args...);
 }
 
 }  // namespace detail

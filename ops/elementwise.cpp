@@ -98,7 +98,7 @@ void detail::run_beside_numbers(LoopFunction loop, std::span<const std::size_t> 
     const std::int64_t count = std::min(number_block, n - first);
     std::array<const void*, most> pointers{};
     std::copy(at.begin(), at.end(), pointers.begin());
-    loop(pointers.data(), to, count);
+    loop(pointers.data(), 0, to, count);
     for (std::size_t i = 0; i < size.size(); ++i) at[i] += static_cast<std::size_t>(count) * step[i];
     to += static_cast<std::size_t>(count) * out_size;
   }

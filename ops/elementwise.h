@@ -57,28 +57,53 @@ struct Row {
 
 namespace detail {
 
-// The loop of a row: y[j] = f(x[j]...), y of type R.
+// Whether a row has loops of its own for a number beside an array: floating numbers of two, the usual case.
+template <class R, class... X>
+inline constexpr bool hoists = std::is_floating_point_v<R> && sizeof...(X) == 2 && (std::is_same_v<X, R> && ...);
+
+// An operand that is one number, read like an array.
+template <class T>
+struct Number {
+  T value;
+  [[gnu::always_inline]] T operator[](std::int64_t) const { return value; }
+};
+
+// The loop of a row: y[j] = f(x[j]...), y of type R. `scalars` may be 1 or 2 where hoists<R, X...>, else it is 0.
 template <class F, class R, class... X>
 struct RowLoop {
-  [[gnu::always_inline]] static void run(const void* const* in, void* out, std::int64_t n) {
-    run(in, out, n, std::index_sequence_for<X...>{});
+  [[gnu::always_inline]] static void run(const void* const* in, unsigned scalars, void* out, std::int64_t n) {
+    run(in, scalars, static_cast<R*>(out), n, std::index_sequence_for<X...>{});
   }
 
  private:
   template <std::size_t... i>
-  [[gnu::always_inline]] static void run(const void* const* in, void* out, std::int64_t n, std::index_sequence<i...>) {
-    over(static_cast<R*>(out), n, static_cast<const X*>(in[i])...);
+  [[gnu::always_inline]] static void run(const void* const* in, unsigned scalars, R* y, std::int64_t n,
+                                         std::index_sequence<i...>) {
+    if constexpr (hoists<R, X...>) {
+      if (scalars == 1) return over_first(y, n, static_cast<const X*>(in[i])...);
+      if (scalars == 2) return over_second(y, n, static_cast<const X*>(in[i])...);
+    }
+    over(y, n, static_cast<const X*>(in[i])...);
   }
-  [[gnu::always_inline]] static void over(R* y, std::int64_t n, const X*... x) {
+  template <class A, class B>
+  [[gnu::always_inline]] static void over_first(R* y, std::int64_t n, const A* a, const B* b) {
+    over(y, n, Number<A>{*a}, b);
+  }
+  template <class A, class B>
+  [[gnu::always_inline]] static void over_second(R* y, std::int64_t n, const A* a, const B* b) {
+    over(y, n, a, Number<B>{*b});
+  }
+  template <class... From>
+  [[gnu::always_inline]] static void over(R* y, std::int64_t n, From... x) {
     constexpr F f{};
     for (std::int64_t j = 0; j < n; ++j) y[j] = f(x[j]...);
   }
 };
 
-using LoopFunction = void (*)(const void* const* in, void* out, std::int64_t n);
+using LoopFunction = void (*)(const void* const* in, unsigned scalars, void* out, std::int64_t n);
 
 // Runs the loop block by block, with operands that are one number (bits of `scalars`) laid out as a block of equal
-// ones: so a row is one loop, however its operands are mixed. `size` has the bytes of an operand's element.
+// ones: so one loop does however operands are mixed. `size` has the bytes of an operand's element.
 void run_beside_numbers(LoopFunction loop, std::span<const std::size_t> size, std::size_t out_size,
                         const void* const* in, unsigned scalars, void* out, std::int64_t n);
 
@@ -88,10 +113,18 @@ void run_beside_numbers(LoopFunction loop, std::span<const std::size_t> size, st
 template <Isa isa, class F, class R, class... X>
 void row_kernel(const void* const* in, unsigned scalars, void* out, std::int64_t n) {
   constexpr detail::LoopFunction loop =
-      compiled_for<isa, detail::RowLoop<F, R, X...>, const void* const*, void*, std::int64_t>();
-  if (scalars == 0) return loop(in, out, n);
+      compiled_for<isa, detail::RowLoop<F, R, X...>, const void* const*, unsigned, void*, std::int64_t>();
+  if (scalars == 0 || (detail::hoists<R, X...> && scalars < 3)) return loop(in, scalars, out, n);
   static constexpr std::size_t size[] = {sizeof(X)...};
   detail::run_beside_numbers(loop, size, sizeof(R), in, scalars, out, n);
+}
+
+/// The row kernel of a formula for this machine; where no operand is floating, all machines have the same.
+template <class F, class R, class... X>
+RowKernel row_kernel_here() {
+  if constexpr ((std::is_floating_point_v<X> || ...))
+    if (isa() == Isa::avx2) return row_kernel<Isa::avx2, F, R, X...>;
+  return row_kernel<Isa::portable, F, R, X...>;
 }
 
 namespace detail {

@@ -53,7 +53,7 @@ long double softplus_of(long double x) { return (x > 0 ? x : 0) + std::log1p(std
 
 const Function functions[] = {
     function(
-        "exp", 0.9, [](auto x) { return math::exp(x); }, [](long double x) { return std::exp(x); }),
+        "exp", 1, [](auto x) { return math::exp(x); }, [](long double x) { return std::exp(x); }),
     function(
         "expm1", 1.3, [](auto x) { return math::expm1(x); }, [](long double x) { return std::expm1(x); }),
     function(

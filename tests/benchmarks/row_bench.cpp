@@ -2,6 +2,7 @@
 // for AVX2. Time per element is the inverse of items_per_second. Run: gradus_bench --benchmark_filter=^row
 #include <gradus/core/cpu.h>
 #include <gradus/ops/elementwise.h>
+#include <gradus/ops/reduce_kernel.h>
 #include <gradus/ops/vector_math.h>
 
 #include <benchmark/benchmark.h>
@@ -90,9 +91,27 @@ void functions(const std::string& dtype) {
       "clip_numbers/" + dtype, {}, -9, 9, 6);
 }
 
+template <class T>
+void sum(const std::string& dtype) {
+  using Run = gradus::detail::ReduceRun<Sum<T>, T>;
+  using Result = typename Sum<T>::Wide;
+  const auto run = [](const std::string& name, Result (*reduce)(const T*, std::int64_t)) {
+    benchmark::RegisterBenchmark(("row_" + name).c_str(), [=](benchmark::State& state) {
+      const std::vector<T> x = numbers(T(-1), T(1));
+      for (auto _ : state) benchmark::DoNotOptimize(reduce(x.data(), row_size));
+      state.SetItemsProcessed(state.iterations() * row_size);
+    });
+  };
+  run("sum/" + dtype + "/portable", compiled_for<Isa::portable, Run, const T*, std::int64_t>());
+  if (isa_named(nullptr) == Isa::avx2)
+    run("sum/" + dtype + "/avx2", compiled_for<Isa::avx2, Run, const T*, std::int64_t>());
+}
+
 const bool registered = [] {
   functions<float>("float32");
   functions<double>("float64");
+  sum<float>("float32");
+  sum<double>("float64");
   return true;
 }();
 
