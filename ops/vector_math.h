@@ -243,7 +243,8 @@ template <class T>
   const double log2_m = s * detail::polynomial(s * s, 2.885390081777848, 0.9617966941171496, 0.5770779411609969,
                                                0.41220938293229303, 0.31990000746287006, 0.28298587511743484);
   const double edge = a == 0 ? -detail::infinity<double> : a;  // 0, infinity and NaN
-  const double log2_a = (a > 0) & (a < detail::infinity<double>) ? k + log2_m : edge;
+  const bool usual = (a > 0) & (a < detail::infinity<double>);
+  const double log2_a = usual ? k + log2_m : edge;
   const double product = a == 1 ? 0 : y * log2_a;  // where y is infinite too
   // 2^product
   const double above = product < -200 ? -200 : product;
@@ -258,9 +259,10 @@ template <class T>
   const bool whole = (std::abs(y) >= 0x1p24) | (rounded == y);
   const bool odd = whole & (std::abs(y) < 0x1p24) & ((half + F::round) - F::round != half);
   const double signed_power = odd ? std::copysign(magnitude, x) : magnitude;
-  const bool no_value = (x < 0) & (a < detail::infinity<double>)&!whole;
-  const double power = no_value ? std::numeric_limits<double>::quiet_NaN() : signed_power;
-  return static_cast<float>((x == 1) | (y == 0) ? 1 : power);
+  const bool has_value = (x >= 0) | (a == detail::infinity<double>) | whole;
+  const double power = has_value ? signed_power : std::numeric_limits<double>::quiet_NaN();
+  const bool one_always = (x == 1) | (y == 0);  // NaN beside it too
+  return static_cast<float>(one_always ? 1 : power);
 }
 
 /// libm's.
