@@ -40,7 +40,7 @@ struct DeviceError : Error {
 
 /// Throws E with a message formatted by fmt.
 template <class E, class... Args>
-[[noreturn]] void fail(fmt::format_string<Args...> format, Args&&... args) {
+[[noreturn, gnu::noinline, gnu::cold]] void fail(fmt::format_string<Args...> format, Args&&... args) {
   throw E(fmt::format(format, std::forward<Args>(args)...));
 }
 

@@ -26,7 +26,12 @@ bool cannot_fail(const Program& program, const ProgramNode& node) {
 // only such steps follow. They alone may write a variable: an error in any other leaves every variable as it was.
 enum class Time : std::uint8_t { early, late, last };
 
-std::vector<Time> choose_times(const Program& program) {
+struct Times {
+  std::vector<Time> of;     // by node
+  std::vector<bool> waits;  // by node: it could be early, but comes with the last; its inputs are early or wait too
+};
+
+Times choose_times(const Program& program) {
   const int count = static_cast<int>(program.nodes.size());
   std::vector<Time> time(at(count), Time::early);
   for (const ProgramNode& node : program.nodes)
@@ -44,14 +49,17 @@ std::vector<Time> choose_times(const Program& program) {
   }
   // What leads to another step than a last one is not last itself; what leads to last ones only, and cannot fail, may
   // wait for them.
+  std::vector<bool> waits(at(count), false);
   std::vector<bool> only_last(at(count), true);
   std::vector<bool> read(at(count), false);
   for (const int fetch : program.fetches) only_last[at(program.root(fetch))] = false;
   for (int id = count - 1; id >= 0; --id) {
     const ProgramNode& node = program.nodes[at(id)];
     if (!is_computed(node)) continue;
-    if (time[at(id)] == Time::early && read[at(id)] && only_last[at(id)] && cannot_fail(program, node))
+    if (time[at(id)] == Time::early && read[at(id)] && only_last[at(id)] && cannot_fail(program, node)) {
       time[at(id)] = Time::last;
+      waits[at(id)] = true;
+    }
     for_each_read(program, node, [&](int, int root) {
       read[at(root)] = true;
       if (time[at(id)] == Time::last) return;
@@ -59,7 +67,7 @@ std::vector<Time> choose_times(const Program& program) {
       if (time[at(root)] == Time::last) time[at(root)] = Time::late;
     });
   }
-  return time;
+  return {std::move(time), std::move(waits)};
 }
 
 // The strips of elementwise ops: of an operand with the result's leading axis, the same rows; others are read whole.
@@ -73,8 +81,12 @@ Strips elementwise_strips(std::span<const Type> in, const Type& out) {
 
 class Grouping {
  public:
-  Grouping(const Program& program, const std::vector<Time>& time, bool use_strips)
-      : program_(program), time_(time), strips_(program.nodes.size()), level_(program.nodes.size(), 0) {
+  Grouping(const Program& program, const Times& times, bool use_strips)
+      : program_(program),
+        time_(times.of),
+        waits_(times.waits),
+        strips_(program.nodes.size()),
+        level_(program.nodes.size(), 0) {
     for (int id = 0; id < count() && use_strips; ++id)
       if (is_computed(node(id))) strips_[at(id)] = strips_of(program, node(id));
   }
@@ -126,7 +138,7 @@ class Grouping {
     std::vector<int> latest(program_.nodes.size(), INT32_MAX);
     for (int id = count() - 1; id >= 0; --id) {
       if (!is_computed(node(id))) continue;
-      if (latest[at(id)] != INT32_MAX) level_[at(id)] = std::max(level_[at(id)], latest[at(id)]);
+      if (latest[at(id)] != INT32_MAX && !waits_[at(id)]) level_[at(id)] = std::max(level_[at(id)], latest[at(id)]);
       for_each_read(program_, node(id), [&](int i, int root) {
         if (time_[at(root)] == time_[at(id)])
           latest[at(root)] = std::min(latest[at(root)], level_[at(id)] - (flows(id, i, root) ? 0 : 1));
@@ -136,13 +148,15 @@ class Grouping {
 
   std::vector<Group> collect() const {
     std::map<std::tuple<Time, int, std::int64_t>, Group> groups;  // single steps have a key of their own below 0
-    for (int id = 0; id < count(); ++id) {
-      if (!is_computed(node(id))) continue;
-      const std::int64_t key = in_region(id) ? strips_[at(id)].rows : id - std::int64_t{count()};
-      Group& group = groups[{time_[at(id)], level_[at(id)], key}];
-      group.nodes.push_back(id);
-      group.rows = in_region(id) ? strips_[at(id)].rows : 0;
-    }
+    // What waits reads old values of variables, which the others may write: it comes first.
+    for (const bool waits : {true, false})
+      for (int id = 0; id < count(); ++id) {
+        if (!is_computed(node(id)) || waits_[at(id)] != waits) continue;
+        const std::int64_t key = in_region(id) ? strips_[at(id)].rows : id - (waits ? 2 : 1) * std::int64_t{count()};
+        Group& group = groups[{time_[at(id)], level_[at(id)], key}];
+        group.nodes.push_back(id);
+        group.rows = in_region(id) ? strips_[at(id)].rows : 0;
+      }
     std::vector<Group> made;
     for (auto& [key, group] : groups) made.push_back(std::move(group));
     return made;
@@ -196,6 +210,7 @@ class Grouping {
 
   const Program& program_;
   const std::vector<Time>& time_;
+  const std::vector<bool>& waits_;
   std::vector<Strips> strips_;
   std::vector<int> level_;
 };
@@ -239,11 +254,11 @@ Strips strips_of(const Program& program, const ProgramNode& node) {
 }
 
 Schedule make_schedule(const Program& program, bool use_strips) {
-  const std::vector<Time> time = choose_times(program);
+  const Times times = choose_times(program);
   Schedule schedule;
-  schedule.groups = Grouping(program, time, use_strips).groups();
+  schedule.groups = Grouping(program, times, use_strips).groups();
   schedule.may_write.resize(program.nodes.size());
-  for (std::size_t id = 0; id < program.nodes.size(); ++id) schedule.may_write[id] = time[id] == Time::last;
+  for (std::size_t id = 0; id < program.nodes.size(); ++id) schedule.may_write[id] = times.of[id] == Time::last;
   return schedule;
 }
 

@@ -3,6 +3,7 @@
 #include <gradus/ops/rules.h>
 
 #include <algorithm>
+#include <cstring>
 
 namespace gradus {
 
@@ -33,7 +34,7 @@ class ElementwiseOp final : public Op {
       if (in[i].dtype != in[0].dtype)
         fail<TypeError>("{}: {} is {} but {} is {}; cast one of them", name(), called(row_.operands, 0), in.dtype(0),
                         called(row_.operands, i), in.dtype(i));
-    if (row_.kernel[static_cast<std::size_t>(in[0].dtype)] == nullptr)
+    if (row_.kernel[0][static_cast<std::size_t>(in[0].dtype)] == nullptr)
       fail<TypeError>("{}: {} is {}; {}", name(), called(row_.operands, 0), in.dtype(0), expected());
     const Shape shape = elementwise_shape(name(), in, row_.operands);
     return {row_.gives == Gives::boolean ? boolean : in[0].dtype, shape,
@@ -52,7 +53,7 @@ class ElementwiseOp final : public Op {
   }
 
   RowKernel row_kernel(std::span<const Type> inputs) const override {
-    return row_.kernel[static_cast<std::size_t>(inputs[0].dtype)];
+    return row_.kernel[static_cast<std::size_t>(isa())][static_cast<std::size_t>(inputs[0].dtype)];
   }
 
  private:
@@ -115,7 +116,49 @@ class ElementwiseOp final : public Op {
   const Row& row_;
 };
 
+constexpr std::int64_t number_block = 256;  // elements
+
+void fill(std::byte* to, const void* number, std::size_t size, std::int64_t count) {
+  const auto fill_as = [&]<class T>(T value) {
+    std::memcpy(&value, number, sizeof value);
+    std::fill_n(reinterpret_cast<T*>(to), count, value);
+  };
+  if (size == 4) {
+    fill_as(std::uint32_t{});
+  } else if (size == 8) {
+    fill_as(std::uint64_t{});
+  } else {
+    fill_as(std::uint8_t{});
+  }
+}
+
 }  // namespace
+
+void detail::run_beside_numbers(LoopFunction loop, std::span<const std::size_t> size, std::size_t out_size,
+                                const void* const* in, unsigned scalars, void* out, std::int64_t n) {
+  constexpr std::size_t most = std::tuple_size_v<OperandNames>;
+  alignas(64) std::byte memory[most][number_block * 8];
+  std::array<const std::byte*, most> at{};
+  std::array<std::size_t, most> step{};  // bytes to the next element
+  for (std::size_t i = 0; i < size.size(); ++i) {
+    if (((scalars >> i) & 1U) != 0) {
+      fill(memory[i], in[i], size[i], std::min(n, number_block));
+      at[i] = memory[i];
+    } else {
+      at[i] = static_cast<const std::byte*>(in[i]);
+      step[i] = size[i];
+    }
+  }
+  auto* to = static_cast<std::byte*>(out);
+  for (std::int64_t first = 0; first < n; first += number_block) {
+    const std::int64_t count = std::min(number_block, n - first);
+    std::array<const void*, most> pointers{};
+    std::copy(at.begin(), at.end(), pointers.begin());
+    loop(pointers.data(), 0, to, count);
+    for (std::size_t i = 0; i < size.size(); ++i) at[i] += static_cast<std::size_t>(count) * step[i];
+    to += static_cast<std::size_t>(count) * out_size;
+  }
+}
 
 Shape elementwise_shape(std::string_view name, const OpInputs& in, const OperandNames& operands) {
   Shape shape = in[0].shape;

@@ -1,14 +1,18 @@
 // Elementwise ops. Each is one row: a name, the formula for one element, its gradient. The row makes a loop
-// over contiguous elements per dtype (a row kernel); the engine applies it to any layout and any broadcasting,
-// so no elementwise op knows of either.
+// over contiguous elements per dtype (a row kernel), for floating dtypes also one with the machine's vector
+// instructions; the engine applies it to any layout and any broadcasting, so no elementwise op knows of either.
 #pragma once
 
+#include <gradus/core/cpu.h>
 #include <gradus/core/op.h>
 #include <gradus/ops/ops.h>
 
 #include <array>
+#include <cstdint>
+#include <span>
 #include <string_view>
 #include <type_traits>
+#include <utility>
 
 namespace gradus {
 
@@ -38,7 +42,7 @@ struct Row {
   Takes takes = Takes::floating;
   Gives gives = Gives::same;
   Zeros zeros = Zeros::lost;
-  std::array<RowKernel, dtype_count> kernel{};  // by the operands' dtype
+  std::array<std::array<RowKernel, dtype_count>, isa_count> kernel{};  // by Isa and the operands' dtype
   Expr (*gradient)(const Chain& c, int i) = nullptr;
   std::string_view no_gradient;  // why, where gradient is null
   OperandNames operands = {"a", "b", "c"};
@@ -60,55 +64,90 @@ struct Row {
 
 namespace detail {
 
-// The loop of a row: f over n elements. With one operand a number, it is hoisted, and the compiler sees a plain
-// loop over arrays in each of the usual cases.
-template <class F, class T, int arity>
-void row_loop(const void* const* in, unsigned scalars, void* out, std::int64_t n) {
-  constexpr F f{};
-  if constexpr (arity == 1) {
-    using R = decltype(f(T{}));
-    static_assert(std::is_same_v<R, T> || std::is_same_v<R, bool>, "the formula must stay in its dtype");
-    const T* x = static_cast<const T*>(in[0]);
-    R* y = static_cast<R*>(out);
-    if (scalars != 0) {
-      const R value = f(*x);
-      for (std::int64_t j = 0; j < n; ++j) y[j] = value;
-    } else {
-      for (std::int64_t j = 0; j < n; ++j) y[j] = f(x[j]);
-    }
-  } else if constexpr (arity == 2) {
-    using R = decltype(f(T{}, T{}));
-    static_assert(std::is_same_v<R, T> || std::is_same_v<R, bool>, "the formula must stay in its dtype");
-    const T* a = static_cast<const T*>(in[0]);
-    const T* b = static_cast<const T*>(in[1]);
-    R* y = static_cast<R*>(out);
-    if (scalars == 0) {
-      for (std::int64_t j = 0; j < n; ++j) y[j] = f(a[j], b[j]);
-    } else if (scalars == 1) {
-      for (std::int64_t j = 0; j < n; ++j) y[j] = f(*a, b[j]);
-    } else if (scalars == 2) {
-      for (std::int64_t j = 0; j < n; ++j) y[j] = f(a[j], *b);
-    } else {
-      const R value = f(*a, *b);
-      for (std::int64_t j = 0; j < n; ++j) y[j] = value;
-    }
-  } else {
-    using R = decltype(f(T{}, T{}, T{}));
-    const T* a = static_cast<const T*>(in[0]);
-    const T* b = static_cast<const T*>(in[1]);
-    const T* c = static_cast<const T*>(in[2]);
-    R* y = static_cast<R*>(out);
-    if (scalars == 6) {
-      for (std::int64_t j = 0; j < n; ++j) y[j] = f(a[j], *b, *c);
-    } else {
-      const std::int64_t sa = (scalars & 1U) == 0, sb = (scalars & 2U) == 0, sc = (scalars & 4U) == 0;
-      for (std::int64_t j = 0; j < n; ++j) y[j] = f(a[j * sa], b[j * sb], c[j * sc]);
-    }
+// Whether a row has loops of its own for a number beside an array: floating numbers of two, the usual case.
+template <class R, class... X>
+inline constexpr bool hoists = std::is_floating_point_v<R> && sizeof...(X) == 2 && (std::is_same_v<X, R> && ...);
+
+// An operand that is one number, read like an array.
+template <class T>
+struct Number {
+  T value;
+  [[gnu::always_inline]] T operator[](std::int64_t) const { return value; }
+};
+
+// The loop of a row: y[j] = f(x[j]...), y of type R. `scalars` may be 1 or 2 where hoists<R, X...>, else it is 0.
+template <class F, class R, class... X>
+struct RowLoop {
+  [[gnu::always_inline]] static void run(const void* const* in, unsigned scalars, void* out, std::int64_t n) {
+    run(in, scalars, static_cast<R*>(out), n, std::index_sequence_for<X...>{});
   }
+
+ private:
+  template <std::size_t... i>
+  [[gnu::always_inline]] static void run(const void* const* in, unsigned scalars, R* y, std::int64_t n,
+                                         std::index_sequence<i...>) {
+    if constexpr (hoists<R, X...>) {
+      if (scalars == 1) return over_first(y, n, static_cast<const X*>(in[i])...);
+      if (scalars == 2) return over_second(y, n, static_cast<const X*>(in[i])...);
+    }
+    over(y, n, static_cast<const X*>(in[i])...);
+  }
+  template <class A, class B>
+  [[gnu::always_inline]] static void over_first(R* y, std::int64_t n, const A* a, const B* b) {
+    over(y, n, Number<A>{*a}, b);
+  }
+  template <class A, class B>
+  [[gnu::always_inline]] static void over_second(R* y, std::int64_t n, const A* a, const B* b) {
+    over(y, n, a, Number<B>{*b});
+  }
+  template <class... From>
+  [[gnu::always_inline]] static void over(R* y, std::int64_t n, From... x) {
+    constexpr F f{};
+    for (std::int64_t j = 0; j < n; ++j) y[j] = f(x[j]...);
+  }
+};
+
+using LoopFunction = void (*)(const void* const* in, unsigned scalars, void* out, std::int64_t n);
+
+// Runs the loop block by block, with operands that are one number (bits of `scalars`) laid out as a block of equal
+// ones: so one loop does however operands are mixed. `size` has the bytes of an operand's element.
+void run_beside_numbers(LoopFunction loop, std::span<const std::size_t> size, std::size_t out_size,
+                        const void* const* in, unsigned scalars, void* out, std::int64_t n);
+
+}  // namespace detail
+
+/// The row kernel of a formula for one element: F is a captureless lambda that takes X... and gives R.
+template <Isa isa, class F, class R, class... X>
+void row_kernel(const void* const* in, unsigned scalars, void* out, std::int64_t n) {
+  constexpr detail::LoopFunction loop =
+      compiled_for<isa, detail::RowLoop<F, R, X...>, const void* const*, unsigned, void*, std::int64_t>();
+  if (scalars == 0 || (detail::hoists<R, X...> && scalars < 3)) return loop(in, scalars, out, n);
+  static constexpr std::size_t size[] = {sizeof(X)...};
+  detail::run_beside_numbers(loop, size, sizeof(R), in, scalars, out, n);
+}
+
+/// The row kernel of a formula for this machine; where no operand is floating, all machines have the same.
+template <class F, class R, class... X>
+RowKernel row_kernel_here() {
+  if constexpr ((std::is_floating_point_v<X> || ...))
+    if (isa() == Isa::avx2) return row_kernel<Isa::avx2, F, R, X...>;
+  return row_kernel<Isa::portable, F, R, X...>;
+}
+
+namespace detail {
+
+template <class T, class>
+using Always = T;
+
+template <Isa isa, class F, class T, std::size_t... i>
+constexpr RowKernel kernel_of(std::index_sequence<i...>) {
+  using R = std::invoke_result_t<F, Always<T, char[i + 1]>...>;
+  static_assert(std::is_same_v<R, T> || std::is_same_v<R, bool>, "the formula must stay in its dtype");
+  return row_kernel<isa, F, R, Always<T, char[i + 1]>...>;
 }
 
 template <class F, class T>
-constexpr int arity_of() {
+constexpr std::size_t arity_of() {
   if constexpr (std::is_invocable_v<F, T>) return 1;
   if constexpr (std::is_invocable_v<F, T, T>) return 2;
   return 3;
@@ -127,9 +166,13 @@ constexpr Row row(std::string_view name, F, Gives gives, Zeros zeros, Expr (*gra
     r.operands[0] = "x";
   const auto add = [&r]<class T>(TypeTag<T>) {
     if constexpr (detail::takes_type<takes, T>) {
-      constexpr int arity = detail::arity_of<F, T>();
-      r.arity = arity;
-      r.kernel[static_cast<std::size_t>(dtype_of<T>)] = detail::row_loop<F, T, arity>;
+      constexpr std::size_t arity = detail::arity_of<F, T>();
+      r.arity = static_cast<int>(arity);
+      constexpr auto operands = std::make_index_sequence<arity>{};
+      constexpr Isa fastest = std::is_floating_point_v<T> ? Isa::avx2 : Isa::portable;
+      constexpr auto dtype = static_cast<std::size_t>(dtype_of<T>);
+      r.kernel[0][dtype] = detail::kernel_of<Isa::portable, F, T>(operands);
+      r.kernel[1][dtype] = detail::kernel_of<fastest, F, T>(operands);
     }
   };
   add(TypeTag<float>{});

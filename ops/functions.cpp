@@ -4,6 +4,7 @@
 #include <gradus/ops/elementwise.h>
 #include <gradus/ops/modular.h>
 #include <gradus/ops/rules.h>
+#include <gradus/ops/vector_math.h>
 
 #include <cmath>
 #include <numbers>
@@ -61,7 +62,7 @@ Expr sign(const Operand& x) {
 Expr exp(const Operand& x) {
   // d exp(x) = exp(x) dx
   static constexpr Row r = row<Takes::floating>(
-      "exp", [](auto x) { return std::exp(x); }, Gives::same, Zeros::lost,
+      "exp", [](auto x) { return math::exp(x); }, Gives::same, Zeros::lost,
       [](const Chain& c, int) -> Expr { return c.dy * c.y; });
   return elementwise(r, {x});
 }
@@ -69,7 +70,7 @@ Expr exp(const Operand& x) {
 Expr expm1(const Operand& x) {
   // d (exp(x) - 1) = exp(x) dx
   static constexpr Row r = row<Takes::floating>(
-      "expm1", [](auto x) { return std::expm1(x); }, Gives::same, Zeros::first,
+      "expm1", [](auto x) { return math::expm1(x); }, Gives::same, Zeros::first,
       [](const Chain& c, int) -> Expr { return c.dy * (is_csr(c) ? c.y + one(c) : exp(c.x(0))); });
   return elementwise(r, {x});
 }
@@ -77,7 +78,7 @@ Expr expm1(const Operand& x) {
 Expr log(const Operand& x) {
   // d log(x) = 1 / x dx
   static constexpr Row r = row<Takes::floating>(
-      "log", [](auto x) { return std::log(x); }, Gives::same, Zeros::lost,
+      "log", [](auto x) { return math::log(x); }, Gives::same, Zeros::lost,
       [](const Chain& c, int) -> Expr { return c.dy / c.x(0); });
   return elementwise(r, {x});
 }
@@ -85,7 +86,7 @@ Expr log(const Operand& x) {
 Expr log1p(const Operand& x) {
   // d log(1 + x) = 1 / (1 + x) dx, which is exp(-y) dx
   static constexpr Row r = row<Takes::floating>(
-      "log1p", [](auto x) { return std::log1p(x); }, Gives::same, Zeros::first,
+      "log1p", [](auto x) { return math::log1p(x); }, Gives::same, Zeros::first,
       [](const Chain& c, int) -> Expr { return is_csr(c) ? c.dy * (expm1(-c.y) + one(c)) : c.dy / (1 + c.x(0)); });
   return elementwise(r, {x});
 }
@@ -122,40 +123,34 @@ Expr reciprocal(const Operand& x) {
   return elementwise(r, {x});
 }
 
-// The three below take exp of -|x| only, which cannot overflow.
-
 Expr sigmoid(const Operand& x) {
   // d sigmoid(x) = sigmoid(x) (1 - sigmoid(x)) dx
   static constexpr Row r = row<Takes::floating>(
-      "sigmoid",
-      []<class T>(T x) {
-        const T e = std::exp(-std::abs(x));
-        return (x >= 0 ? T(1) : e) / (1 + e);
-      },
-      Gives::same, Zeros::lost, [](const Chain& c, int) -> Expr { return c.dy * (c.y * (1 - c.y)); });
+      "sigmoid", [](auto x) { return math::sigmoid(x); }, Gives::same, Zeros::lost,
+      [](const Chain& c, int) -> Expr { return c.dy * (c.y * (1 - c.y)); });
   return elementwise(r, {x});
 }
 
 Expr log_sigmoid(const Operand& x) {
   // d log(sigmoid(x)) = sigmoid(-x) dx
   static constexpr Row r = row<Takes::floating>(
-      "log_sigmoid", []<class T>(T x) { return (x < 0 ? x : T(0)) - std::log1p(std::exp(-std::abs(x))); }, Gives::same,
-      Zeros::lost, [](const Chain& c, int) -> Expr { return c.dy * sigmoid(-c.x(0)); });
+      "log_sigmoid", [](auto x) { return math::log_sigmoid(x); }, Gives::same, Zeros::lost,
+      [](const Chain& c, int) -> Expr { return c.dy * sigmoid(-c.x(0)); });
   return elementwise(r, {x});
 }
 
 Expr softplus(const Operand& x) {
   // d log(1 + exp(x)) = sigmoid(x) dx
   static constexpr Row r = row<Takes::floating>(
-      "softplus", []<class T>(T x) { return (x > 0 ? x : T(0)) + std::log1p(std::exp(-std::abs(x))); }, Gives::same,
-      Zeros::lost, [](const Chain& c, int) -> Expr { return c.dy * sigmoid(c.x(0)); });
+      "softplus", [](auto x) { return math::softplus(x); }, Gives::same, Zeros::lost,
+      [](const Chain& c, int) -> Expr { return c.dy * sigmoid(c.x(0)); });
   return elementwise(r, {x});
 }
 
 Expr tanh(const Operand& x) {
   // d tanh(x) = (1 - tanh(x)^2) dx
   static constexpr Row r = row<Takes::floating>(
-      "tanh", [](auto x) { return std::tanh(x); }, Gives::same, Zeros::first,
+      "tanh", [](auto x) { return math::tanh(x); }, Gives::same, Zeros::first,
       [](const Chain& c, int) -> Expr { return c.dy * (one(c) - square(c.y)); });
   return elementwise(r, {x});
 }

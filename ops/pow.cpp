@@ -2,6 +2,7 @@
 // twentieth of std::pow; a type rule of its own, because whether csr zeros stay zero depends on the exponent.
 #include <gradus/ops/elementwise.h>
 #include <gradus/ops/modular.h>
+#include <gradus/ops/vector_math.h>
 
 #include <array>
 #include <cmath>
@@ -27,15 +28,15 @@ T integer_power(T base, T exponent) {
   return static_cast<T>(power);
 }
 
-template <class T>
+template <Isa isa, class T>
 void pow_kernel(const void* const* in, unsigned scalars, void* out, std::int64_t n) {
   if constexpr (std::is_integral_v<T>) {
     const auto f = [](T a, T b) { return integer_power(a, b); };
-    detail::row_loop<std::remove_const_t<decltype(f)>, T, 2>(in, scalars, out, n);
+    row_kernel<isa, std::remove_const_t<decltype(f)>, T, T, T>(in, scalars, out, n);
   } else {
     if ((scalars & 2U) != 0) {
       const T exponent = *static_cast<const T*>(in[1]);
-      const auto of_base = [&](auto f) { detail::row_loop<decltype(f), T, 1>(in, scalars & 1U, out, n); };
+      const auto of_base = [&](auto f) { row_kernel<isa, decltype(f), T, T>(in, scalars & 1U, out, n); };
       if (exponent == 2) return of_base([](T x) { return x * x; });
       if (exponent == 1) return of_base([](T x) { return x; });
       if (exponent == 0) return of_base([](T) { return T(1); });
@@ -48,10 +49,16 @@ void pow_kernel(const void* const* in, unsigned scalars, void* out, std::int64_t
         });
       }
     }
-    const auto f = [](T a, T b) { return std::pow(a, b); };
-    detail::row_loop<std::remove_const_t<decltype(f)>, T, 2>(in, scalars, out, n);
+    const auto f = [](T a, T b) { return math::pow(a, b); };
+    row_kernel<isa, std::remove_const_t<decltype(f)>, T, T, T>(in, scalars, out, n);
   }
 }
+
+// By the operands' dtype.
+template <Isa isa>
+constexpr std::array<RowKernel, dtype_count> pow_kernels = {pow_kernel<isa, float>, pow_kernel<isa, double>,
+                                                            pow_kernel<Isa::portable, std::int32_t>,
+                                                            pow_kernel<Isa::portable, std::int64_t>, nullptr};
 
 // d a^b = b a^(b-1) da + a^b log(a) db, with log(a) taken as 0 where a <= 0.
 // The powers 0, 1 and 2 are treated apart: at a = 0 their derivatives of higher order would meet 0 * infinity.
@@ -77,16 +84,9 @@ Expr small_power(const Expr& y) {
 }
 
 constexpr Row pow_row(Zeros zeros) {
-  return {"pow",
-          2,
-          Takes::numbers,
-          Gives::same,
-          zeros,
-          {pow_kernel<float>, pow_kernel<double>, pow_kernel<std::int32_t>, pow_kernel<std::int64_t>, nullptr},
-          pow_gradient,
-          {},
-          {"a", "b", "c"},
-          small_power};
+  return Row{"pow",        2, Takes::numbers, Gives::same, zeros, {pow_kernels<Isa::portable>, pow_kernels<Isa::avx2>},
+             pow_gradient, {}}
+      .with_rule(small_power);
 }
 
 constexpr Row any_power = pow_row(Zeros::lost);

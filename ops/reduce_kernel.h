@@ -1,8 +1,10 @@
 // The kernel behind every reduction: any axes of a dense tensor, one associative function. Each sum runs in
-// sixteen lanes over blocks of 1024, and the blocks are combined in a wider type, so that float32 sums of millions
-// are right to rounding; block bounds depend on the shape alone, so the bits do not depend on threads.
+// sixteen lanes or more over blocks of 1024, and the blocks are combined in a wider type, so that float32 sums of
+// millions are right to rounding; block bounds and lanes depend on the shape alone, so the bits depend neither on
+// threads nor on the machine's vector instructions.
 #pragma once
 
+#include <gradus/core/cpu.h>
 #include <gradus/core/op.h>
 
 #include <algorithm>
@@ -79,55 +81,83 @@ constexpr std::int64_t reduce_chunk = 16384;  // elements a thread takes at a ti
 
 /// A run of n contiguous elements to one.
 template <class F, class T>
-typename F::Wide reduce_run(const T* x, std::int64_t n) {
+struct ReduceRun {
   using Wide = typename F::Wide;
-  constexpr std::int64_t lanes = 16;
-  Wide total = F::start;
-  for (std::int64_t first = 0; first < n; first += reduce_block) {
-    const std::int64_t count = std::min(reduce_block, n - first);
-    const T* b = x + first;
-    if (count < lanes) {
-      for (std::int64_t j = 0; j < count; ++j) total = F::combine(total, static_cast<Wide>(b[j]));
-      continue;
+  [[gnu::always_inline]] static Wide run(const T* x, std::int64_t n) {
+    constexpr std::int64_t lanes = sizeof(T) == 4 ? 32 : 16;
+    Wide total = F::start;
+    for (std::int64_t first = 0; first < n; first += reduce_block) {
+      const std::int64_t count = std::min(reduce_block, n - first);
+      const T* b = x + first;
+      if (count < lanes) {
+        for (std::int64_t j = 0; j < count; ++j) total = F::combine(total, static_cast<Wide>(b[j]));
+        continue;
+      }
+      std::array<T, lanes> lane;
+      std::copy_n(b, lanes, lane.begin());
+      std::int64_t j = lanes;
+      for (; j + lanes <= count; j += lanes)
+        for (std::size_t l = 0; l < lanes; ++l) lane[l] = F::combine(lane[l], b[j + static_cast<std::int64_t>(l)]);
+      // The lanes are combined in pairs, which do not wait for one another.
+      std::array<Wide, lanes> wide;
+      for (std::size_t l = 0; l < lanes; ++l) wide[l] = static_cast<Wide>(lane[l]);
+      for (std::size_t half = lanes / 2; half > 0; half /= 2)
+        for (std::size_t l = 0; l < half; ++l) wide[l] = F::combine(wide[l], wide[l + half]);
+      Wide block = wide[0];
+      for (; j < count; ++j) block = F::combine(block, static_cast<Wide>(b[j]));
+      total = F::combine(total, block);
     }
-    std::array<T, lanes> lane;
-    std::copy_n(b, lanes, lane.begin());
-    std::int64_t j = lanes;
-    for (; j + lanes <= count; j += lanes)
-      for (std::size_t l = 0; l < lanes; ++l) lane[l] = F::combine(lane[l], b[j + static_cast<std::int64_t>(l)]);
-    Wide block = F::start;
-    for (const T value : lane) block = F::combine(block, static_cast<Wide>(value));
-    for (; j < count; ++j) block = F::combine(block, static_cast<Wide>(b[j]));
-    total = F::combine(total, block);
+    return total;
   }
-  return total;
-}
+};
 
 /// Rows [first, last) of x [rows, inner] into total [inner].
 template <class F, class T>
-void reduce_rows(const T* x, std::int64_t first, std::int64_t last, std::int64_t inner, typename F::Wide* total) {
+struct ReduceRows {
   using Wide = typename F::Wide;
-  constexpr std::int64_t width = 256;  // columns at a time, so that the partial row stays in L1
-  constexpr std::int64_t depth = 32;   // rows added in T before they go to Wide
-  std::fill_n(total, inner, static_cast<Wide>(F::start));
-  for (std::int64_t column = 0; column < inner; column += width) {
-    const std::int64_t count = std::min(width, inner - column);
-    for (std::int64_t row = first; row < last; row += depth) {
-      std::array<T, width> part;
-      std::copy_n(x + row * inner + column, count, part.begin());
-      for (std::int64_t r = row + 1; r < std::min(row + depth, last); ++r) {
-        const T* b = x + r * inner + column;
-        for (std::int64_t j = 0; j < count; ++j) {
-          T& p = part[static_cast<std::size_t>(j)];
-          p = F::combine(p, b[j]);
+  [[gnu::always_inline]] static void run(const T* x, std::int64_t first, std::int64_t last, std::int64_t inner,
+                                         Wide* total) {
+    constexpr std::int64_t width = 256;  // columns at a time, so that the partial row stays in L1
+    constexpr std::int64_t depth = 32;   // rows added in T before they go to Wide
+    std::fill_n(total, inner, static_cast<Wide>(F::start));
+    for (std::int64_t column = 0; column < inner; column += width) {
+      const std::int64_t count = std::min(width, inner - column);
+      for (std::int64_t row = first; row < last; row += depth) {
+        std::array<T, width> part;
+        std::copy_n(x + row * inner + column, count, part.begin());
+        for (std::int64_t r = row + 1; r < std::min(row + depth, last); ++r) {
+          const T* b = x + r * inner + column;
+          for (std::int64_t j = 0; j < count; ++j) {
+            T& p = part[static_cast<std::size_t>(j)];
+            p = F::combine(p, b[j]);
+          }
         }
-      }
-      for (std::int64_t j = 0; j < count; ++j) {
-        Wide& t = total[column + j];
-        t = F::combine(t, static_cast<Wide>(part[static_cast<std::size_t>(j)]));
+        for (std::int64_t j = 0; j < count; ++j) {
+          Wide& t = total[column + j];
+          t = F::combine(t, static_cast<Wide>(part[static_cast<std::size_t>(j)]));
+        }
       }
     }
   }
+};
+
+/// Body::run for this machine, where that is worth its compile time: for sums of floating numbers.
+template <class Body, class F, class T, class... Args>
+auto reduce_here(Args... args) {
+  if constexpr (std::is_same_v<F, Sum<T>> && std::is_floating_point_v<T>) {
+    if (isa() == Isa::avx2) return compiled_for<Isa::avx2, Body, Args...>()(args...);
+  }
+  return compiled_for<Isa::portable, Body, Args...>()(args...);
+}
+
+template <class F, class T>
+typename F::Wide reduce_run(const T* x, std::int64_t n) {
+  return reduce_here<ReduceRun<F, T>, F, T>(x, n);
+}
+
+template <class F, class T>
+void reduce_rows(const T* x, std::int64_t first, std::int64_t last, std::int64_t inner, typename F::Wide* total) {
+  reduce_here<ReduceRows<F, T>, F, T>(x, first, last, inner, total);
 }
 
 /// x [outer, reduced, inner] -> y [outer, inner], each result times `scale`. `partial` has room for

@@ -2,6 +2,7 @@
 // its row kernel; and the two views, identity and stop_gradient, which pass their operand on.
 #include <gradus/ops/elementwise.h>
 
+#include <bit>
 #include <cstdint>
 #include <limits>
 #include <memory>
@@ -30,22 +31,18 @@ Shape common_shape(std::string_view op, const OpInputs& in, int first, std::stri
   return *common;
 }
 
-// --- where ---------------------------------------------------------------------------------------------
-
+// chosen ? a : b by bits, with a bool read as the byte 0 or 1 that it is: of the plain expression the compiler makes a
+// branch around a load, and no vector loop.
 template <class T>
-void where_kernel(const void* const* in, unsigned scalars, void* out, std::int64_t n) {
-  const bool* condition = static_cast<const bool*>(in[0]);
-  const T* a = static_cast<const T*>(in[1]);
-  const T* b = static_cast<const T*>(in[2]);
-  T* y = static_cast<T*>(out);
-  const auto choose = [](bool chosen, T a, T b) { return chosen ? a : b; };
-  if (scalars == 0) {
-    for (std::int64_t j = 0; j < n; ++j) y[j] = choose(condition[j], a[j], b[j]);
-  } else {
-    const std::int64_t sc = (scalars & 1U) == 0, sa = (scalars & 2U) == 0, sb = (scalars & 4U) == 0;
-    for (std::int64_t j = 0; j < n; ++j) y[j] = choose(condition[j * sc], a[j * sa], b[j * sb]);
-  }
+[[gnu::always_inline]] inline T choose(std::uint8_t chosen, T a, T b) {
+  using Bits = std::conditional_t<sizeof(T) == 8, std::uint64_t,
+                                  std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint8_t>>;
+  const auto mask = static_cast<Bits>(-static_cast<Bits>(chosen));
+  return std::bit_cast<T>(
+      static_cast<Bits>((std::bit_cast<Bits>(a) & mask) | (std::bit_cast<Bits>(b) & static_cast<Bits>(~mask))));
 }
+
+// --- where ---------------------------------------------------------------------------------------------
 
 class Where : public Op {
  public:
@@ -73,25 +70,14 @@ class Where : public Op {
   bool takes_rows_gradient() const override { return true; }
 
   RowKernel row_kernel(std::span<const Type> inputs) const override {
-    return dispatch(inputs[1].dtype, [](auto tag) -> RowKernel { return where_kernel<typename decltype(tag)::type>; });
+    return dispatch(inputs[1].dtype, []<class T>(TypeTag<T>) -> RowKernel {
+      const auto f = [](std::uint8_t chosen, T a, T b) { return choose(chosen, a, b); };
+      return row_kernel_here<std::remove_const_t<decltype(f)>, T, std::uint8_t, T, T>();
+    });
   }
 };
 
 // --- mask ----------------------------------------------------------------------------------------------
-
-template <class T>
-void mask_kernel(const void* const* in, unsigned scalars, void* out, std::int64_t n) {
-  const bool* condition = static_cast<const bool*>(in[0]);
-  const T* x = static_cast<const T*>(in[1]);
-  T* y = static_cast<T*>(out);
-  const auto keep = [](bool kept, T x) { return kept ? x : T{}; };
-  if (scalars == 0) {
-    for (std::int64_t j = 0; j < n; ++j) y[j] = keep(condition[j], x[j]);
-  } else {
-    const std::int64_t sc = (scalars & 1U) == 0, sx = (scalars & 2U) == 0;
-    for (std::int64_t j = 0; j < n; ++j) y[j] = keep(condition[j * sc], x[j * sx]);
-  }
-}
 
 class Mask : public Op {
  public:
@@ -109,7 +95,10 @@ class Mask : public Op {
   bool takes_rows_gradient() const override { return true; }
 
   RowKernel row_kernel(std::span<const Type> inputs) const override {
-    return dispatch(inputs[1].dtype, [](auto tag) -> RowKernel { return mask_kernel<typename decltype(tag)::type>; });
+    return dispatch(inputs[1].dtype, []<class T>(TypeTag<T>) -> RowKernel {
+      const auto f = [](std::uint8_t kept, T x) { return choose(kept, x, T{}); };
+      return row_kernel_here<std::remove_const_t<decltype(f)>, T, std::uint8_t, T>();
+    });
   }
 };
 

@@ -1,0 +1,51 @@
+// Which vector instructions the loops use. The library is compiled for the plain instruction set, so that it runs on
+// any machine of its kind; its hot loops are compiled a second time for AVX2 with FMA, and the version is chosen when
+// the program runs. Both compute the same formula; they differ where FMA rounds a * b + c once instead of twice.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+#include <utility>
+
+namespace gradus {
+
+enum class Isa : std::uint8_t { portable, avx2 };
+inline constexpr std::size_t isa_count = 2;
+
+/// The best this machine has, or what the environment's GRADUS_ISA names ("portable" or "avx2"), read once.
+/// Throws ValueError if GRADUS_ISA is neither, or names what the machine has not.
+Isa isa();
+
+/// What isa() gives for this value of GRADUS_ISA, null where it is not set.
+Isa isa_named(const char* name);
+
+namespace detail {
+
+template <class Body, class... Args>
+[[gnu::flatten]] auto run_portable(Args... args) {
+  return Body::run(args...);
+}
+
+// Flattened: a call that is not inlined would run code of the plain instruction set.
+template <class Body, class... Args>
+#if defined(__x86_64__)
+[[gnu::target("avx2,fma"), gnu::flatten]]
+#endif
+auto run_avx2(Args... args) {
+  return Body::run(args...);
+}
+
+}  // namespace detail
+
+/// Body::run, a static function that is always inlined, compiled for `isa`.
+template <Isa isa, class Body, class... Args>
+constexpr auto compiled_for() {
+  if constexpr (isa == Isa::avx2) {
+    return &detail::run_avx2<Body, Args...>;
+  } else {
+    return &detail::run_portable<Body, Args...>;
+  }
+}
+
+}  // namespace gradus

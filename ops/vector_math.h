@@ -1,0 +1,271 @@
+// Elementary functions that compilers vectorise inside a loop: no branches, no tables, no calls, each for float and
+// double. Errors stay below 2 units in the last place (ulp); each function says its own limit, and
+// tests/vector_math_test.cpp holds it to that. Special values are libm's. Every version runs the same formula; last
+// bits differ only where FMA is compiled in, which rounds a * b + c once.
+//
+// Methods: Cody and Waite, Software Manual for the Elementary Functions (1980), for the reductions by multiples of
+// log(2) in two parts; Sun's fdlibm (1993) for log through s = f / (2 + f); Dekker (1971) for the exact error of a sum.
+// The polynomials are minimax fits by Remez's algorithm in 300 bits, made for these intervals. double pow, sin, cos,
+// tan and erf are left to libm: the first needs a logarithm in more than double's digits, the trigonometric ones a
+// reduction of great arguments that does not vectorise.
+#pragma once
+
+#include <bit>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <type_traits>
+
+namespace gradus::math {
+
+namespace detail {
+
+template <class T>
+struct Format;
+
+template <>
+struct Format<float> {
+  using Bits = std::uint32_t;
+  static constexpr int mantissa = 23;
+  static constexpr Bits bias = 127;
+  static constexpr float round = 0x1.8p23F;  // x + round has the integer nearest to x in its low bits
+  // k * log2_high is exact for every exponent k.
+  static constexpr float log2_high = 0.693145751953125F, log2_low = 1.428606765330187e-06F;
+  static constexpr float least_exp = -104, greatest_exp = 89;  // beyond, exp is 0 or infinite
+};
+
+template <>
+struct Format<double> {
+  using Bits = std::uint64_t;
+  static constexpr int mantissa = 52;
+  static constexpr Bits bias = 1023;
+  static constexpr double round = 0x1.8p52;
+  static constexpr double log2_high = 0.693147180559663, log2_low = 2.8235290563031577e-13;
+  static constexpr double least_exp = -746, greatest_exp = 710;
+};
+
+template <class T>
+using Bits = typename Format<T>::Bits;
+
+template <class T>
+inline constexpr T infinity = std::numeric_limits<T>::infinity();
+
+// c + x (c1 + x (c2 + ...))
+template <class T, class... Rest>
+[[gnu::always_inline]] constexpr T polynomial(T x, T c, Rest... rest) {
+  if constexpr (sizeof...(rest) == 0) {
+    return c;
+  } else {
+    return c + x * polynomial(x, rest...);
+  }
+}
+
+// 2^k for an integer k among the exponents of normal numbers.
+template <class T>
+[[gnu::always_inline]] inline T power_of_two(T k) {
+  return std::bit_cast<T>((std::bit_cast<Bits<T>>(k + Format<T>::round) + Format<T>::bias) << Format<T>::mantissa);
+}
+
+// x = k log(2) + r + r_low, |r| <= log(2) / 2.
+template <class T>
+struct Reduced {
+  T k, r, r_low;
+  Bits<T> k_bits;  // of k + round
+};
+
+template <class T>
+[[gnu::always_inline]] inline Reduced<T> reduced_exp(T x) {
+  using F = Format<T>;
+  const T k_round = x * T(1.4426950408889634) + F::round;
+  const T k = k_round - F::round;
+  const T high = x - k * F::log2_high;  // exact
+  const T r = high - k * F::log2_low;
+  return {k, r, (high - r) - k * F::log2_low, std::bit_cast<Bits<T>>(k_round)};
+}
+
+// y 2^k, in two steps: 2^k itself may be too great, or less than normal.
+template <class T>
+[[gnu::always_inline]] inline T scaled(T y, const Reduced<T>& x) {
+  using F = Format<T>;
+  const auto half = std::bit_cast<Bits<T>>(x.k * T(0.5) + F::round);
+  return y * std::bit_cast<T>((half + F::bias) << F::mantissa) *
+         std::bit_cast<T>((x.k_bits - half + F::bias) << F::mantissa);
+}
+
+// exp(r) - 1 - r for |r| <= log(2) / 2.
+template <class T>
+[[gnu::always_inline]] inline T exp_tail(T r) {
+  if constexpr (std::is_same_v<T, float>) {
+    return r * r * polynomial(r, 0.49999994F, 0.16666518F, 0.041668423F, 0.008369064F, 0.0013813885F);
+  } else {
+    return r * r *
+           polynomial(r, 0.5000000000000011, 0.166666666666664, 0.04166666666652481, 0.008333333333500883,
+                      0.0013888888945237207, 0.00019841269496589188, 2.4801491259405024e-05, 2.755759169699379e-06,
+                      2.7630958442531636e-07, 2.499953010134765e-08);
+  }
+}
+
+// Where exp and expm1 are neither 0, -1 nor infinite; NaN stays.
+template <class T>
+[[gnu::always_inline]] inline T clamped(T x, T least) {
+  const T above = x < least ? least : x;
+  return above > Format<T>::greatest_exp ? Format<T>::greatest_exp : above;
+}
+
+// log(u + low) for a positive normal u, |low| <= ulp(u), plus `exponent` log(2).
+template <class T>
+[[gnu::always_inline]] inline T log_of_sum(T u, T low, T exponent) {
+  using F = Format<T>;
+  constexpr Bits<T> one = std::bit_cast<Bits<T>>(T(1)), root = std::bit_cast<Bits<T>>(T(0.7071067811865476));
+  constexpr T shift = std::bit_cast<T>((F::bias + F::mantissa) << F::mantissa);  // holds an integer in its low bits
+  // u = 2^k (1 + f), 1 + f between the roots of 1/2 and 2
+  const Bits<T> bits = std::bit_cast<Bits<T>>(u) + (one - root);
+  const T k =
+      (std::bit_cast<T>((bits >> F::mantissa) | std::bit_cast<Bits<T>>(shift)) - (shift + T(F::bias))) + exponent;
+  const T f = std::bit_cast<T>((bits & ((Bits<T>{1} << F::mantissa) - 1)) + root) - 1;
+  const T half_square = T(0.5) * f * f;
+  const T s = f / (2 + f);
+  const T z = s * s;
+  T tail;  // log(1 + f) / s - 2
+  if constexpr (std::is_same_v<T, float>) {
+    tail = z * polynomial(z, 0.6666666F, 0.4000034F, 0.28537026F, 0.23587829F);
+  } else {
+    tail = z * polynomial(z, 0.6666666666666736, 0.3999999999940022, 0.28571428745911687, 0.22222198182249056,
+                          0.18183586070399427, 0.1531345973107543, 0.1480218963920033);
+  }
+  const T small = s * (half_square + tail) + (k * F::log2_low + low / u);
+  return k * F::log2_high - ((half_square - small) - f);
+}
+
+}  // namespace detail
+
+/// Within 1 ulp.
+template <class T>
+[[gnu::always_inline]] inline T exp(T x) {
+  const auto reduced = detail::reduced_exp(detail::clamped(x, detail::Format<T>::least_exp));
+  return detail::scaled(1 + (reduced.r + detail::exp_tail(reduced.r)), reduced);
+}
+
+/// exp(x) - 1, as 2^k ((1 - 2^-k + r) + the tail of exp(r)). Within 1.3 ulp.
+template <class T>
+[[gnu::always_inline]] inline T expm1(T x) {
+  const auto reduced = detail::reduced_exp(detail::clamped(x, T(-50)));
+  const T c = 1 - detail::power_of_two(reduced.k > 100 ? T(-100) : -reduced.k);
+  const T sum = c + reduced.r;
+  const T low = (reduced.r - (sum - c)) + reduced.r_low;  // what the sum lost
+  const T y = detail::scaled(sum + (detail::exp_tail(reduced.r) + low), reduced);
+  return x == 0 ? x : y;  // -0 stays
+}
+
+/// Within 0.9 ulp.
+template <class T>
+[[gnu::always_inline]] inline T log(T x) {
+  constexpr T up = std::is_same_v<T, float> ? T(0x1p24) : T(0x1p54);
+  constexpr T digits = std::is_same_v<T, float> ? 24 : 54;
+  const bool subnormal = x < std::numeric_limits<T>::min();
+  const T y = detail::log_of_sum(subnormal ? x * up : x, T(0), subnormal ? -digits : T(0));
+  const T at_edge = x == 0 ? -detail::infinity<T> : std::numeric_limits<T>::quiet_NaN();
+  return x > 0 ? (x < detail::infinity<T> ? y : x) : at_edge;
+}
+
+/// log(1 + x). Within 0.9 ulp.
+template <class T>
+[[gnu::always_inline]] inline T log1p(T x) {
+  const T u = 1 + x;
+  const T rest = u - 1;
+  const T low = (1 - (u - rest)) + (x - rest);  // 1 + x = u + low
+  const T y = detail::log_of_sum(u, low, T(0));
+  const T at_edge = u == 0 ? -detail::infinity<T> : std::numeric_limits<T>::quiet_NaN();
+  return u > 0 ? (u < detail::infinity<T> && x != 0 ? y : x) : at_edge;
+}
+
+/// 1 - 2 / (exp(2 |x|) + 1) with the sign of x; near 0 a polynomial, since there digits would cancel.
+/// Within 1.6 ulp.
+template <class T>
+[[gnu::always_inline]] inline T tanh(T x) {
+  const T a = std::abs(x);
+  const T z = a * a;
+  T p;  // (tanh(a) / a - 1) / a^2
+  if constexpr (std::is_same_v<T, float>) {
+    p = detail::polynomial(z, -0.3333332F, 0.13332602F, -0.05385386F, 0.021077761F, -0.006282476F);
+  } else {
+    p = detail::polynomial(z, -0.3333333333333235, 0.13333333333173739, -0.05396825387837296, 0.021869486026077023,
+                           -0.00886319515252466, 0.003591724650145742, -0.0014532400596087673, 0.0005792030773022646,
+                           -0.0002104058771796791, 5.109026852249416e-05);
+  }
+  const bool near = a < T(0.55);
+  const T far = 1 - 2 / (exp(2 * a) + 1);
+  return std::copysign(near ? a + a * z * p : far, x);
+}
+
+/// 1 / (1 + exp(-x)). Within 1.3 ulp. The three from here on take exp of -|x| only, which cannot overflow.
+template <class T>
+[[gnu::always_inline]] inline T sigmoid(T x) {
+  // exp(-|x|) = 2^k (m + rest)
+  const auto reduced = detail::reduced_exp(detail::clamped(-std::abs(x), detail::Format<T>::least_exp));
+  const T start = 1 + reduced.r;
+  const T tail = detail::exp_tail(reduced.r) + ((reduced.r - (start - 1)) + reduced.r_low);
+  const T m = start + tail;
+  const T rest = (start - m) + tail;
+  const T e = detail::scaled(m, reduced);
+  const T sum = 1 + e;
+  const T low = e - (sum - 1);
+  const T y = (x >= 0 ? T(1) : e) / sum;
+  // What m and the sum lost, to first order; 1 - e / 2 is 1 / (1 + e) and 2 - m is 1 / m, nearly.
+  const T lost = rest * (2 - m);
+  return y + y * (((x >= 0 ? -e * lost : lost) - low) * (1 - T(0.5) * e));
+}
+
+/// log(1 + exp(x)). Within 1.7 ulp.
+template <class T>
+[[gnu::always_inline]] inline T softplus(T x) {
+  return (x > 0 ? x : T(0)) + log1p(exp(-std::abs(x)));
+}
+
+/// log(sigmoid(x)). Within 1.7 ulp.
+template <class T>
+[[gnu::always_inline]] inline T log_sigmoid(T x) {
+  return (x < 0 ? x : T(0)) - log1p(exp(-std::abs(x)));
+}
+
+/// x^y = 2^(y log2 |x|) with the sign of x^y, computed in double. Within 0.6 ulp.
+[[gnu::always_inline]] inline float pow(float base, float exponent) {
+  using F = detail::Format<double>;
+  constexpr std::uint64_t one = std::bit_cast<std::uint64_t>(1.0),
+                          root = std::bit_cast<std::uint64_t>(0.7071067811865476);
+  constexpr double shift = 0x1p52;
+  const double x = base, y = exponent, a = std::abs(x);
+  // log2 a
+  const std::uint64_t bits = std::bit_cast<std::uint64_t>(a) + (one - root);
+  const double k = std::bit_cast<double>((bits >> F::mantissa) | std::bit_cast<std::uint64_t>(shift)) - (shift + 1023);
+  const double m = std::bit_cast<double>((bits & ((std::uint64_t{1} << F::mantissa) - 1)) + root);
+  const double s = (m - 1) / (m + 1);
+  const double log2_m = s * detail::polynomial(s * s, 2.885390081777848, 0.9617966941171496, 0.5770779411609969,
+                                               0.41220938293229303, 0.31990000746287006, 0.28298587511743484);
+  const double edge = a == 0 ? -detail::infinity<double> : a;  // 0, infinity and NaN
+  const bool usual = (a > 0) & (a < detail::infinity<double>);
+  const double log2_a = usual ? k + log2_m : edge;
+  const double product = a == 1 ? 0 : y * log2_a;  // where y is infinite too
+  // 2^product
+  const double above = product < -200 ? -200 : product;
+  const double t = above > 200 ? 200 : above;
+  const double n = (t + F::round) - F::round;
+  const double magnitude =
+      detail::power_of_two(n) * detail::polynomial(t - n, 1.0000000005586578, 0.6931472058867723, 0.24022646867558017,
+                                                   0.05550328451316243, 0.009618490426182093, 0.001340006314438506,
+                                                   0.0001534568834369424);
+  // A negative base: odd exponents keep its sign, those that are no integers have no value.
+  const double rounded = (y + F::round) - F::round, half = 0.5 * y;
+  const bool whole = (std::abs(y) >= 0x1p24) | (rounded == y);
+  const bool odd = whole & (std::abs(y) < 0x1p24) & ((half + F::round) - F::round != half);
+  const double signed_power = odd ? std::copysign(magnitude, x) : magnitude;
+  const bool has_value = (x >= 0) | (a == detail::infinity<double>) | whole;
+  const double power = has_value ? signed_power : std::numeric_limits<double>::quiet_NaN();
+  const bool one_always = (x == 1) | (y == 0);  // NaN beside it too
+  return static_cast<float>(one_always ? 1 : power);
+}
+
+/// libm's.
+[[gnu::always_inline]] inline double pow(double base, double exponent) { return std::pow(base, exponent); }
+
+}  // namespace gradus::math
