@@ -206,6 +206,15 @@ Expr Matmul::simplified(const Expr& y, const Uses&) const {
     if (const Expr stored = transposed_matrix(b))
       return matmul(a, stored, {.transpose_a = options_.transpose_a, .transpose_b = !options_.transpose_b});
   }
+  // A^T (d B) = (d A)^T B for a column d: cheaper where A is csr and has fewer numbers than B.
+  if (a.layout() == Layout::csr && options_.transpose_a && is_op(b, "multiply") && b.shape()[1] > 1)
+    for (const int i : {0, 1}) {
+      const Expr d = b.input(i);
+      const Expr rest = b.input(1 - i);
+      if (rest.type() != b.type() || d.shape() != Shape({b.shape()[0], 1})) continue;
+      const Expr scaled_a = d * a;
+      return gives_rows_ ? rows_product(scaled_a, rest) : matmul(scaled_a, rest, options_);
+    }
   // Where the columns of B are all equal, so are those of A B: one is enough.
   const Expr column = repeated(b);
   if (!column || options_.transpose_b || y.shape()[1] == 1 || column.rank() != 2 || column.shape()[1] != 1 ||

@@ -6,6 +6,7 @@
 #include <gradus/ops/reduce_kernel.h>
 #include <gradus/ops/rules.h>
 #include <gradus/ops/sparse.h>
+#include <gradus/ops/spmm.h>
 
 namespace gradus {
 
@@ -181,6 +182,31 @@ Expr as_product_along_columns(const Expr& x) {
   return {};
 }
 
+// The dot product of each row of a with the same row of b: a sum of products that are not written down.
+// Inputs: [n, k], [n, k].
+class RowDots final : public Op {
+ public:
+  std::string_view name() const override { return "row_dots"; }
+  Type infer(const OpInputs& in) const override { return {in[0].dtype, in[0].shape.with(1, 1), Layout::dense}; }
+  std::string_view no_gradient(int) const override { return "only plans make it"; }
+  Strips strips(std::span<const Type> in, const Type&) const override {
+    return {Strips::Gives::rows, 3, in[0].shape[0]};
+  }
+  void compute(Call& call) const override {
+    const std::int64_t k = call.in(0).shape()[1];
+    dispatch_floating(call.out().type.dtype, [&]<class T>(TypeTag<T>) {
+      call.workers().for_each(call.out().stored, rows_at_a_time, [&](std::int64_t first, std::int64_t last) {
+        dot_rows(call.in<T>(0) + first * k, call.in<T>(1) + first * k, last - first, k, call.out<T>() + first);
+      });
+    });
+  }
+
+ private:
+  static constexpr std::int64_t rows_at_a_time = 4096;
+};
+
+Expr row_dots(const Expr& a, const Expr& b) { return apply(std::make_shared<RowDots>(), {a, b}); }
+
 // Rules for sums of matrices.
 Expr Reduce::simplified(const Expr& y, const Uses& uses) const {
   const Expr x = y.input(0);
@@ -202,11 +228,15 @@ Expr Reduce::simplified(const Expr& y, const Uses& uses) const {
   }
   if (x.rank() != 2 || axes_.size() != 1 || x.shape()[1] == 1 || uses.of(x) > 1) return {};
   const bool along_rows = axes_[0] == 1;
+  const bool wide = x.shape()[1] >= 8 && x.layout() == Layout::dense;  // a vector's worth
   if (is_op(x, "multiply")) {
-    const Expr product = along_rows ? as_product_along_rows(x) : as_product_along_columns(x);
+    Expr product = along_rows ? as_product_along_rows(x) : as_product_along_columns(x);
+    if (!product && along_rows && x.input(0).type() == x.type() && x.input(1).type() == x.type() && wide)
+      product = row_dots(x.input(0), x.input(1));
     return product ? reshape(product, y.shape()) : Expr();
   }
   if (!along_rows) return {};
+  if (is_op(x, "square") && wide) return reshape(row_dots(x.input(0), x.input(0)), y.shape());
   // sum_j (A B)_ij = (A b)_i with b_l = sum_j B_lj: the product of a matrix and a vector.
   if (const auto flags = matrix_product(x)) {
     const Expr b = x.input(1);

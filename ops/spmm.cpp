@@ -1,5 +1,7 @@
 #include <gradus/ops/spmm.h>
 
+#include <gradus/core/cpu.h>
+
 #include <algorithm>
 #include <type_traits>
 
@@ -7,7 +9,7 @@ namespace gradus {
 
 namespace {
 
-constexpr std::int64_t work = 16384;  // multiplications a thread takes at a time
+constexpr std::int64_t work = 1 << 18;  // multiplications a thread takes at a time: less is not worth waking one
 
 // Outputs a thread takes at a time, when `total` multiplications are spread over `count` outputs.
 std::int64_t chunk_of(std::int64_t count, std::int64_t total) {
@@ -17,42 +19,65 @@ std::int64_t chunk_of(std::int64_t count, std::int64_t total) {
 
 // y += factor * b
 template <class T>
-void add_multiple(T* __restrict y, T factor, const T* __restrict b, std::int64_t k) {
+[[gnu::always_inline]] inline void add_multiple(T* __restrict y, T factor, const T* __restrict b, std::int64_t k) {
   for (std::int64_t c = 0; c < k; ++c) y[c] += factor * b[c];
 }
 
+// A strip of a csr matrix: row r has the values and places start[r] - start[0] to start[r + 1] - start[0].
+template <class T>
+struct Rows {
+  const std::int64_t* start;
+  const Index* place;  // which row of the dense matrix a non-zero meets
+  const T* values;
+};
+
 // The rows [first, last) of x b. With k known to the compiler, a row of y stays in registers.
 template <class T, std::int64_t fixed>
-void multiply_rows(const Value& x, const T* b, std::int64_t width, T* y, std::int64_t first, std::int64_t last) {
-  const std::int64_t k = fixed > 0 ? fixed : width;
-  const std::int64_t* start = x.row_start();
-  const Index* column = x.pattern->column.data() + start[0];
-  const T* values = x.as<T>();
-  for (std::int64_t r = first; r < last; ++r) {
-    const std::int64_t end = start[r + 1] - start[0];
-    std::int64_t j = start[r] - start[0];
-    if constexpr (fixed > 0) {
-      T row[fixed] = {};
-      for (; j < end; ++j) add_multiple(row, values[j], b + column[j] * k, k);
-      std::copy_n(row, k, y + r * k);
-    } else {
-      std::fill_n(y + r * k, k, T{});
-      for (; j < end; ++j) add_multiple(y + r * k, values[j], b + column[j] * k, k);
+struct MultiplyRows {
+  [[gnu::always_inline]] static void run(Rows<T> x, const T* b, std::int64_t width, T* y, std::int64_t first,
+                                         std::int64_t last) {
+    const std::int64_t k = fixed > 0 ? fixed : width;
+    for (std::int64_t r = first; r < last; ++r) {
+      const std::int64_t end = x.start[r + 1] - x.start[0];
+      std::int64_t j = x.start[r] - x.start[0];
+      if constexpr (fixed > 0) {
+        T row[fixed] = {};
+        for (; j < end; ++j) {
+          const T value = x.values[j];
+          const T* from = b + x.place[j] * k;
+          for (std::int64_t c = 0; c < fixed; ++c) row[c] += value * from[c];
+        }
+        for (std::int64_t c = 0; c < fixed; ++c) y[r * k + c] = row[c];
+      } else {
+        for (std::int64_t c = 0; c < k; ++c) y[r * k + c] = 0;
+        for (; j < end; ++j) add_multiple(y + r * k, x.values[j], b + x.place[j] * k, k);
+      }
     }
   }
-}
+};
 
-// y += the part of x^T b that comes from the rows [first, last) of x; row `place[j]` of y is non-zero j's.
+// y += the part of x^T b that comes from the rows [first, last) of x.
 template <class T, std::int64_t fixed>
-void scatter_rows(const Value& x, const Index* place, const T* b, std::int64_t width, T* y, std::int64_t first,
-                  std::int64_t last) {
-  const std::int64_t k = fixed > 0 ? fixed : width;
-  const std::int64_t* start = x.row_start();
-  const Index* to = place + start[0];
-  const T* values = x.as<T>();
-  for (std::int64_t r = first; r < last; ++r)
-    for (std::int64_t j = start[r] - start[0]; j < start[r + 1] - start[0]; ++j)
-      add_multiple(y + to[j] * k, values[j], b + r * k, k);
+struct ScatterRows {
+  [[gnu::always_inline]] static void run(Rows<T> x, const T* b, std::int64_t width, T* y, std::int64_t first,
+                                         std::int64_t last) {
+    const std::int64_t k = fixed > 0 ? fixed : width;
+    for (std::int64_t r = first; r < last; ++r)
+      for (std::int64_t j = x.start[r] - x.start[0]; j < x.start[r + 1] - x.start[0]; ++j)
+        add_multiple(y + x.place[j] * k, x.values[j], b + r * k, k);
+  }
+};
+
+// The kernel for the machine at hand.
+template <class T>
+using RowsKernel = void (*)(Rows<T>, const T*, std::int64_t, T*, std::int64_t, std::int64_t);
+
+template <class Body, class T>
+RowsKernel<T> kernel() {
+  static constexpr RowsKernel<T> of[] = {
+      compiled_for<Isa::portable, Body, Rows<T>, const T*, std::int64_t, T*, std::int64_t, std::int64_t>(),
+      compiled_for<Isa::avx2, Body, Rows<T>, const T*, std::int64_t, T*, std::int64_t, std::int64_t>()};
+  return of[static_cast<std::size_t>(isa())];
 }
 
 // f(width as a constant) where it is a usual number of factors, f(0) otherwise.
@@ -82,10 +107,11 @@ T inner_product(const T* u, const T* v, std::int64_t k) {
 template <class T>
 void csr_times_dense(Workers& workers, const Value& x, const T* b, std::int64_t k, T* y) {
   const std::int64_t rows = x.shape()[0];
+  const Rows<T> of{x.row_start(), x.pattern->column.data() + x.row_start()[0], x.as<T>()};
   by_width(k, [&](auto width) {
-    workers.for_each(rows, chunk_of(rows, x.stored * k), [&](std::int64_t first, std::int64_t last) {
-      multiply_rows<T, width.value>(x, b, k, y, first, last);
-    });
+    const RowsKernel<T> multiply = kernel<MultiplyRows<T, width.value>, T>();
+    workers.for_each(rows, chunk_of(rows, x.stored * k),
+                     [&](std::int64_t first, std::int64_t last) { multiply(of, b, k, y, first, last); });
   });
 }
 
@@ -104,16 +130,50 @@ void csr_transposed_times_dense(Call& call, const Value& x, const T* b, std::int
       call.adds ? 1 : std::clamp<std::int64_t>(x.stored * k / (8 * std::max<std::int64_t>(1, size) + work), 1, 8);
   const std::int64_t rows = (n + pieces - 1) / pieces;
   T* sums = pieces > 1 ? call.scratch<T>((pieces - 1) * size) : nullptr;
+  const Rows<T> of{x.row_start(), place + x.row_start()[0], x.as<T>()};
   by_width(k, [&](auto width) {
+    const RowsKernel<T> scatter = kernel<ScatterRows<T, width.value>, T>();
     call.workers().for_each(pieces, 1, [&](std::int64_t piece, std::int64_t) {
       T* to = piece == 0 ? y : sums + (piece - 1) * size;
       if (!call.adds) std::fill_n(to, size, T{});
-      scatter_rows<T, width.value>(x, place, b, k, to, piece * rows, std::min((piece + 1) * rows, n));
+      scatter(of, b, k, to, piece * rows, std::min((piece + 1) * rows, n));
     });
   });
   call.workers().for_each(size, work, [&](std::int64_t first, std::int64_t last) {
     for (std::int64_t piece = 1; piece < pieces; ++piece)
       add_multiple(y + first, T{1}, sums + (piece - 1) * size + first, last - first);
+  });
+}
+
+namespace {
+
+// Eight sums at once, which fit a vector register or two; the rest of a row goes to the first of them.
+template <class T, std::int64_t fixed>
+struct DotRows {
+  [[gnu::always_inline]] static void run(const T* a, const T* b, std::int64_t n, std::int64_t width, T* y) {
+    constexpr std::int64_t lanes = 8;
+    const std::int64_t k = fixed > 0 ? fixed : width;
+    for (std::int64_t r = 0; r < n; ++r, a += k, b += k) {
+      T sum[lanes] = {};
+      std::int64_t c = 0;
+      for (; c + lanes <= k; c += lanes)
+        for (std::int64_t l = 0; l < lanes; ++l) sum[l] += a[c + l] * b[c + l];
+      for (std::int64_t l = 0; c + l < k; ++l) sum[l] += a[c + l] * b[c + l];
+      y[r] = ((sum[0] + sum[4]) + (sum[1] + sum[5])) + ((sum[2] + sum[6]) + (sum[3] + sum[7]));
+    }
+  }
+};
+
+}  // namespace
+
+template <class T>
+void dot_rows(const T* a, const T* b, std::int64_t n, std::int64_t k, T* y) {
+  by_width(k, [&](auto width) {
+    using Body = DotRows<T, width.value>;
+    static constexpr decltype(&Body::run) of[] = {
+        compiled_for<Isa::portable, Body, const T*, const T*, std::int64_t, std::int64_t, T*>(),
+        compiled_for<Isa::avx2, Body, const T*, const T*, std::int64_t, std::int64_t, T*>()};
+    of[static_cast<std::size_t>(isa())](a, b, n, k, y);
   });
 }
 
@@ -167,6 +227,8 @@ template void csr_times_dense(Workers&, const Value&, const float*, std::int64_t
 template void csr_times_dense(Workers&, const Value&, const double*, std::int64_t, double*);
 template void csr_transposed_times_dense(Call&, const Value&, const float*, std::int64_t, float*);
 template void csr_transposed_times_dense(Call&, const Value&, const double*, std::int64_t, double*);
+template void dot_rows(const float*, const float*, std::int64_t, std::int64_t, float*);
+template void dot_rows(const double*, const double*, std::int64_t, std::int64_t, double*);
 template void dense_times_csr(Workers&, const float*, std::int64_t, const Value&, float*);
 template void dense_times_csr(Workers&, const double*, std::int64_t, const Value&, double*);
 template void dense_times_csr_transposed(Workers&, const float*, std::int64_t, const Value&, float*);

@@ -1,5 +1,5 @@
-// Products of a csr matrix and a dense one, in plain memory. Each result element is summed by one thread in the
-// order of the non-zeros.
+// Products of a csr matrix and a dense one, and of rows with rows, in plain memory. Each result element is summed by
+// one thread in the order of the non-zeros.
 #pragma once
 
 #include <gradus/core/op.h>
@@ -22,6 +22,10 @@ void dense_times_csr(Workers& workers, const T* a, std::int64_t m, const Value& 
 /// y [m, n] = a x^T, for a [m, p] and x csr [n, p].
 template <class T>
 void dense_times_csr_transposed(Workers& workers, const T* a, std::int64_t m, const Value& x, T* y);
+
+/// y [n] = a_i . b_i, for a and b [n, k].
+template <class T>
+void dot_rows(const T* a, const T* b, std::int64_t n, std::int64_t k, T* y);
 
 /// y [non-zeros] = u_i . v_j for each non-zero (i, j), for u [n, k] and v [p, k].
 template <class T>
