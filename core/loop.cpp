@@ -8,7 +8,7 @@ namespace gradus {
 
 namespace {
 
-constexpr std::int64_t block = 1024;   // elements laid out at a time: three operands of 8 bytes fill 24 KiB
+constexpr std::int64_t block = 1024;     // elements laid out at a time: three operands of 8 bytes fill 24 KiB
 constexpr std::int64_t chunk = 1 << 16;  // elements a thread takes at a time: less is not worth waking one
 
 template <class T>

@@ -1,11 +1,12 @@
-// The checks of a CSR pattern, and its transpose. The transpose is a stable sort of the non-zeros by column:
-// since they are stored row by row, stable means that rows ascend within each column.
+// The checks of a CSR pattern, and what is found out about its columns.
 #include <gradus/core/sparse.h>
 
 #include <gradus/core/error.h>
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <bit>
 #include <cstddef>
 #include <numeric>
 #include <utility>
@@ -14,72 +15,77 @@ namespace gradus {
 
 namespace {
 
-// A non-zero, as the sort carries it: to look its column up at each pass would miss the cache.
-struct NonZero {
-  Index column;
-  Index row;
-  std::int64_t position;
-};
-
 std::size_t as_size(std::int64_t i) { return static_cast<std::size_t>(i); }
 
 std::string name_of(const CsrPattern& pattern) { return fmt::format("csr [{}, {}]", pattern.rows, pattern.columns); }
 
-// One stable pass of a counting sort by `digit`, which is below `digits`.
-template <class Digit>
-void counting_pass(const std::vector<NonZero>& from, std::vector<NonZero>& to, std::vector<std::int64_t>& starts,
-                   std::size_t digits, Digit&& digit) {
-  starts.assign(digits + 1, 0);
-  for (const NonZero& entry : from) ++starts[digit(entry) + 1];
-  std::partial_sum(starts.begin(), starts.end(), starts.begin());
-  for (const NonZero& entry : from) to[as_size(starts[digit(entry)]++)] = entry;
+// By a bit for each column: one pass sets them, one over the words counts, and a column's slot is the number of bits
+// before its own. The words are few next to the non-zeros unless almost all columns are empty.
+void find_by_bits(const CsrPattern& pattern, std::vector<Index>& columns, std::vector<Index>& slot) {
+  constexpr int word_bits = 64;
+  const auto words = as_size(pattern.columns / word_bits + 1);
+  std::vector<std::uint64_t> bits(words, 0);
+  std::vector<Index> before(words);
+  for (const Index c : pattern.column) bits[as_size(c / word_bits)] |= std::uint64_t{1} << (c % word_bits);
+  Index count = 0;
+  for (std::size_t word = 0; word < words; ++word) {
+    before[word] = count;
+    for (std::uint64_t rest = bits[word]; rest != 0; rest &= rest - 1) {
+      columns.push_back(static_cast<Index>(word * word_bits + as_size(std::countr_zero(rest))));
+      ++count;
+    }
+  }
+  for (std::size_t j = 0; j < slot.size(); ++j) {
+    const Index c = pattern.column[j];
+    const std::size_t word = as_size(c / word_bits);
+    const std::uint64_t below = bits[word] & ((std::uint64_t{1} << (c % word_bits)) - 1);
+    slot[j] = before[word] + static_cast<Index>(std::popcount(below));
+  }
 }
 
-// Sorts by column, keeping the order within each. A single pass over all columns is fastest while they are few
-// next to the non-zeros; beyond that, passes over 11 bits of the column at a time cost the non-zeros only.
-void sort_by_column(std::vector<NonZero>& entries, std::int64_t columns) {
-  constexpr int digit_bits = 11;
-  constexpr std::size_t digits = std::size_t{1} << digit_bits;
-  std::vector<NonZero> sorted(entries.size());
-  std::vector<std::int64_t> starts;
-  if (as_size(columns) <= digits || as_size(columns) <= entries.size() / 4) {
-    counting_pass(entries, sorted, starts, as_size(columns),
-                  [](const NonZero& entry) { return as_size(entry.column); });
-    entries.swap(sorted);
-    return;
-  }
-  for (int shift = 0; (columns - 1) >> shift != 0; shift += digit_bits) {
-    counting_pass(entries, sorted, starts, digits,
-                  [&](const NonZero& entry) { return as_size(entry.column >> shift) % digits; });
-    entries.swap(sorted);
-  }
+void find_by_sorting(const CsrPattern& pattern, std::vector<Index>& columns, std::vector<Index>& slot) {
+  columns = pattern.column;
+  std::sort(columns.begin(), columns.end());
+  columns.erase(std::unique(columns.begin(), columns.end()), columns.end());
+  for (std::size_t j = 0; j < slot.size(); ++j)
+    slot[j] = static_cast<Index>(std::lower_bound(columns.begin(), columns.end(), pattern.column[j]) - columns.begin());
 }
 
 }  // namespace
 
-const CsrPattern::ByColumn& CsrPattern::by_column() const {
-  std::call_once(once_, [this] {
-    std::vector<NonZero> entries(column.size());
-    for (std::int64_t r = 0; r < rows; ++r)
-      for (std::int64_t p = row_start[as_size(r)]; p < row_start[as_size(r + 1)]; ++p)
-        entries[as_size(p)] = {column[as_size(p)], static_cast<Index>(r), p};
-    sort_by_column(entries, columns);
-
-    auto touched = std::make_shared<RowIndex>();
-    by_column_.row.reserve(entries.size());
-    by_column_.position.reserve(entries.size());
-    by_column_.slot.resize(entries.size());
-    for (std::size_t i = 0; i < entries.size(); ++i) {
-      if (i == 0 || entries[i].column != entries[i - 1].column) {
-        touched->row.push_back(entries[i].column);
-        by_column_.start.push_back(static_cast<std::int64_t>(i));
-      }
-      by_column_.row.push_back(entries[i].row);
-      by_column_.position.push_back(entries[i].position);
-      by_column_.slot[as_size(entries[i].position)] = static_cast<Index>(touched->row.size() - 1);
+const CsrPattern::Touched& CsrPattern::touched() const {
+  constexpr std::int64_t most_columns_a_non_zero = 1024;
+  std::call_once(touched_once_, [this] {
+    auto index = std::make_shared<RowIndex>();
+    index->row.reserve(as_size(std::min(columns, non_zeros())));
+    touched_.slot.resize(column.size());
+    if (columns / most_columns_a_non_zero <= non_zeros()) {
+      find_by_bits(*this, index->row, touched_.slot);
+    } else {
+      find_by_sorting(*this, index->row, touched_.slot);
     }
-    by_column_.start.push_back(static_cast<std::int64_t>(entries.size()));
-    by_column_.touched = std::move(touched);
+    touched_.columns = std::move(index);
+  });
+  return touched_;
+}
+
+// A counting sort by slot: stable, so rows ascend within each column.
+const CsrPattern::ByColumn& CsrPattern::by_column() const {
+  std::call_once(by_column_once_, [this] {
+    const Touched& found = touched();
+    std::vector<std::int64_t>& start = by_column_.start;
+    start.assign(as_size(found.columns->count()) + 1, 0);
+    for (const Index slot : found.slot) ++start[as_size(slot) + 1];
+    std::partial_sum(start.begin(), start.end(), start.begin());
+    by_column_.row.resize(column.size());
+    by_column_.position.resize(column.size());
+    std::vector<std::int64_t> next = start;
+    for (std::int64_t r = 0; r < rows; ++r)
+      for (std::int64_t j = row_start[as_size(r)]; j < row_start[as_size(r + 1)]; ++j) {
+        const auto to = as_size(next[as_size(found.slot[as_size(j)])]++);
+        by_column_.row[to] = static_cast<Index>(r);
+        by_column_.position[to] = j;
+      }
   });
   return by_column_;
 }

@@ -29,17 +29,20 @@ struct CsrPattern {
 
   std::int64_t non_zeros() const { return row_start.back(); }
 
-  /// The same non-zeros column by column. Only columns that hold one are listed, so the cost follows the
-  /// non-zeros, not the width of the matrix.
+  /// The columns that hold a non-zero.
+  struct Touched {
+    std::shared_ptr<const RowIndex> columns;  // ascending
+    std::vector<Index> slot;                  // [non-zeros]: which of them
+  };
+  /// The same non-zeros column by column, of the touched columns only.
   struct ByColumn {
-    std::shared_ptr<const RowIndex> touched;  // the columns listed, ascending
-    std::vector<std::int64_t> start;          // [touched + 1], into row and position
-    std::vector<Index> row;                   // [non-zeros], ascending within a column
-    std::vector<std::int64_t> position;       // [non-zeros], where row-wise order keeps the value
-    std::vector<Index> slot;                  // [non-zeros], in row-wise order: which of the touched columns
+    std::vector<std::int64_t> start;     // [touched + 1], into row and position
+    std::vector<Index> row;              // [non-zeros], ascending within a column
+    std::vector<std::int64_t> position;  // [non-zeros], where row-wise order keeps the value
   };
 
   /// Built when first asked for, then kept with the pattern. Threads may ask at once.
+  const Touched& touched() const;
   const ByColumn& by_column() const;
 
   /// Throws ValueError unless row_start rises from 0 to the number of columns given and never falls, and columns
@@ -49,7 +52,9 @@ struct CsrPattern {
   void check_row_start(std::int64_t columns_given) const;
 
  private:
-  mutable std::once_flag once_;
+  mutable std::once_flag touched_once_;
+  mutable Touched touched_;
+  mutable std::once_flag by_column_once_;
   mutable ByColumn by_column_;
 };
 

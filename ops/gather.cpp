@@ -3,6 +3,7 @@
 #include <gradus/ops/checks.h>
 #include <gradus/ops/ops.h>
 #include <gradus/ops/reduce_kernel.h>
+#include <gradus/ops/rules.h>
 #include <gradus/ops/sparse.h>
 
 #include <algorithm>
@@ -146,24 +147,41 @@ class PartOf final : public Op {
   std::string_view name() const override { return "part_of"; }
   Type infer(const OpInputs& in) const override {
     require_dense(name(), in, 0, "table");
+    if (in[1].layout == Layout::csr && in[0].shape[0] == in[1].shape[1])
+      return {in[0].dtype, in[0].shape, Layout::part};
     if (in[0].shape != in[1].shape)
       fail<TypeError>("part_of: table is {} but rows is {}; they must agree", in.shape(0), in.shape(1));
     return {in[0].dtype, in[0].shape, Layout::part};
   }
   std::string_view no_gradient(int) const override { return "it only reads variables for an update"; }
 
+  // What a csr matrix touches is known before any gradient is: the rows are gathered once for all uses.
+  Expr simplified(const Expr& y, const Uses&) const override {
+    const Expr source = y.input(1).layout() == Layout::csr ? pattern_source(y.input(1)) : touching(y.input(1));
+    return source && source != y.input(1) ? touched_part(y.input(0), source) : Expr();
+  }
+
   void compute(Call& call) const override {
-    call.set_index(call.in(1).index);
+    const Value& of = call.in(1);
+    call.set_index(of.type.layout == Layout::csr ? of.pattern->touched().columns : of.index);
     const Value& table = call.in(0);
-    const auto& index = call.in(1).index->row;
+    const auto& index = call.out().index->row;
     const std::size_t row = static_cast<std::size_t>(table.row_size()) * size_of(table.type.dtype);
     if (row == 0) return;
     call.workers().for_each(
-        call.in(1).index->count(), std::max<std::int64_t>(1, 65536 / static_cast<std::int64_t>(row)),
+        call.out().index->count(), std::max<std::int64_t>(1, 65536 / static_cast<std::int64_t>(row)),
         [&](std::int64_t first, std::int64_t last) {
-          for (auto r = static_cast<std::size_t>(first); r < static_cast<std::size_t>(last); ++r)
+          for (auto r = static_cast<std::size_t>(first); r < static_cast<std::size_t>(last); ++r) {
+            if (r + ahead < index.size()) prefetch(table.data + static_cast<std::size_t>(index[r + ahead]) * row, row);
             std::memcpy(call.out().data + r * row, table.data + static_cast<std::size_t>(index[r]) * row, row);
+          }
         });
+  }
+
+ private:
+  static constexpr std::size_t ahead = 16;  // rows
+  static void prefetch(const std::byte* row, std::size_t bytes) {
+    for (std::size_t at = 0; at < bytes; at += Buffer::alignment) __builtin_prefetch(row + at);
   }
 };
 
@@ -184,6 +202,8 @@ Expr part_of(const Operand& table, const Operand& rows) {
   if (index.layout() == Layout::csr) fail<TypeError>("part_of: rows is csr ({}); rows is expected", to_string(index));
   return apply(std::make_shared<PartOf>(), {table, rows});
 }
+
+Expr touched_part(const Expr& table, const Expr& csr) { return apply(std::make_shared<PartOf>(), {table, csr}); }
 
 Expr assign_add(const Expr& variable, const Operand& delta) {
   return variable.graph().assign(variable, add(variable, delta));

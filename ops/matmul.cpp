@@ -58,14 +58,14 @@ class Matmul final : public Op {
   // Of a strip of the rows of a matrix: its rows of a b, or its part of the sum that a^T b is. A wide dense product is
   // better done at once.
   Strips strips(std::span<const Type> in, const Type& y) const override {
-    if (y.shape.rank() != 2 || in[1].layout != Layout::dense) return {};
+    if (y.shape.rank() != 2 || in[1].layout == Layout::csr) return {};
     const bool narrow = std::min(y.shape[0], y.shape[1]) <= widest_in_strips;
     if (in[0].layout == Layout::dense && !narrow) return {};
     if (!options_.transpose_a) return {Strips::Gives::rows, 1, y.shape[0]};
     if (options_.transpose_b) return {};
     return {Strips::Gives::accumulated, 3, in[0].shape[0]};
   }
-  void prepare_sum(Call& call) const override { call.set_index(call.in(0).pattern->by_column().touched); }
+  void prepare_sum(Call& call) const override { call.set_index(call.in(0).pattern->touched().columns); }
 
   void compute(Call& call) const override {
     dispatch_floating(call.out().type.dtype, [&]<class T>(TypeTag<T>) {
@@ -88,18 +88,30 @@ class Matmul final : public Op {
     if (in[0].layout == Layout::csr && in[1].layout == Layout::csr)
       fail<TypeError>("matmul: a is {} and b is {}; one of them must be dense", in.layout(0), in.layout(1));
     for (const int i : {0, 1}) {
-      if (in[i].layout != Layout::csr) require_dense("matmul", in, i, i == 0 ? "a" : "b");
+      const bool part = i == 1 && in[0].layout == Layout::csr && in[1].layout == Layout::part && !options_.transpose_a;
+      if (in[i].layout != Layout::csr && !part) require_dense("matmul", in, i, i == 0 ? "a" : "b");
       if (csr && in[i].shape.rank() != 2)
         fail<TypeError>("matmul: {} is {}; with a csr operand both are matrices", i == 0 ? "a" : "b", in.shape(i));
     }
+  }
+
+  // A part must hold just the rows that x touches: its row numbers are then x's slots.
+  static void check_part(const Call& call) {
+    const auto& columns = call.in(0).pattern->touched().columns;
+    if (call.in(1).index != columns && call.in(1).index->row != columns->row)
+      fail<ValueError>("matmul: b {} is a part that does not hold just the rows that a {} touches", call.source(1),
+                       call.source(0));
   }
 
   template <class T>
   void csr_on_the_left(Call& call) const {
     const Value& x = call.in(0);
     const std::int64_t k = call.in(1).shape()[1];
-    if (!options_.transpose_a) return csr_times_dense(call.workers(), x, call.in<T>(1), k, call.out<T>());
-    if (gives_rows_ && !call.adds) call.set_index(x.pattern->by_column().touched);
+    if (!options_.transpose_a) {
+      if (call.in(1).type.layout == Layout::part) check_part(call);
+      return csr_times_dense(call.workers(), x, call.in(1), call.out<T>());
+    }
+    if (gives_rows_ && !call.adds) call.set_index(x.pattern->touched().columns);
     csr_transposed_times_dense(call, x, call.in<T>(1), k, call.out<T>());
   }
 
@@ -215,6 +227,9 @@ Expr Matmul::simplified(const Expr& y, const Uses&) const {
       const Expr scaled_a = d * a;
       return gives_rows_ ? rows_product(scaled_a, rest) : matmul(scaled_a, rest, options_);
     }
+  // Of a table with more rows than A has, A touches few: they are gathered once, for the gradient and the update too.
+  if (a.layout() == Layout::csr && !options_.transpose_a && b.layout() == Layout::dense && b.shape()[0] >= a.shape()[0])
+    if (const Expr part = touched_rows(b, pattern_source(a))) return matmul(a, part);
   // Where the columns of B are all equal, so are those of A B: one is enough.
   const Expr column = repeated(b);
   if (!column || options_.transpose_b || y.shape()[1] == 1 || column.rank() != 2 || column.shape()[1] != 1 ||

@@ -187,13 +187,15 @@ Expr as_product_along_columns(const Expr& x) {
 class RowDots final : public Op {
  public:
   std::string_view name() const override { return "row_dots"; }
-  Type infer(const OpInputs& in) const override { return {in[0].dtype, in[0].shape.with(1, 1), Layout::dense}; }
+  Type infer(const OpInputs& in) const override { return {in[0].dtype, in[0].shape.with(1, 1), in[0].layout}; }
   std::string_view no_gradient(int) const override { return "only plans make it"; }
-  Strips strips(std::span<const Type> in, const Type&) const override {
+  Strips strips(std::span<const Type> in, const Type& out) const override {
+    if (out.layout != Layout::dense) return {};
     return {Strips::Gives::rows, 3, in[0].shape[0]};
   }
   void compute(Call& call) const override {
     const std::int64_t k = call.in(0).shape()[1];
+    if (call.out().type.layout != Layout::dense) call.set_index(call.in(0).index);
     dispatch_floating(call.out().type.dtype, [&]<class T>(TypeTag<T>) {
       call.workers().for_each(call.out().stored, rows_at_a_time, [&](std::int64_t first, std::int64_t last) {
         dot_rows(call.in<T>(0) + first * k, call.in<T>(1) + first * k, last - first, k, call.out<T>() + first);
@@ -204,8 +206,6 @@ class RowDots final : public Op {
  private:
   static constexpr std::int64_t rows_at_a_time = 4096;
 };
-
-Expr row_dots(const Expr& a, const Expr& b) { return apply(std::make_shared<RowDots>(), {a, b}); }
 
 // Rules for sums of matrices.
 Expr Reduce::simplified(const Expr& y, const Uses& uses) const {
@@ -228,7 +228,7 @@ Expr Reduce::simplified(const Expr& y, const Uses& uses) const {
   }
   if (x.rank() != 2 || axes_.size() != 1 || x.shape()[1] == 1 || uses.of(x) > 1) return {};
   const bool along_rows = axes_[0] == 1;
-  const bool wide = x.shape()[1] >= 8 && x.layout() == Layout::dense;  // a vector's worth
+  const bool wide = (x.shape()[1] >= 8 || x.shape().size() > 1024) && x.layout() == Layout::dense;  // worth a kernel
   if (is_op(x, "multiply")) {
     Expr product = along_rows ? as_product_along_rows(x) : as_product_along_columns(x);
     if (!product && along_rows && x.input(0).type() == x.type() && x.input(1).type() == x.type() && wide)
@@ -240,6 +240,8 @@ Expr Reduce::simplified(const Expr& y, const Uses& uses) const {
   // sum_j (A B)_ij = (A b)_i with b_l = sum_j B_lj: the product of a matrix and a vector.
   if (const auto flags = matrix_product(x)) {
     const Expr b = x.input(1);
+    if (b.layout() == Layout::part && !is_op(b, "square")) return {};
+    if (b.layout() == Layout::part) return reshape(matmul(x.input(0), row_dots(b.input(0), b.input(0))), y.shape());
     const Expr summed = flags->transpose_b ? reduce_sum(b, 0, KeepDims::yes) : row_sums(b);
     return reshape(matmul(x.input(0), summed, *flags), y.shape());
   }
@@ -262,6 +264,8 @@ Expr reduce(Reduction reduction, const Operand& x, const Axes& axes, KeepDims ke
 }
 
 }  // namespace
+
+Expr row_dots(const Expr& a, const Expr& b) { return apply(std::make_shared<RowDots>(), {a, b}); }
 
 Expr reduce_sum(const Operand& x, const Axes& axes, KeepDims keep) { return reduce(Reduction::sum, x, axes, keep); }
 Expr reduce_mean(const Operand& x, const Axes& axes, KeepDims keep) { return reduce(Reduction::mean, x, axes, keep); }

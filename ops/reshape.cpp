@@ -38,7 +38,8 @@ class Reshape : public Op {
   bool is_view(std::span<const Type>) const override { return true; }
 
   Type infer(const OpInputs& in) const override {
-    if (in[0].layout == Layout::rows && keeps_rows(in[0].shape)) return {in[0].dtype, shape_, Layout::rows};
+    const bool sparse = in[0].layout == Layout::rows || in[0].layout == Layout::part;
+    if (sparse && keeps_rows(in[0].shape)) return {in[0].dtype, shape_, in[0].layout};
     require_dense(name(), in);
     const auto open = std::count(shape_.begin(), shape_.end(), any);
     if (open > 1)

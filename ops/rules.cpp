@@ -38,4 +38,52 @@ Expr one_factor(const Expr& e) {
   return inner == x ? Expr() : factor * inner_factor * inner;
 }
 
+Expr pattern_source(const Expr& csr) {
+  Expr source = csr;
+  for (;;) {
+    if (source.kind() != Kind::op || !is_elementwise(source)) return source;
+    Expr operand;
+    for (int i = 0; i < source.arity(); ++i) {
+      if (source.input(i).layout() != Layout::csr) continue;
+      if (operand) return source;
+      operand = source.input(i);
+    }
+    if (!operand) return source;
+    source = operand;
+  }
+}
+
+Expr touching(const Expr& rows) {
+  if (rows.kind() != Kind::op) return {};
+  if (is_op(rows, "matmul")) return pattern_source(rows.input(0));
+  if (is_op(rows, "part_of")) return rows.input(1).layout() == Layout::csr ? rows.input(1) : touching(rows.input(1));
+  if (!is_elementwise(rows) && !is_op(rows, "reshape") && !is_op(rows, "broadcast_to")) return {};
+  Expr common;
+  for (int i = 0; i < rows.arity(); ++i) {
+    if (rows.input(i).layout() == Layout::dense) continue;
+    const Expr mine = touching(rows.input(i));
+    if (!mine || (common && mine != common)) return {};
+    common = mine;
+  }
+  return common;
+}
+
+Expr touched_rows(const Expr& table, const Expr& csr) {
+  if (table.layout() != Layout::dense || table.rank() == 0 || table.shape()[0] != csr.shape()[1]) return {};
+  if (table.kind() == Kind::variable) return touched_part(table, csr);
+  if (table.kind() != Kind::op) return {};
+  const auto inner = [&](int i) { return touched_rows(table.input(i), csr); };
+  if (is_op(table, "reshape")) {
+    const Expr part = table.shape()[0] == table.input(0).shape()[0] ? inner(0) : Expr();
+    return part ? reshape(part, table.shape()) : Expr();
+  }
+  if (is_op(table, "row_dots")) {
+    const Expr a = inner(0), b = inner(1);
+    return a && b ? row_dots(a, b) : Expr();
+  }
+  if (!is_op(table, "square")) return {};
+  const Expr part = inner(0);
+  return part ? square(part) : Expr();
+}
+
 }  // namespace gradus

@@ -25,7 +25,7 @@ T scaled(W sum, double scale) {
 template <class T, class Write>
 void sum_touched_columns(Workers& workers, const CsrPattern& pattern, const T* values, const Write& write) {
   const auto& by_column = pattern.by_column();
-  workers.for_each(by_column.touched->count(), rows_at_a_time, [&](std::int64_t first, std::int64_t last) {
+  workers.for_each(pattern.touched().columns->count(), rows_at_a_time, [&](std::int64_t first, std::int64_t last) {
     for (auto c = static_cast<std::size_t>(first); c < static_cast<std::size_t>(last); ++c) {
       typename Sum<T>::Wide sum = 0;
       for (auto j = static_cast<std::size_t>(by_column.start[c]); j < static_cast<std::size_t>(by_column.start[c + 1]);
@@ -234,7 +234,7 @@ class SumCsrLike final : public Op {
     const Value& g = call.in(0);
     const Shape& to = call.out().shape();
     if (is_row(g.shape(), to)) {
-      call.set_index(g.pattern->by_column().touched);
+      call.set_index(g.pattern->touched().columns);
       dispatch_floating(g.type.dtype, [&]<class T>(TypeTag<T>) {
         T* y = call.out<T>();
         sum_touched_columns(call.workers(), *g.pattern, g.as<T>(),
@@ -288,7 +288,7 @@ void sum_csr_columns(Workers& workers, const Value& x, std::byte* y, double scal
   dispatch_number(x.type.dtype, [&]<class T>(TypeTag<T>) {
     T* to = reinterpret_cast<T*>(y);
     std::fill_n(to, x.pattern->columns, scaled<T>(typename Sum<T>::Wide{0}, scale));  // NaN for a mean of nothing
-    const auto& column = x.pattern->by_column().touched->row;
+    const auto& column = x.pattern->touched().columns->row;
     sum_touched_columns(workers, *x.pattern, x.as<T>(),
                         [&](std::size_t c, auto sum) { to[column[c]] = scaled<T>(sum, scale); });
   });

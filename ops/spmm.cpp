@@ -105,13 +105,15 @@ T inner_product(const T* u, const T* v, std::int64_t k) {
 }  // namespace
 
 template <class T>
-void csr_times_dense(Workers& workers, const Value& x, const T* b, std::int64_t k, T* y) {
+void csr_times_dense(Workers& workers, const Value& x, const Value& b, T* y) {
+  const std::int64_t k = b.shape()[1];
+  const Index* place = b.type.layout == Layout::part ? x.pattern->touched().slot.data() : x.pattern->column.data();
   const std::int64_t rows = x.shape()[0];
-  const Rows<T> of{x.row_start(), x.pattern->column.data() + x.row_start()[0], x.as<T>()};
+  const Rows<T> of{x.row_start(), place + x.row_start()[0], x.as<T>()};
   by_width(k, [&](auto width) {
     const RowsKernel<T> multiply = kernel<MultiplyRows<T, width.value>, T>();
     workers.for_each(rows, chunk_of(rows, x.stored * k),
-                     [&](std::int64_t first, std::int64_t last) { multiply(of, b, k, y, first, last); });
+                     [&](std::int64_t first, std::int64_t last) { multiply(of, b.as<T>(), k, y, first, last); });
   });
 }
 
@@ -122,7 +124,7 @@ void csr_times_dense(Workers& workers, const Value& x, const T* b, std::int64_t 
 template <class T>
 void csr_transposed_times_dense(Call& call, const Value& x, const T* b, std::int64_t k, T* y) {
   const bool touched_only = call.out().type.layout == Layout::rows;
-  const Index* place = touched_only ? x.pattern->by_column().slot.data() : x.pattern->column.data();
+  const Index* place = touched_only ? x.pattern->touched().slot.data() : x.pattern->column.data();
   const std::int64_t size = (touched_only ? call.out().index->count() : x.pattern->columns) * k;
   const std::int64_t n = x.shape()[0];
   // A piece must have several times the work of clearing and adding its sums.
@@ -223,8 +225,8 @@ void sampled_product(Workers& workers, const CsrPattern& pattern, const T* u, co
                    });
 }
 
-template void csr_times_dense(Workers&, const Value&, const float*, std::int64_t, float*);
-template void csr_times_dense(Workers&, const Value&, const double*, std::int64_t, double*);
+template void csr_times_dense(Workers&, const Value&, const Value&, float*);
+template void csr_times_dense(Workers&, const Value&, const Value&, double*);
 template void csr_transposed_times_dense(Call&, const Value&, const float*, std::int64_t, float*);
 template void csr_transposed_times_dense(Call&, const Value&, const double*, std::int64_t, double*);
 template void dot_rows(const float*, const float*, std::int64_t, std::int64_t, float*);

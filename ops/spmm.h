@@ -6,9 +6,9 @@
 
 namespace gradus {
 
-/// y [n, k] = x b, for x csr [n, p] and b [p, k].
+/// y [n, k] = x b, for x csr [n, p] and b [p, k], dense or the part of it that x touches.
 template <class T>
-void csr_times_dense(Workers& workers, const Value& x, const T* b, std::int64_t k, T* y);
+void csr_times_dense(Workers& workers, const Value& x, const Value& b, T* y);
 
 /// y = x^T b for x csr [n, p] and b [n, k]: [p, k], or where the call's output is rows, only the rows that x's pattern
 /// touches. Added to y where call.adds. Works in the call's scratch memory.

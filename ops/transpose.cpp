@@ -130,7 +130,7 @@ class Transpose : public Op {
     pattern->columns = x.pattern->rows;
     pattern->column.assign(by_column.row.begin(), by_column.row.end());
     pattern->row_start.assign(static_cast<std::size_t>(pattern->rows) + 1, 0);
-    const std::vector<Index>& touched = by_column.touched->row;
+    const std::vector<Index>& touched = x.pattern->touched().columns->row;
     for (std::size_t k = 0; k < touched.size(); ++k)
       pattern->row_start[static_cast<std::size_t>(touched[k]) + 1] = by_column.start[k + 1] - by_column.start[k];
     for (std::size_t row = 1; row < pattern->row_start.size(); ++row)
