@@ -1,6 +1,7 @@
 #include <gradus/core/plan.h>
 
 #include <gradus/core/nodes.h>
+#include <gradus/core/table_rows.h>
 
 #include <fmt/format.h>
 
@@ -245,9 +246,14 @@ void Plan::update_variables() {
       continue;
     }
     const std::size_t row_bytes = static_cast<std::size_t>(v.row_size()) * size_of(v.type.dtype);
-    for (std::size_t row = 0; row < v.index->row.size(); ++row)
-      copy_bytes(variable + static_cast<std::size_t>(v.index->row[row]) * row_bytes, v.data + row * row_bytes,
-                 row_bytes);
+    const std::span<const Index> rows = v.index->row;
+    const std::int64_t chunk =
+        std::max<std::int64_t>(1, (1 << 18) / std::max<std::int64_t>(1, static_cast<std::int64_t>(row_bytes)));
+    workers_.for_each(v.index->count(), chunk, [&](std::int64_t first, std::int64_t last) {
+      const auto begin = static_cast<std::size_t>(first);
+      scatter_rows(v.data + begin * row_bytes, rows.subspan(begin, static_cast<std::size_t>(last - first)), row_bytes,
+                   variable);
+    });
   }
 }
 

@@ -1,5 +1,6 @@
 // Rows of a table by index, and what leads back: gather, scatter_add (its gradient), and part_of, which reads of
 // a table the rows that a gradient touches.
+#include <gradus/core/table_rows.h>
 #include <gradus/ops/checks.h>
 #include <gradus/ops/ops.h>
 #include <gradus/ops/reduce_kernel.h>
@@ -165,23 +166,15 @@ class PartOf final : public Op {
     const Value& of = call.in(1);
     call.set_index(of.type.layout == Layout::csr ? of.pattern->touched().columns : of.index);
     const Value& table = call.in(0);
-    const auto& index = call.out().index->row;
-    const std::size_t row = static_cast<std::size_t>(table.row_size()) * size_of(table.type.dtype);
-    if (row == 0) return;
-    call.workers().for_each(
-        call.out().index->count(), std::max<std::int64_t>(1, 65536 / static_cast<std::int64_t>(row)),
-        [&](std::int64_t first, std::int64_t last) {
-          for (auto r = static_cast<std::size_t>(first); r < static_cast<std::size_t>(last); ++r) {
-            if (r + ahead < index.size()) prefetch(table.data + static_cast<std::size_t>(index[r + ahead]) * row, row);
-            std::memcpy(call.out().data + r * row, table.data + static_cast<std::size_t>(index[r]) * row, row);
-          }
-        });
-  }
-
- private:
-  static constexpr std::size_t ahead = 16;  // rows
-  static void prefetch(const std::byte* row, std::size_t bytes) {
-    for (std::size_t at = 0; at < bytes; at += Buffer::alignment) __builtin_prefetch(row + at);
+    const std::span<const Index> rows = call.out().index->row;
+    const std::size_t bytes = static_cast<std::size_t>(table.row_size()) * size_of(table.type.dtype);
+    const std::int64_t chunk =
+        std::max<std::int64_t>(1, (1 << 18) / std::max<std::int64_t>(1, static_cast<std::int64_t>(bytes)));
+    call.workers().for_each(call.out().index->count(), chunk, [&](std::int64_t first, std::int64_t last) {
+      const auto begin = static_cast<std::size_t>(first);
+      gather_rows(table.data, rows.subspan(begin, static_cast<std::size_t>(last - first)), bytes,
+                  call.out().data + begin * bytes);
+    });
   }
 };
 

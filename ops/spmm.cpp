@@ -1,6 +1,7 @@
 #include <gradus/ops/spmm.h>
 
 #include <gradus/core/cpu.h>
+#include <gradus/ops/pack.h>
 
 #include <algorithm>
 #include <type_traits>
@@ -40,14 +41,14 @@ struct MultiplyRows {
     for (std::int64_t r = first; r < last; ++r) {
       const std::int64_t end = x.start[r + 1] - x.start[0];
       std::int64_t j = x.start[r] - x.start[0];
-      if constexpr (fixed > 0) {
-        T row[fixed] = {};
-        for (; j < end; ++j) {
-          const T value = x.values[j];
-          const T* from = b + x.place[j] * k;
-          for (std::int64_t c = 0; c < fixed; ++c) row[c] += value * from[c];
-        }
-        for (std::int64_t c = 0; c < fixed; ++c) y[r * k + c] = row[c];
+      if constexpr (fixed == 1) {
+        T sum = 0;
+        for (; j < end; ++j) sum += x.values[j] * b[x.place[j]];
+        y[r] = sum;
+      } else if constexpr (fixed > 0) {
+        Pack<T, fixed> row;
+        for (; j < end; ++j) row.add(x.values[j], b + x.place[j] * k);
+        row.store(y + r * k);
       } else {
         for (std::int64_t c = 0; c < k; ++c) y[r * k + c] = 0;
         for (; j < end; ++j) add_multiple(y + r * k, x.values[j], b + x.place[j] * k, k);
@@ -63,8 +64,16 @@ struct ScatterRows {
                                          std::int64_t last) {
     const std::int64_t k = fixed > 0 ? fixed : width;
     for (std::int64_t r = first; r < last; ++r)
-      for (std::int64_t j = x.start[r] - x.start[0]; j < x.start[r + 1] - x.start[0]; ++j)
-        add_multiple(y + x.place[j] * k, x.values[j], b + r * k, k);
+      for (std::int64_t j = x.start[r] - x.start[0]; j < x.start[r + 1] - x.start[0]; ++j) {
+        if constexpr (fixed > 1) {
+          Pack<T, fixed> row;
+          row.load(y + x.place[j] * k);
+          row.add(x.values[j], b + r * k);
+          row.store(y + x.place[j] * k);
+        } else {
+          add_multiple(y + x.place[j] * k, x.values[j], b + r * k, k);
+        }
+      }
   }
 };
 
@@ -156,12 +165,18 @@ struct DotRows {
     constexpr std::int64_t lanes = 8;
     const std::int64_t k = fixed > 0 ? fixed : width;
     for (std::int64_t r = 0; r < n; ++r, a += k, b += k) {
-      T sum[lanes] = {};
-      std::int64_t c = 0;
-      for (; c + lanes <= k; c += lanes)
-        for (std::int64_t l = 0; l < lanes; ++l) sum[l] += a[c + l] * b[c + l];
-      for (std::int64_t l = 0; c + l < k; ++l) sum[l] += a[c + l] * b[c + l];
-      y[r] = ((sum[0] + sum[4]) + (sum[1] + sum[5])) + ((sum[2] + sum[6]) + (sum[3] + sum[7]));
+      if constexpr (fixed > 1) {
+        Pack<T, fixed> sum;
+        sum.add_products(a, b);
+        y[r] = sum.sum();
+      } else {
+        T sum[lanes] = {};
+        std::int64_t c = 0;
+        for (; c + lanes <= k; c += lanes)
+          for (std::int64_t l = 0; l < lanes; ++l) sum[l] += a[c + l] * b[c + l];
+        for (std::int64_t l = 0; c + l < k; ++l) sum[l] += a[c + l] * b[c + l];
+        y[r] = ((sum[0] + sum[4]) + (sum[1] + sum[5])) + ((sum[2] + sum[6]) + (sum[3] + sum[7]));
+      }
     }
   }
 };

@@ -1,0 +1,60 @@
+#include <gradus/core/table_rows.h>
+
+#include <gradus/core/buffer.h>
+
+#include <cstring>
+#include <type_traits>
+
+namespace gradus {
+
+namespace {
+
+constexpr std::size_t ahead = 16;  // rows
+
+// f(the size as a constant) for the usual sizes, which a compiler copies without a call; f(0) for others.
+template <class F>
+void by_bytes(std::size_t bytes, F&& f) {
+  switch (bytes) {
+    case 4: return f(std::integral_constant<std::size_t, 4>{});
+    case 8: return f(std::integral_constant<std::size_t, 8>{});
+    case 32: return f(std::integral_constant<std::size_t, 32>{});
+    case 64: return f(std::integral_constant<std::size_t, 64>{});
+    case 80: return f(std::integral_constant<std::size_t, 80>{});
+    case 128: return f(std::integral_constant<std::size_t, 128>{});
+    default: return f(std::integral_constant<std::size_t, 0>{});
+  }
+}
+
+// Calls move(row of the table, number in the block) with the rows ahead on their way.
+template <class Move>
+void for_each_row(const std::byte* table, std::span<const Index> rows, std::size_t bytes, Move&& move) {
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    if (i + ahead < rows.size()) {
+      const std::byte* next = table + static_cast<std::size_t>(rows[i + ahead]) * bytes;
+      for (std::size_t at = 0; at < bytes; at += Buffer::alignment) __builtin_prefetch(next + at);
+    }
+    move(static_cast<std::size_t>(rows[i]) * bytes, i * bytes);
+  }
+}
+
+}  // namespace
+
+void gather_rows(const std::byte* table, std::span<const Index> rows, std::size_t bytes, std::byte* block) {
+  if (bytes == 0) return;
+  by_bytes(bytes, [&](auto fixed) {
+    for_each_row(table, rows, fixed > 0 ? fixed : bytes, [&](std::size_t from, std::size_t to) {
+      std::memcpy(block + to, table + from, fixed > 0 ? fixed : bytes);
+    });
+  });
+}
+
+void scatter_rows(const std::byte* block, std::span<const Index> rows, std::size_t bytes, std::byte* table) {
+  if (bytes == 0) return;
+  by_bytes(bytes, [&](auto fixed) {
+    for_each_row(table, rows, fixed > 0 ? fixed : bytes, [&](std::size_t to, std::size_t from) {
+      std::memcpy(table + to, block + from, fixed > 0 ? fixed : bytes);
+    });
+  });
+}
+
+}  // namespace gradus
