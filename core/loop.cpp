@@ -1,6 +1,7 @@
 #include <gradus/core/loop.h>
 
 #include <gradus/core/sparse_union.h>
+#include <gradus/core/table_rows.h>
 
 #include <algorithm>
 
@@ -125,6 +126,11 @@ Loop::Loop(const Op& op, RowKernel kernel, std::span<const Value* const> inputs,
       operand.access = type.shape.size() == 1 ? Access::number : Access::strided;
     }
   }
+  for (int i = 0; i < arity_; ++i) {
+    const Access access = operands_[static_cast<std::size_t>(i)].access;
+    if (access == Access::number) scalars_ |= 1U << static_cast<unsigned>(i);
+    laid_out_ = laid_out_ || access == Access::strided || access == Access::narrow;
+  }
   if (layout_ != Layout::dense) return;
   // Merge axis b into the one before it, a, where each operand steps through both as through one.
   for (int b = space_.rank() - 1; b > 0; --b) {
@@ -152,7 +158,15 @@ void Loop::lay_out(const Operand& operand, const Value& value, const Value& outp
     } else if (layout_ == Layout::dense || operand.access == Access::narrow) {
       fill_space(target, from, space_.dims(), operand.stride, first, count);
     } else {
-      fill_rows(target, from, *output.index, space_.dims(), operand.stride, first, count);
+      const std::int64_t row = output.row_size();
+      if (value.type.shape == output.type.shape && first % row == 0 && count % row == 0) {
+        const std::span<const Index> rows = output.index->row;
+        gather_rows(value.data,
+                    rows.subspan(static_cast<std::size_t>(first / row), static_cast<std::size_t>(count / row)),
+                    static_cast<std::size_t>(row) * operand.size, to);
+      } else {
+        fill_rows(target, from, *output.index, space_.dims(), operand.stride, first, count);
+      }
     }
   });
 }
@@ -188,6 +202,12 @@ void Loop::prepare_sparse_output(Call& call) const {
 }
 
 void Loop::run(Call& call) const {
+  if (layout_ == Layout::dense && !laid_out_ && call.out().stored <= chunk) {  // small steps are many
+    std::array<const void*, max_operands> pointers{};
+    for (int i = 0; i < arity_; ++i) pointers[static_cast<std::size_t>(i)] = call.in(i).data;
+    if (call.out().stored > 0) kernel_(pointers.data(), scalars_, call.out().data, call.out().stored);
+    return;
+  }
   if (layout_ != Layout::dense) prepare_sparse_output(call);
   const Value& output = call.out();
 
@@ -213,17 +233,9 @@ void Loop::run(Call& call) const {
     }
   }
 
-  unsigned scalars = 0;
-  bool strided = false;
-  for (int i = 0; i < arity_; ++i) {
-    const Access access = operands_[static_cast<std::size_t>(i)].access;
-    if (access == Access::number) scalars |= 1U << static_cast<unsigned>(i);
-    strided = strided || access == Access::strided || access == Access::narrow;
-  }
-
   call.workers().for_each(output.stored, chunk, [&](std::int64_t begin, std::int64_t end) {
     alignas(Buffer::alignment) std::byte memory[max_operands][block * 8];
-    const std::int64_t step = strided ? block : end - begin;
+    const std::int64_t step = laid_out_ ? block : end - begin;
     for (std::int64_t first = begin; first < end; first += step) {
       const std::int64_t count = std::min(step, end - first);
       std::array<const void*, max_operands> pointers{};
@@ -238,7 +250,7 @@ void Loop::run(Call& call) const {
           pointers[at] = in[at]->data + offset * static_cast<std::int64_t>(operand.size);
         }
       }
-      kernel_(pointers.data(), scalars, output.data + first * static_cast<std::int64_t>(out_size_), count);
+      kernel_(pointers.data(), scalars_, output.data + first * static_cast<std::int64_t>(out_size_), count);
     }
   });
 }

@@ -44,6 +44,8 @@ class Loop {
   Layout layout_;
   std::size_t out_size_;
   std::array<Operand, max_operands> operands_{};
+  unsigned scalars_ = 0;   // bit i: operand i is a number
+  bool laid_out_ = false;  // whether some operand must be laid out block by block
   // The output's space with neighbouring axes merged where every operand allows it.
   Shape space_;
 };
