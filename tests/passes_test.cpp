@@ -1,0 +1,167 @@
+// The plan compiler: what a plan computes with its passes is what it computes without them, to rounding, on any number
+// of threads the same bits; and each rule finds what it is there for.
+#include "refusal.h"
+
+#include <gradus/gradus.h>
+
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+
+#include <cmath>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace gradus {
+namespace {
+
+const std::vector<std::string> pass_names{"fold_constants", "simplify", "share_common_subexpressions", "strips"};
+
+enum class Input : std::uint8_t { dense, csr };
+
+// The article's factorization machine in float64, with V as the article stores it, [k, p], or by rows, [p, k].
+struct Machine {
+  Graph g;
+  Expr X, y, loss, train;
+  std::vector<Expr> variables;
+
+  Machine(Input input, bool by_rows, Optimizer&& optimizer, std::int64_t n, std::int64_t p, std::int64_t k) {
+    X = input == Input::csr ? g.sparse_placeholder("X", {n, p}, float64) : g.placeholder("X", {n, p}, float64);
+    y = g.placeholder("y", {n, 1}, float64);
+    const Expr w0 = g.variable("w0", zeros({1}, float64));
+    const Expr W = g.variable("W", random_normal({p}, {.stddev = 0.1, .seed = 2, .dtype = float64}));
+    const Shape shape = by_rows ? Shape({p, k}) : Shape({k, p});
+    const Expr V = g.variable("V", random_normal(shape, {.stddev = 0.1, .seed = 1, .dtype = float64}));
+    const Expr factors = by_rows ? V : transpose(V);
+    const Expr interactions =
+        0.5 * reduce_sum(pow(matmul(X, factors), 2) - matmul(pow(X, 2), pow(factors, 2)), 1, keep_dims);
+    const Expr y_hat = w0 + reduce_sum(W * X, 1, keep_dims) + interactions;
+    loss = reduce_mean(square(y - y_hat)) + reduce_sum(0.001 * pow(W, 2)) + reduce_sum(0.001 * pow(V, 2));
+    if (input == Input::csr && by_rows) loss = reduce_mean(square(y - y_hat));  // so that gradients stay rows
+    train = optimizer.minimize(loss);
+    variables = {w0, W, V};
+  }
+};
+
+// A csr matrix with a few numbers in each row but for some rows, which have none.
+Tensor design(std::int64_t n, std::int64_t p) {
+  std::vector<std::int64_t> start{0};
+  std::vector<std::int64_t> column;
+  std::vector<double> values;
+  for (std::int64_t r = 0; r < n; ++r) {
+    for (std::int64_t j = 0; j < (r % 7 == 3 ? 0 : 1 + r % 3); ++j) {
+      column.push_back((r * 13 + j * (p / 3)) % p);
+      values.push_back(0.25 + 0.5 * static_cast<double>((r + j) % 5));
+    }
+    start.push_back(static_cast<std::int64_t>(column.size()));
+  }
+  return Tensor::csr(n, p, start, column, values, Duplicates::sum);
+}
+
+Tensor targets(std::int64_t n) {
+  std::vector<double> y;
+  for (std::int64_t r = 0; r < n; ++r) y.push_back(static_cast<double>(r % 5));
+  return Tensor::from(y).reshape({n, 1});
+}
+
+// The losses of some steps, then all variables.
+std::vector<Tensor> trained(Machine& m, const Tensor& x, const SessionOptions& options) {
+  Session session(m.g, Device::cpu(), options);
+  const Tensor y = targets(x.shape()[0]);
+  std::vector<Tensor> results;
+  for (int step = 0; step < 5; ++step) results.push_back(session.run({m.loss, m.train}, {{m.X, x}, {m.y, y}})[0]);
+  for (const Expr& variable : m.variables) results.push_back(session.value(variable));
+  return results;
+}
+
+void check_passes(Input input, bool by_rows, Optimizer&& optimizer, std::int64_t n, std::int64_t p, std::int64_t k) {
+  CAPTURE(n);
+  CAPTURE(p);
+  CAPTURE(k);
+  Machine m(input, by_rows, std::move(optimizer), n, p, k);
+  const Tensor csr = design(n, p);
+  const Tensor x = input == Input::csr ? csr : csr.to_dense();
+  const std::vector<Tensor> plain = trained(m, x, {.threads = 1, .without = pass_names});
+  const auto check = [&](const std::vector<std::string>& without) {
+    const std::vector<Tensor> results = trained(m, x, {.threads = 1, .without = without});
+    for (std::size_t i = 0; i < plain.size(); ++i) CHECK(allclose(results[i], plain[i], 1e-11, 1e-12));
+  };
+  check({});
+  for (const std::string& name : pass_names) check({name});
+  CHECK(trained(m, x, {.threads = 3}) == trained(m, x, {.threads = 1}));
+}
+
+TEST_CASE("with all passes, without any, and without each: the same training") {
+  for (const bool by_rows : {false, true})
+    for (const Input input : {Input::dense, Input::csr}) {
+      CAPTURE(by_rows);
+      check_passes(input, by_rows, Adagrad(0.1), 7, 16, 5);
+      check_passes(input, by_rows, Adagrad(0.1), 30, 100, 8);
+      check_passes(input, by_rows, Adam(0.01), 5003, 12, 4);  // strips, and a last one that is shorter
+    }
+}
+
+TEST_CASE("a batch touches few rows of its table") {
+  for (const std::int64_t k : {1, 3, 8, 16, 20}) check_passes(Input::csr, true, Adagrad(0.1), 40, 1000, k);
+}
+
+// --- what the rules find ---------------------------------------------------------------------------------
+
+std::string plan_of(Graph& g, const Expr& fetch, const Feeds& feeds) { return Session(g).explain(fetch, feeds); }
+
+bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+
+TEST_CASE("the columns of a product are summed before it is made") {
+  Graph g;
+  const Expr a = g.placeholder("a", {6, 4}), b = g.placeholder("b", {4, 3});
+  const std::string plan = plan_of(g, reduce_sum(matmul(a, b), 1), {});
+  CHECK(!has(plan, "[6, 3]"));
+  CHECK(has(plan, "[4, 1]"));
+}
+
+TEST_CASE("transposed operands are taken as they are stored") {
+  Graph g;
+  const Expr a = g.placeholder("a", {6, 4}), b = g.placeholder("b", {3, 4});
+  CHECK(has(plan_of(g, matmul(a, transpose(b)), {}), "1 steps"));
+  CHECK(has(plan_of(g, transpose(matmul(a, transpose(b))), {}), "1 steps"));
+  CHECK(has(plan_of(g, transpose(exp(transpose(a))), {}), "1 steps"));
+  CHECK(has(plan_of(g, reduce_sum(transpose(a), 0), {}), "1 steps"));
+}
+
+TEST_CASE("what depends on constants alone is not computed in the run, and twins are computed once") {
+  Graph g;
+  const Expr x = g.placeholder("x", {4});
+  CHECK(has(plan_of(g, x * (g.constant(Tensor({1, 2, 3, 4})) * 2 + 1), {}), "1 steps"));
+  CHECK(has(plan_of(g, exp(x) * sin(exp(x)), {}), "3 steps"));
+  CHECK(has(plan_of(g, 2 * (3 * -x), {}), "1 steps"));
+  // Random numbers are not twins.
+  CHECK(has(plan_of(g, random_uniform(g, {4}) - random_uniform(g, {4}), {}), "3 steps"));
+}
+
+TEST_CASE("an integer division by zero waits for the run") {
+  Graph g;
+  const Expr zero = g.constant(Tensor(0, int32));
+  const Expr bad = floordiv(g.constant(Tensor(1, int32)), zero);
+  Session session(g);
+  CHECK(has(session.explain(bad), "1 steps"));
+  CHECK(refusal<ValueError>([&] { session.run(bad); }) == "floordiv: integer division by zero");
+}
+
+TEST_CASE("results of a region that nobody else needs are never there as a whole") {
+  constexpr std::int64_t n = 100'000;
+  Graph g;
+  const Expr x = g.placeholder("x", {n, 8});
+  const std::string plan = plan_of(g, reduce_sum(exp(sin(x) * 2) + x), {});
+  CHECK(has(plan, "100000 rows in strips of"));
+  CHECK(has(plan, "1 steps, 64 bytes of intermediate results"));
+}
+
+TEST_CASE("a session without a pass that is none") {
+  Graph g;
+  CHECK(refusal<ValueError>([&] { Session session(g, Device::cpu(), {.without = {"fuse"}}); }) ==
+        "a session without the pass 'fuse'; the passes are fold_constants, simplify, share_common_subexpressions, "
+        "strips");
+}
+
+}  // namespace
+}  // namespace gradus
