@@ -36,22 +36,24 @@ Region::Region(const Program& program, const Group& group, const std::vector<boo
     : program_(program), values_(values), rows_(group.rows), strip_rows_(group.strip_rows) {
   for (const int id : group.nodes) members_.push_back({id, strips_of(program, node(id))});
 
+  for (int m = 0; m < size(); ++m) member_of_[members_[at(m)].node] = m;
+
   // Where results that only the region needs lie, over the members' order.
-  const int count = size();
-  offset_.assign(members_.size(), -1);
   std::vector<int> last_use(members_.size(), -1);
-  for (int m = 0; m < count; ++m)
+  for (int m = 0; m < size(); ++m)
     for_each_read(program, node(members_[at(m)].node), [&](int, int root) {
-      for (int k = 0; k < m; ++k)
-        if (members_[at(k)].node == root) last_use[at(k)] = m;
+      if (const int k = member_of(root); k >= 0) last_use[at(k)] = m;
     });
+  offset_.assign(members_.size(), -1);
+  std::vector<std::vector<int>> dying(members_.size());
+  for (int m = 0; m < size(); ++m) dying[at(std::max(m, last_use[at(m)]))].push_back(m);
   Arena arena;
   const auto bytes_of = [&](int m) {
     return Arena::whole_lines(strip_rows_ * row_bytes_of(node(members_[at(m)].node).type));
   };
   std::int64_t traffic = 0;
   std::int64_t sum_bytes = 0;
-  for (int m = 0; m < count; ++m) {
+  for (int m = 0; m < size(); ++m) {
     const Member& member = members_[at(m)];
     const Type& type = node(member.node).type;
     if (is_sum(member.strips)) {
@@ -61,39 +63,38 @@ Region::Region(const Program& program, const Group& group, const std::vector<boo
       traffic += rows_ * row_bytes_of(type.layout == Layout::dense ? type : Type{type.dtype, {rows_, 4}, type.layout});
       if (!kept[at(member.node)] && type.layout == Layout::dense) offset_[at(m)] = arena.take(bytes_of(m));
     }
-    for (int k = 0; k <= m; ++k)
-      if (offset_[at(k)] >= 0 && (last_use[at(k)] == m || (k == m && last_use[at(k)] < 0)))
-        arena.give(offset_[at(k)], bytes_of(k));
+    for (const int k : dying[at(m)])
+      if (offset_[at(k)] >= 0) arena.give(offset_[at(k)], bytes_of(k));
   }
   bytes_ = arena.bytes();
   sum_growing_.resize(sums_.size());
 
   // A piece costs clearing and adding its sums.
-  const std::int64_t pieces = std::clamp<std::int64_t>(traffic / (24 * sum_bytes + piece_bytes), 1,
+  const std::int64_t pieces = std::clamp<std::int64_t>(traffic / (8 * sum_bytes + piece_bytes), 1,
                                                        std::min(most_pieces, (rows_ + strip_rows_ - 1) / strip_rows_));
-  for (std::int64_t p = 0; p < pieces; ++p) make_piece(kept);
+  for (std::int64_t p = 0; p < pieces; ++p) make_piece();
 }
 
-void Region::make_piece(const std::vector<bool>& kept) {
+int Region::member_of(int root) const {
+  const auto found = member_of_.find(root);
+  return found == member_of_.end() ? -1 : found->second;
+}
+
+void Region::make_piece() {
   Piece& piece = pieces_.emplace_back();
   piece.memory = Buffer(static_cast<std::size_t>(bytes_));
   piece.sums.resize(sums_.size());
-  std::vector<Value*> place(program_.nodes.size(), nullptr);
-  const auto member_of = [&](int root) {
-    for (int m = 0; m < size(); ++m)
-      if (members_[at(m)].node == root) return m;
-    return -1;
-  };
+  std::unordered_map<int, Value*> place;  // by node
   const auto new_value = [&](int id, const Type& type) {
     piece.values.push_back(std::make_unique<Value>());
     Value* value = piece.values.back().get();
     value->type = type;
-    place[at(id)] = value;
+    place[id] = value;
     return value;
   };
   // The strip of node `id`, which may be a view, and is that of a result of the region or of a tensor outside it.
   const auto strip_of = [&](int id) {
-    if (place[at(id)] != nullptr) return place[at(id)];
+    if (const auto made = place.find(id); made != place.end()) return made->second;
     Type type = node(id).type;
     type.shape = type.shape.with(0, strip_rows_);
     Value* strip = new_value(id, type);
@@ -108,10 +109,7 @@ void Region::make_piece(const std::vector<bool>& kept) {
     }
     return strip;
   };
-  static_cast<void>(kept);
-
   piece.tasks.reserve(members_.size());
-  std::size_t sum = 0;
   for (const Member& member : members_) {
     Task& task = piece.tasks.emplace_back();
     const ProgramNode& n = node(member.node);
@@ -128,7 +126,6 @@ void Region::make_piece(const std::vector<bool>& kept) {
       task.output = new_value(member.node, n.type);
       if (member.strips.gives == Strips::Gives::sum)
         task.part = Buffer(static_cast<std::size_t>(n.type.shape.size()) * size_of(n.type.dtype));
-      ++sum;
     }
     if (const RowKernel kernel = n.op->row_kernel(types)) task.loop.emplace(*n.op, kernel, task.inputs, *task.output);
   }

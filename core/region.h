@@ -8,6 +8,7 @@
 
 #include <memory>
 #include <optional>
+#include <unordered_map>
 #include <vector>
 
 namespace gradus {
@@ -45,7 +46,7 @@ class Region {
   };
   // A piece at work: the values of its current strip.
   struct Piece {
-    std::vector<std::unique_ptr<Value>> values;  // by place_
+    std::vector<std::unique_ptr<Value>> values;
     std::vector<Slice> slices;
     std::vector<Value*> own;  // what lies in `memory` or grows, and has as many rows as the strip
     std::vector<Task> tasks;
@@ -54,7 +55,8 @@ class Region {
     Buffer scratch;
   };
 
-  void make_piece(const std::vector<bool>& kept);
+  int member_of(int root) const;  // -1 for a node outside
+  void make_piece();
   void prepare_sums(Workers& workers);
   void run_piece(std::size_t piece, std::uint64_t run_number);
   void set_strip(Piece& piece, std::int64_t first, std::int64_t count) const;
@@ -64,7 +66,8 @@ class Region {
   const Program& program_;
   std::vector<Value>& values_;
   std::vector<Member> members_;
-  std::vector<int> sums_;  // members that give a part of a sum
+  std::unordered_map<int, int> member_of_;  // by node
+  std::vector<int> sums_;                   // members that give a part of a sum
   std::vector<Growing> sum_growing_;
   std::int64_t rows_;
   std::int64_t strip_rows_;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <map>
 #include <tuple>
+#include <unordered_map>
+#include <unordered_set>
 
 namespace gradus {
 
@@ -181,30 +183,37 @@ class Grouping {
     return inside;
   }
 
-  // As many rows as fit the cache with all that is read and written of them; none where one strip would be all.
+  // As many rows as fit the cache with what is read of other tensors and with what is alive at once; none where one
+  // strip would be all.
   void choose_strip_rows(Group& group) const {
     if (group.rows == 0 || group.nodes.size() < 2) return;
-    std::int64_t bytes = 0;
-    std::vector<int> seen;
-    const auto touch = [&](const Type& type) {
-      const std::int64_t elements =
-          type.layout == Layout::dense ? type.shape.size() / std::max<std::int64_t>(1, group.rows) : 4;
-      bytes += elements * static_cast<std::int64_t>(size_of(type.dtype));
+    const auto row_bytes = [&](int id) {
+      const Type& type = node(id).type;
+      constexpr std::int64_t csr_elements = 4;  // a guess: their number is not known yet
+      const std::int64_t elements = type.layout == Layout::dense ? type.shape.size() / group.rows : csr_elements;
+      return elements * static_cast<std::int64_t>(size_of(type.dtype));
     };
-    for (const int id : group.nodes) {
-      const Strips& strips = strips_[at(id)];
-      if (strips.gives == Strips::Gives::rows) touch(node(id).type);
-      for_each_read(program_, node(id), [&](int i, int root) {
-        const bool outside = std::find(group.nodes.begin(), group.nodes.end(), root) == group.nodes.end();
-        if (!outside || ((strips.sliced >> static_cast<unsigned>(i)) & 1U) == 0 ||
-            std::find(seen.begin(), seen.end(), root) != seen.end())
-          return;
-        seen.push_back(root);
-        touch(node(root).type);
+    std::unordered_map<int, std::size_t> last_use;  // by root
+    for (std::size_t m = 0; m < group.nodes.size(); ++m) {
+      if (strips_[at(group.nodes[m])].gives == Strips::Gives::rows) last_use[group.nodes[m]] = m;
+      for_each_read(program_, node(group.nodes[m]), [&](int i, int root) {
+        if (((strips_[at(group.nodes[m])].sliced >> static_cast<unsigned>(i)) & 1U) != 0) last_use[root] = m;
       });
     }
+    std::vector<std::int64_t> ending(group.nodes.size(), 0);
+    for (const auto& [root, m] : last_use) ending[m] += row_bytes(root);
+    std::int64_t alive = 0;
+    const std::unordered_set<int> members(group.nodes.begin(), group.nodes.end());
+    for (const auto& [root, m] : last_use)
+      if (!members.contains(root)) alive += row_bytes(root);
+    std::int64_t most = alive;
+    for (std::size_t m = 0; m < group.nodes.size(); ++m) {
+      if (last_use.contains(group.nodes[m])) alive += row_bytes(group.nodes[m]);
+      most = std::max(most, alive);
+      alive -= ending[m];
+    }
     const std::int64_t rows =
-        std::clamp(strip_bytes / std::max<std::int64_t>(1, bytes) / 16 * 16, fewest_rows, most_rows);
+        std::clamp(strip_bytes / std::max<std::int64_t>(1, most) / 16 * 16, fewest_rows, most_rows);
     if (group.rows >= 2 * rows) group.strip_rows = rows;
   }
 

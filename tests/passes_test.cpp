@@ -156,6 +156,15 @@ TEST_CASE("results of a region that nobody else needs are never there as a whole
   CHECK(has(plan, "1 steps, 64 bytes of intermediate results"));
 }
 
+TEST_CASE("a region of 100,000 steps") {
+  Graph g;
+  const Expr x = g.placeholder("x", {5000});
+  Expr y = x;
+  for (int i = 0; i < 100'000; ++i) y = y + 1;
+  Session session(g);
+  CHECK(session.run(y, {{x, ones({5000})}}) == full({5000}, 100'001));
+}
+
 TEST_CASE("a session without a pass that is none") {
   Graph g;
   CHECK(refusal<ValueError>([&] { Session session(g, Device::cpu(), {.without = {"fuse"}}); }) ==
