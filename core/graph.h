@@ -7,6 +7,7 @@
 #include <gradus/core/tensor.h>
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <initializer_list>
 #include <memory>
@@ -203,7 +204,7 @@ class Graph {
   /// A number the user wrote: it is called what it is.
   Expr literal(const Tensor& value, std::string text, Location where);
 
-  std::vector<Node> nodes_;
+  std::deque<Node> nodes_;  // stays where it is as the graph grows: types and names are handed out by reference
   std::vector<NodeId> variables_;
   std::unordered_map<std::string, NodeId> by_name_;
   std::unordered_map<std::string, int> taken_;  // how often a name was asked for

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
+#include <vector>
 
 namespace gradus {
 
@@ -33,15 +35,22 @@ std::span<const Pass> passes() {
 }
 
 Draft rewritten(Draft draft, std::span<const std::string> without) {
-  for (int round = 0; round < most_rounds; ++round) {
-    bool changed = false;
-    for (const Pass& pass : passes()) {
-      if (std::find(without.begin(), without.end(), pass.name) != without.end()) continue;
-      Draft next = pass.apply(draft);
-      changed = changed || !same(draft, next);
-      draft = std::move(next);
-    }
-    if (!changed) break;
+  std::vector<Pass> chosen;
+  for (const Pass& pass : passes())
+    if (std::find(without.begin(), without.end(), pass.name) == without.end()) chosen.push_back(pass);
+  for (int round = 0; round < most_rounds && !chosen.empty(); ++round) {
+    const Uses before(draft);
+    std::optional<Rewriting> rewriting;
+    Draft next = rebuild(draft, [&](const Expr& node, std::span<const Expr> inputs, Graph& to) {
+      if (!rewriting) rewriting.emplace(Rewriting{to, {}, {}});
+      Expr y = to.copy(node, inputs);
+      for (const Pass& pass : chosen) y = pass.apply(y, *rewriting);
+      rewriting->uses.add(y, before.of(node));
+      return y;
+    });
+    const bool done = same(draft, next);
+    draft = std::move(next);
+    if (done) break;
   }
   return draft;
 }

@@ -1,5 +1,6 @@
-// The passes of the plan compiler that rewrite a draft: plain functions from draft to draft, a file each. They know no
-// mathematics: what an op is worth rewriting to stands on its page (Op::simplified).
+// The passes of the plan compiler that rewrite a draft. A draft is rebuilt node by node, in order, and each pass may
+// put an equal expression in a node's place: a plain function, a file each. They know no mathematics: what an op is
+// worth rewriting to stands on its page (Op::simplified).
 #pragma once
 
 #include <gradus/core/draft.h>
@@ -7,26 +8,33 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <vector>
+#include <unordered_map>
 
 namespace gradus {
 
-/// Replaces each node by what its op knows to be equal and cheaper.
-Draft simplify(const Draft& draft);
+/// What the passes know of the draft that is being built.
+struct Rewriting {
+  Graph& graph;
+  Uses uses;                                        // of its nodes, by those of the old draft
+  std::unordered_multimap<std::size_t, Expr> seen;  // its nodes so far, by what they compute
+};
+
 /// Computes now what depends on constants alone, where the result is small.
-Draft fold_constants(const Draft& draft);
-/// Makes one node of those that compute the same.
-Draft share_common_subexpressions(const Draft& draft);
+Expr fold_constants(const Expr& y, Rewriting& rewriting);
+/// Puts what its op knows to be equal and cheaper in a node's place.
+Expr simplify(const Expr& y, Rewriting& rewriting);
+/// Puts a node that computes the same in a node's place.
+Expr share_common_subexpressions(const Expr& y, Rewriting& rewriting);
 
 struct Pass {
   std::string_view name;
-  Draft (*apply)(const Draft&);
+  Expr (*apply)(const Expr& y, Rewriting& rewriting);
 };
 
-/// In the order in which they are applied, again and again until none finds anything.
+/// In the order in which each node meets them.
 std::span<const Pass> passes();
 
-/// Applies the passes but for those named in `without`. Throws ValueError for a name that is none.
+/// Rebuilds the draft with the passes, but for those named in `without`, until they find nothing more.
 Draft rewritten(Draft draft, std::span<const std::string> without = {});
 
 }  // namespace gradus

@@ -51,8 +51,9 @@ class Feeds {
 };
 
 struct SessionOptions {
-  int threads = 0;                        // inside one op; 0 means all cores. Results do not depend on it.
-  std::vector<std::string> without = {};  // passes of the plan compiler to leave out, by the names explain() prints
+  int threads = 0;  // inside one op; 0 means all cores. Results do not depend on it.
+  /// Passes of the plan compiler to leave out: fold_constants, simplify, share_common_subexpressions, strips.
+  std::vector<std::string> without = {};
 };
 
 class Session {

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <unordered_map>
 
 namespace gradus {
 
@@ -36,18 +35,14 @@ std::size_t hash_of(const Expr& node) {
 
 }  // namespace
 
-Draft share_common_subexpressions(const Draft& draft) {
-  std::unordered_multimap<std::size_t, Expr> seen;
-  return rebuild(draft, [&](const Expr& node, std::span<const Expr> inputs, Graph& to) {
-    const Expr copy = to.copy(node, inputs);
-    if ((node.kind() != Kind::op && node.kind() != Kind::constant) || node.op().is_random()) return copy;
-    const std::size_t hash = hash_of(copy);
-    const auto [begin, end] = seen.equal_range(hash);
-    const auto twin = std::find_if(begin, end, [&](const auto& entry) { return same(entry.second, copy); });
-    if (twin != end) return twin->second;
-    seen.emplace(hash, copy);
-    return copy;
-  });
+Expr share_common_subexpressions(const Expr& y, Rewriting& rewriting) {
+  if ((y.kind() != Kind::op && y.kind() != Kind::constant) || y.op().is_random()) return y;
+  const std::size_t hash = hash_of(y);
+  const auto [begin, end] = rewriting.seen.equal_range(hash);
+  const auto twin = std::find_if(begin, end, [&](const auto& entry) { return same(entry.second, y); });
+  if (twin != end) return twin->second;
+  rewriting.seen.emplace(hash, y);
+  return y;
 }
 
 }  // namespace gradus

@@ -2,24 +2,14 @@
 
 namespace gradus {
 
-Draft simplify(const Draft& draft) {
-  const Uses before(draft);
-  Uses uses;
-  return rebuild(draft, [&](const Expr& node, std::span<const Expr> inputs, Graph& to) {
-    const Expr copy = to.copy(node, inputs);
-    Expr result = copy;
-    if (node.kind() == Kind::op) {
-      const Graph::Pin pin = to.pin(node.where(), true);
-      const NodeId newest = to.size();
-      const Expr better = copy.op().simplified(copy, uses);
-      if (better && better.type() == copy.type()) {
-        result = better;
-        if (better.id() >= newest) to.show_as(better, node.name());
-      }
-    }
-    uses.add(result, before.of(node));
-    return result;
-  });
+Expr simplify(const Expr& y, Rewriting& rewriting) {
+  if (y.kind() != Kind::op) return y;
+  const Graph::Pin pin = rewriting.graph.pin(y.where(), true);
+  const NodeId newest = rewriting.graph.size();
+  const Expr better = y.op().simplified(y, rewriting.uses);
+  if (!better || better.type() != y.type()) return y;
+  if (better.id() >= newest) rewriting.graph.show_as(better, y.name());
+  return better;
 }
 
 }  // namespace gradus

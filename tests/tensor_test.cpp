@@ -223,7 +223,8 @@ TEST_CASE("the non-zeros column by column") {
     for (std::size_t i = 0; i < found.size(); ++i)
       positions_agree &= pattern.column[static_cast<std::size_t>(by_column.position[i])] == found[i].first;
     for (std::size_t p = 0; p < pattern.column.size(); ++p)
-      positions_agree &= pattern.touched().columns->row[static_cast<std::size_t>(pattern.touched().slot[p])] == pattern.column[p];
+      positions_agree &=
+          pattern.touched().columns->row[static_cast<std::size_t>(pattern.touched().slot[p])] == pattern.column[p];
     CHECK(positions_agree);
   }
   const Tensor empty = Tensor::csr(2, 3, Longs{0, 0, 0}, Longs{}, Floats{});
