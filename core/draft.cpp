@@ -69,6 +69,8 @@ Uses::Uses(const Draft& draft) : count_(static_cast<std::size_t>(draft.graph->si
   for (const Expr& fetch : draft.fetches) ++count_[at(fetch.id())];
 }
 
+int Uses::of(const Expr& node) const { return at(node.id()) < count_.size() ? std::max(1, count_[at(node.id())]) : 1; }
+
 void Uses::add(const Expr& node, int uses) {
   if (count_.size() <= at(node.id())) count_.resize(at(node.id()) + 1, 0);
   count_[at(node.id())] += uses;

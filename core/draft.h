@@ -32,10 +32,8 @@ class Uses {
  public:
   Uses() = default;
   explicit Uses(const Draft& draft);
-  /// A node that was made a moment ago has the one user it was made for.
-  int of(const Expr& node) const {
-    return static_cast<std::size_t>(node.id()) < count_.size() ? count_[static_cast<std::size_t>(node.id())] : 1;
-  }
+  /// At least 1: a node that was made a moment ago has the one user it was made for.
+  int of(const Expr& node) const;
   void add(const Expr& node, int uses);
 
  private:

@@ -22,9 +22,7 @@ bool foldable(const Expr& y) {
 Expr fold_constants(const Expr& y, Rewriting& rewriting) {
   if (!foldable(y)) return y;
   try {
-    const Expr folded = rewriting.graph.constant(evaluate(y), {}, y.where());
-    rewriting.graph.show_as(folded, y.name());
-    return folded;
+    return rewriting.graph.constant(evaluate(y), y.name(), y.where());
   } catch (const Error&) {
     return y;  // it is the run that divides by zero
   }

@@ -58,11 +58,11 @@ Times times_of(const Program& program, const Schedule& schedule) {
 }
 
 // Whether a step of `group` reads `root` whole, and not just the rows of the strip at hand.
-bool reads_whole(const Program& program, const Group& group, int root) {
+bool reads_whole(const Program& program, const Schedule& schedule, const Group& group, int root) {
   if (group.strip_rows == 0) return false;
   return std::any_of(group.nodes.begin(), group.nodes.end(), [&](int id) {
     const ProgramNode& node = program.nodes[at(id)];
-    const Strips strips = strips_of(program, node);
+    const Strips& strips = schedule.strips[at(id)];
     bool whole = false;
     for_each_read(program, node, [&](int i, int read) {
       whole = whole || (read == root && ((strips.sliced >> static_cast<unsigned>(i)) & 1U) == 0);
@@ -96,7 +96,7 @@ void choose_updates_in_place(const Program& program, const Schedule& schedule, T
       for_each_read(program, computed, [&](int i, int root) {
         if (root == variable && !may_overwrite(program, computed, i)) in_place = false;
       });
-    if (in_place) in_place = !reads_whole(program, schedule.groups[at(times.group_of[at(value)])], variable);
+    if (in_place) in_place = !reads_whole(program, schedule, schedule.groups[at(times.group_of[at(value)])], variable);
     if (in_place) {
       plan.in_variable[at(value)] = variable;
     } else {
@@ -106,10 +106,10 @@ void choose_updates_in_place(const Program& program, const Schedule& schedule, T
   }
 }
 
-void choose_kept(const Program& program, const Schedule& schedule, const Times& times, MemoryPlan& plan) {
+void choose_kept(const Schedule& schedule, const Times& times, MemoryPlan& plan) {
   for (int g = 0; g < static_cast<int>(schedule.groups.size()); ++g)
     for (const int id : schedule.groups[at(g)].nodes) {
-      const bool sum = strips_of(program, program.nodes[at(id)]).gives != Strips::Gives::rows;
+      const bool sum = schedule.strips[at(id)].gives != Strips::Gives::rows;
       plan.kept[at(id)] = schedule.groups[at(g)].strip_rows == 0 || sum || times.last_use[at(id)] > g ||
                           plan.in_variable[at(id)] != never;
     }
@@ -169,7 +169,7 @@ MemoryPlan plan_memory(const Program& program, const Schedule& schedule) {
   plan.kept.assign(program.nodes.size(), false);
   Times times = times_of(program, schedule);
   choose_updates_in_place(program, schedule, times, plan);
-  choose_kept(program, schedule, times, plan);
+  choose_kept(schedule, times, plan);
   assign_offsets(program, schedule, times, plan);
   return plan;
 }

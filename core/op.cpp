@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <typeinfo>
+#include <vector>
 
 namespace gradus {
 
@@ -80,6 +81,27 @@ Type AssignOp::infer(const OpInputs& in) const {
 
 std::string ConstantOp::attributes() const {
   return value_.stored() == 1 ? fmt::format("{}", value_.stored_value(0)) : std::string();
+}
+
+bool is_elementwise(const Expr& node) {
+  std::vector<Type> types;
+  for (int i = 0; i < node.arity(); ++i) types.push_back(node.input(i).type());
+  return node.op().row_kernel(types) != nullptr;
+}
+
+Expr pattern_source(const Expr& csr) {
+  Expr source = csr;
+  for (;;) {
+    if (source.kind() != Kind::op || !is_elementwise(source)) return source;
+    Expr operand;
+    for (int i = 0; i < source.arity(); ++i) {
+      if (source.input(i).layout() != Layout::csr) continue;
+      if (operand) return source;
+      operand = source.input(i);
+    }
+    if (!operand) return source;
+    source = operand;
+  }
 }
 
 const Tensor* constant_value(const Expr& expr) {

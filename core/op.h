@@ -184,6 +184,11 @@ class Op {
   virtual bool is_random() const { return false; }
 };
 
+/// Whether the engine runs the node's op by a row kernel.
+bool is_elementwise(const Expr& node);
+/// The csr node whose pattern a csr node has, as far back as elementwise ops of one csr operand lead.
+Expr pattern_source(const Expr& csr);
+
 /// The value of a constant node, or null: for rules that treat pow(x, 2) apart.
 const Tensor* constant_value(const Expr& expr);
 /// The value of a constant that holds one number.

@@ -123,8 +123,13 @@ void Plan::place_values() {
 }
 
 void Plan::add_region(const Group& group) {
-  steps_.push_back(
-      {group.nodes.front(), false, {}, std::make_unique<Region>(program_, group, memory_.kept, values_), {}, {}, 0});
+  steps_.push_back({group.nodes.front(),
+                    false,
+                    {},
+                    std::make_unique<Region>(program_, schedule_, group, memory_.kept, values_),
+                    {},
+                    {},
+                    0});
 }
 
 void Plan::add_step(int id) {
@@ -247,9 +252,7 @@ void Plan::update_variables() {
     }
     const std::size_t row_bytes = static_cast<std::size_t>(v.row_size()) * size_of(v.type.dtype);
     const std::span<const Index> rows = v.index->row;
-    const std::int64_t chunk =
-        std::max<std::int64_t>(1, (1 << 18) / std::max<std::int64_t>(1, static_cast<std::int64_t>(row_bytes)));
-    workers_.for_each(v.index->count(), chunk, [&](std::int64_t first, std::int64_t last) {
+    workers_.for_each(v.index->count(), rows_at_a_time(row_bytes), [&](std::int64_t first, std::int64_t last) {
       const auto begin = static_cast<std::size_t>(first);
       scatter_rows(v.data + begin * row_bytes, rows.subspan(begin, static_cast<std::size_t>(last - first)), row_bytes,
                    variable);

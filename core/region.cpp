@@ -22,19 +22,17 @@ bool is_sum(const Strips& strips) {
   return strips.gives == Strips::Gives::sum || strips.gives == Strips::Gives::accumulated;
 }
 
-void add(DType dtype, std::byte* to, const std::byte* from, std::int64_t first, std::int64_t last) {
-  dispatch_floating(dtype, [&]<class T>(TypeTag<T>) {
-    T* y = reinterpret_cast<T*>(to);
-    const T* x = reinterpret_cast<const T*>(from);
-    for (std::int64_t i = first; i < last; ++i) y[i] += x[i];
-  });
+template <class T>
+void add(T* y, const T* x, std::int64_t n) {
+  for (std::int64_t i = 0; i < n; ++i) y[i] += x[i];
 }
 
 }  // namespace
 
-Region::Region(const Program& program, const Group& group, const std::vector<bool>& kept, std::vector<Value>& values)
+Region::Region(const Program& program, const Schedule& schedule, const Group& group, const std::vector<bool>& kept,
+               std::vector<Value>& values)
     : program_(program), values_(values), rows_(group.rows), strip_rows_(group.strip_rows) {
-  for (const int id : group.nodes) members_.push_back({id, strips_of(program, node(id))});
+  for (const int id : group.nodes) members_.push_back({id, schedule.strips[at(id)]});
 
   for (int m = 0; m < size(); ++m) member_of_[members_[at(m)].node] = m;
 
@@ -124,8 +122,10 @@ void Region::make_piece() {
       task.output = strip_of(member.node);
     } else {
       task.output = new_value(member.node, n.type);
-      if (member.strips.gives == Strips::Gives::sum)
+      if (member.strips.gives == Strips::Gives::sum) {
         task.part = Buffer(static_cast<std::size_t>(n.type.shape.size()) * size_of(n.type.dtype));
+        task.total.resize(static_cast<std::size_t>(n.type.shape.size()));
+      }
     }
     if (const RowKernel kernel = n.op->row_kernel(types)) task.loop.emplace(*n.op, kernel, task.inputs, *task.output);
   }
@@ -164,7 +164,7 @@ void Region::prepare_sums(Workers& workers) {
       // What the region makes of a csr matrix is not there yet; its pattern is.
       for (const int input : node(id).inputs)
         inputs.push_back(
-            &values_[at(node(input).type.layout == Layout::csr ? pattern_source(program_, input) : input)]);
+            &values_[at(node(input).type.layout == Layout::csr ? pattern_source(node(input).origin).id() : input)]);
       Call call(inputs, output, workers, scratch_, sum_growing_[s]);
       call.node = node(id).origin;
       node(id).op->prepare_sum(call);
@@ -188,7 +188,9 @@ void Region::run_piece(std::size_t number, std::uint64_t run_number) {
   Piece& piece = pieces_[number];
   for (const Slice& slice : piece.slices) slice.strip->pattern = slice.whole->pattern;
   for (const int m : sums_) {
-    Value& sum = *piece.tasks[at(m)].output;
+    Task& task = piece.tasks[at(m)];
+    const Value& sum = *task.output;
+    std::fill(task.total.begin(), task.total.end(), 0.0);
     if (sum.stored > 0) std::memset(sum.data, 0, static_cast<std::size_t>(sum.stored) * size_of(sum.type.dtype));
   }
   // The bounds of a piece are whole strips.
@@ -217,7 +219,11 @@ void Region::run_piece(std::size_t number, std::uint64_t run_number) {
       } else {
         n.op->compute(call);
       }
-      if (adds_here) add(part.type.dtype, task.output->data, part.data, 0, part.stored);
+      if (adds_here)
+        dispatch_floating(part.type.dtype, [&]<class T>(TypeTag<T>) {
+          std::transform(part.as<T>(), part.as<T>() + part.stored, task.total.begin(), task.total.begin(),
+                         [](T x, double total) { return total + static_cast<double>(x); });
+        });
     }
   }
   for (const Slice& slice : piece.slices) slice.strip->pattern.reset();
@@ -227,9 +233,16 @@ void Region::run_piece(std::size_t number, std::uint64_t run_number) {
 void Region::add_sums(Workers& workers) {
   for (const int m : sums_) {
     Value& output = values_[at(members_[at(m)].node)];
-    workers.for_each(output.stored, 16384, [&](std::int64_t first, std::int64_t last) {
-      for (std::size_t p = 1; p < pieces_.size(); ++p)
-        add(output.type.dtype, output.data, pieces_[p].tasks[at(m)].output->data, first, last);
+    std::vector<double>& total = pieces_.front().tasks[at(m)].total;
+    for (std::size_t p = 1; p < pieces_.size() && !total.empty(); ++p)
+      add(total.data(), pieces_[p].tasks[at(m)].total.data(), output.stored);
+    dispatch_floating(output.type.dtype, [&]<class T>(TypeTag<T>) {
+      std::transform(total.begin(), total.end(), output.as<T>(), [](double sum) { return static_cast<T>(sum); });
+      if (!total.empty()) return;
+      workers.for_each(output.stored, 16384, [&](std::int64_t first, std::int64_t last) {
+        for (std::size_t p = 1; p < pieces_.size(); ++p)
+          add(output.as<T>() + first, pieces_[p].tasks[at(m)].output->as<T>() + first, last - first);
+      });
     });
     for (Piece& piece : pieces_) piece.tasks[at(m)].output->index.reset();
   }

@@ -17,7 +17,8 @@ class Region {
  public:
   /// `values` are the plan's, by node; `kept` says which results of the region are needed outside it and have their
   /// memory there. Both outlive the region but for `kept`.
-  Region(const Program& program, const Group& group, const std::vector<bool>& kept, std::vector<Value>& values);
+  Region(const Program& program, const Schedule& schedule, const Group& group, const std::vector<bool>& kept,
+         std::vector<Value>& values);
 
   void run(Workers& workers, std::uint64_t run_number);
 
@@ -36,7 +37,8 @@ class Region {
     std::vector<const Value*> inputs;
     Value* output;
     Growing growing;
-    Buffer part;  // of a sum that the kernel does not add itself
+    Buffer part;                // of a sum that the kernel does not add itself
+    std::vector<double> total;  // of its parts: float32 sums of many strips are right to rounding
   };
   // What a strip reads or writes of a tensor that is there as a whole.
   struct Slice {

@@ -10,7 +10,7 @@ namespace gradus {
 
 namespace {
 
-constexpr std::int64_t strip_bytes = 96 * 1024;  // what the nodes of a region may touch of one strip: a part of L2
+constexpr std::int64_t strip_bytes = 96 << 10;  // what the nodes of a region may touch of one strip: a part of L2
 constexpr std::int64_t fewest_rows = 16;
 constexpr std::int64_t most_rows = 4096;
 
@@ -81,6 +81,21 @@ Strips elementwise_strips(std::span<const Type> in, const Type& out) {
   return strips;
 }
 
+Strips strips_of(const Program& program, const ProgramNode& node) {
+  const std::vector<Type> types = input_types(program, node);
+  if (node.op->row_kernel(types) == nullptr) return node.op->strips(types, node.type);
+  // Different patterns would have to be united first.
+  Expr source;
+  for (const int input : node.inputs) {
+    const Expr& csr = program.nodes[at(input)].origin;
+    if (csr.layout() != Layout::csr) continue;
+    const Expr mine = pattern_source(csr);
+    if (source && source != mine) return {};
+    source = mine;
+  }
+  return elementwise_strips(types, node.type);
+}
+
 class Grouping {
  public:
   Grouping(const Program& program, const Times& times, bool use_strips)
@@ -92,6 +107,8 @@ class Grouping {
     for (int id = 0; id < count() && use_strips; ++id)
       if (is_computed(node(id))) strips_[at(id)] = strips_of(program, node(id));
   }
+
+  const std::vector<Strips>& strips() const { return strips_; }
 
   std::vector<Group> groups() {
     choose_levels();
@@ -232,40 +249,12 @@ std::vector<Type> input_types(const Program& program, const ProgramNode& node) {
   return types;
 }
 
-int pattern_source(const Program& program, int id) {
-  for (;;) {
-    id = program.root(id);
-    const ProgramNode& node = program.nodes[at(id)];
-    int source = -1;
-    if (!is_computed(node) || node.op->row_kernel(input_types(program, node)) == nullptr) return id;
-    for (const int input : node.inputs) {
-      if (program.nodes[at(input)].type.layout != Layout::csr) continue;
-      if (source >= 0) return id;
-      source = input;
-    }
-    if (source < 0) return id;
-    id = source;
-  }
-}
-
-Strips strips_of(const Program& program, const ProgramNode& node) {
-  const std::vector<Type> types = input_types(program, node);
-  if (node.op->row_kernel(types) == nullptr) return node.op->strips(types, node.type);
-  // Different patterns would have to be united first.
-  int source = -1;
-  for (const int input : node.inputs) {
-    if (program.nodes[at(input)].type.layout != Layout::csr) continue;
-    const int mine = pattern_source(program, input);
-    if (source >= 0 && source != mine) return {};
-    source = mine;
-  }
-  return elementwise_strips(types, node.type);
-}
-
 Schedule make_schedule(const Program& program, bool use_strips) {
   const Times times = choose_times(program);
+  Grouping grouping(program, times, use_strips);
   Schedule schedule;
-  schedule.groups = Grouping(program, times, use_strips).groups();
+  schedule.groups = grouping.groups();
+  schedule.strips = grouping.strips();
   schedule.may_write.resize(program.nodes.size());
   for (std::size_t id = 0; id < program.nodes.size(); ++id) schedule.may_write[id] = times.of[id] == Time::last;
   return schedule;

@@ -20,11 +20,9 @@ struct Group {
 
 struct Schedule {
   std::vector<Group> groups;
+  std::vector<Strips> strips;   // by node: how it runs in a region
   std::vector<bool> may_write;  // by node: whether it may write a variable before the run ends
 };
-
-/// How a node of the program runs on strips; elementwise ops are known here, others say.
-Strips strips_of(const Program& program, const ProgramNode& node);
 
 /// With `use_strips` false, every group is a single step.
 Schedule make_schedule(const Program& program, bool use_strips);
@@ -38,9 +36,6 @@ void for_each_read(const Program& program, const ProgramNode& node, F&& f) {
   for (int i = 0; i < static_cast<int>(node.inputs.size()); ++i)
     if (node.op->reads(i)) f(i, program.root(node.inputs[static_cast<std::size_t>(i)]));
 }
-
-/// The csr node whose pattern node `id` has, as far back as elementwise ops of one csr operand lead.
-int pattern_source(const Program& program, int id);
 
 /// The types of a node's inputs.
 std::vector<Type> input_types(const Program& program, const ProgramNode& node);

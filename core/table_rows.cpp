@@ -2,6 +2,7 @@
 
 #include <gradus/core/buffer.h>
 
+#include <algorithm>
 #include <cstring>
 #include <type_traits>
 
@@ -38,6 +39,11 @@ void for_each_row(const std::byte* table, std::span<const Index> rows, std::size
 }
 
 }  // namespace
+
+std::int64_t rows_at_a_time(std::size_t bytes) {
+  constexpr std::size_t bytes_at_a_time = 1 << 18;
+  return static_cast<std::int64_t>(std::max<std::size_t>(1, bytes_at_a_time / std::max<std::size_t>(1, bytes)));
+}
 
 void gather_rows(const std::byte* table, std::span<const Index> rows, std::size_t bytes, std::byte* block) {
   if (bytes == 0) return;

@@ -5,9 +5,13 @@
 #include <gradus/core/sparse.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
 
 namespace gradus {
+
+/// How many rows are worth a thread.
+std::int64_t rows_at_a_time(std::size_t bytes);
 
 /// block[i] = table[rows[i]], each of `bytes` bytes.
 void gather_rows(const std::byte* table, std::span<const Index> rows, std::size_t bytes, std::byte* block);

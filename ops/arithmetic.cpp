@@ -15,7 +15,7 @@ namespace {
 // x / c = (1 / c) x
 Expr by_reciprocal(const Expr& y) {
   const std::optional<double> divisor = constant_number(y.input(1));
-  if (!divisor || *divisor == 0 || y.input(0).type() != y.type()) return {};
+  if (!divisor || !is_moderate(*divisor) || y.input(0).type() != y.type()) return {};
   return 1 / *divisor * y.input(0);
 }
 

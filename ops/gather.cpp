@@ -168,13 +168,12 @@ class PartOf final : public Op {
     const Value& table = call.in(0);
     const std::span<const Index> rows = call.out().index->row;
     const std::size_t bytes = static_cast<std::size_t>(table.row_size()) * size_of(table.type.dtype);
-    const std::int64_t chunk =
-        std::max<std::int64_t>(1, (1 << 18) / std::max<std::int64_t>(1, static_cast<std::int64_t>(bytes)));
-    call.workers().for_each(call.out().index->count(), chunk, [&](std::int64_t first, std::int64_t last) {
-      const auto begin = static_cast<std::size_t>(first);
-      gather_rows(table.data, rows.subspan(begin, static_cast<std::size_t>(last - first)), bytes,
-                  call.out().data + begin * bytes);
-    });
+    call.workers().for_each(call.out().index->count(), rows_at_a_time(bytes),
+                            [&](std::int64_t first, std::int64_t last) {
+                              const auto begin = static_cast<std::size_t>(first);
+                              gather_rows(table.data, rows.subspan(begin, static_cast<std::size_t>(last - first)),
+                                          bytes, call.out().data + begin * bytes);
+                            });
   }
 };
 

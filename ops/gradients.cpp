@@ -2,7 +2,6 @@
 
 #include <gradus/core/op.h>
 #include <gradus/ops/ops.h>
-#include <gradus/ops/rules.h>
 #include <gradus/ops/unbroadcast.h>
 
 #include <fmt/format.h>

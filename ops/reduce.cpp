@@ -228,15 +228,17 @@ Expr Reduce::simplified(const Expr& y, const Uses& uses) const {
   }
   if (x.rank() != 2 || axes_.size() != 1 || x.shape()[1] == 1 || uses.of(x) > 1) return {};
   const bool along_rows = axes_[0] == 1;
-  const bool wide = (x.shape()[1] >= 8 || x.shape().size() > 1024) && x.layout() == Layout::dense;  // worth a kernel
+  // Worth a kernel of its own, and rows short enough to be summed without blocks.
+  const bool pays =
+      x.layout() == Layout::dense && (x.shape()[1] >= 8 || x.shape().size() > 1024) && x.shape()[1] <= 1024;
   if (is_op(x, "multiply")) {
     Expr product = along_rows ? as_product_along_rows(x) : as_product_along_columns(x);
-    if (!product && along_rows && x.input(0).type() == x.type() && x.input(1).type() == x.type() && wide)
+    if (!product && along_rows && x.input(0).type() == x.type() && x.input(1).type() == x.type() && pays)
       product = row_dots(x.input(0), x.input(1));
     return product ? reshape(product, y.shape()) : Expr();
   }
   if (!along_rows) return {};
-  if (is_op(x, "square") && wide) return reshape(row_dots(x.input(0), x.input(0)), y.shape());
+  if (is_op(x, "square") && pays) return reshape(row_dots(x.input(0), x.input(0)), y.shape());
   // sum_j (A B)_ij = (A b)_i with b_l = sum_j B_lj: the product of a matrix and a vector.
   if (const auto flags = matrix_product(x)) {
     const Expr b = x.input(1);

@@ -1,12 +1,8 @@
 #include <gradus/ops/rules.h>
 
-namespace gradus {
+#include <cmath>
 
-bool is_elementwise(const Expr& node) {
-  std::vector<Type> types;
-  for (int i = 0; i < node.arity(); ++i) types.push_back(node.input(i).type());
-  return node.op().row_kernel(types) != nullptr;
-}
+namespace gradus {
 
 Expr transposed_matrix(const Expr& e) {
   if (!is_op(e, "transpose") || e.rank() != 2 || e.layout() != Layout::dense) return {};
@@ -20,12 +16,15 @@ Expr repeated(const Expr& e) {
   return e.input(0);
 }
 
+bool is_moderate(double factor) { return std::abs(factor) >= 0x1p-20 && std::abs(factor) <= 0x1p20; }
+
 Scaled scaled(const Expr& e) {
   if (!is_floating(e.dtype())) return {1, e};
   if (is_op(e, "negative")) return {-1, e.input(0)};
   if (is_op(e, "multiply"))
     for (const int i : {0, 1})
-      if (const std::optional<double> number = constant_number(e.input(i)); number && e.input(1 - i).type() == e.type())
+      if (const std::optional<double> number = constant_number(e.input(i));
+          number && is_moderate(*number) && e.input(1 - i).type() == e.type())
         return {*number, e.input(1 - i)};
   return {1, e};
 }
@@ -36,21 +35,6 @@ Expr one_factor(const Expr& e) {
   const auto [inner_factor, inner] = scaled(x);
   if (factor * inner_factor == 1) return inner;
   return inner == x ? Expr() : factor * inner_factor * inner;
-}
-
-Expr pattern_source(const Expr& csr) {
-  Expr source = csr;
-  for (;;) {
-    if (source.kind() != Kind::op || !is_elementwise(source)) return source;
-    Expr operand;
-    for (int i = 0; i < source.arity(); ++i) {
-      if (source.input(i).layout() != Layout::csr) continue;
-      if (operand) return source;
-      operand = source.input(i);
-    }
-    if (!operand) return source;
-    source = operand;
-  }
 }
 
 Expr touching(const Expr& rows) {

@@ -12,16 +12,16 @@ namespace gradus {
 
 inline bool is_op(const Expr& e, std::string_view name) { return e.kind() == Kind::op && e.op().name() == name; }
 
-/// Whether the engine runs e's op by a row kernel.
-bool is_elementwise(const Expr& e);
-
 /// x where e is the transpose of a matrix x that is not just a view; otherwise no expression.
 Expr transposed_matrix(const Expr& e);
 
 /// What e repeats to its shape: x of broadcast_to(x), or of fill.
 Expr repeated(const Expr& e);
 
-/// e as factor * x: x has e's type. The factor of an expression that is not multiplied by a number is 1.
+/// Whether products and quotients by this number may be regrouped: none then overflows, or underflows, that did not.
+bool is_moderate(double factor);
+
+/// e as factor * x: x has e's type. The factor of an expression that is not multiplied by a moderate number is 1.
 struct Scaled {
   double factor = 1;
   Expr x;
@@ -32,9 +32,6 @@ Expr one_factor(const Expr& e);
 
 /// The matrix product e, dense and of two matrices, with its flags.
 std::optional<MatmulOptions> matrix_product(const Expr& e);
-
-/// The csr node whose pattern a csr expression has, as far back as elementwise ops of one csr operand lead.
-Expr pattern_source(const Expr& csr);
 
 /// The csr matrix whose touched columns are the rows that a rows or part expression holds; none if it is not known.
 Expr touching(const Expr& rows);

@@ -136,15 +136,8 @@ class Sample final : public Op {
   std::string_view no_gradient(int i) const override { return i == 1 ? "only its pattern is used" : ""; }
   // A csr matrix that an elementwise op made of one other has that one's pattern.
   Expr simplified(const Expr& y, const Uses&) const override {
-    const Expr pattern = y.input(1);
-    Expr source;
-    for (int i = 0; i < pattern.arity(); ++i) {
-      if (pattern.input(i).layout() != Layout::csr) continue;
-      if (source) return {};
-      source = pattern.input(i);
-    }
-    const bool keeps = source && pattern.kind() == Kind::op && is_elementwise(pattern);
-    return keeps ? sample(y.input(0), source) : Expr();
+    const Expr source = pattern_source(y.input(1));
+    return source != y.input(1) ? sample(y.input(0), source) : Expr();
   }
   // d sample(x, p) = dx at the non-zeros, 0 elsewhere
   Expr gradient(const Expr&, const Expr& dy, int) const override { return dy; }
