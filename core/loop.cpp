@@ -75,7 +75,7 @@ void fill_csr(T* to, const T* from, const Value& csr, std::int64_t row_stride, s
 
 // Elements of the rows a rows value holds: like fill_space, with the first axis looked up.
 template <class T>
-void fill_rows(T* to, const T* from, const RowIndex& index, std::span<const std::int64_t> dims,
+void fill_rows(T* to, const T* from, std::span<const Index> rows, std::span<const std::int64_t> dims,
                std::span<const std::int64_t> stride, std::int64_t first, std::int64_t count) {
   std::int64_t row_size = 1;
   for (const std::int64_t dim : dims.subspan(1)) row_size *= dim;
@@ -83,7 +83,7 @@ void fill_rows(T* to, const T* from, const RowIndex& index, std::span<const std:
     const std::int64_t row = first / row_size;
     const std::int64_t within = first % row_size;
     const std::int64_t length = std::min(count, row_size - within);
-    const T* base = from + index.row[static_cast<std::size_t>(row)] * stride[0];
+    const T* base = from + rows[static_cast<std::size_t>(row)] * stride[0];
     fill_space(to, base, dims.subspan(1), stride.subspan(1), within, length);
     to += length;
     first += length;
@@ -159,13 +159,13 @@ void Loop::lay_out(const Operand& operand, const Value& value, const Value& outp
       fill_space(target, from, space_.dims(), operand.stride, first, count);
     } else {
       const std::int64_t row = output.row_size();
+      const std::span<const Index> rows = output.held_rows();
       if (value.type.shape == output.type.shape && first % row == 0 && count % row == 0) {
-        const std::span<const Index> rows = output.index->row;
         gather_rows(value.data,
                     rows.subspan(static_cast<std::size_t>(first / row), static_cast<std::size_t>(count / row)),
                     static_cast<std::size_t>(row) * operand.size, to);
       } else {
-        fill_rows(target, from, *output.index, space_.dims(), operand.stride, first, count);
+        fill_rows(target, from, rows, space_.dims(), operand.stride, first, count);
       }
     }
   });

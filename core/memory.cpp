@@ -57,7 +57,7 @@ Times times_of(const Program& program, const Schedule& schedule) {
   return times;
 }
 
-// Whether a step of `group` reads `root` whole, and not just the rows of the strip at hand.
+// Whether a step of `group` reads of `root` anything but the rows of the strip at hand.
 bool reads_whole(const Program& program, const Schedule& schedule, const Group& group, int root) {
   if (group.strip_rows == 0) return false;
   return std::any_of(group.nodes.begin(), group.nodes.end(), [&](int id) {
@@ -65,7 +65,7 @@ bool reads_whole(const Program& program, const Schedule& schedule, const Group& 
     const Strips& strips = schedule.strips[at(id)];
     bool whole = false;
     for_each_read(program, node, [&](int i, int read) {
-      whole = whole || (read == root && ((strips.sliced >> static_cast<unsigned>(i)) & 1U) == 0);
+      whole = whole || (read == root && (((strips.sliced | strips.looked_up) >> static_cast<unsigned>(i)) & 1U) == 0);
     });
     return whole;
   });
@@ -91,14 +91,19 @@ void choose_updates_in_place(const Program& program, const Schedule& schedule, T
     const int step = times.step_of[at(value)];
     // A variable assigned twice gets all its values at the end, in the order of the assigns.
     bool in_place = schedule.may_write[at(value)] && is_computed(computed) && plan.in_variable[at(value)] == never &&
-                    assigns[at(variable)] == 1 && times.last_read[at(variable)] <= step;
+                    plan.scattered[at(value)] == never && assigns[at(variable)] == 1 &&
+                    times.last_read[at(variable)] <= step;
     if (in_place && times.last_read[at(variable)] == step)
       for_each_read(program, computed, [&](int i, int root) {
         if (root == variable && !may_overwrite(program, computed, i)) in_place = false;
       });
-    if (in_place) in_place = !reads_whole(program, schedule, schedule.groups[at(times.group_of[at(value)])], variable);
     if (in_place) {
-      plan.in_variable[at(value)] = variable;
+      const Group& group = schedule.groups[at(times.group_of[at(value)])];
+      const bool dense = computed.type.layout == Layout::dense;
+      in_place = (dense || group.strip_rows > 0) && !reads_whole(program, schedule, group, variable);
+    }
+    if (in_place) {
+      (computed.type.layout == Layout::dense ? plan.in_variable : plan.scattered)[at(value)] = variable;
     } else {
       plan.copied.push_back(id);
       times.last_use[at(value)] = static_cast<int>(schedule.groups.size());
@@ -166,6 +171,7 @@ MemoryPlan plan_memory(const Program& program, const Schedule& schedule) {
   MemoryPlan plan;
   plan.offset.assign(program.nodes.size(), -1);
   plan.in_variable.assign(program.nodes.size(), never);
+  plan.scattered.assign(program.nodes.size(), never);
   plan.kept.assign(program.nodes.size(), false);
   Times times = times_of(program, schedule);
   choose_updates_in_place(program, schedule, times, plan);

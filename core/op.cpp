@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <typeinfo>
+#include <unordered_set>
 #include <vector>
 
 namespace gradus {
@@ -31,6 +32,7 @@ void Call::set_pattern(std::shared_ptr<const CsrPattern> pattern) {
 }
 
 void Call::set_index(std::shared_ptr<const RowIndex> index) {
+  if (in_strip) return;
   grow(index->count() * output_.row_size());
   output_.index = std::move(index);
 }
@@ -56,6 +58,8 @@ bool Op::same(const Op& other) const {
 }
 
 Strips Op::strips(std::span<const Type>, const Type&) const { return {}; }
+
+int Op::rows_from() const { return -1; }
 
 void Op::prepare_sum(Call&) const {}
 
@@ -83,11 +87,17 @@ std::string ConstantOp::attributes() const {
   return value_.stored() == 1 ? fmt::format("{}", value_.stored_value(0)) : std::string();
 }
 
-bool is_elementwise(const Expr& node) {
+namespace {
+
+std::vector<Type> input_types(const Expr& node) {
   std::vector<Type> types;
   for (int i = 0; i < node.arity(); ++i) types.push_back(node.input(i).type());
-  return node.op().row_kernel(types) != nullptr;
+  return types;
 }
+
+}  // namespace
+
+bool is_elementwise(const Expr& node) { return node.op().row_kernel(input_types(node)) != nullptr; }
 
 Expr pattern_source(const Expr& csr) {
   Expr source = csr;
@@ -102,6 +112,35 @@ Expr pattern_source(const Expr& csr) {
     if (!operand) return source;
     source = operand;
   }
+}
+
+Expr touching(const Expr& rows) {
+  Expr common;
+  std::vector<Expr> open{rows};
+  std::unordered_set<int> seen;
+  while (!open.empty()) {
+    const Expr e = open.back();
+    open.pop_back();
+    if (!seen.insert(e.id()).second) continue;
+    if (e.kind() == Kind::assign) open.push_back(e.input(1));
+    if (e.kind() == Kind::assign) continue;
+    if (e.kind() != Kind::op) return {};
+    const bool elementwise = is_elementwise(e);
+    const int from = elementwise ? -1 : e.op().rows_from();
+    if (!elementwise && from < 0) return {};
+    for (int i = 0; i < e.arity(); ++i) {
+      const Expr input = e.input(i);
+      if ((!elementwise && i != from) || input.layout() == Layout::dense) continue;
+      if (input.layout() != Layout::csr) {
+        open.push_back(input);
+        continue;
+      }
+      const Expr source = pattern_source(input);
+      if (common && source != common) return {};
+      common = source;
+    }
+  }
+  return common;
 }
 
 const Tensor* constant_value(const Expr& expr) {

@@ -44,7 +44,7 @@ struct Value {
   std::int64_t stored = 0;  // elements at data
   std::shared_ptr<const CsrPattern> pattern;
   std::shared_ptr<const RowIndex> index;
-  std::int64_t first_row = 0;  // of the pattern: a strip of a csr matrix shares the pattern of the whole
+  std::int64_t first_row = 0;  // of the pattern or the index: a strip of a sparse value shares those of the whole
 
   template <class T>
   const T* as() const {
@@ -59,6 +59,11 @@ struct Value {
   const std::int64_t* row_start() const { return pattern->row_start.data() + first_row; }
   /// Elements in one row of a rows or part value.
   std::int64_t row_size() const { return type.shape.slice(1, type.shape.rank()).size(); }
+  /// Of a rows or part value: which rows of the table it holds (none where rows are empty).
+  std::span<const Index> held_rows() const {
+    const std::int64_t count = stored == 0 ? 0 : stored / row_size();
+    return std::span(index->row).subspan(static_cast<std::size_t>(first_row), static_cast<std::size_t>(count));
+  }
 };
 
 /// What a step with a sparse result keeps from run to run, to allocate nothing.
@@ -106,6 +111,7 @@ class Call {
   std::uint64_t stream = 0;  // the node's own stream of random numbers
   std::uint64_t run = 0;     // the number of the run: with the stream, every run draws anew
   bool adds = false;         // whether the result is added to the output: see Strips
+  bool in_strip = false;     // whether the output is a strip: of rows and parts, its index is set and its memory there
 
  private:
   void grow(std::int64_t stored);
@@ -117,7 +123,8 @@ class Call {
   Growing& growing_;
 };
 
-/// How an op may run on a strip, a few rows of the leading axis, as if its operands had only these.
+/// How an op may run on a strip, a few rows of the leading axis, as if its operands had only these. For rows and parts
+/// these are some of the rows held.
 struct Strips {
   enum class Gives : std::uint8_t {
     nothing,      // it cannot
@@ -127,7 +134,9 @@ struct Strips {
   };
   Gives gives = Gives::nothing;
   unsigned sliced = 0;    // bit i: of input i the kernel gets the strip; of others, all
-  std::int64_t rows = 0;  // of the leading axis
+  std::int64_t rows = 0;  // of the leading axis; of rows and parts, only the run knows how many they hold
+  unsigned looked_up =
+      0;  // bit i: of input i, a table, the kernel reads the rows that its strip of rows or a part holds
 };
 
 /// One row of an elementwise op over n elements: out[j] = f(in[0][j], in[1][j], ...). Bit i of `scalars` says
@@ -171,6 +180,9 @@ class Op {
   virtual void compute(Call& call) const;
   /// For ops that compute() is to run on strips. Asked with concrete types.
   virtual Strips strips(std::span<const Type> inputs, const Type& output) const;
+  /// Of a rows or part result: the input that says which rows it holds, a csr one by the columns it touches, others by
+  /// what they hold themselves; -1 where none does. Not asked of elementwise ops.
+  virtual int rows_from() const;
   /// Makes a sparse output of an accumulated sum, before its first strip: sets its index.
   virtual void prepare_sum(Call& call) const;
   /// The row kernel of an elementwise op for inputs of these types; null for any other op.
@@ -188,6 +200,9 @@ class Op {
 bool is_elementwise(const Expr& node);
 /// The csr node whose pattern a csr node has, as far back as elementwise ops of one csr operand lead.
 Expr pattern_source(const Expr& csr);
+
+/// The csr matrix whose touched columns are the rows that a rows or part expression holds; none if it is not known.
+Expr touching(const Expr& rows);
 
 /// The value of a constant node, or null: for rules that treat pow(x, 2) apart.
 const Tensor* constant_value(const Expr& expr);

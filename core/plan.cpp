@@ -83,6 +83,9 @@ Plan::Plan(Program program, Variables& variables, Workers& workers, bool use_str
   }
 }
 
+// Whether a root is there as a whole, and not just strip by strip.
+bool Plan::exists(int root) const { return !is_computed(node(root)) || memory_.kept[static_cast<std::size_t>(root)]; }
+
 // Whether a node's numbers are at the same address in every run.
 bool Plan::lies_still(int id) const {
   const ProgramNode& root = node(program_.root(id));
@@ -120,16 +123,16 @@ void Plan::place_values() {
     }
   }
   for (const int id : memory_.copied) variables_.initialize(node(node(id).inputs[0]).origin);
+  for (const int id : memory_.scattered) {
+    if (id < 0) continue;
+    variables_.initialize(node(id).origin);
+    value(id).data = variables_.memory[number_of(node(id).origin)].data();
+  }
 }
 
 void Plan::add_region(const Group& group) {
-  steps_.push_back({group.nodes.front(),
-                    false,
-                    {},
-                    std::make_unique<Region>(program_, schedule_, group, memory_.kept, values_),
-                    {},
-                    {},
-                    0});
+  auto region = std::make_unique<Region>(program_, schedule_, group, memory_, values_);
+  steps_.push_back({group.nodes.front(), false, {}, std::move(region), {}, {}, 0});
 }
 
 void Plan::add_step(int id) {
@@ -147,7 +150,7 @@ void Plan::add_step(int id) {
 std::vector<std::vector<int>> Plan::moving_views() const {
   std::vector<std::vector<int>> views(program_.nodes.size());
   for (int id = 0; id < static_cast<int>(program_.nodes.size()); ++id)
-    if (node(id).live && node(id).is_view && !lies_still(id))
+    if (node(id).live && node(id).is_view && !lies_still(id) && exists(program_.root(id)))
       views[static_cast<std::size_t>(program_.root(id))].push_back(id);
   return views;
 }
@@ -267,6 +270,8 @@ std::string Plan::line_of(int id) const {
   std::string place;
   if (const int variable = memory_.in_variable[static_cast<std::size_t>(id)]; variable >= 0) {
     place = fmt::format("in place of {}", node(variable).origin.name());
+  } else if (const int table = memory_.scattered[static_cast<std::size_t>(id)]; table >= 0) {
+    place = fmt::format("to its rows of {}", node(table).origin.name());
   } else if (n.is_view || (n.type.layout != Layout::dense && memory_.kept[static_cast<std::size_t>(id)])) {
     place = n.is_view ? "view" : "grows";
   } else if (memory_.kept[static_cast<std::size_t>(id)]) {
@@ -292,8 +297,9 @@ std::string Plan::explain() const {
       continue;
     }
     const Group& g = schedule_.groups[group];
-    text +=
-        fmt::format("{:4}  {} rows in strips of {}, {} bytes a strip\n", i, g.rows, g.strip_rows, step.region->bytes());
+    const std::string rows = g.touched_by < 0 ? fmt::format("{} rows", g.rows)
+                                              : fmt::format("rows that {} touches", node(g.touched_by).origin.name());
+    text += fmt::format("{:4}  {} in strips of {}, {} bytes a strip\n", i, rows, g.strip_rows, step.region->bytes());
     for (const int id : g.nodes) text += fmt::format("        {}", line_of(id));
   }
   for (const int id : memory_.copied)

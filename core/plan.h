@@ -55,6 +55,7 @@ class Plan {
   const ProgramNode& node(int node) const { return program_.nodes[static_cast<std::size_t>(node)]; }
   std::string line_of(int node) const;
   bool lies_still(int node) const;
+  bool exists(int root) const;
   void place_values();
   void add_step(int node);
   void add_region(const Group& group);

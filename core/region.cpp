@@ -1,6 +1,7 @@
 #include <gradus/core/region.h>
 
 #include <gradus/core/arena.h>
+#include <gradus/core/table_rows.h>
 
 #include <algorithm>
 #include <cstring>
@@ -29,10 +30,17 @@ void add(T* y, const T* x, std::int64_t n) {
 
 }  // namespace
 
-Region::Region(const Program& program, const Schedule& schedule, const Group& group, const std::vector<bool>& kept,
+Region::Region(const Program& program, const Schedule& schedule, const Group& group, const MemoryPlan& memory,
                std::vector<Value>& values)
-    : program_(program), values_(values), rows_(group.rows), strip_rows_(group.strip_rows) {
-  for (const int id : group.nodes) members_.push_back({id, schedule.strips[at(id)]});
+    : program_(program),
+      values_(values),
+      touched_by_(group.touched_by),
+      rows_(group.rows),
+      strip_rows_(group.strip_rows) {
+  for (const int id : group.nodes) {
+    const int table = memory.scattered[at(id)];
+    members_.push_back({id, schedule.strips[at(id)], table >= 0 ? &values[at(table)] : nullptr, {}});
+  }
 
   for (int m = 0; m < size(); ++m) member_of_[members_[at(m)].node] = m;
 
@@ -49,28 +57,32 @@ Region::Region(const Program& program, const Schedule& schedule, const Group& gr
   const auto bytes_of = [&](int m) {
     return Arena::whole_lines(strip_rows_ * row_bytes_of(node(members_[at(m)].node).type));
   };
-  std::int64_t traffic = 0;
-  std::int64_t sum_bytes = 0;
   for (int m = 0; m < size(); ++m) {
     const Member& member = members_[at(m)];
     const Type& type = node(member.node).type;
+    const bool kept = memory.kept[at(member.node)];
     if (is_sum(member.strips)) {
       sums_.push_back(m);
-      sum_bytes += type.shape.size() * static_cast<std::int64_t>(size_of(type.dtype));
+      sum_bytes_ += type.shape.size() * static_cast<std::int64_t>(size_of(type.dtype));
     } else {
-      traffic += rows_ * row_bytes_of(type.layout == Layout::dense ? type : Type{type.dtype, {rows_, 4}, type.layout});
-      if (!kept[at(member.node)] && type.layout == Layout::dense) offset_[at(m)] = arena.take(bytes_of(m));
+      constexpr std::int64_t csr_bytes = 16;  // a guess
+      row_traffic_ += type.layout == Layout::csr ? csr_bytes : row_bytes_of(type);
+      if (!kept && type.layout != Layout::csr) offset_[at(m)] = arena.take(bytes_of(m));
+      if (kept && along_held_rows()) whole_rows_.push_back(m);
     }
     for (const int k : dying[at(m)])
       if (offset_[at(k)] >= 0) arena.give(offset_[at(k)], bytes_of(k));
   }
   bytes_ = arena.bytes();
-  sum_growing_.resize(sums_.size());
+  if (!along_held_rows()) choose_pieces();
+}
 
-  // A piece costs clearing and adding its sums.
-  const std::int64_t pieces = std::clamp<std::int64_t>(traffic / (8 * sum_bytes + piece_bytes), 1,
-                                                       std::min(most_pieces, (rows_ + strip_rows_ - 1) / strip_rows_));
-  for (std::int64_t p = 0; p < pieces; ++p) make_piece();
+// As many as the work is worth: a piece costs clearing and adding its sums.
+void Region::choose_pieces() {
+  const std::int64_t strips = (rows_ + strip_rows_ - 1) / strip_rows_;
+  pieces_used_ = std::clamp<std::int64_t>(rows_ * row_traffic_ / (8 * sum_bytes_ + piece_bytes), 1,
+                                          std::clamp<std::int64_t>(strips, 1, most_pieces));
+  while (static_cast<std::int64_t>(pieces_.size()) < pieces_used_) make_piece();
 }
 
 int Region::member_of(int root) const {
@@ -94,16 +106,16 @@ void Region::make_piece() {
   const auto strip_of = [&](int id) {
     if (const auto made = place.find(id); made != place.end()) return made->second;
     Type type = node(id).type;
-    type.shape = type.shape.with(0, strip_rows_);
+    if (!along_held_rows()) type.shape = type.shape.with(0, strip_rows_);
     Value* strip = new_value(id, type);
     const int m = member_of(program_.root(id));
     if (m >= 0 && offset_[at(m)] >= 0) {
       strip->data = piece.memory.data() + offset_[at(m)];
       piece.own.push_back(strip);
-    } else if (m >= 0 && type.layout != Layout::dense) {
+    } else if (m >= 0 && type.layout == Layout::csr) {
       piece.own.push_back(strip);
     } else {
-      piece.slices.push_back({strip, &values_[at(id)], row_bytes_of(type)});
+      piece.slices.push_back({strip, &values_[at(program_.root(id))], row_bytes_of(type)});
     }
     return strip;
   };
@@ -135,6 +147,11 @@ void Region::set_strip(Piece& piece, std::int64_t first, std::int64_t count) con
   for (const Slice& slice : piece.slices) {
     Value& strip = *slice.strip;
     const Value& whole = *slice.whole;
+    if (along_held_rows()) {
+      strip.data = whole.data + first * slice.row_bytes;
+      hold_rows(strip, first, count);
+      continue;
+    }
     strip.type.shape = strip.type.shape.with(0, count);
     if (strip.type.layout == Layout::csr) {
       const std::int64_t* start = whole.row_start() + first;
@@ -147,10 +164,30 @@ void Region::set_strip(Piece& piece, std::int64_t first, std::int64_t count) con
     }
   }
   for (Value* own : piece.own) {
+    if (along_held_rows()) {
+      hold_rows(*own, first, count);
+      continue;
+    }
     own->type.shape = own->type.shape.with(0, count);
     own->first_row = first;
     if (own->type.layout == Layout::dense) own->stored = own->type.shape.size();
   }
+}
+
+// Makes the value, of rows or a part, the `count` rows from the first of those that the region goes along.
+void Region::hold_rows(Value& strip, std::int64_t first, std::int64_t count) const {
+  strip.index = index_;
+  strip.first_row = first;
+  strip.stored = count * strip.row_size();
+}
+
+// How many rows there are in this run, and the results that exist as a whole, with room for them.
+void Region::prepare_rows(Workers& workers) {
+  index_ = values_[at(touched_by_)].pattern->touched().columns;
+  rows_ = index_->count();
+  choose_pieces();
+  for (const int m : whole_rows_)
+    Call({}, values_[at(members_[at(m)].node)], workers, scratch_, members_[at(m)].growing).set_index(index_);
 }
 
 // The outputs of sums as they will be, with room for what each piece adds up.
@@ -165,11 +202,11 @@ void Region::prepare_sums(Workers& workers) {
       for (const int input : node(id).inputs)
         inputs.push_back(
             &values_[at(node(input).type.layout == Layout::csr ? pattern_source(node(input).origin).id() : input)]);
-      Call call(inputs, output, workers, scratch_, sum_growing_[s]);
+      Call call(inputs, output, workers, scratch_, members_[at(m)].growing);
       call.node = node(id).origin;
       node(id).op->prepare_sum(call);
     }
-    for (std::size_t p = 0; p < pieces_.size(); ++p) {
+    for (std::size_t p = 0; p < static_cast<std::size_t>(pieces_used_); ++p) {
       Value& mine = *pieces_[p].tasks[at(m)].output;
       mine.stored = output.stored;
       mine.pattern = output.pattern;
@@ -194,7 +231,7 @@ void Region::run_piece(std::size_t number, std::uint64_t run_number) {
     if (sum.stored > 0) std::memset(sum.data, 0, static_cast<std::size_t>(sum.stored) * size_of(sum.type.dtype));
   }
   // The bounds of a piece are whole strips.
-  const auto count = static_cast<std::int64_t>(pieces_.size());
+  const std::int64_t count = pieces_used_;
   const std::int64_t strips = (rows_ + strip_rows_ - 1) / strip_rows_;
   const auto begin = static_cast<std::int64_t>(number) * strips / count * strip_rows_;
   const std::int64_t end = std::min((static_cast<std::int64_t>(number) + 1) * strips / count * strip_rows_, rows_);
@@ -214,11 +251,15 @@ void Region::run_piece(std::size_t number, std::uint64_t run_number) {
       call.node = n.origin;
       call.run = run_number;
       call.adds = members_[m].strips.gives == Strips::Gives::accumulated;
+      call.in_strip = !is_sum(members_[m].strips);
       if (task.loop) {
         task.loop->run(call);
       } else {
         n.op->compute(call);
       }
+      if (Value* table = members_[m].table)
+        scatter_rows(task.output->data, task.output->held_rows(),
+                     static_cast<std::size_t>(row_bytes_of(task.output->type)), table->data);
       if (adds_here)
         dispatch_floating(part.type.dtype, [&]<class T>(TypeTag<T>) {
           std::transform(part.as<T>(), part.as<T>() + part.stored, task.total.begin(), task.total.begin(),
@@ -226,21 +267,26 @@ void Region::run_piece(std::size_t number, std::uint64_t run_number) {
         });
     }
   }
-  for (const Slice& slice : piece.slices) slice.strip->pattern.reset();
-  for (Value* own : piece.own) own->pattern.reset();
+  const auto forget = [](Value& value) {
+    value.pattern.reset();
+    value.index.reset();
+  };
+  for (const Slice& slice : piece.slices) forget(*slice.strip);
+  for (Value* own : piece.own) forget(*own);
 }
 
 void Region::add_sums(Workers& workers) {
   for (const int m : sums_) {
     Value& output = values_[at(members_[at(m)].node)];
     std::vector<double>& total = pieces_.front().tasks[at(m)].total;
-    for (std::size_t p = 1; p < pieces_.size() && !total.empty(); ++p)
+    const auto pieces = static_cast<std::size_t>(pieces_used_);
+    for (std::size_t p = 1; p < pieces && !total.empty(); ++p)
       add(total.data(), pieces_[p].tasks[at(m)].total.data(), output.stored);
     dispatch_floating(output.type.dtype, [&]<class T>(TypeTag<T>) {
       std::transform(total.begin(), total.end(), output.as<T>(), [](double sum) { return static_cast<T>(sum); });
       if (!total.empty()) return;
       workers.for_each(output.stored, 16384, [&](std::int64_t first, std::int64_t last) {
-        for (std::size_t p = 1; p < pieces_.size(); ++p)
+        for (std::size_t p = 1; p < pieces; ++p)
           add(output.as<T>() + first, pieces_[p].tasks[at(m)].output->as<T>() + first, last - first);
       });
     });
@@ -249,10 +295,12 @@ void Region::add_sums(Workers& workers) {
 }
 
 void Region::run(Workers& workers, std::uint64_t run_number) {
+  if (along_held_rows()) prepare_rows(workers);
   prepare_sums(workers);
-  workers.for_each(static_cast<std::int64_t>(pieces_.size()), 1,
+  workers.for_each(pieces_used_, 1,
                    [&](std::int64_t piece, std::int64_t) { run_piece(static_cast<std::size_t>(piece), run_number); });
   add_sums(workers);
+  index_.reset();
 }
 
 }  // namespace gradus

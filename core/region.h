@@ -4,7 +4,7 @@
 #pragma once
 
 #include <gradus/core/loop.h>
-#include <gradus/core/schedule.h>
+#include <gradus/core/memory.h>
 
 #include <memory>
 #include <optional>
@@ -15,9 +15,9 @@ namespace gradus {
 
 class Region {
  public:
-  /// `values` are the plan's, by node; `kept` says which results of the region are needed outside it and have their
-  /// memory there. Both outlive the region but for `kept`.
-  Region(const Program& program, const Schedule& schedule, const Group& group, const std::vector<bool>& kept,
+  /// `values` are the plan's, by node; `memory` says which results of the region are needed outside it and have their
+  /// memory there. `program` and `values` outlive the region.
+  Region(const Program& program, const Schedule& schedule, const Group& group, const MemoryPlan& memory,
          std::vector<Value>& values);
 
   void run(Workers& workers, std::uint64_t run_number);
@@ -30,6 +30,8 @@ class Region {
   struct Member {
     int node;
     Strips strips;
+    Value* table = nullptr;  // the variable whose rows the strip replaces
+    Growing growing;         // of a result that exists as a whole and whose size only the run knows
   };
   // A member's work on one piece.
   struct Task {
@@ -58,10 +60,14 @@ class Region {
   };
 
   int member_of(int root) const;  // -1 for a node outside
+  bool along_held_rows() const { return touched_by_ >= 0; }
+  void choose_pieces();
   void make_piece();
+  void prepare_rows(Workers& workers);
   void prepare_sums(Workers& workers);
   void run_piece(std::size_t piece, std::uint64_t run_number);
   void set_strip(Piece& piece, std::int64_t first, std::int64_t count) const;
+  void hold_rows(Value& strip, std::int64_t first, std::int64_t count) const;
   void add_sums(Workers& workers);
   const ProgramNode& node(int id) const { return program_.nodes[static_cast<std::size_t>(id)]; }
 
@@ -70,10 +76,15 @@ class Region {
   std::vector<Member> members_;
   std::unordered_map<int, int> member_of_;  // by node
   std::vector<int> sums_;                   // members that give a part of a sum
-  std::vector<Growing> sum_growing_;
+  std::vector<int> whole_rows_;             // members that give rows or a part which exists as a whole
+  int touched_by_;
+  std::shared_ptr<const RowIndex> index_;  // of the rows held, in a run
   std::int64_t rows_;
   std::int64_t strip_rows_;
   std::int64_t bytes_ = 0;
+  std::int64_t row_traffic_ = 0;  // bytes
+  std::int64_t sum_bytes_ = 0;
+  std::int64_t pieces_used_ = 0;
   std::vector<std::int64_t> offset_;  // by member: in a piece's memory, or -1
   std::vector<Piece> pieces_;
   Workers alone_{1};

@@ -16,73 +16,24 @@ constexpr std::int64_t most_rows = 4096;
 
 std::size_t at(int node) { return static_cast<std::size_t>(node); }
 
-// Elementwise, dense and without integers (whose division may throw): once such a step begins, it ends well.
-bool cannot_fail(const Program& program, const ProgramNode& node) {
-  const std::vector<Type> types = input_types(program, node);
-  return node.type.layout == Layout::dense && node.op->row_kernel(types) != nullptr &&
-         std::none_of(types.begin(), types.end(), [](const Type& t) { return is_integer(t.dtype); });
-}
-
-// When in a run a node is computed. Values to be assigned are computed late, with all that follows from them: by then
-// the old values have been read, so most can be written in place. Last of all come the steps that cannot fail and that
-// only such steps follow. They alone may write a variable: an error in any other leaves every variable as it was.
-enum class Time : std::uint8_t { early, late, last };
-
-struct Times {
-  std::vector<Time> of;     // by node
-  std::vector<bool> waits;  // by node: it could be early, but comes with the last; its inputs are early or wait too
-};
-
-Times choose_times(const Program& program) {
-  const int count = static_cast<int>(program.nodes.size());
-  std::vector<Time> time(at(count), Time::early);
-  for (const ProgramNode& node : program.nodes)
-    if (node.kind == Kind::assign) time[at(program.root(node.inputs[1]))] = Time::late;
-  for (int id = 0; id < count; ++id) {
-    const ProgramNode& node = program.nodes[at(id)];
-    if (is_computed(node))
-      for_each_read(program, node, [&](int, int root) {
-        if (is_computed(program.nodes[at(root)])) time[at(id)] = std::max(time[at(id)], time[at(root)]);
-      });
-  }
-  for (int id = 0; id < count; ++id) {
-    const ProgramNode& node = program.nodes[at(id)];
-    if (time[at(id)] == Time::late && is_computed(node) && cannot_fail(program, node)) time[at(id)] = Time::last;
-  }
-  // What leads to another step than a last one is not last itself; what leads to last ones only, and cannot fail, may
-  // wait for them.
-  std::vector<bool> waits(at(count), false);
-  std::vector<bool> only_last(at(count), true);
-  std::vector<bool> read(at(count), false);
-  for (const int fetch : program.fetches) only_last[at(program.root(fetch))] = false;
-  for (int id = count - 1; id >= 0; --id) {
-    const ProgramNode& node = program.nodes[at(id)];
-    if (!is_computed(node)) continue;
-    if (time[at(id)] == Time::early && read[at(id)] && only_last[at(id)] && cannot_fail(program, node)) {
-      time[at(id)] = Time::last;
-      waits[at(id)] = true;
-    }
-    for_each_read(program, node, [&](int, int root) {
-      read[at(root)] = true;
-      if (time[at(id)] == Time::last) return;
-      only_last[at(root)] = false;
-      if (time[at(root)] == Time::last) time[at(root)] = Time::late;
-    });
-  }
-  return {std::move(time), std::move(waits)};
-}
+bool holds_rows(const Type& type) { return type.layout == Layout::rows || type.layout == Layout::part; }
 
 // The strips of elementwise ops: of an operand with the result's leading axis, the same rows; others are read whole.
 Strips elementwise_strips(std::span<const Type> in, const Type& out) {
-  if (out.shape.rank() == 0 || out.layout == Layout::rows || out.layout == Layout::part) return {};
-  Strips strips{Strips::Gives::rows, 0, out.shape[0]};
-  for (std::size_t i = 0; i < in.size(); ++i)
-    if (in[i].shape.rank() == out.shape.rank() && in[i].shape[0] == out.shape[0]) strips.sliced |= 1U << i;
+  if (out.shape.rank() == 0) return {};
+  Strips strips{Strips::Gives::rows, 0, holds_rows(out) ? 0 : out.shape[0], 0};
+  for (std::size_t i = 0; i < in.size(); ++i) {
+    const bool along = in[i].shape.rank() == out.shape.rank() && in[i].shape[0] == out.shape[0];
+    if (along && holds_rows(in[i]) == holds_rows(out)) strips.sliced |= 1U << i;
+    if (along && holds_rows(out) && !holds_rows(in[i])) strips.looked_up |= 1U << i;
+  }
   return strips;
 }
 
 Strips strips_of(const Program& program, const ProgramNode& node) {
   const std::vector<Type> types = input_types(program, node);
+  // Rows held are cut alike where it is known that they are the same.
+  if (holds_rows(node.type) && !touching(node.origin)) return {};
   if (node.op->row_kernel(types) == nullptr) return node.op->strips(types, node.type);
   // Different patterns would have to be united first.
   Expr source;
@@ -96,19 +47,88 @@ Strips strips_of(const Program& program, const ProgramNode& node) {
   return elementwise_strips(types, node.type);
 }
 
+std::vector<Strips> all_strips(const Program& program) {
+  std::vector<Strips> strips(program.nodes.size());
+  for (std::size_t id = 0; id < program.nodes.size(); ++id)
+    if (is_computed(program.nodes[id])) strips[id] = strips_of(program, program.nodes[id]);
+  return strips;
+}
+
+// Elementwise and without integers (whose division may throw), or a look-up of rows: once such a step begins, it ends
+// well. Rows that are not known to be the same may not fit each other.
+bool cannot_fail(const Program& program, const ProgramNode& node, const Strips& strips) {
+  const std::vector<Type> types = input_types(program, node);
+  const bool elementwise = node.op->row_kernel(types) != nullptr;
+  if (node.type.layout == Layout::csr || (holds_rows(node.type) && strips.gives != Strips::Gives::rows)) return false;
+  return (elementwise || strips.looked_up != 0) &&
+         std::none_of(types.begin(), types.end(), [](const Type& t) { return is_integer(t.dtype); });
+}
+
+// When in a run a node is computed. Values to be assigned are computed late, with all that follows from them: by then
+// the old values have been read, so most can be written in place. Last of all come the steps that cannot fail and that
+// only such steps follow. They alone may write a variable: an error in any other leaves every variable as it was.
+enum class Time : std::uint8_t { early, late, last };
+
+struct Times {
+  std::vector<Time> of;     // by node
+  std::vector<bool> waits;  // by node: it could be early, but comes with the last; its inputs are early or wait too
+};
+
+Times choose_times(const Program& program, const std::vector<Strips>& strips) {
+  const int count = static_cast<int>(program.nodes.size());
+  std::vector<Time> time(at(count), Time::early);
+  for (const ProgramNode& node : program.nodes)
+    if (node.kind == Kind::assign) time[at(program.root(node.inputs[1]))] = Time::late;
+  for (int id = 0; id < count; ++id) {
+    const ProgramNode& node = program.nodes[at(id)];
+    if (is_computed(node))
+      for_each_read(program, node, [&](int, int root) {
+        if (is_computed(program.nodes[at(root)])) time[at(id)] = std::max(time[at(id)], time[at(root)]);
+      });
+  }
+  for (int id = 0; id < count; ++id) {
+    const ProgramNode& node = program.nodes[at(id)];
+    if (time[at(id)] == Time::late && is_computed(node) && cannot_fail(program, node, strips[at(id)]))
+      time[at(id)] = Time::last;
+  }
+  // What leads to another step than a last one is not last itself; what leads to last ones only, and cannot fail, may
+  // wait for them.
+  std::vector<bool> waits(at(count), false);
+  std::vector<bool> only_last(at(count), true);
+  std::vector<bool> read(at(count), false);
+  for (const int fetch : program.fetches) only_last[at(program.root(fetch))] = false;
+  for (int id = count - 1; id >= 0; --id) {
+    const ProgramNode& node = program.nodes[at(id)];
+    if (!is_computed(node)) continue;
+    if (time[at(id)] == Time::early && read[at(id)] && only_last[at(id)] &&
+        cannot_fail(program, node, strips[at(id)])) {
+      time[at(id)] = Time::last;
+      waits[at(id)] = true;
+    }
+    for_each_read(program, node, [&](int, int root) {
+      read[at(root)] = true;
+      if (time[at(id)] == Time::last) return;
+      only_last[at(root)] = false;
+      if (time[at(root)] == Time::last) time[at(root)] = Time::late;
+    });
+  }
+  return {std::move(time), std::move(waits)};
+}
+
 class Grouping {
  public:
-  Grouping(const Program& program, const Times& times, bool use_strips)
+  // `strips` change where a csr result leaves its region.
+  Grouping(const Program& program, const Times& times, std::vector<Strips>& strips)
       : program_(program),
         time_(times.of),
         waits_(times.waits),
-        strips_(program.nodes.size()),
+        strips_(strips),
+        touched_by_(program.nodes.size(), -1),
         level_(program.nodes.size(), 0) {
-    for (int id = 0; id < count() && use_strips; ++id)
-      if (is_computed(node(id))) strips_[at(id)] = strips_of(program, node(id));
+    for (int id = 0; id < count(); ++id)
+      if (strips_[at(id)].gives == Strips::Gives::rows && holds_rows(node(id).type))
+        touched_by_[at(id)] = touching(node(id).origin).id();
   }
-
-  const std::vector<Strips>& strips() const { return strips_; }
 
   std::vector<Group> groups() {
     choose_levels();
@@ -124,7 +144,7 @@ class Grouping {
       if (group.strip_rows > 0) {
         result.push_back(std::move(group));
       } else {
-        for (const int id : group.nodes) result.push_back({{id}, 0, 0});
+        for (const int id : group.nodes) result.push_back({{id}});
       }
     }
     return result;
@@ -141,7 +161,8 @@ class Grouping {
     const Strips& to = strips_[at(id)];
     const Shape& shape = node(node(id).inputs[at(i)]).type.shape;  // the view's
     return from.gives == Strips::Gives::rows && to.gives != Strips::Gives::nothing && from.rows == to.rows &&
-           ((to.sliced >> static_cast<unsigned>(i)) & 1U) != 0 && shape.rank() > 0 && shape[0] == from.rows;
+           touched_by_[at(root)] == touched_by_[at(id)] && ((to.sliced >> static_cast<unsigned>(i)) & 1U) != 0 &&
+           shape.rank() > 0 && (shape[0] == from.rows || touched_by_[at(root)] >= 0);
   }
 
   // Nodes of one level and the same number of rows make a region: along the way from one to another of them, nothing
@@ -166,14 +187,16 @@ class Grouping {
   }
 
   std::vector<Group> collect() const {
-    std::map<std::tuple<Time, int, std::int64_t>, Group> groups;  // single steps have a key of their own below 0
+    // Single steps have a key of their own below 0.
+    std::map<std::tuple<Time, int, int, std::int64_t>, Group> groups;
     // What waits reads old values of variables, which the others may write: it comes first.
     for (const bool waits : {true, false})
       for (int id = 0; id < count(); ++id) {
         if (!is_computed(node(id)) || waits_[at(id)] != waits) continue;
         const std::int64_t key = in_region(id) ? strips_[at(id)].rows : id - (waits ? 2 : 1) * std::int64_t{count()};
-        Group& group = groups[{time_[at(id)], level_[at(id)], key}];
+        Group& group = groups[{time_[at(id)], level_[at(id)], touched_by_[at(id)], key}];
         group.nodes.push_back(id);
+        group.touched_by = touched_by_[at(id)];
         group.rows = in_region(id) ? strips_[at(id)].rows : 0;
       }
     std::vector<Group> made;
@@ -203,11 +226,12 @@ class Grouping {
   // As many rows as fit the cache with what is read of other tensors and with what is alive at once; none where one
   // strip would be all.
   void choose_strip_rows(Group& group) const {
-    if (group.rows == 0 || group.nodes.size() < 2) return;
+    if ((group.rows == 0 && group.touched_by < 0) || group.nodes.size() < 2) return;
     const auto row_bytes = [&](int id) {
       const Type& type = node(id).type;
       constexpr std::int64_t csr_elements = 4;  // a guess: their number is not known yet
-      const std::int64_t elements = type.layout == Layout::dense ? type.shape.size() / group.rows : csr_elements;
+      const std::int64_t rows = std::max<std::int64_t>(1, holds_rows(type) ? type.shape[0] : group.rows);
+      const std::int64_t elements = type.layout == Layout::csr ? csr_elements : type.shape.size() / rows;
       return elements * static_cast<std::int64_t>(size_of(type.dtype));
     };
     std::unordered_map<int, std::size_t> last_use;  // by root
@@ -231,13 +255,14 @@ class Grouping {
     }
     const std::int64_t rows =
         std::clamp(strip_bytes / std::max<std::int64_t>(1, most) / 16 * 16, fewest_rows, most_rows);
-    if (group.rows >= 2 * rows) group.strip_rows = rows;
+    if (group.rows >= 2 * rows || group.touched_by >= 0) group.strip_rows = rows;
   }
 
   const Program& program_;
   const std::vector<Time>& time_;
   const std::vector<bool>& waits_;
-  std::vector<Strips> strips_;
+  std::vector<Strips>& strips_;
+  std::vector<int> touched_by_;  // by node: of rows and parts in regions, the csr node that touches the rows held
   std::vector<int> level_;
 };
 
@@ -250,11 +275,10 @@ std::vector<Type> input_types(const Program& program, const ProgramNode& node) {
 }
 
 Schedule make_schedule(const Program& program, bool use_strips) {
-  const Times times = choose_times(program);
-  Grouping grouping(program, times, use_strips);
   Schedule schedule;
-  schedule.groups = grouping.groups();
-  schedule.strips = grouping.strips();
+  schedule.strips = use_strips ? all_strips(program) : std::vector<Strips>(program.nodes.size());
+  const Times times = choose_times(program, schedule.strips);
+  schedule.groups = Grouping(program, times, schedule.strips).groups();
   schedule.may_write.resize(program.nodes.size());
   for (std::size_t id = 0; id < program.nodes.size(); ++id) schedule.may_write[id] = times.of[id] == Time::last;
   return schedule;

@@ -14,8 +14,9 @@ namespace gradus {
 /// Nodes computed one after the other; in a region, on a strip at a time.
 struct Group {
   std::vector<int> nodes;
-  std::int64_t rows = 0;        // of the leading axis of a region; 0 for a single step
+  std::int64_t rows = 0;        // of the leading axis of a region; 0 for a single step, and where the run knows them
   std::int64_t strip_rows = 0;  // in a strip
+  int touched_by = -1;          // the csr node whose touched columns are the rows of the region; else -1
 };
 
 struct Schedule {

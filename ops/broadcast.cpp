@@ -54,6 +54,7 @@ class BroadcastTo : public Op {
   }
 
   bool is_view(std::span<const Type> in) const override { return in[0].shape == shape_; }
+  int rows_from() const override { return 0; }
 
   // dx[i] = sum of dy over the elements that x[i] was repeated to.
   Expr gradient(const Expr& y, const Expr& dy, int) const override { return sum_like(dy, y.input(0)); }
@@ -66,7 +67,8 @@ class BroadcastTo : public Op {
   }
 
   Strips strips(std::span<const Type> in, const Type& y) const override {
-    if (y.layout != Layout::dense || shape_.rank() == 0) return {};
+    if (y.layout != Layout::dense) return {Strips::Gives::rows, 1};
+    if (shape_.rank() == 0) return {};
     const bool sliced = in[0].shape.rank() == shape_.rank() && in[0].shape[0] == shape_[0];
     return {Strips::Gives::rows, sliced ? 1U : 0U, shape_[0]};
   }
@@ -74,7 +76,7 @@ class BroadcastTo : public Op {
   void compute(Call& call) const override {
     if (call.out().type.layout == Layout::dense) return repeat(call);
     call.set_index(call.in(0).index);
-    const Shape stored = shape_.with(0, call.out().index->count());
+    const Shape stored = shape_.with(0, static_cast<std::int64_t>(call.out().held_rows().size()));
     copy_box(call.workers(), Box(stored, broadcast_strides(stored.with(1, 1), stored), row_major_strides(stored)),
              call.in(0).data, call.out().data, size_of(call.out().type.dtype));
   }

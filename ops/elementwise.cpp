@@ -49,6 +49,7 @@ class ElementwiseOp final : public Op {
     if (row_.simplified != nullptr)
       if (const Expr better = row_.simplified(y)) return better;
     if (const Expr better = without_repetition(y)) return better;
+    if (const Expr better = with_touched_rows(y)) return better;
     return transposed_last(y);
   }
 
@@ -59,6 +60,21 @@ class ElementwiseOp final : public Op {
  private:
   Expr on(std::span<const Operand> operands) const {
     return gradus::apply(std::make_shared<ElementwiseOp>(row_), operands);
+  }
+
+  // Of a table beside rows that a csr matrix touches, just these rows count: they may be gathered already.
+  Expr with_touched_rows(const Expr& y) const {
+    if (y.layout() != Layout::rows && y.layout() != Layout::part) return {};
+    std::vector<Operand> operands;
+    bool found = false;
+    for (int i = 0; i < y.arity(); ++i) {
+      const Expr x = y.input(i);
+      const Expr source = x.shape() == y.shape() && x.layout() == Layout::dense ? touching(y) : Expr();
+      const Expr part = source ? touched_rows(x, source) : Expr();
+      operands.emplace_back(part ? with_zeros(part) : x, y.where());
+      found = found || part;
+    }
+    return found ? on(operands) : Expr();
   }
 
   // f(broadcast_to(x), z) = f(x, z) where the other operands give the result its shape anyway; where they do not, the

@@ -162,19 +162,32 @@ class PartOf final : public Op {
     return source && source != y.input(1) ? touched_part(y.input(0), source) : Expr();
   }
 
+  int rows_from() const override { return 1; }
+  Strips strips(std::span<const Type>, const Type&) const override { return {Strips::Gives::rows, 0, 0, 1}; }
+
   void compute(Call& call) const override {
     const Value& of = call.in(1);
     call.set_index(of.type.layout == Layout::csr ? of.pattern->touched().columns : of.index);
     const Value& table = call.in(0);
-    const std::span<const Index> rows = call.out().index->row;
+    const std::span<const Index> rows = call.out().held_rows();
     const std::size_t bytes = static_cast<std::size_t>(table.row_size()) * size_of(table.type.dtype);
-    call.workers().for_each(call.out().index->count(), rows_at_a_time(bytes),
+    call.workers().for_each(static_cast<std::int64_t>(rows.size()), rows_at_a_time(bytes),
                             [&](std::int64_t first, std::int64_t last) {
                               const auto begin = static_cast<std::size_t>(first);
                               gather_rows(table.data, rows.subspan(begin, static_cast<std::size_t>(last - first)),
                                           bytes, call.out().data + begin * bytes);
                             });
   }
+};
+
+// A part as rows: those that it holds, and zeros elsewhere.
+class WithZeros final : public Op {
+ public:
+  std::string_view name() const override { return "with_zeros"; }
+  Type infer(const OpInputs& in) const override { return {in[0].dtype, in[0].shape, Layout::rows}; }
+  std::string_view no_gradient(int) const override { return "only plans make it"; }
+  bool is_view(std::span<const Type>) const override { return true; }
+  int rows_from() const override { return 0; }
 };
 
 }  // namespace
@@ -196,6 +209,8 @@ Expr part_of(const Operand& table, const Operand& rows) {
 }
 
 Expr touched_part(const Expr& table, const Expr& csr) { return apply(std::make_shared<PartOf>(), {table, csr}); }
+
+Expr with_zeros(const Expr& part) { return apply(std::make_shared<WithZeros>(), {part}); }
 
 Expr assign_add(const Expr& variable, const Operand& delta) {
   return variable.graph().assign(variable, add(variable, delta));

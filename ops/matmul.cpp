@@ -65,6 +65,7 @@ class Matmul final : public Op {
     if (options_.transpose_b) return {};
     return {Strips::Gives::accumulated, 3, in[0].shape[0]};
   }
+  int rows_from() const override { return gives_rows_ ? 0 : -1; }
   void prepare_sum(Call& call) const override { call.set_index(call.in(0).pattern->touched().columns); }
 
   void compute(Call& call) const override {

@@ -36,6 +36,7 @@ class Reshape : public Op {
   std::string_view name() const override { return "reshape"; }
   std::string attributes() const override { return fmt::format("shape={}", to_string(shape_)); }
   bool is_view(std::span<const Type>) const override { return true; }
+  int rows_from() const override { return 0; }
 
   Type infer(const OpInputs& in) const override {
     const bool sparse = in[0].layout == Layout::rows || in[0].layout == Layout::part;

@@ -37,21 +37,6 @@ Expr one_factor(const Expr& e) {
   return inner == x ? Expr() : factor * inner_factor * inner;
 }
 
-Expr touching(const Expr& rows) {
-  if (rows.kind() != Kind::op) return {};
-  if (is_op(rows, "matmul")) return pattern_source(rows.input(0));
-  if (is_op(rows, "part_of")) return rows.input(1).layout() == Layout::csr ? rows.input(1) : touching(rows.input(1));
-  if (!is_elementwise(rows) && !is_op(rows, "reshape") && !is_op(rows, "broadcast_to")) return {};
-  Expr common;
-  for (int i = 0; i < rows.arity(); ++i) {
-    if (rows.input(i).layout() == Layout::dense) continue;
-    const Expr mine = touching(rows.input(i));
-    if (!mine || (common && mine != common)) return {};
-    common = mine;
-  }
-  return common;
-}
-
 Expr touched_rows(const Expr& table, const Expr& csr) {
   if (table.layout() != Layout::dense || table.rank() == 0 || table.shape()[0] != csr.shape()[1]) return {};
   if (table.kind() == Kind::variable) return touched_part(table, csr);

@@ -33,15 +33,15 @@ Expr one_factor(const Expr& e);
 /// The matrix product e, dense and of two matrices, with its flags.
 std::optional<MatmulOptions> matrix_product(const Expr& e);
 
-/// The csr matrix whose touched columns are the rows that a rows or part expression holds; none if it is not known.
-Expr touching(const Expr& rows);
-
 /// The rows of a table [p, ...] that a csr matrix [n, p] touches.
 Expr touched_part(const Expr& table, const Expr& csr);
 
 /// Of a table [p, ...], or of what is computed from tables row by row, the rows that a csr matrix [n, p] touches, as a
 /// part; none if it is not such.
 Expr touched_rows(const Expr& table, const Expr& csr);
+
+/// The rows that a part holds, with zeros elsewhere.  -> rows
+Expr with_zeros(const Expr& part);
 
 /// a_i . b_i for matrices of the same type, dense or part: [n, k] to [n, 1].
 Expr row_dots(const Expr& a, const Expr& b);

@@ -205,6 +205,7 @@ class SumCsrLike final : public Op {
     return {in[0].dtype, in[1].shape, is_row(in[0].shape, in[1].shape) ? Layout::rows : Layout::dense};
   }
   bool reads(int i) const override { return i == 0; }
+  int rows_from() const override { return 0; }
 
   // sum_i d_i x_ij is the product x^T d; d is spread over x's own pattern here.
   Expr simplified(const Expr& y, const Uses& uses) const override {
