@@ -4,13 +4,30 @@
 
 #include <cstdlib>
 
+#ifdef __linux__
+#include <sys/mman.h>
+#endif
+
 namespace gradus {
+
+namespace {
+
+// Rows of a large table are read in no order: with small pages, most of them would need an address translation of
+// their own from memory.
+constexpr std::size_t huge_page = std::size_t{2} << 20;
+constexpr std::size_t large = 2 * huge_page;
+
+}  // namespace
 
 Buffer::Buffer(std::size_t bytes) : bytes_(bytes) {
   if (bytes == 0) return;
-  const std::size_t rounded = (bytes + alignment - 1) / alignment * alignment;
-  data_ = static_cast<std::byte*>(rounded < bytes ? nullptr : std::aligned_alloc(alignment, rounded));
+  const std::size_t unit = bytes < large ? alignment : huge_page;
+  const std::size_t rounded = (bytes + unit - 1) / unit * unit;
+  data_ = static_cast<std::byte*>(rounded < bytes ? nullptr : std::aligned_alloc(unit, rounded));
   if (data_ == nullptr) fail<DeviceError>("out of memory: {} bytes were asked for", bytes);
+#ifdef __linux__
+  if (unit == huge_page) madvise(data_, rounded, MADV_HUGEPAGE);  // a wish: it may be refused
+#endif
 }
 
 Buffer::~Buffer() { std::free(data_); }
