@@ -54,19 +54,21 @@ Draft make_draft(std::span<const Expr> fetches, std::span<const FedType> feeds) 
     if (fed == feeds.end() && (need[at(id)] == Need::numbers || !node.shape().known()))
       fail<FeedError>("run: the placeholder {} ({}) needs a value: {}", node.name(), to_string(node.where()),
                       to_string(node.type()));
-    made[at(id)] = draft.graph->copy_placeholder(node, fed != feeds.end() ? fed->type : node.type());
+    made[at(id)] = draft.graph->copy_placeholder(node, fed != feeds.end() ? fed->type : node.type(),
+                                                 fed != feeds.end() && fed->ones);
     if (fed != feeds.end()) draft.placeholders[static_cast<std::size_t>(fed - feeds.begin())] = made[at(id)];
   }
   for (const Expr& fetch : fetches) draft.fetches.push_back(made[at(fetch.id())]);
   return draft;
 }
 
+// From the fetches down: what a rule made in vain is no user.
 Uses::Uses(const Draft& draft) : count_(static_cast<std::size_t>(draft.graph->size()), 0) {
-  for (NodeId id = 0; id < draft.graph->size(); ++id) {
-    const Expr node = (*draft.graph)[id];
-    for (int i = 0; i < node.arity(); ++i) ++count_[at(node.input(i).id())];
-  }
   for (const Expr& fetch : draft.fetches) ++count_[at(fetch.id())];
+  for (NodeId id = draft.graph->size() - 1; id >= 0; --id) {
+    const Expr node = (*draft.graph)[id];
+    for (int i = 0; count_[at(id)] > 0 && i < node.arity(); ++i) ++count_[at(node.input(i).id())];
+  }
 }
 
 int Uses::of(const Expr& node) const { return at(node.id()) < count_.size() ? std::max(1, count_[at(node.id())]) : 1; }

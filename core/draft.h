@@ -11,10 +11,11 @@
 
 namespace gradus {
 
-/// What a run feeds: a placeholder and the type of its value.
+/// What a run feeds: a placeholder, the type of its value, and whether that is a csr tensor of ones.
 struct FedType {
   Expr placeholder;
   Type type;
+  bool ones = false;
 };
 
 struct Draft {

@@ -252,8 +252,9 @@ Expr Graph::copy(const Expr& node, std::span<const Expr> inputs) {
   return append_unnamed(original.kind, type, original.op, inputs, original.name, original.where);
 }
 
-Expr Graph::copy_placeholder(const Expr& node, const Type& type) {
-  return append_unnamed(Kind::placeholder, type, std::make_shared<PlaceholderOp>(type), {}, node.name(), node.where());
+Expr Graph::copy_placeholder(const Expr& node, const Type& type, bool ones) {
+  return append_unnamed(Kind::placeholder, type, std::make_shared<PlaceholderOp>(type, ones), {}, node.name(),
+                        node.where());
 }
 
 void Graph::show_as(const Expr& node, std::string_view name) {

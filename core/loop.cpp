@@ -23,6 +23,23 @@ void fill_run(T* to, const T* from, std::int64_t stride, std::int64_t count) {
   }
 }
 
+// Numbers that are repeated along rows of `width`, from the first of a row on. Widths of factors are short runs, whose
+// length a compiler wants to know.
+template <class T>
+void repeat_each(T* to, const T* from, std::int64_t stride, std::int64_t rows, std::int64_t width) {
+  const auto repeat = [&](auto fixed) {
+    const std::int64_t n = fixed > 0 ? fixed : width;
+    for (std::int64_t r = 0; r < rows; ++r) std::fill_n(to + r * n, n, from[r * stride]);
+  };
+  switch (width) {
+    case 8: return repeat(std::integral_constant<std::int64_t, 8>{});
+    case 16: return repeat(std::integral_constant<std::int64_t, 16>{});
+    case 20: return repeat(std::integral_constant<std::int64_t, 20>{});
+    case 32: return repeat(std::integral_constant<std::int64_t, 32>{});
+    default: return repeat(std::integral_constant<std::int64_t, 0>{});
+  }
+}
+
 // Elements [first, first + count) of the row-major space `dims`, read with `stride`.
 template <class T>
 void fill_space(T* to, const T* from, std::span<const std::int64_t> dims, std::span<const std::int64_t> stride,
@@ -31,6 +48,14 @@ void fill_space(T* to, const T* from, std::span<const std::int64_t> dims, std::s
   if (rank == 0) {
     std::fill_n(to, count, *from);
     return;
+  }
+  if (rank == 2 && stride[1] == 0 && first % dims[1] == 0) {
+    const std::int64_t rows = count / dims[1];
+    repeat_each(to, from + first / dims[1] * stride[0], stride[0], rows, dims[1]);
+    to += rows * dims[1];
+    first += rows * dims[1];
+    count -= rows * dims[1];
+    if (count == 0) return;
   }
   std::array<std::int64_t, Shape::max_rank> at{};
   std::int64_t offset = 0;

@@ -22,12 +22,15 @@ class ConstantOp final : public Op {
 
 class PlaceholderOp final : public Op {
  public:
-  explicit PlaceholderOp(Type type) : type_(type) {}
+  explicit PlaceholderOp(Type type, bool ones = false) : type_(type), ones_(ones) {}
   std::string_view name() const override { return "placeholder"; }
   Type infer(const OpInputs&) const override { return type_; }
+  /// In a plan's graph: whether what is fed is a csr tensor of ones.
+  bool ones() const { return ones_; }
 
  private:
   Type type_;
+  bool ones_;
 };
 
 class VariableOp final : public Op {

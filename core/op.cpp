@@ -114,6 +114,12 @@ Expr pattern_source(const Expr& csr) {
   }
 }
 
+bool has_ones(const Expr& csr) {
+  if (csr.layout() != Layout::csr) return false;
+  if (csr.kind() == Kind::placeholder) return static_cast<const PlaceholderOp&>(csr.op()).ones();
+  return csr.kind() == Kind::constant && static_cast<const ConstantOp&>(csr.op()).value().ones();
+}
+
 Expr touching(const Expr& rows) {
   Expr common;
   std::vector<Expr> open{rows};

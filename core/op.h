@@ -44,6 +44,7 @@ struct Value {
   std::int64_t stored = 0;  // elements at data
   std::shared_ptr<const CsrPattern> pattern;
   std::shared_ptr<const RowIndex> index;
+  bool ones = false;           // csr: all non-zeros are 1
   std::int64_t first_row = 0;  // of the pattern or the index: a strip of a sparse value shares those of the whole
 
   template <class T>
@@ -63,6 +64,10 @@ struct Value {
   std::span<const Index> held_rows() const {
     const std::int64_t count = stored == 0 ? 0 : stored / row_size();
     return std::span(index->row).subspan(static_cast<std::size_t>(first_row), static_cast<std::size_t>(count));
+  }
+  /// How many rows the whole holds after those of the strip.
+  std::size_t rows_after() const {
+    return index->row.size() - static_cast<std::size_t>(first_row) - held_rows().size();
   }
 };
 
@@ -200,6 +205,9 @@ class Op {
 bool is_elementwise(const Expr& node);
 /// The csr node whose pattern a csr node has, as far back as elementwise ops of one csr operand lead.
 Expr pattern_source(const Expr& csr);
+
+/// Whether a node of a plan's graph is a csr matrix of ones, so far as that is known before a run.
+bool has_ones(const Expr& csr);
 
 /// The csr matrix whose touched columns are the rows that a rows or part expression holds; none if it is not known.
 Expr touching(const Expr& rows);

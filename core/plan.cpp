@@ -104,6 +104,7 @@ void Plan::place_values() {
       v.data = const_cast<std::byte*>(constant.data());  // only ever read
       v.stored = constant.stored();
       v.pattern = constant.pattern();
+      v.ones = constant.ones();
       v.index = constant.index();
     } else if (n.kind == Kind::variable) {
       variables_.initialize(n.origin);
@@ -114,6 +115,7 @@ void Plan::place_values() {
       v.data = shown.data;
       v.stored = shown.stored;
       v.pattern = shown.pattern;
+      v.ones = shown.ones;
       v.index = shown.index;
     } else if (const int variable = memory_.in_variable[static_cast<std::size_t>(id)]; variable >= 0) {
       variables_.initialize(node(variable).origin);
@@ -163,6 +165,7 @@ void Plan::bind(std::span<const Tensor* const> feeds) {
     v.data = const_cast<std::byte*>(tensor.data());  // only ever read
     v.stored = tensor.stored();
     v.pattern = tensor.pattern();
+    v.ones = tensor.ones();
     v.index = tensor.index();
   }
 }
@@ -176,6 +179,7 @@ void Plan::run(std::span<const Tensor* const> feeds, std::uint64_t run_number) {
       output.data = shown.data;
       output.stored = shown.stored;
       output.pattern = shown.pattern;
+      output.ones = shown.ones;
       output.index = shown.index;
       continue;
     }

@@ -156,6 +156,7 @@ void Region::set_strip(Piece& piece, std::int64_t first, std::int64_t count) con
     if (strip.type.layout == Layout::csr) {
       const std::int64_t* start = whole.row_start() + first;
       strip.first_row = whole.first_row + first;
+      strip.ones = whole.ones;
       strip.stored = start[count] - start[0];
       strip.data = whole.data + static_cast<std::size_t>(start[0] - whole.row_start()[0]) * size_of(strip.type.dtype);
     } else {
@@ -259,7 +260,7 @@ void Region::run_piece(std::size_t number, std::uint64_t run_number) {
       }
       if (Value* table = members_[m].table)
         scatter_rows(task.output->data, task.output->held_rows(),
-                     static_cast<std::size_t>(row_bytes_of(task.output->type)), table->data);
+                     static_cast<std::size_t>(row_bytes_of(task.output->type)), table->data, task.output->rows_after());
       if (adds_here)
         dispatch_floating(part.type.dtype, [&]<class T>(TypeTag<T>) {
           std::transform(part.as<T>(), part.as<T>() + part.stored, task.total.begin(), task.total.begin(),

@@ -49,7 +49,7 @@ bool CachedPlan::is_for(const Graph& graph, std::span<const Expr> wanted, const 
   return std::equal(fetches.begin(), fetches.end(), wanted.begin(), wanted.end(),
                     [&](NodeId id, const Expr& e) { return id == e.id() && &graph == &e.graph(); }) &&
          std::equal(feeds.begin(), feeds.end(), given.begin(), given.end(), [](const FedType& a, const Feed& b) {
-           return a.placeholder == b.placeholder && a.type == b.value.type();
+           return a.placeholder == b.placeholder && a.type == b.value.type() && a.ones == b.value.ones();
          });
 }
 
@@ -76,7 +76,7 @@ Plan& Session::State::plan_for(std::span<const Expr> fetches, const Feeds& feeds
   check(fetches, feeds);
   CachedPlan made;
   for (const Expr& fetch : fetches) made.fetches.push_back(fetch.id());
-  for (const Feed& feed : feeds) made.feeds.push_back({feed.placeholder, feed.value.type()});
+  for (const Feed& feed : feeds) made.feeds.push_back({feed.placeholder, feed.value.type(), feed.value.ones()});
   made.plan = compile(fetches, made.feeds);
   if (plans.size() == plans_kept) plans.pop_back();
   plans.push_front(std::move(made));
@@ -156,7 +156,7 @@ std::string Session::explain(std::span<const Expr> fetches, const Feeds& feeds) 
   if (fetches.empty()) return {};
   state_->check(fetches, feeds);
   std::vector<FedType> types;
-  for (const Feed& feed : feeds) types.push_back({feed.placeholder, feed.value.type()});
+  for (const Feed& feed : feeds) types.push_back({feed.placeholder, feed.value.type(), feed.value.ones()});
   // A placeholder whose shape is known explains itself.
   for (NodeId id = 0; id < state_->graph.size(); ++id) {
     const Expr node = state_->graph[id];

@@ -10,7 +10,8 @@ namespace gradus {
 
 namespace {
 
-constexpr std::size_t ahead = 16;  // rows
+// How many rows on a row is asked for: as many as memory delivers at once while one is waited for.
+constexpr std::size_t ahead_of(std::size_t bytes) { return bytes < 32 ? 64 : 32; }
 
 // f(the size as a constant) for the usual sizes, which a compiler copies without a call; f(0) for others.
 template <class F>
@@ -28,10 +29,13 @@ void by_bytes(std::size_t bytes, F&& f) {
 
 // Calls move(row of the table, number in the block) with the rows ahead on their way.
 template <class Move>
-void for_each_row(const std::byte* table, std::span<const Index> rows, std::size_t bytes, Move&& move) {
+void for_each_row(const std::byte* table, std::span<const Index> rows, std::size_t next_rows, std::size_t bytes,
+                  Move&& move) {
+  const std::size_t ahead = ahead_of(bytes);
+  const std::size_t known = rows.size() + next_rows;
   for (std::size_t i = 0; i < rows.size(); ++i) {
-    if (i + ahead < rows.size()) {
-      const std::byte* next = table + static_cast<std::size_t>(rows[i + ahead]) * bytes;
+    if (i + ahead < known) {
+      const std::byte* next = table + static_cast<std::size_t>(rows.data()[i + ahead]) * bytes;
       for (std::size_t at = 0; at < bytes; at += Buffer::alignment) __builtin_prefetch(next + at);
     }
     move(static_cast<std::size_t>(rows[i]) * bytes, i * bytes);
@@ -45,19 +49,21 @@ std::int64_t rows_at_a_time(std::size_t bytes) {
   return static_cast<std::int64_t>(std::max<std::size_t>(1, bytes_at_a_time / std::max<std::size_t>(1, bytes)));
 }
 
-void gather_rows(const std::byte* table, std::span<const Index> rows, std::size_t bytes, std::byte* block) {
+void gather_rows(const std::byte* table, std::span<const Index> rows, std::size_t bytes, std::byte* block,
+                 std::size_t next_rows) {
   if (bytes == 0) return;
   by_bytes(bytes, [&](auto fixed) {
-    for_each_row(table, rows, fixed > 0 ? fixed : bytes, [&](std::size_t from, std::size_t to) {
+    for_each_row(table, rows, next_rows, fixed > 0 ? fixed : bytes, [&](std::size_t from, std::size_t to) {
       std::memcpy(block + to, table + from, fixed > 0 ? fixed : bytes);
     });
   });
 }
 
-void scatter_rows(const std::byte* block, std::span<const Index> rows, std::size_t bytes, std::byte* table) {
+void scatter_rows(const std::byte* block, std::span<const Index> rows, std::size_t bytes, std::byte* table,
+                  std::size_t next_rows) {
   if (bytes == 0) return;
   by_bytes(bytes, [&](auto fixed) {
-    for_each_row(table, rows, fixed > 0 ? fixed : bytes, [&](std::size_t to, std::size_t from) {
+    for_each_row(table, rows, next_rows, fixed > 0 ? fixed : bytes, [&](std::size_t to, std::size_t from) {
       std::memcpy(table + to, block + from, fixed > 0 ? fixed : bytes);
     });
   });

@@ -13,9 +13,12 @@ namespace gradus {
 /// How many rows are worth a thread.
 std::int64_t rows_at_a_time(std::size_t bytes);
 
+/// In both, `next_rows` more row numbers follow those of `rows` in memory: the next strip's, which are asked for ahead.
 /// block[i] = table[rows[i]], each of `bytes` bytes.
-void gather_rows(const std::byte* table, std::span<const Index> rows, std::size_t bytes, std::byte* block);
+void gather_rows(const std::byte* table, std::span<const Index> rows, std::size_t bytes, std::byte* block,
+                 std::size_t next_rows = 0);
 /// table[rows[i]] = block[i]
-void scatter_rows(const std::byte* block, std::span<const Index> rows, std::size_t bytes, std::byte* table);
+void scatter_rows(const std::byte* block, std::span<const Index> rows, std::size_t bytes, std::byte* table,
+                  std::size_t next_rows = 0);
 
 }  // namespace gradus

@@ -197,6 +197,10 @@ Tensor Tensor::csr(std::shared_ptr<const CsrPattern> pattern, const Tensor& valu
   Tensor out = values;
   out.type_ = {values.dtype(), {pattern->rows, pattern->columns}, Layout::csr};
   out.pattern_ = std::move(pattern);
+  dispatch(values.dtype(), [&]<class T>(TypeTag<T>) {
+    const std::span<const T> stored = values.span<T>();
+    out.ones_ = std::all_of(stored.begin(), stored.end(), [](T x) { return x == T{1}; });
+  });
   return out;
 }
 

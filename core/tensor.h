@@ -176,6 +176,8 @@ class Tensor {
   Tensor reshape(const Shape& shape) const;
 
   const std::shared_ptr<const CsrPattern>& pattern() const { return pattern_; }
+  /// Of a csr tensor: whether all non-zeros are 1, as in one-hot rows. Plans then do without their values.
+  bool ones() const { return ones_; }
   const std::shared_ptr<const RowIndex>& index() const { return index_; }
 
   /// Same type, same pattern or rows, and equal numbers (so never equal where there is a NaN).
@@ -201,6 +203,7 @@ class Tensor {
   std::shared_ptr<Buffer> storage_;
   std::shared_ptr<const CsrPattern> pattern_;  // csr only
   std::shared_ptr<const RowIndex> index_;      // rows and part only
+  bool ones_ = false;
 };
 
 class Tensor::Literal {

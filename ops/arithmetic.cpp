@@ -13,7 +13,7 @@ namespace gradus {
 namespace {
 
 // x / c = (1 / c) x
-Expr by_reciprocal(const Expr& y) {
+Expr by_reciprocal(const Expr& y, const Uses&) {
   const std::optional<double> divisor = constant_number(y.input(1));
   if (!divisor || !is_moderate(*divisor) || y.input(0).type() != y.type()) return {};
   return 1 / *divisor * y.input(0);
@@ -24,16 +24,19 @@ Expr by_reciprocal(const Expr& y) {
 Expr add(const Operand& a, const Operand& b) {
   // d (a + b) = da + db
   static constexpr Row r = row<Takes::numbers>(
-      "add", []<class T>(T a, T b) { return static_cast<T>(modular(a) + modular(b)); }, Gives::same, Zeros::all,
-      [](const Chain& c, int) -> Expr { return c.dy; });
+                               "add", []<class T>(T a, T b) { return static_cast<T>(modular(a) + modular(b)); },
+                               Gives::same, Zeros::all, [](const Chain& c, int) -> Expr { return c.dy; })
+                               .with_rule(one_product);
   return elementwise(r, {a, b});
 }
 
 Expr subtract(const Operand& a, const Operand& b) {
   // d (a - b) = da - db
-  static constexpr Row r = row<Takes::numbers>(
-      "subtract", []<class T>(T a, T b) { return static_cast<T>(modular(a) - modular(b)); }, Gives::same, Zeros::all,
-      [](const Chain& c, int i) -> Expr { return i == 0 ? c.dy : -c.dy; });
+  static constexpr Row r =
+      row<Takes::numbers>(
+          "subtract", []<class T>(T a, T b) { return static_cast<T>(modular(a) - modular(b)); }, Gives::same,
+          Zeros::all, [](const Chain& c, int i) -> Expr { return i == 0 ? c.dy : -c.dy; })
+          .with_rule(one_product);
   return elementwise(r, {a, b});
 }
 

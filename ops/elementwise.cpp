@@ -45,9 +45,9 @@ class ElementwiseOp final : public Op {
   std::string_view no_gradient(int) const override { return row_.gradient == nullptr ? row_.no_gradient : ""; }
   bool takes_rows_gradient() const override { return true; }
 
-  Expr simplified(const Expr& y, const Uses&) const override {
+  Expr simplified(const Expr& y, const Uses& uses) const override {
     if (row_.simplified != nullptr)
-      if (const Expr better = row_.simplified(y)) return better;
+      if (const Expr better = row_.simplified(y, uses)) return better;
     if (const Expr better = without_repetition(y)) return better;
     if (const Expr better = with_touched_rows(y)) return better;
     return transposed_last(y);
@@ -99,13 +99,15 @@ class ElementwiseOp final : public Op {
   // or a number among the operands is turned round by a mere change of shape.
   Expr transposed_last(const Expr& y) const {
     if (y.rank() != 2 || y.layout() != Layout::dense) return {};
-    std::vector<Operand> operands;
+    const auto stored = [&](int i) { return y.input(i).shape() == y.shape() ? transposed_matrix(y.input(i)) : Expr(); };
     bool found = false;
+    for (int i = 0; i < y.arity(); ++i) found = found || stored(i);
+    if (!found) return {};
+    std::vector<Operand> operands;
     for (int i = 0; i < y.arity(); ++i) {
       const Expr x = y.input(i);
-      if (const Expr inner = transposed_matrix(x); inner && x.shape() == y.shape()) {
+      if (const Expr inner = stored(i)) {
         operands.emplace_back(inner, y.where());
-        found = true;
       } else if (x.shape().size() == 1) {
         operands.emplace_back(x, y.where());
       } else if (x.rank() == 1 || x.shape()[0] == 1) {
@@ -116,7 +118,7 @@ class ElementwiseOp final : public Op {
         return {};
       }
     }
-    return found ? transpose(on(operands)) : Expr();
+    return transpose(on(operands));
   }
 
   std::string_view expected() const {

@@ -46,7 +46,7 @@ struct Row {
   Expr (*gradient)(const Chain& c, int i) = nullptr;
   std::string_view no_gradient;  // why, where gradient is null
   OperandNames operands = {"a", "b", "c"};
-  Expr (*simplified)(const Expr& y) = nullptr;  // a rule for plans: see Op::simplified
+  Expr (*simplified)(const Expr& y, const Uses& uses) = nullptr;  // a rule for plans: see Op::simplified
 
   /// The same row with operands called otherwise in messages.
   constexpr Row named(const OperandNames& names) const {
@@ -55,7 +55,7 @@ struct Row {
     return r;
   }
   /// The same row with a rule.
-  constexpr Row with_rule(Expr (*rule)(const Expr& y)) const {
+  constexpr Row with_rule(Expr (*rule)(const Expr& y, const Uses& uses)) const {
     Row r = *this;
     r.simplified = rule;
     return r;

@@ -109,9 +109,11 @@ Expr rsqrt(const Operand& x) {
 
 Expr square(const Operand& x) {
   // d x^2 = 2 x dx
-  static constexpr Row r = row<Takes::numbers>(
-      "square", []<class T>(T x) { return static_cast<T>(modular(x) * modular(x)); }, Gives::same, Zeros::first,
-      [](const Chain& c, int) -> Expr { return 2 * c.dy * c.x(0); });
+  static constexpr Row r =
+      row<Takes::numbers>(
+          "square", []<class T>(T x) { return static_cast<T>(modular(x) * modular(x)); }, Gives::same, Zeros::first,
+          [](const Chain& c, int) -> Expr { return 2 * c.dy * c.x(0); })
+          .with_rule([](const Expr& y, const Uses&) { return has_ones(y.input(0)) ? y.input(0) : Expr(); });  // 1^2 = 1
   return elementwise(r, {x});
 }
 

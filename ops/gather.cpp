@@ -170,12 +170,13 @@ class PartOf final : public Op {
     call.set_index(of.type.layout == Layout::csr ? of.pattern->touched().columns : of.index);
     const Value& table = call.in(0);
     const std::span<const Index> rows = call.out().held_rows();
+    const std::size_t after = call.out().rows_after();
     const std::size_t bytes = static_cast<std::size_t>(table.row_size()) * size_of(table.type.dtype);
     call.workers().for_each(static_cast<std::int64_t>(rows.size()), rows_at_a_time(bytes),
                             [&](std::int64_t first, std::int64_t last) {
                               const auto begin = static_cast<std::size_t>(first);
                               gather_rows(table.data, rows.subspan(begin, static_cast<std::size_t>(last - first)),
-                                          bytes, call.out().data + begin * bytes);
+                                          bytes, call.out().data + begin * bytes, after);
                             });
   }
 };

@@ -219,15 +219,18 @@ Expr Matmul::simplified(const Expr& y, const Uses&) const {
     if (const Expr stored = transposed_matrix(b))
       return matmul(a, stored, {.transpose_a = options_.transpose_a, .transpose_b = !options_.transpose_b});
   }
-  // A^T (d B) = (d A)^T B for a column d: cheaper where A is csr and has fewer numbers than B.
-  if (a.layout() == Layout::csr && options_.transpose_a && is_op(b, "multiply") && b.shape()[1] > 1)
+  // A^T (d B) for a column d: the csr kernel multiplies as it reads. For a number d it is d (A^T B): where A and A^2
+  // are the same, all that differs between two products may be this number.
+  if (a.layout() == Layout::csr && options_.transpose_a) {
+    if (const auto [factor, x] = scaled(b); factor != 1 && has_ones(a))
+      return factor * (gives_rows_ ? rows_product(a, x) : matmul(a, x, options_));
     for (const int i : {0, 1}) {
-      const Expr d = b.input(i);
-      const Expr rest = b.input(1 - i);
-      if (rest.type() != b.type() || d.shape() != Shape({b.shape()[0], 1})) continue;
-      const Expr scaled_a = d * a;
-      return gives_rows_ ? rows_product(scaled_a, rest) : matmul(scaled_a, rest, options_);
+      if (!is_op(b, "multiply") || b.shape()[1] == 1 || b.input(1 - i).type() != b.type() ||
+          b.input(i).shape() != Shape({b.shape()[0], 1}))
+        continue;
+      return scaled_rows_product(a, b.input(i), b.input(1 - i), y.layout());
     }
+  }
   // Of a table with more rows than A has, A touches few: they are gathered once, for the gradient and the update too.
   if (a.layout() == Layout::csr && !options_.transpose_a && b.layout() == Layout::dense && b.shape()[0] >= a.shape()[0])
     if (const Expr part = touched_rows(b, pattern_source(a))) return matmul(a, part);
@@ -239,7 +242,34 @@ Expr Matmul::simplified(const Expr& y, const Uses&) const {
   return broadcast_to(gives_rows_ ? rows_product(a, column) : matmul(a, column, options_), y.shape());
 }
 
+// A^T (d B) of a csr A [n, p], a column d [n, 1] and B [n, k]. Only plans make it.
+class ScaledRowsProduct final : public Op {
+ public:
+  explicit ScaledRowsProduct(Layout layout) : layout_(layout) {}
+  std::string_view name() const override { return "scaled_rows_product"; }
+  Type infer(const OpInputs& in) const override { return {in[2].dtype, {in[0].shape[1], in[2].shape[1]}, layout_}; }
+  std::string_view no_gradient(int) const override { return "only plans make it"; }
+  int rows_from() const override { return 0; }
+  Strips strips(std::span<const Type> in, const Type&) const override {
+    return {Strips::Gives::accumulated, 7, in[0].shape[0]};
+  }
+  void prepare_sum(Call& call) const override { call.set_index(call.in(0).pattern->touched().columns); }
+  void compute(Call& call) const override {
+    if (layout_ == Layout::rows && !call.adds) prepare_sum(call);
+    dispatch_floating(call.out().type.dtype, [&]<class T>(TypeTag<T>) {
+      csr_transposed_times_dense(call, call.in(0), call.in<T>(2), call.out().shape()[1], call.out<T>(), call.in<T>(1));
+    });
+  }
+
+ private:
+  Layout layout_;
+};
+
 }  // namespace
+
+Expr scaled_rows_product(const Expr& x, const Expr& d, const Expr& b, Layout layout) {
+  return apply(std::make_shared<ScaledRowsProduct>(layout), {x, d, b});
+}
 
 std::optional<MatmulOptions> matrix_product(const Expr& e) {
   if (!is_op(e, "matmul") || e.rank() != 2 || e.layout() != Layout::dense) return std::nullopt;

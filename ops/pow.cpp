@@ -75,11 +75,11 @@ Expr pow_gradient(const Chain& c, int i) {
   return c.dy * (b * mask(not_both_zero, pow(a, b - 1)));
 }
 
-// x^1 = x and x^2 = x x
-Expr small_power(const Expr& y) {
+// x^1 = x, x^2 = x x, and 1^c = 1
+Expr small_power(const Expr& y, const Uses&) {
   const std::optional<double> exponent = constant_number(y.input(1));
   if (!exponent || y.input(0).type() != y.type()) return {};
-  if (*exponent == 1) return y.input(0);
+  if (*exponent == 1 || has_ones(y.input(0))) return y.input(0);
   return *exponent == 2 ? square(y.input(0)) : Expr();
 }
 

@@ -29,12 +29,59 @@ Scaled scaled(const Expr& e) {
   return {1, e};
 }
 
-Expr one_factor(const Expr& e) {
+Expr one_factor(const Expr& e, const Uses&) {
   const auto [factor, x] = scaled(e);
   if (x == e) return {};
   const auto [inner_factor, inner] = scaled(x);
   if (factor * inner_factor == 1) return inner;
   return inner == x ? Expr() : factor * inner_factor * inner;
+}
+
+namespace {
+
+constexpr int deepest_sum = 8;  // a sum is looked at from each of its nodes: long ones must not be walked through
+
+// e as a sum of terms, each with its factor, as far as nobody else reads the sums on the way.
+void collect_terms(const Expr& e, double factor, const Uses& uses, int depth, std::vector<Scaled>& terms) {
+  const bool open = depth == 0 || (uses.of(e) == 1 && depth < deepest_sum);
+  const bool subtracts = is_op(e, "subtract");
+  if (open && (subtracts || is_op(e, "add")) && e.layout() == Layout::dense) {
+    collect_terms(e.input(0), factor, uses, depth + 1, terms);
+    collect_terms(e.input(1), subtracts ? -factor : factor, uses, depth + 1, terms);
+    return;
+  }
+  const auto [inner_factor, inner] = scaled(e);
+  if (open && inner != e && is_moderate(factor * inner_factor)) {
+    collect_terms(inner, factor * inner_factor, uses, depth + 1, terms);
+  } else {
+    terms.push_back({factor, e});
+  }
+}
+
+Expr times(double factor, const Expr& x) { return factor == 1 ? x : factor * x; }
+
+bool products_of_one_matrix(const Expr& a, const Expr& b, const Uses& uses) {
+  return matrix_product(a) && matrix_product(b) && a.op().same(b.op()) && a.input(0) == b.input(0) &&
+         a.type() == b.type() && a.input(1).type() == b.input(1).type() && uses.of(a) == 1 && uses.of(b) == 1;
+}
+
+}  // namespace
+
+Expr one_product(const Expr& e, const Uses& uses) {
+  if (e.layout() != Layout::dense || !is_floating(e.dtype())) return {};
+  std::vector<Scaled> terms;
+  collect_terms(e, 1, uses, 0, terms);
+  for (std::size_t i = 0; i < terms.size(); ++i)
+    for (std::size_t j = i + 1; j < terms.size(); ++j) {
+      if (!products_of_one_matrix(terms[i].x, terms[j].x, uses)) continue;
+      const Expr b = times(terms[i].factor, terms[i].x.input(1)) + times(terms[j].factor, terms[j].x.input(1));
+      terms[i] = {1, matmul(terms[i].x.input(0), b, *matrix_product(terms[i].x))};
+      terms.erase(terms.begin() + static_cast<std::ptrdiff_t>(j));
+      Expr sum = times(terms[0].factor, terms[0].x);
+      for (std::size_t t = 1; t < terms.size(); ++t) sum = sum + times(terms[t].factor, terms[t].x);
+      return sum;
+    }
+  return {};
 }
 
 Expr touched_rows(const Expr& table, const Expr& csr) {

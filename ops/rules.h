@@ -28,7 +28,10 @@ struct Scaled {
 };
 Scaled scaled(const Expr& e);
 /// c (d x) = (c d) x and 1 x = x, where e is such a product; the rule of multiply and negative.
-Expr one_factor(const Expr& e);
+Expr one_factor(const Expr& e, const Uses& uses);
+
+/// f A B + g A C = A (f B + g C), where e is a sum of such products and of other terms; the rule of add and subtract.
+Expr one_product(const Expr& e, const Uses& uses);
 
 /// The matrix product e, dense and of two matrices, with its flags.
 std::optional<MatmulOptions> matrix_product(const Expr& e);
@@ -45,6 +48,9 @@ Expr with_zeros(const Expr& part);
 
 /// a_i . b_i for matrices of the same type, dense or part: [n, k] to [n, 1].
 Expr row_dots(const Expr& a, const Expr& b);
+
+/// x^T (d b) for x csr [n, p], d [n, 1] and b [n, k], dense or just the rows that x touches.  -> [p, k]
+Expr scaled_rows_product(const Expr& x, const Expr& d, const Expr& b, Layout layout);
 
 /// x^T d for x csr [n, p] and d [n, k]: the rows that x touches.  -> rows [p, k]
 Expr rows_product(const Expr& x, const Expr& d);

@@ -52,6 +52,7 @@ class ToDense final : public Op {
     if (x.type() == y.type()) return x;
     if (x.layout() != Layout::rows || uses.of(x) > 1) return {};
     if (is_op(x, "matmul")) return matmul(x.input(0), x.input(1), {.transpose_a = true});
+    if (is_op(x, "scaled_rows_product")) return scaled_rows_product(x.input(0), x.input(1), x.input(2), Layout::dense);
     return repeated(x) ? broadcast_to(to_dense(repeated(x)), y.shape()) : Expr();
   }
   // d to_dense(x) = dx, of which gradients() takes what x holds

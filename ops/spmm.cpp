@@ -29,7 +29,10 @@ template <class T>
 struct Rows {
   const std::int64_t* start;
   const Index* place;  // which row of the dense matrix a non-zero meets
-  const T* values;
+  const T* values;     // null where all are 1
+  const T* scale;      // of each row; null where there is none
+
+  [[gnu::always_inline]] T value(std::int64_t j) const { return values != nullptr ? values[j] : T{1}; }
 };
 
 // The rows [first, last) of x b. With k known to the compiler, a row of y stays in registers.
@@ -43,15 +46,15 @@ struct MultiplyRows {
       std::int64_t j = x.start[r] - x.start[0];
       if constexpr (fixed == 1) {
         T sum = 0;
-        for (; j < end; ++j) sum += x.values[j] * b[x.place[j]];
+        for (; j < end; ++j) sum += x.value(j) * b[x.place[j]];
         y[r] = sum;
       } else if constexpr (fixed > 0) {
         Pack<T, fixed> row;
-        for (; j < end; ++j) row.add(x.values[j], b + x.place[j] * k);
+        for (; j < end; ++j) row.add(x.value(j), b + x.place[j] * k);
         row.store(y + r * k);
       } else {
         for (std::int64_t c = 0; c < k; ++c) y[r * k + c] = 0;
-        for (; j < end; ++j) add_multiple(y + r * k, x.values[j], b + x.place[j] * k, k);
+        for (; j < end; ++j) add_multiple(y + r * k, x.value(j), b + x.place[j] * k, k);
       }
     }
   }
@@ -63,17 +66,20 @@ struct ScatterRows {
   [[gnu::always_inline]] static void run(Rows<T> x, const T* b, std::int64_t width, T* y, std::int64_t first,
                                          std::int64_t last) {
     const std::int64_t k = fixed > 0 ? fixed : width;
-    for (std::int64_t r = first; r < last; ++r)
-      for (std::int64_t j = x.start[r] - x.start[0]; j < x.start[r + 1] - x.start[0]; ++j) {
+    for (std::int64_t r = first; r < last; ++r) {
+      const T scale = x.scale != nullptr ? x.scale[r] : T{1};
+      const std::int64_t end = x.start[r + 1] - x.start[0];
+      for (std::int64_t j = x.start[r] - x.start[0]; j < end; ++j) {
         if constexpr (fixed > 1) {
           Pack<T, fixed> row;
           row.load(y + x.place[j] * k);
-          row.add(x.values[j], b + r * k);
+          row.add(scale * x.value(j), b + r * k);
           row.store(y + x.place[j] * k);
         } else {
-          add_multiple(y + x.place[j] * k, x.values[j], b + r * k, k);
+          add_multiple(y + x.place[j] * k, scale * x.value(j), b + r * k, k);
         }
       }
+    }
   }
 };
 
@@ -118,7 +124,7 @@ void csr_times_dense(Workers& workers, const Value& x, const Value& b, T* y) {
   const std::int64_t k = b.shape()[1];
   const Index* place = b.type.layout == Layout::part ? x.pattern->touched().slot.data() : x.pattern->column.data();
   const std::int64_t rows = x.shape()[0];
-  const Rows<T> of{x.row_start(), place + x.row_start()[0], x.as<T>()};
+  const Rows<T> of{x.row_start(), place + x.row_start()[0], x.ones ? nullptr : x.as<T>(), nullptr};
   by_width(k, [&](auto width) {
     const RowsKernel<T> multiply = kernel<MultiplyRows<T, width.value>, T>();
     workers.for_each(rows, chunk_of(rows, x.stored * k),
@@ -131,7 +137,7 @@ void csr_times_dense(Workers& workers, const Value& x, const Value& b, T* y) {
 // y: so the rows of x are cut into pieces (by size alone), each piece sums in memory of its own, and the sums are
 // added in order.
 template <class T>
-void csr_transposed_times_dense(Call& call, const Value& x, const T* b, std::int64_t k, T* y) {
+void csr_transposed_times_dense(Call& call, const Value& x, const T* b, std::int64_t k, T* y, const T* scale) {
   const bool touched_only = call.out().type.layout == Layout::rows;
   const Index* place = touched_only ? x.pattern->touched().slot.data() : x.pattern->column.data();
   const std::int64_t size = (touched_only ? call.out().index->count() : x.pattern->columns) * k;
@@ -141,7 +147,7 @@ void csr_transposed_times_dense(Call& call, const Value& x, const T* b, std::int
       call.adds ? 1 : std::clamp<std::int64_t>(x.stored * k / (8 * std::max<std::int64_t>(1, size) + work), 1, 8);
   const std::int64_t rows = (n + pieces - 1) / pieces;
   T* sums = pieces > 1 ? call.scratch<T>((pieces - 1) * size) : nullptr;
-  const Rows<T> of{x.row_start(), place + x.row_start()[0], x.as<T>()};
+  const Rows<T> of{x.row_start(), place + x.row_start()[0], x.ones ? nullptr : x.as<T>(), scale};
   by_width(k, [&](auto width) {
     const RowsKernel<T> scatter = kernel<ScatterRows<T, width.value>, T>();
     call.workers().for_each(pieces, 1, [&](std::int64_t piece, std::int64_t) {
@@ -242,8 +248,8 @@ void sampled_product(Workers& workers, const CsrPattern& pattern, const T* u, co
 
 template void csr_times_dense(Workers&, const Value&, const Value&, float*);
 template void csr_times_dense(Workers&, const Value&, const Value&, double*);
-template void csr_transposed_times_dense(Call&, const Value&, const float*, std::int64_t, float*);
-template void csr_transposed_times_dense(Call&, const Value&, const double*, std::int64_t, double*);
+template void csr_transposed_times_dense(Call&, const Value&, const float*, std::int64_t, float*, const float*);
+template void csr_transposed_times_dense(Call&, const Value&, const double*, std::int64_t, double*, const double*);
 template void dot_rows(const float*, const float*, std::int64_t, std::int64_t, float*);
 template void dot_rows(const double*, const double*, std::int64_t, std::int64_t, double*);
 template void dense_times_csr(Workers&, const float*, std::int64_t, const Value&, float*);

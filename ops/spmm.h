@@ -11,9 +11,10 @@ template <class T>
 void csr_times_dense(Workers& workers, const Value& x, const Value& b, T* y);
 
 /// y = x^T b for x csr [n, p] and b [n, k]: [p, k], or where the call's output is rows, only the rows that x's pattern
-/// touches. Added to y where call.adds. Works in the call's scratch memory.
+/// touches. Row i of b is multiplied by scale[i] where there is a scale. Added to y where call.adds. Works in the
+/// call's scratch memory.
 template <class T>
-void csr_transposed_times_dense(Call& call, const Value& x, const T* b, std::int64_t k, T* y);
+void csr_transposed_times_dense(Call& call, const Value& x, const T* b, std::int64_t k, T* y, const T* scale = nullptr);
 
 /// y [m, p] = a x, for a [m, n] and x csr [n, p].
 template <class T>
