@@ -170,7 +170,7 @@ void Plan::bind(std::span<const Tensor* const> feeds) {
   }
 }
 
-void Plan::run(std::span<const Tensor* const> feeds, std::uint64_t run_number) {
+void Plan::run(std::span<const Tensor* const> feeds, std::uint64_t run_number, Recorder* recorder) {
   bind(feeds);
   for (Step& step : steps_) {
     Value& output = value(step.node);
@@ -184,18 +184,20 @@ void Plan::run(std::span<const Tensor* const> feeds, std::uint64_t run_number) {
       continue;
     }
     if (step.region) {
-      step.region->run(workers_, run_number);
+      step.region->run(workers_, run_number, recorder);
       continue;
     }
     Call call(step.inputs, output, workers_, scratch_, step.growing);
     call.node = node(step.node).origin;
     call.stream = step.stream;
     call.run = run_number;
-    if (step.loop) {
-      step.loop->run(call);
-    } else {
-      node(step.node).op->compute(call);
-    }
+    Recorder::time(recorder, step.node, 0, [&] {
+      if (step.loop) {
+        step.loop->run(call);
+      } else {
+        node(step.node).op->compute(call);
+      }
+    });
   }
   keep_results();
   update_variables();
@@ -267,10 +269,23 @@ void Plan::update_variables() {
   }
 }
 
-std::string Plan::line_of(int id) const {
+std::vector<int> Plan::order() const {
+  std::vector<int> nodes;
+  for (const Group& group : schedule_.groups) nodes.insert(nodes.end(), group.nodes.begin(), group.nodes.end());
+  return nodes;
+}
+
+std::string Plan::formula_of(int id) const {
   const ProgramNode& n = node(id);
   std::string inputs;
   for (const int input : n.inputs) inputs += (inputs.empty() ? "" : ", ") + node(input).origin.name();
+  const std::string attributes = n.op->attributes();
+  return fmt::format("{} = {}({}{}{})", n.origin.name(), n.op->name(), inputs, attributes.empty() ? "" : "; ",
+                     attributes);
+}
+
+std::string Plan::details_of(int id) const {
+  const ProgramNode& n = node(id);
   std::string place;
   if (const int variable = memory_.in_variable[static_cast<std::size_t>(id)]; variable >= 0) {
     place = fmt::format("in place of {}", node(variable).origin.name());
@@ -283,14 +298,12 @@ std::string Plan::line_of(int id) const {
   } else {
     place = "in strips";
   }
-  const std::string attributes = n.op->attributes();
   const bool loop = n.op->row_kernel(input_types(program_, n)) != nullptr;
-  return fmt::format("{} = {}({}{}{})  {}  {}  {}  ({})\n", n.origin.name(), n.op->name(), inputs,
-                     attributes.empty() ? "" : "; ", attributes, to_string(n.type), loop ? "loop" : "call", place,
-                     to_string(n.origin.where()));
+  return fmt::format("{}  {}  {}  ({})", to_string(n.type), loop ? "loop" : "call", place, to_string(n.origin.where()));
 }
 
 std::string Plan::explain() const {
+  const auto line_of = [this](int id) { return fmt::format("{}  {}\n", formula_of(id), details_of(id)); };
   std::string text = fmt::format("{} steps, {} bytes of intermediate results\n", steps_.size(), memory_.arena_bytes);
   std::size_t group = 0;
   for (std::size_t i = 0; i < steps_.size(); ++i) {

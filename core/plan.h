@@ -5,6 +5,7 @@
 
 #include <gradus/core/loop.h>
 #include <gradus/core/memory.h>
+#include <gradus/core/recorder.h>
 #include <gradus/core/region.h>
 
 #include <optional>
@@ -32,13 +33,18 @@ class Plan {
   Plan& operator=(const Plan&) = delete;
 
   /// Runs with the values of the feeds it was made for, in their order.
-  void run(std::span<const Tensor* const> feeds, std::uint64_t run_number);
+  void run(std::span<const Tensor* const> feeds, std::uint64_t run_number, Recorder* recorder = nullptr);
   /// Fetch number i of the last run. Its memory is used again once the caller has dropped it.
   Tensor result(std::size_t i);
 
   std::int64_t arena_bytes() const { return memory_.arena_bytes; }
   /// The steps in order, a line each: what is computed, its type, where it lies.
   std::string explain() const;
+  /// The nodes that are computed, in their order.
+  std::vector<int> order() const;
+  /// "matmul_1 = matmul(X, transpose_1)", and "float32 [7, 5]  call  at 64  (main.cpp:11)".
+  std::string formula_of(int node) const;
+  std::string details_of(int node) const;
 
  private:
   struct Step {
@@ -53,7 +59,6 @@ class Plan {
 
   Value& value(int node) { return values_[static_cast<std::size_t>(node)]; }
   const ProgramNode& node(int node) const { return program_.nodes[static_cast<std::size_t>(node)]; }
-  std::string line_of(int node) const;
   bool lies_still(int node) const;
   bool exists(int root) const;
   void place_values();

@@ -222,7 +222,37 @@ void Region::prepare_sums(Workers& workers) {
   }
 }
 
-void Region::run_piece(std::size_t number, std::uint64_t run_number) {
+// One member's work on the strip at hand.
+void Region::run_member(Piece& piece, std::size_t m, std::uint64_t run_number) {
+  const Member& member = members_[m];
+  const ProgramNode& n = node(member.node);
+  Task& task = piece.tasks[m];
+  Value& output = *task.output;
+  const bool adds_here = member.strips.gives == Strips::Gives::sum;
+  std::byte* const sum = output.data;
+  if (adds_here) output.data = task.part.data();
+  Call call(task.inputs, output, alone_, piece.scratch, task.growing);
+  call.node = n.origin;
+  call.run = run_number;
+  call.adds = member.strips.gives == Strips::Gives::accumulated;
+  call.in_strip = !is_sum(member.strips);
+  if (task.loop) {
+    task.loop->run(call);
+  } else {
+    n.op->compute(call);
+  }
+  if (member.table != nullptr)
+    scatter_rows(output.data, output.held_rows(), static_cast<std::size_t>(row_bytes_of(output.type)),
+                 member.table->data, output.rows_after());
+  if (!adds_here) return;
+  dispatch_floating(output.type.dtype, [&]<class T>(TypeTag<T>) {
+    std::transform(output.as<T>(), output.as<T>() + output.stored, task.total.begin(), task.total.begin(),
+                   [](T x, double total) { return total + static_cast<double>(x); });
+  });
+  output.data = sum;
+}
+
+void Region::run_piece(std::size_t number, std::uint64_t run_number, Recorder* recorder) {
   Piece& piece = pieces_[number];
   for (const Slice& slice : piece.slices) slice.strip->pattern = slice.whole->pattern;
   for (const int m : sums_) {
@@ -238,35 +268,9 @@ void Region::run_piece(std::size_t number, std::uint64_t run_number) {
   const std::int64_t end = std::min((static_cast<std::int64_t>(number) + 1) * strips / count * strip_rows_, rows_);
   for (std::int64_t first = begin; first < end; first += strip_rows_) {
     set_strip(piece, first, std::min(strip_rows_, end - first));
-    for (std::size_t m = 0; m < members_.size(); ++m) {
-      Task& task = piece.tasks[m];
-      const ProgramNode& n = node(members_[m].node);
-      Value part;
-      const bool adds_here = members_[m].strips.gives == Strips::Gives::sum;
-      if (adds_here) {
-        part.type = task.output->type;
-        part.stored = task.output->stored;
-        part.data = task.part.data();
-      }
-      Call call(task.inputs, adds_here ? part : *task.output, alone_, piece.scratch, task.growing);
-      call.node = n.origin;
-      call.run = run_number;
-      call.adds = members_[m].strips.gives == Strips::Gives::accumulated;
-      call.in_strip = !is_sum(members_[m].strips);
-      if (task.loop) {
-        task.loop->run(call);
-      } else {
-        n.op->compute(call);
-      }
-      if (Value* table = members_[m].table)
-        scatter_rows(task.output->data, task.output->held_rows(),
-                     static_cast<std::size_t>(row_bytes_of(task.output->type)), table->data, task.output->rows_after());
-      if (adds_here)
-        dispatch_floating(part.type.dtype, [&]<class T>(TypeTag<T>) {
-          std::transform(part.as<T>(), part.as<T>() + part.stored, task.total.begin(), task.total.begin(),
-                         [](T x, double total) { return total + static_cast<double>(x); });
-        });
-    }
+    for (std::size_t m = 0; m < members_.size(); ++m)
+      Recorder::time(recorder, members_[m].node, static_cast<int>(number) + 1,
+                     [&] { run_member(piece, m, run_number); });
   }
   const auto forget = [](Value& value) {
     value.pattern.reset();
@@ -295,11 +299,12 @@ void Region::add_sums(Workers& workers) {
   }
 }
 
-void Region::run(Workers& workers, std::uint64_t run_number) {
+void Region::run(Workers& workers, std::uint64_t run_number, Recorder* recorder) {
   if (along_held_rows()) prepare_rows(workers);
   prepare_sums(workers);
-  workers.for_each(pieces_used_, 1,
-                   [&](std::int64_t piece, std::int64_t) { run_piece(static_cast<std::size_t>(piece), run_number); });
+  workers.for_each(pieces_used_, 1, [&](std::int64_t piece, std::int64_t) {
+    run_piece(static_cast<std::size_t>(piece), run_number, recorder);
+  });
   add_sums(workers);
   index_.reset();
 }

@@ -5,6 +5,7 @@
 
 #include <gradus/core/loop.h>
 #include <gradus/core/memory.h>
+#include <gradus/core/recorder.h>
 
 #include <memory>
 #include <optional>
@@ -20,7 +21,7 @@ class Region {
   Region(const Program& program, const Schedule& schedule, const Group& group, const MemoryPlan& memory,
          std::vector<Value>& values);
 
-  void run(Workers& workers, std::uint64_t run_number);
+  void run(Workers& workers, std::uint64_t run_number, Recorder* recorder);
 
   int size() const { return static_cast<int>(members_.size()); }
   /// Memory for what only the region needs, in bytes; several strips at once have it each.
@@ -65,7 +66,8 @@ class Region {
   void make_piece();
   void prepare_rows(Workers& workers);
   void prepare_sums(Workers& workers);
-  void run_piece(std::size_t piece, std::uint64_t run_number);
+  void run_piece(std::size_t piece, std::uint64_t run_number, Recorder* recorder);
+  void run_member(Piece& piece, std::size_t m, std::uint64_t run_number);
   void set_strip(Piece& piece, std::int64_t first, std::int64_t count) const;
   void hold_rows(Value& strip, std::int64_t first, std::int64_t count) const;
   void add_sums(Workers& workers);

@@ -60,10 +60,10 @@ void Session::State::check(std::span<const Expr> fetches, const Feeds& feeds) co
   check_feeds(graph, feeds);
 }
 
-std::unique_ptr<Plan> Session::State::compile(std::span<const Expr> fetches, std::span<const FedType> feeds) {
+std::shared_ptr<Plan> Session::State::compile(std::span<const Expr> fetches, std::span<const FedType> feeds) {
   const bool use_strips = std::find(without.begin(), without.end(), strips_pass) == without.end();
   Draft draft = rewritten(make_draft(fetches, feeds), without);
-  return std::make_unique<Plan>(make_program(std::move(draft)), variables, workers, use_strips);
+  return std::make_shared<Plan>(make_program(std::move(draft)), variables, workers, use_strips);
 }
 
 Plan& Session::State::plan_for(std::span<const Expr> fetches, const Feeds& feeds) {
@@ -113,27 +113,35 @@ Graph& Session::graph() const { return state_->graph; }
 const Device& Session::device() const { return state_->device; }
 int Session::threads() const { return state_->workers.threads(); }
 
-void Session::prepare(std::span<const Expr> fetches, const Feeds& feeds) {
+void Session::compute(std::span<const Expr> fetches, const Feeds& feeds, Recorder* recorder) {
   Plan& plan = state_->plan_for(fetches, feeds);
   state_->bound.clear();
   for (const Feed& feed : feeds) state_->bound.push_back(&feed.value);
-  plan.run(state_->bound, state_->runs);
+  plan.run(state_->bound, state_->runs, recorder);
   ++state_->runs;
 }
 
 Tensor Session::result(std::size_t i) { return state_->plans.front().plan->result(i); }
 
 Tensor Session::run(const Expr& fetch, const Feeds& feeds) {
-  prepare(std::span(&fetch, 1), feeds);
+  compute(std::span(&fetch, 1), feeds);
   return result(0);
 }
 
 std::vector<Tensor> Session::run(std::span<const Expr> fetches, const Feeds& feeds) {
   if (fetches.empty()) return {};
-  prepare(fetches, feeds);
+  compute(fetches, feeds);
   std::vector<Tensor> results;
   for (std::size_t i = 0; i < fetches.size(); ++i) results.push_back(result(i));
   return results;
+}
+
+PreparedRun Session::prepare(std::span<const Expr> fetches, std::span<const Expr> placeholders) {
+  return {*this, fetches, placeholders};
+}
+
+PreparedRun Session::prepare(const Expr& fetch, std::initializer_list<Expr> placeholders) {
+  return prepare(std::span(&fetch, 1), std::span(placeholders.begin(), placeholders.size()));
 }
 
 void Session::initialize() {

@@ -14,9 +14,11 @@
 
 #include <gradus/core/device.h>
 #include <gradus/core/graph.h>
+#include <gradus/core/profile.h>
 #include <gradus/core/tensor.h>
 
 #include <array>
+#include <concepts>
 #include <cstdint>
 #include <initializer_list>
 #include <memory>
@@ -56,6 +58,10 @@ struct SessionOptions {
   std::vector<std::string> without = {};
 };
 
+class Plan;
+class PreparedRun;
+struct Recorder;
+
 class Session {
  public:
   /// The graph may still grow; it must outlive the session.
@@ -71,11 +77,17 @@ class Session {
   /// auto [loss, accuracy] = session.run({loss_expr, accuracy_expr}, feeds);
   template <std::size_t n>
   requires(n > 1) std::array<Tensor, n> run(const Expr (&fetches)[n], const Feeds& feeds = {}) {
-    prepare(std::span(fetches), feeds);
+    compute(std::span(fetches), feeds);
     std::array<Tensor, n> results;
     for (std::size_t i = 0; i < n; ++i) results[i] = result(i);
     return results;
   }
+
+  /// For hot loops: a run whose fetches and placeholders are decided, so that a call just brings the values.
+  ///   auto step = session.prepare(train, {X, y});
+  ///   for (const auto& [x, t] : batches) step(x, t);
+  PreparedRun prepare(std::span<const Expr> fetches, std::span<const Expr> placeholders);
+  PreparedRun prepare(const Expr& fetch, std::initializer_list<Expr> placeholders);
 
   /// Sets all variables to their initial values. (They also get them by themselves, when first used.)
   void initialize();
@@ -93,16 +105,60 @@ class Session {
   std::string explain(std::span<const Expr> fetches, const Feeds& feeds = {});
   std::string explain(const Expr& fetch, const Feeds& feeds = {}) { return explain(std::span(&fetch, 1), feeds); }
 
+  /// Where the time goes: runs the fetches once to warm up, then `runs` times with a clock beside each step. These are
+  /// runs like others: what they assign stays assigned.
+  Profile profile(std::span<const Expr> fetches, const Feeds& feeds = {}, int runs = 10);
+  Profile profile(const Expr& fetch, const Feeds& feeds = {}, int runs = 10) {
+    return profile(std::span(&fetch, 1), feeds, runs);
+  }
+
   Graph& graph() const;
   const Device& device() const;
   int threads() const;
 
  private:
-  void prepare(std::span<const Expr> fetches, const Feeds& feeds);
+  friend class PreparedRun;
+  void compute(std::span<const Expr> fetches, const Feeds& feeds, Recorder* recorder = nullptr);
   Tensor result(std::size_t i);
 
   struct State;
   std::unique_ptr<State> state_;
+};
+
+/// What Session::prepare makes. The session must outlive it.
+class PreparedRun {
+ public:
+  /// Runs with a value for each placeholder, in their order, and gives the first fetch. Throws as Session::run does,
+  /// and FeedError for another number of values.
+  template <class... T>
+  requires(std::convertible_to<const T&, Tensor>&&...) Tensor operator()(const T&... values) {
+    return called<T...>(values...);
+  }
+  /// Fetch number i of the last call. Throws ValueError where there is none.
+  Tensor result(std::size_t i) const;
+
+ private:
+  friend class Session;
+  template <class T>
+  using Value = Tensor;
+  PreparedRun(Session& session, std::span<const Expr> fetches, std::span<const Expr> placeholders);
+  // A value that is no tensor yet becomes one here, for the length of the call.
+  template <class... T>
+  Tensor called(const Value<T>&... values) {
+    const std::array<const Tensor*, sizeof...(T)> given{&values...};
+    return run(given);
+  }
+  Tensor run(std::span<const Tensor* const> values);
+
+  Session* session_;
+  std::vector<Expr> fetches_;
+  std::vector<Expr> placeholders_;
+  struct Fed {
+    Type type;
+    bool ones;
+  };
+  std::vector<Fed> fed_;  // what plan_ is for
+  std::shared_ptr<Plan> plan_;
 };
 
 }  // namespace gradus

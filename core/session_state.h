@@ -16,7 +16,7 @@ namespace gradus {
 struct CachedPlan {
   std::vector<NodeId> fetches;
   std::vector<FedType> feeds;
-  std::unique_ptr<Plan> plan;
+  std::shared_ptr<Plan> plan;  // shared with prepared runs
 
   bool is_for(const Graph& graph, std::span<const Expr> wanted, const Feeds& given) const;
 };
@@ -27,7 +27,7 @@ struct Session::State {
 
   /// Throws FeedError where a fetch or a feed does not fit the graph.
   void check(std::span<const Expr> fetches, const Feeds& feeds) const;
-  std::unique_ptr<Plan> compile(std::span<const Expr> fetches, std::span<const FedType> feeds);
+  std::shared_ptr<Plan> compile(std::span<const Expr> fetches, std::span<const FedType> feeds);
   /// A kept plan or a new one; it becomes the first of `plans`.
   Plan& plan_for(std::span<const Expr> fetches, const Feeds& feeds);
   /// A copy of a variable's value.

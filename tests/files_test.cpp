@@ -1,5 +1,7 @@
 // Files: .npy, .npz and safetensors there and back, files as NumPy and safetensors write them, what malformed
 // ones are refused with, and that a write that fails leaves nothing behind.
+#include "folder.h"
+
 #include <gradus/core/create.h>
 #include <gradus/core/error.h>
 #include <gradus/core/file.h>
@@ -25,28 +27,6 @@
 using namespace gradus;
 
 namespace {
-
-// A folder of its own for a test, removed with all it holds.
-class Folder {
- public:
-  Folder() {
-    std::string name = (std::filesystem::temp_directory_path() / "gradus-XXXXXX").string();
-    path_ = ::mkdtemp(name.data());
-  }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-  ~Folder() { std::filesystem::remove_all(path_); }
-
-  std::string operator/(const std::string& name) const { return path_ + "/" + name; }
-  std::vector<std::string> files() const {
-    std::vector<std::string> out;
-    for (const auto& entry : std::filesystem::directory_iterator(path_)) out.push_back(entry.path().filename());
-    return out;
-  }
-
- private:
-  std::string path_;
-};
 
 void write_text(const std::string& path, const std::string& text) {
   write_file_atomically(path, std::as_bytes(std::span(text)));

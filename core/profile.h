@@ -1,0 +1,41 @@
+// Where the time of a run goes: what Session::profile measures, as a table and as a trace that Chrome and Perfetto show
+// (chrome://tracing, https://ui.perfetto.dev).
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace gradus {
+
+/// The time of one step of a plan; of a region, each of its ops is one.
+struct StepTime {
+  std::string name;        // "matmul_1 = matmul(X, transpose_1)"
+  std::string details;     // type, where it lies, where the user's code made it
+  double seconds = 0;      // a run, median over the runs; of threads that work at once, their sum
+  std::int64_t calls = 0;  // in a run: a region computes its ops once for each strip
+};
+
+/// One call of a step, in the last run.
+struct StepCall {
+  std::size_t step;  // in Profile::steps
+  int lane;          // 0, or in regions the piece of the rows from 1
+  double start;      // seconds since the run began
+  double seconds;
+};
+
+struct Profile {
+  int runs = 0;
+  double seconds = 0;           // a run, median; the clocks are read in it
+  std::vector<StepTime> steps;  // in the order of work
+  std::vector<StepCall> calls;
+
+  /// Writes the calls as a Chrome trace (JSON). Throws IoError where that fails; the file is replaced only when
+  /// complete.
+  void write_trace(const std::string& path) const;
+};
+
+/// A table: the steps by their time, the longest first.
+std::string to_string(const Profile& profile);
+
+}  // namespace gradus
