@@ -25,34 +25,28 @@ struct Block {
   bool add;
 };
 
-// What a register holds, and the same wherever it lies in memory.
-template <class T>
-struct Wide {
-  using Vector = typename detail::Vectors<T>::Wide;
-  using At = typename detail::Vectors<T>::WideAt;
-};
-template <class T>
-struct Half {
-  using Vector = typename detail::Vectors<T>::Half;
-  using At = typename detail::Vectors<T>::HalfAt;
+// A vector wherever it lies in memory: a struct, because clang forgets the alignment of a type that went through
+// templates.
+template <class V>
+struct [[gnu::packed, gnu::may_alias]] Unaligned {
+  V v;
 };
 
 // A row of `width` numbers as `across` vectors. The last one ends where the row ends, and so may overlap the one
 // before it: both then hold the same numbers, and nothing beyond the row is touched.
-template <class T, template <class> class Lanes, int across>
+template <class T, class V, int across>
 struct Line {
-  using V = typename Lanes<T>::Vector;
-  using At = typename Lanes<T>::At;
+  using At = Unaligned<V>;
   static constexpr int64_t lanes = sizeof(V) / sizeof(T);
 
   V v[across] = {};
 
   [[gnu::always_inline]] static int64_t at(int i, int64_t width) { return i == across - 1 ? width - lanes : i * lanes; }
   [[gnu::always_inline]] void load(const T* from, int64_t width) {
-    for (int i = 0; i < across; ++i) v[i] = *reinterpret_cast<const At*>(from + at(i, width));
+    for (int i = 0; i < across; ++i) v[i] = reinterpret_cast<const At*>(from + at(i, width))->v;
   }
   [[gnu::always_inline]] void store(T* to, int64_t width) const {
-    for (int i = 0; i < across; ++i) *reinterpret_cast<At*>(to + at(i, width)) = v[i];
+    for (int i = 0; i < across; ++i) reinterpret_cast<At*>(to + at(i, width))->v = v[i];
   }
   [[gnu::always_inline]] void set(T x, const Line& b) {
     for (int i = 0; i < across; ++i) v[i] = x * b.v[i];
@@ -61,14 +55,14 @@ struct Line {
     for (int i = 0; i < across; ++i) v[i] += x * b.v[i];
   }
   [[gnu::always_inline]] void add(const T* from, int64_t width) {
-    for (int i = 0; i < across; ++i) v[i] += *reinterpret_cast<const At*>(from + at(i, width));
+    for (int i = 0; i < across; ++i) v[i] += reinterpret_cast<const At*>(from + at(i, width))->v;
   }
 };
 
 // a b: `held` rows of the result stay in registers, and each row of b that is read serves all of them.
-template <class T, template <class> class Lanes, int across, int held>
+template <class T, class V, int across, int held>
 struct RowsTimes {
-  using Row = Line<T, Lanes, across>;
+  using Row = Line<T, V, across>;
 
   // Rows first to first + count. Where count < held, the last one is computed and stored several times.
   [[gnu::always_inline]] static void group(const Block<T>& block, int64_t first, int64_t count) {
@@ -98,15 +92,15 @@ struct RowsTimes {
     int64_t row = 0;
     for (; row + held <= block.rows; row += held) group(block, row, held);
     for (; row < block.rows; row += fewer)
-      RowsTimes<T, Lanes, across, fewer>::group(block, row, std::min<int64_t>(fewer, block.rows - row));
+      RowsTimes<T, V, across, fewer>::group(block, row, std::min<int64_t>(fewer, block.rows - row));
   }
 };
 
 // a^T b: `held` rows of b stay in registers while as many stored rows of a are read side by side; each row of the
 // result is met once for all of them.
-template <class T, template <class> class Lanes, int across, int held>
+template <class T, class V, int across, int held>
 struct ColumnsTimes {
-  using Row = Line<T, Lanes, across>;
+  using Row = Line<T, V, across>;
 
   [[gnu::always_inline]] static void group(const Block<T>& block, int64_t step) {
     Row b[held];
@@ -127,7 +121,7 @@ struct ColumnsTimes {
 
   [[gnu::always_inline]] static void from(const Block<T>& block, int64_t step) {
     for (; step + held <= block.steps; step += held) group(block, step);
-    if constexpr (held > 1) ColumnsTimes<T, Lanes, across, held == 6 ? 4 : held / 2>::from(block, step);
+    if constexpr (held > 1) ColumnsTimes<T, V, across, held == 6 ? 4 : held / 2>::from(block, step);
   }
   [[gnu::always_inline]] static void run(const Block<T>* given) {
     const Block<T> block = *given;
@@ -140,7 +134,7 @@ struct ColumnsTimes {
 // a b for n = 1: inner products of four rows of a with b.
 template <class T>
 struct RowsTimesColumn {
-  using Row = Line<T, Wide, 1>;
+  using Row = Line<T, typename detail::Vectors<T>::Wide, 1>;
   static constexpr int held = 4;
 
   [[gnu::always_inline]] static void run(const Block<T>* block) {
@@ -168,25 +162,37 @@ struct RowsTimesColumn {
   }
 };
 
-// a^T b for n = 1: adds multiples of the stored rows of a, eight at once.
-template <class T>
+// a^T b for n = 1: adds multiples of `held` stored rows of a at once.
+template <class T, int held>
 struct ColumnsTimesColumn {
-  [[gnu::always_inline]] static void run(const Block<T>* block) {
-    const T* b = block->b;
-    const int64_t next = block->stride;
-    T* __restrict c = block->c;
-    if (!block->add) std::fill_n(c, block->rows, T{});
-    int64_t l = 0;
-    for (; l + 8 <= block->steps; l += 8, b += 8) {
-      const T* a = block->a + l * next;
-      for (int64_t j = 0; j < block->rows; ++j)
-        c[j] += b[0] * a[j] + b[1] * a[j + next] + b[2] * a[j + 2 * next] + b[3] * a[j + 3 * next] +
-                b[4] * a[j + 4 * next] + b[5] * a[j + 5 * next] + b[6] * a[j + 6 * next] + b[7] * a[j + 7 * next];
+  using Row = Line<T, typename detail::Vectors<T>::Wide, 1>;
+
+  [[gnu::always_inline]] static void from(const Block<T>& block, int64_t step) {
+    for (; step + held <= block.steps; step += held) {
+      const T* const a = block.a + step * block.stride;
+      const T* const b = block.b + step;
+      int64_t j = 0;
+      for (; j + Row::lanes <= block.rows; j += Row::lanes) {
+        Row sum, x;
+        for (int r = 0; r < held; ++r) {
+          x.load(a + r * block.stride + j, Row::lanes);
+          sum.add(b[r], x);
+        }
+        sum.add(block.c + j, Row::lanes);
+        sum.store(block.c + j, Row::lanes);
+      }
+      for (; j < block.rows; ++j) {
+        T sum = 0;
+        for (int r = 0; r < held; ++r) sum += b[r] * a[r * block.stride + j];
+        block.c[j] += sum;
+      }
     }
-    for (; l < block->steps; ++l, ++b) {
-      const T* a = block->a + l * next;
-      for (int64_t j = 0; j < block->rows; ++j) c[j] += b[0] * a[j];
-    }
+    if constexpr (held > 1) ColumnsTimesColumn<T, 1>::from(block, step);
+  }
+  [[gnu::always_inline]] static void run(const Block<T>* given) {
+    const Block<T> block = *given;
+    if (!block.add) std::fill_n(block.c, block.rows, T{});
+    from(block, 0);
   }
 };
 
@@ -194,14 +200,14 @@ template <class T>
 using Kernel = void (*)(const Block<T>*);
 
 // At most three vectors a row: with as many rows as the registers then hold, less is read than multiplied.
-template <Isa isa, class T, template <class> class Lanes>
+template <Isa isa, class T, class V>
 Kernel<T> of_vectors(int64_t across, bool transpose_a) {
-  constexpr Kernel<T> rows[] = {compiled_for<isa, RowsTimes<T, Lanes, 1, 8>, const Block<T>*>(),
-                                compiled_for<isa, RowsTimes<T, Lanes, 2, 6>, const Block<T>*>(),
-                                compiled_for<isa, RowsTimes<T, Lanes, 3, 4>, const Block<T>*>()};
-  constexpr Kernel<T> columns[] = {compiled_for<isa, ColumnsTimes<T, Lanes, 1, 8>, const Block<T>*>(),
-                                   compiled_for<isa, ColumnsTimes<T, Lanes, 2, 6>, const Block<T>*>(),
-                                   compiled_for<isa, ColumnsTimes<T, Lanes, 3, 4>, const Block<T>*>()};
+  constexpr Kernel<T> rows[] = {compiled_for<isa, RowsTimes<T, V, 1, 8>, const Block<T>*>(),
+                                compiled_for<isa, RowsTimes<T, V, 2, 6>, const Block<T>*>(),
+                                compiled_for<isa, RowsTimes<T, V, 3, 4>, const Block<T>*>()};
+  constexpr Kernel<T> columns[] = {compiled_for<isa, ColumnsTimes<T, V, 1, 8>, const Block<T>*>(),
+                                   compiled_for<isa, ColumnsTimes<T, V, 2, 6>, const Block<T>*>(),
+                                   compiled_for<isa, ColumnsTimes<T, V, 3, 4>, const Block<T>*>()};
   return transpose_a ? columns[across - 1] : rows[across - 1];
 }
 
@@ -210,7 +216,7 @@ template <Isa isa, class T>
 Kernel<T> kernel(int64_t n, int64_t left, bool transpose_a, int64_t& width) {
   width = left;
   if (n == 1)
-    return transpose_a ? compiled_for<isa, ColumnsTimesColumn<T>, const Block<T>*>()
+    return transpose_a ? compiled_for<isa, ColumnsTimesColumn<T, 8>, const Block<T>*>()
                        : compiled_for<isa, RowsTimesColumn<T>, const Block<T>*>();
   constexpr int64_t wide_lanes = 32 / sizeof(T);
   const int64_t lanes = isa == Isa::avx2 && n >= wide_lanes ? wide_lanes : wide_lanes / 2;
@@ -218,8 +224,8 @@ Kernel<T> kernel(int64_t n, int64_t left, bool transpose_a, int64_t& width) {
   const int64_t across = vectors == 4 ? 2 : std::min<int64_t>(3, vectors);
   width = std::min(left, across * lanes);
   if constexpr (isa == Isa::avx2)
-    if (lanes == wide_lanes) return of_vectors<isa, T, Wide>(across, transpose_a);
-  return of_vectors<isa, T, Half>(across, transpose_a);
+    if (lanes == wide_lanes) return of_vectors<isa, T, typename detail::Vectors<T>::Wide>(across, transpose_a);
+  return of_vectors<isa, T, typename detail::Vectors<T>::Half>(across, transpose_a);
 }
 
 }  // namespace

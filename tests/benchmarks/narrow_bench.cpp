@@ -30,7 +30,8 @@ struct MultiplyAdds {
   static constexpr double flops = 2.0 * held * sizeof(V) / sizeof(float);
 
   [[gnu::always_inline]] static float run(std::int64_t count, float x) {
-    V sum[held] = {};
+    V sum[held];
+    for (int j = 0; j < held; ++j) sum[j] = V{} + static_cast<float>(j);  // equal ones would be computed once
     for (std::int64_t i = 0; i < count; ++i)
       for (int j = 0; j < held; ++j) sum[j] = sum[j] * x + x;
     V all = {};
