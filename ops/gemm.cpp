@@ -23,13 +23,14 @@ void use_one_blas_thread() {
   std::call_once(once, [] { openblas_set_num_threads(1); });
 }
 
-// Where the kernels of narrow_gemm.h are the faster ones: measured on a Zen 3 with AVX2 by gradus_bench's rows
-// "narrow". What OpenBLAS spends on packing pays off for wide rows of b that are met often. For a^T b that is sooner,
-// as there our kernels read and write c once for every few steps. Narrower than a vector, all but n = 1 is left to it.
+// Where the kernels of narrow_gemm.h are the faster ones, by shape alone; measured beside OpenBLAS 0.3.21 on a Zen 3
+// (rows "narrow" of gradus_bench, and k from 2 to 300). Packing pays off for wide rows of b that are met often, and for
+// a^T b sooner, as there c is read and written again every few steps. Short inner products (n = 1), and rows of b
+// narrower than a vector, are left to OpenBLAS too.
 template <class T>
 bool is_narrow(std::int64_t n, std::int64_t k, bool transpose_a) {
+  if (n == 1) return transpose_a || k >= 32;
   const std::int64_t row_bytes = n * static_cast<std::int64_t>(sizeof(T));
-  if (n == 1) return true;
   return n >= 4 && row_bytes <= (transpose_a && k > 16 ? 128 : 256);
 }
 
@@ -69,8 +70,9 @@ void gemm(Workers& workers, std::int64_t m, std::int64_t n, std::int64_t k, cons
   const auto from = [&](std::int64_t row) { return a + (transpose_a ? row : row * k); };
   // A column and a row are the same in memory.
   if ((!transpose_b || n == 1) && is_narrow<T>(n, k, transpose_a)) {
-    // Long pieces, so that a's rows are read far enough along.
-    return workers.for_each(m, std::max<std::int64_t>(256, rows), [&](std::int64_t first, std::int64_t last) {
+    // Of a^T b long pieces, as each reads but so much of a row of a before it goes on to the next.
+    const std::int64_t piece = transpose_a ? std::max<std::int64_t>(512, rows) : rows;
+    return workers.for_each(m, piece, [&](std::int64_t first, std::int64_t last) {
       narrow_gemm(isa(), last - first, n, k, from(first), stride, transpose_a, b, c + first * n, add);
     });
   }
