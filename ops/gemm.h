@@ -1,4 +1,5 @@
-// Dense matrix products of plain memory, on OpenBLAS; what matmul runs for each matrix of a batch.
+// Dense matrix products of plain memory, on OpenBLAS or where b is narrow on our own kernels; what matmul runs for each
+// matrix of a batch.
 #pragma once
 
 #include <gradus/core/workers.h>
@@ -9,8 +10,8 @@ namespace gradus {
 
 /// c [m, n] = a b, where a is [m, k] (stored [k, m] if transpose_a) and b is [k, n] (stored [n, k] if
 /// transpose_b), all row-major; c += a b where `add`. Rows are dealt to threads in pieces that depend on the sizes
-/// alone, each piece one call of a single-threaded BLAS, so the bits do not depend on the number of threads. Throws
-/// ValueError for a dimension of 2^31 or more.
+/// alone, and one thread computes each, so the bits do not depend on the number of threads. Throws
+/// ValueError for a dimension of 2^31 or more where BLAS computes it.
 template <class T>
 void gemm(Workers& workers, std::int64_t m, std::int64_t n, std::int64_t k, const T* a, bool transpose_a, const T* b,
           bool transpose_b, T* c, bool add);

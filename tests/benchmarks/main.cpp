@@ -106,6 +106,7 @@ int main(int argc, char** argv) {
   bench::add_mlp_rows();
   bench::add_cost_rows();
   bench::add_scaling_rows();
+  bench::add_narrow_rows();
   Collector collector;
   benchmark::RunSpecifiedBenchmarks(&collector);
   benchmark::Shutdown();

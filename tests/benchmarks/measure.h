@@ -53,5 +53,6 @@ void add_batch_rows();
 void add_mlp_rows();
 void add_cost_rows();
 void add_scaling_rows();
+void add_narrow_rows();
 
 }  // namespace bench
