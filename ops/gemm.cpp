@@ -3,10 +3,12 @@
 #include <gradus/core/cpu.h>
 #include <gradus/core/error.h>
 #include <gradus/ops/narrow_gemm.h>
+#include <gradus/ops/pack.h>
 
 #include <cblas.h>
 
 #include <algorithm>
+#include <cstring>
 #include <mutex>
 #include <type_traits>
 
@@ -34,26 +36,70 @@ bool is_narrow(std::int64_t n, std::int64_t k, bool transpose_a) {
   return n >= 4 && row_bytes <= (transpose_a && k > 16 ? 128 : 256);
 }
 
+// c = a b for rows of b that are whole vectors, `stride` apart: four rows of a at once, each element summed in order.
+template <class T, class V>
+struct SmallProduct {
+  static constexpr std::int64_t lanes = sizeof(V) / sizeof(T);
+  static constexpr std::int64_t held = 4;
+
+  [[gnu::always_inline]] static void run(std::int64_t m, std::int64_t n, std::int64_t k, const T* a, std::int64_t a_row,
+                                         std::int64_t a_step, const T* b, std::int64_t stride, T* c, bool add) {
+    for (std::int64_t column = 0; column < n; column += lanes)
+      for (std::int64_t row = 0; row < m; row += held) {
+        V sum[held] = {};
+        const T* from[held];
+        for (std::int64_t r = 0; r < held; ++r) from[r] = a + std::min(row + r, m - 1) * a_row;
+        for (std::int64_t l = 0; l < k; ++l) {
+          V line;
+          std::memcpy(&line, b + l * stride + column, sizeof line);
+          for (std::int64_t r = 0; r < held; ++r) sum[r] += from[r][l * a_step] * line;
+        }
+        for (std::int64_t r = 0; r < std::min(held, m - row); ++r) {
+          T* const to = c + (row + r) * n + column;
+          for (std::int64_t j = 0; j < std::min(lanes, n - column); ++j) to[j] = add ? to[j] + sum[r][j] : sum[r][j];
+        }
+      }
+  }
+};
+
+template <class T, class V>
+void multiply_small(std::int64_t m, std::int64_t n, std::int64_t k, const T* a, bool transpose_a, const T* b,
+                    bool transpose_b, T* c, bool add) {
+  constexpr std::int64_t lanes = SmallProduct<T, V>::lanes;
+  const std::int64_t stride = (n + lanes - 1) / lanes * lanes;
+  T laid_out[2 * small_product];  // enough: rows of fewer than half a vector are taken as a column, or by shorter ones
+  if (transpose_b || stride != n) {
+    for (std::int64_t l = 0; l < k; ++l)
+      for (std::int64_t j = 0; j < stride; ++j)
+        laid_out[l * stride + j] = j < n ? b[transpose_b ? j * k + l : l * n + j] : 0;
+    b = laid_out;
+  }
+  using Body = SmallProduct<T, V>;
+  static constexpr decltype(&Body::run) of[] = {
+      compiled_for<Isa::portable, Body, std::int64_t, std::int64_t, std::int64_t, const T*, std::int64_t, std::int64_t,
+                   const T*, std::int64_t, T*, bool>(),
+      compiled_for<Isa::avx2, Body, std::int64_t, std::int64_t, std::int64_t, const T*, std::int64_t, std::int64_t,
+                   const T*, std::int64_t, T*, bool>()};
+  of[static_cast<std::size_t>(isa())](m, n, k, a, transpose_a ? 1 : k, transpose_a ? m : 1, b, stride, c, add);
+}
+
+// A product that is not worth a call of BLAS.
 template <class T>
 void small_gemm(std::int64_t m, std::int64_t n, std::int64_t k, const T* a, bool transpose_a, const T* b,
                 bool transpose_b, T* c, bool add) {
-  const std::int64_t a_row = transpose_a ? 1 : k;
-  const std::int64_t a_step = transpose_a ? m : 1;
-  for (std::int64_t i = 0; i < m; ++i) {
-    T* row = c + i * n;
-    if (transpose_b) {
-      for (std::int64_t j = 0; j < n; ++j) {
-        T sum = 0;
-        for (std::int64_t l = 0; l < k; ++l) sum += a[i * a_row + l * a_step] * b[j * k + l];
-        row[j] = add ? row[j] + sum : sum;
-      }
-    } else {
-      if (!add) std::fill_n(row, n, T{});
-      for (std::int64_t l = 0; l < k; ++l) {
-        const T factor = a[i * a_row + l * a_step];
-        for (std::int64_t j = 0; j < n; ++j) row[j] += factor * b[l * n + j];
-      }
+  using Vectors = detail::Vectors<T>;
+  // (a b)^T = b^T a^T, and a column is a row in memory.
+  if (n == 1 && m > 1 && transpose_a) return small_gemm(1, m, k, b, false, a, false, c, add);
+  if (n == 1) {
+    for (std::int64_t i = 0; i < m; ++i) {
+      T sum = 0;
+      for (std::int64_t l = 0; l < k; ++l) sum += a[transpose_a ? l * m + i : i * k + l] * b[l];
+      c[i] = add ? c[i] + sum : sum;
     }
+  } else if (n <= 32 / static_cast<std::int64_t>(sizeof(T)) / 2) {
+    multiply_small<T, typename Vectors::Half>(m, n, k, a, transpose_a, b, transpose_b, c, add);
+  } else {
+    multiply_small<T, typename Vectors::Wide>(m, n, k, a, transpose_a, b, transpose_b, c, add);
   }
 }
 
