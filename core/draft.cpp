@@ -1,6 +1,10 @@
 #include <gradus/core/draft.h>
 
+#include <gradus/core/nodes.h>
+
 #include <algorithm>
+#include <array>
+#include <unordered_map>
 
 namespace gradus {
 
@@ -34,18 +38,39 @@ std::vector<Need> what_is_needed(std::span<const Expr> fetches) {
 
 }  // namespace
 
-Draft make_draft(std::span<const Expr> fetches, std::span<const FedType> feeds) {
+Draft make_draft(std::span<const Expr> fetches, std::span<const FedType> feeds, const Storage& storage) {
   Draft draft{std::make_unique<Graph>(), {}, std::vector<Expr>(feeds.size())};
   if (fetches.empty()) return draft;
   Graph& graph = fetches.front().graph();
   const std::vector<Need> need = what_is_needed(fetches);
   std::vector<Expr> made(need.size());
   std::vector<Expr> inputs;
+  std::unordered_map<NodeId, Expr> stored;
+  const auto is_transposed = [&](const Expr& variable) {
+    const auto number = static_cast<std::size_t>(static_cast<const VariableOp&>(variable.op()).number());
+    return number < storage.transposed.size() && storage.transposed[number];
+  };
   for (NodeId id = 0; id < static_cast<NodeId>(need.size()); ++id) {
     if (need[at(id)] == Need::none) continue;
     const Expr node = graph[id];
     inputs.clear();
     for (int i = 0; i < node.arity(); ++i) inputs.push_back(made[at(node.input(i).id())]);
+    // A variable that is stored transposed is the transpose of what is stored, and so is a value assigned to it.
+    const auto transposed = [&](const Expr& x) { return draft.graph->copy(storage.transposing, {&x, 1}); };
+    if (node.kind() == Kind::variable && is_transposed(node)) {
+      stored[node.id()] = draft.graph->copy_as_transposed(node);
+      made[at(id)] = transposed(stored[node.id()]);
+      continue;
+    }
+    if (node.kind() == Kind::assign && is_transposed(node.input(0))) {
+      stored[id] = draft.graph->copy(node, std::array{stored[node.input(0).id()], transposed(inputs[1])});
+      made[at(id)] = transposed(stored[id]);
+      continue;
+    }
+    // A group has its assigns done; it does not read their values.
+    for (int i = 0; node.kind() == Kind::group && i < node.arity(); ++i)
+      if (const auto assign = stored.find(node.input(i).id()); assign != stored.end())
+        inputs[static_cast<std::size_t>(i)] = assign->second;
     if (node.kind() != Kind::placeholder) {
       made[at(id)] = draft.graph->copy(node, inputs);
       continue;
@@ -72,6 +97,8 @@ Uses::Uses(const Draft& draft) : count_(static_cast<std::size_t>(draft.graph->si
 }
 
 int Uses::of(const Expr& node) const { return at(node.id()) < count_.size() ? std::max(1, count_[at(node.id())]) : 1; }
+
+bool Uses::reads(const Expr& node) const { return at(node.id()) < count_.size() && count_[at(node.id())] > 0; }
 
 void Uses::add(const Expr& node, int uses) {
   if (count_.size() <= at(node.id())) count_.resize(at(node.id()) + 1, 0);

@@ -24,9 +24,15 @@ struct Draft {
   std::vector<Expr> placeholders;  // by feed; no expression where the fetches do not need it
 };
 
+/// How a session stores its variables: which are transposed, by number, and a node that transposes a matrix.
+struct Storage {
+  std::vector<bool> transposed;
+  Expr transposing;
+};
+
 /// Copies what the fetches need and works out all types. Throws FeedError for a needed placeholder that is not
 /// fed, and TypeError where fed shapes do not fit the ops they meet.
-Draft make_draft(std::span<const Expr> fetches, std::span<const FedType> feeds);
+Draft make_draft(std::span<const Expr> fetches, std::span<const FedType> feeds, const Storage& storage = {});
 
 /// How many nodes read each node of a draft; a fetch counts as one.
 class Uses {
@@ -35,6 +41,8 @@ class Uses {
   explicit Uses(const Draft& draft);
   /// At least 1: a node that was made a moment ago has the one user it was made for.
   int of(const Expr& node) const;
+  /// Whether anything that the fetches need reads the node, or it is fetched.
+  bool reads(const Expr& node) const;
   void add(const Expr& node, int uses);
 
  private:

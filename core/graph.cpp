@@ -252,6 +252,13 @@ Expr Graph::copy(const Expr& node, std::span<const Expr> inputs) {
   return append_unnamed(original.kind, type, original.op, inputs, original.name, original.where);
 }
 
+Expr Graph::copy_as_transposed(const Expr& variable) {
+  const VariableOp& declared = static_cast<const VariableOp&>(variable.op());
+  const Type type{variable.dtype(), {variable.shape()[1], variable.shape()[0]}, Layout::dense};
+  auto op = std::make_shared<VariableOp>(declared.initial(), type, declared.number());
+  return append_unnamed(Kind::variable, type, std::move(op), {}, variable.name(), variable.where());
+}
+
 Expr Graph::copy_placeholder(const Expr& node, const Type& type, bool ones) {
   return append_unnamed(Kind::placeholder, type, std::make_shared<PlaceholderOp>(type, ones), {}, node.name(),
                         node.where());

@@ -161,6 +161,7 @@ class Graph {
   /// For plans, which rewrite copies of graphs. A copy of a node, perhaps of another graph, on other inputs: it keeps
   /// its op, name and place, and its type is worked out anew.
   Expr copy(const Expr& node, std::span<const Expr> inputs);
+  Expr copy_as_transposed(const Expr& variable);
   Expr copy_placeholder(const Expr& node, const Type& type, bool ones);
   /// Shows a node under a name that others may show too.
   void show_as(const Expr& node, std::string_view name);

@@ -36,15 +36,19 @@ class PlaceholderOp final : public Op {
 class VariableOp final : public Op {
  public:
   VariableOp(Initializer initial, const VariableOptions& options, int number)
-      : initial_(std::move(initial)), options_(options), number_(number) {}
+      : type_(initial.type()), initial_(std::move(initial)), options_(options), number_(number) {}
+  /// In a plan's graph: a variable that is stored as another type than declared, transposed.
+  VariableOp(Initializer initial, Type stored, int number)
+      : type_(std::move(stored)), initial_(std::move(initial)), number_(number) {}
   std::string_view name() const override { return "variable"; }
-  Type infer(const OpInputs&) const override { return initial_.type(); }
+  Type infer(const OpInputs&) const override { return type_; }
   const Initializer& initial() const { return initial_; }
   bool trainable() const { return options_.trainable; }
   /// Its place among the graph's variables.
   int number() const { return number_; }
 
  private:
+  Type type_;
   Initializer initial_;
   VariableOptions options_;
   int number_;

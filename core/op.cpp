@@ -69,6 +69,8 @@ RowKernel Op::row_kernel(std::span<const Type>) const { return nullptr; }
 
 bool Op::is_view(std::span<const Type>) const { return false; }
 
+bool Op::transposes(const Type&) const { return false; }
+
 bool Op::reads(int) const { return true; }
 
 Type AssignOp::infer(const OpInputs& in) const {

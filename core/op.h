@@ -195,6 +195,8 @@ class Op {
   /// Whether the result is the first input's numbers in the same order, perhaps under another shape. Asked with
   /// concrete types: a broadcast to the shape it has already is a view.
   virtual bool is_view(std::span<const Type> inputs) const;
+  /// Whether the result is x transposed: the dense matrix x, with its numbers moved.
+  virtual bool transposes(const Type& x) const;
   /// Whether the kernel looks at the numbers of input i (some inputs lend only their shape).
   virtual bool reads(int i) const;
   /// Whether two evaluations may differ: random numbers.

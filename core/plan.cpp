@@ -29,28 +29,6 @@ void copy_bytes(std::byte* to, const std::byte* from, std::size_t bytes) {
 
 }  // namespace
 
-// --- Variables -------------------------------------------------------------------------------------------
-
-void Variables::write(const Expr& variable, const Tensor& value) {
-  const std::size_t number = number_of(variable);
-  if (memory.size() <= number) {
-    memory.resize(number + 1);
-    set.resize(number + 1, false);
-  }
-  const std::size_t bytes = static_cast<std::size_t>(value.stored()) * size_of(value.dtype());
-  if (memory[number].bytes() != bytes) memory[number] = Buffer(bytes);
-  copy_bytes(memory[number].data(), value.data(), bytes);
-  set[number] = true;
-}
-
-void Variables::initialize(const Expr& variable) {
-  const std::size_t number = number_of(variable);
-  if (number < set.size() && set[number]) return;
-  write(variable, variable_op(variable).initial().value(variable.name()));
-}
-
-// --- Plan ------------------------------------------------------------------------------------------------
-
 Plan::Plan(Program program, Variables& variables, Workers& workers, bool use_strips)
     : program_(std::move(program)),
       variables_(variables),

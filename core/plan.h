@@ -7,23 +7,13 @@
 #include <gradus/core/memory.h>
 #include <gradus/core/recorder.h>
 #include <gradus/core/region.h>
+#include <gradus/core/variables.h>
 
 #include <optional>
 #include <string>
 #include <vector>
 
 namespace gradus {
-
-/// The values of a session's variables, by VariableOp::number().
-struct Variables {
-  std::vector<Buffer> memory;
-  std::vector<bool> set;  // whether it has a value yet
-
-  /// Gives the variable its initial value if it has none.
-  void initialize(const Expr& variable);
-  /// Replaces its value; the type must be the variable's.
-  void write(const Expr& variable, const Tensor& value);
-};
 
 class Plan {
  public:

@@ -28,7 +28,8 @@ Tensor PreparedRun::run(std::span<const Tensor* const> values) {
     fail<FeedError>("a prepared run takes {} value{} ({}) but was given {}", placeholders_.size(),
                     placeholders_.size() == 1 ? "" : "s", names, values.size());
   }
-  const bool fits = plan_ && std::equal(fed_.begin(), fed_.end(), values.begin(), [](const Fed& a, const Tensor* b) {
+  const bool fits = plan_ && storages_ == session_->state_->storages &&
+                    std::equal(fed_.begin(), fed_.end(), values.begin(), [](const Fed& a, const Tensor* b) {
                       return a.ones == b->ones() && a.type == b->type();
                     });
   if (!fits) {
@@ -41,6 +42,7 @@ Tensor PreparedRun::run(std::span<const Tensor* const> values) {
     }
     session_->state_->plan_for(fetches_, feeds);
     plan_ = session_->state_->plans.front().plan;
+    storages_ = session_->state_->storages;
   }
   plan_->run(values, session_->state_->runs);
   ++session_->state_->runs;

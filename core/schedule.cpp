@@ -166,7 +166,8 @@ class Grouping {
   }
 
   // Nodes of one level and the same number of rows make a region: along the way from one to another of them, nothing
-  // needs a result as a whole. Each comes as late as its users allow, to be with them.
+  // needs a result as a whole. Each comes as late as its users allow, to be with them, but for sums: they are whole at
+  // the end, and belong to what they sum.
   void choose_levels() {
     std::fill(level_.begin(), level_.end(), 0);
     for (int id = 0; id < count(); ++id)
@@ -178,7 +179,8 @@ class Grouping {
     std::vector<int> latest(program_.nodes.size(), INT32_MAX);
     for (int id = count() - 1; id >= 0; --id) {
       if (!is_computed(node(id))) continue;
-      if (latest[at(id)] != INT32_MAX && !waits_[at(id)]) level_[at(id)] = std::max(level_[at(id)], latest[at(id)]);
+      if (latest[at(id)] != INT32_MAX && !waits_[at(id)] && strips_[at(id)].gives == Strips::Gives::rows)
+        level_[at(id)] = std::max(level_[at(id)], latest[at(id)]);
       for_each_read(program_, node(id), [&](int i, int root) {
         if (time_[at(root)] == time_[at(id)])
           latest[at(root)] = std::min(latest[at(root)], level_[at(id)] - (flows(id, i, root) ? 0 : 1));

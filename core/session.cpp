@@ -4,18 +4,24 @@
 #include <gradus/core/nodes.h>
 #include <gradus/core/passes.h>
 #include <gradus/core/session_state.h>
+#include <gradus/core/store_transposed.h>
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstring>
 
 namespace gradus {
 
 namespace {
 
-constexpr std::string_view strips_pass = "strips";  // it works on programs, not on drafts: see schedule.h
-constexpr std::size_t plans_kept = 64;              // a stream of batches of many sizes must not fill the memory
+// Two that are not for one node at a time: see schedule.h and store_transposed.h.
+constexpr std::string_view strips_pass = "strips";
+constexpr std::string_view storage_pass = "store_transposed";
+constexpr std::size_t plans_kept = 64;  // a stream of batches of many sizes must not fill the memory
+
+std::size_t number_of(const Expr& variable) {
+  return static_cast<std::size_t>(static_cast<const VariableOp&>(variable.op()).number());
+}
 
 void check_feed(const Graph& graph, const Feed& feed) {
   const Expr& p = feed.placeholder;
@@ -45,6 +51,14 @@ void check_feeds(const Graph& graph, const Feeds& feeds) {
 
 }  // namespace
 
+Feeds::Feeds(std::span<const Feed> feeds) : size_(feeds.size()) {
+  if (size_ <= few) {
+    std::copy(feeds.begin(), feeds.end(), few_.begin());
+  } else {
+    many_.assign(feeds.begin(), feeds.end());
+  }
+}
+
 bool CachedPlan::is_for(const Graph& graph, std::span<const Expr> wanted, const Feeds& given) const {
   return std::equal(fetches.begin(), fetches.end(), wanted.begin(), wanted.end(),
                     [&](NodeId id, const Expr& e) { return id == e.id() && &graph == &e.graph(); }) &&
@@ -61,9 +75,33 @@ void Session::State::check(std::span<const Expr> fetches, const Feeds& feeds) co
 }
 
 std::shared_ptr<Plan> Session::State::compile(std::span<const Expr> fetches, std::span<const FedType> feeds) {
-  const bool use_strips = std::find(without.begin(), without.end(), strips_pass) == without.end();
-  Draft draft = rewritten(make_draft(fetches, feeds), without);
-  return std::make_shared<Plan>(make_program(std::move(draft)), variables, workers, use_strips);
+  const auto uses = [&](std::string_view pass) {
+    return std::find(without.begin(), without.end(), pass) == without.end();
+  };
+  turn(unfit_transposed(graph, variables.transposed));
+  Storage storage{variables.transposed, transposing_node(graph)};
+  Draft draft = rewritten(make_draft(fetches, feeds, storage), without);
+  if (const std::vector<Expr> wanted = wanted_transposed(draft, graph, variables.transposed);
+      uses(storage_pass) && storage.transposing && !wanted.empty()) {
+    for (const Expr& variable : wanted) {
+      const std::size_t number = number_of(variable);
+      storage.transposed.resize(std::max(storage.transposed.size(), number + 1), false);
+      storage.transposed[number] = true;
+    }
+    Draft other = rewritten(make_draft(fetches, feeds, storage), without);
+    if (numbers_moved(other) < numbers_moved(draft)) {
+      turn(wanted);
+      draft = std::move(other);
+    }
+  }
+  return std::make_shared<Plan>(make_program(std::move(draft)), variables, workers, uses(strips_pass));
+}
+
+void Session::State::turn(std::span<const Expr> turned) {
+  if (turned.empty()) return;
+  plans.clear();
+  ++storages;
+  for (const Expr& variable : turned) variables.turn(variable);
 }
 
 Plan& Session::State::plan_for(std::span<const Expr> fetches, const Feeds& feeds) {
@@ -86,22 +124,17 @@ Plan& Session::State::plan_for(std::span<const Expr> fetches, const Feeds& feeds
 Tensor Session::State::value(const Expr& variable) {
   if (!variable || &variable.graph() != &graph || variable.kind() != Kind::variable)
     fail<TypeError>("value: {} is not a variable of the session's graph", to_string(variable));
-  variables.initialize(variable);
-  Tensor copy = Tensor::uninitialized(variable.type());
-  const Buffer& memory =
-      variables.memory[static_cast<std::size_t>(static_cast<const VariableOp&>(variable.op()).number())];
-  if (memory.bytes() > 0) std::memcpy(copy.writable_data(), memory.data(), memory.bytes());
-  return copy;
+  return variables.read(variable);
 }
 
 Session::Session(Graph& graph, Device device, const SessionOptions& options) {
   if (options.threads < 0) fail<ValueError>("a session with {} threads; 0 means all cores", options.threads);
   for (const std::string& name : options.without)
-    if (name != strips_pass &&
+    if (name != strips_pass && name != storage_pass &&
         std::none_of(passes().begin(), passes().end(), [&](const Pass& pass) { return pass.name == name; })) {
       std::string names;
       for (const Pass& pass : passes()) names += std::string(pass.name) + ", ";
-      names += strips_pass;
+      names += fmt::format("{}, {}", storage_pass, strips_pass);
       fail<ValueError>("a session without the pass '{}'; the passes are {}", name, names);
     }
   state_ = std::make_unique<State>(graph, device, options);

@@ -34,27 +34,31 @@ struct Feed {
   Tensor value;
 };
 
-/// The feeds of a run: {{X, x}, {y, t}}, or a vector of Feed.
+/// The feeds of a run: {{X, x}, {y, t}}, or a vector of Feed. Few feeds are held without an allocation.
 class Feeds {
  public:
   Feeds() = default;
   // NOLINTBEGIN(google-explicit-constructor)
-  Feeds(std::initializer_list<Feed> feeds) : feeds_(feeds.begin(), feeds.size()) {}
-  Feeds(const std::vector<Feed>& feeds) : feeds_(feeds) {}
-  Feeds(std::span<const Feed> feeds) : feeds_(feeds) {}
+  Feeds(std::initializer_list<Feed> feeds) : Feeds(std::span(feeds.begin(), feeds.size())) {}
+  Feeds(const std::vector<Feed>& feeds) : Feeds(std::span(feeds)) {}
+  Feeds(std::span<const Feed> feeds);
   // NOLINTEND(google-explicit-constructor)
 
-  auto begin() const { return feeds_.begin(); }
-  auto end() const { return feeds_.end(); }
-  std::size_t size() const { return feeds_.size(); }
+  const Feed* begin() const { return size_ <= few ? few_.data() : many_.data(); }
+  const Feed* end() const { return begin() + size_; }
+  std::size_t size() const { return size_; }
 
  private:
-  std::span<const Feed> feeds_;
+  static constexpr std::size_t few = 4;
+  std::size_t size_ = 0;
+  std::array<Feed, few> few_;
+  std::vector<Feed> many_;
 };
 
 struct SessionOptions {
   int threads = 0;  // inside one op; 0 means all cores. Results do not depend on it.
-  /// Passes of the plan compiler to leave out: fold_constants, simplify, share_common_subexpressions, strips.
+  /// Passes of the plan compiler to leave out: fold_constants, simplify, share_common_subexpressions,
+  /// store_transposed, strips.
   std::vector<std::string> without = {};
 };
 
@@ -158,6 +162,7 @@ class PreparedRun {
     bool ones;
   };
   std::vector<Fed> fed_;  // what plan_ is for
+  int storages_ = 0;      // likewise
   std::shared_ptr<Plan> plan_;
 };
 

@@ -28,6 +28,8 @@ struct Session::State {
   /// Throws FeedError where a fetch or a feed does not fit the graph.
   void check(std::span<const Expr> fetches, const Feeds& feeds) const;
   std::shared_ptr<Plan> compile(std::span<const Expr> fetches, std::span<const FedType> feeds);
+  /// Stores these variables the other way from now on.
+  void turn(std::span<const Expr> turned);
   /// A kept plan or a new one; it becomes the first of `plans`.
   Plan& plan_for(std::span<const Expr> fetches, const Feeds& feeds);
   /// A copy of a variable's value.
@@ -40,6 +42,7 @@ struct Session::State {
   Variables variables;
   std::list<CachedPlan> plans;       // the latest used first
   std::vector<const Tensor*> bound;  // the feeds' values, in their order
+  int storages = 0;                  // how often variables were stored another way: plans made before are void
   std::uint64_t runs = 0;            // runs that ended well: with a node's stream, what its random numbers depend on
 };
 

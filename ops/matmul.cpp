@@ -216,7 +216,9 @@ Expr Matmul::simplified(const Expr& y, const Uses&) const {
   if (a.layout() == Layout::dense && b.layout() == Layout::dense) {
     if (const Expr stored = transposed_matrix(a))
       return matmul(stored, b, {.transpose_a = !options_.transpose_a, .transpose_b = options_.transpose_b});
-    if (const Expr stored = transposed_matrix(b))
+    // (What multiplies narrow matrices wants them by rows: to turn one round costs little beside a tall product.)
+    const bool tall = y.shape()[0] >= 64 && y.shape()[1] <= widest_in_strips && !options_.transpose_a;
+    if (const Expr stored = transposed_matrix(b); stored && !tall)
       return matmul(a, stored, {.transpose_a = options_.transpose_a, .transpose_b = !options_.transpose_b});
   }
   // A^T (d B) for a column d: the csr kernel multiplies as it reads. For a number d it is d (A^T B): where A and A^2

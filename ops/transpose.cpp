@@ -47,6 +47,10 @@ class Transpose : public Op {
     return std::is_sorted(order.begin(), order.end());
   }
 
+  bool transposes(const Type& x) const override {
+    return x.layout == Layout::dense && x.shape.rank() == 2 && axes(2) == std::vector<int>{1, 0} && !is_view({&x, 1});
+  }
+
   // dx[i_0, i_1, ...] = dy[j_0, j_1, ...]: the inverse order.
   Expr gradient(const Expr&, const Expr& dy, int) const override {
     const std::vector<int> perm = axes(dy.rank());

@@ -1,0 +1,78 @@
+#include <gradus/core/variables.h>
+
+#include <gradus/core/nodes.h>
+
+#include <algorithm>
+#include <cstring>
+
+namespace gradus {
+
+namespace {
+
+const VariableOp& variable_op(const Expr& variable) { return static_cast<const VariableOp&>(variable.op()); }
+
+std::size_t number_of(const Expr& variable) { return static_cast<std::size_t>(variable_op(variable).number()); }
+
+// y [n, m] = x^T, in squares that stay in the cache.
+void transpose_matrix(const std::byte* x, const Shape& shape, std::size_t size, std::byte* y) {
+  constexpr std::int64_t side = 32;
+  const std::int64_t m = shape[0], n = shape[1];
+  const auto bytes = static_cast<std::int64_t>(size);
+  for (std::int64_t i0 = 0; i0 < m; i0 += side)
+    for (std::int64_t j0 = 0; j0 < n; j0 += side)
+      for (std::int64_t i = i0; i < std::min(i0 + side, m); ++i)
+        for (std::int64_t j = j0; j < std::min(j0 + side, n); ++j)
+          std::memcpy(y + (j * m + i) * bytes, x + (i * n + j) * bytes, size);
+}
+
+}  // namespace
+
+void Variables::admit(std::size_t number) {
+  if (memory.size() > number) return;
+  memory.resize(number + 1);
+  set.resize(number + 1, false);
+  transposed.resize(number + 1, false);
+}
+
+void Variables::write(const Expr& variable, const Tensor& value) {
+  const std::size_t number = number_of(variable);
+  admit(number);
+  const std::size_t bytes = static_cast<std::size_t>(value.stored()) * size_of(value.dtype());
+  if (memory[number].bytes() != bytes) memory[number] = Buffer(bytes);
+  if (transposed[number]) {
+    transpose_matrix(value.data(), value.shape(), size_of(value.dtype()), memory[number].data());
+  } else if (bytes > 0) {
+    std::memcpy(memory[number].data(), value.data(), bytes);
+  }
+  set[number] = true;
+}
+
+void Variables::initialize(const Expr& variable) {
+  const std::size_t number = number_of(variable);
+  if (number < set.size() && set[number]) return;
+  write(variable, variable_op(variable).initial().value(variable.name()));
+}
+
+Tensor Variables::read(const Expr& variable) {
+  initialize(variable);
+  const std::size_t number = number_of(variable);
+  const Type& type = variable_op(variable).initial().type();
+  Tensor copy = Tensor::uninitialized(type);
+  if (transposed[number]) {
+    transpose_matrix(memory[number].data(), {type.shape[1], type.shape[0]}, size_of(type.dtype), copy.writable_data());
+  } else if (memory[number].bytes() > 0) {
+    std::memcpy(copy.writable_data(), memory[number].data(), memory[number].bytes());
+  }
+  return copy;
+}
+
+void Variables::turn(const Expr& variable) {
+  const std::size_t number = number_of(variable);
+  admit(number);
+  const bool has_value = set[number];
+  const Tensor value = has_value ? read(variable) : Tensor();
+  transposed[number] = !transposed[number];
+  if (has_value) write(variable, value);
+}
+
+}  // namespace gradus

@@ -1,0 +1,31 @@
+// The values of a session's variables. A matrix may be stored transposed: where its users want it so, a plan would else
+// turn it round at every run (see store_transposed.cpp). From outside a value is always as it was declared.
+#pragma once
+
+#include <gradus/core/buffer.h>
+#include <gradus/core/graph.h>
+#include <gradus/core/tensor.h>
+
+#include <vector>
+
+namespace gradus {
+
+/// All by VariableOp::number(), which is what the functions need of a variable.
+struct Variables {
+  std::vector<Buffer> memory;
+  std::vector<bool> set;         // whether it has a value yet
+  std::vector<bool> transposed;  // whether it is stored so
+
+  /// Makes room for a variable of this number.
+  void admit(std::size_t number);
+  /// Gives the variable its initial value if it has none.
+  void initialize(const Expr& variable);
+  /// Replaces its value; the type must be the variable's.
+  void write(const Expr& variable, const Tensor& value);
+  /// A copy of its value.
+  Tensor read(const Expr& variable);
+  /// Stores it the other way from now on: plans made before do not fit any more.
+  void turn(const Expr& variable);
+};
+
+}  // namespace gradus
