@@ -1,6 +1,7 @@
-// The checks of a CSR pattern, and what is found out about its columns.
+// Where a CSR pattern has its columns from, its checks, and what is found out about its columns.
 #include <gradus/core/sparse.h>
 
+#include <gradus/core/cpu.h>
 #include <gradus/core/error.h>
 
 #include <fmt/format.h>
@@ -19,32 +20,53 @@ std::size_t as_size(std::int64_t i) { return static_cast<std::size_t>(i); }
 
 std::string name_of(const CsrPattern& pattern) { return fmt::format("csr [{}, {}]", pattern.rows, pattern.columns); }
 
-// By a bit for each column: one pass sets them, one over the words counts, and a column's slot is the number of bits
-// before its own. The words are few next to the non-zeros unless almost all columns are empty.
-void find_by_bits(const CsrPattern& pattern, std::vector<Index>& columns, std::vector<Index>& slot) {
-  constexpr int word_bits = 64;
-  const auto words = as_size(pattern.columns / word_bits + 1);
-  std::vector<std::uint64_t> bits(words, 0);
-  std::vector<Index> before(words);
-  for (const Index c : pattern.column) bits[as_size(c / word_bits)] |= std::uint64_t{1} << (c % word_bits);
-  Index count = 0;
-  for (std::size_t word = 0; word < words; ++word) {
-    before[word] = count;
-    for (std::uint64_t rest = bits[word]; rest != 0; rest &= rest - 1) {
-      columns.push_back(static_cast<Index>(word * word_bits + as_size(std::countr_zero(rest))));
-      ++count;
+// A column's slot is the number of columns before it that are touched too: those of the words before, and the bits of
+// its own word that lie below.
+struct Word {
+  std::uint64_t bits;
+  Index before;
+};
+constexpr int word_bits = 64;
+
+// One pass over the non-zeros sets a bit for each column, one over the words counts, one over the non-zeros looks up.
+// The words are few next to the non-zeros unless almost all columns are empty. Returns how many columns there are.
+struct FindByBits {
+  [[gnu::always_inline]] static std::size_t run(std::span<const Index> column, std::span<Word> words, Index* columns,
+                                                Index* slot) {
+    for (const Index c : column) words[as_size(c / word_bits)].bits |= std::uint64_t{1} << (c % word_bits);
+    Index* next = columns;
+    for (std::size_t word = 0; word < words.size(); ++word) {
+      words[word].before = static_cast<Index>(next - columns);
+      for (std::uint64_t rest = words[word].bits; rest != 0; rest &= rest - 1)
+        *next++ = static_cast<Index>(word * word_bits + as_size(std::countr_zero(rest)));
     }
+    for (std::size_t j = 0; j < column.size(); ++j) {
+      const Word& word = words[as_size(column[j] / word_bits)];
+      const std::uint64_t below = word.bits & ((std::uint64_t{1} << (column[j] % word_bits)) - 1);
+      slot[j] = word.before + static_cast<Index>(std::popcount(below));
+    }
+    return static_cast<std::size_t>(next - columns);
   }
-  for (std::size_t j = 0; j < slot.size(); ++j) {
-    const Index c = pattern.column[j];
-    const std::size_t word = as_size(c / word_bits);
-    const std::uint64_t below = bits[word] & ((std::uint64_t{1} << (c % word_bits)) - 1);
-    slot[j] = before[word] + static_cast<Index>(std::popcount(below));
-  }
+};
+
+void find_by_bits(const CsrPattern& pattern, std::vector<Index>& columns, std::vector<Index>& slot) {
+  using Find = std::size_t (*)(std::span<const Index>, std::span<Word>, Index*, Index*);
+  static constexpr Find find[] = {
+      compiled_for<Isa::portable, FindByBits, std::span<const Index>, std::span<Word>, Index*, Index*>(),
+      compiled_for<Isa::avx2, FindByBits, std::span<const Index>, std::span<Word>, Index*, Index*>()};
+  // Every batch needs words: a thread keeps those for up to 64 million columns (16 MiB).
+  constexpr std::size_t words_kept = 1 << 20;
+  static thread_local std::vector<Word> kept;
+  std::vector<Word> many;
+  const auto count = as_size(pattern.columns / word_bits + 1);
+  std::vector<Word>& words = count <= words_kept ? kept : many;
+  words.assign(count, Word{0, 0});
+  columns.resize(as_size(std::min(pattern.columns, pattern.non_zeros())));
+  columns.resize(find[static_cast<std::size_t>(isa())](pattern.column, words, columns.data(), slot.data()));
 }
 
 void find_by_sorting(const CsrPattern& pattern, std::vector<Index>& columns, std::vector<Index>& slot) {
-  columns = pattern.column;
+  columns.assign(pattern.column.begin(), pattern.column.end());
   std::sort(columns.begin(), columns.end());
   columns.erase(std::unique(columns.begin(), columns.end()), columns.end());
   for (std::size_t j = 0; j < slot.size(); ++j)
@@ -53,40 +75,79 @@ void find_by_sorting(const CsrPattern& pattern, std::vector<Index>& columns, std
 
 }  // namespace
 
+void CsrPattern::forget() {
+  touched_is_built_.store(false, std::memory_order_relaxed);
+  by_column_is_built_.store(false, std::memory_order_relaxed);
+}
+
+void CsrPattern::set_column(std::vector<Index> given) {
+  own_ = std::move(given);
+  column = own_;
+  whole_.reset();
+  forget();
+}
+
+std::span<Index> CsrPattern::new_column(std::int64_t count) {
+  own_.resize(as_size(count));
+  column = own_;
+  whole_.reset();
+  forget();
+  return own_;
+}
+
+void CsrPattern::set_rows(const std::shared_ptr<const CsrPattern>& whole, std::int64_t first, std::int64_t count) {
+  rows = count;
+  columns = whole->columns;
+  const auto begin = whole->row_start.begin() + first;
+  const std::int64_t from = *begin;
+  row_start.resize(as_size(count) + 1);
+  std::transform(begin, begin + count + 1, row_start.begin(), [&](std::int64_t start) { return start - from; });
+  column = whole->column.subspan(as_size(from), as_size(row_start.back()));
+  // Rows of rows are rows of the whole: what lies between need not live on.
+  whole_ = whole->whole_ ? whole->whole_ : whole;
+  forget();
+}
+
 const CsrPattern::Touched& CsrPattern::touched() const {
   constexpr std::int64_t most_columns_a_non_zero = 1024;
-  std::call_once(touched_once_, [this] {
-    auto index = std::make_shared<RowIndex>();
-    index->row.reserve(as_size(std::min(columns, non_zeros())));
-    touched_.slot.resize(column.size());
-    if (columns / most_columns_a_non_zero <= non_zeros()) {
-      find_by_bits(*this, index->row, touched_.slot);
-    } else {
-      find_by_sorting(*this, index->row, touched_.slot);
-    }
-    touched_.columns = std::move(index);
-  });
+  if (touched_is_built_.load(std::memory_order_acquire)) return touched_;
+  const std::lock_guard lock(mutex_);
+  if (touched_is_built_.load(std::memory_order_relaxed)) return touched_;
+  // The memory of columns that were forgotten, unless somebody still reads them.
+  std::shared_ptr<RowIndex> index = std::const_pointer_cast<RowIndex>(std::exchange(touched_.columns, nullptr));
+  if (index.use_count() != 1) index = std::make_shared<RowIndex>();
+  std::atomic_thread_fence(std::memory_order_acquire);  // whoever dropped them has read them
+  touched_.slot.resize(column.size());
+  if (columns / most_columns_a_non_zero <= non_zeros()) {
+    find_by_bits(*this, index->row, touched_.slot);
+  } else {
+    find_by_sorting(*this, index->row, touched_.slot);
+  }
+  touched_.columns = std::move(index);
+  touched_is_built_.store(true, std::memory_order_release);
   return touched_;
 }
 
 // A counting sort by slot: stable, so rows ascend within each column.
 const CsrPattern::ByColumn& CsrPattern::by_column() const {
-  std::call_once(by_column_once_, [this] {
-    const Touched& found = touched();
-    std::vector<std::int64_t>& start = by_column_.start;
-    start.assign(as_size(found.columns->count()) + 1, 0);
-    for (const Index slot : found.slot) ++start[as_size(slot) + 1];
-    std::partial_sum(start.begin(), start.end(), start.begin());
-    by_column_.row.resize(column.size());
-    by_column_.position.resize(column.size());
-    std::vector<std::int64_t> next = start;
-    for (std::int64_t r = 0; r < rows; ++r)
-      for (std::int64_t j = row_start[as_size(r)]; j < row_start[as_size(r + 1)]; ++j) {
-        const auto to = as_size(next[as_size(found.slot[as_size(j)])]++);
-        by_column_.row[to] = static_cast<Index>(r);
-        by_column_.position[to] = j;
-      }
-  });
+  if (by_column_is_built_.load(std::memory_order_acquire)) return by_column_;
+  const Touched& found = touched();
+  const std::lock_guard lock(mutex_);
+  if (by_column_is_built_.load(std::memory_order_relaxed)) return by_column_;
+  std::vector<std::int64_t>& start = by_column_.start;
+  start.assign(as_size(found.columns->count()) + 1, 0);
+  for (const Index slot : found.slot) ++start[as_size(slot) + 1];
+  std::partial_sum(start.begin(), start.end(), start.begin());
+  by_column_.row.resize(column.size());
+  by_column_.position.resize(column.size());
+  std::vector<std::int64_t> next = start;
+  for (std::int64_t r = 0; r < rows; ++r)
+    for (std::int64_t j = row_start[as_size(r)]; j < row_start[as_size(r + 1)]; ++j) {
+      const auto to = as_size(next[as_size(found.slot[as_size(j)])]++);
+      by_column_.row[to] = static_cast<Index>(r);
+      by_column_.position[to] = j;
+    }
+  by_column_is_built_.store(true, std::memory_order_release);
   return by_column_;
 }
 

@@ -36,7 +36,8 @@ DataSet read_movielens() {
   }
   out.features = design.x_train.dim(1);
   out.x.row_start = design.x_train.pattern()->row_start;
-  out.x.column = design.x_train.pattern()->column;
+  const std::span<const Index> column = design.x_train.pattern()->column;
+  out.x.column.assign(column.begin(), column.end());
   const std::span<const float> values = design.x_train.span<float>();
   out.x.value.assign(values.begin(), values.end());
   out.y = vector_of(design.y_train);
