@@ -20,49 +20,63 @@ std::size_t as_size(std::int64_t i) { return static_cast<std::size_t>(i); }
 
 std::string name_of(const CsrPattern& pattern) { return fmt::format("csr [{}, {}]", pattern.rows, pattern.columns); }
 
-// A column's slot is the number of columns before it that are touched too: those of the words before, and the bits of
-// its own word that lie below.
-struct Word {
-  std::uint64_t bits;
-  Index before;
+// A bit for each column, 64 in a word, and for each word how many columns the words before it hold.
+struct Words {
+  std::vector<std::uint64_t> bits;
+  std::vector<Index> before;
 };
-constexpr int word_bits = 64;
+constexpr unsigned word_bits = 64;
+constexpr std::size_t at_once = 4;
 
-// One pass over the non-zeros sets a bit for each column, one over the words counts, one over the non-zeros looks up.
-// The words are few next to the non-zeros unless almost all columns are empty. Returns how many columns there are.
+// One pass over the non-zeros sets a bit for each column, one over the words counts and lists, one over the non-zeros
+// looks up: a column's slot is the number of bits before its own. The words are few next to the non-zeros unless almost
+// all columns are empty. `columns` has at_once places more than are needed. Returns how many columns there are.
 struct FindByBits {
-  [[gnu::always_inline]] static std::size_t run(std::span<const Index> column, std::span<Word> words, Index* columns,
-                                                Index* slot) {
-    for (const Index c : column) words[as_size(c / word_bits)].bits |= std::uint64_t{1} << (c % word_bits);
-    Index* next = columns;
-    for (std::size_t word = 0; word < words.size(); ++word) {
-      words[word].before = static_cast<Index>(next - columns);
-      for (std::uint64_t rest = words[word].bits; rest != 0; rest &= rest - 1)
-        *next++ = static_cast<Index>(word * word_bits + as_size(std::countr_zero(rest)));
+  [[gnu::always_inline]] static std::size_t run(const Index* column, std::size_t non_zeros, std::uint64_t* bits,
+                                                Index* before, std::size_t words, Index* columns, Index* slot) {
+    for (std::size_t j = 0; j < non_zeros; ++j) {
+      const auto c = static_cast<unsigned>(column[j]);
+      bits[c / word_bits] |= std::uint64_t{1} << (c % word_bits);
     }
-    for (std::size_t j = 0; j < column.size(); ++j) {
-      const Word& word = words[as_size(column[j] / word_bits)];
-      const std::uint64_t below = word.bits & ((std::uint64_t{1} << (column[j] % word_bits)) - 1);
-      slot[j] = word.before + static_cast<Index>(std::popcount(below));
+    Index count = 0;
+    for (std::size_t word = 0; word < words; ++word) {
+      before[word] = count;
+      std::uint64_t rest = bits[word];
+      const auto first = static_cast<Index>(word * word_bits);
+      // How many bits a word has is chance, on which a branch would often guess wrong: some are always listed, and what
+      // is no column is written over by the next word.
+      for (std::size_t t = 0; t < at_once; ++t, rest &= rest - 1)
+        columns[as_size(count) + t] = first + static_cast<Index>(std::countr_zero(rest));
+      for (std::size_t t = at_once; rest != 0; ++t, rest &= rest - 1)
+        columns[as_size(count) + t] = first + static_cast<Index>(std::countr_zero(rest));
+      count += static_cast<Index>(std::popcount(bits[word]));
     }
-    return static_cast<std::size_t>(next - columns);
+    for (std::size_t j = 0; j < non_zeros; ++j) {
+      const auto c = static_cast<unsigned>(column[j]);
+      const std::uint64_t below = bits[c / word_bits] & ((std::uint64_t{1} << (c % word_bits)) - 1);
+      slot[j] = before[c / word_bits] + static_cast<Index>(std::popcount(below));
+    }
+    return as_size(count);
   }
 };
 
 void find_by_bits(const CsrPattern& pattern, std::vector<Index>& columns, std::vector<Index>& slot) {
-  using Find = std::size_t (*)(std::span<const Index>, std::span<Word>, Index*, Index*);
-  static constexpr Find find[] = {
-      compiled_for<Isa::portable, FindByBits, std::span<const Index>, std::span<Word>, Index*, Index*>(),
-      compiled_for<Isa::avx2, FindByBits, std::span<const Index>, std::span<Word>, Index*, Index*>()};
-  // Every batch needs words: a thread keeps those for up to 64 million columns (16 MiB).
+  using Find = decltype(&FindByBits::run);
+  static constexpr Find find[] = {compiled_for<Isa::portable, FindByBits, const Index*, std::size_t, std::uint64_t*,
+                                               Index*, std::size_t, Index*, Index*>(),
+                                  compiled_for<Isa::avx2, FindByBits, const Index*, std::size_t, std::uint64_t*, Index*,
+                                               std::size_t, Index*, Index*>()};
+  // Every batch needs words: a thread keeps those for up to 64 million columns (12 MiB).
   constexpr std::size_t words_kept = 1 << 20;
-  static thread_local std::vector<Word> kept;
-  std::vector<Word> many;
+  static thread_local Words kept;
+  Words many;
   const auto count = as_size(pattern.columns / word_bits + 1);
-  std::vector<Word>& words = count <= words_kept ? kept : many;
-  words.assign(count, Word{0, 0});
-  columns.resize(as_size(std::min(pattern.columns, pattern.non_zeros())));
-  columns.resize(find[static_cast<std::size_t>(isa())](pattern.column, words, columns.data(), slot.data()));
+  Words& words = count <= words_kept ? kept : many;
+  words.bits.assign(count, 0);
+  if (words.before.size() < count) words.before.resize(count);
+  columns.resize(as_size(std::min(pattern.columns, pattern.non_zeros())) + at_once);
+  columns.resize(find[static_cast<std::size_t>(isa())](pattern.column.data(), pattern.column.size(), words.bits.data(),
+                                                       words.before.data(), count, columns.data(), slot.data()));
 }
 
 void find_by_sorting(const CsrPattern& pattern, std::vector<Index>& columns, std::vector<Index>& slot) {

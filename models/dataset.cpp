@@ -68,9 +68,10 @@ Dataset Dataset::rows(std::int64_t first, std::int64_t count, const std::shared_
 }
 
 Dataset Dataset::take(std::span<const Index> rows, const std::shared_ptr<RowMemory>& memory) const {
-  const auto wrong = std::find_if(rows.begin(), rows.end(), [&](Index row) { return row < 0 || row >= size(); });
+  const std::int64_t n = size();
+  const auto wrong = std::find_if(rows.begin(), rows.end(), [&](Index row) { return row < 0 || row >= n; });
   if (wrong != rows.end())
-    fail<ValueError>("take: row {} of {} is asked for; rows are 0 to {}", *wrong, x.type(), size() - 1);
+    fail<ValueError>("take: row {} of {} is asked for; rows are 0 to {}", *wrong, x.type(), n - 1);
   const std::shared_ptr<RowMemory> owner = memory ? memory : std::make_shared<RowMemory>();
   Dataset out{{}, taken(y, rows, owner->y, owner), weighted() ? taken(weight, rows, owner->weight, owner) : weight};
   if (x.layout() != Layout::csr) {
