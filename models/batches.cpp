@@ -10,6 +10,7 @@
 #include <exception>
 #include <mutex>
 #include <optional>
+#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -20,7 +21,7 @@ namespace {
 
 // Batches that wait for the caller at most. When there are so many, their thread sleeps until half of them are gone:
 // waking it for each would cost more than a small batch.
-constexpr std::size_t ahead = 4;
+constexpr std::size_t ahead = 8;
 
 // Memory of batches that nobody holds. Whoever lets go of the last tensor on a piece, on whatever thread, puts it back.
 class Pool : public std::enable_shared_from_this<Pool> {
@@ -63,11 +64,17 @@ struct Batches::Source {
   std::shared_ptr<Pool> pool = std::make_shared<Pool>();
 };
 
+// Two mutexes: `making` is held while a batch is made and put where it belongs, `mutex` for a moment, where the thread
+// and the caller meet. Who takes both takes `making` first.
 struct Epoch::State {
   State(std::shared_ptr<const Batches::Source> source_of, std::int64_t e, std::int64_t first)
       : source(std::move(source_of)), epoch(e), next(first) {
-    if (source->options.background && std::thread::hardware_concurrency() > 1)
+    if (!source->options.background || std::thread::hardware_concurrency() == 1) return;
+    try {
       thread = std::thread([this] { prepare(); });
+    } catch (const std::system_error&) {
+      // No more threads are to be had; the caller makes the same batches.
+    }
   }
   State(const State&) = delete;
   State& operator=(const State&) = delete;
@@ -81,10 +88,13 @@ struct Epoch::State {
     thread.join();
   }
 
-  Batch made() {
+  // The next batch; none after the last, nor after one that could not be made.
+  std::optional<Batch> made() {
     const BatchOptions& options = source->options;
     const Dataset& data = source->data;
-    const std::int64_t first = next * options.size;
+    const std::int64_t number = std::exchange(next, source->count);
+    if (number == source->count) return {};
+    const std::int64_t first = number * options.size;
     const std::int64_t size = std::min(options.size, data.size() - first);
     Dataset rows;
     if (options.shuffle) {
@@ -93,40 +103,61 @@ struct Epoch::State {
     } else {
       rows = data.rows(first, size, data.x.layout() == Layout::csr ? source->pool->take() : nullptr);
     }
-    Batch batch{std::move(rows.x), std::move(rows.y), std::move(rows.weight), next++};
-    if (options.map) options.map(batch);
+    std::optional<Batch> batch({std::move(rows.x), std::move(rows.y), std::move(rows.weight), number});
+    if (options.map) options.map(*batch);
+    next = number + 1;
     return batch;
   }
 
   // The thread's work.
   void prepare() {
-    try {
-      while (next < source->count) {
-        Batch batch = made();
-        // A step on csr rows will ask for it.
-        if (batch.x.layout() == Layout::csr) batch.x.pattern()->touched();
+    for (;;) {
+      {
         std::unique_lock lock(mutex);
         if (waiting == ahead) room.wait(lock, [this] { return stop || waiting <= ahead / 2; });
         if (stop) return;
-        ring[(oldest + waiting++) % ahead] = std::move(batch);
-        ready.notify_one();
       }
-    } catch (...) {
+      const std::lock_guard mine(making);
+      std::optional<Batch> made_here;
+      std::exception_ptr thrown;
+      try {
+        made_here = made();
+        // A step on csr rows will ask for it.
+        if (made_here && made_here->x.layout() == Layout::csr) made_here->x.pattern()->touched();
+      } catch (...) {
+        made_here.reset();
+        thrown = std::current_exception();
+      }
       const std::lock_guard lock(mutex);
-      error = std::current_exception();
+      if (made_here) {
+        ring[(oldest + waiting++) % ahead] = std::move(*made_here);
+      } else {
+        ended = true;
+        error = thrown;
+      }
+      ready.notify_one();
+      if (ended) return;
     }
-    const std::lock_guard lock(mutex);
-    ended = true;
-    ready.notify_one();
   }
 
   // The next batch; none after the last.
   std::optional<Batch> taken() {
-    if (!thread.joinable()) return next < source->count ? std::optional(made()) : std::nullopt;
+    if (!thread.joinable()) return made();
     std::unique_lock lock(mutex);
+    if (waiting == 0 && !ended) {
+      // On a busy machine the thread may not have come to run: rather than wait for it, the caller makes the batch,
+      // unless the thread has just begun or put down one.
+      lock.unlock();
+      std::unique_lock mine(making, std::try_to_lock);
+      lock.lock();
+      if (mine && waiting == 0 && !ended) {
+        lock.unlock();
+        return made();
+      }
+    }
     ready.wait(lock, [this] { return waiting > 0 || ended; });
     if (waiting == 0) {
-      if (error) std::rethrow_exception(error);
+      if (error) std::rethrow_exception(std::exchange(error, nullptr));
       return {};
     }
     std::optional<Batch> batch(std::move(ring[oldest]));
@@ -140,12 +171,13 @@ struct Epoch::State {
   std::optional<Batch> batch;
   bool begun = false;
 
-  // Of whoever prepares batches.
+  // Of whoever makes a batch.
+  std::mutex making;
   std::int64_t epoch;
   std::int64_t next;
   std::optional<RandomOrder> order;
 
-  // Between the two, under the mutex.
+  // Between the thread and the caller.
   std::mutex mutex;
   std::condition_variable ready;
   std::condition_variable room;

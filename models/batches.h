@@ -35,7 +35,8 @@ struct BatchOptions {
   bool drop_remainder = false;  // leave out a last batch of fewer rows
   /// Prepare batches on a thread of their own, where the machine has a second core. Batches are the same without it.
   bool background = true;
-  /// What else is to be done to a batch when its rows are there, on the thread that prepares it.
+  /// What else is to be done to a batch when its rows are there: for one batch at a time, on the thread that prepares
+  /// it, which may be the caller's or the other one.
   std::function<void(Batch&)> map = {};
 };
 
@@ -74,7 +75,7 @@ class Epoch {
   explicit Epoch(std::unique_ptr<State> state);
   const Batch& batch() const;
   bool done() const;
-  /// Lets go of the batch and waits for the next. Throws what preparing it threw.
+  /// Lets go of the batch and waits for the next. Throws what preparing it threw; the epoch is over then.
   void next();
 
   std::unique_ptr<State> state_;

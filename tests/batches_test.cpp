@@ -164,7 +164,7 @@ TEST_CASE("what is held stays as it is, and the rest serves again") {
           }
         }
       REQUIRE(held.size() == 48);
-      CHECK(memory.size() <= 48 + 6);
+      CHECK(memory.size() <= 48 + 10);
       std::size_t next = 0;
       Batches again(data, {.size = 10, .shuffle = shuffle, .background = false});
       auto kept = held.begin();
