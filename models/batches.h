@@ -24,7 +24,7 @@ namespace gradus {
 struct Batch {
   Tensor x;                 // csr or dense [size, p]
   Tensor y;                 // [size, 1]
-  Tensor weight;            // [size, 1], or [0] where all rows count alike
+  Tensor weight = {};       // [size, 1], or [0] where all rows count alike
   std::int64_t number = 0;  // in its epoch, from 0
 };
 

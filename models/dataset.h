@@ -22,9 +22,9 @@ struct RowMemory {
 };
 
 struct Dataset {
-  Tensor x;       // csr or dense [n, p]
-  Tensor y;       // [n, 1]
-  Tensor weight;  // [n, 1], or [0] where all rows count alike
+  Tensor x;            // csr or dense [n, p]
+  Tensor y;            // [n, 1]
+  Tensor weight = {};  // [n, 1], or [0] where all rows count alike
 
   /// Rows.
   std::int64_t size() const { return x.dim(0); }
