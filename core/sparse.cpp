@@ -1,6 +1,7 @@
-// The checks of a CSR pattern, and what is found out about its columns.
+// Where a CSR pattern has its columns from, its checks, and what is found out about its columns.
 #include <gradus/core/sparse.h>
 
+#include <gradus/core/cpu.h>
 #include <gradus/core/error.h>
 
 #include <fmt/format.h>
@@ -19,32 +20,67 @@ std::size_t as_size(std::int64_t i) { return static_cast<std::size_t>(i); }
 
 std::string name_of(const CsrPattern& pattern) { return fmt::format("csr [{}, {}]", pattern.rows, pattern.columns); }
 
-// By a bit for each column: one pass sets them, one over the words counts, and a column's slot is the number of bits
-// before its own. The words are few next to the non-zeros unless almost all columns are empty.
-void find_by_bits(const CsrPattern& pattern, std::vector<Index>& columns, std::vector<Index>& slot) {
-  constexpr int word_bits = 64;
-  const auto words = as_size(pattern.columns / word_bits + 1);
-  std::vector<std::uint64_t> bits(words, 0);
-  std::vector<Index> before(words);
-  for (const Index c : pattern.column) bits[as_size(c / word_bits)] |= std::uint64_t{1} << (c % word_bits);
-  Index count = 0;
-  for (std::size_t word = 0; word < words; ++word) {
-    before[word] = count;
-    for (std::uint64_t rest = bits[word]; rest != 0; rest &= rest - 1) {
-      columns.push_back(static_cast<Index>(word * word_bits + as_size(std::countr_zero(rest))));
-      ++count;
+// A bit for each column, 64 in a word, and for each word how many columns the words before it hold.
+struct Words {
+  std::vector<std::uint64_t> bits;
+  std::vector<Index> before;
+};
+constexpr unsigned word_bits = 64;
+constexpr std::size_t at_once = 4;
+
+// One pass over the non-zeros sets a bit for each column, one over the words counts and lists, one over the non-zeros
+// looks up: a column's slot is the number of bits before its own. The words are few next to the non-zeros unless almost
+// all columns are empty. `columns` has at_once places more than are needed. Returns how many columns there are.
+struct FindByBits {
+  [[gnu::always_inline]] static std::size_t run(const Index* column, std::size_t non_zeros, std::uint64_t* bits,
+                                                Index* before, std::size_t words, Index* columns, Index* slot) {
+    for (std::size_t j = 0; j < non_zeros; ++j) {
+      const auto c = static_cast<unsigned>(column[j]);
+      bits[c / word_bits] |= std::uint64_t{1} << (c % word_bits);
     }
+    Index count = 0;
+    for (std::size_t word = 0; word < words; ++word) {
+      before[word] = count;
+      std::uint64_t rest = bits[word];
+      const auto first = static_cast<Index>(word * word_bits);
+      // How many bits a word has is chance, on which a branch would often guess wrong: some are always listed, and what
+      // is no column is written over by the next word.
+      for (std::size_t t = 0; t < at_once; ++t, rest &= rest - 1)
+        columns[as_size(count) + t] = first + static_cast<Index>(std::countr_zero(rest));
+      for (std::size_t t = at_once; rest != 0; ++t, rest &= rest - 1)
+        columns[as_size(count) + t] = first + static_cast<Index>(std::countr_zero(rest));
+      count += static_cast<Index>(std::popcount(bits[word]));
+    }
+    for (std::size_t j = 0; j < non_zeros; ++j) {
+      const auto c = static_cast<unsigned>(column[j]);
+      const std::uint64_t below = bits[c / word_bits] & ((std::uint64_t{1} << (c % word_bits)) - 1);
+      slot[j] = before[c / word_bits] + static_cast<Index>(std::popcount(below));
+    }
+    return as_size(count);
   }
-  for (std::size_t j = 0; j < slot.size(); ++j) {
-    const Index c = pattern.column[j];
-    const std::size_t word = as_size(c / word_bits);
-    const std::uint64_t below = bits[word] & ((std::uint64_t{1} << (c % word_bits)) - 1);
-    slot[j] = before[word] + static_cast<Index>(std::popcount(below));
-  }
+};
+
+void find_by_bits(const CsrPattern& pattern, std::vector<Index>& columns, std::vector<Index>& slot) {
+  using Find = decltype(&FindByBits::run);
+  static constexpr Find find[] = {compiled_for<Isa::portable, FindByBits, const Index*, std::size_t, std::uint64_t*,
+                                               Index*, std::size_t, Index*, Index*>(),
+                                  compiled_for<Isa::avx2, FindByBits, const Index*, std::size_t, std::uint64_t*, Index*,
+                                               std::size_t, Index*, Index*>()};
+  // Every batch needs words: a thread keeps those for up to 64 million columns (12 MiB).
+  constexpr std::size_t words_kept = 1 << 20;
+  static thread_local Words kept;
+  Words many;
+  const auto count = as_size(pattern.columns / word_bits + 1);
+  Words& words = count <= words_kept ? kept : many;
+  words.bits.assign(count, 0);
+  if (words.before.size() < count) words.before.resize(count);
+  columns.resize(as_size(std::min(pattern.columns, pattern.non_zeros())) + at_once);
+  columns.resize(find[static_cast<std::size_t>(isa())](pattern.column.data(), pattern.column.size(), words.bits.data(),
+                                                       words.before.data(), count, columns.data(), slot.data()));
 }
 
 void find_by_sorting(const CsrPattern& pattern, std::vector<Index>& columns, std::vector<Index>& slot) {
-  columns = pattern.column;
+  columns.assign(pattern.column.begin(), pattern.column.end());
   std::sort(columns.begin(), columns.end());
   columns.erase(std::unique(columns.begin(), columns.end()), columns.end());
   for (std::size_t j = 0; j < slot.size(); ++j)
@@ -53,40 +89,79 @@ void find_by_sorting(const CsrPattern& pattern, std::vector<Index>& columns, std
 
 }  // namespace
 
+void CsrPattern::forget() {
+  touched_is_built_.store(false, std::memory_order_relaxed);
+  by_column_is_built_.store(false, std::memory_order_relaxed);
+}
+
+void CsrPattern::set_column(std::vector<Index> given) {
+  own_ = std::move(given);
+  column = own_;
+  whole_.reset();
+  forget();
+}
+
+std::span<Index> CsrPattern::new_column(std::int64_t count) {
+  own_.resize(as_size(count));
+  column = own_;
+  whole_.reset();
+  forget();
+  return own_;
+}
+
+void CsrPattern::set_rows(const std::shared_ptr<const CsrPattern>& whole, std::int64_t first, std::int64_t count) {
+  rows = count;
+  columns = whole->columns;
+  const auto begin = whole->row_start.begin() + first;
+  const std::int64_t from = *begin;
+  row_start.resize(as_size(count) + 1);
+  std::transform(begin, begin + count + 1, row_start.begin(), [&](std::int64_t start) { return start - from; });
+  column = whole->column.subspan(as_size(from), as_size(row_start.back()));
+  // Rows of rows are rows of the whole: what lies between need not live on.
+  whole_ = whole->whole_ ? whole->whole_ : whole;
+  forget();
+}
+
 const CsrPattern::Touched& CsrPattern::touched() const {
   constexpr std::int64_t most_columns_a_non_zero = 1024;
-  std::call_once(touched_once_, [this] {
-    auto index = std::make_shared<RowIndex>();
-    index->row.reserve(as_size(std::min(columns, non_zeros())));
-    touched_.slot.resize(column.size());
-    if (columns / most_columns_a_non_zero <= non_zeros()) {
-      find_by_bits(*this, index->row, touched_.slot);
-    } else {
-      find_by_sorting(*this, index->row, touched_.slot);
-    }
-    touched_.columns = std::move(index);
-  });
+  if (touched_is_built_.load(std::memory_order_acquire)) return touched_;
+  const std::lock_guard lock(mutex_);
+  if (touched_is_built_.load(std::memory_order_relaxed)) return touched_;
+  // The memory of columns that were forgotten, unless somebody still reads them.
+  std::shared_ptr<RowIndex> index = std::const_pointer_cast<RowIndex>(std::exchange(touched_.columns, nullptr));
+  if (index.use_count() != 1) index = std::make_shared<RowIndex>();
+  std::atomic_thread_fence(std::memory_order_acquire);  // whoever dropped them has read them
+  touched_.slot.resize(column.size());
+  if (columns / most_columns_a_non_zero <= non_zeros()) {
+    find_by_bits(*this, index->row, touched_.slot);
+  } else {
+    find_by_sorting(*this, index->row, touched_.slot);
+  }
+  touched_.columns = std::move(index);
+  touched_is_built_.store(true, std::memory_order_release);
   return touched_;
 }
 
 // A counting sort by slot: stable, so rows ascend within each column.
 const CsrPattern::ByColumn& CsrPattern::by_column() const {
-  std::call_once(by_column_once_, [this] {
-    const Touched& found = touched();
-    std::vector<std::int64_t>& start = by_column_.start;
-    start.assign(as_size(found.columns->count()) + 1, 0);
-    for (const Index slot : found.slot) ++start[as_size(slot) + 1];
-    std::partial_sum(start.begin(), start.end(), start.begin());
-    by_column_.row.resize(column.size());
-    by_column_.position.resize(column.size());
-    std::vector<std::int64_t> next = start;
-    for (std::int64_t r = 0; r < rows; ++r)
-      for (std::int64_t j = row_start[as_size(r)]; j < row_start[as_size(r + 1)]; ++j) {
-        const auto to = as_size(next[as_size(found.slot[as_size(j)])]++);
-        by_column_.row[to] = static_cast<Index>(r);
-        by_column_.position[to] = j;
-      }
-  });
+  if (by_column_is_built_.load(std::memory_order_acquire)) return by_column_;
+  const Touched& found = touched();
+  const std::lock_guard lock(mutex_);
+  if (by_column_is_built_.load(std::memory_order_relaxed)) return by_column_;
+  std::vector<std::int64_t>& start = by_column_.start;
+  start.assign(as_size(found.columns->count()) + 1, 0);
+  for (const Index slot : found.slot) ++start[as_size(slot) + 1];
+  std::partial_sum(start.begin(), start.end(), start.begin());
+  by_column_.row.resize(column.size());
+  by_column_.position.resize(column.size());
+  std::vector<std::int64_t> next = start;
+  for (std::int64_t r = 0; r < rows; ++r)
+    for (std::int64_t j = row_start[as_size(r)]; j < row_start[as_size(r + 1)]; ++j) {
+      const auto to = as_size(next[as_size(found.slot[as_size(j)])]++);
+      by_column_.row[to] = static_cast<Index>(r);
+      by_column_.position[to] = j;
+    }
+  by_column_is_built_.store(true, std::memory_order_release);
   return by_column_;
 }
 

@@ -1,10 +1,13 @@
 // The index structures of the two sparse layouts. Both are immutable once made and shared by every tensor
-// with the same non-zeros, so "same pattern" is a comparison of two pointers.
+// with the same non-zeros, so "same pattern" is a comparison of two pointers. Some rows of a matrix have a pattern of
+// their own, whose columns are the matrix's: they are not copied.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <vector>
 
 namespace gradus {
@@ -24,8 +27,16 @@ struct RowIndex {
 struct CsrPattern {
   std::int64_t rows = 0;
   std::int64_t columns = 0;
-  std::vector<std::int64_t> row_start{0};  // [rows + 1]
-  std::vector<Index> column;               // [non-zeros], strictly ascending within a row
+  std::vector<std::int64_t> row_start{0};  // [rows + 1], from 0
+  std::span<const Index> column;           // [non-zeros], strictly ascending within a row; set by one of these:
+
+  /// The columns are the ones given.
+  void set_column(std::vector<Index> given);
+  /// Room for so many columns, to be written. Memory that the pattern has is used again.
+  std::span<Index> new_column(std::int64_t count);
+  /// Rows first to first + count of `whole`, which must have them; `whole` lives as long as this pattern shows its
+  /// columns. row_start is copied (8 bytes a row), so that whoever reads a pattern may count from 0.
+  void set_rows(const std::shared_ptr<const CsrPattern>& whole, std::int64_t first, std::int64_t count);
 
   std::int64_t non_zeros() const { return row_start.back(); }
 
@@ -41,7 +52,7 @@ struct CsrPattern {
     std::vector<std::int64_t> position;  // [non-zeros], where row-wise order keeps the value
   };
 
-  /// Built when first asked for, then kept with the pattern. Threads may ask at once.
+  /// Built when first asked for, then kept until the columns are set anew. Threads may ask at once.
   const Touched& touched() const;
   const ByColumn& by_column() const;
 
@@ -52,9 +63,14 @@ struct CsrPattern {
   void check_row_start(std::int64_t columns_given) const;
 
  private:
-  mutable std::once_flag touched_once_;
+  void forget();
+
+  std::vector<Index> own_;                   // columns, unless they are those of another pattern:
+  std::shared_ptr<const CsrPattern> whole_;  // which this keeps alive
+  mutable std::mutex mutex_;                 // of what follows, while it is being built
+  mutable std::atomic<bool> touched_is_built_{false};
+  mutable std::atomic<bool> by_column_is_built_{false};
   mutable Touched touched_;
-  mutable std::once_flag by_column_once_;
   mutable ByColumn by_column_;
 };
 

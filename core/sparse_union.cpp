@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 #include <iterator>
+#include <utility>
+#include <vector>
 
 namespace gradus {
 
@@ -10,7 +12,7 @@ bool same_non_zeros(const Value& a, const Value& b) {
   if (a.type.layout == Layout::csr) {
     if (a.pattern == b.pattern) return true;
     return a.pattern->columns == b.pattern->columns && a.pattern->row_start == b.pattern->row_start &&
-           a.pattern->column == b.pattern->column;
+           std::ranges::equal(a.pattern->column, b.pattern->column);
   }
   return a.index == b.index || a.index->row == b.index->row;
 }
@@ -20,17 +22,19 @@ std::shared_ptr<const CsrPattern> unite(const CsrPattern& a, const CsrPattern& b
   both->rows = a.rows;
   both->columns = a.columns;
   both->row_start.reserve(a.row_start.size());
-  both->column.reserve(a.column.size() + b.column.size());
+  std::vector<Index> column;
+  column.reserve(a.column.size() + b.column.size());
   const auto row_of = [](const CsrPattern& m, std::size_t row) {
-    return std::span(m.column).subspan(static_cast<std::size_t>(m.row_start[row]),
-                                       static_cast<std::size_t>(m.row_start[row + 1] - m.row_start[row]));
+    return m.column.subspan(static_cast<std::size_t>(m.row_start[row]),
+                            static_cast<std::size_t>(m.row_start[row + 1] - m.row_start[row]));
   };
   for (std::size_t row = 0; row < static_cast<std::size_t>(a.rows); ++row) {
     const auto of_a = row_of(a, row);
     const auto of_b = row_of(b, row);
-    std::set_union(of_a.begin(), of_a.end(), of_b.begin(), of_b.end(), std::back_inserter(both->column));
-    both->row_start.push_back(static_cast<std::int64_t>(both->column.size()));
+    std::set_union(of_a.begin(), of_a.end(), of_b.begin(), of_b.end(), std::back_inserter(column));
+    both->row_start.push_back(static_cast<std::int64_t>(column.size()));
   }
+  both->set_column(std::move(column));
   return both;
 }
 

@@ -70,6 +70,8 @@ T* fill(std::span<const Tensor::Literal> list, const std::vector<std::int64_t>& 
 template <class T, class I>
 Tensor ordered_csr(CsrPattern& pattern, std::span<const I> column, std::span<const T> values, Duplicates duplicates) {
   std::vector<std::size_t> order;
+  std::vector<Index> kept;
+  kept.reserve(column.size());
   Tensor out = Tensor::uninitialized({dtype_of<T>, {static_cast<std::int64_t>(values.size())}, Layout::dense});
   const std::span<T> sorted = out.writable<T>();
   std::int64_t count = 0;
@@ -88,17 +90,18 @@ Tensor ordered_csr(CsrPattern& pattern, std::span<const I> column, std::span<con
       if (c < 0 || c >= pattern.columns)
         fail<ValueError>("csr [{}, {}]: row {} names column {}; columns are 0 to {}", pattern.rows, pattern.columns, r,
                          c, pattern.columns - 1);
-      if (duplicates == Duplicates::sum && count > row_begin && pattern.column.back() == static_cast<Index>(c)) {
+      if (duplicates == Duplicates::sum && count > row_begin && kept.back() == static_cast<Index>(c)) {
         T& sum = sorted[as_size(count - 1)];
         sum = static_cast<T>(sum + values[p]);
         continue;
       }
-      pattern.column.push_back(static_cast<Index>(c));
+      kept.push_back(static_cast<Index>(c));
       sorted[as_size(count++)] = values[p];
     }
     pattern.row_start[as_size(r + 1)] = count;
     first = last;
   }
+  pattern.set_column(std::move(kept));
   pattern.check();
   return as_size(count) == values.size() ? out
                                          : Tensor::from(std::span<const T>(sorted.first(as_size(count))), {count});
@@ -148,7 +151,19 @@ Tensor Tensor::uninitialized(const Type& type) {
   Tensor out;
   out.type_ = type;
   out.stored_ = type.shape.size();
-  out.storage_ = std::make_shared<Buffer>(as_size(out.stored_) * size_of(type.dtype));
+  auto memory = std::make_shared<Buffer>(as_size(out.stored_) * size_of(type.dtype));
+  std::byte* const first = memory->data();
+  out.storage_ = {std::move(memory), first};
+  return out;
+}
+
+Tensor Tensor::on(const Type& type, std::shared_ptr<std::byte> memory) {
+  if (!type.shape.known() || type.layout != Layout::dense)
+    fail<TypeError>("Tensor: a tensor {} on memory was asked for; only dense ones of known shape are made so", type);
+  Tensor out;
+  out.type_ = type;
+  out.stored_ = type.shape.size();
+  out.storage_ = std::move(memory);
   return out;
 }
 
@@ -184,7 +199,6 @@ Tensor Tensor::csr(std::int64_t rows, std::int64_t columns, std::span<const I> r
   pattern->columns = columns;
   pattern->row_start.assign(row_start.begin(), row_start.end());
   pattern->check_row_start(static_cast<std::int64_t>(column.size()));
-  pattern->column.reserve(column.size());
   const Tensor ordered = ordered_csr(*pattern, column, values, duplicates);
   return csr(std::move(pattern), ordered);
 }

@@ -123,7 +123,7 @@ class Tensor {
     check_dtype(dtype_of<T>);
     return {reinterpret_cast<const T*>(data()), static_cast<std::size_t>(stored_)};
   }
-  const std::byte* data() const { return storage_ ? storage_->data() : nullptr; }
+  const std::byte* data() const { return storage_.get(); }
 
   /// The only element of a tensor that has one. Throws TypeError for any other size.
   double item() const;
@@ -174,6 +174,11 @@ class Tensor {
   Tensor to_csr() const;
   /// Shares storage. One dimension may be `any`: it is worked out. Throws TypeError when sizes differ.
   Tensor reshape(const Shape& shape) const;
+  /// Rows first to first + count (along axis 0) of a dense or csr tensor. Shares storage, and the columns of a pattern.
+  /// Throws TypeError for other layouts and scalars, ValueError when the tensor has not all of these rows.
+  Tensor row_range(std::int64_t first, std::int64_t count) const;
+  /// The stored elements, [stored()], as a dense tensor. Shares storage.
+  Tensor values() const;
 
   const std::shared_ptr<const CsrPattern>& pattern() const { return pattern_; }
   /// Of a csr tensor: whether all non-zeros are 1, as in one-hot rows. Plans then do without their values.
@@ -185,12 +190,15 @@ class Tensor {
 
   /// For those that make tensors: stored memory of a type (dense only), written before it is shared.
   static Tensor uninitialized(const Type& type);
+  /// A dense tensor on memory that somebody made for it and that lives as long as it is shared; at least stored()
+  /// elements, which do not change once the tensor is shared.
+  static Tensor on(const Type& type, std::shared_ptr<std::byte> memory);
   template <Element T>
   std::span<T> writable() {
     check_dtype(dtype_of<T>);
-    return {reinterpret_cast<T*>(storage_->data()), static_cast<std::size_t>(stored_)};
+    return {reinterpret_cast<T*>(storage_.get()), static_cast<std::size_t>(stored_)};
   }
-  std::byte* writable_data() { return storage_->data(); }
+  std::byte* writable_data() { return storage_.get(); }
   /// Whether this handle is the only one on its storage.
   bool unique() const { return storage_.use_count() == 1; }
 
@@ -200,7 +208,7 @@ class Tensor {
 
   Type type_;
   std::int64_t stored_ = 0;
-  std::shared_ptr<Buffer> storage_;
+  std::shared_ptr<std::byte> storage_;         // the first element, and a share of the memory it lies in
   std::shared_ptr<const CsrPattern> pattern_;  // csr only
   std::shared_ptr<const RowIndex> index_;      // rows and part only
   bool ones_ = false;

@@ -126,15 +126,15 @@ Tensor Tensor::to_csr() const {
     using T = typename decltype(tag)::type;
     const std::span<const T> values = span<T>();
     const auto non_zeros = std::count_if(values.begin(), values.end(), [](T value) { return value != T{0}; });
-    pattern->column.reserve(as_size(non_zeros));
+    const std::span<Index> column = pattern->new_column(non_zeros);
     Tensor stored = make<T>({non_zeros}, [&](std::span<T> out) {
       std::size_t position = 0;
       for (std::int64_t r = 0; r < pattern->rows; ++r) {
         for (std::int64_t c = 0; c < pattern->columns; ++c) {
           const T value = values[as_size(r * pattern->columns + c)];
           if (value == T{0}) continue;
-          out[position++] = value;
-          pattern->column.push_back(static_cast<Index>(c));
+          out[position] = value;
+          column[position++] = static_cast<Index>(c);
         }
         pattern->row_start.push_back(static_cast<std::int64_t>(position));
       }
@@ -167,10 +167,31 @@ Tensor Tensor::reshape(const Shape& shape) const {
   return out;
 }
 
+Tensor Tensor::values() const { return on({dtype(), {stored_}, Layout::dense}, storage_); }
+
+Tensor Tensor::row_range(std::int64_t first, std::int64_t count) const {
+  if (rank() == 0 || (layout() != Layout::dense && layout() != Layout::csr))
+    fail<TypeError>("row_range: the tensor is {}; a dense or csr one that has rows is needed", type_);
+  if (first < 0 || count < 0 || first > shape()[0] - count)
+    fail<ValueError>("row_range: {} row{} from row {} of a tensor {} were asked for; it has {}", count, plural(count),
+                     first, type_, shape()[0]);
+  if (layout() == Layout::csr) {
+    auto pattern = std::make_shared<CsrPattern>();
+    pattern->set_rows(pattern_, first, count);
+    const Tensor part = values().row_range(pattern_->row_start[as_size(first)], pattern->non_zeros());
+    return csr(std::move(pattern), part);
+  }
+  const Shape part = shape().with(0, count);
+  const auto row_bytes = as_size(shape().slice(1, rank()).size()) * size_of(dtype());
+  // No address is counted from where there is no memory.
+  const std::size_t skipped = stored_ > 0 ? as_size(first) * row_bytes : 0;
+  return on({dtype(), part, Layout::dense}, {storage_, storage_.get() + skipped});
+}
+
 bool operator==(const Tensor& a, const Tensor& b) {
   if (a.type_ != b.type_ || a.stored_ != b.stored_) return false;
   if (a.pattern_ != b.pattern_ &&
-      (a.pattern_->row_start != b.pattern_->row_start || a.pattern_->column != b.pattern_->column))
+      (a.pattern_->row_start != b.pattern_->row_start || !std::ranges::equal(a.pattern_->column, b.pattern_->column)))
     return false;
   if (a.index_ != b.index_ && a.index_->row != b.index_->row) return false;
   return dispatch(a.dtype(), [&](auto tag) {

@@ -7,6 +7,8 @@
 #include <gradus/core/safetensors.h>
 #include <gradus/core/session.h>
 #include <gradus/core/tensor.h>
+#include <gradus/models/batches.h>
+#include <gradus/models/dataset.h>
 #include <gradus/models/factorization_machine.h>
 #include <gradus/models/linear.h>
 #include <gradus/models/metrics.h>

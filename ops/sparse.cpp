@@ -104,11 +104,13 @@ class ToCsr final : public Op {
       pattern->rows = x.shape()[0];
       pattern->columns = x.shape()[1];
       const T* from = x.as<T>();
+      std::vector<Index> column;
       for (std::int64_t r = 0; r < pattern->rows; ++r) {
         for (std::int64_t c = 0; c < pattern->columns; ++c)
-          if (from[r * pattern->columns + c] != T{}) pattern->column.push_back(static_cast<Index>(c));
-        pattern->row_start.push_back(static_cast<std::int64_t>(pattern->column.size()));
+          if (from[r * pattern->columns + c] != T{}) column.push_back(static_cast<Index>(c));
+        pattern->row_start.push_back(static_cast<std::int64_t>(column.size()));
       }
+      pattern->set_column(std::move(column));
       call.set_pattern(pattern);
       T* to = call.out<T>();
       for (std::int64_t r = 0; r < pattern->rows; ++r)

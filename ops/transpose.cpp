@@ -132,7 +132,7 @@ class Transpose : public Op {
     auto pattern = std::make_shared<CsrPattern>();
     pattern->rows = x.pattern->columns;
     pattern->columns = x.pattern->rows;
-    pattern->column.assign(by_column.row.begin(), by_column.row.end());
+    pattern->set_column(by_column.row);
     pattern->row_start.assign(static_cast<std::size_t>(pattern->rows) + 1, 0);
     const std::vector<Index>& touched = x.pattern->touched().columns->row;
     for (std::size_t k = 0; k < touched.size(); ++k)

@@ -3,6 +3,7 @@
 #include "batches.h"
 #include "loops.h"
 
+#include <string>
 #include <vector>
 
 namespace bench {
@@ -38,11 +39,11 @@ class LoopBatches {
 
 // Both sides, having gone the same way for a few steps.
 struct Pair {
-  Batches gradus;
+  Training gradus;
   LoopBatches loop;
 
-  Pair(const DataSet& data, const BatchOptions& options)
-      : gradus(data, options),
+  Pair(const DataSet& data, const TrainingOptions& options)
+      : gradus(tensors_of(data), options),
         loop(data, gradus.start(), options.task == Task::binary ? loops::Loss::logistic : loops::Loss::squared) {}
   bool same(benchmark::State& state) {
     return same_way(
@@ -50,7 +51,8 @@ struct Pair {
   }
 };
 
-void compare_batches(benchmark::State& state, double target, const DataSet& data, BatchOptions options, int threads) {
+void compare_batches(benchmark::State& state, double target, const DataSet& data, TrainingOptions options,
+                     int threads) {
   state.SetLabel(data.origin);
   options.threads = threads;
   Pair pair(data, options);
@@ -60,7 +62,7 @@ void compare_batches(benchmark::State& state, double target, const DataSet& data
   pair.loop.steps()(pair.gradus.count());
   if (threads == 1) return compare(state, target, pair.gradus.steps(), pair.loop.steps());
   options.threads = 1;
-  Batches one(data, options);
+  Training one(tensors_of(data), options);
   one.steps()(one.count());
   LoopBatches copy = pair.loop;
   compare_threads(state, {pair.gradus.steps(), one.steps(), pair.loop.steps(), copy.steps()});
@@ -70,7 +72,7 @@ void movielens_batch(benchmark::State& state, int threads) {
   compare_batches(state, 2, shuffled(movielens()), {.factors = k, .batch = batch}, threads);
 }
 
-constexpr BatchOptions criteo_options{.factors = k, .batch = batch, .ready = false, .task = Task::binary};
+constexpr TrainingOptions criteo_options{.factors = k, .batch = batch, .ready = false, .task = Task::binary};
 
 void criteo_batch(benchmark::State& state, int threads) {
   compare_batches(state, 1.5, zipf({}), criteo_options, threads);
@@ -101,6 +103,32 @@ void ten_million_features(benchmark::State& state) {
   }
 }
 
+// Preparing batches and nothing else, on one thread: the rows, and the columns that they touch.
+void preparation(benchmark::State& state, const DataSet& data, bool shuffle) {
+  state.SetLabel(data.origin);
+  const gradus::Batches batches(tensors_of(data),
+                                {.size = batch, .shuffle = shuffle, .drop_remainder = true, .background = false});
+  std::int64_t e = 0;
+  std::int64_t made = 0;
+  for (auto _ : state) {
+    for (const Batch& of : batches.epoch(e++)) {
+      benchmark::DoNotOptimize(of.x.pattern()->touched().slot.data());
+      ++made;
+    }
+  }
+  state.counters["batch"] =
+      benchmark::Counter(static_cast<double>(made), benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
+}
+
+// A step with its batch made in it, in order or shuffled, by the thread that computes or by another.
+void step_with_preparation(benchmark::State& state, const DataSet& data, TrainingOptions options) {
+  state.SetLabel(data.origin);
+  Training training(tensors_of(data), options);
+  const Steps steps = training.steps();
+  steps(training.count());
+  for (auto _ : state) steps(1);
+}
+
 }  // namespace
 
 void add_batch_rows() {
@@ -112,6 +140,39 @@ void add_batch_rows() {
   add("criteo batch", criteo_batch, 1);
   add("criteo batch/threads:2", criteo_batch, 2);
   add("10 M features", ten_million_features);
+
+  for (const bool criteo : {false, true}) {
+    const auto data = [=] { return criteo ? zipf({}) : shuffled(movielens()); };
+    const std::string name = criteo ? "/criteo" : "/movielens";
+    for (const bool shuffle : {false, true}) {
+      const std::string order = shuffle ? "/shuffled" : "/in order";
+      benchmark::RegisterBenchmark(("batch preparation" + name + order).c_str(), [=](benchmark::State& state) {
+        preparation(state, data(), shuffle);
+      })->Unit(benchmark::kMicrosecond);
+      for (const bool background : {false, true})
+        benchmark::RegisterBenchmark(
+            ("batch step" + name + order + (background ? "/background" : "/same thread")).c_str(),
+            [=](benchmark::State& state) {
+              step_with_preparation(state, data(),
+                                    {.factors = k,
+                                     .batch = batch,
+                                     .ready = false,
+                                     .shuffle = shuffle,
+                                     .background = background,
+                                     .task = criteo ? Task::binary : Task::regression});
+            })
+            ->Unit(benchmark::kMicrosecond)
+            ->UseRealTime();
+    }
+    benchmark::RegisterBenchmark(
+        ("batch step" + name + "/ready").c_str(),
+        [=](benchmark::State& state) {
+          step_with_preparation(state, data(),
+                                {.factors = k, .batch = batch, .task = criteo ? Task::binary : Task::regression});
+        })
+        ->Unit(benchmark::kMicrosecond)
+        ->UseRealTime();
+  }
 }
 
 }  // namespace bench

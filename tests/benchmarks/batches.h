@@ -1,5 +1,7 @@
 // Mini-batches of a data set, trained on by the library's factorization machine with Adagrad 0.1: Gradus' side of the
-// benchmarks over batches. The same batches come again after the last.
+// benchmarks over batches. The batches are gradus::Batches in the order of the data, epoch after epoch: views, as the
+// hand-written loop walks the rows where they are. What a step needs to know of a batch's columns is found out in the
+// step, on the thread that is timed.
 #pragma once
 
 #include "data.h"
@@ -8,69 +10,77 @@
 #include <gradus/gradus.h>
 
 #include <cstdint>
+#include <iterator>
+#include <optional>
 #include <utility>
 #include <vector>
 
 namespace bench {
 
-struct BatchOptions {
+struct TrainingOptions {
   std::int64_t factors = 16;
   std::int64_t batch = 1024;
-  bool ready = true;  // batches are made ahead of time; else each step copies its rows first
+  bool ready = true;        // batches are made ahead of time, once; else each step has its batch made first
+  bool shuffle = false;     // a new order in each epoch: rows are copied
+  bool background = false;  // batches are made by a thread of their own
   gradus::Task task = gradus::Task::regression;
   int threads = 1;
 };
 
-class Batches {
+class Training {
  public:
-  Batches(const DataSet& data, const BatchOptions& options)
-      : data_(data),
-        options_(options),
-        X_(g_.sparse_placeholder("X", {gradus::any, data.features})),
+  Training(const gradus::Dataset& data, const TrainingOptions& options)
+      : batches_(data, {.size = options.batch,
+                        .shuffle = options.shuffle,
+                        .drop_remainder = true,
+                        .background = options.background}),
+        X_(g_.sparse_placeholder("X", {gradus::any, data.x.dim(1)})),
         y_(g_.placeholder("y", {gradus::any, 1})),
         fm_(X_, y_, {.factors = options.factors, .seed = 1, .task = options.task}),
         train_(gradus::Adagrad(0.1).minimize(fm_.loss)),
         session_(g_, gradus::Device::cpu(), {.threads = options.threads}) {
     if (!options.ready) return;
-    for (std::int64_t b = 0; b < count(); ++b) ready_.push_back(made(b));
+    for (const gradus::Batch& batch : batches_.epoch(0)) ready_.push_back(batch);
   }
 
-  std::int64_t count() const { return data_.rows() / options_.batch; }
+  std::int64_t count() const { return batches_.count(); }
   /// The first V.   [p, k]
   std::vector<float> start() { return vector_of(session_.value(fm_.V)); }
 
   double step_loss() {
-    const auto [x, y] = next();
-    return session_.run({fm_.loss, train_}, {{X_, x}, {y_, y}})[0].item();
+    const gradus::Batch& batch = next();
+    return session_.run({fm_.loss, train_}, {{X_, batch.x}, {y_, batch.y}})[0].item();
   }
   Steps steps() {
     return [this](std::int64_t count) {
       for (std::int64_t i = 0; i < count; ++i) {
-        const auto [x, y] = next();
-        session_.run(train_, {{X_, x}, {y_, y}});
+        const gradus::Batch& batch = next();
+        session_.run(train_, {{X_, batch.x}, {y_, batch.y}});
       }
     };
   }
 
  private:
-  using Batch = std::pair<gradus::Tensor, gradus::Tensor>;
-
-  Batch made(std::int64_t b) const {
-    return {x_rows(data_, b * options_.batch, options_.batch), y_rows(data_, b * options_.batch, options_.batch)};
+  const gradus::Batch& next() {
+    if (!ready_.empty()) return ready_[static_cast<std::size_t>(step_++ % count())];
+    if (step_++ % count() == 0) {
+      epoch_.emplace(batches_.epoch(step_ / count()));
+      at_.emplace(epoch_->begin());
+    } else {
+      ++*at_;
+    }
+    return **at_;
   }
-  Batch next() {
-    const std::int64_t b = step_++ % count();
-    return options_.ready ? ready_[static_cast<std::size_t>(b)] : made(b);
-  }
 
-  const DataSet& data_;
-  BatchOptions options_;
+  gradus::Batches batches_;
   gradus::Graph g_;
   gradus::Expr X_, y_;
   gradus::FactorizationMachine fm_;
   gradus::Expr train_;
   gradus::Session session_;
-  std::vector<Batch> ready_;
+  std::vector<gradus::Batch> ready_;
+  std::optional<gradus::Epoch> epoch_;
+  std::optional<gradus::Epoch::Iterator> at_;
   std::int64_t step_ = 0;
 };
 

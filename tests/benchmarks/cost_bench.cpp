@@ -53,14 +53,15 @@ double status(std::string_view name) {
 }
 
 // The most memory that graph, session and three steps take beyond what was there before: the data are not counted.
-void peak_memory(benchmark::State& state, const DataSet& data, const BatchOptions& options) {
+void peak_memory(benchmark::State& state, const DataSet& data, const TrainingOptions& options) {
   if (!std::ofstream("/proc/self/clear_refs").is_open()) return skip(state, "/proc/self/clear_refs cannot be written");
   state.SetLabel(data.origin);
+  const Dataset tensors = tensors_of(data);
   for (auto _ : state) {
     malloc_trim(0);
     const double before = status("VmRSS:");
     std::ofstream("/proc/self/clear_refs") << "5" << std::flush;  // the high-water mark starts anew
-    Batches gradus(data, options);
+    Training gradus(tensors, options);
     gradus.steps()(3);
     state.counters["peak_MB"] = (status("VmHWM:") - before) / 1e6;
     const auto p = static_cast<double>(data.features), k = static_cast<double>(options.factors);

@@ -36,7 +36,8 @@ DataSet read_movielens() {
   }
   out.features = design.x_train.dim(1);
   out.x.row_start = design.x_train.pattern()->row_start;
-  out.x.column = design.x_train.pattern()->column;
+  const std::span<const Index> column = design.x_train.pattern()->column;
+  out.x.column.assign(column.begin(), column.end());
   const std::span<const float> values = design.x_train.span<float>();
   out.x.value.assign(values.begin(), values.end());
   out.y = vector_of(design.y_train);
@@ -103,16 +104,17 @@ Tensor x_rows(const DataSet& data, std::int64_t first, std::int64_t count) {
   pattern->columns = data.features;
   pattern->row_start.assign(begin, begin + count + 1);
   for (std::int64_t& start : pattern->row_start) start -= from;
-  pattern->column.assign(data.x.column.begin() + from,
-                         data.x.column.begin() + from + static_cast<std::ptrdiff_t>(size));
-  const Tensor values =
-      Tensor::from(std::span(data.x.value).subspan(as_size(from), size), {std::ssize(pattern->column)});
+  const auto column = std::span(data.x.column).subspan(as_size(from), size);
+  pattern->set_column({column.begin(), column.end()});
+  const Tensor values = Tensor::from(std::span(data.x.value).subspan(as_size(from), size), {std::ssize(column)});
   return Tensor::csr(std::move(pattern), values);
 }
 
 Tensor y_rows(const DataSet& data, std::int64_t first, std::int64_t count) {
   return Tensor::from(std::span(data.y).subspan(as_size(first), as_size(count)), {count, 1});
 }
+
+Dataset tensors_of(const DataSet& data) { return {x_rows(data, 0, data.rows()), y_rows(data, 0, data.rows()), {}}; }
 
 std::vector<float> vector_of(const Tensor& dense) { return {dense.span<float>().begin(), dense.span<float>().end()}; }
 

@@ -4,6 +4,7 @@
 #include "loops.h"
 
 #include <gradus/core/tensor.h>
+#include <gradus/models/dataset.h>
 
 #include <cstdint>
 #include <string>
@@ -40,6 +41,9 @@ DataSet zipf(const ZipfOptions& options);
 /// Rows first to first + count as tensors, copied.   csr [count, features] and [count, 1]
 gradus::Tensor x_rows(const DataSet& data, std::int64_t first, std::int64_t count);
 gradus::Tensor y_rows(const DataSet& data, std::int64_t first, std::int64_t count);
+
+/// All rows.
+gradus::Dataset tensors_of(const DataSet& data);
 
 std::vector<float> vector_of(const gradus::Tensor& dense);
 

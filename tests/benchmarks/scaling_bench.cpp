@@ -26,7 +26,7 @@ void batch_step(benchmark::State& state, const Size& size) {
                              .features = size.features,
                              .used = 10000,
                              .binary = false});
-  Batches gradus(data, {.factors = size.factors, .batch = size.batch});
+  Training gradus(tensors_of(data), {.factors = size.factors, .batch = size.batch});
   const Steps steps = gradus.steps();
   steps(gradus.count());
   for (auto _ : state) steps(1);

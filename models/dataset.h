@@ -1,0 +1,55 @@
+// A data set: a row of X and a target for each example, and, where they do not all count alike, a weight. It is a cheap
+// handle, as its tensors are. Batches (batches.h) are made of its rows:
+//
+//   Dataset data{x, y};                                // [n, p], [n, 1]
+//   const auto [train, validation] = data.split(0.1);  // a tenth of the rows to validate with
+#pragma once
+
+#include <gradus/core/buffer.h>
+#include <gradus/core/sparse.h>
+#include <gradus/core/tensor.h>
+
+#include <cstdint>
+#include <memory>
+#include <span>
+
+namespace gradus {
+
+/// Memory for some rows of a data set, to be used again when no tensor lies there any more.
+struct RowMemory {
+  CsrPattern pattern;
+  Buffer x, y, weight;
+};
+
+struct Dataset {
+  Tensor x;            // csr or dense [n, p]
+  Tensor y;            // [n, 1]
+  Tensor weight = {};  // [n, 1], or [0] where all rows count alike
+
+  /// Rows.
+  std::int64_t size() const { return x.dim(0); }
+  bool weighted() const { return weight.size() > 0; }
+
+  /// Throws ValueError, saying what differs, unless x is a csr or dense matrix with a row at least, y and weight have
+  /// its rows, and their numbers are finite, those of weight not negative.
+  void check() const;
+
+  /// Rows first to first + count; shares their storage. Throws ValueError when there are not all of these rows.
+  /// The csr pattern of x lies in `memory`, if any is given, which nobody else may then use.
+  Dataset rows(std::int64_t first, std::int64_t count, const std::shared_ptr<RowMemory>& memory = nullptr) const;
+  /// A copy of these rows in this order; a row may be named more than once. Throws ValueError for a row out of range.
+  /// It lies in `memory`, if any is given, which nobody else may then use.
+  Dataset take(std::span<const Index> rows, const std::shared_ptr<RowMemory>& memory = nullptr) const;
+
+  struct Split;
+  /// Copies of two parts, drawn by `seed`: round(fraction * size()) rows to validate with, the others to train with,
+  /// both in the order they have here. Throws ValueError when the fraction leaves one of them empty.
+  Split split(double fraction, std::uint64_t seed = 0) const;
+};
+
+struct Dataset::Split {
+  Dataset train;
+  Dataset validation;
+};
+
+}  // namespace gradus
