@@ -268,7 +268,7 @@ std::string_view Input::records(std::int64_t count, bool quoted) {
     if (cut.bytes > 0 && text.size() >= records_block) return text.substr(0, cut.bytes);
     if (cut.bytes == 0 && text.size() > longest_record)
       fail<IoError>("{}: a line or record is longer than {} MiB", name(), longest_record >> 20);
-    bytes = std::max(2 * text.size(), least_growth);
+    bytes = std::min(std::max(2 * text.size(), least_growth), longest_record + 1);
   }
 }
 

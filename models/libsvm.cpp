@@ -143,7 +143,7 @@ class LineParser {
                                     : colons == 1 ? "; index:value is read with --format libsvm or libfm"
                                                   : "";
       wrong(fmt::format("{} has {} colon{}; {} is expected{}", in_quotes(token),
-                        colons == 0 ? "no" : fmt::to_string(colons), colons == 1 ? "" : "s", expected, hint));
+                        colons == 0 ? "no" : fmt::to_string(colons), colons <= 1 ? "" : "s", expected, hint));
     }
     std::string_view rest = token;
     for (std::size_t part = 0; part + 1 < parts; ++part) {

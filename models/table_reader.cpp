@@ -244,7 +244,8 @@ class TableSource final : public ExampleSource {
   }
 
   [[noreturn]] void no_examples() const {
-    if (line_ == 0) fail<IoError>("{}: is empty; records of {} are expected", input_.name(), listed(names_));
+    if (!options_.header.empty() && !options_.skip_first)
+      fail<IoError>("{}: is empty; records of {} are expected", input_.name(), listed(names_));
     fail<IoError>("{}: has a header but no examples", input_.name());
   }
 

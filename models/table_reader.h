@@ -16,7 +16,7 @@
 namespace gradus {
 
 struct TableOptions {
-  Dialect dialect;
+  Dialect dialect{};
   /// The columns, where the file does not name them.
   std::vector<std::string> header{};
   /// Leaves out the first record: it names the columns in other words than `header`.
