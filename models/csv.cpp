@@ -11,7 +11,9 @@
 namespace gradus {
 
 CsvRecords::CsvRecords(std::string_view text, const Dialect& dialect)
-    : begin_(text.data()), p_(begin_), end_(begin_ + text.size()), dialect_(dialect) {}
+    : begin_(text.data()), p_(begin_), end_(begin_ + text.size()), dialect_(dialect) {
+  for (const char c : {dialect.delimiter[0], '\n', '\r', '"', '\0'}) ends_run_[static_cast<unsigned char>(c)] = true;
+}
 
 bool CsvRecords::at_delimiter() const {
   const std::string& delimiter = dialect_.delimiter;
@@ -49,7 +51,9 @@ bool CsvRecords::next() {
 
 void CsvRecords::plain_cell() {
   const char* const first = p_;
-  for (; p_ != end_ && !at_delimiter() && !at_newline(); ++p_) {
+  for (;; ++p_) {
+    while (p_ != end_ && !ends_run_[static_cast<unsigned char>(*p_)]) ++p_;
+    if (p_ == end_ || at_delimiter() || at_newline()) break;
     if (*p_ == '\0') throw Mistake{next_line_, fmt::format("cell {} holds a NUL byte; is it text?", cells_.size() + 1)};
     if (*p_ == '"' && dialect_.quotes)
       throw Mistake{next_line_,

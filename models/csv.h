@@ -4,6 +4,7 @@
 // delimiter, a quote in a cell that is not quoted, a NUL byte.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <deque>
 #include <string>
@@ -44,6 +45,7 @@ class CsvRecords {
   const char* p_;
   const char* const end_;
   const Dialect& dialect_;
+  std::array<bool, 256> ends_run_{};  // characters that are not simply part of a plain cell
   std::vector<std::string_view> cells_;
   std::deque<std::string> unquoted_;  // cells whose quotes were doubled
   std::int64_t line_ = 0;

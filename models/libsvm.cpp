@@ -85,8 +85,14 @@ class LineParser {
       p = read_digits(p, end_, index);
       if (p == nullptr || p == end_ || *p != ':' || index < base || index - base > last_column) wrong_pair(token);
       T value = 0;
-      p = read_number(p + 1, end_, value);
-      if (p == nullptr || !ends_token(p, end_)) wrong_pair(token);
+      ++p;
+      // One-hot data are full of single digits.
+      if (end_ - p >= 2 && is_digit(*p) && (p[1] == ' ' || p[1] == '\n')) {
+        value = static_cast<T>(*p++ - '0');
+      } else {
+        p = read_number(p, end_, value);
+        if (p == nullptr || !ends_token(p, end_)) wrong_pair(token);
+      }
       p_ = p;
       if (index - base >= limit_) {
         ++unseen_;
