@@ -42,7 +42,7 @@ class ExampleSource {
   virtual ~ExampleSource() = default;
 
   /// The next examples: at most `count`, none at the end of the file. Throws IoError, naming file and line, for what is
-  /// malformed, and where the whole file has no example.
+  /// malformed, and where the whole file has no example; the source is of no use after that.
   virtual Examples next(std::int64_t count) = 0;
 };
 

@@ -6,7 +6,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <set>
+#include <iterator>
 #include <utility>
 
 namespace gradus {
@@ -37,10 +37,10 @@ FeatureTable::FeatureTable(std::vector<TableColumn> columns, int hash_bits)
     : columns_(std::move(columns)), hash_bits_(hash_bits) {
   if (hash_bits < 0 || hash_bits > most_hash_bits)
     fail<ValueError>("hash_bits is {}; 0 (a dictionary) to {} are expected", hash_bits, most_hash_bits);
-  std::set<std::string_view> names;
   int of_kind[std::size(kind_names)] = {};
   for (TableColumn& column : columns_) {
-    if (!names.insert(column.name).second) fail<ValueError>("there are two columns {}", in_quotes(column.name));
+    if (!by_name_.emplace(column.name, &column - columns_.data()).second)
+      fail<ValueError>("there are two columns {}", in_quotes(column.name));
     if (++of_kind[static_cast<int>(column.kind)] > 1 &&
         (column.kind == ColumnKind::target || column.kind == ColumnKind::weight))
       fail<ValueError>("column {} would be a second {}; one is expected", in_quotes(column.name),
@@ -74,9 +74,8 @@ FeatureTable::FeatureTable(std::vector<TableColumn> columns, int hash_bits)
 }
 
 std::int64_t FeatureTable::find(std::string_view name) const {
-  const auto found =
-      std::find_if(columns_.begin(), columns_.end(), [&](const TableColumn& column) { return column.name == name; });
-  return found == columns_.end() ? -1 : found - columns_.begin();
+  const auto found = by_name_.find(name);
+  return found == by_name_.end() ? -1 : found->second;
 }
 
 std::int64_t FeatureTable::find(ColumnKind kind) const {

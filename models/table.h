@@ -76,6 +76,7 @@ class FeatureTable {
   std::int64_t features_ = 0;
   std::vector<Index> first_;  // feature of each column, where it has any
   Index first_hashed_ = 0;
+  std::unordered_map<std::string_view, std::int64_t> by_name_;       // keys lie in columns_
   std::vector<std::unordered_map<std::string_view, Index>> lookup_;  // of each column; keys lie in columns_
 };
 

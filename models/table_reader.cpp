@@ -6,7 +6,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <set>
+#include <functional>
+#include <map>
 #include <unordered_set>
 #include <utility>
 
@@ -24,6 +25,7 @@ using Categories = std::unordered_set<std::string, StringHash, std::equal_to<>>;
 struct Learnt {
   std::vector<bool> any_number, any_text;  // by column of the file: cells that are numbers, that are something else
   std::vector<Categories> categories;
+  std::int64_t records = 0;
   std::int64_t lines = 0;
 };
 
@@ -73,8 +75,7 @@ class TableSource final : public ExampleSource {
   void begin() {
     read_header();
     for (std::size_t i = 0; i < names_.size(); ++i)
-      if (std::find(names_.begin(), names_.begin() + static_cast<std::ptrdiff_t>(i), names_[i]) !=
-          names_.begin() + static_cast<std::ptrdiff_t>(i))
+      if (!place_.emplace(names_[i], i).second)
         fail<IoError>("{}:{}: two columns are named {}", input_.name(), line_, in_quotes(names_[i]));
     uses_.resize(names_.size());
     auto table = options_.table;
@@ -86,6 +87,8 @@ class TableSource final : public ExampleSource {
     } else {
       table = std::make_shared<const FeatureTable>(learn(), options_.hash_bits);
     }
+    if (table->features() == 0)
+      fail<ValueError>("{}: no column is left to learn from; the columns are {}", input_.name(), listed(names_));
     for (std::size_t i = 0; i < names_.size(); ++i) {
       const std::int64_t column = table->find(names_[i]);
       if (column >= 0)
@@ -129,7 +132,7 @@ class TableSource final : public ExampleSource {
     for (const TableColumn& column : table.columns()) {
       const bool needed = column.kind == ColumnKind::numeric || column.kind == ColumnKind::categorical ||
                           (column.kind == ColumnKind::target && options_.need_target);
-      if (needed && std::find(names_.begin(), names_.end(), column.name) == names_.end())
+      if (needed && !place_.contains(column.name))
         fail<IoError>("{}: has no column {}, which the model has as {}; the columns are {}", input_.name(),
                       in_quotes(column.name), to_string(column.kind), listed(names_));
     }
@@ -139,11 +142,11 @@ class TableSource final : public ExampleSource {
   std::vector<bool> apply_options(std::vector<TableColumn>& columns) const {
     std::vector<bool> said(names_.size(), false);
     const auto say = [&](const std::string& name, ColumnKind kind) {
-      const auto found = std::find(names_.begin(), names_.end(), name);
-      if (found == names_.end())
+      const auto found = place_.find(name);
+      if (found == place_.end())
         fail<ValueError>("{}: there is no column {} to be {}; the columns are {}", input_.name(), in_quotes(name),
                          to_string(kind), listed(names_));
-      const auto i = static_cast<std::size_t>(found - names_.begin());
+      const std::size_t i = found->second;
       if (said[i])
         fail<ValueError>("{}: column {} is to be {} and {}; one is expected", input_.name(), in_quotes(name),
                          to_string(columns[i].kind), to_string(kind));
@@ -229,10 +232,11 @@ class TableSource final : public ExampleSource {
                   while (records.next()) {
                     check_width(records);
                     see(records, out);
+                    ++out.records;
                   }
                   out.lines = records.lines_passed();
                 });
-    if (parts.empty()) no_examples();
+    if (std::all_of(parts.begin(), parts.end(), [](const Learnt& part) { return part.records == 0; })) no_examples();
     return parts;
   }
 
@@ -319,8 +323,9 @@ class TableSource final : public ExampleSource {
   Input input_;
   TableOptions options_;
   Workers workers_;
-  std::vector<std::string> names_;  // columns of the file
-  std::vector<Use> uses_;           // of these
+  std::vector<std::string> names_;            // columns of the file
+  std::map<std::string, std::size_t> place_;  // of these, by name
+  std::vector<Use> uses_;                     // of these
   std::shared_ptr<const FeatureTable> table_;
   std::shared_ptr<const std::vector<Index>> field_;
   std::int64_t line_ = 0;  // lines read

@@ -64,7 +64,7 @@ TEST_CASE("formats by a file's name and first lines") {
       {"a.txt", "y\ta\tb,c\n1\t2\t3\n", Format::tsv},
       {"a.txt", "1,12:30,x\n", Format::csv},
   };
-  for (const auto& [name, lines, format] : cases) CHECK_MESSAGE(guess_format(name, lines) == format, name, ": ", lines);
+  for (const Case& c : cases) CHECK_MESSAGE(guess_format(c.name, c.lines) == c.format, c.name, ": ", c.lines);
   CHECK(
       refusal<ValueError>([] { guess_format("a.txt", "Dear reader\nhow are you\n"); }) ==
       "a.txt: its format cannot be told from its name or its first line, \"Dear reader\"; say which of libsvm, libfm, "
@@ -95,9 +95,9 @@ TEST_CASE("ratings in three forms") {
       {"ratings.dat", "9::30::5::874965758\r\n10::2::3::876893171\r\n9::2::1::0\r\n"},
       {"ratings.csv", "userId,movieId,rating,timestamp\n9,30,5.0,1\n10,2,3.0,1\n9,2,1,1"},
   };
-  for (const auto& [name, text] : forms) {
-    const Examples e = open_examples(Input::of_bytes(name, text))->next(unlimited);
-    CHECK_MESSAGE(e.x.to_dense() == x, name);
+  for (const auto& form : forms) {
+    const Examples e = open_examples(Input::of_bytes(form.first, form.second))->next(unlimited);
+    CHECK_MESSAGE(e.x.to_dense() == x, form.first);
     CHECK(e.y == Tensor({{5}, {3}, {1}}));
     CHECK(*e.field == std::vector<Index>{0, 0, 1, 1});
     CHECK(e.table->name(1) == "user=10");

@@ -326,6 +326,8 @@ TEST_CASE("options that do not fit the table") {
         "data.csv: column \"age\" is to be numeric and ignored; one is expected");
   CHECK(refused<ValueError>(people, {.target = "y", .dtype = boolean}) ==
         "data.csv: dtype is bool; examples are read as float32 or float64");
+  CHECK(refused<ValueError>("y,a\n1,2\n", {.target = "y", .ignored = {"a"}}) ==
+        "data.csv: no column is left to learn from; the columns are \"y\", \"a\"");
   CHECK(parsed(people, {.categorical = {"id"}, .need_target = false}).y.size() == 0);
 }
 
