@@ -19,7 +19,7 @@ namespace gradus {
 namespace {
 
 constexpr std::size_t block = std::size_t{4} << 20;           // read from a stream at a time
-constexpr std::size_t records_block = std::size_t{32} << 20;  // of a stream, handed out as records at a time
+constexpr std::size_t records_block = std::size_t{16} << 20;  // of a stream, handed out as records at a time
 constexpr std::size_t least_growth = std::size_t{64} << 10;   // what a pipe holds
 constexpr std::size_t longest_record = std::size_t{256} << 20;
 
@@ -80,6 +80,15 @@ class RawBytes {
   bool in_memory() const { return in_memory_; }
   std::string_view whole() const { return whole_; }
 
+  // What lies before `position` is not needed soon: a long file that was read need not stay in memory as well.
+  void forget_before(std::size_t position) {
+    if (!mapped_ || position < forgotten_ + records_block) return;
+    // Pages are smaller than this, so it begins and ends with one.
+    const std::size_t bytes = (position - forgotten_) / records_block * records_block;
+    ::madvise(const_cast<char*>(whole_.data()) + forgotten_, bytes, MADV_DONTNEED);
+    forgotten_ += bytes;
+  }
+
   // Up to `bytes` of what comes next; 0 at the end. Not for what is in memory.
   std::size_t read(char* to, std::size_t bytes) {
     for (;;) {
@@ -102,6 +111,7 @@ class RawBytes {
 
   std::string name_;
   std::string_view whole_;
+  std::size_t forgotten_ = 0;  // bytes of it
   bool in_memory_ = false;
   bool mapped_ = false;
   bool opened_ = false;
@@ -212,6 +222,7 @@ struct Input::Source {
     } else {
       for (;;) {
         got = inflater->unpack(packed, packed_ends, to, room);
+        if (raw.in_memory()) raw.forget_before(raw.whole().size() - packed.size());
         if (got > 0 || packed_ends) break;
         if (packed.empty()) fill_packed();
       }
@@ -255,7 +266,10 @@ Input::~Input() = default;
 
 const std::string& Input::name() const { return source_->raw.name(); }
 Input::Window Input::look(std::size_t bytes) { return source_->look(bytes); }
-void Input::take(std::size_t bytes) { source_->taken += bytes; }
+void Input::take(std::size_t bytes) {
+  source_->taken += bytes;
+  if (source_->raw.in_memory() && !source_->inflater) source_->raw.forget_before(source_->taken);
+}
 
 std::string_view Input::records(std::int64_t count, bool quoted) {
   for (std::size_t bytes = 1;;) {

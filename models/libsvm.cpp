@@ -227,7 +227,7 @@ class Source final : public ExampleSource {
  private:
   // What a feature's field is, is known only in the order of the file.
   void find_fields(const RowPiece<T>& piece, std::int64_t line) {
-    const auto columns = static_cast<std::size_t>(piece.largest + 1);
+    const auto columns = static_cast<std::size_t>(std::int64_t{piece.largest} + 1);
     if (field_.size() < columns) {
       field_.resize(columns, -1);
       field_line_.resize(columns);

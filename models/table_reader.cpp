@@ -16,7 +16,7 @@ namespace gradus {
 namespace {
 
 struct StringHash {
-  using is_transparent = void;
+  using is_transparent = void;  // NOLINT(readability-identifier-naming): the library looks for this name
   std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>()(text); }
 };
 using Categories = std::unordered_set<std::string, StringHash, std::equal_to<>>;
