@@ -281,7 +281,8 @@ std::string_view Input::records(std::int64_t count, bool quoted) {
     // More would be wanted, but a part is as good.
     if (cut.bytes > 0 && text.size() >= records_block) return text.substr(0, cut.bytes);
     if (cut.bytes == 0 && text.size() > longest_record)
-      fail<IoError>("{}: a line or record is longer than {} MiB", name(), longest_record >> 20);
+      fail<IoError>("{}: a {} is longer than {} MiB", name(), quoted ? "record (is a quote not closed?)" : "line",
+                    longest_record >> 20);
     bytes = std::min(std::max(2 * text.size(), least_growth), longest_record + 1);
   }
 }

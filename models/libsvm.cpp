@@ -163,7 +163,7 @@ class LineParser {
   // Throws unless the digits are a whole number from `least` to the greatest that there may be.
   void check_index(std::string_view token, std::string_view digits, std::string_view what, std::uint64_t least) const {
     const std::uint64_t most = last_column + least;
-    if (digits.starts_with('-') && std::all_of(digits.begin() + 1, digits.end(), is_digit))
+    if (digits.size() > 1 && digits[0] == '-' && std::all_of(digits.begin() + 1, digits.end(), is_digit))
       wrong(fmt::format("the {} of {} is negative; {} to {} is expected", what, in_quotes(token), least, most));
     std::uint64_t number = 0;
     const char* const end = digits.data() + digits.size();

@@ -202,6 +202,7 @@ TEST_CASE("malformed libsvm") {
       {"1 qid:7 1:1\n", "data:1: the index of \"qid:7\" is not a whole number"},
       {"1 1.5:1\n", "data:1: the index of \"1.5:1\" is not a whole number"},
       {"1 +1:1\n", "data:1: the index of \"+1:1\" is not a whole number"},
+      {"1 -:1\n", "data:1: the index of \"-:1\" is not a whole number"},
       {"1 :1\n", "data:1: the index of \":1\" is not a whole number"},
       {"1 1:\n", "data:1: the value \"\" of \"1:\" is not a number"},
       {"1 1: 2:1\n", "data:1: the value \"\" of \"1:\" is not a number"},
