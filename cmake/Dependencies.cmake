@@ -64,6 +64,6 @@ endif()
 if(gradus_missing)
   list(JOIN gradus_missing " " gradus_missing)
   message(FATAL_ERROR "gradus: not installed: ${gradus_missing} (Debian's names); install them with your system's "
-    "package manager, or let -DGRADUS_FETCH=ON download all of them but OpenBLAS, libzip, zlib and pkgconf, which must come "
-    "from the system.")
+    "package manager, or let -DGRADUS_FETCH=ON download all of them but OpenBLAS, libzip, zlib and pkgconf, which "
+    "must come from the system.")
 endif()
