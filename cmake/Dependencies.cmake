@@ -47,6 +47,7 @@ find_package(PkgConfig QUIET)
 if(PkgConfig_FOUND)
   pkg_check_modules(openblas QUIET IMPORTED_TARGET openblas)
   pkg_check_modules(libzip QUIET IMPORTED_TARGET libzip)
+  pkg_check_modules(zlib QUIET IMPORTED_TARGET zlib)
 else()
   list(APPEND gradus_missing pkgconf)
 endif()
@@ -56,10 +57,13 @@ endif()
 if(NOT libzip_FOUND)
   list(APPEND gradus_missing libzip-dev)
 endif()
+if(NOT zlib_FOUND)
+  list(APPEND gradus_missing zlib1g-dev)
+endif()
 
 if(gradus_missing)
   list(JOIN gradus_missing " " gradus_missing)
   message(FATAL_ERROR "gradus: not installed: ${gradus_missing} (Debian's names); install them with your system's "
-    "package manager, or let -DGRADUS_FETCH=ON download all of them but OpenBLAS, libzip and pkgconf, which must come "
-    "from the system.")
+    "package manager, or let -DGRADUS_FETCH=ON download all of them but OpenBLAS, libzip, zlib and pkgconf, which "
+    "must come from the system.")
 endif()

@@ -18,10 +18,10 @@ install(FILES ${PROJECT_BINARY_DIR}/gradusConfig.cmake ${PROJECT_BINARY_DIR}/gra
 
 # A static library brings its dependencies to every link; a shared one has them inside.
 if(BUILD_SHARED_LIBS)
-  set(gradus_requires "Requires: fmt\nRequires.private: openblas libzip")
+  set(gradus_requires "Requires: fmt\nRequires.private: openblas libzip zlib")
   set(gradus_libs "-lgradus")
 else()
-  set(gradus_requires "Requires: fmt openblas libzip")
+  set(gradus_requires "Requires: fmt openblas libzip zlib")
   set(gradus_libs "-lgradus ${CMAKE_THREAD_LIBS_INIT}")
 endif()
 file(RELATIVE_PATH gradus_prefix ${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig ${CMAKE_INSTALL_PREFIX})

@@ -2,8 +2,8 @@
 # packages and how they get here, and how a preset is configured and built. POSIX sh.
 # shellcheck disable=SC2034 # the lists are used where this is sourced
 
-packages="g++ cmake ninja-build pkgconf libfmt-dev nlohmann-json3-dev libopenblas-dev libzip-dev libcli11-dev
-  doctest-dev libbenchmark-dev"
+packages="g++ cmake ninja-build pkgconf libfmt-dev nlohmann-json3-dev libopenblas-dev libzip-dev zlib1g-dev
+  libcli11-dev doctest-dev libbenchmark-dev"
 check_packages="git clang clang-format clang-tidy shellcheck"
 
 jobs=$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
@@ -51,7 +51,7 @@ require_tools() {
   for tool in "${CXX:-c++}" cmake pkg-config; do
     command -v "$tool" >/dev/null || missing="$missing $tool"
   done
-  for library in openblas libzip; do
+  for library in openblas libzip zlib; do
     pkg-config --exists "$library" 2>/dev/null || missing="$missing $library"
   done
   [ -z "$missing" ] || stop "there is no apt-get to install what is missing:$missing; install these with your system's" \

@@ -15,6 +15,7 @@
 #include <gradus/models/movielens.h>
 #include <gradus/models/polynomial.h>
 #include <gradus/models/progress.h>
+#include <gradus/models/read.h>
 #include <gradus/models/rendle2010.h>
 #include <gradus/models/synthetic.h>
 #include <gradus/ops/check_gradients.h>

@@ -1,48 +1,18 @@
 #include <gradus/models/movielens.h>
 
 #include <gradus/core/error.h>
-
-#include <fmt/format.h>
+#include <gradus/models/input.h>
+#include <gradus/models/number_text.h>
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <charconv>
-#include <cstdio>
-#include <cstring>
-#include <iterator>
 #include <limits>
-#include <memory>
 #include <string_view>
 
 namespace gradus {
 
 namespace {
-
-std::string read_whole(const std::string& path) {
-  const auto failed = [&] { fail<IoError>("{}: cannot be read: {}", path, std::strerror(errno)); };
-  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rb"), std::fclose);
-  if (!file) failed();
-  std::string text;
-  std::array<char, 1 << 16> block{};
-  while (const std::size_t count = std::fread(block.data(), 1, block.size(), file.get()))
-    text.append(block.data(), count);
-  if (std::ferror(file.get()) != 0) failed();
-  return text;
-}
-
-// What stands in a file may be anything: at most 40 bytes of it, those that do not print as \x09.
-std::string quoted(std::string_view text) {
-  std::string out = "\"";
-  for (const char c : text.substr(0, 40)) {
-    if (c >= ' ' && c <= '~') {
-      out += c;
-    } else {
-      out += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
-    }
-  }
-  return out + (text.size() > 40 ? "...\"" : "\"");
-}
 
 struct Place {
   const std::string& path;
@@ -55,9 +25,10 @@ std::int64_t whole_number(std::string_view field, std::string_view name, std::in
   const char* const end = field.data() + field.size();
   const auto [rest, error] = std::from_chars(field.data(), end, value);
   if (error == std::errc::invalid_argument || rest != end)
-    fail<IoError>("{}:{}: the {} is {}, which is not a whole number", at.path, at.line, name, quoted(field));
+    fail<IoError>("{}:{}: the {} is {}, which is not a whole number", at.path, at.line, name, in_quotes(field));
   if (error != std::errc() || value < least || value > greatest)
-    fail<IoError>("{}:{}: the {} is {}; {} to {} is expected", at.path, at.line, name, quoted(field), least, greatest);
+    fail<IoError>("{}:{}: the {} is {}; {} to {} is expected", at.path, at.line, name, in_quotes(field), least,
+                  greatest);
   return value;
 }
 
@@ -71,7 +42,7 @@ Rating parse(std::string_view line, const Place& at) {
   }
   if (count != field.size())
     fail<IoError>("{}:{}: {} has {} field{}; user, item, rating and timestamp, separated by tabs, are expected",
-                  at.path, at.line, quoted(line), count, count == 1 ? "" : "s");
+                  at.path, at.line, in_quotes(line), count, count == 1 ? "" : "s");
   constexpr std::int64_t last_id = std::numeric_limits<std::int32_t>::max();
   return {static_cast<std::int32_t>(whole_number(field[0], "user", 1, last_id, at)),
           static_cast<std::int32_t>(whole_number(field[1], "item", 1, last_id, at)),
@@ -128,10 +99,10 @@ Tensor targets(const std::vector<Rating>& ratings, DType dtype) {
 }  // namespace
 
 std::vector<Rating> read_ratings(const std::string& path) {
-  const std::string text = read_whole(path);
+  Input input(path);
   std::vector<Rating> ratings;
   Place at{path, 0};
-  for (std::string_view rest = text; !rest.empty();) {
+  for (std::string_view rest = input.look(std::string_view::npos).text; !rest.empty();) {
     ++at.line;
     const std::size_t end = std::min(rest.find('\n'), rest.size());
     std::string_view line = rest.substr(0, end);

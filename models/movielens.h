@@ -17,8 +17,9 @@ struct Rating {
   std::int64_t timestamp;  // seconds since 1970
 };
 
-/// Reads a file like u.data, ua.base or ua.test: lines "user item rating timestamp", separated by tabs. Throws IoError,
-/// naming the file and the line, for a file that cannot be read, has no line, or has one that is not of this form.
+/// Reads a file like u.data, ua.base or ua.test, packed by gzip or not: lines "user item rating timestamp", separated
+/// by tabs. Throws IoError, naming the file and the line, for a file that cannot be read, has no line, or has one that
+/// is not of this form.
 std::vector<Rating> read_ratings(const std::string& path);
 
 struct UserItemDesign {

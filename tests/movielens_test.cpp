@@ -10,12 +10,12 @@
 
 #include <doctest/doctest.h>
 
-#include <unistd.h>
+#include "data_folder.h"
+#include "scratch_file.h"
 
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <set>
 #include <string>
 #include <utility>
@@ -23,22 +23,6 @@
 
 namespace gradus {
 namespace {
-
-// A file that is gone when the test ends.
-class Scratch {
- public:
-  explicit Scratch(const std::string& text)
-      : path_((std::filesystem::temp_directory_path() / ("gradus-ratings-" + std::to_string(getpid()))).string()) {
-    std::ofstream(path_, std::ios::binary) << text;
-  }
-  Scratch(const Scratch&) = delete;
-  Scratch& operator=(const Scratch&) = delete;
-  ~Scratch() { std::filesystem::remove(path_); }
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
 
 std::string refusal(const std::string& path) {
   try {
@@ -51,7 +35,7 @@ std::string refusal(const std::string& path) {
 
 // The refusal of a text, without the path it begins with.
 std::string refused(const std::string& text) {
-  const Scratch file(text);
+  const ScratchFile file(text);
   const std::string message = refusal(file.path());
   CHECK(message.starts_with(file.path()));
   return message.substr(file.path().size());
@@ -82,15 +66,11 @@ double median(std::vector<double> values) {
   return values.size() % 2 == 1 ? values[half] : (values[half - 1] + values[half]) / 2;
 }
 
-std::filesystem::path data_folder() {
-  if (const char* named = std::getenv("GRADUS_DATA")) return std::filesystem::path(named) / "ml-100k";
-  return (std::filesystem::path(GRADUS_GOLDEN_DIR) / "../../../shared/data/ml-100k").lexically_normal();
-}
-
 }  // namespace
 
 TEST_CASE("read_ratings reads lines of four numbers") {
-  const Scratch file("1\t10\t5\t874965758\n2147483647\t7\t1\t0\r\n3\t8\t2\t1");  // with and without what ends a line
+  const ScratchFile file(
+      "1\t10\t5\t874965758\n2147483647\t7\t1\t0\r\n3\t8\t2\t1");  // with and without what ends a line
   const std::vector<Rating> ratings = read_ratings(file.path());
   REQUIRE(ratings.size() == 3);
   CHECK(ratings[0].user == 1);
@@ -180,7 +160,7 @@ TEST_CASE("a factorization machine finds what is planted in synthetic ratings") 
 }
 
 TEST_CASE("MovieLens-100k: the article's numbers") {
-  const std::filesystem::path folder = data_folder();
+  const std::filesystem::path folder = data_folder("ml-100k");
   if (!std::filesystem::exists(folder / "ua.base")) {
     MESSAGE("skipped: there is no ", (folder / "ua.base").string(),
             "; set GRADUS_DATA to the folder that holds ml-100k (https://grouplens.org/datasets/movielens/100k/)");
