@@ -191,6 +191,7 @@ TEST_CASE("random graphs: the same results with all passes, without any, and on 
       summary = random.summary();
       if (verbose) fmt::print(stderr, "{} {}\n", seed, summary);
       Dice dice(static_cast<std::uint64_t>(seed) + 1'000'000'007);
+      if (std::getenv("GRADUS_FUZZ_EXPLAIN")) fmt::print(stderr, "{}\n", Session(random.g).explain(random.train, random.batches[0]));
       Comparison comparison(random, dice);
       found = comparison.run(dice);
       if (comparison.largest() > 1e4) ++large;

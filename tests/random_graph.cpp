@@ -1,5 +1,6 @@
 #include "random_graph.h"
 
+#include <gradus/core/op.h>
 #include <gradus/gradus.h>
 
 #include <fmt/format.h>
@@ -179,9 +180,11 @@ Expr RandomGraph::tamed(const Expr& e, double& size) {
   return way == 3 ? clip_by_value(factor * e, -3, 3) : factor * e;
 }
 
-bool RandomGraph::keep(const Expr& e, double size) {
+bool RandomGraph::keep(const Expr& e, double size) { return keep(e, size, concrete(e.shape())); }
+
+bool RandomGraph::keep(const Expr& e, double size, const Shape& shape) {
   const Expr small = tamed(e, size);
-  items_.push_back({small, concrete(small.shape()), size});
+  items_.push_back({small, shape, size});
   values.push_back(small);
   return true;
 }
@@ -456,7 +459,7 @@ bool RandomGraph::parts() {
     return !is_csr(x.e) && x.shape.rank() == 2 && x.shape[0] == a.shape[0] &&
            fits({a.shape[0], a.shape[1] + x.shape[1]});
   });
-  if (b != nullptr && dice_.chance(0.5)) return keep(concat({a.e, b->e}, 1), std::max(a.size, b->size));
+  if (b != nullptr && dice_.chance(0.5)) return keep(concat({a.e, b->e}, 1), std::max(a.size, b->size), {a.shape[0], a.shape[1] + b->shape[1]});
   if (a.shape[1] < 2) return false;
   const std::int64_t first = dice_.below(a.shape[1]);
   const std::int64_t count = 1 + dice_.below(a.shape[1] - first);
@@ -464,6 +467,19 @@ bool RandomGraph::parts() {
 }
 
 // --- training --------------------------------------------------------------------------------------------
+
+// By node: whether it depends on one of these, by more than a pattern.
+std::vector<bool> RandomGraph::depends_on(const std::vector<Expr>& variables) {
+  std::vector<bool> depends(static_cast<std::size_t>(g.size()), false);
+  for (const Expr& variable : variables) depends[static_cast<std::size_t>(variable.id())] = true;
+  for (NodeId id = 0; id < g.size(); ++id) {
+    const Expr e = g[id];
+    const int inputs = e.kind() == Kind::op && e.op().name() == "sample" ? 1 : e.arity();
+    for (int i = 0; i < inputs; ++i)
+      if (depends[static_cast<std::size_t>(e.input(i).id())]) depends[static_cast<std::size_t>(id)] = true;
+  }
+  return depends;
+}
 
 void RandomGraph::make_training() {
   // Terms of some values, the last among them; all tables but those of the rows alone get a penalty now and then.
@@ -473,12 +489,16 @@ void RandomGraph::make_training() {
         1 / (x.size * x.size * static_cast<double>(std::max<std::int64_t>(concrete(e.shape()).size(), 1)));
     return scale * (dice_.chance(0.5) ? reduce_sum(square(e)) : reduce_sum(e * tanh(e)));
   };
-  const Item last = items_.back();
-  loss = term(last);
-  for (std::int64_t left = dice_.below(4); left > 0; --left) {
-    const Item x = *find([](const Item&) { return true; });
-    loss = loss + term(x);
-  }
+  // A value that the tables move, if there is one.
+  const auto moving = [&] {
+    const std::vector<bool> depends = depends_on(tables_);
+    const Item* const found = find([&](const Item& x) {
+      return depends[static_cast<std::size_t>(x.e.id())] && x.e.kind() == Kind::op;
+    });
+    return found != nullptr ? *found : items_.back();
+  };
+  loss = term(moving());
+  for (std::int64_t left = dice_.below(4); left > 0; --left) loss = loss + term(moving());
   if (dice_.chance(0.5)) {
     machine();
     loss = loss + reduce_sum(square(y_ - items_.back().e)) / static_cast<double>(std::max<std::int64_t>(n_, 1));
@@ -486,15 +506,9 @@ void RandomGraph::make_training() {
   for (const Expr& table : tables_)
     if (dice_.chance(0.15)) loss = loss + reduce_sum(0.001 * pow(table, 2));
 
-  // Those that the loss depends on.
-  std::vector<bool> reached(static_cast<std::size_t>(g.size()), false);
-  reached[static_cast<std::size_t>(loss.id())] = true;
-  for (NodeId id = loss.id(); id >= 0; --id)
-    for (int i = 0; reached[static_cast<std::size_t>(id)] && i < g[id].arity(); ++i)
-      reached[static_cast<std::size_t>(g[id].input(i).id())] = true;
   std::vector<Expr> moved;
   for (const Expr& table : tables_)
-    if (reached[static_cast<std::size_t>(table.id())]) moved.push_back(table);
+    if (depends_on({table})[static_cast<std::size_t>(loss.id())]) moved.push_back(table);
   if (moved.empty()) {
     moved.push_back(tables_.front());
     loss = loss + reduce_mean(square(moved.front()));

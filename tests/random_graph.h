@@ -80,6 +80,7 @@ class RandomGraph {
   Tensor dense(const Shape& shape);
   Tensor csr(bool ones);
   void make_training();
+  std::vector<bool> depends_on(const std::vector<Expr>& variables);
 
   // Each adds a value, where there are operands for it.
   bool function();
@@ -99,6 +100,7 @@ class RandomGraph {
   bool parts();
 
   bool keep(const Expr& e, double size);
+  bool keep(const Expr& e, double size, const Shape& shape);
   Expr tamed(const Expr& e, double& size);
   Shape concrete(const Shape& shape) const;
   bool fits(const Shape& shape) const;
