@@ -33,7 +33,8 @@ std::int64_t from_environment(const char* name, std::int64_t otherwise) {
 
 std::vector<double> numbers(const Tensor& tensor) {
   const Tensor dense = tensor.layout() == Layout::part ? tensor : tensor.to_dense();
-  std::vector<double> values;
+  if (dense.dtype() == float64) return {dense.span<double>().begin(), dense.span<double>().end()};
+  std::vector<double> values;  // counters
   for (std::int64_t i = 0; i < dense.stored(); ++i) values.push_back(dense.stored_value(i));
   return values;
 }
@@ -177,7 +178,7 @@ class Comparison {
 };
 
 TEST_CASE("random graphs: the same results with all passes, without any, and on three threads") {
-  const std::int64_t count = from_environment("GRADUS_FUZZ", 300);
+  const std::int64_t count = from_environment("GRADUS_FUZZ", 120);
   const std::int64_t first = from_environment("GRADUS_FUZZ_SEED", 1);
   const bool verbose = std::getenv("GRADUS_FUZZ_VERBOSE") != nullptr;
   std::int64_t compared = 0;
@@ -191,7 +192,6 @@ TEST_CASE("random graphs: the same results with all passes, without any, and on 
       summary = random.summary();
       if (verbose) fmt::print(stderr, "{} {}\n", seed, summary);
       Dice dice(static_cast<std::uint64_t>(seed) + 1'000'000'007);
-      if (std::getenv("GRADUS_FUZZ_EXPLAIN")) fmt::print(stderr, "{}\n", Session(random.g).explain(random.train, random.batches[0]));
       Comparison comparison(random, dice);
       found = comparison.run(dice);
       if (comparison.largest() > 1e4) ++large;

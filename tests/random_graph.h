@@ -11,6 +11,7 @@
 #include <gradus/ops/ops.h>
 
 #include <cstdint>
+#include <functional>
 #include <initializer_list>
 #include <optional>
 #include <random>
@@ -86,6 +87,7 @@ class RandomGraph {
   bool function();
   bool factor();
   bool arithmetic();
+  bool constants();
   bool sparse_function();
   bool sparse_arithmetic();
   bool product();
@@ -104,8 +106,7 @@ class RandomGraph {
   Expr tamed(const Expr& e, double& size);
   Shape concrete(const Shape& shape) const;
   bool fits(const Shape& shape) const;
-  template <class Accepts>
-  const Item* find(const Accepts& accepts);
+  const Item* find(const std::function<bool(const Item&)>& accepts);
   const Item* find_dense();
   const Item* find_matrix();
   const Item* find_csr();
