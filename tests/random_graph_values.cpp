@@ -109,6 +109,8 @@ bool RandomGraph::factor() {
     if (dice_.chance(0.5)) inner = -inner;
     return keep(dice_.chance(0.5) ? 1 / large * inner : inner / large, x.size);
   }
+  // The product of the two small factors loses its digits: they must not be regrouped.
+  if (dice_.chance(0.1)) return keep(1e40 * (1e-160 * (1e-160 * square(1e140 * x.e))), x.size * x.size);
   const double c = factor_number();
   switch (dice_.below(4)) {
     case 0: return keep(x.e * c, std::abs(c) * x.size);
