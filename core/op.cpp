@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <atomic>
+#include <set>
 #include <typeinfo>
 #include <unordered_set>
 #include <vector>
@@ -102,17 +103,18 @@ std::vector<Type> input_types(const Expr& node) {
 bool is_elementwise(const Expr& node) { return node.op().row_kernel(input_types(node)) != nullptr; }
 
 Expr pattern_source(const Expr& csr) {
+  // Nodes that have yet to be followed, the youngest first. Where only one is left, all ways lead through it: what was
+  // passed has its pattern. Two that end at different sources never become one.
+  std::set<NodeId> open{csr.id()};
   Expr source = csr;
   for (;;) {
-    if (source.kind() != Kind::op || !is_elementwise(source)) return source;
-    Expr operand;
-    for (int i = 0; i < source.arity(); ++i) {
-      if (source.input(i).layout() != Layout::csr) continue;
-      if (operand) return source;
-      operand = source.input(i);
-    }
-    if (!operand) return source;
-    source = operand;
+    const Expr e = csr.graph()[*open.rbegin()];
+    if (open.size() == 1) source = e;
+    if (e.kind() != Kind::op || !is_elementwise(e)) return source;
+    open.erase(e.id());
+    for (int i = 0; i < e.arity(); ++i)
+      if (e.input(i).layout() == Layout::csr) open.insert(e.input(i).id());
+    if (open.empty()) return source;
   }
 }
 

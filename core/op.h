@@ -205,7 +205,7 @@ class Op {
 
 /// Whether the engine runs the node's op by a row kernel.
 bool is_elementwise(const Expr& node);
-/// The csr node whose pattern a csr node has, as far back as elementwise ops of one csr operand lead.
+/// The csr node whose pattern a csr node has, as far back as elementwise ops lead to one alone.
 Expr pattern_source(const Expr& csr);
 
 /// Whether a node of a plan's graph is a csr matrix of ones, so far as that is known before a run.

@@ -112,6 +112,20 @@ TEST_CASE("a batch touches few rows of its table") {
   check_passes(Input::csr, true, Adagrad(0.1), 9000, 20'000, 16);  // several strips of touched rows, on several threads
 }
 
+// X + X and X^2 X have X's pattern, whose columns the gradient's rows are, before a strip of them is there.
+TEST_CASE("the gradient of a product whose csr operand is made of one matrix twice, in strips") {
+  constexpr std::int64_t n = 5003, p = 12, k = 3;
+  Graph g;
+  const Expr X = g.sparse_placeholder("X", {n, p}, float64);
+  const Expr V = g.variable("V", random_normal({p, k}, {.seed = 1, .dtype = float64}));
+  const std::vector<Feed> feeds{{X, design(n, p)}};
+  for (const Expr& made : {X + X, square(X) * X, (X + X) * (tanh(X) - X)}) {
+    const Expr gradient = gradients(reduce_sum(tanh(matmul(made, V))), {V})[0];
+    Session plain(g, Device::cpu(), {.without = pass_names});
+    CHECK(allclose(Session(g).run(gradient, feeds), plain.run(gradient, feeds), 1e-11, 1e-12));
+  }
+}
+
 // --- what the rules find ---------------------------------------------------------------------------------
 
 std::string plan_of(Graph& g, const Expr& fetch, const Feeds& feeds) { return Session(g).explain(fetch, feeds); }

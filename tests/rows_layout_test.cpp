@@ -10,7 +10,9 @@
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace gradus {
@@ -153,6 +155,88 @@ TEST_CASE("tables of one and of three axes") {
   session.run(step, {{index, Tensor({1}, int64)}});
   CHECK(session.value(v) == Tensor({1, 4, 3}));
   CHECK(session.value(cube) == Tensor({{{1, 2}}, {{0, 0}}}));
+}
+
+// count numbers from `first` on, in steps of a quarter.   [count / width, width]
+Tensor quarters(std::int64_t count, std::int64_t width, double first) {
+  return Tensor(arange(first, first + static_cast<double>(count) / 4, 0.25)).reshape({count / width, width});
+}
+
+// Every third row from `first` on.
+Tensor thirds(std::int64_t first, std::int64_t count) {
+  return arange(static_cast<double>(first), static_cast<double>(first + 3 * count), 3, int64);
+}
+
+TEST_CASE("rows of one number beside rows of several are repeated along them") {
+  constexpr std::int64_t p = 1500;
+  // Rows held: more than are laid out at a time, so that some row is cut in two; then few, and none.
+  for (const std::int64_t k : {1, 3, 8, 16, 20, 32, 33})
+    for (const std::int64_t held : {490, 5, 0}) {
+      CAPTURE(k);
+      CAPTURE(held);
+      Graph g;
+      const Expr i = g.placeholder("i", {any}, int64);
+      const Expr j = g.placeholder("j", {any}, int64);
+      const Expr x = g.placeholder("x", {any, k});
+      const Expr c = g.placeholder("c", {any, 1});
+      const Expr wide = scatter_add(i, x, {p, k});
+      const Expr narrow = scatter_add(j, c, {p, 1});
+      const Expr a = to_dense(wide), b = to_dense(narrow);
+      const Expr table = g.variable("table", quarters(p * k, k, 1));
+      const Expr wide_part = part_of(table, wide);
+      Session session(g, Device::cpu(), {.threads = 3});
+      const auto run = [&](const Expr& y, std::int64_t first_narrow) {
+        return session.run(y, {{i, thirds(0, held)},
+                               {j, thirds(first_narrow, held)},
+                               {x, quarters(held * k, k, -20)},
+                               {c, quarters(held, 1, 2)}});
+      };
+      // With the same rows; with others, of which some are the same (6, 9 ...); and with none in common.
+      for (const std::int64_t first : {0, 6, 1}) {
+        CAPTURE(first);
+        const std::vector<std::pair<Expr, Expr>> pairs{{wide * narrow, a * b},
+                                                       {narrow * wide, b * a},
+                                                       {wide + narrow, a + b},
+                                                       {narrow - wide, b - a},
+                                                       {maximum(wide, narrow), maximum(a, b)}};
+        for (const auto& [y, dense] : pairs) {
+          CAPTURE(to_string(y));
+          REQUIRE(y.layout() == Layout::rows);
+          REQUIRE(y.shape() == Shape({p, k}));
+          const Tensor found = run(y, first);
+          CHECK(found.layout() == Layout::rows);
+          CHECK(found.to_dense() == run(dense, first));
+          const std::int64_t in_common = first == 0 ? held : first == 6 ? std::max<std::int64_t>(held - 2, 0) : 0;
+          CHECK(found.index()->count() == 2 * held - in_common);
+        }
+      }
+      // A part knows no other rows: only the same ones will do.
+      const Tensor part = run(wide_part - narrow, 0);
+      CHECK(part.layout() == Layout::part);
+      CHECK(part.index()->row == run(wide, 0).index()->row);
+      const Tensor expected = run(gather(table, i) - c, 0);
+      CHECK(Tensor::from(std::vector<float>(part.span<float>().begin(), part.span<float>().end())) ==
+            expected.reshape({held * k}));
+      if (held > 0)
+        CHECK(refusal<ValueError>([&] { run(wide_part - narrow, 1); }) ==
+              "subtract: its sparse operands hold different rows");
+    }
+}
+
+TEST_CASE("rows of matrices repeat an axis in their midst, or the last") {
+  Graph g;
+  const Expr i = g.placeholder("i", {any}, int64);
+  const Expr j = g.placeholder("j", {any}, int64);
+  const Expr cube = scatter_add(i, g.constant(Tensor({{{1, 2, 3}, {4, 5, 6}}, {{7, 8, 9}, {10, 11, 12}}})), {5, 2, 3});
+  const Expr row = scatter_add(j, g.constant(Tensor({{{1, 2, 3}}, {{4, 5, 6}}})), {5, 1, 3});
+  const Expr column = scatter_add(j, g.constant(Tensor({{{1}, {2}}, {{3}, {4}}})), {5, 2, 1});
+  Session session(g);
+  for (const Tensor& others : {Tensor({0, 3}, int64), Tensor({3, 4}, int64)})
+    for (const Expr& narrow : {row, column}) {
+      const std::vector<Feed> feeds{{i, Tensor({0, 3}, int64)}, {j, others}};
+      CHECK(session.run(cube * narrow, feeds).to_dense() == session.run(to_dense(cube) * to_dense(narrow), feeds));
+      CHECK(session.run(cube - narrow, feeds).to_dense() == session.run(to_dense(cube) - to_dense(narrow), feeds));
+    }
 }
 
 TEST_CASE("what rows and parts refuse") {
