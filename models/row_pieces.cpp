@@ -46,13 +46,13 @@ Examples joined(std::vector<RowPiece<T>>& pieces, std::int64_t columns, Workers&
   pattern->rows = row_before.back();
   pattern->columns = columns;
   pattern->row_start.resize(static_cast<std::size_t>(pattern->rows) + 1);
-  pattern->column.resize(static_cast<std::size_t>(entry_before.back()));
+  const std::span<Index> column = pattern->new_column(entry_before.back());
   Tensor values = Tensor::uninitialized({dtype_of<T>, {entry_before.back()}, Layout::dense});
   const std::span<T> value = values.writable<T>();
   workers.for_each(static_cast<std::int64_t>(pieces.size()), 1, [&](std::int64_t i, std::int64_t) {
     RowPiece<T>& piece = pieces[static_cast<std::size_t>(i)];
     const std::int64_t before = entry_before[static_cast<std::size_t>(i)];
-    std::copy(piece.column.begin(), piece.column.end(), pattern->column.begin() + before);
+    std::copy(piece.column.begin(), piece.column.end(), column.begin() + before);
     std::copy(piece.value.begin(), piece.value.end(), value.begin() + before);
     std::transform(piece.row_end.begin(), piece.row_end.end(),
                    pattern->row_start.begin() + row_before[static_cast<std::size_t>(i)] + 1,

@@ -118,7 +118,7 @@ TEST_CASE("the gradient of a product whose csr operand is made of one matrix twi
   Graph g;
   const Expr X = g.sparse_placeholder("X", {n, p}, float64);
   const Expr V = g.variable("V", random_normal({p, k}, {.seed = 1, .dtype = float64}));
-  const std::vector<Feed> feeds{{X, design(n, p)}};
+  const std::vector<Feed> feeds{{X, design(Input::csr, n, p)}};
   for (const Expr& made : {X + X, square(X) * X, (X + X) * (tanh(X) - X)}) {
     const Expr gradient = gradients(reduce_sum(tanh(matmul(made, V))), {V})[0];
     Session plain(g, Device::cpu(), {.without = pass_names});
