@@ -38,8 +38,8 @@ class VariableOp final : public Op {
   VariableOp(Initializer initial, const VariableOptions& options, int number)
       : type_(initial.type()), initial_(std::move(initial)), options_(options), number_(number) {}
   /// In a plan's graph: a variable that is stored as another type than declared, transposed.
-  VariableOp(Initializer initial, Type stored, int number)
-      : type_(std::move(stored)), initial_(std::move(initial)), number_(number) {}
+  VariableOp(Initializer initial, const Type& stored, int number)
+      : type_(stored), initial_(std::move(initial)), number_(number) {}
   std::string_view name() const override { return "variable"; }
   Type infer(const OpInputs&) const override { return type_; }
   const Initializer& initial() const { return initial_; }

@@ -200,7 +200,8 @@ TEST_CASE("rows of one number beside rows of several are repeated along them") {
                                                        {narrow - wide, b - a},
                                                        {maximum(wide, narrow), maximum(a, b)}};
         for (const auto& [y, dense] : pairs) {
-          CAPTURE(to_string(y));
+          const std::string name = to_string(y);
+          CAPTURE(name);
           REQUIRE(y.layout() == Layout::rows);
           REQUIRE(y.shape() == Shape({p, k}));
           const Tensor found = run(y, first);
