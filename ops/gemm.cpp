@@ -110,8 +110,8 @@ void gemm(Workers& workers, std::int64_t m, std::int64_t n, std::int64_t k, cons
           bool transpose_b, T* c, bool add) {
   if (m == 0 || n == 0) return;
   if (m * n * k <= small_product) return small_gemm(m, n, k, a, transpose_a, b, transpose_b, c, add);
-  // About a million multiplications a piece: packing b anew for each costs little beside them.
-  const std::int64_t rows = std::max<std::int64_t>(64, (std::int64_t{1} << 20) / (n * k) / 64 * 64);
+  // About a million multiplications a piece, and rows enough: BLAS packs b anew for each.
+  const std::int64_t rows = std::max<std::int64_t>(256, (std::int64_t{1} << 20) / (n * k) / 64 * 64);
   const std::int64_t stride = transpose_a ? m : k;
   const auto from = [&](std::int64_t row) { return a + (transpose_a ? row : row * k); };
   // A column and a row are the same in memory.
