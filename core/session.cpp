@@ -81,8 +81,9 @@ std::shared_ptr<Plan> Session::State::compile(std::span<const Expr> fetches, std
   turn(unfit_transposed(graph, variables.transposed));
   Storage storage{variables.transposed, transposing_node(graph)};
   Draft draft = rewritten(make_draft(fetches, feeds, storage), without);
-  if (const std::vector<Expr> wanted = wanted_transposed(draft, graph, variables.transposed);
-      uses(storage_pass) && storage.transposing && !wanted.empty()) {
+  std::vector<Expr> wanted;
+  if (uses(storage_pass) && storage.transposing) wanted = wanted_transposed(draft, graph, variables.transposed);
+  if (!wanted.empty()) {
     for (const Expr& variable : wanted) {
       const std::size_t number = number_of(variable);
       storage.transposed.resize(std::max(storage.transposed.size(), number + 1), false);

@@ -1,5 +1,6 @@
 // Saving a session and going on from the file: values, optimizer slots, the random numbers of later runs; and what a
 // file that is not the graph's is refused with.
+#include "folder.h"
 #include "refusal.h"
 
 #include <gradus/core/create.h>
@@ -20,24 +21,6 @@
 namespace gradus {
 namespace {
 
-/// A path in a folder that goes when the test ends.
-class Folder {
- public:
-  Folder() : path_(std::filesystem::temp_directory_path() / fmt::format("gradus_checkpoint_{}", count++)) {
-    std::filesystem::remove_all(path_);
-    std::filesystem::create_directory(path_);
-  }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-  ~Folder() { std::filesystem::remove_all(path_); }
-
-  std::string file(const std::string& name) const { return (path_ / name).string(); }
-
- private:
-  static inline int count = 0;
-  std::filesystem::path path_;
-};
-
 std::string here(int line) { return fmt::format("checkpoint_test.cpp:{}", line); }
 
 // Draws from random nodes and moves a slot, so that nothing of a session's state is left out.
@@ -55,13 +38,13 @@ TEST_CASE("training goes on from a checkpoint as if it had never stopped") {
   Trained a;
   Session through(a.g);
   for (int i = 0; i < 3; ++i) through.run(a.train);
-  through.save(folder.file("at3"));
+  through.save(folder / "at3");
   for (int i = 0; i < 4; ++i) through.run(a.train);
 
   Trained b;  // another graph of the same program
   Session resumed(b.g);
   resumed.run(b.train);
-  resumed.restore(folder.file("at3"));
+  resumed.restore(folder / "at3");
   CHECK(resumed.value(b.step).item() == 3);
   for (int i = 0; i < 4; ++i) resumed.run(b.train);
   for (const Expr& variable : a.g.variables())
@@ -74,8 +57,8 @@ TEST_CASE("a checkpoint is a safetensors file with the variables under their nam
   Trained a;
   Session session(a.g);
   session.run(a.train);
-  session.save(folder.file("m.safetensors"));
-  const SafeTensors file = load_safetensors(folder.file("m.safetensors"));
+  session.save(folder / "m.safetensors");
+  const SafeTensors file = load_safetensors(folder / "m.safetensors");
   CHECK(file.metadata.at("gradus_format") == "1");
   CHECK(file.metadata.at("gradus_runs") == "1");
   CHECK(file.tensors.size() == 3);
@@ -90,9 +73,9 @@ TEST_CASE("variables that were never used are saved with their initial values") 
   const Expr w = g.variable("w", random_uniform({2}, {.seed = 3}));
   const Expr empty = g.variable("empty", zeros({0, 4}));
   Session first(g), second(g);
-  first.save(folder.file("m"));
+  first.save(folder / "m");
   second.assign(w, Tensor({1, 2}));
-  second.restore(folder.file("m"));
+  second.restore(folder / "m");
   CHECK(second.value(w) == first.value(w));
   CHECK(second.value(empty).shape() == Shape({0, 4}));
 }
@@ -107,7 +90,7 @@ TEST_CASE("a file that is not the graph's is refused with all that differs, and 
     g.variable("both", ones({4}, float64));
     g.variable("only/in/file", ones({5}, int32), {.trainable = false});
     Session session(g);
-    session.save(folder.file("m"));
+    session.save(folder / "m");
   }
   Graph g;
   const Expr same = g.variable("same", zeros({2}));
@@ -118,20 +101,20 @@ TEST_CASE("a file that is not the graph's is refused with all that differs, and 
   g.variable("both", zeros({3}));
   g.placeholder("only/in/file", {5}, int32);
   Session session(g);
-  CHECK(refusal<IoError>([&] { session.restore(folder.file("m")); }) ==
+  CHECK(refusal<IoError>([&] { session.restore(folder / "m"); }) ==
         fmt::format("restore: {} does not fit the graph:"
                     "\n  missing ({}) is float32 [7] but is missing in the file"
                     "\n  shape ({}) is float32 [3, 2] but float32 [2, 3] in the file; their shapes differ"
                     "\n  dtype ({}) is float32 [2] but float64 [2] in the file; their dtypes differ"
                     "\n  both ({}) is float32 [3] but float64 [4] in the file; their dtypes and shapes differ"
                     "\n  only/in/file is int32 [5] in the file but no variable of the graph",
-                    folder.file("m"), here(line + 1), here(line + 2), here(line + 3), here(line + 4)));
+                    folder / "m", here(line + 1), here(line + 2), here(line + 3), here(line + 4)));
   CHECK(session.value(same) == Tensor({0, 0}));
 }
 
 TEST_CASE("files that are no checkpoints") {
   const Folder folder;
-  const std::string path = folder.file("m");
+  const std::string path = folder / "m";
   Graph g;
   g.variable("w", ones({1}));
   Session session(g);
@@ -150,10 +133,10 @@ TEST_CASE("files that are no checkpoints") {
   CHECK(session.value(g.find("w")).item() == 1);
   CHECK(said_of({{"gradus_format", "1"}, {"gradus_runs", "7"}}) == "nothing was thrown");
   CHECK(session.value(g.find("w")).item() == 2);
-  CHECK(refusal<IoError>([&] { session.restore(folder.file("none")); }) ==
-        fmt::format("{}: cannot be opened: No such file or directory", folder.file("none")));
-  CHECK(refusal<IoError>([&] { session.save(folder.file("no/folder")); }) ==
-        fmt::format("{}: cannot be written: No such file or directory", folder.file("no/folder")));
+  CHECK(refusal<IoError>([&] { session.restore(folder / "none"); }) ==
+        fmt::format("{}: cannot be opened: No such file or directory", folder / "none"));
+  CHECK(refusal<IoError>([&] { session.save(folder / "no/folder"); }) ==
+        fmt::format("{}: cannot be written: No such file or directory", folder / "no/folder"));
 }
 
 }  // namespace
