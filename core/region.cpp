@@ -10,7 +10,7 @@ namespace gradus {
 
 namespace {
 
-constexpr std::int64_t most_pieces = 8;
+constexpr std::int64_t most_pieces = Recorder::most_lanes - 1;
 constexpr std::int64_t piece_bytes = 1 << 20;  // what a piece reads and writes at the least
 
 std::size_t at(int id) { return static_cast<std::size_t>(id); }
