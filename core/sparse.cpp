@@ -7,8 +7,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <atomic>
 #include <bit>
 #include <cstddef>
+#include <mutex>
 #include <numeric>
 #include <utility>
 
@@ -89,9 +91,20 @@ void find_by_sorting(const CsrPattern& pattern, std::vector<Index>& columns, std
 
 }  // namespace
 
+struct CsrPattern::Found {
+  std::mutex mutex;  // of what follows, while it is being built
+  std::atomic<bool> touched_is_built{false};
+  std::atomic<bool> by_column_is_built{false};
+  Touched touched;
+  ByColumn by_column;
+};
+
+CsrPattern::CsrPattern() : found_(std::make_unique<Found>()) {}
+CsrPattern::~CsrPattern() = default;
+
 void CsrPattern::forget() {
-  touched_is_built_.store(false, std::memory_order_relaxed);
-  by_column_is_built_.store(false, std::memory_order_relaxed);
+  found_->touched_is_built.store(false, std::memory_order_relaxed);
+  found_->by_column_is_built.store(false, std::memory_order_relaxed);
 }
 
 void CsrPattern::set_column(std::vector<Index> given) {
@@ -124,45 +137,47 @@ void CsrPattern::set_rows(const std::shared_ptr<const CsrPattern>& whole, std::i
 
 const CsrPattern::Touched& CsrPattern::touched() const {
   constexpr std::int64_t most_columns_a_non_zero = 1024;
-  if (touched_is_built_.load(std::memory_order_acquire)) return touched_;
-  const std::lock_guard lock(mutex_);
-  if (touched_is_built_.load(std::memory_order_relaxed)) return touched_;
+  Touched& touched = found_->touched;
+  if (found_->touched_is_built.load(std::memory_order_acquire)) return touched;
+  const std::lock_guard lock(found_->mutex);
+  if (found_->touched_is_built.load(std::memory_order_relaxed)) return touched;
   // The memory of columns that were forgotten, unless somebody still reads them.
-  std::shared_ptr<RowIndex> index = std::const_pointer_cast<RowIndex>(std::exchange(touched_.columns, nullptr));
+  std::shared_ptr<RowIndex> index = std::const_pointer_cast<RowIndex>(std::exchange(touched.columns, nullptr));
   if (index.use_count() != 1) index = std::make_shared<RowIndex>();
   std::atomic_thread_fence(std::memory_order_acquire);  // whoever dropped them has read them
-  touched_.slot.resize(column.size());
+  touched.slot.resize(column.size());
   if (columns / most_columns_a_non_zero <= non_zeros()) {
-    find_by_bits(*this, index->row, touched_.slot);
+    find_by_bits(*this, index->row, touched.slot);
   } else {
-    find_by_sorting(*this, index->row, touched_.slot);
+    find_by_sorting(*this, index->row, touched.slot);
   }
-  touched_.columns = std::move(index);
-  touched_is_built_.store(true, std::memory_order_release);
-  return touched_;
+  touched.columns = std::move(index);
+  found_->touched_is_built.store(true, std::memory_order_release);
+  return touched;
 }
 
 // A counting sort by slot: stable, so rows ascend within each column.
 const CsrPattern::ByColumn& CsrPattern::by_column() const {
-  if (by_column_is_built_.load(std::memory_order_acquire)) return by_column_;
-  const Touched& found = touched();
-  const std::lock_guard lock(mutex_);
-  if (by_column_is_built_.load(std::memory_order_relaxed)) return by_column_;
-  std::vector<std::int64_t>& start = by_column_.start;
-  start.assign(as_size(found.columns->count()) + 1, 0);
-  for (const Index slot : found.slot) ++start[as_size(slot) + 1];
+  ByColumn& by_column = found_->by_column;
+  if (found_->by_column_is_built.load(std::memory_order_acquire)) return by_column;
+  const Touched& of = touched();
+  const std::lock_guard lock(found_->mutex);
+  if (found_->by_column_is_built.load(std::memory_order_relaxed)) return by_column;
+  std::vector<std::int64_t>& start = by_column.start;
+  start.assign(as_size(of.columns->count()) + 1, 0);
+  for (const Index slot : of.slot) ++start[as_size(slot) + 1];
   std::partial_sum(start.begin(), start.end(), start.begin());
-  by_column_.row.resize(column.size());
-  by_column_.position.resize(column.size());
+  by_column.row.resize(column.size());
+  by_column.position.resize(column.size());
   std::vector<std::int64_t> next = start;
   for (std::int64_t r = 0; r < rows; ++r)
     for (std::int64_t j = row_start[as_size(r)]; j < row_start[as_size(r + 1)]; ++j) {
-      const auto to = as_size(next[as_size(found.slot[as_size(j)])]++);
-      by_column_.row[to] = static_cast<Index>(r);
-      by_column_.position[to] = j;
+      const auto to = as_size(next[as_size(of.slot[as_size(j)])]++);
+      by_column.row[to] = static_cast<Index>(r);
+      by_column.position[to] = j;
     }
-  by_column_is_built_.store(true, std::memory_order_release);
-  return by_column_;
+  found_->by_column_is_built.store(true, std::memory_order_release);
+  return by_column;
 }
 
 void CsrPattern::check_row_start(std::int64_t columns_given) const {

@@ -3,10 +3,8 @@
 // their own, whose columns are the matrix's: they are not copied.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <span>
 #include <vector>
 
@@ -25,6 +23,9 @@ struct RowIndex {
 
 /// Where the non-zeros of a CSR matrix are: row i holds positions row_start[i] to row_start[i + 1].
 struct CsrPattern {
+  CsrPattern();
+  ~CsrPattern();
+
   std::int64_t rows = 0;
   std::int64_t columns = 0;
   std::vector<std::int64_t> row_start{0};  // [rows + 1], from 0
@@ -67,11 +68,8 @@ struct CsrPattern {
 
   std::vector<Index> own_;                   // columns, unless they are those of another pattern:
   std::shared_ptr<const CsrPattern> whole_;  // which this keeps alive
-  mutable std::mutex mutex_;                 // of what follows, while it is being built
-  mutable std::atomic<bool> touched_is_built_{false};
-  mutable std::atomic<bool> by_column_is_built_{false};
-  mutable Touched touched_;
-  mutable ByColumn by_column_;
+  struct Found;                              // what touched() and by_column() found out
+  std::unique_ptr<Found> found_;
 };
 
 }  // namespace gradus
