@@ -28,12 +28,14 @@ void use_one_blas_thread() {
 // Where the kernels of narrow_gemm.h are the faster ones, by shape alone; measured beside OpenBLAS 0.3.21 on a Zen 3
 // (rows "narrow" of gradus_bench, and k from 2 to 300). Packing pays off for wide rows of b that are met often, and for
 // a^T b sooner, as there c is read and written again every few steps. Short inner products (n = 1), and rows of b
-// narrower than a vector, are left to OpenBLAS too.
+// narrower than a vector, are left to OpenBLAS too; but of a^T b its kernels for AVX-512 add such a row's products one
+// after the other, and from some hundreds of steps on lose more digits than ours, which sum block by block.
 template <class T>
 bool is_narrow(std::int64_t n, std::int64_t k, bool transpose_a) {
   if (n == 1) return transpose_a || k >= 32;
+  if (n < 4) return transpose_a && k > 128;
   const std::int64_t row_bytes = n * static_cast<std::int64_t>(sizeof(T));
-  return n >= 4 && row_bytes <= (transpose_a && k > 16 ? 128 : 256);
+  return row_bytes <= (transpose_a && k > 16 ? 128 : 256);
 }
 
 // c = a b for rows of b that are whole vectors, `stride` apart: four rows of a at once, each element summed in order.

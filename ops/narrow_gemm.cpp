@@ -219,12 +219,13 @@ Kernel<T> kernel(int64_t n, int64_t left, bool transpose_a, int64_t& width) {
     return transpose_a ? compiled_for<isa, ColumnsTimesColumn<T, 8>, const Block<T>*>()
                        : compiled_for<isa, RowsTimesColumn<T>, const Block<T>*>();
   constexpr int64_t wide_lanes = 32 / sizeof(T);
-  const int64_t lanes = isa == Isa::avx2 && n >= wide_lanes ? wide_lanes : wide_lanes / 2;
+  const int64_t lanes = n < 4 ? 2 : isa == Isa::avx2 && n >= wide_lanes ? wide_lanes : wide_lanes / 2;
   const int64_t vectors = (left + lanes - 1) / lanes;
   const int64_t across = vectors == 4 ? 2 : std::min<int64_t>(3, vectors);
   width = std::min(left, across * lanes);
   if constexpr (isa == Isa::avx2)
     if (lanes == wide_lanes) return of_vectors<isa, T, typename detail::Vectors<T>::Wide>(across, transpose_a);
+  if (lanes == 2) return of_vectors<isa, T, typename detail::Vectors<T>::Pair>(across, transpose_a);
   return of_vectors<isa, T, typename detail::Vectors<T>::Half>(across, transpose_a);
 }
 

@@ -8,7 +8,7 @@ namespace gradus {
 
 namespace detail {
 
-// Vector types of 32 and 16 bytes; the second of each pair is the same wherever it lies in memory.
+// Vector types of 32 and 16 bytes, and of two floats; the second of a pair is the same wherever it lies in memory.
 template <class T>
 struct Vectors;
 template <>
@@ -17,6 +17,7 @@ struct Vectors<float> {
   using WideAt = float __attribute__((vector_size(32), aligned(4), may_alias));
   using Half = float __attribute__((vector_size(16)));
   using HalfAt = float __attribute__((vector_size(16), aligned(4), may_alias));
+  using Pair = float __attribute__((vector_size(8)));
 };
 template <>
 struct Vectors<double> {
@@ -24,6 +25,7 @@ struct Vectors<double> {
   using WideAt = double __attribute__((vector_size(32), aligned(8), may_alias));
   using Half = double __attribute__((vector_size(16)));
   using HalfAt = double __attribute__((vector_size(16), aligned(8), may_alias));
+  using Pair = Half;
 };
 
 }  // namespace detail

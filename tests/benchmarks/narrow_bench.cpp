@@ -92,7 +92,7 @@ void narrow(benchmark::State& state, bool transpose, std::int64_t strip, std::in
 void add_narrow_rows() {
   for (const bool transpose : {false, true})
     for (const std::int64_t strip : {16, 64, 1024})
-      for (const std::int64_t n : {1, 4, 8, 16, 20, 32, 64})
+      for (const std::int64_t n : {1, 2, 3, 4, 8, 16, 20, 32, 64})
         benchmark::RegisterBenchmark(
             fmt::format("narrow {}/rows:{}/n:{}", transpose ? "X^T D" : "X V", strip, n).c_str(), narrow, transpose,
             strip, n)
