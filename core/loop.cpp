@@ -156,6 +156,7 @@ Loop::Loop(const Op& op, RowKernel kernel, std::span<const Value* const> inputs,
     laid_out_ = laid_out_ || access == Access::strided || access == Access::narrow;
   }
   plain_ = layout_ == Layout::dense && !laid_out_;
+  choose_block();
   if (layout_ != Layout::dense) return;
   // Merge axis b into the one before it, a, where each operand steps through both as through one.
   for (int b = space_.rank() - 1; b > 0; --b) {
@@ -171,6 +172,13 @@ Loop::Loop(const Op& op, RowKernel kernel, std::span<const Value* const> inputs,
     }
     space_ = space_.with(b - 1, space_[b - 1] * space_[b]).without(b);
   }
+  choose_block();
+}
+
+// Whole rows where they are short: what is repeated along rows is then laid out without looking where one begins.
+void Loop::choose_block() {
+  const std::int64_t row = space_.rank() == 2 ? space_[1] : 1;
+  block_ = row > 0 && row <= block ? block / row * row : block;
 }
 
 void Loop::lay_out(const Operand& operand, const Value& value, const Value& output, std::int64_t first,
@@ -257,9 +265,9 @@ void Loop::run(Call& call) const {
 
 void Loop::run_blocks(Call& call, std::span<const Value* const> in) const {
   const Value& output = call.out();
-  call.workers().for_each(output.stored, chunk, [&](std::int64_t begin, std::int64_t end) {
+  call.workers().for_each(output.stored, chunk / block_ * block_, [&](std::int64_t begin, std::int64_t end) {
     alignas(Buffer::alignment) std::byte memory[max_operands][block * 8];
-    const std::int64_t step = laid_out_ ? block : end - begin;
+    const std::int64_t step = laid_out_ ? block_ : end - begin;
     for (std::int64_t first = begin; first < end; first += step) {
       const std::int64_t count = std::min(step, end - first);
       std::array<const void*, max_operands> pointers{};

@@ -48,6 +48,7 @@ class Loop {
 
   void lay_out(const Operand& operand, const Value& value, const Value& output, std::int64_t first, std::int64_t count,
                std::byte* to) const;
+  void choose_block();
   void prepare_sparse_output(Call& call) const;
   void run_blocks(Call& call, std::span<const Value* const> in) const;
 
@@ -60,6 +61,7 @@ class Loop {
   unsigned scalars_ = 0;   // bit i: operand i is a number
   bool laid_out_ = false;  // whether some operand must be laid out block by block
   bool plain_;
+  std::int64_t block_ = 0;  // elements laid out at a time
   // The output's space with neighbouring axes merged where every operand allows it.
   Shape space_;
 };
