@@ -9,8 +9,7 @@ namespace gradus {
 
 namespace {
 
-constexpr std::int64_t block = 1024;     // elements laid out at a time: three operands of 8 bytes fill 24 KiB
-constexpr std::int64_t chunk = 1 << 16;  // elements a thread takes at a time: less is not worth waking one
+constexpr std::int64_t block = 1024;  // elements laid out at a time: three operands of 8 bytes fill 24 KiB
 
 template <class T>
 void fill_run(T* to, const T* from, std::int64_t stride, std::int64_t count) {
@@ -156,6 +155,8 @@ Loop::Loop(const Op& op, RowKernel kernel, std::span<const Value* const> inputs,
     if (access == Access::number) scalars_ |= 1U << static_cast<unsigned>(i);
     laid_out_ = laid_out_ || access == Access::strided || access == Access::narrow;
   }
+  plain_ = layout_ == Layout::dense && !laid_out_;
+  choose_block();
   if (layout_ != Layout::dense) return;
   // Merge axis b into the one before it, a, where each operand steps through both as through one.
   for (int b = space_.rank() - 1; b > 0; --b) {
@@ -171,6 +172,13 @@ Loop::Loop(const Op& op, RowKernel kernel, std::span<const Value* const> inputs,
     }
     space_ = space_.with(b - 1, space_[b - 1] * space_[b]).without(b);
   }
+  choose_block();
+}
+
+// Whole rows where they are short: what is repeated along rows is then laid out without looking where one begins.
+void Loop::choose_block() {
+  const std::int64_t row = space_.rank() == 2 ? space_[1] : 1;
+  block_ = row > 0 && row <= block ? block / row * row : block;
 }
 
 void Loop::lay_out(const Operand& operand, const Value& value, const Value& output, std::int64_t first,
@@ -227,40 +235,39 @@ void Loop::prepare_sparse_output(Call& call) const {
 }
 
 void Loop::run(Call& call) const {
-  if (layout_ == Layout::dense && !laid_out_ && call.out().stored <= chunk) {  // small steps are many
-    std::array<const void*, max_operands> pointers{};
-    for (int i = 0; i < arity_; ++i) pointers[static_cast<std::size_t>(i)] = call.in(i).data;
-    if (call.out().stored > 0) kernel_(pointers.data(), scalars_, call.out().data, call.out().stored);
-    return;
-  }
-  if (layout_ != Layout::dense) prepare_sparse_output(call);
+  std::array<const Value*, max_operands> in{};
+  for (int i = 0; i < arity_; ++i) in[static_cast<std::size_t>(i)] = &call.in(i);
+  if (layout_ == Layout::dense) return run_blocks(call, in);
+  prepare_sparse_output(call);
   const Value& output = call.out();
 
   std::array<Value, max_operands> united;  // operands brought to the output's non-zeros, in scratch memory
-  std::array<const Value*, max_operands> in{};
   std::size_t bytes = 0;
-  for (int i = 0; i < arity_; ++i) {
-    in[static_cast<std::size_t>(i)] = &call.in(i);
-    if (layout_ != Layout::dense && call.in(i).type.layout != Layout::dense && !same_non_zeros(call.in(i), output))
-      bytes += static_cast<std::size_t>(output.stored) * operands_[static_cast<std::size_t>(i)].size;
-  }
+  const auto differs = [&](std::size_t i) {
+    return in[i]->type.layout != Layout::dense && !same_non_zeros(*in[i], output);
+  };
+  for (std::size_t i = 0; i < static_cast<std::size_t>(arity_); ++i)
+    if (differs(i)) bytes += static_cast<std::size_t>(output.stored) * operands_[i].size;
   if (bytes > 0) {
     std::byte* memory = call.scratch<std::byte>(static_cast<std::int64_t>(bytes));
-    for (int i = 0; i < arity_; ++i) {
-      const Value& value = call.in(i);
-      const auto at = static_cast<std::size_t>(i);
-      if (value.type.layout == Layout::dense || same_non_zeros(value, output)) continue;
-      united[at] = {value.type, memory, output.stored, output.pattern, output.index};
-      if (output.index) united[at].stored = output.index->count() * value.row_size();
-      spread(value, united[at]);
-      in[at] = &united[at];
-      memory += static_cast<std::size_t>(output.stored) * operands_[at].size;
+    for (std::size_t i = 0; i < static_cast<std::size_t>(arity_); ++i) {
+      if (!differs(i)) continue;
+      const Value& value = *in[i];
+      united[i] = {value.type, memory, output.stored, output.pattern, output.index};
+      if (output.index) united[i].stored = output.index->count() * value.row_size();
+      spread(value, united[i]);
+      in[i] = &united[i];
+      memory += static_cast<std::size_t>(output.stored) * operands_[i].size;
     }
   }
+  run_blocks(call, in);
+}
 
-  call.workers().for_each(output.stored, chunk, [&](std::int64_t begin, std::int64_t end) {
+void Loop::run_blocks(Call& call, std::span<const Value* const> in) const {
+  const Value& output = call.out();
+  call.workers().for_each(output.stored, chunk / block_ * block_, [&](std::int64_t begin, std::int64_t end) {
     alignas(Buffer::alignment) std::byte memory[max_operands][block * 8];
-    const std::int64_t step = laid_out_ ? block : end - begin;
+    const std::int64_t step = laid_out_ ? block_ : end - begin;
     for (std::int64_t first = begin; first < end; first += step) {
       const std::int64_t count = std::min(step, end - first);
       std::array<const void*, max_operands> pointers{};

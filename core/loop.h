@@ -20,6 +20,18 @@ class Loop {
 
   void run(Call& call) const;
 
+  /// Whether one call of the kernel does it: a dense output, and operands that are read as they lie. Small steps are
+  /// many, and run_plain does without what a Call brings; it keeps to the caller's thread.
+  bool is_plain() const { return plain_; }
+  void run_plain(std::span<const Value* const> inputs, const Value& output) const {
+    std::array<const void*, max_operands> pointers{};
+    for (std::size_t i = 0; i < inputs.size(); ++i) pointers[i] = inputs[i]->data;
+    if (output.stored > 0) kernel_(pointers.data(), scalars_, output.data, output.stored);
+  }
+
+  /// Elements a thread takes at a time: less is not worth waking one.
+  static constexpr std::int64_t chunk = 1 << 16;
+
  private:
   enum class Access : std::uint8_t {
     in_step,  // element j of the loop is element j of the operand
@@ -36,7 +48,9 @@ class Loop {
 
   void lay_out(const Operand& operand, const Value& value, const Value& output, std::int64_t first, std::int64_t count,
                std::byte* to) const;
+  void choose_block();
   void prepare_sparse_output(Call& call) const;
+  void run_blocks(Call& call, std::span<const Value* const> in) const;
 
   std::string_view name_;
   RowKernel kernel_;
@@ -46,6 +60,8 @@ class Loop {
   std::array<Operand, max_operands> operands_{};
   unsigned scalars_ = 0;   // bit i: operand i is a number
   bool laid_out_ = false;  // whether some operand must be laid out block by block
+  bool plain_;
+  std::int64_t block_ = 0;  // elements laid out at a time
   // The output's space with neighbouring axes merged where every operand allows it.
   Shape space_;
 };

@@ -58,6 +58,8 @@ bool Op::same(const Op& other) const {
   return typeid(*this) == typeid(other) && name() == other.name() && attributes() == other.attributes();
 }
 
+Expr Op::fused(const Expr&, const Uses&) const { return {}; }
+
 Strips Op::strips(std::span<const Type>, const Type&) const { return {}; }
 
 int Op::rows_from() const { return -1; }

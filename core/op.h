@@ -178,6 +178,9 @@ class Op {
   /// An equal expression of y's type that costs less, made in y's graph; none where there is nothing better. Plans ask,
   /// with all types concrete; `uses` says how many read a node, for rules that pay only where y alone reads it.
   virtual Expr simplified(const Expr& y, const Uses& uses) const;
+  /// The same bits in one loop with what y alone reads, where there is such an op; none otherwise. Asked when nothing is
+  /// left to simplify.
+  virtual Expr fused(const Expr& y, const Uses& uses) const;
   /// Whether this op computes what `other` does from the same inputs, to the same type.
   virtual bool same(const Op& other) const;
 

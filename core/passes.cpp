@@ -17,31 +17,43 @@ constexpr int most_rounds = 40;
 
 std::span<const Pass> passes() {
   static constexpr std::array all{Pass{"fold_constants", fold_constants}, Pass{"simplify", simplify},
-                                  Pass{"share_common_subexpressions", share_common_subexpressions}};
+                                  Pass{"share_common_subexpressions", share_common_subexpressions},
+                                  Pass{"fuse_elementwise", fuse_elementwise}};
   return all;
 }
 
+namespace {
+
+// The draft rebuilt, each node by all of the passes; `changed` if one of them found something.
+Draft rebuilt(const Draft& draft, std::span<const Pass> chosen, bool& changed) {
+  const Uses before(draft);
+  std::optional<Rewriting> rewriting;
+  return rebuild(draft, [&](const Expr& node, std::span<const Expr> inputs, Graph& to) {
+    if (!rewriting) rewriting.emplace(Rewriting{to, {}, {}});
+    const Expr copy = to.copy(node, inputs);
+    Expr y = copy;
+    for (const Pass& pass : chosen) y = pass.apply(y, *rewriting);
+    changed = changed || y != copy;
+    rewriting->uses.add(y, before.of(node));
+    return y;
+  });
+}
+
+}  // namespace
+
 Draft rewritten(Draft draft, std::span<const std::string> without) {
+  // The last of them makes ops that the others do not know.
   std::vector<Pass> chosen;
+  std::vector<Pass> last;
   for (const Pass& pass : passes())
-    if (std::find(without.begin(), without.end(), pass.name) == without.end()) chosen.push_back(pass);
-  for (int round = 0; round < most_rounds && !chosen.empty(); ++round) {
-    const Uses before(draft);
-    bool changed = false;
-    std::optional<Rewriting> rewriting;
-    Draft next = rebuild(draft, [&](const Expr& node, std::span<const Expr> inputs, Graph& to) {
-      if (!rewriting) rewriting.emplace(Rewriting{to, {}, {}});
-      const Expr copy = to.copy(node, inputs);
-      Expr y = copy;
-      for (const Pass& pass : chosen) y = pass.apply(y, *rewriting);
-      changed = changed || y != copy;
-      rewriting->uses.add(y, before.of(node));
-      return y;
-    });
-    draft = std::move(next);
-    if (!changed) break;
+    if (std::find(without.begin(), without.end(), pass.name) == without.end())
+      (pass.apply == fuse_elementwise ? last : chosen).push_back(pass);
+  bool changed = !chosen.empty();
+  for (int round = 0; round < most_rounds && changed; ++round) {
+    changed = false;
+    draft = rebuilt(draft, chosen, changed);
   }
-  return draft;
+  return last.empty() ? std::move(draft) : rebuilt(draft, last, changed);
 }
 
 }  // namespace gradus

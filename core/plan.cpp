@@ -44,13 +44,10 @@ Plan::Plan(Program program, Variables& variables, Workers& workers, bool use_str
   const std::vector<std::vector<int>> views = moving_views();
   const auto follow = [&](int root) {
     for (const int view : views[static_cast<std::size_t>(root)])
-      steps_.push_back({view, true, {}, nullptr, {&value(node(view).viewed())}, {}, 0});
+      steps_.push_back({view, true, false, {}, nullptr, {&value(node(view).viewed())}, {}, 0});
   };
   for (int id = 0; id < static_cast<int>(program_.nodes.size()); ++id)
-    if (node(id).kind == Kind::placeholder) {
-      placeholders_.push_back(id);
-      follow(id);
-    }
+    if (node(id).kind == Kind::placeholder) follow(id);
   for (const Group& group : schedule_.groups) {
     if (group.strip_rows > 0) {
       add_region(group);
@@ -59,6 +56,10 @@ Plan::Plan(Program program, Variables& variables, Workers& workers, bool use_str
     }
     for (const int id : group.nodes) follow(id);
   }
+  for (int id = 0; id < static_cast<int>(program_.nodes.size()); ++id)
+    if (node(id).live && node(id).type.layout != Layout::dense && node(id).kind != Kind::constant &&
+        !(node(id).is_view && lies_still(id)))
+      sparse_.push_back(&value(id));
 }
 
 // Whether a root is there as a whole, and not just strip by strip.
@@ -112,18 +113,19 @@ void Plan::place_values() {
 
 void Plan::add_region(const Group& group) {
   auto region = std::make_unique<Region>(program_, schedule_, group, memory_, values_);
-  steps_.push_back({group.nodes.front(), false, {}, std::move(region), {}, {}, 0});
+  steps_.push_back({group.nodes.front(), false, false, {}, std::move(region), {}, {}, 0});
 }
 
 void Plan::add_step(int id) {
   const ProgramNode& n = node(id);
-  Step step{id, false, {}, nullptr, {}, {}, n.op->is_random() ? stream_of(n.origin.name()) : 0};
+  Step step{id, false, false, {}, nullptr, {}, {}, n.op->is_random() ? stream_of(n.origin.name()) : 0};
   std::vector<Type> types;
   for (const int input : n.inputs) {
     step.inputs.push_back(&value(input));
     types.push_back(node(input).type);
   }
   if (const RowKernel kernel = n.op->row_kernel(types)) step.loop.emplace(*n.op, kernel, step.inputs, value(id));
+  step.plain = step.loop && step.loop->is_plain() && value(id).stored <= Loop::chunk;
   steps_.push_back(std::move(step));
 }
 
@@ -165,6 +167,10 @@ void Plan::run(std::span<const Tensor* const> feeds, std::uint64_t run_number, R
       step.region->run(workers_, run_number, recorder);
       continue;
     }
+    if (step.plain) {
+      Recorder::time(recorder, step.node, 0, [&] { step.loop->run_plain(step.inputs, output); });
+      continue;
+    }
     Call call(step.inputs, output, workers_, scratch_, step.growing);
     call.node = node(step.node).origin;
     call.stream = step.stream;
@@ -185,16 +191,10 @@ void Plan::run(std::span<const Tensor* const> feeds, std::uint64_t run_number, R
 // Patterns and indices are shared with tensors of the caller's and with later steps; a step may write its index
 // anew only when nobody else has it.
 void Plan::let_go() {
-  const auto forget = [](Value& value) {
-    value.pattern.reset();
-    value.index.reset();
-  };
-  for (const int id : placeholders_) forget(value(id));
-  for (const Step& step : steps_)
-    if (!step.region) forget(value(step.node));
-  for (const Group& group : schedule_.groups)
-    if (group.strip_rows > 0)
-      for (const int id : group.nodes) forget(value(id));
+  for (Value* value : sparse_) {
+    value->pattern.reset();
+    value->index.reset();
+  }
 }
 
 void Plan::keep_results() {

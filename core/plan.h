@@ -40,6 +40,7 @@ class Plan {
   struct Step {
     int node;
     bool view = false;               // only follows the value it shows, which moves from run to run
+    bool plain = false;              // a small elementwise step
     std::optional<Loop> loop;        // an elementwise step; otherwise the op computes
     std::unique_ptr<Region> region;  // several nodes, strip by strip
     std::vector<const Value*> inputs;
@@ -68,8 +69,8 @@ class Plan {
   MemoryPlan memory_;
   Buffer arena_;
   Buffer scratch_;
-  std::vector<Value> values_;  // by node
-  std::vector<int> placeholders_;
+  std::vector<Value> values_;   // by node
+  std::vector<Value*> sparse_;  // the feeds' and the steps' values with a pattern or an index
   std::vector<Step> steps_;
   std::vector<Tensor> results_;  // by fetch
   std::vector<Buffer> staged_;   // by memory_.copied: a variable's old value on its way to another

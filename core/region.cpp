@@ -228,6 +228,7 @@ void Region::run_member(Piece& piece, std::size_t m, std::uint64_t run_number) {
   const ProgramNode& n = node(member.node);
   Task& task = piece.tasks[m];
   Value& output = *task.output;
+  if (task.loop && task.loop->is_plain() && member.table == nullptr) return task.loop->run_plain(task.inputs, output);
   const bool adds_here = member.strips.gives == Strips::Gives::sum;
   std::byte* const sum = output.data;
   if (adds_here) output.data = task.part.data();

@@ -2,16 +2,46 @@
 
 #include <algorithm>
 #include <atomic>
-#include <condition_variable>
+#include <chrono>
 #include <exception>
 #include <mutex>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace gradus {
 
-// Threads sleep until a job comes, then take pieces by an atomic counter until none is left. Which thread takes
-// which piece is chance; what a piece computes is not.
+namespace {
+
+// A step of a small plan is a few jobs, tens of microseconds apart, and waking a thread costs as much as one of them:
+// so who waits looks out for this long before it sleeps.
+constexpr std::chrono::microseconds patience{100};
+
+void pause() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#endif
+}
+
+// Waits until ready(), at most for the patience; whether it is.
+template <class Ready>
+bool look_out(const Ready& ready) {
+  constexpr int looks = 64;  // between two looks at the clock
+  const auto end = std::chrono::steady_clock::now() + patience;
+  do {
+    for (int i = 0; i < looks; ++i) {
+      if (ready()) return true;
+      pause();
+    }
+  } while (std::chrono::steady_clock::now() < end);
+  return ready();
+}
+
+}  // namespace
+
+// The pieces of a job are taken by a counter until none is left, by the caller and by whichever threads are awake in
+// time: nobody waits for a thread that has taken nothing. Which thread takes which piece is chance; what a piece
+// computes is not.
 struct Workers::Pool {
   struct Job {
     std::int64_t n = 0;
@@ -26,70 +56,82 @@ struct Workers::Pool {
   }
 
   ~Pool() {
-    {
-      const std::lock_guard lock(mutex);
-      closing = true;
-    }
-    wake.notify_all();
+    closing.store(true, std::memory_order_relaxed);
+    number.fetch_add(1, std::memory_order_release);
+    number.notify_all();
     for (std::thread& thread : threads) thread.join();
   }
 
   void run(const Job& next) {
-    {
-      const std::lock_guard lock(mutex);
-      job = next;
-      taken.store(0, std::memory_order_relaxed);
-      error = nullptr;
-      busy = static_cast<int>(threads.size());
-      ++generation;
-    }
-    wake.notify_all();
-    work(next);
-    std::unique_lock lock(mutex);
-    done.wait(lock, [this] { return busy == 0; });
-    if (error) std::rethrow_exception(error);
+    const std::uint32_t mine = number.load(std::memory_order_relaxed) + 1;
+    // Who still looks at the last job finds the counter moved on, if it sees anything of this one.
+    taken.store(tagged(mine, none), std::memory_order_relaxed);
+    n.store(next.n, std::memory_order_release);
+    chunk.store(next.chunk, std::memory_order_release);
+    piece.store(next.piece, std::memory_order_release);
+    body.store(next.body, std::memory_order_release);
+    left.store(static_cast<std::uint32_t>((next.n - 1) / next.chunk + 1), std::memory_order_relaxed);
+    failed.store(false, std::memory_order_relaxed);
+    // From here on the pieces can be taken.
+    taken.store(tagged(mine, 0), std::memory_order_release);
+    number.store(mine, std::memory_order_release);
+    number.notify_all();
+    work(mine);
+    const auto ended = [this] { return left.load(std::memory_order_acquire) == 0; };
+    if (!look_out(ended))
+      for (std::uint32_t now = left.load(std::memory_order_acquire); now != 0;
+           now = left.load(std::memory_order_acquire))
+        left.wait(now, std::memory_order_acquire);
+    if (failed.load(std::memory_order_relaxed)) std::rethrow_exception(std::exchange(error, nullptr));
   }
 
   void serve() {
-    std::uint64_t seen = 0;
+    std::uint32_t seen = 0;
     for (;;) {
-      Job mine;
-      {
-        std::unique_lock lock(mutex);
-        wake.wait(lock, [&] { return closing || generation != seen; });
-        if (closing) return;
-        seen = generation;
-        mine = job;
-      }
-      work(mine);
-      const std::lock_guard lock(mutex);
-      if (--busy == 0) done.notify_one();
+      if (!look_out([&] { return number.load(std::memory_order_acquire) != seen; }))
+        number.wait(seen, std::memory_order_acquire);
+      seen = number.load(std::memory_order_acquire);
+      if (closing.load(std::memory_order_relaxed)) return;
+      work(seen);
     }
   }
 
-  void work(const Job& mine) {
-    try {
-      for (;;) {
-        const std::int64_t first = taken.fetch_add(mine.chunk, std::memory_order_relaxed);
-        if (first >= mine.n) return;
-        mine.piece(mine.body, first, std::min(first + mine.chunk, mine.n));
+  // Takes pieces of job number `mine`.
+  void work(std::uint32_t mine) {
+    for (;;) {
+      const Job job{n.load(std::memory_order_acquire), chunk.load(std::memory_order_acquire),
+                    piece.load(std::memory_order_acquire), body.load(std::memory_order_acquire)};
+      std::uint64_t at = taken.load(std::memory_order_acquire);
+      std::int64_t first = 0;
+      do {
+        if (at >> 32U != mine || (at & none) == none) return;
+        first = static_cast<std::int64_t>(at & none) * job.chunk;
+        if (first >= job.n) return;
+      } while (!taken.compare_exchange_weak(at, at + 1, std::memory_order_acq_rel, std::memory_order_acquire));
+      try {
+        if (!failed.load(std::memory_order_relaxed)) job.piece(job.body, first, std::min(first + job.chunk, job.n));
+      } catch (...) {
+        const std::lock_guard lock(mutex);
+        if (!failed.exchange(true, std::memory_order_relaxed)) error = std::current_exception();
       }
-    } catch (...) {
-      const std::lock_guard lock(mutex);
-      if (!error) error = std::current_exception();
-      taken.store(mine.n, std::memory_order_relaxed);
+      if (left.fetch_sub(1, std::memory_order_acq_rel) == 1) left.notify_all();
     }
   }
 
-  std::mutex mutex;
-  std::condition_variable wake;
-  std::condition_variable done;
+  static constexpr std::uint64_t none = 0xffffffff;
+  static std::uint64_t tagged(std::uint32_t job, std::uint64_t piece) { return std::uint64_t{job} << 32U | piece; }
+
   std::vector<std::thread> threads;
-  std::uint64_t generation = 0;
-  Job job;
-  std::atomic<std::int64_t> taken{0};
-  int busy = 0;
-  bool closing = false;
+  // The job: written while none is running.
+  std::atomic<std::int64_t> n{0}, chunk{1};
+  std::atomic<Piece> piece{nullptr};
+  std::atomic<void*> body{nullptr};
+  alignas(64) std::atomic<std::uint32_t> number{0};  // of the job
+  alignas(64) std::atomic<std::uint64_t> taken{0};   // the number of the job, and of its next piece
+  alignas(64) std::atomic<std::uint32_t> left{0};    // pieces that have not ended
+  std::atomic<bool> failed{false};
+  std::atomic<bool> closing{false};
+  std::mutex mutex;  // of error
   std::exception_ptr error;
 };
 
@@ -99,6 +141,8 @@ Workers::Workers(int threads)
 Workers::~Workers() = default;
 
 void Workers::run(std::int64_t n, std::int64_t chunk, Piece piece, void* body) {
+  constexpr std::int64_t most_pieces = std::int64_t{1} << 31;  // a piece's number has 32 bits
+  chunk = std::max(chunk, (n - 1) / most_pieces + 1);
   if (!pool_) pool_ = std::make_unique<Pool>(threads_ - 1);
   pool_->run({n, chunk, piece, body});
 }

@@ -26,7 +26,8 @@ Expr add(const Operand& a, const Operand& b) {
   static constexpr Row r = row<Takes::numbers>(
                                "add", []<class T>(T a, T b) { return static_cast<T>(modular(a) + modular(b)); },
                                Gives::same, Zeros::all, [](const Chain& c, int) -> Expr { return c.dy; })
-                               .with_rule(one_product);
+                               .with_rule(one_product)
+                               .fused_by(add_in_one_loop);
   return elementwise(r, {a, b});
 }
 
@@ -36,7 +37,8 @@ Expr subtract(const Operand& a, const Operand& b) {
       row<Takes::numbers>(
           "subtract", []<class T>(T a, T b) { return static_cast<T>(modular(a) - modular(b)); }, Gives::same,
           Zeros::all, [](const Chain& c, int i) -> Expr { return i == 0 ? c.dy : -c.dy; })
-          .with_rule(one_product);
+          .with_rule(one_product)
+          .fused_by(subtract_in_one_loop);
   return elementwise(r, {a, b});
 }
 
@@ -56,7 +58,8 @@ Expr divide(const Operand& a, const Operand& b) {
       row<Takes::floating>(
           "divide", [](auto a, auto b) { return a / b; }, Gives::same, Zeros::first,
           [](const Chain& c, int i) -> Expr { return i == 0 ? c.dy / c.x(1) : c.dy * (-c.y / c.x(1)); })
-          .with_rule(by_reciprocal);
+          .with_rule(by_reciprocal)
+          .fused_by(divide_in_one_loop);
   return elementwise(r, {a, b});
 }
 

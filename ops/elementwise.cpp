@@ -53,6 +53,10 @@ class ElementwiseOp final : public Op {
     return transposed_last(y);
   }
 
+  Expr fused(const Expr& y, const Uses& uses) const override {
+    return row_.fused != nullptr && is_floating(y.dtype()) ? row_.fused(y, uses) : Expr();
+  }
+
   RowKernel row_kernel(std::span<const Type> inputs) const override {
     return row_.kernel[static_cast<std::size_t>(isa())][static_cast<std::size_t>(inputs[0].dtype)];
   }

@@ -47,6 +47,7 @@ struct Row {
   std::string_view no_gradient;  // why, where gradient is null
   OperandNames operands = {"a", "b", "c"};
   Expr (*simplified)(const Expr& y, const Uses& uses) = nullptr;  // a rule for plans: see Op::simplified
+  Expr (*fused)(const Expr& y, const Uses& uses) = nullptr;       // see Op::fused
 
   /// The same row with operands called otherwise in messages.
   constexpr Row named(const OperandNames& names) const {
@@ -58,6 +59,12 @@ struct Row {
   constexpr Row with_rule(Expr (*rule)(const Expr& y, const Uses& uses)) const {
     Row r = *this;
     r.simplified = rule;
+    return r;
+  }
+  /// The same row, which may take what it reads into its own loop.
+  constexpr Row fused_by(Expr (*rule)(const Expr& y, const Uses& uses)) const {
+    Row r = *this;
+    r.fused = rule;
     return r;
   }
 };

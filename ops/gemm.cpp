@@ -44,21 +44,37 @@ struct SmallProduct {
   static constexpr std::int64_t lanes = sizeof(V) / sizeof(T);
   static constexpr std::int64_t held = 4;
 
+  template <std::int64_t rows>
+  [[gnu::always_inline]] static void group(std::int64_t row, std::int64_t column, std::int64_t m, std::int64_t n,
+                                           std::int64_t k, const T* a, std::int64_t a_row, std::int64_t a_step,
+                                           const T* b, std::int64_t stride, T* c, bool add) {
+    V sum[rows] = {};
+    const T* from[rows];
+    for (std::int64_t r = 0; r < rows; ++r) from[r] = a + std::min(row + r, m - 1) * a_row;
+    for (std::int64_t l = 0; l < k; ++l) {
+      V line;
+      std::memcpy(&line, b + l * stride + column, sizeof line);
+      for (std::int64_t r = 0; r < rows; ++r) sum[r] += from[r][l * a_step] * line;
+    }
+    const bool whole = !add && n - column >= lanes;
+    for (std::int64_t r = 0; r < std::min(rows, m - row); ++r) {
+      T* const to = c + (row + r) * n + column;
+      if (whole) {
+        std::memcpy(to, &sum[r], sizeof(V));
+      } else {
+        for (std::int64_t j = 0; j < std::min(lanes, n - column); ++j) to[j] = add ? to[j] + sum[r][j] : sum[r][j];
+      }
+    }
+  }
+
   [[gnu::always_inline]] static void run(std::int64_t m, std::int64_t n, std::int64_t k, const T* a, std::int64_t a_row,
                                          std::int64_t a_step, const T* b, std::int64_t stride, T* c, bool add) {
     for (std::int64_t column = 0; column < n; column += lanes)
       for (std::int64_t row = 0; row < m; row += held) {
-        V sum[held] = {};
-        const T* from[held];
-        for (std::int64_t r = 0; r < held; ++r) from[r] = a + std::min(row + r, m - 1) * a_row;
-        for (std::int64_t l = 0; l < k; ++l) {
-          V line;
-          std::memcpy(&line, b + l * stride + column, sizeof line);
-          for (std::int64_t r = 0; r < held; ++r) sum[r] += from[r][l * a_step] * line;
-        }
-        for (std::int64_t r = 0; r < std::min(held, m - row); ++r) {
-          T* const to = c + (row + r) * n + column;
-          for (std::int64_t j = 0; j < std::min(lanes, n - column); ++j) to[j] = add ? to[j] + sum[r][j] : sum[r][j];
+        if (row + 1 == m) {
+          group<1>(row, column, m, n, k, a, a_row, a_step, b, stride, c, add);
+        } else {
+          group<held>(row, column, m, n, k, a, a_row, a_step, b, stride, c, add);
         }
       }
   }
@@ -71,9 +87,12 @@ void multiply_small(std::int64_t m, std::int64_t n, std::int64_t k, const T* a, 
   const std::int64_t stride = (n + lanes - 1) / lanes * lanes;
   T laid_out[2 * small_product];  // enough: rows of fewer than half a vector are taken as a column, or by shorter ones
   if (transpose_b || stride != n) {
-    for (std::int64_t l = 0; l < k; ++l)
-      for (std::int64_t j = 0; j < stride; ++j)
-        laid_out[l * stride + j] = j < n ? b[transpose_b ? j * k + l : l * n + j] : 0;
+    const std::int64_t row = transpose_b ? 1 : n;
+    const std::int64_t step = transpose_b ? k : 1;
+    for (std::int64_t l = 0; l < k; ++l) {
+      for (std::int64_t j = 0; j < n; ++j) laid_out[l * stride + j] = b[l * row + j * step];
+      for (std::int64_t j = n; j < stride; ++j) laid_out[l * stride + j] = 0;
+    }
     b = laid_out;
   }
   using Body = SmallProduct<T, V>;
@@ -93,10 +112,15 @@ void small_gemm(std::int64_t m, std::int64_t n, std::int64_t k, const T* a, bool
   // (a b)^T = b^T a^T, and a column is a row in memory.
   if (n == 1 && m > 1 && transpose_a) return small_gemm(1, m, k, b, false, a, false, c, add);
   if (n == 1) {
-    for (std::int64_t i = 0; i < m; ++i) {
-      T sum = 0;
-      for (std::int64_t l = 0; l < k; ++l) sum += a[transpose_a ? l * m + i : i * k + l] * b[l];
-      c[i] = add ? c[i] + sum : sum;
+    // Several rows at once, since each sum waits for its last addition.
+    constexpr std::int64_t held = 4;
+    for (std::int64_t row = 0; row < m; row += held) {
+      T sum[held] = {};
+      const T* from[held];
+      for (std::int64_t r = 0; r < held; ++r) from[r] = a + std::min(row + r, m - 1) * k;
+      for (std::int64_t l = 0; l < k; ++l)
+        for (std::int64_t r = 0; r < held; ++r) sum[r] += from[r][l] * b[l];
+      for (std::int64_t r = 0; r < std::min(held, m - row); ++r) c[row + r] = add ? c[row + r] + sum[r] : sum[r];
     }
   } else if (n <= 32 / static_cast<std::int64_t>(sizeof(T)) / 2) {
     multiply_small<T, typename Vectors::Half>(m, n, k, a, transpose_a, b, transpose_b, c, add);

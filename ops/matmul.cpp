@@ -133,6 +133,9 @@ class Matmul final : public Op {
     const Shape& b = call.in(1).shape();
     const Matrix left(a, options_.transpose_a);
     const Matrix right(b, options_.transpose_b);
+    if (a.rank() == 2 && b.rank() == 2)
+      return gemm(call.workers(), left.rows, right.columns, left.columns, call.in<T>(0), options_.transpose_a,
+                  call.in<T>(1), options_.transpose_b, call.out<T>(), call.adds);
     const Shape batch = batch_of(call.out().shape());
     const auto a_stride = broadcast_strides(batch_of(a), batch);
     const auto b_stride = broadcast_strides(batch_of(b), batch);

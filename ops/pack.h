@@ -67,14 +67,19 @@ struct Pack {
       half += *reinterpret_cast<const HalfAt*>(a + wide_lanes * wides) *
               *reinterpret_cast<const HalfAt*>(b + wide_lanes * wides);
   }
-  /// The sum of what add_products gathered.
+  /// The sum of what add_products gathered: halves are added to halves.
   [[gnu::always_inline]] T sum() const {
-    T total = 0;
-    if constexpr (wides > 0)
-      for (std::int64_t l = 0; l < wide_lanes / 2; ++l) total += wide[0][l] + wide[0][l + wide_lanes / 2];
-    if constexpr (has_half)
-      for (std::int64_t l = 0; l < wide_lanes / 2; ++l) total += half[l];
-    return total;
+    Half all = half;
+    if constexpr (wides > 0) {
+      Half halves[2];
+      __builtin_memcpy(halves, &wide[0], sizeof halves);
+      all += halves[0] + halves[1];
+    }
+    if constexpr (wide_lanes == 4) {
+      return all[0] + all[1];
+    } else {
+      return (all[0] + all[2]) + (all[1] + all[3]);
+    }
   }
 };
 

@@ -267,6 +267,59 @@ Expr reduce(Reduction reduction, const Operand& x, const Axes& axes, KeepDims ke
 
 }  // namespace
 
+namespace detail {
+
+ReducePasses reduce_passes(const Shape& shape, unsigned reduced) {
+  // Neighbouring axes of one kind are one axis.
+  struct Group {
+    std::int64_t size;
+    bool reduced;
+  };
+  std::array<Group, Shape::max_rank> groups;
+  std::size_t count = 0;
+  for (int axis = 0; axis < shape.rank(); ++axis) {
+    const bool mine = ((reduced >> static_cast<unsigned>(axis)) & 1U) != 0;
+    if (shape[axis] == 1) continue;
+    if (count > 0 && groups[count - 1].reduced == mine) {
+      groups[count - 1].size *= shape[axis];
+    } else {
+      groups[count++] = {shape[axis], mine};
+    }
+  }
+  ReducePasses passes;
+  for (bool last = false; !last;) {
+    std::size_t g = count;
+    while (g > 0 && !groups[g - 1].reduced) --g;
+    std::int64_t outer = 1;
+    std::int64_t inner = 1;
+    last = true;
+    for (std::size_t i = 0; i + 1 < g; ++i) {
+      outer *= groups[i].size;
+      last = last && !groups[i].reduced;
+    }
+    for (std::size_t i = g; i < count; ++i) inner *= groups[i].size;
+    const std::int64_t middle = g > 0 ? groups[g - 1].size : 1;
+    // Rows to a piece: at least reduce_chunk elements, and at most 64 pieces.
+    const std::int64_t chunk_rows =
+        std::max({std::int64_t{1}, reduce_chunk / std::max<std::int64_t>(1, inner), (middle + 63) / 64});
+    passes.pass[passes.count++] = {outer, middle, inner, chunk_rows};
+    passes.partial_room =
+        std::max(passes.partial_room, inner * std::max<std::int64_t>(1, (middle + chunk_rows - 1) / chunk_rows));
+    if (last) break;
+    passes.between += outer * inner;
+    // The reduced group is gone; the kept ones around it are neighbours now.
+    groups[g - 1] = {inner, false};
+    count = g;
+    if (g > 1 && !groups[g - 2].reduced) {
+      groups[g - 2].size *= inner;
+      --count;
+    }
+  }
+  return passes;
+}
+
+}  // namespace detail
+
 Expr row_dots(const Expr& a, const Expr& b) { return apply(std::make_shared<RowDots>(), {a, b}); }
 
 Expr reduce_sum(const Operand& x, const Axes& axes, KeepDims keep) { return reduce(Reduction::sum, x, axes, keep); }

@@ -199,10 +199,22 @@ void reduce_middle(Workers& workers, const T* x, T* y, std::int64_t outer, std::
   }
 }
 
-/// Rows to a piece: at least 16384 elements, and at most 64 pieces.
-inline std::int64_t reduce_chunk_rows(std::int64_t reduced, std::int64_t inner) {
-  return std::max({std::int64_t{1}, reduce_chunk / std::max<std::int64_t>(1, inner), (reduced + 63) / 64});
-}
+/// One pass over x [outer, middle, inner], which reduces its middle axis, `chunk_rows` rows to a piece.
+struct ReducePass {
+  std::int64_t outer, middle, inner, chunk_rows;
+};
+
+/// The passes that reduce some axes of a tensor, the last axes first, and the room they need, in elements: for what
+/// pieces of one pass sum, and for the results of all passes but the final one.
+struct ReducePasses {
+  std::array<ReducePass, Shape::max_rank> pass;
+  std::size_t count = 0;
+  std::int64_t partial_room = 1;
+  std::int64_t between = 0;
+};
+
+/// `reduced` has a bit for each axis.
+ReducePasses reduce_passes(const Shape& shape, unsigned reduced);
 
 }  // namespace detail
 
@@ -210,65 +222,18 @@ inline std::int64_t reduce_chunk_rows(std::int64_t reduced, std::int64_t inner) 
 template <class F, class T>
 void reduce_dense(Call& call, const T* x, const Shape& shape, unsigned reduced, T* y, double scale = 1) {
   using Wide = typename F::Wide;
-  // Neighbouring axes of one kind are one axis.
-  struct Group {
-    std::int64_t size;
-    bool reduced;
-  };
-  std::array<Group, Shape::max_rank> groups;
-  std::size_t count = 0;
-  for (int axis = 0; axis < shape.rank(); ++axis) {
-    const bool mine = ((reduced >> static_cast<unsigned>(axis)) & 1U) != 0;
-    if (shape[axis] == 1) continue;
-    if (count > 0 && groups[count - 1].reduced == mine) {
-      groups[count - 1].size *= shape[axis];
-    } else {
-      groups[count++] = {shape[axis], mine};
-    }
-  }
-  // One group of reduced axes at a time, the last one first; all but the final pass write to scratch memory.
-  std::int64_t room = 0;
-  std::int64_t partial_room = 1;
-  for (std::size_t pass = 0; pass < 2; ++pass) {  // first to count the memory, then to run
-    auto left = groups;
-    std::size_t size = count;
-    const T* from = x;
-    std::byte* memory = pass == 0 ? nullptr
-                                  : call.scratch<std::byte>(partial_room * static_cast<std::int64_t>(sizeof(Wide)) +
-                                                            room * static_cast<std::int64_t>(sizeof(T)));
-    Wide* partial = reinterpret_cast<Wide*>(memory);
-    T* next =
-        pass == 0 ? nullptr : reinterpret_cast<T*>(memory + partial_room * static_cast<std::int64_t>(sizeof(Wide)));
-    for (;;) {
-      std::size_t g = size;
-      while (g > 0 && !left[g - 1].reduced) --g;
-      std::int64_t outer = 1;
-      std::int64_t inner = 1;
-      const std::int64_t middle = g > 0 ? left[g - 1].size : 1;
-      for (std::size_t i = 0; i + 1 < g; ++i) outer *= left[i].size;
-      for (std::size_t i = g; i < size; ++i) inner *= left[i].size;
-      bool last = true;
-      for (std::size_t i = 0; i + 1 < g; ++i) last = last && !left[i].reduced;
-      const std::int64_t chunk_rows = detail::reduce_chunk_rows(middle, inner);
-      if (pass == 0) {
-        partial_room =
-            std::max(partial_room, inner * std::max<std::int64_t>(1, (middle + chunk_rows - 1) / chunk_rows));
-        if (!last) room += outer * inner;
-      } else {
-        T* to = last ? y : next;
-        detail::reduce_middle<F>(call.workers(), from, to, outer, middle, inner, last ? scale : 1, partial, chunk_rows);
-        from = to;
-        next += outer * inner;
-      }
-      if (last) break;
-      // The reduced group is gone; the kept ones around it are neighbours now.
-      left[g - 1] = {inner, false};
-      size = g;
-      if (g > 1 && !left[g - 2].reduced) {
-        left[g - 2].size *= inner;
-        --size;
-      }
-    }
+  const detail::ReducePasses passes = detail::reduce_passes(shape, reduced);
+  const std::int64_t partial_bytes = passes.partial_room * static_cast<std::int64_t>(sizeof(Wide));
+  std::byte* memory = call.scratch<std::byte>(partial_bytes + passes.between * static_cast<std::int64_t>(sizeof(T)));
+  T* next = reinterpret_cast<T*>(memory + partial_bytes);
+  for (std::size_t i = 0; i < passes.count; ++i) {
+    const detail::ReducePass& pass = passes.pass[i];
+    const bool last = i + 1 == passes.count;
+    T* const to = last ? y : next;
+    detail::reduce_middle<F>(call.workers(), x, to, pass.outer, pass.middle, pass.inner, last ? scale : 1,
+                             reinterpret_cast<Wide*>(memory), pass.chunk_rows);
+    x = to;
+    next += pass.outer * pass.inner;
   }
 }
 

@@ -33,6 +33,11 @@ Expr one_factor(const Expr& e, const Uses& uses);
 /// f A B + g A C = A (f B + g C), where e is a sum of such products and of other terms; the rule of add and subtract.
 Expr one_product(const Expr& e, const Uses& uses);
 
+/// a b + c, a - b c, a - b / c and a / sqrt(b) in one loop, where y is such; see Op::fused.
+Expr add_in_one_loop(const Expr& y, const Uses& uses);
+Expr subtract_in_one_loop(const Expr& y, const Uses& uses);
+Expr divide_in_one_loop(const Expr& y, const Uses& uses);
+
 /// The matrix product e, dense and of two matrices, with its flags.
 std::optional<MatmulOptions> matrix_product(const Expr& e);
 

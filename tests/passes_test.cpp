@@ -16,7 +16,7 @@ namespace gradus {
 namespace {
 
 const std::vector<std::string> pass_names{"fold_constants", "simplify", "share_common_subexpressions",
-                                          "store_transposed", "strips"};
+                                          "fuse_elementwise", "store_transposed", "strips"};
 
 enum class Input : std::uint8_t { dense, csr, csr_of_ones };
 
@@ -300,7 +300,7 @@ TEST_CASE("a session without a pass that is none") {
   Graph g;
   CHECK(refusal<ValueError>([&] { Session session(g, Device::cpu(), {.without = {"fuse"}}); }) ==
         "a session without the pass 'fuse'; the passes are fold_constants, simplify, share_common_subexpressions, "
-        "store_transposed, strips");
+        "fuse_elementwise, store_transposed, strips");
 }
 
 }  // namespace

@@ -131,24 +131,18 @@ TEST_CASE("a plan explains itself") {
   const std::string text = session.explain(all, {{x, ones({8, 4})}});
   const auto at = [&](int of) { return here(line + of); };
   CHECK(text ==
-        "3 steps, 64 bytes of intermediate results\n"
+        "2 steps, 64 bytes of intermediate results\n"
         "   0  matmul = matmul(x, reshape)  float32 [8, 1]  call  at 0  (" +
             at(4) +
             ")\n"
-            "   1  multiply_1 = multiply(0.5, w)  float32 [4]  loop  at 0  (" +
-            at(5) +
-            ")\n"
-            "   2  subtract = subtract(w, multiply_1)  float32 [4]  loop  at 0  (" +
+            "   1  subtract = subtract_product(w, 0.5, w)  float32 [4]  loop  at 0  (" +
             at(5) +
             ")\n"
             "      w is copied from subtract when the run ends\n"
             "      old is copied from w when the run ends\n");
   CHECK(session.explain(step) ==
-        "2 steps, 64 bytes of intermediate results\n"
-        "   0  multiply_1 = multiply(0.5, w)  float32 [4]  loop  at 0  (" +
-            at(5) +
-            ")\n"
-            "   1  subtract = subtract(w, multiply_1)  float32 [4]  loop  in place of w  (" +
+        "1 steps, 0 bytes of intermediate results\n"
+        "   0  subtract = subtract_product(w, 0.5, w)  float32 [4]  loop  in place of w  (" +
             at(5) + ")\n");
   CHECK(session.explain(std::vector<Expr>{}).empty());
   CHECK_THROWS_AS(session.explain(y), FeedError);

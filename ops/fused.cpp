@@ -1,0 +1,96 @@
+// Rows that plans alone make: two or three elementwise ops in one loop, so that what stands between them is never
+// written. They give the same bits as the ops one after the other: this file is compiled without fused
+// multiply-additions, and each formula rounds where the ops would.
+#include <gradus/ops/elementwise.h>
+#include <gradus/ops/rules.h>
+
+#include <cmath>
+#include <initializer_list>
+
+namespace gradus {
+
+namespace {
+
+constexpr std::string_view why = "only plans make it";
+
+Expr multiply_add(const Expr& a, const Expr& b, const Expr& c) {
+  static constexpr Row r = row<Takes::floating>(
+      "multiply_add", [](auto a, auto b, auto c) { return a * b + c; }, Gives::same, Zeros::all, why);
+  return elementwise(r, {a, b, c});
+}
+
+Expr subtract_product(const Expr& a, const Expr& b, const Expr& c) {
+  static constexpr Row r = row<Takes::floating>(
+      "subtract_product", [](auto a, auto b, auto c) { return a - b * c; }, Gives::same, Zeros::all, why);
+  return elementwise(r, {a, b, c});
+}
+
+Expr divide_by_root(const Expr& a, const Expr& b) {
+  static constexpr Row r = row<Takes::floating>(
+      "divide_by_root", [](auto a, auto b) { return a / std::sqrt(b); }, Gives::same, Zeros::first, why);
+  return elementwise(r, {a, b});
+}
+
+Expr subtract_quotient(const Expr& a, const Expr& b, const Expr& c) {
+  static constexpr Row r = row<Takes::floating>(
+      "subtract_quotient", [](auto a, auto b, auto c) { return a - b / c; }, Gives::same, Zeros::lost, why);
+  return elementwise(r, {a, b, c});
+}
+
+Expr subtract_divided_by_root(const Expr& a, const Expr& b, const Expr& c) {
+  static constexpr Row r = row<Takes::floating>(
+      "subtract_divided_by_root", [](auto a, auto b, auto c) { return a - b / std::sqrt(c); }, Gives::same, Zeros::lost,
+      why);
+  return elementwise(r, {a, b, c});
+}
+
+// Whether x, an input of y, may be computed within y's loop: y alone reads it, element by element.
+bool stays_inside(const Expr& x, const Expr& y, const Uses& uses) {
+  return x.kind() == Kind::op && is_floating(x.dtype()) && uses.of(x) == 1 && x.shape() == y.shape();
+}
+
+// Whether one loop takes all of these to y: dense ones, or rows that are known to be the same.
+bool one_loop(const Expr& y, std::initializer_list<Expr> operands) {
+  const Expr source = y.layout() == Layout::dense ? Expr() : touching(y);
+  if (y.layout() == Layout::csr || (y.layout() != Layout::dense && !source)) return false;
+  for (const Expr& x : operands) {
+    if (y.layout() == Layout::dense && x.layout() != Layout::dense) return false;
+    if (y.layout() == Layout::rows && x.layout() == Layout::dense) return false;
+    if (x.layout() != Layout::dense && touching(x) != source) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+Expr add_in_one_loop(const Expr& y, const Uses& uses) {
+  for (const int i : {0, 1}) {
+    const Expr x = y.input(i);
+    const Expr other = y.input(1 - i);
+    const bool is_square = is_op(x, "square");
+    if (!stays_inside(x, y, uses) || x == other || (!is_square && !is_op(x, "multiply"))) continue;
+    const Expr a = x.input(0);
+    const Expr b = x.input(is_square ? 0 : 1);
+    if (one_loop(y, {a, b, other})) return multiply_add(a, b, other);
+  }
+  return {};
+}
+
+Expr subtract_in_one_loop(const Expr& y, const Uses& uses) {
+  const Expr a = y.input(0);
+  const Expr x = y.input(1);
+  if (!stays_inside(x, y, uses) || x == a || x.arity() != 2 || !one_loop(y, {a, x.input(0), x.input(1)})) return {};
+  if (is_op(x, "multiply")) return subtract_product(a, x.input(0), x.input(1));
+  if (y.layout() == Layout::rows) return {};
+  if (is_op(x, "divide")) return subtract_quotient(a, x.input(0), x.input(1));
+  return is_op(x, "divide_by_root") ? subtract_divided_by_root(a, x.input(0), x.input(1)) : Expr();
+}
+
+Expr divide_in_one_loop(const Expr& y, const Uses& uses) {
+  const Expr a = y.input(0);
+  const Expr root = y.input(1);
+  if (!is_op(root, "sqrt") || !stays_inside(root, y, uses) || root == a || y.layout() == Layout::rows) return {};
+  return one_loop(y, {a, root.input(0)}) ? divide_by_root(a, root.input(0)) : Expr();
+}
+
+}  // namespace gradus
