@@ -1,0 +1,183 @@
+#include <gradus/models/trainer.h>
+
+#include <gradus/models/trainer_state.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <limits>
+#include <utility>
+
+namespace gradus {
+
+namespace {
+
+constexpr double none = std::numeric_limits<double>::quiet_NaN();
+constexpr std::int64_t validation_rows = 8192;  // predicted at once
+
+double seconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+bool all_finite(const Tensor& tensor) {
+  return dispatch_floating(tensor.dtype(), [&]<class T>(TypeTag<T>) {
+    const auto numbers = tensor.span<T>();
+    return std::all_of(numbers.begin(), numbers.end(), [](T x) { return std::isfinite(x); });
+  });
+}
+
+}  // namespace
+
+ModelOptions model_options(const TrainingOptions& options, const std::vector<Index>* field) {
+  ModelOptions out;
+  out.kind = model_kind_named(options.model);
+  out.task = task_named(options.task);
+  out.factors = options.factors;
+  out.order = static_cast<int>(options.order);
+  out.hidden = options.hidden;
+  if (field != nullptr) out.field_of.assign(field->begin(), field->end());
+  out.init_stddev = options.init_stddev;
+  out.seed = options.seed;
+  out.l2_w0 = options.l2_w0;
+  out.l2_W = options.l2_w;
+  out.l2_V = options.l2_v;
+  out.l2_over = options.l2_over == "all" ? L2Over::all : L2Over::touched;
+  return out;
+}
+
+Trainer::State::State(const Dataset& train, const Dataset& validation, const std::vector<Index>* field,
+                      const TrainingOptions& training, const TrainerOptions& where)
+    : options(training),
+      train_data(train),
+      validation_data(validation),
+      batches(train, {.size = training.batch == 0 ? train.size() : training.batch,
+                      .shuffle = training.batch != 0,
+                      .seed = training.seed,
+                      .background = where.threads != 1}),
+      range(range_of(train.y)),
+      model(make_model(graph, train.x.dim(1), model_options(training, field), train.weighted())),
+      step(training_step(model.loss, model.parameters, training, batches.count())) {
+  session.emplace(graph, where.device, SessionOptions{.threads = where.threads});
+  const std::vector<Expr> fetches{step.run, model.error};
+  std::vector<Expr> fed{model.X, model.y};
+  if (train.weighted()) fed.push_back(model.weight);
+  whole_batch.emplace(session->prepare(fetches, fed));
+  last_batch.emplace(session->prepare(fetches, fed));
+  predict.emplace(session->prepare(model.prediction, {model.X}));
+  if (validation.x.rank() == 2 && validation.size() > 0)
+    validation_batches.emplace(validation,
+                               BatchOptions{.size = validation_rows, .shuffle = false, .background = false});
+}
+
+// Makes a step; returns the mean error of the batch before it.
+double Trainer::State::learn(const Batch& rows_of) {
+  PreparedRun& run = rows_of.number + 1 == batches.count() ? *last_batch : *whole_batch;
+  if (rows_of.weight.size() > 0)
+    run(rows_of.x, rows_of.y, rows_of.weight);
+  else
+    run(rows_of.x, rows_of.y);
+  return run.result(1).item();
+}
+
+Evaluation Trainer::State::validate() {
+  Tensor predictions = Tensor::uninitialized(validation_data.y.type());  // [n, 1]
+  auto* to = predictions.writable_data();
+  for (const Batch& rows_of : validation_batches->epoch(0)) {
+    const Tensor part = (*predict)(rows_of.x);  // [rows, 1]
+    to = std::copy_n(part.data(), static_cast<std::size_t>(part.stored()) * size_of(part.dtype()), to);
+  }
+  if (options.clip_predictions && options.task == "regression") predictions = clipped(predictions, range);
+  return evaluate(options.task, validation_data.y, predictions, validation_data.weight);
+}
+
+void Trainer::State::diverged(std::int64_t at_batch) const {
+  const double rate = options.rate == 0 ? usual_rate(options) : options.rate;
+  fail<DivergedError>(
+      "the loss is no finite number any more in epoch {}, batch {} of {}: lower --rate, which is {}, or set "
+      "--clip-norm "
+      "1{}",
+      epoch + 1, at_batch, batches.count(), rate,
+      options.normalize ? "" : "; where columns hold large numbers, --normalize brings them into reach");
+}
+
+void Trainer::State::end_epoch(double seconds) {
+  EpochRecord record{epoch + 1, error_sum / static_cast<double>(rows), none, seconds};
+  if (validation_batches) {
+    record.validation = validate().main();
+    if (!std::isfinite(record.validation)) diverged(batches.count());
+    const bool better =
+        best_epoch == 0 || record.validation < history[static_cast<std::size_t>(best_epoch) - 1].validation;
+    if (better) {
+      best_epoch = record.epoch;
+      for (const Expr& parameter : model.parameters) best.insert_or_assign(parameter.name(), session->value(parameter));
+    }
+  } else {
+    best_epoch = record.epoch;
+  }
+  history.push_back(record);
+  ++epoch;
+  batch = 0;
+  rows = 0;
+  error_sum = 0;
+}
+
+Trainer::Trainer(const Dataset& train, const Dataset& validation, const std::vector<Index>* field,
+                 const TrainingOptions& options, const TrainerOptions& where) {
+  check(options);
+  state_ = std::make_unique<State>(train, validation, field, options, where);
+}
+
+Trainer::~Trainer() = default;
+
+Ending Trainer::run(const Watcher& watcher, std::int64_t epochs) {
+  State& s = *state_;
+  const bool by_validation = s.validation_batches && s.options.patience > 0;
+  const std::int64_t last = std::min(epochs, s.options.epochs);
+  while (s.epoch < last) {
+    if (by_validation && s.epoch - s.best_epoch >= s.options.patience) return Ending::no_improvement;
+    const auto start = std::chrono::steady_clock::now();
+    for (const Batch& batch : s.batches.epoch(s.epoch, s.batch)) {
+      const double error = s.learn(batch);
+      if (!std::isfinite(error)) s.diverged(batch.number + 1);
+      s.error_sum += error * static_cast<double>(batch.x.dim(0));
+      s.rows += batch.x.dim(0);
+      s.batch = batch.number + 1;
+      if (watcher.batch)
+        watcher.batch({s.epoch + 1, s.batch, s.batches.count(), s.rows, s.error_sum / static_cast<double>(s.rows),
+                       s.history.empty() ? none : s.history.back().validation, seconds_since(start)});
+      if (watcher.stop && s.batch < s.batches.count() && watcher.stop()) {
+        if (!watcher.checkpoint.empty()) save(watcher.checkpoint);
+        return Ending::stopped;
+      }
+    }
+    s.end_epoch(seconds_since(start));
+    if (watcher.epoch) watcher.epoch(s.history.back());
+    const bool stop = watcher.stop && watcher.stop();
+    const bool due = watcher.checkpoint_every > 0 && s.epoch % watcher.checkpoint_every == 0;
+    if (!watcher.checkpoint.empty() && (stop || due)) save(watcher.checkpoint);
+    if (stop) return Ending::stopped;
+  }
+  if (by_validation && s.epoch < s.options.epochs && s.epoch - s.best_epoch >= s.options.patience)
+    return Ending::no_improvement;
+  return Ending::all_epochs;
+}
+
+std::map<std::string, Tensor> Trainer::parameters() {
+  State& s = *state_;
+  if (!s.best.empty()) return s.best;
+  std::map<std::string, Tensor> out;
+  for (const Expr& parameter : s.model.parameters) {
+    const Tensor value = s.session->value(parameter);
+    // The last step of a training without validation is seen by nobody else.
+    if (!all_finite(value)) s.diverged(s.batches.count());
+    out.emplace(parameter.name(), value);
+  }
+  return out;
+}
+
+const std::vector<EpochRecord>& Trainer::history() const { return state_->history; }
+std::int64_t Trainer::best_epoch() const { return state_->best_epoch; }
+std::int64_t Trainer::epochs_done() const { return state_->epoch; }
+std::int64_t Trainer::batches_done() const { return state_->batch; }
+
+}  // namespace gradus

@@ -1,0 +1,92 @@
+#include <gradus/models/training_set.h>
+
+#include <gradus/core/error.h>
+
+#include <fmt/format.h>
+
+#include <utility>
+
+namespace gradus {
+
+TrainingSet load_training_set(const DataFile& data, const DataFile& validation, TrainingOptions& options) {
+  TrainingSet out;
+  out.about = load_data(data);
+  Dataset all = std::exchange(out.about.data, {});
+  if (all.y.size() == 0) fail<ValueError>("{}: has no targets to learn from", out.about.name);
+  if (options.task == "guess") options.task = are_classes(all.y) ? "binary" : "regression";
+  out.range = range_of(all.y);
+  if (options.task == "binary") {
+    out.zero_one = out.range.least == 0;
+    all.y = classes(all.y, out.about.name);  // [n, 1]
+  }
+  if (!validation.path.empty()) {
+    TrainedModel model = untrained_model(out, options);
+    model.features = all.x.dim(1);
+    DataFile file = validation;
+    out.validation = load_data_for(model, std::move(file)).data;
+    out.train = std::move(all);
+  } else if (options.valid_fraction > 0) {
+    Dataset::Split split = all.split(options.valid_fraction, options.seed);
+    out.train = std::move(split.train);
+    out.validation = std::move(split.validation);
+  } else {
+    out.train = std::move(all);
+  }
+  return out;
+}
+
+TrainedModel untrained_model(const TrainingSet& set, const TrainingOptions& options) {
+  TrainedModel model;
+  model.options = options;
+  model.format = set.about.format;
+  model.features = set.train.x.rank() == 2 ? set.train.x.dim(1) : 0;
+  model.table = set.about.table;
+  model.field = set.about.field;
+  model.target = set.about.target;
+  model.target_range = set.range;
+  model.zero_one = set.zero_one;
+  return model;
+}
+
+LoadedData load_data_for(const TrainedModel& model, DataFile file) {
+  const ReadOptions known = read_options(model);
+  file.read.table = known.table;
+  file.read.columns = known.columns;
+  if (file.read.format == Format::guess) file.read.format = known.format;
+  LoadedData out = load_data(file);
+  if (model.options.task == "binary" && out.data.y.size() > 0) out.data.y = classes(out.data.y, out.name);  // [n, 1]
+  return out;
+}
+
+std::string describe_features(std::int64_t features, const FeatureTable* table) {
+  std::string text = fmt::format("{} feature{}", features, features == 1 ? "" : "s");
+  if (table == nullptr) return text;
+  std::string parts;
+  constexpr int most = 12;
+  int shown = 0;
+  for (const TableColumn& column : table->columns()) {
+    const bool categorical = column.kind == ColumnKind::categorical;
+    if (!categorical && column.kind != ColumnKind::numeric) continue;
+    if (++shown > most) continue;
+    parts += parts.empty() ? "" : ", ";
+    if (categorical && table->hash_bits() == 0)
+      parts += fmt::format("{} {}", column.categories.size(), column.name);
+    else
+      parts += fmt::format("{}{}", categorical ? "hashed " : "", column.name);
+  }
+  if (shown > most) parts += fmt::format(" and {} columns more", shown - most);
+  return fmt::format("{} ({})", text, parts);
+}
+
+std::string describe_counts(const std::vector<std::int64_t>& counts, const FeatureTable* table) {
+  std::string text;
+  for (std::size_t i = 0; i < counts.size(); ++i) {
+    if (counts[i] == 0) continue;
+    text += text.empty() ? "" : ", ";
+    text += fmt::format("{}", counts[i]);
+    if (table != nullptr) text += fmt::format(" {}", table->columns()[i].name);
+  }
+  return text;
+}
+
+}  // namespace gradus
