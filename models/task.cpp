@@ -73,20 +73,20 @@ Expr l2_penalty(double lambda, const Expr& parameter) {
 }
 
 Expr l2_penalty(const Expr& X, std::initializer_list<FeaturePenalty> of_features, L2Over over, const Expr& weight) {
-  Expr pays;  // of all: []; of what is touched: [p, 1]
+  Expr occurs;  // csr or dense [n, p]
+  Expr sum;     // of all: []; of what is touched: [n, 1]
   for (const auto& [lambda, parameter] : of_features) {
     if (lambda.number() == 0.0) continue;
-    const Expr squares = square(parameter);  // [p] or [p, k]
-    const auto sum = [&](const Expr& x) {
-      if (over == L2Over::all) return reduce_sum(x);
-      return x.rank() == 1 ? expand_dims(x, 1) : reduce_sum(x, 1, keep_dims);
-    };
-    const Expr term = lambda.number() ? lambda * sum(squares) : sum(lambda * squares);
-    pays = pays ? pays + term : term;
+    Expr term = lambda * square(parameter);  // [p] or [p, k]
+    if (over == L2Over::all) {
+      term = reduce_sum(term);  // []
+    } else {
+      if (!occurs) occurs = X.layout() == Layout::csr ? sample(1, X) : cast(not_equal(X, 0), X.dtype());
+      term = reduce_sum(term.rank() == 1 ? term * occurs : matmul(occurs, term), 1, keep_dims);  // [n, 1]
+    }
+    sum = sum ? sum + term : term;
   }
-  if (!pays || over == L2Over::all) return pays;
-  const Expr occurs = X.layout() == Layout::csr ? sample(1, X) : cast(not_equal(X, 0), X.dtype());  // [n, p]
-  return mean_of_rows(matmul(occurs, pays), weight);                                                // []
+  return sum && over == L2Over::touched ? mean_of_rows(sum, weight) : sum;  // []
 }
 
 Expr sum_of_penalties(const Expr& X, std::initializer_list<Expr> terms) {
