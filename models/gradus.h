@@ -12,6 +12,7 @@
 #include <gradus/models/factorization_machine.h>
 #include <gradus/models/linear.h>
 #include <gradus/models/metrics.h>
+#include <gradus/models/model.h>
 #include <gradus/models/movielens.h>
 #include <gradus/models/polynomial.h>
 #include <gradus/models/progress.h>
