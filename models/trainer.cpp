@@ -13,7 +13,7 @@ namespace gradus {
 namespace {
 
 constexpr double none = std::numeric_limits<double>::quiet_NaN();
-constexpr std::int64_t validation_rows = 8192;  // predicted at once
+const BatchOptions in_order{.size = 8192, .shuffle = false, .background = false};
 
 double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
@@ -24,6 +24,24 @@ bool all_finite(const Tensor& tensor) {
     const auto numbers = tensor.span<T>();
     return std::all_of(numbers.begin(), numbers.end(), [](T x) { return std::isfinite(x); });
   });
+}
+
+// The bias that fits the targets best while there is nothing else: their mean, or its log odds. Ranking has no use for
+// one. Starting there, and not from 0, saves the epochs in which nothing but the bias is learnt.
+double best_constant(Task task, const Dataset& data) {
+  if (task == Task::ranking) return 0;
+  double sum = 0;
+  double weights = 0;
+  for (std::int64_t i = 0; i < data.size(); ++i) {
+    const double weight = data.weighted() ? data.weight.stored_value(i) : 1;
+    sum += weight * data.y.stored_value(i);
+    weights += weight;
+  }
+  const double mean = weights > 0 ? sum / weights : 0;
+  if (task == Task::regression) return mean;
+  constexpr double most = 0.999;  // where all are of one class
+  const double m = std::clamp(mean, -most, most);
+  return std::log((1 + m) / (1 - m));
 }
 
 }  // namespace
@@ -58,15 +76,16 @@ Trainer::State::State(const Dataset& train, const Dataset& validation, const std
       model(make_model(graph, train.x.dim(1), model_options(training, field), train.weighted())),
       step(training_step(model.loss, model.parameters, training, batches.count())) {
   session.emplace(graph, where.device, SessionOptions{.threads = where.threads});
+  if (const Expr w0 = graph.find("w0"))
+    session->assign(w0,
+                    Tensor(best_constant(model_options(training, nullptr).task, train)).reshape({1}).cast(w0.dtype()));
   const std::vector<Expr> fetches{step.run, model.error};
   std::vector<Expr> fed{model.X, model.y};
   if (train.weighted()) fed.push_back(model.weight);
   whole_batch.emplace(session->prepare(fetches, fed));
   last_batch.emplace(session->prepare(fetches, fed));
   predict.emplace(session->prepare(model.prediction, {model.X}));
-  if (validation.x.rank() == 2 && validation.size() > 0)
-    validation_batches.emplace(validation,
-                               BatchOptions{.size = validation_rows, .shuffle = false, .background = false});
+  if (validation.x.rank() == 2 && validation.size() > 0) validation_batches.emplace(validation, in_order);
 }
 
 // Makes a step; returns the mean error of the batch before it.
@@ -79,15 +98,16 @@ double Trainer::State::learn(const Batch& rows_of) {
   return run.result(1).item();
 }
 
-Evaluation Trainer::State::validate() {
-  Tensor predictions = Tensor::uninitialized(validation_data.y.type());  // [n, 1]
+// With the parameters as they are; `in_order` are batches of the data in their order.
+Evaluation Trainer::State::evaluation_on(const Dataset& data, const Batches& in_order) {
+  Tensor predictions = Tensor::uninitialized(data.y.type());  // [n, 1]
   auto* to = predictions.writable_data();
-  for (const Batch& rows_of : validation_batches->epoch(0)) {
+  for (const Batch& rows_of : in_order.epoch(0)) {
     const Tensor part = (*predict)(rows_of.x);  // [rows, 1]
     to = std::copy_n(part.data(), static_cast<std::size_t>(part.stored()) * size_of(part.dtype()), to);
   }
   if (options.clip_predictions && options.task == "regression") predictions = clipped(predictions, range);
-  return evaluate(options.task, validation_data.y, predictions, validation_data.weight);
+  return evaluate(options.task, data.y, predictions, data.weight);
 }
 
 void Trainer::State::diverged(std::int64_t at_batch) const {
@@ -103,7 +123,7 @@ void Trainer::State::diverged(std::int64_t at_batch) const {
 void Trainer::State::end_epoch(double seconds) {
   EpochRecord record{epoch + 1, error_sum / static_cast<double>(rows), none, seconds};
   if (validation_batches) {
-    record.validation = validate().main();
+    record.validation = evaluation_on(validation_data, *validation_batches).main();
     if (!std::isfinite(record.validation)) diverged(batches.count());
     const bool better =
         best_epoch == 0 || record.validation < history[static_cast<std::size_t>(best_epoch) - 1].validation;
@@ -175,6 +195,18 @@ std::map<std::string, Tensor> Trainer::parameters() {
   return out;
 }
 
+Evaluation Trainer::evaluate_on(const Dataset& data) {
+  State& s = *state_;
+  std::map<std::string, Tensor> now;
+  for (const Expr& parameter : s.model.parameters) now.emplace(parameter.name(), s.session->value(parameter));
+  // The best epoch's, and then back, so that training may go on.
+  for (const auto& [name, value] : s.best) s.session->assign(s.graph.find(name), value);
+  const Evaluation out = s.evaluation_on(data, Batches(data, in_order));
+  for (const auto& [name, value] : now) s.session->assign(s.graph.find(name), value);
+  return out;
+}
+
+const Model& Trainer::model() const { return state_->model; }
 const std::vector<EpochRecord>& Trainer::history() const { return state_->history; }
 std::int64_t Trainer::best_epoch() const { return state_->best_epoch; }
 std::int64_t Trainer::epochs_done() const { return state_->epoch; }

@@ -81,12 +81,17 @@ class Trainer {
 
   /// Of the best epoch on the validation set; without one, of the last.
   std::map<std::string, Tensor> parameters();
+  /// How good they are on other rows.
+  Evaluation evaluate_on(const Dataset& data);
   const std::vector<EpochRecord>& history() const;
   /// From 1; the last where there is no validation set; 0 before the first.
   std::int64_t best_epoch() const;
   /// What is done so far, for messages: epochs, and batches of the next.
   std::int64_t epochs_done() const;
   std::int64_t batches_done() const;
+
+  /// The expressions, for those who want to look at them.
+  const Model& model() const;
 
   /// The whole state, in one file that is replaced only when complete; and back. Throws IoError, for a state that is
   /// damaged, or of other data or options as well.

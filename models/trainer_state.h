@@ -17,7 +17,7 @@ struct Trainer::State {
         const TrainingOptions& training, const TrainerOptions& where);
 
   double learn(const Batch& batch);
-  Evaluation validate();
+  Evaluation evaluation_on(const Dataset& data, const Batches& in_order);
   void end_epoch(double seconds);
   [[noreturn]] void diverged(std::int64_t batch) const;
 

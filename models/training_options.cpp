@@ -122,6 +122,8 @@ std::vector<Setting> settings(TrainingOptions& o) {
              "Epochs without improvement on the validation set before training stops; 0: never stop early"),
       number("valid-fraction", &o.valid_fraction, 0, 0.9, false, course,
              "Part of the rows held out to validate with, unless --valid names a file; 0: none"),
+      flag("refit", &o.refit, course,
+           "Learn again from all rows, those to validate with among them, for as many epochs as did best"),
       Setting{"seed", &o.seed, 0, 0, false, {}, course, "Of the start, the order of the rows and the held-out part"},
   };
 }

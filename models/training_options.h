@@ -15,15 +15,15 @@ struct TrainingOptions {
   std::string model = "fm";
   std::string task = "guess";
   std::int64_t factors = 8;
-  std::int64_t order = 2;
+  std::int64_t order = 3;
   std::vector<std::int64_t> hidden = {64, 32};
-  double init_stddev = 0.01;
-  double l2_w0 = 0, l2_w = 0, l2_v = 0;
+  double init_stddev = 0.05;
+  double l2_w0 = 0, l2_w = 0.001, l2_v = 0.01;
   std::string l2_over = "touched";
   bool normalize = false;
 
   // The optimizer. A rate of 0 is the optimizer's default; an epsilon of 0 likewise.
-  std::string optimizer = "adagrad";
+  std::string optimizer = "adam";
   double rate = 0;
   double momentum = 0.9;
   bool nesterov = false;
@@ -42,10 +42,11 @@ struct TrainingOptions {
   double clip_norm = 0, clip_value = 0;  // 0: none
 
   // The course.
-  std::int64_t epochs = 30;
+  std::int64_t epochs = 50;
   std::int64_t batch = 1024;  // rows; 0: all
   std::int64_t patience = 3;  // epochs without improvement on the validation set; 0: any number
   double valid_fraction = 0.1;
+  bool refit = false;
   bool clip_predictions = false;
   std::uint64_t seed = 1;
 };

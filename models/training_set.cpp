@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <memory>
 #include <utility>
 
 namespace gradus {
@@ -55,6 +57,33 @@ LoadedData load_data_for(const TrainedModel& model, DataFile file) {
   if (file.read.format == Format::guess) file.read.format = known.format;
   LoadedData out = load_data(file);
   if (model.options.task == "binary" && out.data.y.size() > 0) out.data.y = classes(out.data.y, out.name);  // [n, 1]
+  return out;
+}
+
+Dataset together(const Dataset& a, const Dataset& b) {
+  const auto both = [](const Tensor& x, const Tensor& y) {
+    Tensor out =
+        Tensor::uninitialized({x.dtype(), x.shape().with(0, x.dim(0) + y.dim(0)), Layout::dense});  // [n + m, ...]
+    auto* to = out.writable_data();
+    to = std::copy_n(x.data(), static_cast<std::size_t>(x.stored()) * size_of(x.dtype()), to);
+    std::copy_n(y.data(), static_cast<std::size_t>(y.stored()) * size_of(y.dtype()), to);
+    return out;
+  };
+  const CsrPattern& first = *a.x.pattern();
+  const CsrPattern& second = *b.x.pattern();
+  const auto pattern = std::make_shared<CsrPattern>();
+  pattern->rows = first.rows + second.rows;
+  pattern->columns = first.columns;
+  pattern->row_start = first.row_start;
+  for (std::size_t row = 1; row < second.row_start.size(); ++row)
+    pattern->row_start.push_back(first.non_zeros() + second.row_start[row]);
+  const std::span<Index> column = pattern->new_column(first.non_zeros() + second.non_zeros());
+  std::copy(second.column.begin(), second.column.end(),
+            std::copy(first.column.begin(), first.column.end(), column.begin()));
+  Dataset out{Tensor::csr(pattern, both(a.x.values(), b.x.values())), both(a.y, b.y)};
+  if (a.weighted() != b.weighted())
+    fail<ValueError>("one of the data sets has weights and the other has none; both or neither are expected");
+  if (a.weighted()) out.weight = both(a.weight, b.weight);
   return out;
 }
 

@@ -16,6 +16,9 @@ struct TrainingSet {
   Dataset validation;  // no rows where there are none
   bool zero_one = false;
   TargetRange range{};
+
+  /// Rows to validate with.
+  std::int64_t validation_size() const { return validation.x.rank() == 2 ? validation.size() : 0; }
 };
 
 /// Reads the data and the file to validate with, if one is named; else holds out options.valid_fraction of the rows.
@@ -28,6 +31,9 @@ TrainedModel untrained_model(const TrainingSet& set, const TrainingOptions& opti
 
 /// The file as the model's training data were: the same columns; targets as the task takes them.
 LoadedData load_data_for(const TrainedModel& model, DataFile file);
+
+/// The rows of both, one after the other.
+Dataset together(const Dataset& a, const Dataset& b);
 
 /// "2623 features (943 user, 1680 item)"
 std::string describe_features(std::int64_t features, const FeatureTable* table);

@@ -60,8 +60,8 @@ std::unique_ptr<Optimizer> optimizer_named(const TrainingOptions& o, const Opera
 
 double usual_rate(const TrainingOptions& options) {
   constexpr std::pair<std::string_view, double> rates[] = {
-      {"sgd", 0.1},       {"momentum", 0.01}, {"adagrad", 0.05}, {"adadelta", 1},
-      {"rmsprop", 0.001}, {"adam", 0.001},    {"adamw", 0.001},  {"ftrl", 0.05},
+      {"sgd", 0.1},       {"momentum", 0.02}, {"adagrad", 0.2}, {"adadelta", 1},
+      {"rmsprop", 0.003}, {"adam", 0.003},    {"adamw", 0.003}, {"ftrl", 0.2},
   };
   for (const auto& [name, rate] : rates)
     if (name == options.optimizer) return rate;

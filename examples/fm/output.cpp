@@ -92,7 +92,36 @@ void print_counts(const std::vector<std::int64_t>& unseen, const std::vector<std
     fmt::print(to, "  empty, so read as 0: {}\n", text);
 }
 
-void print_json(const FileEvaluation& found) { print(stdout, evaluation_of(found, nullptr)); }
+void print_json(const FileEvaluation& found, const FeatureTable* table) { print(stdout, evaluation_of(found, table)); }
+
+void print_json(const std::vector<Fold>& folds) {
+  Json json = Json::array();
+  for (const Fold& fold : folds) {
+    Json one = metrics_of(fold.evaluation);
+    one["epochs"] = fold.epochs;
+    json.push_back(std::move(one));
+  }
+  print(stdout, {{"folds", std::move(json)}});
+}
+
+void print_json(const Inspection& found) {
+  const TrainedModel& model = *found.model;
+  const auto list = [](const std::vector<NamedWeight>& weights) {
+    Json json = Json::array();
+    for (const NamedWeight& each : weights) json.push_back({{"feature", each.name}, {"weight", number(each.weight)}});
+    return json;
+  };
+  Json pairs = Json::array();
+  for (const NamedPair& pair : found.pairs)
+    pairs.push_back({{"features", {pair.first, pair.second}}, {"weight", number(pair.weight)}});
+  Json json{{"task", model.options.task},         {"format", to_string(model.format)},
+            {"features", model.features},         {"options", Json::parse(to_json(model.options))},
+            {"metrics", Json::object()},          {"strongest_features", list(found.features)},
+            {"strongest_pairs", std::move(pairs)}};
+  for (const auto& [name, value] : model.metrics) json["metrics"][name] = number(value);
+  if (!found.feature.empty()) json["nearest"] = {{"feature", found.feature}, {"features", list(found.nearest)}};
+  print(stdout, json);
+}
 
 void print_json(std::FILE* to, std::int64_t predictions, const std::vector<std::int64_t>& unseen,
                 const std::vector<std::int64_t>& missing, const FeatureTable* table) {
@@ -113,7 +142,7 @@ void print_json(const TrainingReport& report) {
             {"task", model.options.task},
             {"target", model.target},
             {"train_examples", report.set->train.size()},
-            {"validation_examples", report.set->validation.x.rank() == 2 ? report.set->validation.size() : 0},
+            {"validation_examples", report.set->validation_size()},
             {"features", model.features},
             {"options", Json::parse(to_json(model.options))},
             {"history", std::move(history)},
@@ -122,6 +151,15 @@ void print_json(const TrainingReport& report) {
             {"metrics", Json::object()}};
   for (const auto& [name, value] : model.metrics) json["metrics"][name] = number(value);
   if (report.test != nullptr) json["test"] = evaluation_of(*report.test, model.table.get());
+  if (!report.candidates->empty()) {
+    json["search"] = Json::array();
+    for (const Candidate& each : *report.candidates)
+      json["search"].push_back({{"rate", each.rate},
+                                {"factors", each.factors},
+                                {"l2", each.l2},
+                                {"epochs", each.epochs},
+                                {"validation", number(each.validation)}});
+  }
   json["model"] = report.file.empty() ? Json(nullptr) : Json(report.file);
   print(stdout, json);
 }

@@ -3,7 +3,9 @@
 
 #include "commands.h"
 
+#include <gradus/models/inspection.h>
 #include <gradus/models/predictor.h>
+#include <gradus/models/search.h>
 #include <gradus/models/training_set.h>
 
 #include <cstdio>
@@ -20,7 +22,7 @@ void add_counts(std::vector<std::int64_t>& sums, const std::vector<std::int64_t>
 void print_counts(const std::vector<std::int64_t>& unseen, const std::vector<std::int64_t>& missing,
                   const gradus::FeatureTable* table, std::FILE* to = stdout);
 
-void print_json(const gradus::FileEvaluation& found);
+void print_json(const gradus::FileEvaluation& found, const gradus::FeatureTable* table);
 void print_json(std::FILE* to, std::int64_t predictions, const std::vector<std::int64_t>& unseen,
                 const std::vector<std::int64_t>& missing, const gradus::FeatureTable* table);
 
@@ -31,9 +33,21 @@ struct TrainingReport {
   const std::vector<gradus::EpochRecord>* history;
   std::int64_t best_epoch;
   std::string ending;
-  const gradus::FileEvaluation* test;  // null: none
-  std::string file;                    // of the model; "": none
+  const std::vector<gradus::Candidate>* candidates;  // of a search; empty: there was none
+  const gradus::FileEvaluation* test;                // null: none
+  std::string file;                                  // of the model; "": none
 };
 void print_json(const TrainingReport& report);
+
+struct Inspection {
+  const gradus::TrainedModel* model;
+  std::vector<gradus::NamedWeight> features;
+  std::vector<gradus::NamedPair> pairs;
+  std::string feature;  // "": none was asked for
+  std::vector<gradus::NamedWeight> nearest;
+};
+void print_json(const Inspection& found);
+
+void print_json(const std::vector<gradus::Fold>& folds);
 
 }  // namespace fm

@@ -62,7 +62,7 @@ int evaluate(const EvaluateCommand& command) {
   Predictor predict(model, command.model, trainer_options(command.common));
   const FileEvaluation found = evaluate_file(model, predict, data_file(command.data));
   if (command.common.json) {
-    print_json(found);
+    print_json(found, model.table.get());
     return 0;
   }
   fmt::print("{}: {} examples\n", found.name, found.evaluation.examples);

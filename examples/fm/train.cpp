@@ -1,9 +1,11 @@
 // fm train: data are read, a model is learnt, what it is worth is said, and it is written.
 #include "commands.h"
+#include "epoch_table.h"
 #include "output.h"
 
 #include <gradus/core/error.h>
 #include <gradus/models/progress.h>
+#include <gradus/models/search.h>
 #include <gradus/models/training_step.h>
 
 #include <fmt/format.h>
@@ -13,6 +15,8 @@
 #include <cmath>
 #include <csignal>
 #include <cstdio>
+#include <map>
+#include <memory>
 #include <optional>
 #include <utility>
 
@@ -59,58 +63,6 @@ std::string describe_model(const TrainingOptions& o) {
          fmt::format("; seed {}", o.seed);
 }
 
-std::string per_second(double examples, double seconds) {
-  const double rate = examples / seconds;
-  if (!std::isfinite(rate)) return "-";
-  if (rate >= 1e6) return fmt::format("{:.1f} M", rate / 1e6);
-  return rate >= 1e3 ? fmt::format("{:.1f} k", rate / 1e3) : fmt::format("{:.0f}", rate);
-}
-
-// What a training shows while it goes on.
-class EpochTable {
- public:
-  EpochTable(const TrainingSet& set, const TrainingOptions& options, bool shown)
-      : examples_(static_cast<double>(set.train.size())),
-        validates_(set.validation.x.rank() == 2),
-        epochs_(options.epochs),
-        metric_(main_metric(options.task)),
-        shown_(shown) {
-    if (!shown_) return;
-    fmt::print("{:>5}  {:>14}", "epoch", "train " + loss_name(options.task));
-    if (validates_) fmt::print("  {:>14}", "valid " + metric_);
-    fmt::print("  {:>10}\n", "examples/s");
-  }
-
-  void batch(const EpochProgress& p) {
-    if (!bar_) bar_.emplace(fmt::format("epoch {:>{}}/{}", p.epoch, fmt::formatted_size("{}", epochs_), epochs_));
-    const double left = p.seconds * static_cast<double>(p.batches - p.batch) / static_cast<double>(p.batch);
-    if (bar_->due())
-      bar_->show(p.batch, p.batches,
-                 fmt::format("loss {:.4f}{}  {} examples/s  {:.0f} s left", p.loss,
-                             std::isnan(p.validation) ? "" : fmt::format("  valid {} {:.4f}", metric_, p.validation),
-                             per_second(static_cast<double>(p.rows), p.seconds), left));
-  }
-
-  void epoch(const EpochRecord& record) {
-    bar_.reset();
-    if (!shown_) return;
-    fmt::print("{:>5}  {:>14.4f}", record.epoch, record.loss);
-    if (validates_) fmt::print("  {:>14.4f}", record.validation);
-    fmt::print("  {:>10}\n", per_second(examples_, record.seconds));
-    std::fflush(stdout);
-  }
-
- private:
-  static std::string loss_name(const std::string& task) { return task == "regression" ? "mse" : "log loss"; }
-
-  double examples_;
-  bool validates_;
-  std::int64_t epochs_;
-  std::string metric_;
-  bool shown_;
-  std::optional<Bar> bar_;
-};
-
 std::string ending_name(Ending ending) {
   switch (ending) {
     case Ending::all_epochs: return "all epochs";
@@ -133,10 +85,117 @@ int interrupted_at(const Trainer& trainer, const TrainCommand& command, const st
   return 1;
 }
 
+// A training and what it came to.
+struct Trained {
+  std::unique_ptr<Trainer> trainer;
+  Ending ending = Ending::all_epochs;
+  std::map<std::string, Tensor> parameters{};
+};
+
+// Trains once: to the best epoch, or until it is interrupted.
+Trained train_once(const TrainingSet& set, const TrainingOptions& options, const TrainCommand& command,
+                   const std::string& checkpoint) {
+  Trained out{std::make_unique<Trainer>(set.train, set.validation, set.about.field.get(), options,
+                                        trainer_options(command.common))};
+  const bool text = !command.common.json;
+  if (command.resume && ::access(checkpoint.c_str(), F_OK) == 0) {
+    out.trainer->restore(checkpoint);
+    if (text)
+      fmt::print("resumed: {} epochs and {} batches are done\n", out.trainer->epochs_done(),
+                 out.trainer->batches_done());
+  } else if (command.resume) {
+    fmt::print(stderr, "fm: {} is not there; training begins at the beginning\n", checkpoint);
+  }
+  EpochTable table(set, options, text && !command.quiet);
+  Watcher watcher{.epoch = [&](const EpochRecord& record) { table.epoch(record); },
+                  .stop = [] { return interrupted != 0; },
+                  .checkpoint = checkpoint,
+                  .checkpoint_every = command.checkpoint_every};
+  if (Bar::is_seen()) watcher.batch = [&](const EpochProgress& progress) { table.batch(progress); };
+  out.ending = out.trainer->run(watcher);
+  if (out.ending != Ending::stopped) out.parameters = out.trainer->parameters();
+  return out;
+}
+
+// Trains again on all rows, as long as did best. The state that is kept, should it be interrupted, is the one before.
+void refit(const TrainingSet& set, TrainingOptions options, const TrainCommand& command, const std::string& checkpoint,
+           Trained& trained) {
+  options.epochs = trained.trainer->best_epoch();
+  Trainer again(together(set.train, set.validation), {}, set.about.field.get(), options,
+                trainer_options(command.common));
+  trained.ending = again.run({.stop = [] { return interrupted != 0; }});
+  if (trained.ending == Ending::stopped) {
+    if (!checkpoint.empty()) trained.trainer->save(checkpoint);
+  } else {
+    trained.parameters = again.parameters();
+  }
+}
+
+void print_data(const TrainingSet& set, const TrainCommand& command) {
+  const std::int64_t held_out = set.validation_size();
+  fmt::print("{}: {}, {} examples, {}\n", set.about.name, to_string(set.about.format),
+             set.train.size() + (command.validation.empty() ? held_out : 0),
+             describe_features(set.train.x.dim(1), set.about.table.get()));
+  if (!set.about.target.empty() && command.data.file.read.target.empty())
+    fmt::print("target: {} (--target names another)\n", set.about.target);
+  if (held_out > 0)
+    fmt::print("validation: {} examples{}\n", held_out,
+               command.validation.empty() ? " held out" : fmt::format(" of {}", command.validation));
+  print_counts({}, set.about.missing, set.about.table.get());
+}
+
+int cross_validation(const TrainingSet& set, const TrainingOptions& options, const TrainCommand& command) {
+  const bool text = !command.common.json;
+  if (text) fmt::print("model: {}\n", describe_model(options));
+  std::int64_t number = 0;
+  const std::vector<Fold> folds = cross_validate(
+      set.train, set.about.field.get(), options, command.folds, trainer_options(command.common), [&](const Fold& fold) {
+        if (!text) return;
+        fmt::print("part {}: {} examples, {} epochs: {}\n", ++number, fold.evaluation.examples, fold.epochs,
+                   to_string(fold.evaluation));
+        std::fflush(stdout);
+      });
+  if (!text) {
+    print_json(folds);
+    return 0;
+  }
+  fmt::print("mean:");
+  for (std::size_t m = 0; m < folds.front().evaluation.metrics.size(); ++m) {
+    double sum = 0, squares = 0;
+    for (const Fold& fold : folds) sum += fold.evaluation.metrics[m].second;
+    const double mean = sum / static_cast<double>(folds.size());
+    for (const Fold& fold : folds) squares += std::pow(fold.evaluation.metrics[m].second - mean, 2);
+    fmt::print("  {} {:.4f} +- {:.4f}", folds.front().evaluation.metrics[m].first, mean,
+               std::sqrt(squares / static_cast<double>(folds.size() - 1)));
+  }
+  fmt::print("\n");
+  return 0;
+}
+
+std::vector<Candidate> search_settings(const TrainingSet& set, TrainingOptions& options, const TrainCommand& command) {
+  const bool text = !command.common.json;
+  if (text)
+    fmt::print("{:>6}  {:>10}  {:>8}  {:>10}  {:>14}\n", "epochs", "rate", "factors", "l2-v",
+               "valid " + main_metric(options.task));
+  std::vector<Candidate> all =
+      search(set.train, set.validation, set.about.field.get(), options, trainer_options(command.common),
+             [&](const Candidate& c) {
+               if (interrupted != 0) fail<Error>("interrupted while searching; nothing is kept");
+               if (!text) return;
+               fmt::print("{:>6}  {:>10.4g}  {:>8}  {:>10.4g}  {:>14}\n", c.epochs, c.rate, c.factors, c.l2,
+                          std::isfinite(c.validation) ? fmt::format("{:.4f}", c.validation) : "diverged");
+               std::fflush(stdout);
+             });
+  if (text)
+    fmt::print("best: --rate {:.4g} --factors {} --l2-v {:.4g} --l2-w {:.4g}\n", options.rate, options.factors,
+               options.l2_v, options.l2_w);
+  return all;
+}
+
 }  // namespace
 
 int train(const TrainCommand& command) {
-  const TrainerOptions where = trainer_options(command.common);
+  trainer_options(command.common);  // a device that is not there is said before data are read
   if (command.resume && command.model.empty())
     fail<ValueError>("--resume goes on from MODEL.checkpoint, but no --model is named");
   const bool text = !command.common.json;
@@ -146,56 +205,43 @@ int train(const TrainCommand& command) {
   DataFile validation;
   validation.path = command.validation;
   validation.weights = command.validation_weights;
-  TrainingSet set = load_training_set(data, validation, options);
-  const std::int64_t held_out = set.validation.x.rank() == 2 ? set.validation.size() : 0;
-  if (text) {
-    fmt::print("{}: {}, {} examples, {}\n", set.about.name, to_string(set.about.format),
-               set.train.size() + (validation.path.empty() ? held_out : 0),
-               describe_features(set.train.x.dim(1), set.about.table.get()));
-    if (!set.about.target.empty() && command.data.file.read.target.empty() && set.about.format != Format::movielens)
-      fmt::print("target: {} (--target names another)\n", set.about.target);
-    if (held_out > 0)
-      fmt::print("validation: {} examples{}\n", held_out,
-                 validation.path.empty() ? " held out" : fmt::format(" of {}", validation.path));
-    print_counts({}, set.about.missing, set.about.table.get());
-    fmt::print("model: {}\n", describe_model(options));
-    std::fflush(stdout);
-  }
+  TrainingOptions loading = options;
+  if (command.folds > 0) loading.valid_fraction = 0;
+  const TrainingSet set = load_training_set(data, validation, loading);
+  options.task = loading.task;
+  if (text) print_data(set, command);
+  if (command.folds > 0) return cross_validation(set, options, command);
 
-  Trainer trainer(set.train, set.validation, set.about.field.get(), options, where);
+  const Interruptions caught;
+  std::vector<Candidate> candidates;
+  if (command.search) candidates = search_settings(set, options, command);
+  if (text) fmt::print("model: {}\n", describe_model(options));
   const std::string checkpoint = command.model.empty() ? "" : command.model + ".checkpoint";
-  if (command.resume && ::access(checkpoint.c_str(), F_OK) == 0) {
-    trainer.restore(checkpoint);
-    if (text) fmt::print("resumed: {} epochs and {} batches are done\n", trainer.epochs_done(), trainer.batches_done());
-  } else if (command.resume) {
-    fmt::print(stderr, "fm: {} is not there; training begins at the beginning\n", checkpoint);
-  }
-  EpochTable table(set, options, text && !command.quiet);
-  Ending ending = Ending::all_epochs;
-  {
-    const Interruptions caught;
-    Watcher watcher{.epoch = [&](const EpochRecord& record) { table.epoch(record); },
-                    .stop = [] { return interrupted != 0; },
-                    .checkpoint = checkpoint,
-                    .checkpoint_every = command.checkpoint_every};
-    if (Bar::is_seen()) watcher.batch = [&](const EpochProgress& progress) { table.batch(progress); };
-    ending = trainer.run(watcher);
-  }
-  if (ending == Ending::stopped) return interrupted_at(trainer, command, checkpoint);
-
+  Trained trained = train_once(set, options, command, checkpoint);
+  const bool validated = set.validation_size() > 0;
+  const Trainer& trainer = *trained.trainer;
+  const std::int64_t best = trainer.best_epoch();
+  if (trained.ending == Ending::stopped) return interrupted_at(trainer, command, checkpoint);
   TrainedModel model = untrained_model(set, options);
-  model.parameters = trainer.parameters();
-  model.metrics["epochs"] = static_cast<double>(trainer.best_epoch());
-  if (held_out > 0)
-    model.metrics["validation " + main_metric(options.task)] =
-        trainer.history()[static_cast<std::size_t>(trainer.best_epoch()) - 1].validation;
-  if (text && held_out > 0)
-    fmt::print("best epoch: {}, validation {} {:.4f}{}\n", trainer.best_epoch(), main_metric(options.task),
-               trainer.history()[static_cast<std::size_t>(trainer.best_epoch()) - 1].validation,
-               ending == Ending::no_improvement ? "; stopped early" : "");
+  model.metrics["epochs"] = static_cast<double>(best);
+  if (validated) {
+    const double reached = trainer.history()[static_cast<std::size_t>(best) - 1].validation;
+    model.metrics["validation " + main_metric(options.task)] = reached;
+    if (text)
+      fmt::print("best epoch: {}, validation {} {:.4f}{}\n", best, main_metric(options.task), reached,
+                 trained.ending == Ending::no_improvement ? "; stopped early" : "");
+  }
+  const Ending ending = trained.ending;
+  if (options.refit && validated) {
+    refit(set, options, command, checkpoint, trained);
+    if (trained.ending == Ending::stopped) return interrupted_at(trainer, command, checkpoint);
+    if (text) fmt::print("refitted: {} epochs on all {} examples\n", best, set.train.size() + set.validation_size());
+  }
+  model.parameters = std::move(trained.parameters);
+
   std::optional<FileEvaluation> test;
   if (!command.test.empty()) {
-    Predictor predict(model, command.model, where);
+    Predictor predict(model, command.model, trainer_options(command.common));
     DataFile file;
     file.path = command.test;
     file.read.threads = command.common.threads;
@@ -214,7 +260,7 @@ int train(const TrainCommand& command) {
     fmt::print("The model is not kept: --model FILE keeps it.\n");
   }
   if (command.common.json)
-    print_json({&set, &model, &trainer.history(), trainer.best_epoch(), ending_name(ending), test ? &*test : nullptr,
+    print_json({&set, &model, &trainer.history(), best, ending_name(ending), &candidates, test ? &*test : nullptr,
                 command.model});
   return 0;
 }
