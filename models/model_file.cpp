@@ -1,6 +1,7 @@
 #include <gradus/models/model_file.h>
 
 #include <gradus/core/error.h>
+#include <gradus/core/file.h>
 #include <gradus/core/safetensors.h>
 
 #include <fmt/format.h>
@@ -33,7 +34,7 @@ void add(uLong& crc, const void* bytes, std::size_t count) {
 // Reads the parts of one model file, each of which may be wrong.
 class ModelReader {
  public:
-  explicit ModelReader(const std::string& path) : path_(path), file_(load_safetensors(path)) {
+  explicit ModelReader(const std::string& path) : path_(path), file_(loaded(path)) {
     const auto found = file_.metadata.find(version_key);
     if (found == file_.metadata.end()) fail<IoError>("{}: is no model: its metadata have no {}", path_, version_key);
     if (found->second != version)
@@ -72,6 +73,17 @@ class ModelReader {
   }
 
  private:
+  // What is no safetensors file at all is rather another file than a damaged one.
+  static SafeTensors loaded(const std::string& path) {
+    FileReader(path).size();  // throws where it cannot be opened
+    try {
+      return load_safetensors(path);
+    } catch (const IoError& error) {
+      const std::string_view what(error.what());
+      fail<IoError>("{}: is no model, or is damaged: it {}", path, what.substr(std::min(what.size(), path.size() + 2)));
+    }
+  }
+
   [[noreturn]] void damaged(std::string_view what) const { fail<IoError>("{}: is damaged: {}", path_, what); }
 
   const std::string& text(const char* key) const {

@@ -27,7 +27,7 @@ class Bar {
 
  private:
   std::string label_;
-  std::chrono::steady_clock::time_point drawn_{};
+  std::chrono::steady_clock::time_point drawn_ = std::chrono::steady_clock::now();
   bool shown_ = false;
 };
 

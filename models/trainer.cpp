@@ -19,6 +19,14 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
+// What a batch counts in a mean.
+double weight_of(const Batch& batch) {
+  if (batch.weight.size() == 0) return static_cast<double>(batch.x.dim(0));
+  double sum = 0;
+  for (const double weight : batch.weight) sum += weight;
+  return sum;
+}
+
 bool all_finite(const Tensor& tensor) {
   return dispatch_floating(tensor.dtype(), [&]<class T>(TypeTag<T>) {
     const auto numbers = tensor.span<T>();
@@ -121,7 +129,7 @@ void Trainer::State::diverged(std::int64_t at_batch) const {
 }
 
 void Trainer::State::end_epoch(double seconds) {
-  EpochRecord record{epoch + 1, error_sum / static_cast<double>(rows), none, seconds};
+  EpochRecord record{epoch + 1, error_sum / weight_sum, none, seconds};
   if (validation_batches) {
     record.validation = evaluation_on(validation_data, *validation_batches).main();
     if (!std::isfinite(record.validation)) diverged(batches.count());
@@ -139,6 +147,7 @@ void Trainer::State::end_epoch(double seconds) {
   batch = 0;
   rows = 0;
   error_sum = 0;
+  weight_sum = 0;
 }
 
 Trainer::Trainer(const Dataset& train, const Dataset& validation, const std::vector<Index>* field,
@@ -159,11 +168,13 @@ Ending Trainer::run(const Watcher& watcher, std::int64_t epochs) {
     for (const Batch& batch : s.batches.epoch(s.epoch, s.batch)) {
       const double error = s.learn(batch);
       if (!std::isfinite(error)) s.diverged(batch.number + 1);
-      s.error_sum += error * static_cast<double>(batch.x.dim(0));
+      const double weight = weight_of(batch);
+      s.error_sum += error * weight;
+      s.weight_sum += weight;
       s.rows += batch.x.dim(0);
       s.batch = batch.number + 1;
       if (watcher.batch)
-        watcher.batch({s.epoch + 1, s.batch, s.batches.count(), s.rows, s.error_sum / static_cast<double>(s.rows),
+        watcher.batch({s.epoch + 1, s.batch, s.batches.count(), s.rows, s.error_sum / s.weight_sum,
                        s.history.empty() ? none : s.history.back().validation, seconds_since(start)});
       if (watcher.stop && s.batch < s.batches.count() && watcher.stop()) {
         if (!watcher.checkpoint.empty()) save(watcher.checkpoint);

@@ -37,7 +37,8 @@ struct Trainer::State {
   // What a checkpoint holds beside the variables.
   std::int64_t epoch = 0;  // done
   std::int64_t batch = 0;  // done, of the next
-  double error_sum = 0;    // of these: the errors of their rows
+  double error_sum = 0;    // of these: the errors of their rows, weighted,
+  double weight_sum = 0;   // and the weights
   std::int64_t rows = 0;
   std::vector<EpochRecord> history;
   std::int64_t best_epoch = 0;

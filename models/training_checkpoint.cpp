@@ -20,7 +20,7 @@ constexpr std::string_view version = "1";
 constexpr std::string_view variable_prefix = "variable/";
 constexpr std::string_view best_prefix = "best/";
 constexpr const char* position_name = "position";  // int64: epoch, batch, rows, best epoch
-constexpr const char* sum_name = "error_sum";      // float64 [1]
+constexpr const char* sums_name = "sums";          // float64: error_sum, weight_sum
 constexpr const char* history_name = "history";    // float64 [epochs, 3]: loss, validation, seconds
 
 std::uint32_t crc_of(std::uint32_t crc, const void* from, std::size_t bytes) {
@@ -60,7 +60,7 @@ void Trainer::save(const std::string& path) {
     file.tensors.emplace(fmt::format("{}{}", variable_prefix, variable.name()), s.session->value(variable));
   for (const auto& [name, value] : s.best) file.tensors.emplace(fmt::format("{}{}", best_prefix, name), value);
   file.tensors.emplace(position_name, Tensor::from(std::vector<std::int64_t>{s.epoch, s.batch, s.rows, s.best_epoch}));
-  file.tensors.emplace(sum_name, Tensor::from(std::vector<double>{s.error_sum}));
+  file.tensors.emplace(sums_name, Tensor::from(std::vector<double>{s.error_sum, s.weight_sum}));
   std::vector<double> history;
   for (const EpochRecord& record : s.history)
     history.insert(history.end(), {record.loss, record.validation, record.seconds});
@@ -108,13 +108,16 @@ void Trainer::restore(const std::string& path) {
     if (name.starts_with(best_prefix)) s.best.emplace(name.substr(best_prefix.size()), value);
   const Tensor position = tensor(position_name, int64);
   const Tensor history = tensor(history_name, float64);
+  const Tensor sums = tensor(sums_name, float64);
+  if (sums.size() != 2) fail<IoError>("{}: is damaged: {} is {}", path, sums_name, sums.shape());
   if (position.size() != 4) fail<IoError>("{}: is damaged: {} is {}", path, position_name, position.shape());
   const auto at = position.span<std::int64_t>();
   s.epoch = at[0];
   s.batch = at[1];
   s.rows = at[2];
   s.best_epoch = at[3];
-  s.error_sum = tensor(sum_name, float64).item();
+  s.error_sum = sums.stored_value(0);
+  s.weight_sum = sums.stored_value(1);
   const auto rows = history.span<double>();
   s.history.clear();
   for (std::size_t i = 0; i + 2 < rows.size(); i += 3)

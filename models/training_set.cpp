@@ -15,6 +15,8 @@ TrainingSet load_training_set(const DataFile& data, const DataFile& validation, 
   out.about = load_data(data);
   Dataset all = std::exchange(out.about.data, {});
   if (all.y.size() == 0) fail<ValueError>("{}: has no targets to learn from", out.about.name);
+  if (all.weighted() && std::all_of(all.weight.begin(), all.weight.end(), [](double w) { return w == 0; }))
+    fail<ValueError>("{}: all weights are 0, so no example counts", out.about.name);
   if (options.task == "guess") options.task = are_classes(all.y) ? "binary" : "regression";
   out.range = range_of(all.y);
   if (options.task == "binary") {
@@ -27,7 +29,7 @@ TrainingSet load_training_set(const DataFile& data, const DataFile& validation, 
     DataFile file = validation;
     out.validation = load_data_for(model, std::move(file)).data;
     out.train = std::move(all);
-  } else if (options.valid_fraction > 0) {
+  } else if (options.valid_fraction * static_cast<double>(all.size()) >= 1) {
     Dataset::Split split = all.split(options.valid_fraction, options.seed);
     out.train = std::move(split.train);
     out.validation = std::move(split.validation);

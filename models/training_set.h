@@ -21,7 +21,8 @@ struct TrainingSet {
   std::int64_t validation_size() const { return validation.x.rank() == 2 ? validation.size() : 0; }
 };
 
-/// Reads the data and the file to validate with, if one is named; else holds out options.valid_fraction of the rows.
+/// Reads the data and the file to validate with, if one is named; else holds out options.valid_fraction of the rows,
+/// where that is one at least.
 /// Finds out the task where options.task is "guess", and says so there. Throws as load_data does, and ValueError where
 /// targets do not fit the task.
 TrainingSet load_training_set(const DataFile& data, const DataFile& validation, TrainingOptions& options);

@@ -66,6 +66,9 @@ int inspect(const InspectCommand& command);
 /// The file as the arguments say. Throws ValueError for a format or delimiter that there is not.
 gradus::DataFile data_file(const DataArguments& data);
 
+/// Throws ValueError where no device is called so; whether there is one is another question.
+void check_device(const std::string& device);
+
 /// Throws IoError where standard output could not take all that was printed.
 void finish_output();
 

@@ -7,12 +7,13 @@
 #include <fmt/ranges.h>
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
 #include <cstdio>
 #include <exception>
-#include <functional>
 #include <string>
 #include <type_traits>
 #include <variant>
+#include <vector>
 
 namespace {
 
@@ -172,6 +173,27 @@ std::string one_line(std::string text) {
   return text;
 }
 
+// What CLI11 would say less well.
+void check_command(const CLI::App& app, int argc, char** argv) {
+  if (argc < 2 || argv[1][0] == '-') return;
+  std::vector<std::string> names;
+  for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; }))
+    names.push_back(command->get_name());
+  if (std::find(names.begin(), names.end(), argv[1]) == names.end())
+    gradus::fail<gradus::ValueError>("there is no command {}; {} are there", argv[1], fmt::join(names, ", "));
+}
+
+// What is wrong whatever the data are. Throws ValueError.
+void check_usage(const TrainCommand& train, const EvaluateCommand& evaluate, const PredictCommand& predict,
+                 const InspectCommand& inspect) {
+  gradus::check(train.options);
+  for (const DataArguments* data : {&train.data, &evaluate.data, &predict.data}) data_file(*data);
+  for (const Common* common : {&train.common, &evaluate.common, &predict.common, &inspect.common})
+    check_device(common->device);
+  if (train.resume && train.model.empty())
+    gradus::fail<gradus::ValueError>("--resume goes on from MODEL.checkpoint, but no --model is named");
+}
+
 int usage_error(const std::string& what, const std::string& command) {
   fmt::print(stderr, "fm: {} (see fm {}--help)\n", one_line(what), command.empty() ? "" : command + " ");
   return 2;
@@ -182,6 +204,7 @@ int usage_error(const std::string& what, const std::string& command) {
 int main(int argc, char** argv) {
   CLI::App app("Factorization machines on your own data.", "fm");
   app.footer(usage);
+  app.set_version_flag("--version", "fm, of Gradus " GRADUS_VERSION);
   app.require_subcommand(1);
   TrainCommand train_command;
   EvaluateCommand evaluate_command;
@@ -192,22 +215,20 @@ int main(int argc, char** argv) {
   add_predict(app, predict_command);
   add_inspect(app, inspect_command);
   train_command.command_line = quoted(argc, argv);
-  std::string command;
   try {
-    app.parse(argc, argv);
-    command = app.get_subcommands().front()->get_name();
-    if (command == "train") gradus::check(train_command.options);
-    data_file(train_command.data);
-    data_file(evaluate_command.data);
-    data_file(predict_command.data);
-  } catch (const CLI::ParseError& error) {
-    if (error.get_exit_code() == 0) return app.exit(error);  // --help
-    const auto parsed = app.get_subcommands();
-    return usage_error(error.what(), parsed.empty() ? "" : parsed.front()->get_name());
-  } catch (const gradus::ValueError& error) {
-    return usage_error(error.what(), command);
-  }
-  try {
+    std::string command;
+    try {
+      check_command(app, argc, argv);
+      app.parse(argc, argv);
+      command = app.get_subcommands().front()->get_name();
+      check_usage(train_command, evaluate_command, predict_command, inspect_command);
+    } catch (const CLI::ParseError& error) {
+      if (error.get_exit_code() == 0) return app.exit(error);  // --help
+      const auto parsed = app.get_subcommands();
+      return usage_error(error.what(), parsed.empty() ? "" : parsed.front()->get_name());
+    } catch (const gradus::ValueError& error) {
+      return usage_error(error.what(), command);
+    }
     int code = 0;
     if (command == "train") code = train(train_command);
     if (command == "evaluate") code = evaluate(evaluate_command);
@@ -216,6 +237,7 @@ int main(int argc, char** argv) {
     finish_output();
     return code;
   } catch (const std::exception& error) {
+    std::fflush(stdout);
     fmt::print(stderr, "fm: {}\n", one_line(error.what()));
     return 1;
   }

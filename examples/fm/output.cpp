@@ -47,19 +47,26 @@ Json evaluation_of(const FileEvaluation& found, const FeatureTable* table) {
   return json;
 }
 
+// 1 of "cuda:1", 0 of "cuda"; -1 of other names.
+int cuda_index(std::string_view name) {
+  if (name == "cuda") return 0;
+  if (!name.starts_with("cuda:")) return -1;
+  name.remove_prefix(5);
+  int index = -1;
+  const auto [rest, error] = std::from_chars(name.data(), name.data() + name.size(), index);
+  return error == std::errc() && rest == name.data() + name.size() ? index : -1;
+}
+
 }  // namespace
 
+void check_device(const std::string& device) {
+  if (device != "cpu" && cuda_index(device) < 0) fail<ValueError>("--device is {}; cpu or cuda:0 is expected", device);
+}
+
 TrainerOptions trainer_options(const Common& common) {
+  check_device(common.device);
   if (common.device == "cpu") return {common.threads, Device::cpu()};
-  std::string_view name = common.device;
-  int index = 0;
-  if (name.starts_with("cuda:")) {
-    const char* const end = name.data() + name.size();
-    const auto [rest, error] = std::from_chars(name.data() + 5, end, index);
-    if (error == std::errc() && rest == end && index >= 0) name = "cuda";
-  }
-  if (name != "cuda") fail<ValueError>("--device is {}; cpu or cuda:0 is expected", common.device);
-  return {common.threads, Device::cuda(index)};
+  return {common.threads, Device::cuda(cuda_index(common.device))};
 }
 
 DataFile data_file(const DataArguments& data) {

@@ -12,12 +12,14 @@
 
 #include <unistd.h>
 
+#include <cerrno>
 #include <cmath>
 #include <csignal>
 #include <cstdio>
 #include <map>
 #include <memory>
 #include <optional>
+#include <system_error>
 #include <utility>
 
 namespace fm {
@@ -85,6 +87,13 @@ int interrupted_at(const Trainer& trainer, const TrainCommand& command, const st
   return 1;
 }
 
+void check_writable(const std::string& path) {
+  const std::size_t slash = path.rfind('/');
+  const std::string folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
+  if (::access(folder.c_str(), W_OK | X_OK) != 0)
+    fail<IoError>("{}: cannot be written: {}", path, std::generic_category().message(errno));
+}
+
 // A training and what it came to.
 struct Trained {
   std::unique_ptr<Trainer> trainer;
@@ -141,6 +150,8 @@ void print_data(const TrainingSet& set, const TrainCommand& command) {
   if (held_out > 0)
     fmt::print("validation: {} examples{}\n", held_out,
                command.validation.empty() ? " held out" : fmt::format(" of {}", command.validation));
+  else if (command.options.valid_fraction > 0 && command.folds == 0)
+    fmt::print("validation: none; of {} examples none can be spared\n", set.train.size());
   print_counts({}, set.about.missing, set.about.table.get());
 }
 
@@ -195,9 +206,9 @@ std::vector<Candidate> search_settings(const TrainingSet& set, TrainingOptions& 
 }  // namespace
 
 int train(const TrainCommand& command) {
-  trainer_options(command.common);  // a device that is not there is said before data are read
-  if (command.resume && command.model.empty())
-    fail<ValueError>("--resume goes on from MODEL.checkpoint, but no --model is named");
+  // What would fail in the end is said at the beginning.
+  trainer_options(command.common);
+  if (!command.model.empty()) check_writable(command.model);
   const bool text = !command.common.json;
   TrainingOptions options = command.options;
   DataFile data = data_file(command.data);
