@@ -40,11 +40,15 @@ double best_constant(Task task, const Dataset& data) {
   if (task == Task::ranking) return 0;
   double sum = 0;
   double weights = 0;
-  for (std::int64_t i = 0; i < data.size(); ++i) {
-    const double weight = data.weighted() ? data.weight.stored_value(i) : 1;
-    sum += weight * data.y.stored_value(i);
-    weights += weight;
-  }
+  dispatch_floating(data.y.dtype(), [&]<class T>(TypeTag<T>) {
+    const std::span<const T> y = data.y.span<T>();
+    const std::span<const T> weight = data.weighted() ? data.weight.span<T>() : std::span<const T>();
+    for (std::size_t i = 0; i < y.size(); ++i) {
+      const double w = weight.empty() ? 1 : static_cast<double>(weight[i]);
+      sum += w * static_cast<double>(y[i]);
+      weights += w;
+    }
+  });
   const double mean = weights > 0 ? sum / weights : 0;
   if (task == Task::regression) return mean;
   constexpr double most = 0.999;  // where all are of one class

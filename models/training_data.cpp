@@ -189,12 +189,11 @@ Tensor classes(const Tensor& y, const std::string& name) {
 }
 
 TargetRange range_of(const Tensor& y) {
-  TargetRange range{y.stored_value(0), y.stored_value(0)};
-  for (const double target : y) {
-    range.least = std::min(range.least, target);
-    range.greatest = std::max(range.greatest, target);
-  }
-  return range;
+  return dispatch_floating(y.dtype(), [&]<class T>(TypeTag<T>) {
+    const std::span<const T> targets = y.span<T>();
+    const auto [least, greatest] = std::minmax_element(targets.begin(), targets.end());
+    return TargetRange{static_cast<double>(*least), static_cast<double>(*greatest)};
+  });
 }
 
 Tensor clipped(const Tensor& predictions, const TargetRange& range) {
