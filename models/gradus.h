@@ -10,6 +10,7 @@
 #include <gradus/models/batches.h>
 #include <gradus/models/dataset.h>
 #include <gradus/models/factorization_machine.h>
+#include <gradus/models/higher_order.h>
 #include <gradus/models/linear.h>
 #include <gradus/models/metrics.h>
 #include <gradus/models/model.h>

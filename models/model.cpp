@@ -2,6 +2,7 @@
 
 #include <gradus/core/error.h>
 #include <gradus/models/factorization_machine.h>
+#include <gradus/models/higher_order.h>
 #include <gradus/models/linear.h>
 
 #include <array>
@@ -49,6 +50,23 @@ void add_fm(Model& model, const ModelOptions& options) {
   model.parameters = {made.w0, made.W, made.V};
 }
 
+void add_higher_order(Model& model, const ModelOptions& options) {
+  const HigherOrderFactorizationMachine made(model.X, model.y,
+                                             {.order = options.order,
+                                              .factors = options.factors,
+                                              .init_stddev = options.init_stddev,
+                                              .seed = options.seed,
+                                              .task = options.task,
+                                              .l2_w0 = options.l2_w0,
+                                              .l2_W = options.l2_W,
+                                              .l2_V = options.l2_V,
+                                              .l2_over = options.l2_over,
+                                              .weight = model.weight});
+  take_outputs(model, made);
+  model.parameters = {made.w0, made.W};
+  model.parameters.insert(model.parameters.end(), made.V.begin(), made.V.end());
+}
+
 }  // namespace
 
 std::string_view to_string(ModelKind kind) {
@@ -79,7 +97,7 @@ Model make_model(Graph& g, std::int64_t p, const ModelOptions& options, bool wei
   switch (options.kind) {
     case ModelKind::linear: add_linear(model, options); break;
     case ModelKind::fm: add_fm(model, options); break;
-    case ModelKind::higher_order:
+    case ModelKind::higher_order: add_higher_order(model, options); break;
     case ModelKind::field_aware:
     case ModelKind::deep: fail<ValueError>("make_model: {} models are not there yet", to_string(options.kind));
   }

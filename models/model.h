@@ -19,8 +19,8 @@ namespace gradus {
 enum class ModelKind : std::uint8_t {
   linear,        // LinearRegression
   fm,            // FactorizationMachine
-  higher_order,  // HigherOrderMachine
-  field_aware,   // FieldAwareMachine
+  higher_order,  // HigherOrderFactorizationMachine
+  field_aware,   // FieldAwareFactorizationMachine
   deep,          // DeepFactorizationMachine
 };
 

@@ -97,6 +97,10 @@ Expr touched_rows(const Expr& table, const Expr& csr) {
     const Expr a = inner(0), b = inner(1);
     return a && b ? row_dots(a, b) : Expr();
   }
+  if (is_op(table, "multiply") && table.input(0).type() == table.type() && table.input(1).type() == table.type()) {
+    const Expr a = inner(0), b = inner(1);
+    return a && b ? a * b : Expr();
+  }
   if (!is_op(table, "square")) return {};
   const Expr part = inner(0);
   return part ? square(part) : Expr();
