@@ -12,28 +12,25 @@ namespace {
 
 constexpr std::string_view model = "HigherOrderFactorizationMachine";
 
-// sum_f A_m(v_f, x) of each row, by Newton's identities. All but the last P_t are needed factor by factor; of that one
-// the sum is enough.   csr or dense [n, p], [p, k] -> [n, 1]
-Expr anova(const Expr& X, const Expr& V, int m) {
+std::size_t at(int m) { return static_cast<std::size_t>(m); }
+
+// sum_f A_m(v_f, x) of each row, for m from 2 to `order`, by Newton's identities. All but the last P_t are needed
+// factor by factor; of that one the sum is enough.   csr or dense [n, p], [p, k] -> [n, 1] each
+std::vector<Expr> anova(const Expr& X, const Expr& V, int order) {
   std::vector<Expr> P(1);  // P[t], from 1: [n, k]
   std::vector<Expr> A(1);  // A[t], from 1: [n, k]
-  for (int t = 1; t < m; ++t) {
-    P.push_back(t == 1 ? matmul(X, V) : matmul(pow(X, t), pow(V, t)));
-    Expr sum = P[static_cast<std::size_t>(t)];
-    if (t % 2 == 0) sum = -sum;
-    for (int s = 1; s < t; ++s) {
-      const Expr term = A[static_cast<std::size_t>(t - s)] * P[static_cast<std::size_t>(s)];
-      sum = s % 2 == 1 ? sum + term : sum - term;
+  std::vector<Expr> sums;
+  for (int m = 1; m <= order; ++m) {
+    P.push_back(m == 1 ? matmul(X, V) : matmul(pow(X, m), pow(V, m)));  // [n, k]
+    Expr sum = m == 1 ? P[1] : A[at(m - 1)] * P[1];                     // m A_m  [n, k]
+    for (int t = 2; t <= m; ++t) {
+      const Expr term = t == m ? P[at(t)] : A[at(m - t)] * P[at(t)];  // [n, k]
+      sum = t % 2 == 1 ? sum + term : sum - term;                     // [n, k]
     }
-    A.push_back(t == 1 ? sum : (1.0 / t) * sum);
+    A.push_back(m == 1 ? sum : (1.0 / m) * sum);                    // [n, k]
+    if (m > 1) sums.push_back(reduce_sum(A[at(m)], 1, keep_dims));  // [n, 1]
   }
-  Expr sum;  // [n, k]
-  for (int s = 1; s < m; ++s) {
-    const Expr term = A[static_cast<std::size_t>(m - s)] * P[static_cast<std::size_t>(s)];
-    sum = s == 1 ? term : (s % 2 == 1 ? sum + term : sum - term);
-  }
-  const Expr last = matmul(pow(X, m), pow(V, m));                                     // [n, k]
-  return (1.0 / m) * reduce_sum(m % 2 == 1 ? sum + last : sum - last, 1, keep_dims);  // [n, 1]
+  return sums;
 }
 
 }  // namespace
@@ -55,16 +52,19 @@ HigherOrderFactorizationMachine::HigherOrderFactorizationMachine(const Expr& X, 
 
   w0 = g.variable("w0", zeros({1}, X.dtype()));  // [1]
   W = g.variable("W", zeros({p}, X.dtype()));    // [p]
-  for (int m = 2; m <= options.order; ++m)
-    V.push_back(g.variable(fmt::format("V{}", m), random_normal({p, options.factors}, normal)));  // [p, k]
+  for (int m = 2; m <= (options.share_factors ? 2 : options.order); ++m)
+    V.push_back(g.variable(options.share_factors ? "V" : fmt::format("V{}", m),
+                           random_normal({p, options.factors}, normal)));  // [p, k]
 
   linear_terms = w0 + reduce_sum(W * X, 1, keep_dims);  // [n, 1]
-  y_hat = linear_terms;
-  for (int m = 2; m <= options.order; ++m) {
-    interactions.push_back(anova(X, V[static_cast<std::size_t>(m - 2)], m));  // [n, 1]
-    y_hat = y_hat + interactions.back();                                      // [n, 1]
+  if (options.share_factors) {
+    interactions = anova(X, V.front(), options.order);  // [n, 1] each
+  } else {
+    for (int m = 2; m <= options.order; ++m) interactions.push_back(anova(X, V[at(m - 2)], m).back());  // [n, 1]
   }
-  prediction = gradus::prediction(options.task, y_hat);  // [n, 1]
+  y_hat = linear_terms;
+  for (const Expr& of_order : interactions) y_hat = y_hat + of_order;  // [n, 1]
+  prediction = gradus::prediction(options.task, y_hat);                // [n, 1]
 
   error = mean_error(options.task, y, y_hat, options.weight);  // []
   std::vector<FeaturePenalty> of_features{{options.l2_W, W}};

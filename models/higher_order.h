@@ -18,6 +18,7 @@ namespace gradus {
 struct HigherOrderFactorizationMachineOptions {
   int order = 3;              // 2 to 5; of order 2 it is the FactorizationMachine
   std::int64_t factors = 8;   // k
+  bool share_factors = true;  // one V for all orders (section 5 of the paper); else a matrix for each
   double init_stddev = 0.01;  // every V_m starts from normal numbers with mean 0, w0 and W from zero
   std::uint64_t seed = 0;
   Task task = Task::regression;
