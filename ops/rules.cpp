@@ -86,7 +86,7 @@ Expr one_product(const Expr& e, const Uses& uses) {
 
 Expr touched_rows(const Expr& table, const Expr& csr) {
   if (table.layout() != Layout::dense || table.rank() == 0 || table.shape()[0] != csr.shape()[1]) return {};
-  if (table.kind() == Kind::variable) return touched_part(table, csr);
+  if (table.kind() == Kind::variable || table.kind() == Kind::constant) return touched_part(table, csr);
   if (table.kind() != Kind::op) return {};
   const auto inner = [&](int i) { return touched_rows(table.input(i), csr); };
   if (is_op(table, "reshape")) {
