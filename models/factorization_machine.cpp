@@ -7,7 +7,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 
 namespace gradus {
 
@@ -47,9 +46,7 @@ void check_groups(const FactorizationMachineOptions& options, std::int64_t p) {
 }
 
 void check(const FactorizationMachineOptions& options, std::int64_t p) {
-  if (options.factors < 1) fail<ValueError>("{}: factors is {}; 1 or more is expected", model, options.factors);
-  if (!std::isfinite(options.init_stddev) || options.init_stddev < 0)
-    fail<ValueError>("{}: init_stddev is {}; a finite number, 0 or more, is expected", model, options.init_stddev);
+  check_factors(model, options.factors, options.init_stddev);
   check_l2(model, "l2_w0", options.l2_w0);
   check_l2(model, "l2_W", options.l2_W);
   check_l2(model, "l2_V", options.l2_V);

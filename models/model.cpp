@@ -1,7 +1,9 @@
 #include <gradus/models/model.h>
 
 #include <gradus/core/error.h>
-#include <gradus/models/factorization_machine.h>
+#include <gradus/models/deep.h>
+#include <gradus/models/field_aware.h>
+#include <gradus/models/higher_order.h>
 #include <gradus/models/linear.h>
 
 #include <array>
@@ -34,19 +36,64 @@ void add_linear(Model& model, const ModelOptions& options) {
   model.parameters = {made.w0, made.W};
 }
 
+FactorizationMachineOptions fm_options(const Model& model, const ModelOptions& options) {
+  return {.factors = options.factors,
+          .init_stddev = options.init_stddev,
+          .seed = options.seed,
+          .task = options.task,
+          .l2_w0 = options.l2_w0,
+          .l2_W = options.l2_W,
+          .l2_V = options.l2_V,
+          .l2_over = options.l2_over,
+          .weight = model.weight};
+}
+
 void add_fm(Model& model, const ModelOptions& options) {
-  const FactorizationMachine made(model.X, model.y,
-                                  {.factors = options.factors,
-                                   .init_stddev = options.init_stddev,
-                                   .seed = options.seed,
-                                   .task = options.task,
-                                   .l2_w0 = options.l2_w0,
-                                   .l2_W = options.l2_W,
-                                   .l2_V = options.l2_V,
-                                   .l2_over = options.l2_over,
-                                   .weight = model.weight});
+  const FactorizationMachine made(model.X, model.y, fm_options(model, options));
   take_outputs(model, made);
   model.parameters = {made.w0, made.W, made.V};
+}
+
+void add_higher_order(Model& model, const ModelOptions& options) {
+  const HigherOrderFactorizationMachine made(model.X, model.y,
+                                             {.order = options.order,
+                                              .factors = options.factors,
+                                              .init_stddev = options.init_stddev,
+                                              .seed = options.seed,
+                                              .task = options.task,
+                                              .l2_w0 = options.l2_w0,
+                                              .l2_W = options.l2_W,
+                                              .l2_V = options.l2_V,
+                                              .l2_over = options.l2_over,
+                                              .weight = model.weight});
+  take_outputs(model, made);
+  model.parameters = {made.w0, made.W};
+  model.parameters.insert(model.parameters.end(), made.V.begin(), made.V.end());
+}
+
+void add_field_aware(Model& model, const ModelOptions& options) {
+  const FieldAwareFactorizationMachine made(model.X, model.y,
+                                            {.field_of = options.field_of,
+                                             .factors = options.factors,
+                                             .init_stddev = options.init_stddev,
+                                             .seed = options.seed,
+                                             .task = options.task,
+                                             .l2_w0 = options.l2_w0,
+                                             .l2_W = options.l2_W,
+                                             .l2_V = options.l2_V,
+                                             .l2_over = options.l2_over,
+                                             .weight = model.weight});
+  take_outputs(model, made);
+  model.parameters = {made.w0, made.W, made.V};
+}
+
+void add_deep(Model& model, const ModelOptions& options) {
+  const DeepFactorizationMachine made(
+      model.X, model.y, {.fm = fm_options(model, options), .field_of = options.field_of, .hidden = options.hidden});
+  take_outputs(model, made);
+  model.parameters = {made.fm.w0, made.fm.W, made.fm.V};
+  model.parameters.insert(model.parameters.end(), made.weights.begin(), made.weights.end());
+  model.parameters.insert(model.parameters.end(), made.biases.begin(), made.biases.end());
 }
 
 }  // namespace
@@ -79,9 +126,9 @@ Model make_model(Graph& g, std::int64_t p, const ModelOptions& options, bool wei
   switch (options.kind) {
     case ModelKind::linear: add_linear(model, options); break;
     case ModelKind::fm: add_fm(model, options); break;
-    case ModelKind::higher_order:
-    case ModelKind::field_aware:
-    case ModelKind::deep: fail<ValueError>("make_model: {} models are not there yet", to_string(options.kind));
+    case ModelKind::higher_order: add_higher_order(model, options); break;
+    case ModelKind::field_aware: add_field_aware(model, options); break;
+    case ModelKind::deep: add_deep(model, options); break;
   }
   return model;
 }

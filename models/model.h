@@ -19,8 +19,8 @@ namespace gradus {
 enum class ModelKind : std::uint8_t {
   linear,        // LinearRegression
   fm,            // FactorizationMachine
-  higher_order,  // HigherOrderMachine
-  field_aware,   // FieldAwareMachine
+  higher_order,  // HigherOrderFactorizationMachine
+  field_aware,   // FieldAwareFactorizationMachine
   deep,          // DeepFactorizationMachine
 };
 
@@ -35,8 +35,7 @@ struct ModelOptions {
   std::int64_t factors = 8;                     // k
   int order = 3;                                // of higher_order: 2 to 5
   std::vector<std::int64_t> hidden = {64, 32};  // of deep: the widths of the hidden layers
-  /// Of field_aware and deep: the field of each feature, from 0; -1 for a feature that has none, which then has a
-  /// linear term only.   [p]
+  /// Of field_aware and deep: the field of each feature, from 0; -1 for none, as in Examples::field.   [p]
   std::vector<Index> field_of = {};
   double init_stddev = 0.01;
   std::uint64_t seed = 0;

@@ -72,7 +72,7 @@ Expr l2_penalty(double lambda, const Expr& parameter) {
   return lambda == 0 ? Expr() : lambda * reduce_sum(square(parameter));  // []
 }
 
-Expr l2_penalty(const Expr& X, std::initializer_list<FeaturePenalty> of_features, L2Over over, const Expr& weight) {
+Expr l2_penalty(const Expr& X, std::span<const FeaturePenalty> of_features, L2Over over, const Expr& weight) {
   Expr occurs;  // csr or dense [n, p]
   Expr sum;     // of all: []; of what is touched: [n, 1]
   for (const auto& [lambda, parameter] : of_features) {
@@ -118,6 +118,12 @@ void check_weight(std::string_view model, const Expr& X, const Expr& weight) {
   if (weight.dtype() != X.dtype())
     fail<TypeError>("{}: weight is {} {} but X is {} {}; cast one of them", model, weight.dtype(), shown(weight),
                     X.dtype(), shown(X));
+}
+
+void check_factors(std::string_view model, std::int64_t factors, double init_stddev) {
+  if (factors < 1) fail<ValueError>("{}: factors is {}; 1 or more is expected", model, factors);
+  if (!std::isfinite(init_stddev) || init_stddev < 0)
+    fail<ValueError>("{}: init_stddev is {}; a finite number, 0 or more, is expected", model, init_stddev);
 }
 
 void check_l2(std::string_view model, std::string_view option, double lambda) {

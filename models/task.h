@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <initializer_list>
+#include <span>
 #include <string_view>
 
 namespace gradus {
@@ -53,7 +54,11 @@ struct FeaturePenalty {
   Expr parameter;
 };
 /// What those parameters pay; no expression where all lambdas are 0.   [] or no expression
-Expr l2_penalty(const Expr& X, std::initializer_list<FeaturePenalty> of_features, L2Over over, const Expr& weight);
+Expr l2_penalty(const Expr& X, std::span<const FeaturePenalty> of_features, L2Over over, const Expr& weight);
+inline Expr l2_penalty(const Expr& X, std::initializer_list<FeaturePenalty> of_features, L2Over over,
+                       const Expr& weight) {
+  return l2_penalty(X, std::span(of_features.begin(), of_features.size()), over, weight);
+}
 
 /// The sum of those terms that are expressions; the constant 0 where none is.   [] ... -> []
 Expr sum_of_penalties(const Expr& X, std::initializer_list<Expr> terms);
@@ -64,6 +69,9 @@ std::int64_t design_columns(std::string_view model, const Expr& X, const Expr& y
 
 /// Throws TypeError, naming the model, unless weight is no expression or [n, 1], a number for each row of X.
 void check_weight(std::string_view model, const Expr& X, const Expr& weight);
+
+/// Throws ValueError, naming the model, unless there is a factor and the deviation of its start is finite, 0 or more.
+void check_factors(std::string_view model, std::int64_t factors, double init_stddev);
 
 /// Throws ValueError, naming the model's option, unless lambda is finite and not negative.
 void check_l2(std::string_view model, std::string_view option, double lambda);

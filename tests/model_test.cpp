@@ -139,7 +139,8 @@ TEST_CASE("a penalty of what is touched is the mean over rows of what their feat
     }
     CHECK(c.session.run(c.model.penalty, c.feeds()).item() ==
           doctest::Approx(0.5 * square_of(w0.at(0)) + sum / count).epsilon(1e-12));
-    CHECK(gradients(c.model.loss, {c.model.parameters[2]})[0].layout() == Layout::rows);
+    for (const Expr& dw : gradients(c.model.loss, {c.model.parameters[1], c.model.parameters[2]}))
+      CHECK(dw.layout() == Layout::rows);
   }
 }
 
