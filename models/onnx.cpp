@@ -92,7 +92,7 @@ std::string to_onnx(Session& session, std::span<const OnnxValue> inputs, std::sp
       for (int i = 0; i < node.arity(); ++i) in.push_back(name_of(node.input(i)));
       if (node.kind() != Kind::op || !add_op(onnx, node, in))
         fail<TypeError>("write_onnx: {} {} has no equal in ONNX opset 13", node.op().name(), place(node));
-      const auto* const output =
+      const auto output =
           std::find_if(outputs.begin(), outputs.end(), [&](const OnnxValue& o) { return o.value == node; });
       name_of(node) = output == outputs.end() ? onnx.unique(node.name()) : output->name;
       onnx.name_last(name_of(node));

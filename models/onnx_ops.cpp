@@ -128,6 +128,7 @@ bool export_view(const Export& e) {
 }
 
 bool export_reshape_like(const Export& e) {
+  if (e.node.shape().known()) return export_view(e);
   e.add("Reshape", {e.in[0], e.shape_of(1)});
   return true;
 }
