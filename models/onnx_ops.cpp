@@ -182,7 +182,10 @@ bool export_slice(const Export& e) {
     axes.push_back(static_cast<std::int64_t>(i));
     end.push_back(size[i] == -1 ? std::numeric_limits<std::int64_t>::max() : begin[i] + size[i]);
   }
-  if (axes.empty()) return false;
+  if (axes.empty()) {
+    e.add("Identity", e.in);
+    return true;
+  }
   e.add("Slice", {e.in[0], e.numbers("begin", begin), e.numbers("end", end), e.numbers("axes", axes)});
   return true;
 }

@@ -14,6 +14,7 @@
 
 #include <doctest/doctest.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <map>
@@ -55,10 +56,10 @@ TEST_CASE("ops of these names, and no others, have no equal in ONNX") {
   std::set<std::string> refused;
   for (const OpCase& op : op_cases())
     if (!exports(op, *golden.at(op.name))) refused.insert(std::string(op_of(op.name)));
-  const std::set<std::string> expected = {"argmax", "argmin",      "expm1",   "floordiv",   "log1p",
-                                          "mod",    "one_hot",     "pad",     "reduce_all", "reduce_any",
-                                          "sample", "scatter_add", "sum_like"};
-  CHECK(refused == expected);
+  // to_dense: of what scatter_add gives.
+  CHECK(fmt::format("{}", fmt::join(refused, " ")) ==
+        "argmax argmin expm1 floordiv log1p mod one_hot pad reduce_all reduce_any sample scatter_add sum_like "
+        "to_dense");
 }
 
 TEST_CASE("what a model cannot be made of is refused, and a file that is there stays") {
