@@ -33,25 +33,26 @@ h1 { margin: 0; font-size: 28px; font-weight: 650; letter-spacing: -0.01em; over
 h2 { margin: 36px 0 12px; font-size: 17px; font-weight: 650; }
 .subtitle { margin: 4px 0 0; color: var(--soft); overflow-wrap: anywhere; }
 .card { background: var(--card); border: 1px solid var(--edge); border-radius: 10px; padding: 18px; min-width: 0; }
-.results { display: grid; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); gap: 16px; margin: 24px 0 0; }
-.results .card { padding: 14px 18px 12px; }
+.results { display: flex; flex-wrap: wrap; gap: 16px; margin: 24px 0 0; }
+.results .card { padding: 14px 18px 12px; flex: 1 1 150px; max-width: 258px; }
 .results dt { color: var(--soft); font-size: 13px; }
 .results dd { margin: 0; font-size: 25px; font-weight: 600; line-height: 1.3; letter-spacing: -0.01em;
   overflow-wrap: anywhere; }
-.pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 460px), 1fr)); gap: 16px; }
-.wide { overflow-x: auto; }
+.pair { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 460px), 1fr)); gap: 16px; }
+.wide, .fits { overflow-x: auto; }
 figure { margin: 0; }
 figcaption { margin: 0 0 8px; font-weight: 600; font-size: 14px; }
 .picture { display: block; max-width: 100%; height: auto; margin: 0 auto; }
 .wide .picture { max-width: none; }
-.fits .picture { max-width: 100%; }
+.fits .picture { min-width: 680px; }
 .facts { display: grid; grid-template-columns: max-content 1fr; gap: 2px 20px; margin: 0; font-size: 14px; }
 .facts dt { color: var(--soft); }
 .facts dd { margin: 0; overflow-wrap: anywhere; }
-.columns { columns: 300px 3; column-gap: 36px; }
+.columns { columns: 280px 3; column-gap: 36px; font-size: 14px; }
 .columns div { display: flex; gap: 16px; justify-content: space-between; padding: 3px 0; break-inside: avoid;
   border-bottom: 1px solid var(--grid); }
-.columns dd { text-align: right; }
+.columns dt { color: var(--soft); }
+.columns dd { margin: 0; text-align: right; overflow-wrap: anywhere; }
 pre { margin: 0; white-space: pre-wrap; overflow-wrap: anywhere; font: 13px/1.5 ui-monospace, "SF Mono", Menlo,
   Consolas, "DejaVu Sans Mono", monospace; }
 .none { margin: 0; color: var(--soft); }
@@ -61,7 +62,7 @@ footer { margin-top: 36px; color: var(--soft); font-size: 13px; }
 .first { --own: var(--first); } .second { --own: var(--second); }
 .curve { fill: none; stroke: var(--own); stroke-width: 2; stroke-linejoin: round; stroke-linecap: round; }
 .thin { stroke-width: 1.25; opacity: 0.55; }
-.dot, .fill { fill: var(--own); } .cloud { fill: var(--own); opacity: 0.45; }
+.dot, .fill { fill: var(--own); } .fill { shape-rendering: crispEdges; } .cloud { fill: var(--own); opacity: 0.45; }
 .best { fill: var(--card); stroke: var(--own); stroke-width: 2.5; }
 .interval { stroke: var(--own); stroke-width: 1.5; opacity: 0.6; }
 .mark, .ideal { stroke: var(--axis); stroke-dasharray: 4 4; }
@@ -146,8 +147,7 @@ std::string options_card(const Facts& options) {
   for (const Fact& option : options)
     rows += fmt::format("<div><dt>{}</dt><dd>{}</dd></div>\n", escaped(option.name), escaped(readable(option.value)));
   return fmt::format(
-      "<section>\n<h2>Options</h2>\n<dl class=\"card\"><div class=\"facts columns\">\n{}</div></dl>\n</section>\n",
-      rows);
+      "<section>\n<h2>Options</h2>\n<dl class=\"card\"><div class=\"columns\">\n{}</div></dl>\n</section>\n", rows);
 }
 
 }  // namespace

@@ -17,7 +17,7 @@ namespace gradus {
 namespace {
 
 constexpr double width = 500, height = 330;
-constexpr double left = 66, right = 18, top = 18, bottom = 52;
+constexpr double left = 66, right = 18, top = 28, bottom = 46;
 
 struct Point {
   double x, y;
@@ -82,7 +82,7 @@ std::string curve_chart(std::string_view id, std::string_view name, const std::v
   if (kept != points.end())
     description += fmt::format(" The best epoch is {}, with {}.", readable(kept->x), readable(kept->y, 4));
   Svg svg(id, width, height, fmt::format("{} by epoch", name), description);
-  svg.axes(x, y, "epoch", name);
+  svg.axes(x, y, "epoch", logarithmic ? fmt::format("{} (logarithmic)", name) : std::string(name));
 
   const std::vector<Point> drawn = thinned(points, static_cast<std::size_t>(width));
   std::string path;
@@ -95,10 +95,8 @@ std::string curve_chart(std::string_view id, std::string_view name, const std::v
     const double at = x.at(kept->x);
     svg.line(at, y.from, at, y.to, "mark");
     svg.circle(at, y.at(kept->y), 5, fmt::format("best {}", look));
-    const bool beside = at < (x.from + x.to) / 2;
-    svg.text(at + (beside ? 8 : -8), y.to + 11,
-             fmt::format("best: epoch {}, {}", readable(kept->x), readable(kept->y, 4)), "note",
-             beside ? "start" : "end");
+    svg.text(x.to, y.to - 12, fmt::format("best: epoch {}, {}", readable(kept->x), readable(kept->y, 4)), "note",
+             "end");
   }
   return svg.str();
 }
@@ -126,7 +124,7 @@ std::string metric_chart(const Report& report) {
 
 std::string feature_chart(const Report& report) {
   constexpr std::size_t most = 24;
-  constexpr double row = 22, whole = 1040, names = 320, numbers = 84;
+  constexpr double row = 22, whole = 1040, numbers = 72;
   std::vector<ReportFeature> features;
   for (const ReportFeature& feature : report.features)
     if (std::isfinite(feature.weight) && feature.weight != 0) features.push_back(feature);
@@ -135,8 +133,10 @@ std::string feature_chart(const Report& report) {
   });
   if (features.size() > most) features.resize(most);
   if (features.empty()) return {};
-  double least = 0, greatest = 0;
-  for (const ReportFeature& feature : features) {
+  double least = 0, greatest = 0, names = 120;
+  for (ReportFeature& feature : features) {
+    feature.name = shortened(valid_utf8(feature.name), 44);
+    names = std::max(names, 24 + 7.2 * static_cast<double>(character_count(feature.name)));
     least = std::min(least, feature.weight);
     greatest = std::max(greatest, feature.weight);
   }
@@ -144,7 +144,7 @@ std::string feature_chart(const Report& report) {
   Axis x = axis_over(least, greatest);
   // Room for the number beside the longest bar, on the sides where there are bars.
   x.from = names + (least < 0 ? numbers : 0);
-  x.to = whole - (greatest > 0 ? numbers : 8);
+  x.to = whole - (greatest > 0 ? numbers : 24);
   Svg svg("features", whole, below + 50, "The strongest features",
           fmt::format("The strongest is {} with {}.", features[0].name, readable(features[0].weight, 4)));
   const std::vector<double> ticks = x.ticks(8);
@@ -160,7 +160,7 @@ std::string feature_chart(const Report& report) {
     const double b = x.at(std::max(0.0, feature.weight));
     const bool positive = feature.weight > 0;
     svg.rectangle(a, y + 3, std::max(1.0, b - a), row - 7, positive ? "fill first" : "fill second", 1, 2);
-    svg.text(names - 10, y + row / 2 + 4, shortened(valid_utf8(feature.name), 44), "label", "end");
+    svg.text(names - 10, y + row / 2 + 4, feature.name, "label", "end");
     svg.text(positive ? b + 6 : a - 6, y + row / 2 + 4, readable(feature.weight, 4), "tick",
              positive ? "start" : "end");
     y += row;

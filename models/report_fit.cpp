@@ -16,7 +16,7 @@ namespace gradus {
 namespace {
 
 constexpr double width = 500, height = 330;
-constexpr double left = 66, right = 18, top = 18, bottom = 52;
+constexpr double left = 66, right = 18, top = 28, bottom = 46;
 
 struct Row {
   double target, prediction;
@@ -122,7 +122,7 @@ std::string fit_chart(const Report& report) {
                     "fill first", 0.06 + 0.94 * std::sqrt(static_cast<double>(n) / static_cast<double>(most)));
   }
   svg.line(x.from, y.from, x.to, y.to, "ideal");
-  svg.text(x.to - 4, y.from - 8,
+  svg.text(x.to, y.to - 12,
            rows_text(rows.size()) +
                (outside == 0 ? "" : fmt::format(", {} of them outside", readable(static_cast<double>(outside)))),
            "note", "end");
@@ -143,7 +143,7 @@ std::string residual_chart(const Report& report) {
   for (const double residual : residuals) squares += (residual - mean) * (residual - mean);
   const double deviation = std::sqrt(squares / n);
   const Range middle = range_of(residuals);
-  const double far = std::max({std::abs(middle.low), std::abs(middle.high), 1e-300});
+  const double far = std::max(std::abs(middle.low), std::abs(middle.high));
   const Axis x = along({-far, far}, left, width - right);
   const std::size_t bins = std::clamp<std::size_t>(static_cast<std::size_t>(std::sqrt(n)), 8, 41) | 1U;
   std::vector<std::size_t> count(bins);
@@ -157,7 +157,7 @@ std::string residual_chart(const Report& report) {
   svg.axes(x, y, "actual \u2212 predicted", "rows");
   bars(svg, x, y, count, {});
   svg.line(x.at(0), y.from, x.at(0), y.to, "ideal");
-  svg.text(x.to - 4, y.to + 11, told, "note", "end");
+  svg.text(x.to, y.to - 12, told, "note", "end");
   return svg.str();
 }
 
@@ -198,7 +198,7 @@ std::string calibration_chart(const Report& report) {
     svg.line(at, y.at(std::max(0.0, centre - reach)), at, y.at(std::min(1.0, centre + reach)), "interval first");
     svg.circle(at, y.at(part), 4, "dot first");
   }
-  svg.text(x.to - 4, y.from - 8, fmt::format("{}, bars: 95 % intervals", rows_text(rows.size())), "note", "end");
+  svg.text(x.to, y.to - 12, fmt::format("{}, bars: 95 % intervals", rows_text(rows.size())), "note", "end");
   return svg.str();
 }
 
@@ -215,16 +215,16 @@ std::string probability_chart(const Report& report) {
   std::size_t most = 1;
   for (std::size_t i = 0; i < bins; ++i) most = std::max(most, ones[i] + others[i]);
   const Axis x = along({0, 1}, left, width - right);
-  Axis y = along({0, 1.16 * static_cast<double>(most)}, height - bottom, top);
+  Axis y = along({0, 1.08 * static_cast<double>(most)}, height - bottom, top);
   y.whole = true;
   Svg svg("probabilities", width, height, "Predicted probabilities",
           fmt::format("{}, {} of them positive.", rows_text(rows.size()), readable(static_cast<double>(positive))));
   svg.axes(x, y, "predicted probability", "rows");
   bars(svg, x, y, ones, others);
-  svg.rectangle(x.to - 176, y.to + 2, 11, 11, "fill first", 1, 2);
-  svg.text(x.to - 160, y.to + 12, "positive", "note");
-  svg.rectangle(x.to - 90, y.to + 2, 11, 11, "fill second", 1, 2);
-  svg.text(x.to - 74, y.to + 12, "negative", "note");
+  svg.rectangle(x.to - 176, y.to - 22, 11, 11, "fill first", 1, 2);
+  svg.text(x.to - 160, y.to - 12, "positive", "note");
+  svg.rectangle(x.to - 90, y.to - 22, 11, 11, "fill second", 1, 2);
+  svg.text(x.to - 74, y.to - 12, "negative", "note");
   return svg.str();
 }
 

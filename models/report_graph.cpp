@@ -152,7 +152,7 @@ void settle(Drawing& drawing, const std::vector<int>& layer, const std::vector<d
 
 void arrange(Drawing& drawing) {
   for (std::vector<int>& layer : drawing.layers) settle(drawing, layer, std::vector<double>(layer.size()));
-  for (int sweep = 0; sweep < 24; ++sweep) {
+  for (int sweep = 0; sweep < 96; ++sweep) {
     const bool downwards = sweep % 2 == 0;
     for (std::size_t i = 0; i < drawing.layers.size(); ++i) {
       std::vector<int>& layer = drawing.layers[downwards ? drawing.layers.size() - 1 - i : i];
@@ -177,6 +177,26 @@ void arrange(Drawing& drawing) {
       settle(drawing, layer, wanted);
     }
   }
+}
+
+struct Point {
+  double x, y;
+};
+
+// A curve downwards through the points, straight down at both ends: cubic pieces whose slopes are the neighbours'.
+std::string smooth(const std::vector<Point>& points) {
+  const auto slope = [&](std::size_t i) {
+    if (i == 0 || i + 1 == points.size()) return 0.0;
+    return (points[i + 1].x - points[i - 1].x) / (points[i + 1].y - points[i - 1].y);
+  };
+  std::string path = fmt::format("M{} {}", pixels(points[0].x), pixels(points[0].y));
+  for (std::size_t i = 1; i < points.size(); ++i) {
+    const Point &a = points[i - 1], &b = points[i];
+    const double third = (b.y - a.y) / (points.size() == 2 ? 2 : 3);
+    path += fmt::format("C{} {} {} {} {} {}", pixels(a.x + slope(i - 1) * third), pixels(a.y + third),
+                        pixels(b.x - slope(i) * third), pixels(b.y - third), pixels(b.x), pixels(b.y));
+  }
+  return path;
 }
 
 std::string_view look_of(const Place& place) {
@@ -209,12 +229,13 @@ std::string graph_chart(const Report& report) {
           fmt::format("{} nodes, from placeholders and variables down to {}.", nodes.size(), report.prediction.name()));
   for (const Place& place : drawing.places)
     for (const int user : place.below) {
-      const Place& to = drawing.at(user);
-      const double x1 = x(place), y1 = y(place) + box, x2 = x(to), y2 = y(to), half = (y2 - y1) / 2;
-      svg.path(fmt::format("M{} {}C{} {} {} {} {} {}", pixels(x1), pixels(y1), pixels(x1), pixels(y1 + half),
-                           pixels(x2), pixels(y2 - half), pixels(x2), pixels(y2)),
-               "edge");
-      if (!place.node) svg.line(x1, y1 - box, x1, y1, "edge");
+      if (!place.node) continue;
+      std::vector<Point> through = {{x(place), y(place) + box}};
+      int next = user;
+      for (; !drawing.at(next).node; next = drawing.at(next).below[0])
+        for (const double height : {0.0, box}) through.push_back({x(drawing.at(next)), y(drawing.at(next)) + height});
+      through.push_back({x(drawing.at(next)), y(drawing.at(next))});
+      svg.path(smooth(through), "edge");
     }
   for (const Place& place : drawing.places) {
     if (!place.node) continue;
