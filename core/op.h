@@ -149,6 +149,7 @@ struct Strips {
 using RowKernel = void (*)(const void* const* in, unsigned scalars, void* out, std::int64_t n);
 
 class Uses;
+class DeviceCall;
 
 class Op {
  public:
@@ -192,6 +193,11 @@ class Op {
   virtual void prepare_sum(Call& call) const;
   /// The row kernel of an elementwise op for inputs of these types; null for any other op.
   virtual RowKernel row_kernel(std::span<const Type> inputs) const;
+  /// Of an elementwise op, its formula in CUDA C++ on the operands x0, x1, x2: "x0 * x1"; functions of
+  /// core/kernel_prelude.h may be used.
+  virtual std::string cuda_formula(std::span<const Type> inputs) const;
+  /// What compute() does, on an accelerator (device_call.h). Elementwise ops and views have none: the engine runs them.
+  virtual void launch(DeviceCall& call) const;
   /// Whether the result is the first input's numbers in the same order, perhaps under another shape. Asked with
   /// concrete types: a broadcast to the shape it has already is a view.
   virtual bool is_view(std::span<const Type> inputs) const;
