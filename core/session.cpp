@@ -1,5 +1,6 @@
 #include <gradus/core/session.h>
 
+#include <gradus/core/cpu_plan.h>
 #include <gradus/core/error.h>
 #include <gradus/core/nodes.h>
 #include <gradus/core/passes.h>
@@ -95,7 +96,7 @@ std::shared_ptr<Plan> Session::State::compile(std::span<const Expr> fetches, std
       draft = std::move(other);
     }
   }
-  return std::make_shared<Plan>(make_program(std::move(draft)), variables, workers, uses(strips_pass));
+  return std::make_shared<CpuPlan>(make_program(std::move(draft)), variables, workers, uses(strips_pass));
 }
 
 void Session::State::turn(std::span<const Expr> turned) {
