@@ -95,7 +95,8 @@ class Accelerator {
   virtual void gemm(const GemmWork& work) = 0;
   virtual void spmm(const SpmmWork& work) = 0;
 
-  /// Between these two, work is recorded and not done; it must not allocate, upload, download or wait.
+  /// Between these two, work is recorded and not done. Meanwhile allocate, upload, download, wait and compile of a
+  /// kernel that is new throw DeviceError: a recording could not contain them.
   virtual void begin_recording() = 0;
   virtual std::unique_ptr<Recording> end_recording() = 0;
   virtual void replay(Recording& recording) = 0;

@@ -112,6 +112,7 @@ void DeviceCall::set_index(std::shared_ptr<const RowIndex> index) {
 }
 
 std::shared_ptr<RowIndex> DeviceCall::new_index() {
+  decided_on_host_ = true;
   std::shared_ptr<RowIndex>& index = growing_.index;
   if (index.use_count() != 1) index = std::make_shared<RowIndex>();
   std::atomic_thread_fence(std::memory_order_acquire);  // whoever dropped it has read it
@@ -120,6 +121,7 @@ std::shared_ptr<RowIndex> DeviceCall::new_index() {
 }
 
 std::vector<std::byte> DeviceCall::download(int i) {
+  decided_on_host_ = true;
   std::vector<std::byte> numbers(static_cast<std::size_t>(in(i).stored) * size_of(in(i).type.dtype));
   if (!numbers.empty()) accelerator_->download(numbers.data(), in(i).data, static_cast<std::int64_t>(numbers.size()));
   return numbers;

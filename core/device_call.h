@@ -98,6 +98,10 @@ class DeviceCall {
     accelerator_->launch(accelerator_->compile(kernel), grid, pointers);
   }
 
+  /// Whether what was launched depends on more than patterns, indices and shapes: on numbers that were downloaded, or
+  /// on an index that was made. Then a run cannot be recorded.
+  bool decided_on_host() const { return decided_on_host_; }
+
   /// "(X, main.cpp:14)": how the user knows input i, for messages.
   std::string source(int i) const;
 
@@ -112,6 +116,7 @@ class DeviceCall {
   Value& output_;
   DeviceMemory& scratch_;
   DeviceGrowing& growing_;
+  bool decided_on_host_ = false;
 };
 
 /// A grid with a thread for each of n elements, or as many as keep a device busy: kernels step on by the grid's size.

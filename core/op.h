@@ -148,6 +148,15 @@ struct Strips {
 /// that input i is one number for the whole row.
 using RowKernel = void (*)(const void* const* in, unsigned scalars, void* out, std::int64_t n);
 
+/// How an op folds many numbers into one, for kernels that compute the terms and fold them at once.
+struct Fold {
+  enum class By : std::uint8_t { nothing, sum, greatest, least };
+  By by = By::nothing;
+  unsigned axes = 0;        // bit i: axis i of the first input
+  double scale = 1;         // of the result: a mean is a scaled sum
+  std::string term = "x0";  // CUDA C++ on the operands x0, x1, all of the first input's type
+};
+
 class Uses;
 class DeviceCall;
 
@@ -196,6 +205,8 @@ class Op {
   /// Of an elementwise op, its formula in CUDA C++ on the operands x0, x1, x2: "x0 * x1"; functions of
   /// core/kernel_prelude.h may be used.
   virtual std::string cuda_formula(std::span<const Type> inputs) const;
+  /// Of an op that folds the numbers of its first input, term by term; by nothing for any other op.
+  virtual Fold fold(std::span<const Type> inputs) const;
   /// What compute() does, on an accelerator (device_call.h). Elementwise ops and views have none: the engine runs them.
   virtual void launch(DeviceCall& call) const;
   /// Whether the result is the first input's numbers in the same order, perhaps under another shape. Asked with

@@ -98,6 +98,21 @@ class Reduce final : public Op {
     return {Strips::Gives::sum, 1, x.shape[0]};
   }
 
+  Fold fold(std::span<const Type> in) const override {
+    if (axes_.empty() || in[0].layout == Layout::rows) return {};
+    Fold fold;
+    double elements = 1;
+    for (const int axis : axes_) {
+      fold.axes |= 1U << static_cast<unsigned>(axis);
+      elements *= static_cast<double>(in[0].shape[axis]);
+    }
+    if (reduction_ == Reduction::mean) fold.scale = 1 / elements;
+    if (sums(reduction_)) fold.by = Fold::By::sum;
+    if (reduction_ == Reduction::max) fold.by = Fold::By::greatest;
+    if (reduction_ == Reduction::min) fold.by = Fold::By::least;
+    return fold;
+  }
+
   void compute(Call& call) const override {
     const Value& x = call.in(0);
     const Shape& shape = x.shape();
@@ -212,6 +227,10 @@ class RowDots final : public Op {
   int rows_from() const override { return 0; }
   Strips strips(std::span<const Type> in, const Type& out) const override {
     return {Strips::Gives::rows, 3, out.layout == Layout::dense ? in[0].shape[0] : 0};
+  }
+  Fold fold(std::span<const Type> in) const override {
+    if (in[0].layout != Layout::dense) return {};
+    return {Fold::By::sum, 2, 1, "x0 * x1"};
   }
   void compute(Call& call) const override {
     const std::int64_t k = call.in(0).shape()[1];
