@@ -1,20 +1,37 @@
-// Where a session computes.
+// Where a session computes: the CPU, or an accelerator. No header of CUDA is needed to use one.
 #pragma once
 
+#include <functional>
+#include <memory>
 #include <string>
+#include <string_view>
 
 namespace gradus {
+
+class Accelerator;
 
 class Device {
  public:
   static Device cpu() { return {}; }
-  /// Throws DeviceError: this build computes on the CPU only.
+  /// An NVIDIA GPU. Throws DeviceError, saying which it is, where the library was built without CUDA, there is no
+  /// driver, no device or none of this index, or the device is too old for the toolkit.
   static Device cuda(int index = 0);
+  /// "cpu", "cuda" or "cuda:1". Throws ValueError for another text, and what cuda() throws.
+  static Device named(std::string_view name);
+  /// A device that `open` makes streams of, for tests and for other hardware.
+  static Device other(std::string name, std::function<std::shared_ptr<Accelerator>()> open);
 
-  std::string name() const { return "cpu"; }
+  /// "cpu", "cuda:0 (NVIDIA H100 80GB HBM3)".
+  const std::string& name() const { return name_; }
+  bool is_cpu() const { return !open_; }
+  /// A stream of work on it; not of the CPU.
+  std::shared_ptr<Accelerator> open() const { return open_(); }
 
  private:
   Device() = default;
+
+  std::string name_ = "cpu";
+  std::function<std::shared_ptr<Accelerator>()> open_;
 };
 
 }  // namespace gradus

@@ -70,6 +70,12 @@ void Op::compute(Call&) const { fail<Error>("{} has no kernel", name()); }
 
 RowKernel Op::row_kernel(std::span<const Type>) const { return nullptr; }
 
+std::string Op::cuda_formula(std::span<const Type>) const { return {}; }
+
+Fold Op::fold(std::span<const Type>) const { return {}; }
+
+void Op::launch(DeviceCall&) const { fail<DeviceError>("{} has no kernel for an accelerator", name()); }
+
 bool Op::is_view(std::span<const Type>) const { return false; }
 
 bool Op::transposes(const Type&) const { return false; }

@@ -148,7 +148,17 @@ struct Strips {
 /// that input i is one number for the whole row.
 using RowKernel = void (*)(const void* const* in, unsigned scalars, void* out, std::int64_t n);
 
+/// How an op folds many numbers into one, for kernels that compute the terms and fold them at once.
+struct Fold {
+  enum class By : std::uint8_t { nothing, sum, greatest, least };
+  By by = By::nothing;
+  unsigned axes = 0;        // bit i: axis i of the first input
+  double scale = 1;         // of the result: a mean is a scaled sum
+  std::string term = "x0";  // CUDA C++ on the operands x0, x1, all of the first input's type
+};
+
 class Uses;
+class DeviceCall;
 
 class Op {
  public:
@@ -178,8 +188,8 @@ class Op {
   /// An equal expression of y's type that costs less, made in y's graph; none where there is nothing better. Plans ask,
   /// with all types concrete; `uses` says how many read a node, for rules that pay only where y alone reads it.
   virtual Expr simplified(const Expr& y, const Uses& uses) const;
-  /// The same bits in one loop with what y alone reads, where there is such an op; none otherwise. Asked when nothing is
-  /// left to simplify.
+  /// The same bits in one loop with what y alone reads, where there is such an op; none otherwise. Asked when nothing
+  /// is left to simplify.
   virtual Expr fused(const Expr& y, const Uses& uses) const;
   /// Whether this op computes what `other` does from the same inputs, to the same type.
   virtual bool same(const Op& other) const;
@@ -195,6 +205,13 @@ class Op {
   virtual void prepare_sum(Call& call) const;
   /// The row kernel of an elementwise op for inputs of these types; null for any other op.
   virtual RowKernel row_kernel(std::span<const Type> inputs) const;
+  /// Of an elementwise op, its formula in CUDA C++ on the operands x0, x1, x2: "x0 * x1"; functions of
+  /// core/kernel_prelude.h may be used. Empty: the host computes it.
+  virtual std::string cuda_formula(std::span<const Type> inputs) const;
+  /// Of an op that folds the numbers of its first input, term by term; by nothing for any other op.
+  virtual Fold fold(std::span<const Type> inputs) const;
+  /// What compute() does, on an accelerator (device_call.h). Elementwise ops and views have none: the engine runs them.
+  virtual void launch(DeviceCall& call) const;
   /// Whether the result is the first input's numbers in the same order, perhaps under another shape. Asked with
   /// concrete types: a broadcast to the shape it has already is a view.
   virtual bool is_view(std::span<const Type> inputs) const;

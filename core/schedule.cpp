@@ -64,17 +64,9 @@ bool cannot_fail(const Program& program, const ProgramNode& node, const Strips& 
          std::none_of(types.begin(), types.end(), [](const Type& t) { return is_integer(t.dtype); });
 }
 
-// When in a run a node is computed. Values to be assigned are computed late, with all that follows from them: by then
-// the old values have been read, so most can be written in place. Last of all come the steps that cannot fail and that
-// only such steps follow. They alone may write a variable: an error in any other leaves every variable as it was.
-enum class Time : std::uint8_t { early, late, last };
+}  // namespace
 
-struct Times {
-  std::vector<Time> of;     // by node
-  std::vector<bool> waits;  // by node: it could be early, but comes with the last; its inputs are early or wait too
-};
-
-Times choose_times(const Program& program, const std::vector<Strips>& strips) {
+Timing choose_times(const Program& program, const std::vector<Strips>& strips) {
   const int count = static_cast<int>(program.nodes.size());
   std::vector<Time> time(at(count), Time::early);
   for (const ProgramNode& node : program.nodes)
@@ -115,10 +107,12 @@ Times choose_times(const Program& program, const std::vector<Strips>& strips) {
   return {std::move(time), std::move(waits)};
 }
 
+namespace {
+
 class Grouping {
  public:
   // `strips` change where a csr result leaves its region.
-  Grouping(const Program& program, const Times& times, std::vector<Strips>& strips)
+  Grouping(const Program& program, const Timing& times, std::vector<Strips>& strips)
       : program_(program),
         time_(times.of),
         waits_(times.waits),
@@ -279,7 +273,7 @@ std::vector<Type> input_types(const Program& program, const ProgramNode& node) {
 Schedule make_schedule(const Program& program, bool use_strips) {
   Schedule schedule;
   schedule.strips = use_strips ? all_strips(program) : std::vector<Strips>(program.nodes.size());
-  const Times times = choose_times(program, schedule.strips);
+  const Timing times = choose_times(program, schedule.strips);
   schedule.groups = Grouping(program, times, schedule.strips).groups();
   schedule.may_write.resize(program.nodes.size());
   for (std::size_t id = 0; id < program.nodes.size(); ++id) schedule.may_write[id] = times.of[id] == Time::last;

@@ -25,6 +25,18 @@ struct Schedule {
   std::vector<bool> may_write;  // by node: whether it may write a variable before the run ends
 };
 
+/// When in a run a node is computed. Values to be assigned are computed late, with all that follows from them: by then
+/// the old values have been read, so most can be written in place. Last of all come the steps that cannot fail and that
+/// only such steps follow. They alone may write a variable: an error in any other leaves every variable as it was.
+enum class Time : std::uint8_t { early, late, last };
+
+struct Timing {
+  std::vector<Time> of;     // by node
+  std::vector<bool> waits;  // by node: it could be early, but comes with the last; its inputs are early or wait too
+};
+
+Timing choose_times(const Program& program, const std::vector<Strips>& strips);
+
 /// With `use_strips` false, every group is a single step.
 Schedule make_schedule(const Program& program, bool use_strips);
 

@@ -1,5 +1,7 @@
 #include <gradus/core/session.h>
 
+#include <gradus/core/cpu_plan.h>
+#include <gradus/core/device_plan.h>
 #include <gradus/core/error.h>
 #include <gradus/core/nodes.h>
 #include <gradus/core/passes.h>
@@ -7,16 +9,21 @@
 #include <gradus/core/store_transposed.h>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
+#include <array>
 
 namespace gradus {
 
 namespace {
 
-// Two that are not for one node at a time: see schedule.h and store_transposed.h.
-constexpr std::string_view strips_pass = "strips";
+// Those that are not for one node at a time: see store_transposed.h, schedule.h, device_schedule.h and device_plan.h.
 constexpr std::string_view storage_pass = "store_transposed";
+constexpr std::string_view strips_pass = "strips";
+constexpr std::string_view fusing_pass = "fuse";
+constexpr std::string_view recording_pass = "record";
+constexpr std::array other_passes = {storage_pass, strips_pass, fusing_pass, recording_pass};
 constexpr std::size_t plans_kept = 64;  // a stream of batches of many sizes must not fill the memory
 
 std::size_t number_of(const Expr& variable) {
@@ -67,6 +74,15 @@ bool CachedPlan::is_for(const Graph& graph, std::span<const Expr> wanted, const 
          });
 }
 
+bool CachedPlan::is_for(const Graph& graph, std::span<const Expr> wanted, std::span<const FedType> given) const {
+  return std::equal(fetches.begin(), fetches.end(), wanted.begin(), wanted.end(),
+                    [&](NodeId id, const Expr& e) { return id == e.id() && &graph == &e.graph(); }) &&
+         std::is_permutation(feeds.begin(), feeds.end(), given.begin(), given.end(),
+                             [](const FedType& a, const FedType& b) {
+                               return a.placeholder == b.placeholder && a.type == b.type && a.ones == b.ones;
+                             });
+}
+
 void Session::State::check(std::span<const Expr> fetches, const Feeds& feeds) const {
   for (const Expr& fetch : fetches)
     if (!fetch || &fetch.graph() != &graph)
@@ -95,7 +111,10 @@ std::shared_ptr<Plan> Session::State::compile(std::span<const Expr> fetches, std
       draft = std::move(other);
     }
   }
-  return std::make_shared<Plan>(make_program(std::move(draft)), variables, workers, uses(strips_pass));
+  if (on_device)
+    return std::make_shared<DevicePlan>(make_program(std::move(draft)), variables, *on_device, uses(fusing_pass),
+                                        uses(recording_pass));
+  return std::make_shared<CpuPlan>(make_program(std::move(draft)), variables, workers, uses(strips_pass));
 }
 
 void Session::State::turn(std::span<const Expr> turned) {
@@ -131,11 +150,11 @@ Tensor Session::State::value(const Expr& variable) {
 Session::Session(Graph& graph, Device device, const SessionOptions& options) {
   if (options.threads < 0) fail<ValueError>("a session with {} threads; 0 means all cores", options.threads);
   for (const std::string& name : options.without)
-    if (name != strips_pass && name != storage_pass &&
+    if (std::find(other_passes.begin(), other_passes.end(), name) == other_passes.end() &&
         std::none_of(passes().begin(), passes().end(), [&](const Pass& pass) { return pass.name == name; })) {
       std::string names;
       for (const Pass& pass : passes()) names += std::string(pass.name) + ", ";
-      names += fmt::format("{}, {}", storage_pass, strips_pass);
+      names += fmt::format("{}", fmt::join(other_passes, ", "));
       fail<ValueError>("a session without the pass '{}'; the passes are {}", name, names);
     }
   state_ = std::make_unique<State>(graph, device, options);
@@ -205,6 +224,8 @@ std::string Session::explain(std::span<const Expr> fetches, const Feeds& feeds) 
     const bool fed = std::any_of(types.begin(), types.end(), [&](const FedType& f) { return f.placeholder == node; });
     if (!fed && node.kind() == Kind::placeholder && node.shape().known()) types.push_back({node, node.type()});
   }
+  for (const CachedPlan& plan : state_->plans)
+    if (plan.is_for(state_->graph, fetches, types)) return plan.plan->explain();
   return state_->compile(fetches, types)->explain();
 }
 

@@ -1,6 +1,7 @@
 // What a session holds. Internal to core: session.cpp runs with it, checkpoint.cpp writes and reads it.
 #pragma once
 
+#include <gradus/core/device_state.h>
 #include <gradus/core/plan.h>
 #include <gradus/core/session.h>
 
@@ -19,11 +20,16 @@ struct CachedPlan {
   std::shared_ptr<Plan> plan;  // shared with prepared runs
 
   bool is_for(const Graph& graph, std::span<const Expr> wanted, const Feeds& given) const;
+  bool is_for(const Graph& graph, std::span<const Expr> wanted, std::span<const FedType> given) const;
 };
 
 struct Session::State {
   State(Graph& g, const Device& d, const SessionOptions& options)
-      : graph(g), device(d), without(options.without), workers(options.threads) {}
+      : graph(g), device(d), without(options.without), workers(options.threads) {
+    if (device.is_cpu()) return;
+    on_device = std::make_unique<DeviceState>(device.open());
+    variables.accelerator = on_device->accelerator;
+  }
 
   /// Throws FeedError where a fetch or a feed does not fit the graph.
   void check(std::span<const Expr> fetches, const Feeds& feeds) const;
@@ -39,6 +45,7 @@ struct Session::State {
   Device device;
   std::vector<std::string> without;  // passes that plans do without
   Workers workers;
+  std::unique_ptr<DeviceState> on_device;  // null: the CPU
   Variables variables;
   std::list<CachedPlan> plans;       // the latest used first
   std::vector<const Tensor*> bound;  // the feeds' values, in their order

@@ -2,6 +2,7 @@
 // a pattern or row index that was checked when it was made.
 #include <gradus/core/tensor.h>
 
+#include <gradus/core/accelerator.h>
 #include <gradus/core/error.h>
 
 #include <fmt/format.h>
@@ -249,6 +250,11 @@ std::int64_t Tensor::dim(int axis) const {
 
 void Tensor::check_dtype(DType asked) const {
   if (asked != dtype()) fail<TypeError>("span: the tensor is {}, not {}; cast it first", type_, asked);
+}
+
+void Tensor::refuse_to_read() const {
+  fail<TypeError>("the numbers of a tensor {} lie on {}; read those of its to(Device::cpu())", type_,
+                  accelerator_->name());
 }
 
 double Tensor::stored_value(std::int64_t position) const {

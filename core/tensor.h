@@ -27,6 +27,9 @@
 
 namespace gradus {
 
+class Accelerator;
+class Device;
+
 enum class Layout : std::uint8_t { dense, csr, rows, part };
 
 /// "dense", "csr", "rows" or "part".
@@ -123,7 +126,11 @@ class Tensor {
     check_dtype(dtype_of<T>);
     return {reinterpret_cast<const T*>(data()), static_cast<std::size_t>(stored_)};
   }
-  const std::byte* data() const { return storage_.get(); }
+  /// Throws TypeError where the numbers lie on a device.
+  const std::byte* data() const {
+    if (accelerator_ != nullptr) refuse_to_read();
+    return storage_.get();
+  }
 
   /// The only element of a tensor that has one. Throws TypeError for any other size.
   double item() const;
@@ -180,6 +187,14 @@ class Tensor {
   /// The stored elements, [stored()], as a dense tensor. Shares storage.
   Tensor values() const;
 
+  /// The same tensor with its numbers in the device's memory (patterns and row indices stay on the host), or back on
+  /// the CPU. What is there already is shared. On a device they are fed to sessions and not read.
+  Tensor to(const Device& device) const;
+  /// Where the numbers lie; null: on the host.
+  const Accelerator* accelerator() const { return accelerator_; }
+  /// The numbers wherever they lie.
+  const std::byte* device_data() const { return storage_.get(); }
+
   const std::shared_ptr<const CsrPattern>& pattern() const { return pattern_; }
   /// Of a csr tensor: whether all non-zeros are 1, as in one-hot rows. Plans then do without their values.
   bool ones() const { return ones_; }
@@ -205,6 +220,7 @@ class Tensor {
  private:
   static Tensor scalar(double value, DType dtype);
   void check_dtype(DType asked) const;
+  [[noreturn]] void refuse_to_read() const;
 
   Type type_;
   std::int64_t stored_ = 0;
@@ -212,6 +228,7 @@ class Tensor {
   std::shared_ptr<const CsrPattern> pattern_;  // csr only
   std::shared_ptr<const RowIndex> index_;      // rows and part only
   bool ones_ = false;
+  const Accelerator* accelerator_ = nullptr;  // what storage_ keeps alive, where it is memory of a device
 };
 
 class Tensor::Literal {

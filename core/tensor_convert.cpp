@@ -167,7 +167,11 @@ Tensor Tensor::reshape(const Shape& shape) const {
   return out;
 }
 
-Tensor Tensor::values() const { return on({dtype(), {stored_}, Layout::dense}, storage_); }
+Tensor Tensor::values() const {
+  Tensor out = on({dtype(), {stored_}, Layout::dense}, storage_);
+  out.accelerator_ = accelerator_;
+  return out;
+}
 
 Tensor Tensor::row_range(std::int64_t first, std::int64_t count) const {
   if (rank() == 0 || (layout() != Layout::dense && layout() != Layout::csr))
@@ -185,7 +189,9 @@ Tensor Tensor::row_range(std::int64_t first, std::int64_t count) const {
   const auto row_bytes = as_size(shape().slice(1, rank()).size()) * size_of(dtype());
   // No address is counted from where there is no memory.
   const std::size_t skipped = stored_ > 0 ? as_size(first) * row_bytes : 0;
-  return on({dtype(), part, Layout::dense}, {storage_, storage_.get() + skipped});
+  Tensor out = on({dtype(), part, Layout::dense}, {storage_, storage_.get() + skipped});
+  out.accelerator_ = accelerator_;
+  return out;
 }
 
 bool operator==(const Tensor& a, const Tensor& b) {

@@ -28,21 +28,41 @@ void transpose_matrix(const std::byte* x, const Shape& shape, std::size_t size, 
 }  // namespace
 
 void Variables::admit(std::size_t number) {
-  if (memory.size() > number) return;
+  if (set.size() > number) return;
   memory.resize(number + 1);
+  device_memory.resize(number + 1);
   set.resize(number + 1, false);
   transposed.resize(number + 1, false);
+}
+
+std::byte* Variables::data(const Expr& variable) const {
+  const std::size_t number = number_of(variable);
+  return accelerator ? device_memory[number].data() : const_cast<std::byte*>(memory[number].data());
 }
 
 void Variables::write(const Expr& variable, const Tensor& value) {
   const std::size_t number = number_of(variable);
   admit(number);
-  const std::size_t bytes = static_cast<std::size_t>(value.stored()) * size_of(value.dtype());
-  if (memory[number].bytes() != bytes) memory[number] = Buffer(bytes);
-  if (transposed[number]) {
-    transpose_matrix(value.data(), value.shape(), size_of(value.dtype()), memory[number].data());
-  } else if (bytes > 0) {
-    std::memcpy(memory[number].data(), value.data(), bytes);
+  const std::size_t size = size_of(value.dtype());
+  const std::size_t bytes = static_cast<std::size_t>(value.stored()) * size;
+  const std::byte* from = value.data();
+  Buffer turned;
+  if (transposed[number] && accelerator) {
+    turned = Buffer(bytes);
+    transpose_matrix(from, value.shape(), size, turned.data());
+    from = turned.data();
+  }
+  if (accelerator) {
+    const auto there = static_cast<std::int64_t>(bytes);
+    if (device_memory[number].bytes() != there) device_memory[number] = DeviceMemory(accelerator, there);
+    if (bytes > 0) accelerator->upload(device_memory[number].data(), from, there);
+  } else {
+    if (memory[number].bytes() != bytes) memory[number] = Buffer(bytes);
+    if (transposed[number]) {
+      transpose_matrix(from, value.shape(), size, memory[number].data());
+    } else if (bytes > 0) {
+      std::memcpy(memory[number].data(), from, bytes);
+    }
   }
   set[number] = true;
 }
@@ -58,10 +78,20 @@ Tensor Variables::read(const Expr& variable) {
   const std::size_t number = number_of(variable);
   const Type& type = variable_op(variable).initial().type();
   Tensor copy = Tensor::uninitialized(type);
+  const std::size_t bytes = static_cast<std::size_t>(copy.stored()) * size_of(type.dtype);
+  if (bytes == 0) return copy;
+  Buffer there;
+  const std::byte* from = memory[number].data();
+  if (accelerator) {
+    if (transposed[number]) there = Buffer(bytes);
+    std::byte* const to = transposed[number] ? there.data() : copy.writable_data();
+    accelerator->download(to, device_memory[number].data(), static_cast<std::int64_t>(bytes));
+    from = to;
+  }
   if (transposed[number]) {
-    transpose_matrix(memory[number].data(), {type.shape[1], type.shape[0]}, size_of(type.dtype), copy.writable_data());
-  } else if (memory[number].bytes() > 0) {
-    std::memcpy(copy.writable_data(), memory[number].data(), memory[number].bytes());
+    transpose_matrix(from, {type.shape[1], type.shape[0]}, size_of(type.dtype), copy.writable_data());
+  } else if (!accelerator) {
+    std::memcpy(copy.writable_data(), from, bytes);
   }
   return copy;
 }

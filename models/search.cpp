@@ -43,14 +43,14 @@ TrainingOptions with(TrainingOptions options, const Candidate& candidate) {
 
 }  // namespace
 
-std::vector<Fold> cross_validate(const Dataset& data, const std::vector<Index>* field, const TrainingOptions& options,
+std::vector<ValidationFold> cross_validate(const Dataset& data, const std::vector<Index>* field, const TrainingOptions& options,
                                  std::int64_t folds, const TrainerOptions& where,
-                                 const std::function<void(const Fold&)>& done) {
+                                 const std::function<void(const ValidationFold&)>& done) {
   if (folds < 2 || folds > data.size())
     fail<ValueError>("--cv is {} but there are {} examples; each part needs one", folds, data.size());
   RandomOrder order(data.size(), options.seed, stream_of("cross-validation"));
   const std::span<const Index> rows = order.at(0, data.size());
-  std::vector<Fold> out;
+  std::vector<ValidationFold> out;
   for (std::int64_t fold = 0; fold < folds; ++fold) {
     const auto first = rows.begin() + data.size() * fold / folds;
     const auto last = rows.begin() + data.size() * (fold + 1) / folds;

@@ -9,7 +9,7 @@
 
 namespace gradus {
 
-struct Fold {
+struct ValidationFold {
   Evaluation evaluation;  // of the part that was left out
   std::int64_t epochs = 0;
 };
@@ -17,9 +17,9 @@ struct Fold {
 /// Trains `folds` times, each time without another part of the rows, which are drawn by options.seed, and evaluates on
 /// that part. It plays no role in the training: options.valid_fraction of the other rows say when to stop. Calls `done`
 /// after each. Throws ValueError where there are fewer rows than parts.
-std::vector<Fold> cross_validate(const Dataset& data, const std::vector<Index>* field, const TrainingOptions& options,
+std::vector<ValidationFold> cross_validate(const Dataset& data, const std::vector<Index>* field, const TrainingOptions& options,
                                  std::int64_t folds, const TrainerOptions& where,
-                                 const std::function<void(const Fold&)>& done);
+                                 const std::function<void(const ValidationFold&)>& done);
 
 struct Candidate {
   double rate = 0, l2 = 0;

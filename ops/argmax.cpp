@@ -1,5 +1,6 @@
 // argmax and argmin: the position of the first extreme along one axis. A NaN is the extreme of what it stands in,
 // as in NumPy.
+#include <gradus/core/device_call.h>
 #include <gradus/core/error.h>
 #include <gradus/core/op.h>
 #include <gradus/ops/axes.h>
@@ -52,7 +53,53 @@ class Arg : public Op {
     });
   }
 
+  void launch(DeviceCall& call) const override {
+    const Shape& shape = call.in(0).shape();
+    if (shape.size() == 0) return;
+    const int axis = resolve_axis(name(), axis_, shape.rank());
+    const std::int64_t n = shape[axis];
+    const std::int64_t inner = shape.slice(axis + 1, shape.rank()).size();
+    const std::int64_t outputs = shape.size() / n;
+    const int lanes = inner == 1 && n >= 32 ? 32 : 1;
+    call.launch({"argmax", text,
+                 fmt::format("{} constexpr bool greatest = {}; constexpr int lanes = {};",
+                             using_type(call.in(0).type.dtype), extreme_ == Extreme::greatest, lanes)},
+                grid_for(outputs * lanes), call.in(0).data, call.out().data, outputs, n, inner);
+  }
+
  private:
+  // One thread, or a warp for a long row, for each output.
+  static constexpr std::string_view text = R"cuda(
+// Whether a at position i goes before b at position j.
+__device__ inline bool beats(T a, gr_int64 i, T b, gr_int64 j) {
+  const bool nan_a = a != a, nan_b = b != b;
+  if (nan_a || nan_b) return nan_a && (!nan_b || i < j);
+  return (greatest ? a > b : a < b) || (a == b && i < j);
+}
+extern "C" __global__ void NAME(const T* x, gr_int64* y, gr_int64 outputs, gr_int64 n, gr_int64 inner) {
+  const int lane = threadIdx.x % lanes;
+  for (gr_int64 o = gr_first() / lanes; o < outputs; o += gr_step() / lanes) {
+    const T* from = x + o / inner * n * inner + o % inner;
+    gr_int64 at = lane < n ? lane : 0;
+    T best = from[at * inner];
+    for (gr_int64 i = at + lanes; i < n; i += lanes)
+      if (beats(from[i * inner], i, best, at)) {
+        best = from[i * inner];
+        at = i;
+      }
+    for (int step = lanes / 2; step > 0; step /= 2) {
+      const T other = T(__shfl_down_sync(0xffffffffu, best, step));
+      const gr_int64 i = __shfl_down_sync(0xffffffffu, at, step);
+      if (beats(other, i, best, at)) {
+        best = other;
+        at = i;
+      }
+    }
+    if (lane == 0) y[o] = at;
+  }
+}
+)cuda";
+
   // Blocks [n, inner], one after another, of which each column has its extreme.
   template <Extreme extreme, class T>
   static void search(Call& call, std::int64_t n, std::int64_t inner) {

@@ -23,11 +23,12 @@ Expr by_reciprocal(const Expr& y, const Uses&) {
 
 Expr add(const Operand& a, const Operand& b) {
   // d (a + b) = da + db
-  static constexpr Row r = row<Takes::numbers>(
-                               "add", []<class T>(T a, T b) { return static_cast<T>(modular(a) + modular(b)); },
-                               Gives::same, Zeros::all, [](const Chain& c, int) -> Expr { return c.dy; })
-                               .with_rule(one_product)
-                               .fused_by(add_in_one_loop);
+  static constexpr Row r =
+      row<Takes::numbers>(
+          "add", []<class T>(T a, T b) { return static_cast<T>(modular(a) + modular(b)); }, "gr_add(x0, x1)",
+          Gives::same, Zeros::all, [](const Chain& c, int) -> Expr { return c.dy; })
+          .with_rule(one_product)
+          .fused_by(add_in_one_loop);
   return elementwise(r, {a, b});
 }
 
@@ -35,8 +36,8 @@ Expr subtract(const Operand& a, const Operand& b) {
   // d (a - b) = da - db
   static constexpr Row r =
       row<Takes::numbers>(
-          "subtract", []<class T>(T a, T b) { return static_cast<T>(modular(a) - modular(b)); }, Gives::same,
-          Zeros::all, [](const Chain& c, int i) -> Expr { return i == 0 ? c.dy : -c.dy; })
+          "subtract", []<class T>(T a, T b) { return static_cast<T>(modular(a) - modular(b)); }, "gr_subtract(x0, x1)",
+          Gives::same, Zeros::all, [](const Chain& c, int i) -> Expr { return i == 0 ? c.dy : -c.dy; })
           .with_rule(one_product)
           .fused_by(subtract_in_one_loop);
   return elementwise(r, {a, b});
@@ -46,8 +47,8 @@ Expr multiply(const Operand& a, const Operand& b) {
   // d (a b) = b da + a db
   static constexpr Row r =
       row<Takes::numbers>(
-          "multiply", []<class T>(T a, T b) { return static_cast<T>(modular(a) * modular(b)); }, Gives::same,
-          Zeros::either, [](const Chain& c, int i) -> Expr { return c.dy * c.x(1 - i); })
+          "multiply", []<class T>(T a, T b) { return static_cast<T>(modular(a) * modular(b)); }, "gr_multiply(x0, x1)",
+          Gives::same, Zeros::either, [](const Chain& c, int i) -> Expr { return c.dy * c.x(1 - i); })
           .with_rule(one_factor);
   return elementwise(r, {a, b});
 }
@@ -56,7 +57,7 @@ Expr divide(const Operand& a, const Operand& b) {
   // d (a / b) = da / b - (a / b) / b db
   static constexpr Row r =
       row<Takes::floating>(
-          "divide", [](auto a, auto b) { return a / b; }, Gives::same, Zeros::first,
+          "divide", [](auto a, auto b) { return a / b; }, "x0 / x1", Gives::same, Zeros::first,
           [](const Chain& c, int i) -> Expr { return i == 0 ? c.dy / c.x(1) : c.dy * (-c.y / c.x(1)); })
           .with_rule(by_reciprocal)
           .fused_by(divide_in_one_loop);
@@ -78,16 +79,16 @@ Expr winner(const Chain& c, int i, const Expr& second_wins) {
 Expr maximum(const Operand& a, const Operand& b) {
   // d max(a, b) = da where a >= b, db where a < b. NaN wins: it is not greater, and not equal to itself.
   static constexpr Row r = row<Takes::numbers>(
-      "maximum", [](auto a, auto b) { return ((a > b) | (a != a)) ? a : b; }, Gives::same, Zeros::all,
-      [](const Chain& c, int i) -> Expr { return winner(c, i, less(c.x(0), c.x(1))); });
+      "maximum", [](auto a, auto b) { return ((a > b) | (a != a)) ? a : b; }, "gr_maximum(x0, x1)", Gives::same,
+      Zeros::all, [](const Chain& c, int i) -> Expr { return winner(c, i, less(c.x(0), c.x(1))); });
   return elementwise(r, {a, b});
 }
 
 Expr minimum(const Operand& a, const Operand& b) {
   // d min(a, b) = da where a <= b, db where a > b
   static constexpr Row r = row<Takes::numbers>(
-      "minimum", [](auto a, auto b) { return ((a < b) | (a != a)) ? a : b; }, Gives::same, Zeros::all,
-      [](const Chain& c, int i) -> Expr { return winner(c, i, greater(c.x(0), c.x(1))); });
+      "minimum", [](auto a, auto b) { return ((a < b) | (a != a)) ? a : b; }, "gr_minimum(x0, x1)", Gives::same,
+      Zeros::all, [](const Chain& c, int i) -> Expr { return winner(c, i, greater(c.x(0), c.x(1))); });
   return elementwise(r, {a, b});
 }
 
@@ -99,7 +100,8 @@ Expr squared_difference(const Operand& a, const Operand& b) {
         const auto difference = modular(a) - modular(b);
         return static_cast<T>(difference * difference);
       },
-      Gives::same, Zeros::all, [](const Chain& c, int i) -> Expr { return c.dy * (2 * (c.x(i) - c.x(1 - i))); });
+      "gr_squared_difference(x0, x1)", Gives::same, Zeros::all,
+      [](const Chain& c, int i) -> Expr { return c.dy * (2 * (c.x(i) - c.x(1 - i))); });
   return elementwise(r, {a, b});
 }
 
@@ -142,17 +144,21 @@ T floor_remainder(T a, T b) {
 
 Expr floordiv(const Operand& a, const Operand& b) {
   // d floor(a / b) = 0
-  static constexpr Row r = row<Takes::numbers>(
-      "floordiv", [](auto a, auto b) { return floor_quotient(a, b); }, Gives::same, Zeros::first,
-      [](const Chain& c, int i) -> Expr { return zeros_like(c.x(i)); });
+  static constexpr Row r =
+      row<Takes::numbers>(
+          "floordiv", [](auto a, auto b) { return floor_quotient(a, b); }, "gr_floordiv(x0, x1)", Gives::same,
+          Zeros::first, [](const Chain& c, int i) -> Expr { return zeros_like(c.x(i)); })
+          .throwing_for_integers();
   return elementwise(r, {a, b});
 }
 
 Expr mod(const Operand& a, const Operand& b) {
   // d (a - floor(a / b) b) = da - floor(a / b) db
-  static constexpr Row r = row<Takes::numbers>(
-      "mod", [](auto a, auto b) { return floor_remainder(a, b); }, Gives::same, Zeros::first,
-      [](const Chain& c, int i) -> Expr { return i == 0 ? c.dy : c.dy * -floordiv(c.x(0), c.x(1)); });
+  static constexpr Row r =
+      row<Takes::numbers>(
+          "mod", [](auto a, auto b) { return floor_remainder(a, b); }, "gr_mod(x0, x1)", Gives::same, Zeros::first,
+          [](const Chain& c, int i) -> Expr { return i == 0 ? c.dy : c.dy * -floordiv(c.x(0), c.x(1)); })
+          .throwing_for_integers();
   return elementwise(r, {a, b});
 }
 

@@ -1,6 +1,7 @@
 #include <gradus/ops/box.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <type_traits>
 
@@ -205,6 +206,105 @@ void copy_box(Workers& workers, const Box& box, const std::byte* from, std::byte
   if (bytes == 1) return copy(std::integral_constant<std::size_t, 1>{});
   if (bytes == 4) return copy(std::integral_constant<std::size_t, 4>{});
   copy(std::integral_constant<std::size_t, 8>{});
+}
+
+namespace {
+
+struct DeviceBox {
+  int rank = 0;
+  std::int64_t size[Box::max_axes] = {}, from[Box::max_axes] = {}, to[Box::max_axes] = {};
+};
+
+constexpr std::string_view copy_text = R"cuda(
+struct DeviceBox {
+  int rank;
+  gr_int64 size[16], from[16], to[16];
+};
+// A thread for each element, in the order of the target.
+extern "C" __global__ void NAME(const T* from, T* to, DeviceBox box, gr_int64 n, const int* place) {
+  for (gr_int64 i = gr_first(); i < n; i += gr_step()) {
+    I rest = I(i);
+    gr_int64 f = 0, t = 0;
+    for (int axis = box.rank - 1; axis > 0; --axis) {
+      const I size = I(box.size[axis]), at = rest % size;
+      rest /= size;
+      f += at * box.from[axis];
+      t += at * box.to[axis];
+    }
+    f += rest * box.from[0];
+    t += (place != nullptr ? gr_int64(place[rest]) : gr_int64(rest)) * box.to[0];
+    to[t] = from[f];
+  }
+}
+)cuda";
+
+// Through shared memory, so that both matrices are touched along their rows.
+constexpr std::string_view transpose_text = R"cuda(
+extern "C" __global__ void NAME(const T* from, T* to, gr_int64 rows, gr_int64 columns, gr_int64 from_stride,
+                                gr_int64 to_stride) {
+  __shared__ T tile[32][33];  // odd: the threads of a column lie in different banks
+  const int x = threadIdx.x % 32, y = threadIdx.x / 32;
+  const gr_int64 across = (columns + 31) / 32, tiles = (rows + 31) / 32 * across;
+  for (gr_int64 t = blockIdx.x; t < tiles; t += gridDim.x) {
+    const gr_int64 row = t / across * 32, column = t % across * 32;
+    for (int j = y; j < 32; j += 8)
+      if (column + j < columns && row + x < rows) tile[j][x] = from[(column + j) * from_stride + row + x];
+    __syncthreads();
+    for (int j = y; j < 32; j += 8)
+      if (row + j < rows && column + x < columns) to[(row + j) * to_stride + column + x] = tile[x][j];
+    __syncthreads();
+  }
+}
+)cuda";
+
+constexpr std::string_view fill_text = R"cuda(
+extern "C" __global__ void NAME(T* y, gr_int64 n, T value) {
+  for (gr_int64 i = gr_first(); i < n; i += gr_step()) y[i] = value;
+}
+)cuda";
+
+std::string_view cell_of(std::size_t bytes) {
+  return bytes == 1 ? "using T = unsigned char;" : bytes == 4 ? "using T = unsigned;" : "using T = gr_uint64;";
+}
+
+}  // namespace
+
+void copy_box(DeviceCall& call, const Box& given, const std::byte* from, std::byte* to, std::size_t bytes,
+              const Index* place) {
+  const std::int64_t n = given.size();
+  if (n == 0) return;
+  const Box box = place == nullptr ? given.simplified() : given;
+  from += box.from * static_cast<std::int64_t>(bytes);
+  to += box.to * static_cast<std::int64_t>(bytes);
+  const std::string cell(cell_of(bytes));
+  const Box::Axis& rows = box.axis[0];
+  const Box::Axis& columns = box.axis[1];
+  if (place == nullptr && box.rank == 1 && rows.from == 1 && rows.to == 1)
+    return call.accelerator().copy(to, from, n * static_cast<std::int64_t>(bytes));
+  if (place == nullptr && box.rank == 2 && rows.from == 1 && columns.to == 1 &&
+      std::min(rows.size, columns.size) >= 8) {
+    const std::int64_t tiles = (rows.size + 31) / 32 * ((columns.size + 31) / 32);
+    return call.launch({"transpose", transpose_text, cell}, Grid{std::min<std::int64_t>(tiles, 65536), 256}, from, to,
+                       rows.size, columns.size, columns.from, rows.to);
+  }
+  DeviceBox device;
+  device.rank = box.rank;
+  for (int i = 0; i < box.rank; ++i) {
+    device.size[i] = box.axis[static_cast<std::size_t>(i)].size;
+    device.from[i] = box.axis[static_cast<std::size_t>(i)].from;
+    device.to[i] = box.axis[static_cast<std::size_t>(i)].to;
+  }
+  const std::string index = n <= INT32_MAX ? "using I = unsigned;" : "using I = gr_uint64;";
+  call.launch({"copy_box", copy_text, cell + index}, grid_for(n), from, to, device, n, place);
+}
+
+void fill(DeviceCall& call, std::byte* to, DType dtype, std::int64_t n, double value) {
+  if (n == 0) return;
+  if (value == 0 && !std::signbit(value))
+    return call.accelerator().set_zero(to, n * static_cast<std::int64_t>(size_of(dtype)));
+  dispatch(dtype, [&]<class T>(TypeTag<T>) {
+    call.launch({"fill", fill_text, using_type(dtype)}, grid_for(n), to, n, static_cast<T>(value));
+  });
 }
 
 }  // namespace gradus

@@ -3,6 +3,7 @@
 // loops. Strides count elements; a source stride of 0 repeats.
 #pragma once
 
+#include <gradus/core/device_call.h>
 #include <gradus/core/op.h>
 #include <gradus/core/shape.h>
 
@@ -38,5 +39,15 @@ struct Box {
 
 /// Copies a box of elements of `bytes` (1, 4 or 8) bytes each.
 void copy_box(Workers& workers, const Box& box, const std::byte* from, std::byte* to, std::size_t bytes);
+inline void copy_box(Call& call, const Box& box, const std::byte* from, std::byte* to, std::size_t bytes) {
+  copy_box(call.workers(), box, from, to, bytes);
+}
+/// The same on an accelerator. Where there is a `place`, position i of the first axis goes to position place[i] in the
+/// target.
+void copy_box(DeviceCall& call, const Box& box, const std::byte* from, std::byte* to, std::size_t bytes,
+              const Index* place = nullptr);
+
+/// On an accelerator, n numbers that are all `value`.
+void fill(DeviceCall& call, std::byte* to, DType dtype, std::int64_t n, double value);
 
 }  // namespace gradus

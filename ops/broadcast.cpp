@@ -7,6 +7,7 @@
 #include <gradus/ops/checks.h>
 #include <gradus/ops/ops.h>
 #include <gradus/ops/reduce_kernel.h>
+#include <gradus/ops/reduce_launch.h>
 #include <gradus/ops/rules.h>
 
 #include <fmt/format.h>
@@ -26,10 +27,12 @@ bool broadcasts_to(const Shape& x, const Shape& shape) {
   return true;
 }
 
-void repeat(Call& call) {
+// On the CPU or an accelerator: Call or DeviceCall.
+template <class AnyCall>
+void repeat(AnyCall& call) {
   const Shape& x = call.in(0).shape();
   const Shape& y = call.out().shape();
-  copy_box(call.workers(), Box(y, broadcast_strides(x, y), row_major_strides(y)), call.in(0).data, call.out().data,
+  copy_box(call, Box(y, broadcast_strides(x, y), row_major_strides(y)), call.in(0).data, call.out().data,
            size_of(call.out().type.dtype));
 }
 
@@ -73,15 +76,19 @@ class BroadcastTo : public Op {
     return {Strips::Gives::rows, sliced ? 1U : 0U, shape_[0]};
   }
 
-  void compute(Call& call) const override {
+  void compute(Call& call) const override { repeat_rows(call); }
+  void launch(DeviceCall& call) const override { repeat_rows(call); }
+
+ private:
+  template <class AnyCall>
+  void repeat_rows(AnyCall& call) const {
     if (call.out().type.layout == Layout::dense) return repeat(call);
     call.set_index(call.in(0).index);
     const Shape stored = shape_.with(0, static_cast<std::int64_t>(call.out().held_rows().size()));
-    copy_box(call.workers(), Box(stored, broadcast_strides(stored.with(1, 1), stored), row_major_strides(stored)),
+    copy_box(call, Box(stored, broadcast_strides(stored.with(1, 1), stored), row_major_strides(stored)),
              call.in(0).data, call.out().data, size_of(call.out().type.dtype));
   }
 
- private:
   Shape shape_;
 };
 
@@ -114,6 +121,7 @@ class BroadcastLike : public Op {
   }
 
   void compute(Call& call) const override { repeat(call); }
+  void launch(DeviceCall& call) const override { repeat(call); }
 };
 
 class SumLike : public Op {
@@ -160,17 +168,25 @@ class SumLike : public Op {
   // A sparse x has y's shape, and is a view.
   void compute(Call& call) const override {
     const Shape& x = call.in(0).shape();
-    const Shape& y = call.out().shape();
+    const unsigned summed = summed_axes(x, call.out().shape());
+    dispatch_number(call.out().type.dtype,
+                    [&]<class T>(TypeTag<T>) { reduce_dense<Sum<T>>(call, call.in<T>(0), x, summed, call.out<T>()); });
+  }
+  void launch(DeviceCall& call) const override {
+    const Shape& x = call.in(0).shape();
+    reduce_dense(call, "gr_Sum", call.in(0), x, summed_axes(x, call.out().shape()));
+  }
+
+ private:
+  static unsigned summed_axes(const Shape& x, const Shape& y) {
     unsigned summed = 0;
     for (int i = 0; i < x.rank(); ++i) {
       const int own = i - (x.rank() - y.rank());
       if (own < 0 || y[own] != x[i]) summed |= 1U << static_cast<unsigned>(i);
     }
-    dispatch_number(call.out().type.dtype,
-                    [&]<class T>(TypeTag<T>) { reduce_dense<Sum<T>>(call, call.in<T>(0), x, summed, call.out<T>()); });
+    return summed;
   }
 
- private:
   static bool matches_where_known(const Shape& a, const Shape& b) {
     if (a.rank() != b.rank()) return false;
     for (int i = 0; i < a.rank(); ++i)
@@ -198,6 +214,7 @@ class Fill : public Op {
   Expr gradient(const Expr&, const Expr& dy, int) const override { return reduce_sum(dy); }
 
   void compute(Call& call) const override { repeat(call); }
+  void launch(DeviceCall& call) const override { repeat(call); }
 
  private:
   Shape shape_;

@@ -17,68 +17,68 @@ constexpr std::string_view no_numbers = "its operands are bool";
 
 Expr equal(const Operand& a, const Operand& b) {
   static constexpr Row r = row<Takes::any>(
-      "equal", [](auto a, auto b) { return a == b; }, Gives::boolean, Zeros::lost, no_slope);
+      "equal", [](auto a, auto b) { return a == b; }, "x0 == x1", Gives::boolean, Zeros::lost, no_slope);
   return elementwise(r, {a, b});
 }
 
 Expr not_equal(const Operand& a, const Operand& b) {
   static constexpr Row r = row<Takes::any>(
-      "not_equal", [](auto a, auto b) { return a != b; }, Gives::boolean, Zeros::all, no_slope);
+      "not_equal", [](auto a, auto b) { return a != b; }, "x0 != x1", Gives::boolean, Zeros::all, no_slope);
   return elementwise(r, {a, b});
 }
 
 Expr less(const Operand& a, const Operand& b) {
   static constexpr Row r = row<Takes::numbers>(
-      "less", [](auto a, auto b) { return a < b; }, Gives::boolean, Zeros::all, no_slope);
+      "less", [](auto a, auto b) { return a < b; }, "x0 < x1", Gives::boolean, Zeros::all, no_slope);
   return elementwise(r, {a, b});
 }
 
 Expr less_equal(const Operand& a, const Operand& b) {
   static constexpr Row r = row<Takes::numbers>(
-      "less_equal", [](auto a, auto b) { return a <= b; }, Gives::boolean, Zeros::lost, no_slope);
+      "less_equal", [](auto a, auto b) { return a <= b; }, "x0 <= x1", Gives::boolean, Zeros::lost, no_slope);
   return elementwise(r, {a, b});
 }
 
 Expr greater(const Operand& a, const Operand& b) {
   static constexpr Row r = row<Takes::numbers>(
-      "greater", [](auto a, auto b) { return a > b; }, Gives::boolean, Zeros::all, no_slope);
+      "greater", [](auto a, auto b) { return a > b; }, "x0 > x1", Gives::boolean, Zeros::all, no_slope);
   return elementwise(r, {a, b});
 }
 
 Expr greater_equal(const Operand& a, const Operand& b) {
   static constexpr Row r = row<Takes::numbers>(
-      "greater_equal", [](auto a, auto b) { return a >= b; }, Gives::boolean, Zeros::lost, no_slope);
+      "greater_equal", [](auto a, auto b) { return a >= b; }, "x0 >= x1", Gives::boolean, Zeros::lost, no_slope);
   return elementwise(r, {a, b});
 }
 
 Expr logical_and(const Operand& a, const Operand& b) {
   static constexpr Row r = row<Takes::booleans>(
-      "logical_and", [](bool a, bool b) { return a && b; }, Gives::boolean, Zeros::either, no_numbers);
+      "logical_and", [](bool a, bool b) { return a && b; }, "x0 && x1", Gives::boolean, Zeros::either, no_numbers);
   return elementwise(r, {a, b});
 }
 
 Expr logical_or(const Operand& a, const Operand& b) {
   static constexpr Row r = row<Takes::booleans>(
-      "logical_or", [](bool a, bool b) { return a || b; }, Gives::boolean, Zeros::all, no_numbers);
+      "logical_or", [](bool a, bool b) { return a || b; }, "x0 || x1", Gives::boolean, Zeros::all, no_numbers);
   return elementwise(r, {a, b});
 }
 
 Expr logical_not(const Operand& x) {
   static constexpr Row r = row<Takes::booleans>(
-      "logical_not", [](bool x) { return !x; }, Gives::boolean, Zeros::lost, no_numbers);
+      "logical_not", [](bool x) { return !x; }, "!x0", Gives::boolean, Zeros::lost, no_numbers);
   return elementwise(r, {x});
 }
 
 Expr isnan(const Operand& x) {
   static constexpr Row r = row<Takes::floating>(
-      "isnan", [](auto x) { return x != x; }, Gives::boolean, Zeros::first, no_slope);
+      "isnan", [](auto x) { return x != x; }, "x0 != x0", Gives::boolean, Zeros::first, no_slope);
   return elementwise(r, {x});
 }
 
 Expr isfinite(const Operand& x) {
   static constexpr Row r = row<Takes::floating>(
-      "isfinite", []<class T>(T x) { return std::abs(x) <= std::numeric_limits<T>::max(); }, Gives::boolean,
-      Zeros::lost, no_slope);
+      "isfinite", []<class T>(T x) { return std::abs(x) <= std::numeric_limits<T>::max(); }, "gr_isfinite(x0)",
+      Gives::boolean, Zeros::lost, no_slope);
   return elementwise(r, {x});
 }
 

@@ -68,7 +68,12 @@ class Concat : public Op {
     return slice(dy, begin, size);
   }
 
-  void compute(Call& call) const override {
+  void compute(Call& call) const override { join(call); }
+  void launch(DeviceCall& call) const override { join(call); }
+
+ private:
+  template <class AnyCall>
+  void join(AnyCall& call) const {
     const Shape& whole = call.out().shape();
     const int axis = resolve_axis(name(), axis_, whole.rank());
     const auto strides = row_major_strides(whole);
@@ -77,12 +82,11 @@ class Concat : public Op {
       const Shape& shape = call.in(i).shape();
       Box box(shape, row_major_strides(shape), strides);
       box.to = begin * strides[static_cast<std::size_t>(axis)];
-      copy_box(call.workers(), box, call.in(i).data, call.out().data, size_of(call.out().type.dtype));
+      copy_box(call, box, call.in(i).data, call.out().data, size_of(call.out().type.dtype));
       begin += shape[axis];
     }
   }
 
- private:
   int axis_;
 };
 
@@ -106,17 +110,21 @@ class ConcatPart : public Op {
   }
   std::string_view no_gradient(int i) const override { return i > 0 ? "only its shape is used" : ""; }
 
-  void compute(Call& call) const override {
+  void compute(Call& call) const override { cut(call); }
+  void launch(DeviceCall& call) const override { cut(call); }
+
+ private:
+  template <class AnyCall>
+  void cut(AnyCall& call) const {
     std::int64_t begin = 0;
     for (int j = 0; j < i_; ++j) begin += call.in(j + 1).shape()[axis_];
     const Shape& shape = call.out().shape();
     const auto strides = row_major_strides(call.in(0).shape());
     Box box(shape, strides, row_major_strides(shape));
     box.from = begin * strides[static_cast<std::size_t>(axis_)];
-    copy_box(call.workers(), box, call.in(0).data, call.out().data, size_of(call.out().type.dtype));
+    copy_box(call, box, call.in(0).data, call.out().data, size_of(call.out().type.dtype));
   }
 
- private:
   int axis_;
   int i_;
 };

@@ -1,5 +1,6 @@
 // cumsum: running sums along one axis, y[i] = x[0] + ... + x[i]; exclusive leaves x[i] out, reverse sums from the
 // end. Each element is added in turn, as NumPy does, so y[n - 1] may differ from reduce_sum in the last bits.
+#include <gradus/core/device_call.h>
 #include <gradus/core/error.h>
 #include <gradus/core/op.h>
 #include <gradus/ops/axes.h>
@@ -58,7 +59,36 @@ class Cumsum : public Op {
     dispatch_number(call.out().type.dtype, [&]<class T>(TypeTag<T>) { run<T>(call, n, inner); });
   }
 
+  void launch(DeviceCall& call) const override {
+    const Shape& shape = call.in(0).shape();
+    if (shape.size() == 0) return;
+    const int axis = resolve_axis(name(), axis_, shape.rank());
+    const std::int64_t n = shape[axis];
+    const std::int64_t inner = shape.slice(axis + 1, shape.rank()).size();
+    const std::int64_t sums = shape.size() / n;
+    call.launch({"cumsum", text,
+                 fmt::format("{} constexpr bool exclusive = {}, reverse = {};", using_type(call.out().type.dtype),
+                             options_.exclusive, options_.reverse)},
+                grid_for(sums), call.in(0).data, call.out().data, sums, n, inner);
+  }
+
  private:
+  // A thread for each running sum, which is added up in turn as on the CPU: a single long one takes its time.
+  static constexpr std::string_view text = R"cuda(
+extern "C" __global__ void NAME(const T* x, T* y, gr_int64 sums, gr_int64 n, gr_int64 inner) {
+  for (gr_int64 s = gr_first(); s < sums; s += gr_step()) {
+    gr_int64 at = s / inner * n * inner + s % inner + (reverse ? (n - 1) * inner : 0);
+    T sum = 0;
+    for (gr_int64 i = 0; i < n; ++i, at += reverse ? -inner : inner) {
+      const T next = x[at];
+      if (exclusive) y[at] = sum;
+      sum = i == 0 ? next : gr_add(sum, next);
+      if (!exclusive) y[at] = sum;
+    }
+  }
+}
+)cuda";
+
   // Blocks [n, inner], one after another; a piece of work is some columns of some blocks.
   template <class T>
   void run(Call& call, std::int64_t n, std::int64_t inner) const {

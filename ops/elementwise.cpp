@@ -60,6 +60,10 @@ class ElementwiseOp final : public Op {
   RowKernel row_kernel(std::span<const Type> inputs) const override {
     return row_.kernel[static_cast<std::size_t>(isa())][static_cast<std::size_t>(inputs[0].dtype)];
   }
+  std::string cuda_formula(std::span<const Type> inputs) const override {
+    if (row_.throws_for_integers && is_integer(inputs[0].dtype)) return {};
+    return std::string(row_.cuda);
+  }
 
  private:
   Expr on(std::span<const Operand> operands) const {

@@ -1,6 +1,6 @@
-// Elementwise ops. Each is one row: a name, the formula for one element, its gradient. The row makes a loop
-// over contiguous elements per dtype (a row kernel), for floating dtypes also one with the machine's vector
-// instructions; the engine applies it to any layout and any broadcasting, so no elementwise op knows of either.
+// Elementwise ops. Each is one row: a name, the formula for one element in C++ and in CUDA C++, its gradient. The row
+// makes a loop over contiguous elements per dtype (a row kernel), for floating dtypes also one with the machine's
+// vector instructions; the engine applies it to any layout and any broadcasting, so no elementwise op knows of either.
 #pragma once
 
 #include <gradus/core/cpu.h>
@@ -43,11 +43,13 @@ struct Row {
   Gives gives = Gives::same;
   Zeros zeros = Zeros::lost;
   std::array<std::array<RowKernel, dtype_count>, isa_count> kernel{};  // by Isa and the operands' dtype
+  std::string_view cuda;  // the formula for an accelerator: see Op::cuda_formula
   Expr (*gradient)(const Chain& c, int i) = nullptr;
   std::string_view no_gradient;  // why, where gradient is null
   OperandNames operands = {"a", "b", "c"};
   Expr (*simplified)(const Expr& y, const Uses& uses) = nullptr;  // a rule for plans: see Op::simplified
   Expr (*fused)(const Expr& y, const Uses& uses) = nullptr;       // see Op::fused
+  bool throws_for_integers = false;                               // whether the kernels refuse some integers
 
   /// The same row with operands called otherwise in messages.
   constexpr Row named(const OperandNames& names) const {
@@ -65,6 +67,12 @@ struct Row {
   constexpr Row fused_by(Expr (*rule)(const Expr& y, const Uses& uses)) const {
     Row r = *this;
     r.fused = rule;
+    return r;
+  }
+  /// The same row, whose kernels throw for some integers: it has no integers on an accelerator, which cannot.
+  constexpr Row throwing_for_integers() const {
+    Row r = *this;
+    r.throws_for_integers = true;
     return r;
   }
 };
@@ -165,10 +173,12 @@ inline constexpr bool takes_type = ((static_cast<unsigned>(takes) >> static_cast
 
 }  // namespace detail
 
-/// A row from its parts. F is a captureless generic lambda, the formula for one element.
+/// A row from its parts. F is a captureless generic lambda, the formula for one element; `cuda` is the same formula in
+/// CUDA C++ on x0, x1, x2, for every dtype that the row takes.
 template <Takes takes, class F>
-constexpr Row row(std::string_view name, F, Gives gives, Zeros zeros, Expr (*gradient)(const Chain& c, int i)) {
-  Row r{name, 1, takes, gives, zeros, {}, gradient, {}};
+constexpr Row row(std::string_view name, F, std::string_view cuda, Gives gives, Zeros zeros,
+                  Expr (*gradient)(const Chain& c, int i)) {
+  Row r{name, 1, takes, gives, zeros, {}, cuda, gradient, {}};
   if (detail::arity_of<F, std::conditional_t<detail::takes_type<takes, float>, float, bool>>() == 1)
     r.operands[0] = "x";
   const auto add = [&r]<class T>(TypeTag<T>) {
@@ -192,8 +202,9 @@ constexpr Row row(std::string_view name, F, Gives gives, Zeros zeros, Expr (*gra
 
 /// The same for a row that has no gradient, and why.
 template <Takes takes, class F>
-constexpr Row row(std::string_view name, F f, Gives gives, Zeros zeros, std::string_view no_gradient) {
-  Row r = row<takes>(name, f, gives, zeros, static_cast<Expr (*)(const Chain&, int)>(nullptr));
+constexpr Row row(std::string_view name, F f, std::string_view cuda, Gives gives, Zeros zeros,
+                  std::string_view no_gradient) {
+  Row r = row<takes>(name, f, cuda, gives, zeros, static_cast<Expr (*)(const Chain&, int)>(nullptr));
   r.no_gradient = no_gradient;
   return r;
 }

@@ -29,8 +29,8 @@ Expr no_slope(const Chain& c, int i) { return zeros_like(c.x(i)); }
 Expr negative(const Operand& x) {
   // d (-x) = -dx
   static constexpr Row r = row<Takes::numbers>(
-                               "negative", []<class T>(T x) { return static_cast<T>(-modular(x)); }, Gives::same,
-                               Zeros::first, [](const Chain& c, int) -> Expr { return -c.dy; })
+                               "negative", []<class T>(T x) { return static_cast<T>(-modular(x)); }, "gr_negative(x0)",
+                               Gives::same, Zeros::first, [](const Chain& c, int) -> Expr { return -c.dy; })
                                .with_rule(one_factor);
   return elementwise(r, {x});
 }
@@ -46,7 +46,7 @@ Expr abs(const Operand& x) {
           return std::abs(x);
         }
       },
-      Gives::same, Zeros::first, [](const Chain& c, int) -> Expr { return c.dy * sign(c.x(0)); });
+      "gr_abs(x0)", Gives::same, Zeros::first, [](const Chain& c, int) -> Expr { return c.dy * sign(c.x(0)); });
   return elementwise(r, {x});
 }
 
@@ -55,14 +55,15 @@ Expr sign(const Operand& x) {
   static constexpr Row r = row<Takes::numbers>(
       "sign", []<class T>(T x) { return x > 0   ? T(1)
                                         : x < 0 ? T(-1)
-                                                : x; }, Gives::same, Zeros::first, no_slope);
+                                                : x; }, "gr_sign(x0)", Gives::same, Zeros::first,
+      no_slope);
   return elementwise(r, {x});
 }
 
 Expr exp(const Operand& x) {
   // d exp(x) = exp(x) dx
   static constexpr Row r = row<Takes::floating>(
-      "exp", [](auto x) { return math::exp(x); }, Gives::same, Zeros::lost,
+      "exp", [](auto x) { return math::exp(x); }, "exp(x0)", Gives::same, Zeros::lost,
       [](const Chain& c, int) -> Expr { return c.dy * c.y; });
   return elementwise(r, {x});
 }
@@ -70,7 +71,7 @@ Expr exp(const Operand& x) {
 Expr expm1(const Operand& x) {
   // d (exp(x) - 1) = exp(x) dx
   static constexpr Row r = row<Takes::floating>(
-      "expm1", [](auto x) { return math::expm1(x); }, Gives::same, Zeros::first,
+      "expm1", [](auto x) { return math::expm1(x); }, "expm1(x0)", Gives::same, Zeros::first,
       [](const Chain& c, int) -> Expr { return c.dy * (is_csr(c) ? c.y + one(c) : exp(c.x(0))); });
   return elementwise(r, {x});
 }
@@ -78,7 +79,7 @@ Expr expm1(const Operand& x) {
 Expr log(const Operand& x) {
   // d log(x) = 1 / x dx
   static constexpr Row r = row<Takes::floating>(
-      "log", [](auto x) { return math::log(x); }, Gives::same, Zeros::lost,
+      "log", [](auto x) { return math::log(x); }, "log(x0)", Gives::same, Zeros::lost,
       [](const Chain& c, int) -> Expr { return c.dy / c.x(0); });
   return elementwise(r, {x});
 }
@@ -86,7 +87,7 @@ Expr log(const Operand& x) {
 Expr log1p(const Operand& x) {
   // d log(1 + x) = 1 / (1 + x) dx, which is exp(-y) dx
   static constexpr Row r = row<Takes::floating>(
-      "log1p", [](auto x) { return math::log1p(x); }, Gives::same, Zeros::first,
+      "log1p", [](auto x) { return math::log1p(x); }, "log1p(x0)", Gives::same, Zeros::first,
       [](const Chain& c, int) -> Expr { return is_csr(c) ? c.dy * (expm1(-c.y) + one(c)) : c.dy / (1 + c.x(0)); });
   return elementwise(r, {x});
 }
@@ -94,7 +95,7 @@ Expr log1p(const Operand& x) {
 Expr sqrt(const Operand& x) {
   // d sqrt(x) = 1 / (2 sqrt(x)) dx
   static constexpr Row r = row<Takes::floating>(
-      "sqrt", [](auto x) { return std::sqrt(x); }, Gives::same, Zeros::first,
+      "sqrt", [](auto x) { return std::sqrt(x); }, "sqrt(x0)", Gives::same, Zeros::first,
       [](const Chain& c, int) -> Expr { return c.dy * (is_csr(c) ? 0.5 * stored_power(c.y, -1) : 0.5 / c.y); });
   return elementwise(r, {x});
 }
@@ -102,7 +103,7 @@ Expr sqrt(const Operand& x) {
 Expr rsqrt(const Operand& x) {
   // d x^(-1/2) = -1/2 x^(-3/2) dx
   static constexpr Row r = row<Takes::floating>(
-      "rsqrt", [](auto x) { return 1 / std::sqrt(x); }, Gives::same, Zeros::lost,
+      "rsqrt", [](auto x) { return 1 / std::sqrt(x); }, "1 / sqrt(x0)", Gives::same, Zeros::lost,
       [](const Chain& c, int) -> Expr { return c.dy * (-0.5 * c.y * square(c.y)); });
   return elementwise(r, {x});
 }
@@ -111,8 +112,8 @@ Expr square(const Operand& x) {
   // d x^2 = 2 x dx
   static constexpr Row r =
       row<Takes::numbers>(
-          "square", []<class T>(T x) { return static_cast<T>(modular(x) * modular(x)); }, Gives::same, Zeros::first,
-          [](const Chain& c, int) -> Expr { return 2 * c.dy * c.x(0); })
+          "square", []<class T>(T x) { return static_cast<T>(modular(x) * modular(x)); }, "gr_square(x0)", Gives::same,
+          Zeros::first, [](const Chain& c, int) -> Expr { return 2 * c.dy * c.x(0); })
           .with_rule([](const Expr& y, const Uses&) { return has_ones(y.input(0)) ? y.input(0) : Expr(); });  // 1^2 = 1
   return elementwise(r, {x});
 }
@@ -120,7 +121,7 @@ Expr square(const Operand& x) {
 Expr reciprocal(const Operand& x) {
   // d (1 / x) = -1 / x^2 dx
   static constexpr Row r = row<Takes::floating>(
-      "reciprocal", [](auto x) { return 1 / x; }, Gives::same, Zeros::lost,
+      "reciprocal", [](auto x) { return 1 / x; }, "1 / x0", Gives::same, Zeros::lost,
       [](const Chain& c, int) -> Expr { return c.dy * -square(c.y); });
   return elementwise(r, {x});
 }
@@ -128,7 +129,7 @@ Expr reciprocal(const Operand& x) {
 Expr sigmoid(const Operand& x) {
   // d sigmoid(x) = sigmoid(x) (1 - sigmoid(x)) dx
   static constexpr Row r = row<Takes::floating>(
-      "sigmoid", [](auto x) { return math::sigmoid(x); }, Gives::same, Zeros::lost,
+      "sigmoid", [](auto x) { return math::sigmoid(x); }, "gr_sigmoid(x0)", Gives::same, Zeros::lost,
       [](const Chain& c, int) -> Expr { return c.dy * (c.y * (1 - c.y)); });
   return elementwise(r, {x});
 }
@@ -136,7 +137,7 @@ Expr sigmoid(const Operand& x) {
 Expr log_sigmoid(const Operand& x) {
   // d log(sigmoid(x)) = sigmoid(-x) dx
   static constexpr Row r = row<Takes::floating>(
-      "log_sigmoid", [](auto x) { return math::log_sigmoid(x); }, Gives::same, Zeros::lost,
+      "log_sigmoid", [](auto x) { return math::log_sigmoid(x); }, "gr_log_sigmoid(x0)", Gives::same, Zeros::lost,
       [](const Chain& c, int) -> Expr { return c.dy * sigmoid(-c.x(0)); });
   return elementwise(r, {x});
 }
@@ -144,7 +145,7 @@ Expr log_sigmoid(const Operand& x) {
 Expr softplus(const Operand& x) {
   // d log(1 + exp(x)) = sigmoid(x) dx
   static constexpr Row r = row<Takes::floating>(
-      "softplus", [](auto x) { return math::softplus(x); }, Gives::same, Zeros::lost,
+      "softplus", [](auto x) { return math::softplus(x); }, "gr_softplus(x0)", Gives::same, Zeros::lost,
       [](const Chain& c, int) -> Expr { return c.dy * sigmoid(c.x(0)); });
   return elementwise(r, {x});
 }
@@ -152,7 +153,7 @@ Expr softplus(const Operand& x) {
 Expr tanh(const Operand& x) {
   // d tanh(x) = (1 - tanh(x)^2) dx
   static constexpr Row r = row<Takes::floating>(
-      "tanh", [](auto x) { return math::tanh(x); }, Gives::same, Zeros::first,
+      "tanh", [](auto x) { return math::tanh(x); }, "tanh(x0)", Gives::same, Zeros::first,
       [](const Chain& c, int) -> Expr { return c.dy * (one(c) - square(c.y)); });
   return elementwise(r, {x});
 }
@@ -160,7 +161,7 @@ Expr tanh(const Operand& x) {
 Expr relu(const Operand& x) {
   // d max(x, 0) = dx where x > 0, else 0. The comparison is turned around so that NaN stays NaN.
   static constexpr Row r = row<Takes::numbers>(
-      "relu", []<class T>(T x) { return x < 0 ? T(0) : x; }, Gives::same, Zeros::first,
+      "relu", []<class T>(T x) { return x < 0 ? T(0) : x; }, "x0 < 0 ? 0 : x0", Gives::same, Zeros::first,
       [](const Chain& c, int) -> Expr { return is_csr(c) ? c.dy * sign(c.y) : mask(greater(c.x(0), 0), c.dy); });
   return elementwise(r, {x});
 }
@@ -168,7 +169,8 @@ Expr relu(const Operand& x) {
 Expr leaky_relu(const Operand& x, const Operand& alpha) {
   // d max(x, alpha x) = dx where x > 0, else alpha dx + x dalpha
   static constexpr Row unnamed = row<Takes::floating>(
-      "leaky_relu", [](auto x, auto alpha) { return x > 0 ? x : alpha * x; }, Gives::same, Zeros::first,
+      "leaky_relu", [](auto x, auto alpha) { return x > 0 ? x : alpha * x; }, "x0 > 0 ? x0 : x1 * x0", Gives::same,
+      Zeros::first,
       [](const Chain& c, int i) -> Expr {
         if (i == 1) return c.dy * -relu(-c.x(0));
         if (!is_csr(c)) return c.dy * where(greater(c.x(0), 0), 1, c.x(1));
@@ -182,7 +184,7 @@ Expr leaky_relu(const Operand& x, const Operand& alpha) {
 Expr sin(const Operand& x) {
   // d sin(x) = cos(x) dx, which is (1 - 2 sin(x / 2)^2) dx
   static constexpr Row r = row<Takes::floating>(
-      "sin", [](auto x) { return std::sin(x); }, Gives::same, Zeros::first,
+      "sin", [](auto x) { return std::sin(x); }, "sin(x0)", Gives::same, Zeros::first,
       [](const Chain& c, int) -> Expr {
         return c.dy * (is_csr(c) ? one(c) - 2 * square(sin(0.5 * c.x(0))) : cos(c.x(0)));
       });
@@ -192,7 +194,7 @@ Expr sin(const Operand& x) {
 Expr cos(const Operand& x) {
   // d cos(x) = -sin(x) dx
   static constexpr Row r = row<Takes::floating>(
-      "cos", [](auto x) { return std::cos(x); }, Gives::same, Zeros::lost,
+      "cos", [](auto x) { return std::cos(x); }, "cos(x0)", Gives::same, Zeros::lost,
       [](const Chain& c, int) -> Expr { return c.dy * -sin(c.x(0)); });
   return elementwise(r, {x});
 }
@@ -200,7 +202,7 @@ Expr cos(const Operand& x) {
 Expr tan(const Operand& x) {
   // d tan(x) = (1 + tan(x)^2) dx
   static constexpr Row r = row<Takes::floating>(
-      "tan", [](auto x) { return std::tan(x); }, Gives::same, Zeros::first,
+      "tan", [](auto x) { return std::tan(x); }, "tan(x0)", Gives::same, Zeros::first,
       [](const Chain& c, int) -> Expr { return c.dy * (square(c.y) + one(c)); });
   return elementwise(r, {x});
 }
@@ -208,7 +210,7 @@ Expr tan(const Operand& x) {
 Expr erf(const Operand& x) {
   // d erf(x) = 2 / sqrt(pi) exp(-x^2) dx
   static constexpr Row r = row<Takes::floating>(
-      "erf", [](auto x) { return std::erf(x); }, Gives::same, Zeros::first,
+      "erf", [](auto x) { return std::erf(x); }, "erf(x0)", Gives::same, Zeros::first,
       [](const Chain& c, int) -> Expr {
         const Expr exponent = -square(c.x(0));
         return c.dy * (2 * std::numbers::inv_sqrtpi * (is_csr(c) ? expm1(exponent) + one(c) : exp(exponent)));
@@ -219,21 +221,21 @@ Expr erf(const Operand& x) {
 Expr floor(const Operand& x) {
   // d floor(x) = 0
   static constexpr Row r = row<Takes::floating>(
-      "floor", [](auto x) { return std::floor(x); }, Gives::same, Zeros::first, no_slope);
+      "floor", [](auto x) { return std::floor(x); }, "floor(x0)", Gives::same, Zeros::first, no_slope);
   return elementwise(r, {x});
 }
 
 Expr ceil(const Operand& x) {
   // d ceil(x) = 0
   static constexpr Row r = row<Takes::floating>(
-      "ceil", [](auto x) { return std::ceil(x); }, Gives::same, Zeros::first, no_slope);
+      "ceil", [](auto x) { return std::ceil(x); }, "ceil(x0)", Gives::same, Zeros::first, no_slope);
   return elementwise(r, {x});
 }
 
 Expr round(const Operand& x) {
   // d round(x) = 0. rint rounds halves to even, std::round away from zero.
   static constexpr Row r = row<Takes::floating>(
-      "round", [](auto x) { return std::rint(x); }, Gives::same, Zeros::first, no_slope);
+      "round", [](auto x) { return std::rint(x); }, "rint(x0)", Gives::same, Zeros::first, no_slope);
   return elementwise(r, {x});
 }
 
@@ -245,7 +247,7 @@ Expr clip_by_value(const Operand& x, const Operand& low, const Operand& high) {
         const auto raised = ((x > low) | (x != x)) ? x : low;
         return ((raised < high) | (raised != raised)) ? raised : high;
       },
-      Gives::same, Zeros::lost,
+      "gr_minimum(gr_maximum(x0, x1), x2)", Gives::same, Zeros::lost,
       [](const Chain& c, int i) -> Expr {
         const Expr x = c.x(0), low = c.x(1), high = c.x(2);
         if (i == 0) return mask(logical_and(less_equal(low, x), less_equal(x, high)), c.dy);

@@ -15,32 +15,35 @@ constexpr std::string_view why = "only plans make it";
 
 Expr multiply_add(const Expr& a, const Expr& b, const Expr& c) {
   static constexpr Row r = row<Takes::floating>(
-      "multiply_add", [](auto a, auto b, auto c) { return a * b + c; }, Gives::same, Zeros::all, why);
+      "multiply_add", [](auto a, auto b, auto c) { return a * b + c; }, "x0 * x1 + x2", Gives::same, Zeros::all, why);
   return elementwise(r, {a, b, c});
 }
 
 Expr subtract_product(const Expr& a, const Expr& b, const Expr& c) {
   static constexpr Row r = row<Takes::floating>(
-      "subtract_product", [](auto a, auto b, auto c) { return a - b * c; }, Gives::same, Zeros::all, why);
+      "subtract_product", [](auto a, auto b, auto c) { return a - b * c; }, "x0 - x1 * x2", Gives::same, Zeros::all,
+      why);
   return elementwise(r, {a, b, c});
 }
 
 Expr divide_by_root(const Expr& a, const Expr& b) {
   static constexpr Row r = row<Takes::floating>(
-      "divide_by_root", [](auto a, auto b) { return a / std::sqrt(b); }, Gives::same, Zeros::first, why);
+      "divide_by_root", [](auto a, auto b) { return a / std::sqrt(b); }, "x0 / sqrt(x1)", Gives::same, Zeros::first,
+      why);
   return elementwise(r, {a, b});
 }
 
 Expr subtract_quotient(const Expr& a, const Expr& b, const Expr& c) {
   static constexpr Row r = row<Takes::floating>(
-      "subtract_quotient", [](auto a, auto b, auto c) { return a - b / c; }, Gives::same, Zeros::lost, why);
+      "subtract_quotient", [](auto a, auto b, auto c) { return a - b / c; }, "x0 - x1 / x2", Gives::same, Zeros::lost,
+      why);
   return elementwise(r, {a, b, c});
 }
 
 Expr subtract_divided_by_root(const Expr& a, const Expr& b, const Expr& c) {
   static constexpr Row r = row<Takes::floating>(
-      "subtract_divided_by_root", [](auto a, auto b, auto c) { return a - b / std::sqrt(c); }, Gives::same, Zeros::lost,
-      why);
+      "subtract_divided_by_root", [](auto a, auto b, auto c) { return a - b / std::sqrt(c); }, "x0 - x1 / sqrt(x2)",
+      Gives::same, Zeros::lost, why);
   return elementwise(r, {a, b, c});
 }
 

@@ -2,6 +2,7 @@
 // a table the rows that a gradient touches.
 #include <gradus/core/table_rows.h>
 #include <gradus/ops/checks.h>
+#include <gradus/ops/device_rows.h>
 #include <gradus/ops/ops.h>
 #include <gradus/ops/reduce_kernel.h>
 #include <gradus/ops/rules.h>
@@ -24,11 +25,20 @@ std::int64_t index_at(const Value& indices, std::int64_t i) {
   return indices.type.dtype == int32 ? indices.as<std::int32_t>()[i] : indices.as<std::int64_t>()[i];
 }
 
-std::int64_t checked(std::int64_t index, std::int64_t rows, std::string_view op, const Call& call, int table) {
+template <class AnyCall>  // Call or DeviceCall
+std::int64_t checked(std::int64_t index, std::int64_t rows, std::string_view op, const AnyCall& call, int table) {
   if (index >= 0 && index < rows) return index;
   const Value& t = call.in(table);
   fail<ValueError>("{}: index {} is out of range for x, which is {} {}; indices go from 0 to {}", op, index,
                    to_string(t.shape()), call.source(table), rows - 1);
+}
+
+// Input i of an accelerator's call, its numbers fetched to `memory` on the host.
+Value on_host(DeviceCall& call, int i, std::vector<std::byte>& memory) {
+  memory = call.download(i);
+  Value value = call.in(i);
+  value.data = memory.data();
+  return value;
 }
 
 // [i, ...] and [p, q, ...] to [i, ..., q, ...]
@@ -69,6 +79,21 @@ class Gather final : public Op {
       }
     });
   }
+
+  // The indices are checked on the host, where an error can be told.
+  void launch(DeviceCall& call) const override {
+    const Value& x = call.in(0);
+    const Value& indices = call.in(1);
+    std::vector<std::byte> memory;
+    const Value given = on_host(call, 1, memory);
+    for (std::int64_t i = 0; i < given.stored; ++i) checked(index_at(given, i), x.shape()[0], name(), call, 0);
+    const std::size_t row = static_cast<std::size_t>(x.row_size()) * size_of(x.type.dtype);
+    if (indices.type.dtype == int32) {
+      gather_rows(call, x.data, indices.as<Index>(), indices.stored, row, call.out().data);
+    } else {
+      gather_rows(call, x.data, indices.as<std::int64_t>(), indices.stored, row, call.out().data);
+    }
+  }
 };
 
 // Inputs: indices, updates, and for a gradient the table, which lends its shape.
@@ -97,27 +122,10 @@ class ScatterAdd final : public Op {
   void compute(Call& call) const override {
     const Value& indices = call.in(0);
     const std::int64_t count = indices.stored;
-    const std::int64_t rows = call.out().shape()[0];
-    // The order of the indices by row; equal ones stay in their order, so sums are the same in every run.
     std::int64_t* order = call.scratch<std::int64_t>(count);
-    std::iota(order, order + count, std::int64_t{0});
-    for (std::int64_t i = 0; i < count; ++i) {
-      const std::int64_t index = index_at(indices, i);
-      if (index < 0 || index >= rows)
-        fail<ValueError>("scatter_add: index {} is out of range for shape {}; indices go from 0 to {}", index,
-                         to_string(call.out().shape()), rows - 1);
-    }
-    std::sort(order, order + count, [&](std::int64_t a, std::int64_t b) {
-      const std::int64_t ia = index_at(indices, a);
-      const std::int64_t ib = index_at(indices, b);
-      return ia != ib ? ia < ib : a < b;
-    });
+    sort(indices, call.out().shape(), order);
     const std::shared_ptr<RowIndex> touched = call.new_index();
-    touched->row.reserve(static_cast<std::size_t>(count));
-    for (std::int64_t i = 0; i < count; ++i) {
-      const auto index = static_cast<Index>(index_at(indices, order[i]));
-      if (touched->row.empty() || touched->row.back() != index) touched->row.push_back(index);
-    }
+    set_touched(indices, order, *touched);
     call.set_index(touched);
     const std::int64_t width = call.out().row_size();
     dispatch_number(call.out().type.dtype, [&]<class T>(TypeTag<T>) {
@@ -134,7 +142,71 @@ class ScatterAdd final : public Op {
     });
   }
 
+  // The order is found on the host, which must know the rows of the result.
+  void launch(DeviceCall& call) const override {
+    std::vector<std::byte> memory;
+    const Value indices = on_host(call, 0, memory);
+    const auto count = static_cast<std::size_t>(indices.stored);
+    // First where each row's updates begin in the order, then the order.
+    std::vector<std::int64_t> order(count);
+    sort(indices, call.out().shape(), order.data());
+    const std::shared_ptr<RowIndex> touched = call.new_index();
+    set_touched(indices, order.data(), *touched);
+    std::vector<std::int64_t> start;
+    for (std::size_t i = 0; i < count; ++i)
+      if (i == 0 || index_at(indices, order[i]) != index_at(indices, order[i - 1]))
+        start.push_back(static_cast<std::int64_t>(i));
+    start.push_back(indices.stored);
+    call.set_index(touched);
+    const std::int64_t width = call.out().row_size(), rows = touched->count();
+    if (rows * width == 0) return;
+    start.insert(start.end(), order.begin(), order.end());
+    const auto bytes = static_cast<std::int64_t>(start.size() * sizeof(std::int64_t));
+    std::byte* on_device = call.scratch(bytes);
+    call.accelerator().upload(on_device, reinterpret_cast<const std::byte*>(start.data()), bytes);
+    call.launch({"scatter_add", text, using_type(call.out().type.dtype)}, grid_for(rows * width), call.in(1).data,
+                call.out().data, on_device, rows, width);
+  }
+
  private:
+  // A thread for each number of a row of the result, which adds in the order of the indices.
+  static constexpr std::string_view text = R"cuda(
+extern "C" __global__ void NAME(const T* updates, T* y, const gr_int64* start, gr_int64 rows, gr_int64 width) {
+  const gr_int64* order = start + rows + 1;
+  for (gr_int64 i = gr_first(); i < rows * width; i += gr_step()) {
+    const gr_int64 row = i / width, column = i % width;
+    T sum = 0;
+    for (gr_int64 j = start[row]; j < start[row + 1]; ++j) sum = gr_add(sum, updates[order[j] * width + column]);
+    y[i] = sum;
+  }
+}
+)cuda";
+
+  // The order of the indices by row; equal ones stay in their order, so sums are the same in every run.
+  static void sort(const Value& indices, const Shape& shape, std::int64_t* order) {
+    const std::int64_t count = indices.stored;
+    std::iota(order, order + count, std::int64_t{0});
+    for (std::int64_t i = 0; i < count; ++i) {
+      const std::int64_t index = index_at(indices, i);
+      if (index < 0 || index >= shape[0])
+        fail<ValueError>("scatter_add: index {} is out of range for shape {}; indices go from 0 to {}", index,
+                         to_string(shape), shape[0] - 1);
+    }
+    std::sort(order, order + count, [&](std::int64_t a, std::int64_t b) {
+      const std::int64_t ia = index_at(indices, a);
+      const std::int64_t ib = index_at(indices, b);
+      return ia != ib ? ia < ib : a < b;
+    });
+  }
+
+  static void set_touched(const Value& indices, const std::int64_t* order, RowIndex& touched) {
+    touched.row.reserve(static_cast<std::size_t>(indices.stored));
+    for (std::int64_t i = 0; i < indices.stored; ++i) {
+      const auto index = static_cast<Index>(index_at(indices, order[i]));
+      if (touched.row.empty() || touched.row.back() != index) touched.row.push_back(index);
+    }
+  }
+
   Shape shape_;
 };
 
@@ -178,6 +250,15 @@ class PartOf final : public Op {
                               gather_rows(table.data, rows.subspan(begin, static_cast<std::size_t>(last - first)),
                                           bytes, call.out().data + begin * bytes, after);
                             });
+  }
+  void launch(DeviceCall& call) const override {
+    const Value& of = call.in(1);
+    const Value& table = call.in(0);
+    const bool csr = of.type.layout == Layout::csr;
+    call.set_index(csr ? of.pattern->touched().columns : of.index);
+    const Index* rows = csr ? call.pattern(of).touched() : call.held_rows(of);
+    gather_rows(call, table.data, rows, call.out().index->count(),
+                static_cast<std::size_t>(table.row_size()) * size_of(table.type.dtype), call.out().data);
   }
 };
 

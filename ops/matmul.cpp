@@ -76,6 +76,19 @@ class Matmul final : public Op {
     });
   }
 
+  void launch(DeviceCall& call) const override {
+    const Value& a = call.in(0);
+    const Value& b = call.in(1);
+    if (a.type.layout == Layout::csr) {
+      if (b.type.layout == Layout::part) check_part(call);
+      if (!options_.transpose_a) return csr_times_dense(call, a, b);
+      if (gives_rows_) call.set_index(a.pattern->touched().columns);
+      return csr_transposed_times_dense(call, a, b);
+    }
+    if (b.type.layout != Layout::csr) return dense(call);
+    options_.transpose_b ? dense_times_csr_transposed(call, a, b) : dense_times_csr(call, a, b);
+  }
+
  private:
   void check_kinds(const OpInputs& in) const {
     if (in[0].dtype != in[1].dtype)
@@ -97,7 +110,8 @@ class Matmul final : public Op {
   }
 
   // A part must hold just the rows that x touches: its row numbers are then x's slots.
-  static void check_part(const Call& call) {
+  template <class AnyCall>  // Call or DeviceCall
+  static void check_part(const AnyCall& call) {
     const auto& columns = call.in(0).pattern->touched().columns;
     if (call.in(1).index != columns && call.in(1).index->row != columns->row)
       fail<ValueError>("matmul: b {} is a part that does not hold just the rows that a {} touches", call.source(1),
@@ -127,21 +141,13 @@ class Matmul final : public Op {
     }
   }
 
-  template <class T>
-  void dense(Call& call) const {
-    const Shape& a = call.in(0).shape();
-    const Shape& b = call.in(1).shape();
+  // Calls f(a, b, c) with the places of the operands of each product, in elements.
+  template <class F>
+  void for_each_product(const Shape& a, const Shape& b, const Shape& batch, F&& f) const {
     const Matrix left(a, options_.transpose_a);
     const Matrix right(b, options_.transpose_b);
-    if (a.rank() == 2 && b.rank() == 2)
-      return gemm(call.workers(), left.rows, right.columns, left.columns, call.in<T>(0), options_.transpose_a,
-                  call.in<T>(1), options_.transpose_b, call.out<T>(), call.adds);
-    const Shape batch = batch_of(call.out().shape());
     const auto a_stride = broadcast_strides(batch_of(a), batch);
     const auto b_stride = broadcast_strides(batch_of(b), batch);
-    const std::int64_t a_size = left.rows * left.columns;
-    const std::int64_t b_size = right.rows * right.columns;
-    const std::int64_t c_size = left.rows * right.columns;
     const std::int64_t count = batch.size();
     for (std::int64_t i = 0; i < count; ++i) {
       std::int64_t rest = i;
@@ -153,9 +159,53 @@ class Matmul final : public Op {
         a_at += along * a_stride[static_cast<std::size_t>(axis)];
         b_at += along * b_stride[static_cast<std::size_t>(axis)];
       }
-      gemm(call.workers(), left.rows, right.columns, left.columns, call.in<T>(0) + a_at * a_size, options_.transpose_a,
-           call.in<T>(1) + b_at * b_size, options_.transpose_b, call.out<T>() + i * c_size, call.adds);
+      f(a_at * left.rows * left.columns, b_at * right.rows * right.columns, i * left.rows * right.columns);
     }
+  }
+
+  template <class T>
+  void dense(Call& call) const {
+    const Shape& a = call.in(0).shape();
+    const Shape& b = call.in(1).shape();
+    const Matrix left(a, options_.transpose_a);
+    const Matrix right(b, options_.transpose_b);
+    if (a.rank() == 2 && b.rank() == 2)
+      return gemm(call.workers(), left.rows, right.columns, left.columns, call.in<T>(0), options_.transpose_a,
+                  call.in<T>(1), options_.transpose_b, call.out<T>(), call.adds);
+    for_each_product(a, b, batch_of(call.out().shape()), [&](std::int64_t a_at, std::int64_t b_at, std::int64_t c_at) {
+      gemm(call.workers(), left.rows, right.columns, left.columns, call.in<T>(0) + a_at, options_.transpose_a,
+           call.in<T>(1) + b_at, options_.transpose_b, call.out<T>() + c_at, call.adds);
+    });
+  }
+
+  // The last axis of the batch is one call.
+  void dense(DeviceCall& call) const {
+    const Shape& a = call.in(0).shape();
+    const Shape& b = call.in(1).shape();
+    const Matrix left(a, options_.transpose_a);
+    const Matrix right(b, options_.transpose_b);
+    const auto size = static_cast<std::int64_t>(size_of(call.out().type.dtype));
+    if (call.out().shape().size() == 0) return;
+    if (left.columns == 0) return call.accelerator().set_zero(call.out().data, call.out().shape().size() * size);
+    GemmWork work{call.out().type.dtype, left.rows, right.columns, left.columns};
+    work.transpose_a = options_.transpose_a;
+    work.transpose_b = options_.transpose_b;
+    Shape batch = batch_of(call.out().shape());
+    if (const int last = batch.rank() - 1; last >= 0) {
+      const auto at = static_cast<std::size_t>(last);
+      work.batch = batch[last];
+      work.a_stride = broadcast_strides(batch_of(a), batch)[at] * left.rows * left.columns;
+      work.b_stride = broadcast_strides(batch_of(b), batch)[at] * right.rows * right.columns;
+      work.c_stride = left.rows * right.columns;
+    }
+    std::int64_t product = 0;
+    for_each_product(a, b, batch, [&](std::int64_t a_at, std::int64_t b_at, std::int64_t c_at) {
+      if (product++ % work.batch != 0) return;
+      work.a = call.in(0).data + a_at * size;
+      work.b = call.in(1).data + b_at * size;
+      work.c = call.out().data + c_at * size;
+      call.accelerator().gemm(work);
+    });
   }
 
   MatmulOptions options_;
@@ -179,6 +229,10 @@ class SampledMatmul final : public Op {
       sampled_product(call.workers(), *call.in(2).pattern, call.in<T>(0), call.in<T>(1), call.in(0).shape()[1],
                       call.out<T>());
     });
+  }
+  void launch(DeviceCall& call) const override {
+    call.set_pattern(call.in(2).pattern);
+    sampled_product(call, call.in(2), call.in(0), call.in(1));
   }
 };
 
@@ -264,6 +318,10 @@ class ScaledRowsProduct final : public Op {
     dispatch_floating(call.out().type.dtype, [&]<class T>(TypeTag<T>) {
       csr_transposed_times_dense(call, call.in(0), call.in<T>(2), call.out().shape()[1], call.out<T>(), call.in<T>(1));
     });
+  }
+  void launch(DeviceCall& call) const override {
+    if (layout_ == Layout::rows) call.set_index(call.in(0).pattern->touched().columns);
+    csr_transposed_times_dense(call, call.in(0), call.in(2), call.in(1).data);
   }
 
  private:

@@ -1,4 +1,5 @@
 // one_hot: y[i, ..., d] = 1 where indices[i, ...] = d, else 0. An index outside [0, depth) gives a row of zeros.
+#include <gradus/core/device_call.h>
 #include <gradus/core/error.h>
 #include <gradus/core/op.h>
 #include <gradus/ops/checks.h>
@@ -35,7 +36,21 @@ class OneHot : public Op {
     });
   }
 
+  void launch(DeviceCall& call) const override {
+    const std::int64_t n = call.out().shape().size();
+    if (n == 0) return;
+    call.launch(
+        {"one_hot", text, fmt::format("{} using I = {};", using_type(dtype_), cuda_name(call.in(0).type.dtype))},
+        grid_for(n), call.in(0).data, call.out().data, n, depth_);
+  }
+
  private:
+  static constexpr std::string_view text = R"cuda(
+extern "C" __global__ void NAME(const I* indices, T* y, gr_int64 n, gr_int64 depth) {
+  for (gr_int64 i = gr_first(); i < n; i += gr_step()) y[i] = T(indices[i / depth] == i % depth);
+}
+)cuda";
+
   template <class T, class I>
   void set_ones(Call& call, const I* indices) const {
     T* out = call.out<T>();

@@ -89,9 +89,17 @@ Expr small_power(const Expr& y, const Uses&) {
 }
 
 constexpr Row pow_row(Zeros zeros) {
-  return Row{"pow",        2, Takes::numbers, Gives::same, zeros, {pow_kernels<Isa::portable>, pow_kernels<Isa::avx2>},
-             pow_gradient, {}}
-      .with_rule(small_power);
+  return Row{"pow",
+             2,
+             Takes::numbers,
+             Gives::same,
+             zeros,
+             {pow_kernels<Isa::portable>, pow_kernels<Isa::avx2>},
+             "gr_pow(x0, x1)",
+             pow_gradient,
+             {}}
+      .with_rule(small_power)
+      .throwing_for_integers();
 }
 
 constexpr Row any_power = pow_row(Zeros::lost);

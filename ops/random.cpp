@@ -1,6 +1,7 @@
 // Random numbers as nodes: random_normal, random_uniform, random_uniform_like, and dropout built from the last.
 // Number i of a node is a pure function of (seed, run, the node's stream, i): every run draws anew, and the same
 // program draws the same again, with any number of threads.
+#include <gradus/core/device_call.h>
 #include <gradus/core/error.h>
 #include <gradus/core/op.h>
 #include <gradus/ops/checks.h>
@@ -9,6 +10,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 namespace gradus {
 
@@ -35,6 +37,54 @@ void draw(Call& call, Random::Distribution distribution, double a, double b, std
   });
 }
 
+// As core/random.cpp, whose bits it gives: uniform numbers exactly, normal ones as the mathematics library rounds.
+constexpr std::string_view draw_text = R"cuda(
+__device__ inline float unit(gr_Philox b, int j, float) { return float(b.word[j] >> 8) * 5.9604644775390625e-8f; }  // 2^-24
+__device__ inline double bits53(unsigned high, unsigned low) { return double(((gr_uint64(high) << 32) | low) >> 11); }
+__device__ inline double unit(gr_Philox b, int j, double) {
+  return bits53(b.word[2 * j], b.word[2 * j + 1]) * 1.1102230246251565e-16;  // 2^-53
+}
+__device__ inline double box_muller(double u, double v, int j) {
+  const double radius = sqrt(-2 * log(u)), angle = 2 * 3.141592653589793 * v;
+  return radius * (j % 2 == 0 ? cos(angle) : sin(angle));
+}
+__device__ inline float normal(gr_Philox b, int j, float) {
+  const double unit = 2.3283064365386963e-10;  // 2^-32
+  const int pair = j / 2 * 2;
+  return float(box_muller((double(b.word[pair]) + 1) * unit, double(b.word[pair + 1]) * unit, j));
+}
+__device__ inline double normal(gr_Philox b, int j, double) {
+  const double unit = 1.1102230246251565e-16;
+  return box_muller((bits53(b.word[0], b.word[1]) + 1) * unit, bits53(b.word[2], b.word[3]) * unit, j);
+}
+// A thread for each block of random bits. For uniform numbers `last` is the greatest.
+extern "C" __global__ void NAME(T* y, gr_int64 n, gr_uint64 seed, gr_uint64 stream, T scale, T shift, T last) {
+  constexpr int each = sizeof(T) == 4 ? 4 : 2;
+  for (gr_int64 block = gr_first(); block * each < n; block += gr_step()) {
+    const gr_Philox bits = gr_philox({{unsigned(block), unsigned(block >> 32) & 0xFFFFFFu, unsigned(stream),
+                                       unsigned(stream >> 32)}}, seed);
+    for (int j = 0; j < each && block * each + j < n; ++j) {
+      const T x = gr_scaled(uniform ? unit(bits, j, T()) : normal(bits, j, T()), scale, shift);
+      y[block * each + j] = uniform && last < x ? last : x;
+    }
+  }
+}
+)cuda";
+
+void draw(DeviceCall& call, Random::Distribution distribution, double a, double b, std::uint64_t seed) {
+  const Type& type = call.out().type;
+  const std::int64_t n = type.shape.size();
+  if (n == 0) return;
+  dispatch_floating(type.dtype, [&]<class T>(TypeTag<T>) {
+    const bool uniform = distribution == Random::Distribution::uniform;
+    const T shift = static_cast<T>(a);
+    const T scale = uniform ? static_cast<T>(b) - shift : static_cast<T>(b);
+    const T last = uniform ? std::max(shift, std::nextafter(static_cast<T>(b), shift)) : T{};
+    call.launch({"random", draw_text, fmt::format("{} constexpr bool uniform = {};", using_type(type.dtype), uniform)},
+                grid_for(n / 2 + 1), call.out().data, n, seed_of_run(seed, call.run), call.stream, scale, shift, last);
+  });
+}
+
 class RandomNode : public Op {
  public:
   RandomNode(std::string_view name, const Shape& shape, Random::Distribution distribution, double a, double b,
@@ -51,6 +101,7 @@ class RandomNode : public Op {
   bool is_random() const override { return true; }
   Type infer(const OpInputs&) const override { return type_; }
   void compute(Call& call) const override { draw(call, distribution_, a_, b_, seed_); }
+  void launch(DeviceCall& call) const override { draw(call, distribution_, a_, b_, seed_); }
 
  private:
   std::string_view name_;
@@ -78,6 +129,7 @@ class RandomUniformLike : public Op {
   }
 
   void compute(Call& call) const override { draw(call, Random::Distribution::uniform, 0.0, 1.0, seed_); }
+  void launch(DeviceCall& call) const override { draw(call, Random::Distribution::uniform, 0.0, 1.0, seed_); }
 
  private:
   std::uint64_t seed_;

@@ -4,6 +4,7 @@
 #include <gradus/ops/checks.h>
 #include <gradus/ops/ops.h>
 #include <gradus/ops/reduce_kernel.h>
+#include <gradus/ops/reduce_launch.h>
 #include <gradus/ops/rules.h>
 #include <gradus/ops/sparse.h>
 #include <gradus/ops/spmm.h>
@@ -97,20 +98,30 @@ class Reduce final : public Op {
     return {Strips::Gives::sum, 1, x.shape[0]};
   }
 
+  Fold fold(std::span<const Type> in) const override {
+    if (axes_.empty() || in[0].layout == Layout::rows) return {};
+    Fold fold;
+    double elements = 1;
+    for (const int axis : axes_) {
+      fold.axes |= 1U << static_cast<unsigned>(axis);
+      elements *= static_cast<double>(in[0].shape[axis]);
+    }
+    if (reduction_ == Reduction::mean) fold.scale = 1 / elements;
+    if (sums(reduction_)) fold.by = Fold::By::sum;
+    if (reduction_ == Reduction::max) fold.by = Fold::By::greatest;
+    if (reduction_ == Reduction::min) fold.by = Fold::By::least;
+    return fold;
+  }
+
   void compute(Call& call) const override {
     const Value& x = call.in(0);
     const Shape& shape = x.shape();
-    unsigned bits = 0;
-    double elements = 1;
-    for (const int axis : axes_) {
-      bits |= 1U << static_cast<unsigned>(axis);
-      elements *= static_cast<double>(shape[axis]);
-    }
-    const double scale = reduction_ == Reduction::mean ? 1 / elements : 1;
+    const unsigned bits = reduced_bits();
+    const double scale = scale_for(shape);
     if (x.type.layout == Layout::csr) {
-      const auto sum = bits == 3 ? sum_csr : bits == 1 ? sum_csr_columns : sum_csr_rows;
-      sum(call.workers(), x, call.out().data, scale);
-      return;
+      if (bits == 3) return sum_csr(call.workers(), x, call.out().data, scale);
+      if (bits == 1) return sum_csr_columns(call.workers(), x, call.out().data, scale);
+      return sum_csr_rows(call.workers(), x, call.out().data, scale);
     }
     if (x.type.layout == Layout::rows) {  // over all axes: what is stored, as of a csr matrix
       sum_csr(call.workers(), x, call.out().data, scale);
@@ -136,7 +147,31 @@ class Reduce final : public Op {
     });
   }
 
+  void launch(DeviceCall& call) const override {
+    constexpr std::string_view folds[] = {"gr_Sum",     "gr_Sum",    "gr_Greatest", "gr_Least",
+                                          "gr_Product", "gr_Either", "gr_Both"};
+    const Value& x = call.in(0);
+    const double scale = scale_for(x.shape());
+    if (x.type.layout == Layout::dense)
+      return reduce_dense(call, folds[static_cast<std::size_t>(reduction_)], x, x.shape(), reduced_bits(), scale);
+    if (x.type.layout == Layout::rows || reduced_bits() == 3) return sum_csr(call, x, call.out().data, scale);
+    if (reduced_bits() == 1) return sum_csr_columns(call, x, call.out().data, scale);
+    sum_csr_rows(call, x, call.out().data, scale);
+  }
+
  private:
+  unsigned reduced_bits() const {
+    unsigned bits = 0;
+    for (const int axis : axes_) bits |= 1U << static_cast<unsigned>(axis);
+    return bits;
+  }
+  // What a sum over x is multiplied by.
+  double scale_for(const Shape& x) const {
+    double elements = 1;
+    for (const int axis : axes_) elements *= static_cast<double>(x[axis]);
+    return reduction_ == Reduction::mean ? 1 / elements : 1;
+  }
+
   // dy with the reduced axes back, of size 1.
   Expr with_axes(Expr dy) const {
     if (keep_ == KeepDims::no)
@@ -193,6 +228,10 @@ class RowDots final : public Op {
   Strips strips(std::span<const Type> in, const Type& out) const override {
     return {Strips::Gives::rows, 3, out.layout == Layout::dense ? in[0].shape[0] : 0};
   }
+  Fold fold(std::span<const Type> in) const override {
+    if (in[0].layout != Layout::dense) return {};
+    return {Fold::By::sum, 2, 1, "x0 * x1"};
+  }
   void compute(Call& call) const override {
     const std::int64_t k = call.in(0).shape()[1];
     if (call.out().type.layout != Layout::dense) call.set_index(call.in(0).index);
@@ -201,6 +240,10 @@ class RowDots final : public Op {
         dot_rows(call.in<T>(0) + first * k, call.in<T>(1) + first * k, last - first, k, call.out<T>() + first);
       });
     });
+  }
+  void launch(DeviceCall& call) const override {
+    if (call.out().type.layout != Layout::dense) call.set_index(call.in(0).index);
+    dot_rows(call, call.in(0), call.in(1), call.out());
   }
 
  private:

@@ -1,5 +1,6 @@
 // Selection and change of dtype: elementwise ops whose operands differ in dtype, so each is an op of its own with
 // its row kernel; and the two views, identity and stop_gradient, which pass their operand on.
+#include <gradus/core/device_call.h>
 #include <gradus/ops/elementwise.h>
 
 #include <bit>
@@ -75,6 +76,7 @@ class Where : public Op {
       return row_kernel_here<std::remove_const_t<decltype(f)>, T, std::uint8_t, T, T>();
     });
   }
+  std::string cuda_formula(std::span<const Type>) const override { return "x0 ? x1 : x2"; }
 };
 
 // --- mask ----------------------------------------------------------------------------------------------
@@ -100,6 +102,7 @@ class Mask : public Op {
       return row_kernel_here<std::remove_const_t<decltype(f)>, T, std::uint8_t, T>();
     });
   }
+  std::string cuda_formula(std::span<const Type>) const override { return "gr_mask(x0, x1)"; }
 };
 
 // --- cast ----------------------------------------------------------------------------------------------
@@ -156,6 +159,9 @@ class Cast : public Op {
         return cast_kernel<typename decltype(to)::type, typename decltype(from)::type>;
       });
     });
+  }
+  std::string cuda_formula(std::span<const Type>) const override {
+    return fmt::format("gr_cast<{}>(x0)", cuda_name(to_));
   }
 
  private:

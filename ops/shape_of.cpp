@@ -3,6 +3,7 @@
 #include <gradus/core/create.h>
 #include <gradus/core/error.h>
 #include <gradus/core/op.h>
+#include <gradus/ops/box.h>
 #include <gradus/ops/checks.h>
 #include <gradus/ops/ops.h>
 
@@ -27,6 +28,23 @@ class ShapeOf : public OfShape {
   void compute(Call& call) const override {
     std::copy(call.in(0).shape().begin(), call.in(0).shape().end(), call.out<std::int64_t>());
   }
+  // The numbers are an argument of the kernel: nothing is uploaded, so that a plan may be recorded.
+  void launch(DeviceCall& call) const override {
+    struct {
+      std::int64_t size[Shape::max_rank] = {};
+    } shape;
+    const int rank = call.in(0).shape().rank();
+    std::copy(call.in(0).shape().begin(), call.in(0).shape().end(), shape.size);
+    call.launch({"shape_of", text}, Grid{rank > 0 ? 1 : 0, 32}, call.out().data, shape, rank);
+  }
+
+ private:
+  static constexpr std::string_view text = R"cuda(
+struct Shape { gr_int64 size[8]; };
+extern "C" __global__ void NAME(gr_int64* y, Shape shape, int rank) {
+  if (threadIdx.x < rank) y[threadIdx.x] = shape.size[threadIdx.x];
+}
+)cuda";
 };
 
 class SizeOf : public OfShape {
@@ -34,6 +52,16 @@ class SizeOf : public OfShape {
   std::string_view name() const override { return "size_of"; }
   Type infer(const OpInputs&) const override { return {int64, {}, Layout::dense}; }
   void compute(Call& call) const override { *call.out<std::int64_t>() = call.in(0).shape().size(); }
+  void launch(DeviceCall& call) const override {
+    call.launch({"size_of", text}, Grid{1, 32}, call.out().data, call.in(0).shape().size());
+  }
+
+ private:
+  static constexpr std::string_view text = R"cuda(
+extern "C" __global__ void NAME(gr_int64* y, gr_int64 size) {
+  if (threadIdx.x == 0) *y = size;
+}
+)cuda";
 };
 
 class ZerosLike : public OfShape {
@@ -46,21 +74,30 @@ class ZerosLike : public OfShape {
   }
 
   void compute(Call& call) const override {
+    const auto bytes = static_cast<std::size_t>(call.out().shape().size()) * size_of(call.out().type.dtype);
+    if (!hold_nothing(call) && bytes > 0) std::memset(call.out().data, 0, bytes);
+  }
+  void launch(DeviceCall& call) const override {
+    const std::int64_t size = call.out().shape().size();
+    if (!hold_nothing(call)) fill(call, call.out().data, call.out().type.dtype, size, 0);
+  }
+
+ private:
+  // Makes a sparse output one that stores nothing.
+  template <class AnyCall>
+  static bool hold_nothing(AnyCall& call) {
     const Shape& shape = call.out().shape();
-    switch (call.out().type.layout) {
-      case Layout::csr: {
-        auto pattern = std::make_shared<CsrPattern>();
-        pattern->rows = shape[0];
-        pattern->columns = shape[1];
-        pattern->row_start.assign(static_cast<std::size_t>(shape[0]) + 1, 0);
-        return call.set_pattern(std::move(pattern));
-      }
-      case Layout::rows:
-      case Layout::part: return call.set_index(std::make_shared<RowIndex>());
-      case Layout::dense: break;
+    if (call.out().type.layout == Layout::dense) return false;
+    if (call.out().type.layout == Layout::csr) {
+      auto pattern = std::make_shared<CsrPattern>();
+      pattern->rows = shape[0];
+      pattern->columns = shape[1];
+      pattern->row_start.assign(static_cast<std::size_t>(shape[0]) + 1, 0);
+      call.set_pattern(std::move(pattern));
+    } else {
+      call.set_index(std::make_shared<RowIndex>());
     }
-    if (shape.size() > 0)
-      std::memset(call.out().data, 0, static_cast<std::size_t>(shape.size()) * size_of(call.out().type.dtype));
+    return true;
   }
 };
 
@@ -78,6 +115,9 @@ class OnesLike : public OfShape {
   void compute(Call& call) const override {
     dispatch(call.out().type.dtype,
              [&]<class T>(TypeTag<T>) { std::fill_n(call.out<T>(), call.out().shape().size(), static_cast<T>(1)); });
+  }
+  void launch(DeviceCall& call) const override {
+    fill(call, call.out().data, call.out().type.dtype, call.out().shape().size(), 1);
   }
 };
 

@@ -22,25 +22,34 @@ using Paddings = std::vector<std::pair<std::int64_t, std::int64_t>>;
 constexpr std::int64_t rest = -1;
 
 // Copies `shape` elements between a tensor of that shape and a box, beginning at `begin`, in one of shape `whole`.
-void copy_out(Call& call, const Shape& shape, const Shape& whole, const Counts& begin) {
+// On the CPU or an accelerator: Call or DeviceCall.
+template <class AnyCall>
+void copy_out(AnyCall& call, const Shape& shape, const Shape& whole, const Counts& begin) {
   Box box(shape, row_major_strides(whole), row_major_strides(shape));
   for (int i = 0; i < shape.rank(); ++i)
     box.from += begin[static_cast<std::size_t>(i)] * row_major_strides(whole)[static_cast<std::size_t>(i)];
-  copy_box(call.workers(), box, call.in(0).data, call.out().data, size_of(call.out().type.dtype));
+  copy_box(call, box, call.in(0).data, call.out().data, size_of(call.out().type.dtype));
 }
 
-void copy_into(Call& call, const Shape& shape, const Shape& whole, const Counts& begin) {
+template <class AnyCall>
+void copy_into(AnyCall& call, const Shape& shape, const Shape& whole, const Counts& begin) {
   Box box(shape, row_major_strides(shape), row_major_strides(whole));
   for (int i = 0; i < shape.rank(); ++i)
     box.to += begin[static_cast<std::size_t>(i)] * row_major_strides(whole)[static_cast<std::size_t>(i)];
-  copy_box(call.workers(), box, call.in(0).data, call.out().data, size_of(call.out().type.dtype));
+  copy_box(call, box, call.in(0).data, call.out().data, size_of(call.out().type.dtype));
 }
 
-template <class T>
-void fill_output(Call& call, T value) {
-  T* out = call.out<T>();
-  call.workers().for_each(call.out().shape().size(), 65536,
-                          [&](std::int64_t first, std::int64_t last) { std::fill(out + first, out + last, value); });
+void fill_output(Call& call, double value) {
+  dispatch(call.out().type.dtype, [&]<class T>(TypeTag<T>) {
+    T* out = call.out<T>();
+    call.workers().for_each(call.out().shape().size(), 65536, [&](std::int64_t first, std::int64_t last) {
+      std::fill(out + first, out + last, static_cast<T>(value));
+    });
+  });
+}
+
+void fill_output(DeviceCall& call, double value) {
+  fill(call, call.out().data, call.out().type.dtype, call.out().shape().size(), value);
 }
 
 Expr slice_between(const Operand& x, const Counts& begin, const Counts& size, const Counts& after);
@@ -93,6 +102,7 @@ class Slice : public Op {
   }
 
   void compute(Call& call) const override { copy_out(call, call.out().shape(), call.in(0).shape(), begin_); }
+  void launch(DeviceCall& call) const override { copy_out(call, call.out().shape(), call.in(0).shape(), begin_); }
 
  private:
   Counts begin_;
@@ -135,12 +145,16 @@ class Pad : public Op {
     return slice_between(dy, begin(), Counts(after.size(), rest), after);
   }
 
-  void compute(Call& call) const override {
-    dispatch(call.out().type.dtype, [&]<class T>(TypeTag<T>) { fill_output(call, static_cast<T>(value_)); });
+  void compute(Call& call) const override { surround(call); }
+  void launch(DeviceCall& call) const override { surround(call); }
+
+ private:
+  template <class AnyCall>
+  void surround(AnyCall& call) const {
+    fill_output(call, value_);
     copy_into(call, call.in(0).shape(), call.out().shape(), begin());
   }
 
- private:
   Counts begin() const {
     Counts begin;
     for (const auto& padding : paddings_) begin.push_back(padding.first);
@@ -183,12 +197,16 @@ class SetInto : public Op {
   Expr gradient(const Expr&, const Expr& dy, int) const override { return slice(dy, begin_, size_); }
   std::string_view no_gradient(int i) const override { return i == 1 ? "only its shape is used" : ""; }
 
-  void compute(Call& call) const override {
-    dispatch(call.out().type.dtype, [&]<class T>(TypeTag<T>) { fill_output(call, T{}); });
+  void compute(Call& call) const override { surround(call); }
+  void launch(DeviceCall& call) const override { surround(call); }
+
+ private:
+  template <class AnyCall>
+  void surround(AnyCall& call) const {
+    fill_output(call, 0);
     copy_into(call, call.in(0).shape(), call.out().shape(), begin_);
   }
 
- private:
   Counts begin_;
   Counts size_;
 };

@@ -1,9 +1,9 @@
-// Between layouts: to_dense, to_csr, sample; and the sums of a csr matrix, which reductions and gradients share.
+// Between layouts: to_dense, to_csr, sample.
 #include <gradus/ops/sparse.h>
 
+#include <gradus/ops/box.h>
 #include <gradus/ops/checks.h>
 #include <gradus/ops/ops.h>
-#include <gradus/ops/reduce_kernel.h>
 #include <gradus/ops/rules.h>
 
 #include <algorithm>
@@ -14,27 +14,6 @@ namespace gradus {
 namespace {
 
 constexpr std::int64_t rows_at_a_time = 1024;
-
-template <class T, class W>
-T scaled(W sum, double scale) {
-  if constexpr (std::is_floating_point_v<T>) return static_cast<T>(scale == 1 ? sum : sum * static_cast<W>(scale));
-  return static_cast<T>(sum);
-}
-
-// The sum of each column that holds a non-zero, column by column: no two threads write one sum.
-template <class T, class Write>
-void sum_touched_columns(Workers& workers, const CsrPattern& pattern, const T* values, const Write& write) {
-  const auto& by_column = pattern.by_column();
-  workers.for_each(pattern.touched().columns->count(), rows_at_a_time, [&](std::int64_t first, std::int64_t last) {
-    for (auto c = static_cast<std::size_t>(first); c < static_cast<std::size_t>(last); ++c) {
-      typename Sum<T>::Wide sum = 0;
-      for (auto j = static_cast<std::size_t>(by_column.start[c]); j < static_cast<std::size_t>(by_column.start[c + 1]);
-           ++j)
-        sum = Sum<T>::combine(sum, static_cast<typename Sum<T>::Wide>(values[by_column.position[j]]));
-      write(c, sum);
-    }
-  });
-}
 
 // --- to_dense, to_csr ------------------------------------------------------------------------------------
 
@@ -80,6 +59,7 @@ class ToDense final : public Op {
         }
     });
   }
+  void launch(DeviceCall& call) const override { write_out(call, call.in(0)); }
 };
 
 class ToCsr final : public Op {
@@ -100,17 +80,8 @@ class ToCsr final : public Op {
   void compute(Call& call) const override {
     const Value& x = call.in(0);
     dispatch(x.type.dtype, [&]<class T>(TypeTag<T>) {
-      auto pattern = std::make_shared<CsrPattern>();
-      pattern->rows = x.shape()[0];
-      pattern->columns = x.shape()[1];
       const T* from = x.as<T>();
-      std::vector<Index> column;
-      for (std::int64_t r = 0; r < pattern->rows; ++r) {
-        for (std::int64_t c = 0; c < pattern->columns; ++c)
-          if (from[r * pattern->columns + c] != T{}) column.push_back(static_cast<Index>(c));
-        pattern->row_start.push_back(static_cast<std::int64_t>(column.size()));
-      }
-      pattern->set_column(std::move(column));
+      const std::shared_ptr<const CsrPattern> pattern = non_zeros_of(from, x.shape());
       call.set_pattern(pattern);
       T* to = call.out<T>();
       for (std::int64_t r = 0; r < pattern->rows; ++r)
@@ -118,6 +89,40 @@ class ToCsr final : public Op {
              j < pattern->row_start[static_cast<std::size_t>(r) + 1]; ++j)
           *to++ = from[r * pattern->columns + pattern->column[static_cast<std::size_t>(j)]];
     });
+  }
+  // The pattern is found on the host, which must know it.
+  void launch(DeviceCall& call) const override {
+    const Value& x = call.in(0);
+    const std::vector<std::byte> numbers = call.download(0);
+    dispatch(x.type.dtype, [&]<class T>(TypeTag<T>) {
+      call.set_pattern(non_zeros_of(reinterpret_cast<const T*>(numbers.data()), x.shape()));
+    });
+    if (call.out().stored == 0) return;
+    DevicePattern& pattern = call.pattern(call.out());
+    call.launch({"to_csr", text, using_type(x.type.dtype)}, grid_for(call.out().stored), x.data, call.out().data,
+                pattern.row(), pattern.column(), call.out().stored, x.shape()[1]);
+  }
+
+ private:
+  static constexpr std::string_view text = R"cuda(
+extern "C" __global__ void NAME(const T* x, T* y, const int* row, const int* column, gr_int64 stored, gr_int64 columns) {
+  for (gr_int64 j = gr_first(); j < stored; j += gr_step()) y[j] = x[row[j] * columns + column[j]];
+}
+)cuda";
+
+  template <class T>
+  static std::shared_ptr<const CsrPattern> non_zeros_of(const T* x, const Shape& shape) {
+    auto pattern = std::make_shared<CsrPattern>();
+    pattern->rows = shape[0];
+    pattern->columns = shape[1];
+    std::vector<Index> column;
+    for (std::int64_t r = 0; r < pattern->rows; ++r) {
+      for (std::int64_t c = 0; c < pattern->columns; ++c)
+        if (x[r * pattern->columns + c] != T{}) column.push_back(static_cast<Index>(c));
+      pattern->row_start.push_back(static_cast<std::int64_t>(column.size()));
+    }
+    pattern->set_column(std::move(column));
+    return pattern;
   }
 };
 
@@ -158,6 +163,7 @@ class Sample final : public Op {
       };
     });
   }
+  std::string cuda_formula(std::span<const Type>) const override { return "x0"; }
 };
 
 // The same for a csr x: its elements at the pattern's non-zeros, zero where x has none there.
@@ -196,113 +202,63 @@ class SampleCsr final : public Op {
       });
     });
   }
-};
-
-// --- sum_csr_like ----------------------------------------------------------------------------------------
-
-class SumCsrLike final : public Op {
- public:
-  std::string_view name() const override { return "sum_csr_like"; }
-
-  Type infer(const OpInputs& in) const override {
-    return {in[0].dtype, in[1].shape, is_row(in[0].shape, in[1].shape) ? Layout::rows : Layout::dense};
-  }
-  bool reads(int i) const override { return i == 0; }
-  int rows_from() const override { return 0; }
-
-  // sum_i d_i x_ij is the product x^T d; d is spread over x's own pattern here.
-  Expr simplified(const Expr& y, const Uses& uses) const override {
-    const Expr g = y.input(0);
-    if (y.layout() != Layout::rows || !is_op(g, "multiply") || uses.of(g) > 1) return {};
-    for (const int i : {0, 1}) {
-      const Expr x = g.input(i);
-      const Expr spread = g.input(1 - i);
-      if (is_op(spread, "sample") && x.layout() == Layout::csr && spread.input(0).layout() == Layout::dense &&
-          spread.input(1) == x && spread.input(0).shape() == Shape({x.shape()[0], 1}))
-        return reshape(rows_product(x, spread.input(0)), y.shape());
-    }
-    return {};
-  }
-
-  // d sum(g) = sum(dg): every element of g hands its gradient on
-  Expr gradient(const Expr& y, const Expr& dy, int) const override { return sample(dy, y.input(0)); }
-
-  void compute(Call& call) const override {
-    const Value& g = call.in(0);
-    const Shape& to = call.out().shape();
-    if (is_row(g.shape(), to)) {
-      call.set_index(g.pattern->touched().columns);
-      dispatch_floating(g.type.dtype, [&]<class T>(TypeTag<T>) {
-        T* y = call.out<T>();
-        sum_touched_columns(call.workers(), *g.pattern, g.as<T>(),
-                            [&](std::size_t c, auto sum) { y[c] = static_cast<T>(sum); });
-      });
-    } else if (to.size() == 1) {
-      sum_csr(call.workers(), g, call.out().data, 1);
-    } else if (to.rank() == 2 && to[1] == 1) {
-      sum_csr_rows(call.workers(), g, call.out().data, 1);
-    } else if (to == g.shape()) {
-      fill_dense(call);
-    } else {
-      sum_csr_columns(call.workers(), g, call.out().data, 1);
-    }
+  void launch(DeviceCall& call) const override {
+    call.set_pattern(call.in(1).pattern);
+    if (call.out().stored == 0) return;
+    DevicePattern& have = call.pattern(call.in(0));
+    DevicePattern& want = call.pattern(call.in(1));
+    call.launch({"sample", text, using_type(call.out().type.dtype)}, grid_for(call.out().stored), call.in(0).data,
+                call.out().data, have.row_start(), have.column(), want.row(), want.column(), call.out().stored);
   }
 
  private:
-  // [p] beside [n, p]. A single number is rather a scalar.
-  static bool is_row(const Shape& g, const Shape& x) {
-    return x.rank() == 1 && x[0] != 1 && (x[0] == g[1] || x[0] == any);
+  // Each of the wanted is looked for among the columns of its row.
+  static constexpr std::string_view text = R"cuda(
+extern "C" __global__ void NAME(const T* x, T* y, const gr_int64* row_start, const int* column, const int* want_row,
+                                const int* want_column, gr_int64 wanted) {
+  for (gr_int64 j = gr_first(); j < wanted; j += gr_step()) {
+    gr_int64 first = row_start[want_row[j]], last = row_start[want_row[j] + 1];
+    const gr_int64 end = last;
+    while (first < last) {
+      const gr_int64 middle = first + (last - first) / 2;
+      if (column[middle] < want_column[j]) {
+        first = middle + 1;
+      } else {
+        last = middle;
+      }
+    }
+    y[j] = first < end && column[first] == want_column[j] ? x[first] : T(0);
   }
-
-  static void fill_dense(Call& call) {
-    const Value& g = call.in(0);
-    dispatch_floating(g.type.dtype, [&]<class T>(TypeTag<T>) {
-      T* y = call.out<T>();
-      std::fill_n(y, call.out().stored, T{});
-      const CsrPattern& pattern = *g.pattern;
-      for (std::int64_t r = 0; r < pattern.rows; ++r)
-        for (std::int64_t j = pattern.row_start[static_cast<std::size_t>(r)];
-             j < pattern.row_start[static_cast<std::size_t>(r) + 1]; ++j)
-          y[r * pattern.columns + pattern.column[static_cast<std::size_t>(j)]] = g.as<T>()[j];
-    });
-  }
+}
+)cuda";
 };
 
 }  // namespace
 
-void sum_csr_rows(Workers& workers, const Value& x, std::byte* y, double scale) {
-  dispatch_number(x.type.dtype, [&]<class T>(TypeTag<T>) {
-    T* to = reinterpret_cast<T*>(y);
-    const std::int64_t* start = x.row_start();
-    workers.for_each(x.shape()[0], rows_at_a_time, [&](std::int64_t first, std::int64_t last) {
-      for (std::int64_t r = first; r < last; ++r)
-        to[r] = scaled<T>(detail::reduce_run<Sum<T>>(x.as<T>() + start[r] - start[0], start[r + 1] - start[r]), scale);
-    });
-  });
+void write_out(DeviceCall& call, const Value& x) {
+  constexpr std::string_view text = R"cuda(
+extern "C" __global__ void NAME(const T* x, T* y, const int* row, const int* column, gr_int64 stored, gr_int64 columns) {
+  for (gr_int64 j = gr_first(); j < stored; j += gr_step()) y[row[j] * columns + column[j]] = x[j];
 }
-
-void sum_csr_columns(Workers& workers, const Value& x, std::byte* y, double scale) {
-  dispatch_number(x.type.dtype, [&]<class T>(TypeTag<T>) {
-    T* to = reinterpret_cast<T*>(y);
-    std::fill_n(to, x.pattern->columns, scaled<T>(typename Sum<T>::Wide{0}, scale));  // NaN for a mean of nothing
-    const auto& column = x.pattern->touched().columns->row;
-    sum_touched_columns(workers, *x.pattern, x.as<T>(),
-                        [&](std::size_t c, auto sum) { to[column[c]] = scaled<T>(sum, scale); });
-  });
-}
-
-void sum_csr(Workers&, const Value& x, std::byte* y, double scale) {
-  dispatch_number(x.type.dtype, [&]<class T>(TypeTag<T>) {
-    *reinterpret_cast<T*>(y) = scaled<T>(detail::reduce_run<Sum<T>>(x.as<T>(), x.stored), scale);
-  });
+)cuda";
+  const std::size_t bytes = size_of(x.type.dtype);
+  call.accelerator().set_zero(call.out().data, call.out().stored * static_cast<std::int64_t>(bytes));
+  if (x.stored == 0) return;
+  if (x.type.layout == Layout::rows) {
+    Box rows;
+    rows.add(x.index->count(), x.row_size(), x.row_size());
+    rows.add(x.row_size(), 1, 1);
+    return copy_box(call, rows, x.data, call.out().data, bytes, call.held_rows(x));
+  }
+  DevicePattern& pattern = call.pattern(x);
+  call.launch({"to_dense", text, using_type(x.type.dtype)}, grid_for(x.stored), x.data, call.out().data, pattern.row(),
+              pattern.column(), x.stored, x.pattern->columns);
 }
 
 Operand without_rows(const Operand& x) {
   const Expr expr = x.expr();
   return expr && expr.layout() == Layout::rows ? Operand(to_dense(x), x.where()) : x;
 }
-
-Expr sum_csr_like(const Expr& g, const Expr& x) { return apply(std::make_shared<SumCsrLike>(), {g, x}); }
 
 Expr to_dense(const Operand& x) {
   const Expr expr = x.expr();

@@ -2,6 +2,7 @@
 // one thread in the order of the non-zeros.
 #pragma once
 
+#include <gradus/core/device_call.h>
 #include <gradus/core/op.h>
 
 namespace gradus {
@@ -31,5 +32,13 @@ void dot_rows(const T* a, const T* b, std::int64_t n, std::int64_t k, T* y);
 /// y [non-zeros] = u_i . v_j for each non-zero (i, j), for u [n, k] and v [p, k].
 template <class T>
 void sampled_product(Workers& workers, const CsrPattern& pattern, const T* u, const T* v, std::int64_t k, T* y);
+
+/// The same on an accelerator: x b to the output, and so on. `scale`, where there is one, is a column beside b's rows.
+void csr_times_dense(DeviceCall& call, const Value& x, const Value& b);
+void csr_transposed_times_dense(DeviceCall& call, const Value& x, const Value& b, const std::byte* scale = nullptr);
+void dense_times_csr(DeviceCall& call, const Value& a, const Value& x);
+void dense_times_csr_transposed(DeviceCall& call, const Value& a, const Value& x);
+void dot_rows(DeviceCall& call, const Value& a, const Value& b, Value& y);
+void sampled_product(DeviceCall& call, const Value& pattern, const Value& u, const Value& v);
 
 }  // namespace gradus

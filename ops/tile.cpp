@@ -5,6 +5,7 @@
 #include <gradus/ops/checks.h>
 #include <gradus/ops/ops.h>
 #include <gradus/ops/reduce_kernel.h>
+#include <gradus/ops/reduce_launch.h>
 
 #include <fmt/format.h>
 
@@ -50,8 +51,13 @@ class Tile : public Op {
     return dx;
   }
 
+  void compute(Call& call) const override { repeat(call); }
+  void launch(DeviceCall& call) const override { repeat(call); }
+
+ private:
   // Each axis of y is two: which copy, and where in it. All copies are read from the same place.
-  void compute(Call& call) const override {
+  template <class AnyCall>
+  void repeat(AnyCall& call) const {
     const Shape& x = call.in(0).shape();
     const auto from = row_major_strides(x);
     const auto to = row_major_strides(call.out().shape());
@@ -61,10 +67,9 @@ class Tile : public Op {
       box.add(multiples_[axis], 0, to[axis] * x[i]);
       box.add(x[i], from[axis], to[axis]);
     }
-    copy_box(call.workers(), box, call.in(0).data, call.out().data, size_of(call.out().type.dtype));
+    copy_box(call, box, call.in(0).data, call.out().data, size_of(call.out().type.dtype));
   }
 
- private:
   Counts multiples_;
 };
 
@@ -89,14 +94,21 @@ class SumCopies : public Op {
   }
 
   void compute(Call& call) const override {
-    const Shape& x = call.in(0).shape();
-    const Shape copies{x.slice(0, axis_).size(), multiple_, call.out().shape().slice(axis_, x.rank()).size()};
+    const Shape shape = copies(call.in(0).shape(), call.out().shape());
     dispatch_floating(call.out().type.dtype, [&]<class T>(TypeTag<T>) {
-      reduce_dense<Sum<T>>(call, call.in<T>(0), copies, 0b010, call.out<T>());
+      reduce_dense<Sum<T>>(call, call.in<T>(0), shape, 0b010, call.out<T>());
     });
+  }
+  void launch(DeviceCall& call) const override {
+    reduce_dense(call, "gr_Sum", call.in(0), copies(call.in(0).shape(), call.out().shape()), 0b010);
   }
 
  private:
+  // The copies as an axis of their own, between those before and after it.
+  Shape copies(const Shape& x, const Shape& y) const {
+    return {x.slice(0, axis_).size(), multiple_, y.slice(axis_, x.rank()).size()};
+  }
+
   int axis_;
   std::int64_t multiple_;
 };

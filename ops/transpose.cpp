@@ -4,6 +4,7 @@
 #include <gradus/core/op.h>
 #include <gradus/ops/axes.h>
 #include <gradus/ops/box.h>
+#include <gradus/ops/device_rows.h>
 #include <gradus/ops/ops.h>
 #include <gradus/ops/rules.h>
 
@@ -82,6 +83,26 @@ class Transpose : public Op {
     copy_box(call.workers(), box(call.in(0).shape()), call.in(0).data, call.out().data, size_of(call.out().type.dtype));
   }
 
+  void launch(DeviceCall& call) const override {
+    const Value& x = call.in(0);
+    const std::size_t bytes = size_of(x.type.dtype);
+    if (x.type.layout == Layout::csr) {
+      call.set_pattern(reversed(*x.pattern));
+      if (x.stored > 0)
+        gather_rows(call, x.data, call.pattern(x).by_column().position, x.stored, bytes, call.out().data);
+      return;
+    }
+    if (x.type.layout == Layout::dense) return copy_box(call, box(x.shape()), x.data, call.out().data, bytes);
+    call.accelerator().set_zero(call.out().data, call.out().shape().size() * static_cast<std::int64_t>(bytes));
+    if (x.stored == 0) return;
+    // x's own axes, first the rows: the copy says where each lies.
+    Box rows = box(x.shape());
+    for (int k = 0; k < rows.rank; ++k)
+      if (axis_at(k, rows.rank) == 0) std::rotate(rows.axis.begin(), rows.axis.begin() + k, rows.axis.begin() + k + 1);
+    rows.axis[0].size = x.index->count();
+    copy_box(call, rows, x.data, call.out().data, bytes, call.held_rows(x));
+  }
+
  private:
   void check_perm(const OpInputs& in) const {
     const int rank = in[0].shape.rank();
@@ -126,22 +147,25 @@ class Transpose : public Op {
     return out;
   }
 
-  static void reverse_csr(Call& call) {
-    const Value& x = call.in(0);
-    const CsrPattern::ByColumn& by_column = x.pattern->by_column();
+  static std::shared_ptr<const CsrPattern> reversed(const CsrPattern& x) {
+    const CsrPattern::ByColumn& by_column = x.by_column();
     auto pattern = std::make_shared<CsrPattern>();
-    pattern->rows = x.pattern->columns;
-    pattern->columns = x.pattern->rows;
+    pattern->rows = x.columns;
+    pattern->columns = x.rows;
     pattern->set_column(by_column.row);
     pattern->row_start.assign(static_cast<std::size_t>(pattern->rows) + 1, 0);
-    const std::vector<Index>& touched = x.pattern->touched().columns->row;
+    const std::vector<Index>& touched = x.touched().columns->row;
     for (std::size_t k = 0; k < touched.size(); ++k)
       pattern->row_start[static_cast<std::size_t>(touched[k]) + 1] = by_column.start[k + 1] - by_column.start[k];
     for (std::size_t row = 1; row < pattern->row_start.size(); ++row)
       pattern->row_start[row] += pattern->row_start[row - 1];
-    call.set_pattern(std::move(pattern));
+    return pattern;
+  }
 
-    const std::int64_t* position = by_column.position.data();
+  static void reverse_csr(Call& call) {
+    const Value& x = call.in(0);
+    call.set_pattern(reversed(*x.pattern));
+    const std::int64_t* position = x.pattern->by_column().position.data();
     dispatch(x.type.dtype, [&]<class T>(TypeTag<T>) {
       const T* from = call.in<T>(0);
       T* to = call.out<T>();

@@ -1,7 +1,9 @@
 #include <gradus/ops/unbroadcast.h>
 
+#include <gradus/ops/box.h>
 #include <gradus/ops/ops.h>
 #include <gradus/ops/reduce_kernel.h>
+#include <gradus/ops/reduce_launch.h>
 #include <gradus/ops/sparse.h>
 
 namespace gradus {
@@ -44,6 +46,10 @@ class UnbroadcastFactor final : public Op {
   void compute(Call& call) const override {
     const double factor = undoing(call.in(0).shape(), call.in(1).shape(), call.in(2).shape()).factor;
     dispatch_floating(call.out().type.dtype, [&]<class T>(TypeTag<T>) { *call.out<T>() = static_cast<T>(factor); });
+  }
+  void launch(DeviceCall& call) const override {
+    const double factor = undoing(call.in(0).shape(), call.in(1).shape(), call.in(2).shape()).factor;
+    fill(call, call.out().data, call.out().type.dtype, 1, factor);
   }
 };
 
@@ -92,6 +98,10 @@ class Unbroadcast final : public Op {
     dispatch_floating(call.out().type.dtype, [&]<class T>(TypeTag<T>) {
       reduce_dense<Sum<T>>(call, call.in<T>(0), call.in(0).shape(), u.summed, call.out<T>(), u.factor);
     });
+  }
+  void launch(DeviceCall& call) const override {
+    const Undoing u = undoing(call.in(0).shape(), call.in(1).shape(), call.in(2).shape());
+    reduce_dense(call, "gr_Sum", call.in(0), call.in(0).shape(), u.summed, u.factor);
   }
 };
 

@@ -1,8 +1,8 @@
 // Plans: what is computed, where it lies, and how that is printed. Sizes are such that every value fills whole lines of
 // 64 bytes, so that the least memory a graph can do with is known by hand.
+#include <gradus/core/cpu_plan.h>
 #include <gradus/core/create.h>
 #include <gradus/core/error.h>
-#include <gradus/core/plan.h>
 #include <gradus/core/session.h>
 #include <gradus/ops/gradients.h>
 #include <gradus/ops/ops.h>
@@ -22,7 +22,7 @@ std::string here(int line) { return fmt::format("plan_test.cpp:{}", line); }
 std::int64_t arena_bytes(const std::vector<Expr>& fetches, const std::vector<FedType>& feeds) {
   Variables variables;
   Workers workers(1);
-  return Plan(make_program(make_draft(fetches, feeds)), variables, workers).arena_bytes();
+  return CpuPlan(make_program(make_draft(fetches, feeds)), variables, workers).arena_bytes();
 }
 
 FedType fed(const Expr& placeholder) { return {placeholder, placeholder.type()}; }

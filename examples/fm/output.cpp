@@ -101,9 +101,9 @@ void print_counts(const std::vector<std::int64_t>& unseen, const std::vector<std
 
 void print_json(const FileEvaluation& found, const FeatureTable* table) { print(stdout, evaluation_of(found, table)); }
 
-void print_json(const std::vector<Fold>& folds) {
+void print_json(const std::vector<ValidationFold>& folds) {
   Json json = Json::array();
-  for (const Fold& fold : folds) {
+  for (const ValidationFold& fold : folds) {
     Json one = metrics_of(fold.evaluation);
     one["epochs"] = fold.epochs;
     json.push_back(std::move(one));

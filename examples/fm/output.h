@@ -48,6 +48,6 @@ struct Inspection {
 };
 void print_json(const Inspection& found);
 
-void print_json(const std::vector<gradus::Fold>& folds);
+void print_json(const std::vector<gradus::ValidationFold>& folds);
 
 }  // namespace fm

@@ -159,8 +159,8 @@ int cross_validation(const TrainingSet& set, const TrainingOptions& options, con
   const bool text = !command.common.json;
   if (text) fmt::print("model: {}\n", describe_model(options));
   std::int64_t number = 0;
-  const std::vector<Fold> folds = cross_validate(
-      set.train, set.about.field.get(), options, command.folds, trainer_options(command.common), [&](const Fold& fold) {
+  const std::vector<ValidationFold> folds = cross_validate(
+      set.train, set.about.field.get(), options, command.folds, trainer_options(command.common), [&](const ValidationFold& fold) {
         if (!text) return;
         fmt::print("part {}: {} examples, {} epochs: {}\n", ++number, fold.evaluation.examples, fold.epochs,
                    to_string(fold.evaluation));
@@ -173,9 +173,9 @@ int cross_validation(const TrainingSet& set, const TrainingOptions& options, con
   fmt::print("mean:");
   for (std::size_t m = 0; m < folds.front().evaluation.metrics.size(); ++m) {
     double sum = 0, squares = 0;
-    for (const Fold& fold : folds) sum += fold.evaluation.metrics[m].second;
+    for (const ValidationFold& fold : folds) sum += fold.evaluation.metrics[m].second;
     const double mean = sum / static_cast<double>(folds.size());
-    for (const Fold& fold : folds) squares += std::pow(fold.evaluation.metrics[m].second - mean, 2);
+    for (const ValidationFold& fold : folds) squares += std::pow(fold.evaluation.metrics[m].second - mean, 2);
     fmt::print("  {} {:.4f} +- {:.4f}", folds.front().evaluation.metrics[m].first, mean,
                std::sqrt(squares / static_cast<double>(folds.size() - 1)));
   }

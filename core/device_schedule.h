@@ -1,0 +1,13 @@
+// The order of work on an accelerator: which nodes one kernel computes together. A group of several is elementwise
+// nodes over one space (loop_space.h) with the folds that end them; its strips are single elements. All other groups
+// are one node.
+#pragma once
+
+#include <gradus/core/schedule.h>
+
+namespace gradus {
+
+/// With `fuse` false, every group is a single node.
+Schedule device_schedule(const Program& program, bool fuse);
+
+}  // namespace gradus

@@ -1,0 +1,193 @@
+// What spmm.cpp computes, on an accelerator. Each number of a result is summed by one thread, or by the lanes of one
+// warp, in an order that depends on the sizes alone; products by a transposed csr matrix go through its columns, so
+// that no two threads write one number.
+#include <gradus/ops/spmm.h>
+
+#include <fmt/format.h>
+
+namespace gradus {
+
+namespace {
+
+// The least power of 2 that is not below k, at most a warp: neighbouring threads that share a row.
+int lanes_for(std::int64_t k) {
+  int lanes = 1;
+  while (lanes < 32 && lanes < k) lanes *= 2;
+  return lanes;
+}
+
+std::string settings(DType dtype, int lanes) {
+  return fmt::format("{} constexpr int lanes = {};", using_type(dtype), lanes);
+}
+
+// Rows of numbers times a table, in segments: row s of y becomes the sum over j in [start[s], start[s + 1]) of
+// value(j) scale(j) b[place[j]]. Of a csr matrix, the segments are its rows, or its columns with `position`.
+constexpr std::string_view rows_text = R"cuda(
+// `lanes` threads share a row of y: each sums its columns in the order of the segment.
+extern "C" __global__ void NAME(const T* values, const T* scale, const T* b, T* y, const gr_int64* start,
+                                gr_int64 segments, const int* place, const gr_int64* position, const int* to,
+                                gr_int64 k) {
+  const int lane = threadIdx.x % lanes;
+  for (gr_int64 s = gr_first() / lanes; s < segments; s += gr_step() / lanes) {
+    T* row = y + (to != nullptr ? gr_int64(to[s]) : s) * k;
+    const gr_int64 last = start[s + 1];
+    for (gr_int64 c = lane; c < k; c += lanes) {
+      T sum = 0;
+      for (gr_int64 j = start[s]; j < last; ++j) {
+        const T value = values != nullptr ? values[position != nullptr ? position[j] : j] : T(1);
+        const T factor = scale != nullptr ? scale[place[j]] * value : value;
+        sum += factor * b[gr_int64(place[j]) * k + c];
+      }
+      row[c] = sum;
+    }
+  }
+}
+)cuda";
+
+// The same for k = 1: a warp for each segment.
+constexpr std::string_view column_text = R"cuda(
+extern "C" __global__ void NAME(const T* values, const T* scale, const T* b, T* y, const gr_int64* start,
+                                gr_int64 segments, const int* place, const gr_int64* position, const int* to) {
+  const int lane = threadIdx.x % 32;
+  for (gr_int64 s = gr_first() / 32; s < segments; s += gr_step() / 32) {
+    const gr_int64 last = start[s + 1];
+    T sum = 0;
+    for (gr_int64 j = start[s] + lane; j < last; j += 32) {
+      const T value = values != nullptr ? values[position != nullptr ? position[j] : j] : T(1);
+      sum += (scale != nullptr ? scale[place[j]] * value : value) * b[place[j]];
+    }
+    sum = gr_warp_fold<gr_Sum, 32>(sum);
+    if (lane == 0) y[to != nullptr ? gr_int64(to[s]) : s] = sum;
+  }
+}
+)cuda";
+
+// y [m, p] by `columns` segments: y[i, to[s]] = the sum over segment s of value(j) a[i, place[j]], for a [m, width].
+constexpr std::string_view left_text = R"cuda(
+extern "C" __global__ void NAME(const T* values, const T* a, T* y, gr_int64 m, gr_int64 width, const gr_int64* start,
+                                gr_int64 segments, const int* place, const gr_int64* position, const int* to,
+                                gr_int64 columns) {
+  for (gr_int64 i = gr_first(); i < m * segments; i += gr_step()) {
+    const gr_int64 row = i / segments, s = i % segments;
+    T sum = 0;
+    for (gr_int64 j = start[s]; j < start[s + 1]; ++j)
+      sum += (values != nullptr ? values[position != nullptr ? position[j] : j] : T(1)) * a[row * width + place[j]];
+    y[row * columns + (to != nullptr ? gr_int64(to[s]) : s)] = sum;
+  }
+}
+)cuda";
+
+// Row u[i] . v[j] for pairs: those of a csr pattern, or where there is none, of each row with the same.
+constexpr std::string_view dots_text = R"cuda(
+extern "C" __global__ void NAME(const T* u, const T* v, T* y, gr_int64 pairs, gr_int64 k, const int* row,
+                                const int* column) {
+  const int lane = threadIdx.x % lanes;
+  const gr_int64 step = gr_step() / lanes, rounds = (pairs + step - 1) / step;
+  gr_int64 pair = gr_first() / lanes;
+  for (gr_int64 round = 0; round < rounds; ++round, pair += step) {  // all lanes of a warp come to the fold
+    T sum = 0;
+    if (pair < pairs) {
+      const T* a = u + (row != nullptr ? gr_int64(row[pair]) : pair) * k;
+      const T* b = v + (column != nullptr ? gr_int64(column[pair]) : pair) * k;
+      for (gr_int64 c = lane; c < k; c += lanes) sum += a[c] * b[c];
+    }
+    sum = gr_warp_fold<gr_Sum, lanes>(sum);
+    if (lane == 0 && pair < pairs) y[pair] = sum;
+  }
+}
+)cuda";
+
+struct Segments {
+  const std::int64_t* start;
+  std::int64_t count;
+  const Index* place;                      // which row of b each number meets
+  const std::int64_t* position = nullptr;  // where its value lies; null: in order
+  const Index* to = nullptr;               // which row of y each segment is; null: in order
+};
+
+const std::byte* values_of(const Value& x) { return x.ones ? nullptr : x.data; }
+
+void multiply_segments(DeviceCall& call, const Value& x, const Segments& of, const std::byte* scale, const Value& b,
+                       std::int64_t k) {
+  if (of.count * k == 0) return;
+  const DType dtype = b.type.dtype;
+  if (k == 1)
+    return call.launch({"csr_column_product", column_text, using_type(dtype)}, grid_for(of.count * 32), values_of(x),
+                       scale, b.data, call.out().data, of.start, of.count, of.place, of.position, of.to);
+  const int lanes = lanes_for(k);
+  call.launch({"csr_product", rows_text, settings(dtype, lanes)}, grid_for(of.count * lanes), values_of(x), scale,
+              b.data, call.out().data, of.start, of.count, of.place, of.position, of.to, k);
+}
+
+void multiply_from_left(DeviceCall& call, const Value& a, const Value& x, const Segments& of, std::int64_t columns) {
+  const std::int64_t m = a.shape()[0];
+  if (m * of.count == 0) return;
+  call.launch({"dense_csr_product", left_text, using_type(a.type.dtype)}, grid_for(m * of.count), values_of(x), a.data,
+              call.out().data, m, a.shape()[1], of.start, of.count, of.place, of.position, of.to, columns);
+}
+
+Segments columns_of(DeviceCall& call, const Value& x) {
+  const DevicePattern::ByColumn by_column = call.pattern(x).by_column();
+  return {by_column.start, x.pattern->touched().columns->count(), by_column.row, by_column.position};
+}
+
+void clear_output(DeviceCall& call) {
+  const Value& y = call.out();
+  call.accelerator().set_zero(y.data, y.stored * static_cast<std::int64_t>(size_of(y.type.dtype)));
+}
+
+void dots(DeviceCall& call, const Value& u, const Value& v, std::byte* y, std::int64_t pairs, const Index* row,
+          const Index* column) {
+  if (pairs == 0) return;
+  const std::int64_t k = u.shape()[1];
+  const int lanes = lanes_for(k);
+  call.launch({"row_dots", dots_text, settings(u.type.dtype, lanes)}, grid_for(pairs * lanes), u.data, v.data, y, pairs,
+              k, row, column);
+}
+
+}  // namespace
+
+void csr_times_dense(DeviceCall& call, const Value& x, const Value& b) {
+  const std::int64_t k = b.shape()[1];
+  const std::int64_t rows = x.shape()[0];
+  DevicePattern& pattern = call.pattern(x);
+  if (rows * k == 0) return;
+  if (x.stored == 0) return clear_output(call);
+  const bool part = b.type.layout == Layout::part;
+  if (k > 1 && !part && !x.ones)
+    return call.accelerator().spmm({x.type.dtype, rows, x.shape()[1], x.stored, k, pattern.row_start(),
+                                    pattern.column(), x.data, b.data, call.out().data});
+  multiply_segments(call, x, {pattern.row_start(), rows, part ? pattern.slot() : pattern.column()}, nullptr, b, k);
+}
+
+void csr_transposed_times_dense(DeviceCall& call, const Value& x, const Value& b, const std::byte* scale) {
+  Segments columns = columns_of(call, x);
+  if (call.out().type.layout == Layout::dense) {
+    clear_output(call);
+    columns.to = call.pattern(x).touched();
+  }
+  multiply_segments(call, x, columns, scale, b, b.shape()[1]);
+}
+
+void dense_times_csr(DeviceCall& call, const Value& a, const Value& x) {
+  clear_output(call);
+  Segments columns = columns_of(call, x);
+  columns.to = call.pattern(x).touched();
+  multiply_from_left(call, a, x, columns, x.pattern->columns);
+}
+
+void dense_times_csr_transposed(DeviceCall& call, const Value& a, const Value& x) {
+  DevicePattern& pattern = call.pattern(x);
+  multiply_from_left(call, a, x, {pattern.row_start(), x.pattern->rows, pattern.column()}, x.pattern->rows);
+}
+
+void dot_rows(DeviceCall& call, const Value& a, const Value& b, Value& y) {
+  dots(call, a, b, y.data, y.stored, nullptr, nullptr);
+}
+
+void sampled_product(DeviceCall& call, const Value& pattern, const Value& u, const Value& v) {
+  DevicePattern& on_device = call.pattern(pattern);
+  dots(call, u, v, call.out().data, pattern.pattern->non_zeros(), on_device.row(), on_device.column());
+}
+
+}  // namespace gradus
