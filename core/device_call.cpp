@@ -10,7 +10,7 @@ namespace gradus {
 
 namespace {
 
-std::string_view cuda_names[] = {"float", "double", "int", "long long", "bool"};
+std::string_view cuda_names[] = {"float", "double", "int", "gr_int64", "bool"};
 
 }  // namespace
 

@@ -122,7 +122,7 @@ class DeviceCall {
 /// A grid with a thread for each of n elements, or as many as keep a device busy: kernels step on by the grid's size.
 Grid grid_for(std::int64_t n, int threads = 256);
 
-/// "float" for float32, "bool" for boolean, and so on.
+/// "float" for float32, "gr_int64" for int64, and so on.
 std::string_view cuda_name(DType dtype);
 /// "using T = float;".
 std::string using_type(DType dtype);

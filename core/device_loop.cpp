@@ -25,7 +25,7 @@ extern "C" __global__ void NAME(gr_int64 rows, gr_int64 pieces, const W* parts, 
     W sum = F::start<W>();
     for (gr_int64 k = threadIdx.x; k < pieces; k += blockDim.x) sum = F::fold(sum, parts[r * pieces + k]);
     sum = gr_block_fold<F>(sum);
-    if (threadIdx.x == 0) folded[r] = T(sum * scale);
+    if (threadIdx.x == 0) folded[r] = T(sum * scale());
   }
 }
 )",
@@ -85,9 +85,9 @@ DeviceLoop::DeviceLoop(const Program& program, std::span<const int> nodes, const
     if (fold.by == Fold::By::nothing || text_.form != Form::blocks || !text_.split) continue;
     const DType dtype = program.nodes[static_cast<std::size_t>(id)].type.dtype;
     std::string settings =
-        fmt::format("using T = {}; using W = {}; using F = {}; constexpr {} scale = {};", cuda_name(dtype),
-                    fold_type(fold.by, dtype), fold_name(fold.by), is_floating(dtype) ? "double" : "int",
-                    is_floating(dtype) ? fmt::format("{:#.17g}", fold.scale) : std::string("1"));
+        fmt::format("using T = {}; using W = {}; using F = {}; __device__ inline {} scale() {{ return {}; }}",
+                    cuda_name(dtype), fold_type(fold.by, dtype), fold_name(fold.by),
+                    is_floating(dtype) ? "double" : "int", is_floating(dtype) ? double_text(fold.scale) : "1");
     pieces_.push_back({id, std::move(settings), {}});
   }
 }
@@ -195,7 +195,7 @@ void DeviceLoop::collect_pointers(DeviceIndices& indices, bool united) {
       case What::row: pointers_[a] = indices.of(pattern_).row(); break;
       case What::held_rows: pointers_[a] = indices.of(index_); break;
       case What::parts: break;  // there is room for them once their number is known
-      default: pointers_[a] = value(node).data;
+      default: pointers_[a] = value(node).stored > 0 ? value(node).data : nullptr;
     }
     if (united && what == What::read && is_sparse(value(node))) pointers_[a] = united_[a].data();
   }

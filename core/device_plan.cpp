@@ -36,16 +36,20 @@ DevicePlan::DevicePlan(Program program, Variables& variables, DeviceState& state
   const std::vector<std::vector<int>> views = moving_views();
   const auto follow = [&](int root) {
     for (const int view : views[static_cast<std::size_t>(root)])
-      steps_.push_back({view, true, nullptr, {&value(node(view).viewed())}, {}, 0});
+      steps_.push_back({view, true, nullptr, nullptr, {&value(node(view).viewed())}, {}, 0});
   };
   for (int id = 0; id < static_cast<int>(program_.nodes.size()); ++id)
     if (node(id).kind == Kind::placeholder) follow(id);
   for (const Group& group : schedule_.groups) {
     const int first = group.nodes.front();
     const ProgramNode& n = node(first);
-    Step step{first, false, nullptr, {}, {}, n.op->is_random() ? stream_of(n.origin.name()) : 0};
+    Step step{first, false, nullptr, nullptr, {}, {}, n.op->is_random() ? stream_of(n.origin.name()) : 0};
     for (const int input : n.inputs) step.inputs.push_back(&value(input));
-    if (loop_space(program_, first)) step.loop = std::make_unique<DeviceLoop>(program_, group.nodes, memory_, values_);
+    if (loop_space(program_, first)) {
+      step.loop = std::make_unique<DeviceLoop>(program_, group.nodes, memory_, values_);
+    } else if (n.op->row_kernel(input_types(program_, n)) != nullptr) {
+      step.on_host = std::make_unique<HostStep>(n.origin, step.inputs, value(first));
+    }
     if (n.op->is_random() && why_not_.empty()) why_not_ = fmt::format("{} is random", n.origin.name());
     steps_.push_back(std::move(step));
     for (const int id : group.nodes) follow(id);
@@ -118,6 +122,9 @@ void DevicePlan::run_step(Step& step, std::uint64_t run_number) {
   bool on_host = false;
   if (step.loop) {
     on_host = step.loop->run(accelerator_, state_.indices);
+  } else if (step.on_host) {
+    step.on_host->run(accelerator_);
+    on_host = true;
   } else {
     DeviceCall call(accelerator_, state_.indices, step.inputs, value(step.node), state_.scratch, step.growing);
     call.node = n.origin;
@@ -238,8 +245,9 @@ std::string DevicePlan::explain() const {
         lines += fmt::format("        {}  {}\n", Plan::formula_of(id), details_of(id));
     } else {
       ++calls;
-      lines += fmt::format("{:4}  call {}, {} bytes of dense tensors\n        {}  {}\n", number++,
-                           node(step.node).op->name(), bytes, Plan::formula_of(step.node), details_of(step.node));
+      lines += fmt::format("{:4}  {} {}, {} bytes of dense tensors\n        {}  {}\n", number++,
+                           step.on_host ? "host" : "call", node(step.node).op->name(), bytes,
+                           Plan::formula_of(step.node), details_of(step.node));
     }
   }
   const std::string launched = recording_         ? "recorded: a run is one launch"

@@ -5,6 +5,7 @@
 
 #include <gradus/core/device_loop.h>
 #include <gradus/core/device_state.h>
+#include <gradus/core/host_step.h>
 #include <gradus/core/plan.h>
 
 #include <memory>
@@ -27,9 +28,10 @@ class DevicePlan final : public Plan {
   struct Step {
     int node;
     bool view = false;                 // only follows the value it shows, which moves from run to run
-    std::unique_ptr<DeviceLoop> loop;  // otherwise the op launches
+    std::unique_ptr<DeviceLoop> loop;  // a kernel of formulas
+    std::unique_ptr<HostStep> on_host;
     std::vector<const Value*> inputs;
-    DeviceGrowing growing;
+    DeviceGrowing growing;  // where the op launches
     std::uint64_t stream = 0;
   };
   // What a recording depends on, besides what lies still.

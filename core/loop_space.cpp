@@ -58,6 +58,7 @@ Fold fold_of(const Program& program, int id) {
 std::optional<LoopSpace> loop_space(const Program& program, int id) {
   const ProgramNode& node = program.nodes[static_cast<std::size_t>(id)];
   const std::vector<Type> types = input_types(program, node);
+  if (node.op->row_kernel(types) != nullptr && node.op->cuda_formula(types).empty()) return std::nullopt;
   if (node.op->row_kernel(types) != nullptr)
     return LoopSpace{holds_rows(node.type) ? Layout::rows : node.type.layout, dims_of(node.type),
                      source_of(program, id)};

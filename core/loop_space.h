@@ -45,8 +45,8 @@ struct FoldRows {
   bool operator==(const FoldRows&) const = default;
 };
 
-/// The space of an elementwise node, or of the terms of a fold; none for other nodes, and for folds along others than
-/// the last axes. A sparse node whose non-zeros nobody knows before the run has a space of its own.
+/// The space of an elementwise node with a formula, or of the terms of a fold; none for other nodes, and for folds
+/// along others than the last axes. A sparse node whose non-zeros nobody knows before the run has a space of its own.
 std::optional<LoopSpace> loop_space(const Program& program, int node);
 /// How an elementwise node, or a fold's term, of this type reads an operand.
 LoopOperand loop_operand(const Type& operand, const Type& result);

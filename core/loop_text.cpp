@@ -200,7 +200,6 @@ class Writer {
       if (node(id).op->reads(i))
         operands += fmt::format("{}{} x{}", operands.empty() ? "" : ", ", cuda_name(types[at(i)].dtype), i);
     const std::string formula = is_fold(id) ? fold_of(program_, id).term : node(id).op->cuda_formula(types);
-    if (formula.empty()) fail<DeviceError>("{} has no formula for an accelerator", node(id).op->name());
     const std::string_view result = is_fold(id) ? cuda_name(types[0].dtype) : cuda(id);
     return fmt::format("__device__ inline {} f{}({}) {{ return {}; }}\n", result, member_.at(id), operands, formula);
   }
@@ -341,7 +340,8 @@ class Writer {
 
   std::string folded(int id, const std::string& sum) const {
     const double scale = fold_of(program_, id).scale;
-    return scale == 1 ? fmt::format("{}({})", cuda(id), sum) : fmt::format("{}({} * {:#.17g})", cuda(id), sum, scale);
+    return scale == 1 ? fmt::format("{}({})", cuda(id), sum)
+                      : fmt::format("{}({} * {})", cuda(id), sum, double_text(scale));
   }
 
   std::string warps() const {
@@ -401,6 +401,11 @@ class Writer {
 
 std::string fold_name(Fold::By by) {
   return by == Fold::By::greatest ? "gr_Greatest" : by == Fold::By::least ? "gr_Least" : "gr_Sum";
+}
+
+std::string double_text(double x) {
+  if (std::isfinite(x)) return fmt::format("{:#.17g}", x);
+  return std::isnan(x) ? "(0 * gr_greatest<double>())" : x > 0 ? "gr_greatest<double>()" : "gr_least<double>()";
 }
 
 std::string fold_type(Fold::By by, DType dtype) {

@@ -55,5 +55,7 @@ LoopText loop_text(const Program& program, const LoopSpace& space, std::span<con
 /// "gr_Sum", for folds; and what kernel_prelude.h folds numbers of this dtype in.
 std::string fold_name(Fold::By by);
 std::string fold_type(Fold::By by, DType dtype);
+/// A number as CUDA C++ has it, infinities too.
+std::string double_text(double x);
 
 }  // namespace gradus

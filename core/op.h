@@ -203,7 +203,7 @@ class Op {
   /// The row kernel of an elementwise op for inputs of these types; null for any other op.
   virtual RowKernel row_kernel(std::span<const Type> inputs) const;
   /// Of an elementwise op, its formula in CUDA C++ on the operands x0, x1, x2: "x0 * x1"; functions of
-  /// core/kernel_prelude.h may be used.
+  /// core/kernel_prelude.h may be used. Empty: the host computes it.
   virtual std::string cuda_formula(std::span<const Type> inputs) const;
   /// Of an op that folds the numbers of its first input, term by term; by nothing for any other op.
   virtual Fold fold(std::span<const Type> inputs) const;

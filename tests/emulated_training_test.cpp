@@ -65,3 +65,13 @@ TEST_CASE("device: the article's machine trains as on the CPU") {
       check_same_losses(article, Adagrad(0.1).minimize(article.loss), {.without = without}, 1e-10);
     }
 }
+
+TEST_CASE("dbg explain") {
+  for (const bool sparse : {false, true}) {
+    Article article(sparse);
+    const Expr train = Adagrad(0.1).minimize(article.loss);
+    Session s(article.g, emulated_device());
+    for (int i = 0; i < 3; ++i) s.run(train, {{article.X, article.x_data}, {article.y, article.y_data}});
+    fmt::print("{}\n", s.explain(train, {{article.X, article.x_data}, {article.y, article.y_data}}));
+  }
+}

@@ -2,6 +2,7 @@
 // gradients are the oracle's, in float64 with known and with unknown shapes, and in float32; central differences
 // confirm the gradients and the gradients of the gradients. Rows and golden cases must match, and ops.h's list must be
 // covered.
+#include "emulator/emulated_accelerator.h"
 #include "golden_file.h"
 #include "op_cases.h"
 
@@ -138,6 +139,8 @@ struct Mode {
   const char* name;
   bool narrow = false;  // floats as float32, int32 as int64
   bool known = true;    // whether placeholders are declared with their shapes
+  bool device = false;  // whether an emulated device runs it, where sums have another order
+  SessionOptions options = {};
 };
 
 DType dtype_in(const Mode& mode, DType dtype) {
@@ -191,11 +194,11 @@ void check_case(const OpCase& row, const GoldenCase& golden, const Mode& mode, c
   Built built(row, golden, mode);
   std::vector<Expr> fetches = {built.y};
   fetches.insert(fetches.end(), built.derivatives.begin(), built.derivatives.end());
-  Session session(built.graph);
+  Session session(built.graph, mode.device ? emulated_device() : Device::cpu(), mode.options);
   const std::vector<Tensor> got = session.run(fetches, built.feeds);
   check_type(row, golden, mode, built.y, got[0], complain);
 
-  const double rtol = mode.narrow ? row.tolerance32 : 1e-12;
+  const double rtol = mode.narrow ? row.tolerance32 : mode.device ? 1e-10 : 1e-12;
   const double atol = golden.relative ? 0 : mode.narrow ? row.tolerance32 / 10 : 1e-13;
   const bool exact = !is_floating(golden.output.dtype());
   const std::string wrong = disagreement(got[0], golden.output, exact ? 0 : rtol, exact ? 0 : atol);
@@ -287,6 +290,14 @@ TEST_CASE("op table: types, values and gradients in float32") {
 TEST_CASE("op table: types, values and gradients where no dimension is known") {
   for_all_cases("unknown shapes", [](const OpCase& row, const GoldenCase& golden, const Complain& complain) {
     if (row.known_shapes_only.empty()) check_case(row, golden, {.name = "unknown", .known = false}, complain);
+  });
+}
+
+TEST_CASE("op table: values and gradients on a device, in float64 and float32, and with each node a kernel") {
+  for_all_cases("device", [](const OpCase& row, const GoldenCase& golden, const Complain& complain) {
+    check_case(row, golden, {.name = "device", .device = true}, complain);
+    check_case(row, golden, {.name = "alone", .device = true, .options = {.without = {"fuse"}}}, complain);
+    if (golden.float32) check_case(row, golden, {.name = "float32", .narrow = true, .device = true}, complain);
   });
 }
 
