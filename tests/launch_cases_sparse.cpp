@@ -54,8 +54,9 @@ Tensor some_csr(std::int64_t rows, std::int64_t columns, DType dtype, std::uint6
 std::vector<LaunchCase> product_launch_cases() {
   std::vector<LaunchCase> cases;
   for (const DType dtype : {float32, float64}) {
-    const auto add = [&](const std::string& name, std::vector<Tensor> inputs, auto build) {
-      cases.push_back({fmt::format("{} {}", name, to_string(dtype)), std::move(inputs), build, tolerance(dtype)});
+    const auto add = [&](const std::string& name, std::vector<Tensor> inputs, auto build, double longer = 1) {
+      cases.push_back(
+          {fmt::format("{} {}", name, to_string(dtype)), std::move(inputs), build, longer * tolerance(dtype)});
     };
     const auto x = [&](const Shape& shape) { return some_numbers(shape, dtype); };
     for (const bool ta : {false, true})
@@ -104,6 +105,23 @@ std::vector<LaunchCase> product_launch_cases() {
           return y.op().gradient(y, in[0], 0);  // sampled_matmul of these
         });
       }
+    // Non-zeros enough to be taken in chunks: columns that fill several, that lie in one, that end with one. Sums of
+    // thousands of terms have more to round.
+    const Tensor tall = some_csr(4000, 11, dtype);
+    const Tensor broad = some_csr(64, 2000, dtype);
+    const Tensor column = Tensor::from<float>(std::vector<float>(8320, 0.5F), {8320, 1}).to_csr().cast(dtype);
+    for (const Tensor& m : {tall, broad, column})
+      for (const std::int64_t k : {1, 3, 40})
+        for (const Layout layout : {Layout::dense, Layout::rows}) {
+          const std::string on = fmt::format("of {} non-zeros in {}, k = {},", m.stored(), to_string(m.shape()), k);
+          const Tensor d = x({m.dim(0), 1}), b = x({m.dim(0), k});
+          add(
+              "X^T (d B) " + on, {m, d, b},
+              [=](Graph&, const Inputs& in) { return scaled_rows_product(in[0], in[1], in[2], layout); }, 10);
+          if (layout == Layout::rows)
+            add(
+                "X^T B " + on, {m, b}, [](Graph&, const Inputs& in) { return rows_product(in[0], in[1]); }, 10);
+        }
     for (const std::int64_t k : {0, 1, 5, 16, 100}) {
       add("row_dots", {x({37, k}), x({37, k})}, [](Graph&, const Inputs& in) { return row_dots(in[0], in[1]); });
       const Tensor part = touched_part_of(csr, k);
