@@ -92,7 +92,7 @@ void multiply(const SpmmWork& w) {
 }
 
 void check_pointer(int argument, const void* pointer) {
-  if (pointer != nullptr && !memory().holds(static_cast<const std::byte*>(pointer), 1))
+  if (pointer != nullptr && !memory().holds(static_cast<const std::byte*>(pointer), 0))
     fail<DeviceError>("argument {} does not point into device memory", argument);
 }
 
