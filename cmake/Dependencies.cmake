@@ -61,6 +61,21 @@ if(NOT zlib_FOUND)
   list(APPEND gradus_missing zlib1g-dev)
 endif()
 
+# Of CUDA 13 only: what is not there in older ones, the backend does not do without.
+set(gradus_has_cuda OFF)
+if(NOT GRADUS_CUDA STREQUAL "OFF")
+  find_package(CUDAToolkit 13.0 QUIET)
+  if(CUDAToolkit_FOUND AND CUDA_nvrtc_LIBRARY AND TARGET CUDA::cublas AND TARGET CUDA::cusparse)
+    set(gradus_has_cuda ON)
+    message(STATUS "gradus: with CUDA ${CUDAToolkit_VERSION}")
+  elseif(GRADUS_CUDA STREQUAL "ON")
+    message(FATAL_ERROR "gradus: GRADUS_CUDA is ON, but there is no CUDA toolkit of version 13.0 or above with cuBLAS, "
+      "cuSPARSE and NVRTC; name its folder by -DCUDAToolkit_ROOT, or leave it out with -DGRADUS_CUDA=OFF")
+  else()
+    message(STATUS "gradus: without CUDA, of which no toolkit of version 13.0 or above was found")
+  endif()
+endif()
+
 if(gradus_missing)
   list(JOIN gradus_missing " " gradus_missing)
   message(FATAL_ERROR "gradus: not installed: ${gradus_missing} (Debian's names); install them with your system's "

@@ -7,10 +7,6 @@
 
 namespace gradus {
 
-Device Device::cuda(int index) {
-  fail<DeviceError>("cuda:{} was asked for, but this build of Gradus has no CUDA backend; use Device::cpu()", index);
-}
-
 Device Device::named(std::string_view name) {
   if (name == "cpu") return cpu();
   if (name == "cuda") return cuda();

@@ -10,12 +10,16 @@ namespace gradus {
 
 class Accelerator;
 
+struct CudaOptions {
+  bool tf32 = false;  // whether products of float32 matrices may round to 10 bits of mantissa, for speed
+};
+
 class Device {
  public:
   static Device cpu() { return {}; }
   /// An NVIDIA GPU. Throws DeviceError, saying which it is, where the library was built without CUDA, there is no
   /// driver, no device or none of this index, or the device is too old for the toolkit.
-  static Device cuda(int index = 0);
+  static Device cuda(int index = 0, const CudaOptions& options = {});
   /// "cpu", "cuda" or "cuda:1". Throws ValueError for another text, and what cuda() throws.
   static Device named(std::string_view name);
   /// A device that `open` makes streams of, for tests and for other hardware.

@@ -69,7 +69,7 @@ struct Row {
     r.fused = rule;
     return r;
   }
-  /// The same row, whose kernels throw for some integers: it has no integers on an accelerator, which cannot.
+  /// The same row, whose kernels throw for some integers: an accelerator cannot, and leaves integers to the host.
   constexpr Row throwing_for_integers() const {
     Row r = *this;
     r.throws_for_integers = true;

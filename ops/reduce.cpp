@@ -101,12 +101,8 @@ class Reduce final : public Op {
   Fold fold(std::span<const Type> in) const override {
     if (axes_.empty() || in[0].layout == Layout::rows) return {};
     Fold fold;
-    double elements = 1;
-    for (const int axis : axes_) {
-      fold.axes |= 1U << static_cast<unsigned>(axis);
-      elements *= static_cast<double>(in[0].shape[axis]);
-    }
-    if (reduction_ == Reduction::mean) fold.scale = 1 / elements;
+    fold.axes = reduced_bits();
+    fold.scale = scale_for(in[0].shape);
     if (sums(reduction_)) fold.by = Fold::By::sum;
     if (reduction_ == Reduction::max) fold.by = Fold::By::greatest;
     if (reduction_ == Reduction::min) fold.by = Fold::By::least;

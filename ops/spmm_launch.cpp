@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace gradus {
 
 namespace {
@@ -39,6 +41,56 @@ extern "C" __global__ void NAME(const T* values, const T* scale, const T* b, T* 
         sum += factor * b[gr_int64(place[j]) * k + c];
       }
       row[c] = sum;
+    }
+  }
+}
+)cuda";
+
+// The same for segments of very different lengths, none of them empty: `lanes` threads take a chunk of the numbers,
+// whatever segments these belong to. What a chunk has of a segment that began before it is the chunk's head; of one
+// that goes on after it, the chunk's tail.
+constexpr std::string_view chunks_text = R"cuda(
+extern "C" __global__ void NAME(const T* values, const T* scale, const T* b, T* y, T* heads, T* tails,
+                                const gr_int64* start, gr_int64 segments, gr_int64 n, gr_int64 chunk,
+                                const int* place, const gr_int64* position, const int* to, gr_int64 k) {
+  const int lane = threadIdx.x % lanes;
+  const gr_int64 chunks = (n + chunk - 1) / chunk;
+  for (gr_int64 t = gr_first() / lanes; t < chunks; t += gr_step() / lanes) {
+    const gr_int64 first = t * chunk, last = first + chunk < n ? first + chunk : n;
+    const gr_int64 of_first = gr_segment_of(start, segments, first);
+    for (gr_int64 c = lane; c < k; c += lanes) {
+      gr_int64 s = of_first, end = start[s + 1];
+      bool began_here = start[s] == first;
+      T sum = 0;
+      for (gr_int64 j = first; j < last; ++j) {
+        const T value = values != nullptr ? values[position != nullptr ? position[j] : j] : T(1);
+        const T factor = scale != nullptr ? scale[place[j]] * value : value;
+        sum += factor * b[gr_int64(place[j]) * k + c];
+        if (j + 1 < end) continue;
+        (began_here ? y + (to != nullptr ? gr_int64(to[s]) : s) * k : heads + t * k)[c] = sum;
+        sum = 0;
+        began_here = true;
+        end = ++s < segments ? start[s + 1] : end;
+      }
+      if (s < segments && start[s] < last) (began_here ? tails : heads)[t * k + c] = sum;
+    }
+  }
+}
+)cuda";
+
+// Then the segments that go on over chunks: the tail where it begins, and the heads of those that follow.
+constexpr std::string_view join_text = R"cuda(
+extern "C" __global__ void NAME(const T* heads, const T* tails, T* y, const gr_int64* start, gr_int64 segments,
+                                gr_int64 n, gr_int64 chunk, const int* to, gr_int64 k) {
+  const int lane = threadIdx.x % lanes;
+  const gr_int64 chunks = (n + chunk - 1) / chunk;
+  for (gr_int64 t = gr_first() / lanes; t + 1 < chunks; t += gr_step() / lanes) {
+    const gr_int64 next = (t + 1) * chunk, s = gr_segment_of(start, segments, next - 1), end = start[s + 1];
+    if (end <= next || start[s] < t * chunk) continue;
+    for (gr_int64 c = lane; c < k; c += lanes) {
+      T sum = tails[t * k + c];
+      for (gr_int64 u = t + 1; u * chunk < end; ++u) sum += heads[u * k + c];
+      y[(to != nullptr ? gr_int64(to[s]) : s) * k + c] = sum;
     }
   }
 }
@@ -119,6 +171,25 @@ void multiply_segments(DeviceCall& call, const Value& x, const Segments& of, con
               b.data, call.out().data, of.start, of.count, of.place, of.position, of.to, k);
 }
 
+// Columns are as long as features are frequent: a few may hold most of the non-zeros.
+void multiply_columns(DeviceCall& call, const Value& x, const Segments& of, const std::byte* scale, const Value& b,
+                      std::int64_t k) {
+  constexpr std::int64_t worth_chunks = 8192;  // non-zeros
+  if (k <= 1 || x.stored < worth_chunks) return multiply_segments(call, x, of, scale, b, k);
+  const DType dtype = b.type.dtype;
+  const int lanes = lanes_for(k);
+  const std::int64_t chunk = std::clamp<std::int64_t>(x.stored / 4096, 64, 256);
+  const std::int64_t chunks = (x.stored + chunk - 1) / chunk;
+  const std::int64_t bytes = chunks * k * static_cast<std::int64_t>(size_of(dtype));
+  std::byte* const heads = call.scratch(2 * bytes);
+  std::byte* const tails = heads + bytes;
+  call.launch({"csr_column_chunks", chunks_text, settings(dtype, lanes)}, grid_for(chunks * lanes), values_of(x), scale,
+              b.data, call.out().data, heads, tails, of.start, of.count, x.stored, chunk, of.place, of.position, of.to,
+              k);
+  call.launch({"csr_column_chunks_joined", join_text, settings(dtype, lanes)}, grid_for(chunks * lanes), heads, tails,
+              call.out().data, of.start, of.count, x.stored, chunk, of.to, k);
+}
+
 void multiply_from_left(DeviceCall& call, const Value& a, const Value& x, const Segments& of, std::int64_t columns) {
   const std::int64_t m = a.shape()[0];
   if (m * of.count == 0) return;
@@ -166,7 +237,7 @@ void csr_transposed_times_dense(DeviceCall& call, const Value& x, const Value& b
     clear_output(call);
     columns.to = call.pattern(x).touched();
   }
-  multiply_segments(call, x, columns, scale, b, b.shape()[1]);
+  multiply_columns(call, x, columns, scale, b, b.shape()[1]);
 }
 
 void dense_times_csr(DeviceCall& call, const Value& a, const Value& x) {

@@ -102,11 +102,11 @@ inline void run(Launch* launch, void (*kernel)(A...), void* const* arguments) {
 // How many arguments a kernel takes, and the bytes of each.
 struct Arguments {
   int count;
-  int bytes[32];
+  int bytes[256];
 };
 template <class... A>
 inline Arguments arguments_of(void (*)(A...)) {
-  static_assert(sizeof...(A) <= 32);
+  static_assert(sizeof...(A) <= 256);
   return {sizeof...(A), {sizeof(A)...}};
 }
 

@@ -92,7 +92,7 @@ void multiply(const SpmmWork& w) {
 }
 
 void check_pointer(int argument, const void* pointer) {
-  if (pointer != nullptr && !memory().holds(static_cast<const std::byte*>(pointer), 1))
+  if (pointer != nullptr && !memory().holds(static_cast<const std::byte*>(pointer), 0))
     fail<DeviceError>("argument {} does not point into device memory", argument);
 }
 
@@ -104,7 +104,7 @@ struct EmulatedAccelerator::Compiled {
   HostKernel on_host;
 };
 
-EmulatedAccelerator::EmulatedAccelerator() = default;
+EmulatedAccelerator::EmulatedAccelerator(std::string name) : name_(std::move(name)) {}
 EmulatedAccelerator::~EmulatedAccelerator() = default;
 
 void EmulatedAccelerator::on_kernel(KernelHook hook) { kernel_hook() = std::move(hook); }

@@ -28,7 +28,7 @@ namespace {
 // As Arguments and Launch in cuda_on_host.h.
 struct Arguments {
   int count = 0;
-  int bytes[32] = {};
+  int bytes[256] = {};
 };
 struct Index3 {
   unsigned x = 0, y = 0, z = 0;
