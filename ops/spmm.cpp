@@ -114,10 +114,7 @@ using RowsKernel = void (*)(Rows<T>, const T*, std::int64_t, T*, std::int64_t, s
 
 template <class Body, class T>
 RowsKernel<T> kernel() {
-  static constexpr RowsKernel<T> of[] = {
-      compiled_for<Isa::portable, Body, Rows<T>, const T*, std::int64_t, T*, std::int64_t, std::int64_t>(),
-      compiled_for<Isa::avx2, Body, Rows<T>, const T*, std::int64_t, T*, std::int64_t, std::int64_t>()};
-  return of[static_cast<std::size_t>(isa())];
+  return compiled_here<Body, Rows<T>, const T*, std::int64_t, T*, std::int64_t, std::int64_t>();
 }
 
 // f(width as a constant) where it is a usual number of factors, f(0) otherwise.
@@ -218,10 +215,7 @@ template <class T>
 void dot_rows(const T* a, const T* b, std::int64_t n, std::int64_t k, T* y) {
   by_width(k, [&](auto width) {
     using Body = DotRows<T, width.value>;
-    static constexpr decltype(&Body::run) of[] = {
-        compiled_for<Isa::portable, Body, const T*, const T*, std::int64_t, std::int64_t, T*>(),
-        compiled_for<Isa::avx2, Body, const T*, const T*, std::int64_t, std::int64_t, T*>()};
-    of[static_cast<std::size_t>(isa())](a, b, n, k, y);
+    compiled_here<Body, const T*, const T*, std::int64_t, std::int64_t, T*>()(a, b, n, k, y);
   });
 }
 
