@@ -7,23 +7,30 @@ namespace gradus {
 
 namespace {
 
-bool has_avx2() {
+constexpr std::string_view names[] = {"portable", "avx2", "avx512"};
+
+Isa best() {
 #if defined(__x86_64__)
-  return __builtin_cpu_supports("avx2") != 0 && __builtin_cpu_supports("fma") != 0;
+  if (__builtin_cpu_supports("avx2") == 0 || __builtin_cpu_supports("fma") == 0) return Isa::portable;
+  const bool has_avx512 = __builtin_cpu_supports("avx512f") != 0 && __builtin_cpu_supports("avx512vl") != 0 &&
+                          __builtin_cpu_supports("avx512dq") != 0 && __builtin_cpu_supports("avx512bw") != 0;
+  return has_avx512 ? Isa::avx512 : Isa::avx2;
 #else
-  return false;
+  return Isa::portable;
 #endif
 }
 
 }  // namespace
 
 Isa isa_named(const char* name) {
-  if (name == nullptr) return has_avx2() ? Isa::avx2 : Isa::portable;
-  const std::string_view wanted = name;
-  if (wanted == "portable") return Isa::portable;
-  if (wanted != "avx2") fail<ValueError>("GRADUS_ISA is \"{}\"; portable or avx2 is expected", wanted);
-  if (!has_avx2()) fail<ValueError>("GRADUS_ISA is avx2, which this machine does not have; portable runs everywhere");
-  return Isa::avx2;
+  if (name == nullptr) return best();
+  for (std::size_t i = 0; i < isa_count; ++i) {
+    if (names[i] != name) continue;
+    if (static_cast<Isa>(i) > best())
+      fail<ValueError>("GRADUS_ISA is {}, which this machine does not have; portable runs everywhere", names[i]);
+    return static_cast<Isa>(i);
+  }
+  fail<ValueError>("GRADUS_ISA is \"{}\"; portable, avx2 or avx512 is expected", name);
 }
 
 Isa isa() {

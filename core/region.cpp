@@ -80,7 +80,7 @@ Region::Region(const Program& program, const Schedule& schedule, const Group& gr
 // As many as the work is worth: a piece costs clearing and adding its sums.
 void Region::choose_pieces() {
   const std::int64_t strips = (rows_ + strip_rows_ - 1) / strip_rows_;
-  pieces_used_ = std::clamp<std::int64_t>(rows_ * row_traffic_ / (8 * sum_bytes_ + piece_bytes), 1,
+  pieces_used_ = std::clamp<std::int64_t>(rows_ * row_traffic_ / (16 * sum_bytes_ + piece_bytes), 1,
                                           std::clamp<std::int64_t>(strips, 1, most_pieces));
   while (static_cast<std::int64_t>(pieces_.size()) < pieces_used_) make_piece();
 }

@@ -64,10 +64,8 @@ struct FindByBits {
 
 void find_by_bits(const CsrPattern& pattern, std::vector<Index>& columns, std::vector<Index>& slot) {
   using Find = decltype(&FindByBits::run);
-  static constexpr Find find[] = {compiled_for<Isa::portable, FindByBits, const Index*, std::size_t, std::uint64_t*,
-                                               Index*, std::size_t, Index*, Index*>(),
-                                  compiled_for<Isa::avx2, FindByBits, const Index*, std::size_t, std::uint64_t*, Index*,
-                                               std::size_t, Index*, Index*>()};
+  static const Find find =
+      compiled_here<FindByBits, const Index*, std::size_t, std::uint64_t*, Index*, std::size_t, Index*, Index*>();
   // Every batch needs words: a thread keeps those for up to 64 million columns (12 MiB).
   constexpr std::size_t words_kept = 1 << 20;
   static thread_local Words kept;
@@ -77,8 +75,8 @@ void find_by_bits(const CsrPattern& pattern, std::vector<Index>& columns, std::v
   words.bits.assign(count, 0);
   if (words.before.size() < count) words.before.resize(count);
   columns.resize(as_size(std::min(pattern.columns, pattern.non_zeros())) + at_once);
-  columns.resize(find[static_cast<std::size_t>(isa())](pattern.column.data(), pattern.column.size(), words.bits.data(),
-                                                       words.before.data(), count, columns.data(), slot.data()));
+  columns.resize(find(pattern.column.data(), pattern.column.size(), words.bits.data(), words.before.data(), count,
+                      columns.data(), slot.data()));
 }
 
 void find_by_sorting(const CsrPattern& pattern, std::vector<Index>& columns, std::vector<Index>& slot) {

@@ -145,11 +145,27 @@ void row_kernel(const void* const* in, unsigned scalars, void* out, std::int64_t
 template <class F, class R, class... X>
 RowKernel row_kernel_here() {
   if constexpr ((std::is_floating_point_v<X> || ...))
-    if (isa() == Isa::avx2) return row_kernel<Isa::avx2, F, R, X...>;
+    if (isa() != Isa::portable) return row_kernel<Isa::avx2, F, R, X...>;
   return row_kernel<Isa::portable, F, R, X...>;
 }
 
+/// A formula of so many steps that its loop gains from AVX-512: exp, not add, which waits for memory (rows "row_" of
+/// gradus_bench).
+template <class F>
+struct ManySteps : F {
+  using F::operator();
+};
+template <class F>
+constexpr ManySteps<F> many_steps(F) {
+  return {};
+}
+
 namespace detail {
+
+template <class F>
+inline constexpr bool is_many_steps = false;
+template <class F>
+inline constexpr bool is_many_steps<ManySteps<F>> = true;
 
 template <class T, class>
 using Always = T;
@@ -167,6 +183,12 @@ constexpr std::size_t arity_of() {
   if constexpr (std::is_invocable_v<F, T, T>) return 2;
   return 3;
 }
+
+// What a row's loop is compiled for, to run on a machine with AVX-512.
+template <class F, class T>
+inline constexpr Isa for_avx512 = !std::is_floating_point_v<T> ? Isa::portable
+                                  : is_many_steps<F>           ? Isa::avx512
+                                                               : Isa::avx2;
 
 template <Takes takes, class T>
 inline constexpr bool takes_type = ((static_cast<unsigned>(takes) >> static_cast<unsigned>(dtype_of<T>)) & 1U) != 0;
@@ -190,6 +212,7 @@ constexpr Row row(std::string_view name, F, std::string_view cuda, Gives gives, 
       constexpr auto dtype = static_cast<std::size_t>(dtype_of<T>);
       r.kernel[0][dtype] = detail::kernel_of<Isa::portable, F, T>(operands);
       r.kernel[1][dtype] = detail::kernel_of<fastest, F, T>(operands);
+      r.kernel[2][dtype] = detail::kernel_of<detail::for_avx512<F, T>, F, T>(operands);
     }
   };
   add(TypeTag<float>{});

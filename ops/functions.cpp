@@ -62,32 +62,32 @@ Expr sign(const Operand& x) {
 
 Expr exp(const Operand& x) {
   // d exp(x) = exp(x) dx
-  static constexpr Row r = row<Takes::floating>(
-      "exp", [](auto x) { return math::exp(x); }, "exp(x0)", Gives::same, Zeros::lost,
-      [](const Chain& c, int) -> Expr { return c.dy * c.y; });
+  static constexpr Row r =
+      row<Takes::floating>("exp", many_steps([](auto x) { return math::exp(x); }), "exp(x0)", Gives::same, Zeros::lost,
+                           [](const Chain& c, int) -> Expr { return c.dy * c.y; });
   return elementwise(r, {x});
 }
 
 Expr expm1(const Operand& x) {
   // d (exp(x) - 1) = exp(x) dx
   static constexpr Row r = row<Takes::floating>(
-      "expm1", [](auto x) { return math::expm1(x); }, "expm1(x0)", Gives::same, Zeros::first,
+      "expm1", many_steps([](auto x) { return math::expm1(x); }), "expm1(x0)", Gives::same, Zeros::first,
       [](const Chain& c, int) -> Expr { return c.dy * (is_csr(c) ? c.y + one(c) : exp(c.x(0))); });
   return elementwise(r, {x});
 }
 
 Expr log(const Operand& x) {
   // d log(x) = 1 / x dx
-  static constexpr Row r = row<Takes::floating>(
-      "log", [](auto x) { return math::log(x); }, "log(x0)", Gives::same, Zeros::lost,
-      [](const Chain& c, int) -> Expr { return c.dy / c.x(0); });
+  static constexpr Row r =
+      row<Takes::floating>("log", many_steps([](auto x) { return math::log(x); }), "log(x0)", Gives::same, Zeros::lost,
+                           [](const Chain& c, int) -> Expr { return c.dy / c.x(0); });
   return elementwise(r, {x});
 }
 
 Expr log1p(const Operand& x) {
   // d log(1 + x) = 1 / (1 + x) dx, which is exp(-y) dx
   static constexpr Row r = row<Takes::floating>(
-      "log1p", [](auto x) { return math::log1p(x); }, "log1p(x0)", Gives::same, Zeros::first,
+      "log1p", many_steps([](auto x) { return math::log1p(x); }), "log1p(x0)", Gives::same, Zeros::first,
       [](const Chain& c, int) -> Expr { return is_csr(c) ? c.dy * (expm1(-c.y) + one(c)) : c.dy / (1 + c.x(0)); });
   return elementwise(r, {x});
 }
@@ -128,33 +128,33 @@ Expr reciprocal(const Operand& x) {
 
 Expr sigmoid(const Operand& x) {
   // d sigmoid(x) = sigmoid(x) (1 - sigmoid(x)) dx
-  static constexpr Row r = row<Takes::floating>(
-      "sigmoid", [](auto x) { return math::sigmoid(x); }, "gr_sigmoid(x0)", Gives::same, Zeros::lost,
-      [](const Chain& c, int) -> Expr { return c.dy * (c.y * (1 - c.y)); });
+  static constexpr Row r = row<Takes::floating>("sigmoid", many_steps([](auto x) { return math::sigmoid(x); }),
+                                                "gr_sigmoid(x0)", Gives::same, Zeros::lost,
+                                                [](const Chain& c, int) -> Expr { return c.dy * (c.y * (1 - c.y)); });
   return elementwise(r, {x});
 }
 
 Expr log_sigmoid(const Operand& x) {
   // d log(sigmoid(x)) = sigmoid(-x) dx
-  static constexpr Row r = row<Takes::floating>(
-      "log_sigmoid", [](auto x) { return math::log_sigmoid(x); }, "gr_log_sigmoid(x0)", Gives::same, Zeros::lost,
-      [](const Chain& c, int) -> Expr { return c.dy * sigmoid(-c.x(0)); });
+  static constexpr Row r = row<Takes::floating>("log_sigmoid", many_steps([](auto x) { return math::log_sigmoid(x); }),
+                                                "gr_log_sigmoid(x0)", Gives::same, Zeros::lost,
+                                                [](const Chain& c, int) -> Expr { return c.dy * sigmoid(-c.x(0)); });
   return elementwise(r, {x});
 }
 
 Expr softplus(const Operand& x) {
   // d log(1 + exp(x)) = sigmoid(x) dx
-  static constexpr Row r = row<Takes::floating>(
-      "softplus", [](auto x) { return math::softplus(x); }, "gr_softplus(x0)", Gives::same, Zeros::lost,
-      [](const Chain& c, int) -> Expr { return c.dy * sigmoid(c.x(0)); });
+  static constexpr Row r = row<Takes::floating>("softplus", many_steps([](auto x) { return math::softplus(x); }),
+                                                "gr_softplus(x0)", Gives::same, Zeros::lost,
+                                                [](const Chain& c, int) -> Expr { return c.dy * sigmoid(c.x(0)); });
   return elementwise(r, {x});
 }
 
 Expr tanh(const Operand& x) {
   // d tanh(x) = (1 - tanh(x)^2) dx
-  static constexpr Row r = row<Takes::floating>(
-      "tanh", [](auto x) { return math::tanh(x); }, "tanh(x0)", Gives::same, Zeros::first,
-      [](const Chain& c, int) -> Expr { return c.dy * (one(c) - square(c.y)); });
+  static constexpr Row r =
+      row<Takes::floating>("tanh", many_steps([](auto x) { return math::tanh(x); }), "tanh(x0)", Gives::same,
+                           Zeros::first, [](const Chain& c, int) -> Expr { return c.dy * (one(c) - square(c.y)); });
   return elementwise(r, {x});
 }
 

@@ -96,12 +96,9 @@ void multiply_small(std::int64_t m, std::int64_t n, std::int64_t k, const T* a, 
     b = laid_out;
   }
   using Body = SmallProduct<T, V>;
-  static constexpr decltype(&Body::run) of[] = {
-      compiled_for<Isa::portable, Body, std::int64_t, std::int64_t, std::int64_t, const T*, std::int64_t, std::int64_t,
-                   const T*, std::int64_t, T*, bool>(),
-      compiled_for<Isa::avx2, Body, std::int64_t, std::int64_t, std::int64_t, const T*, std::int64_t, std::int64_t,
-                   const T*, std::int64_t, T*, bool>()};
-  of[static_cast<std::size_t>(isa())](m, n, k, a, transpose_a ? 1 : k, transpose_a ? m : 1, b, stride, c, add);
+  static const decltype(&Body::run) run = compiled_here<Body, std::int64_t, std::int64_t, std::int64_t, const T*,
+                                                        std::int64_t, std::int64_t, const T*, std::int64_t, T*, bool>();
+  run(m, n, k, a, transpose_a ? 1 : k, transpose_a ? m : 1, b, stride, c, add);
 }
 
 // A product that is not worth a call of BLAS.

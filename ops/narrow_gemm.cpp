@@ -219,7 +219,7 @@ Kernel<T> kernel(int64_t n, int64_t left, bool transpose_a, int64_t& width) {
     return transpose_a ? compiled_for<isa, ColumnsTimesColumn<T, 8>, const Block<T>*>()
                        : compiled_for<isa, RowsTimesColumn<T>, const Block<T>*>();
   constexpr int64_t wide_lanes = 32 / sizeof(T);
-  const int64_t lanes = n < 4 ? 2 : isa == Isa::avx2 && n >= wide_lanes ? wide_lanes : wide_lanes / 2;
+  const int64_t lanes = n < 4 ? 2 : isa != Isa::portable && n >= wide_lanes ? wide_lanes : wide_lanes / 2;
   const int64_t vectors = (left + lanes - 1) / lanes;
   const int64_t across = vectors == 4 ? 2 : std::min<int64_t>(3, vectors);
   width = std::min(left, across * lanes);
@@ -249,8 +249,8 @@ void narrow_gemm(Isa isa, int64_t m, int64_t n, int64_t k, const T* a, int64_t s
       T* const result = c + row * n;
       T* const to = apart ? sums : result;
       for (int64_t column = 0, width = 0; column < n; column += width) {
-        const Kernel<T> run = isa == Isa::avx2 ? kernel<Isa::avx2, T>(n, n - column, transpose_a, width)
-                                               : kernel<Isa::portable, T>(n, n - column, transpose_a, width);
+        const Kernel<T> run = isa != Isa::portable ? kernel<Isa::avx2, T>(n, n - column, transpose_a, width)
+                                                   : kernel<Isa::portable, T>(n, n - column, transpose_a, width);
         const T* const from = a + (transpose_a ? row + step * stride : row * stride + step);
         const Block<T> block{.rows = count,
                              .width = width,

@@ -83,6 +83,7 @@ constexpr std::int64_t reduce_chunk = 16384;  // elements a thread takes at a ti
 template <class F, class T>
 struct ReduceRun {
   using Wide = typename F::Wide;
+  static constexpr bool gains_from_avx512 = true;
   [[gnu::always_inline]] static Wide run(const T* x, std::int64_t n) {
     constexpr std::int64_t lanes = sizeof(T) == 4 ? 32 : 16;
     Wide total = F::start;
@@ -145,7 +146,7 @@ struct ReduceRows {
 template <class Body, class F, class T, class... Args>
 auto reduce_here(Args... args) {
   if constexpr (std::is_same_v<F, Sum<T>> && std::is_floating_point_v<T>) {
-    if (isa() == Isa::avx2) return compiled_for<Isa::avx2, Body, Args...>()(args...);
+    return compiled_here<Body, Args...>()(args...);
   }
   return compiled_for<Isa::portable, Body, Args...>()(args...);
 }

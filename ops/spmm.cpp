@@ -60,26 +60,51 @@ struct MultiplyRows {
   }
 };
 
-// y += the part of x^T b that comes from the rows [first, last) of x.
+// A row of y, of k numbers known to the compiler, that stays in registers.
+template <class T, std::int64_t k>
+struct HeldRow : Pack<T, k> {};
+template <class T>
+struct HeldRow<T, 1> {
+  T number = 0;
+  [[gnu::always_inline]] void load(const T* from) { number = *from; }
+  [[gnu::always_inline]] void store(T* to) const { *to = number; }
+  [[gnu::always_inline]] void add(T x, const T* from) { number += x * *from; }
+};
+
+// y += the part of x^T b that comes from the rows [first, last) of x. Where neighbouring rows begin with the same
+// column, as those of one user do in ratings that are sorted, its row of y is kept in registers: through memory each
+// sum would wait for the one before it. (No other column of such a row is that one.)
 template <class T, std::int64_t fixed>
 struct ScatterRows {
   [[gnu::always_inline]] static void run(Rows<T> x, const T* b, std::int64_t width, T* y, std::int64_t first,
                                          std::int64_t last) {
     const std::int64_t k = fixed > 0 ? fixed : width;
+    [[maybe_unused]] HeldRow<T, fixed == 0 ? 1 : fixed> kept;
+    [[maybe_unused]] T* place_of_kept = nullptr;
     for (std::int64_t r = first; r < last; ++r) {
       const T scale = x.scale != nullptr ? x.scale[r] : T{1};
       const std::int64_t end = x.start[r + 1] - x.start[0];
-      for (std::int64_t j = x.start[r] - x.start[0]; j < end; ++j) {
-        if constexpr (fixed > 1) {
-          Pack<T, fixed> row;
+      std::int64_t j = x.start[r] - x.start[0];
+      if constexpr (fixed > 0) {
+        if (j == end) continue;
+        if (T* const place = y + x.place[j] * k; place != place_of_kept) {
+          if (place_of_kept != nullptr) kept.store(place_of_kept);
+          kept.load(place);
+          place_of_kept = place;
+        }
+        kept.add(scale * x.value(j), b + r * k);
+        for (++j; j < end; ++j) {
+          HeldRow<T, fixed> row;
           row.load(y + x.place[j] * k);
           row.add(scale * x.value(j), b + r * k);
           row.store(y + x.place[j] * k);
-        } else {
-          add_multiple(y + x.place[j] * k, scale * x.value(j), b + r * k, k);
         }
+      } else {
+        for (; j < end; ++j) add_multiple(y + x.place[j] * k, scale * x.value(j), b + r * k, k);
       }
     }
+    if constexpr (fixed > 0)
+      if (place_of_kept != nullptr) kept.store(place_of_kept);
   }
 };
 
@@ -89,10 +114,7 @@ using RowsKernel = void (*)(Rows<T>, const T*, std::int64_t, T*, std::int64_t, s
 
 template <class Body, class T>
 RowsKernel<T> kernel() {
-  static constexpr RowsKernel<T> of[] = {
-      compiled_for<Isa::portable, Body, Rows<T>, const T*, std::int64_t, T*, std::int64_t, std::int64_t>(),
-      compiled_for<Isa::avx2, Body, Rows<T>, const T*, std::int64_t, T*, std::int64_t, std::int64_t>()};
-  return of[static_cast<std::size_t>(isa())];
+  return compiled_here<Body, Rows<T>, const T*, std::int64_t, T*, std::int64_t, std::int64_t>();
 }
 
 // f(width as a constant) where it is a usual number of factors, f(0) otherwise.
@@ -193,10 +215,7 @@ template <class T>
 void dot_rows(const T* a, const T* b, std::int64_t n, std::int64_t k, T* y) {
   by_width(k, [&](auto width) {
     using Body = DotRows<T, width.value>;
-    static constexpr decltype(&Body::run) of[] = {
-        compiled_for<Isa::portable, Body, const T*, const T*, std::int64_t, std::int64_t, T*>(),
-        compiled_for<Isa::avx2, Body, const T*, const T*, std::int64_t, std::int64_t, T*>()};
-    of[static_cast<std::size_t>(isa())](a, b, n, k, y);
+    compiled_here<Body, const T*, const T*, std::int64_t, std::int64_t, T*>()(a, b, n, k, y);
   });
 }
 

@@ -1,4 +1,4 @@
-// Narrow matrix products beside a triple loop in double: all widths, odd sizes, both products, both instruction sets;
+// Narrow matrix products beside a triple loop in double: all widths, odd sizes, both products, all instruction sets;
 // that nothing outside the arrays is read or written; that cutting a product into pieces of rows changes no bit.
 #include <gradus/core/cpu.h>
 #include <gradus/core/workers.h>
@@ -17,8 +17,10 @@ namespace gradus {
 namespace {
 
 std::vector<Isa> sets() {
-  if (isa_named(nullptr) == Isa::avx2) return {Isa::portable, Isa::avx2};
-  return {Isa::portable};
+  std::vector<Isa> all{Isa::portable};
+  for (const Isa isa : {Isa::avx2, Isa::avx512})
+    if (isa <= isa_named(nullptr)) all.push_back(isa);
+  return all;
 }
 
 // Numbers between not-a-numbers, which spoil every sum that reads beyond the ends.

@@ -25,14 +25,16 @@ constexpr T infinity = std::numeric_limits<T>::infinity();
 
 std::vector<Isa> isas() {
   std::vector<Isa> all{Isa::portable};
-  if (isa_named(nullptr) == Isa::avx2) all.push_back(Isa::avx2);
+  for (const Isa isa : {Isa::avx2, Isa::avx512})
+    if (isa <= isa_named(nullptr)) all.push_back(isa);
   return all;
 }
 
-std::string_view to_string(Isa isa) { return isa == Isa::avx2 ? "avx2" : "portable"; }
+std::string_view to_string(Isa isa) { return isa == Isa::avx512 ? "avx512" : isa == Isa::avx2 ? "avx2" : "portable"; }
 
 template <class F, class R, class... X>
 RowKernel kernel_for(Isa isa) {
+  if (isa == Isa::avx512) return row_kernel<Isa::avx512, F, R, X...>;
   return isa == Isa::avx2 ? row_kernel<Isa::avx2, F, R, X...> : row_kernel<Isa::portable, F, R, X...>;
 }
 
@@ -284,11 +286,15 @@ TEST_CASE("a number beside arrays counts as an array of equal numbers") {
 
 TEST_CASE("GRADUS_ISA names what the loops use") {
   CHECK(isa_named("portable") == Isa::portable);
-  CHECK(refusal<ValueError>([] { isa_named("sse9"); }) == "GRADUS_ISA is \"sse9\"; portable or avx2 is expected");
-  if (isa_named(nullptr) == Isa::avx2) {
-    CHECK(isa_named("avx2") == Isa::avx2);
-  } else {
-    CHECK(refusal<ValueError>([] { isa_named("avx2"); }) ==
-          "GRADUS_ISA is avx2, which this machine does not have; portable runs everywhere");
+  CHECK(refusal<ValueError>([] { isa_named("sse9"); }) ==
+        "GRADUS_ISA is \"sse9\"; portable, avx2 or avx512 is expected");
+  for (const Isa isa : {Isa::avx2, Isa::avx512}) {
+    const std::string name(to_string(isa));
+    if (isa <= isa_named(nullptr)) {
+      CHECK(isa_named(name.c_str()) == isa);
+    } else {
+      CHECK(refusal<ValueError>([&] { isa_named(name.c_str()); }) ==
+            "GRADUS_ISA is " + name + ", which this machine does not have; portable runs everywhere");
+    }
   }
 }

@@ -41,9 +41,7 @@ struct MultiplyAdds {
 };
 
 float multiply_adds(std::int64_t count, float x) {
-  static constexpr decltype(&multiply_adds) of[] = {compiled_for<Isa::portable, MultiplyAdds, std::int64_t, float>(),
-                                                    compiled_for<Isa::avx2, MultiplyAdds, std::int64_t, float>()};
-  return of[static_cast<std::size_t>(isa())](count, x);
+  return compiled_here<MultiplyAdds, std::int64_t, float>()(count, x);
 }
 
 void narrow(benchmark::State& state, bool transpose, std::int64_t strip, std::int64_t n) {

@@ -1,5 +1,5 @@
-// Row kernels over 1024 elements in L1, one thread: each function as a loop over libm, as compiled for any machine, and
-// for AVX2. Time per element is the inverse of items_per_second. Run: gradus_bench --benchmark_filter=^row
+// Row kernels over 1024 elements in L1, one thread: each function as a loop over libm, as compiled for any machine, for
+// AVX2 and for AVX-512. Time per element is the inverse of items_per_second. Run: gradus_bench --benchmark_filter=^row
 #include <gradus/core/cpu.h>
 #include <gradus/ops/elementwise.h>
 #include <gradus/ops/reduce_kernel.h>
@@ -41,12 +41,14 @@ void run(const std::string& name, RowKernel kernel, double least, double greates
   });
 }
 
-// Both versions of a formula; X... are its operands' types.
+// All versions of a formula; X... are its operands' types.
 template <class F, class T, class... X>
 void versions(const std::string& name, F, double least, double greatest, unsigned scalars = 0) {
   run<T>(name + "/portable", row_kernel<Isa::portable, F, T, X...>, least, greatest, scalars);
-  if (isa_named(nullptr) == Isa::avx2)
+  if (isa_named(nullptr) >= Isa::avx2)
     run<T>(name + "/avx2", row_kernel<Isa::avx2, F, T, X...>, least, greatest, scalars);
+  if (isa_named(nullptr) >= Isa::avx512)
+    run<T>(name + "/avx512", row_kernel<Isa::avx512, F, T, X...>, least, greatest, scalars);
 }
 
 template <class T, class Ours, class Libm>
@@ -84,6 +86,7 @@ void functions(const std::string& dtype) {
   using Add = decltype([](T a, T b) { return a + b; });
   versions<Add, T, T, T>("add/" + dtype, {}, -1, 1);
   versions<Add, T, T, T>("add_number/" + dtype, {}, -1, 1, 2);
+  versions<decltype([](T x, T y) { return x / std::sqrt(y * y); }), T, T, T>("divide_by_root/" + dtype, {}, 1, 9);
   versions<decltype([](T x) { return std::floor(x); }), T, T>("floor/" + dtype, {}, -9, 9);
   versions<decltype([](T x, T low, T high) { return x < low    ? low
                                                     : x > high ? high
@@ -103,8 +106,10 @@ void sum(const std::string& dtype) {
     });
   };
   run("sum/" + dtype + "/portable", compiled_for<Isa::portable, Run, const T*, std::int64_t>());
-  if (isa_named(nullptr) == Isa::avx2)
+  if (isa_named(nullptr) >= Isa::avx2)
     run("sum/" + dtype + "/avx2", compiled_for<Isa::avx2, Run, const T*, std::int64_t>());
+  if (isa_named(nullptr) >= Isa::avx512)
+    run("sum/" + dtype + "/avx512", compiled_for<Isa::avx512, Run, const T*, std::int64_t>());
 }
 
 const bool registered = [] {
