@@ -103,7 +103,7 @@ struct Epoch::State {
     } else {
       rows = data.rows(first, size, data.x.layout() == Layout::csr ? source->pool->take() : nullptr);
     }
-    std::optional<Batch> batch({std::move(rows.x), std::move(rows.y), std::move(rows.weight), number});
+    std::optional<Batch> batch({std::move(rows.x), std::move(rows.y), std::move(rows.weight), number, epoch});
     if (options.map) options.map(*batch);
     next = number + 1;
     return batch;

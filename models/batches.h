@@ -26,6 +26,7 @@ struct Batch {
   Tensor y;                 // [size, 1]
   Tensor weight = {};       // [size, 1], or [0] where all rows count alike
   std::int64_t number = 0;  // in its epoch, from 0
+  std::int64_t epoch = 0;
 };
 
 struct BatchOptions {

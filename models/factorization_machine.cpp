@@ -7,7 +7,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 
 namespace gradus {
 
@@ -47,9 +46,7 @@ void check_groups(const FactorizationMachineOptions& options, std::int64_t p) {
 }
 
 void check(const FactorizationMachineOptions& options, std::int64_t p) {
-  if (options.factors < 1) fail<ValueError>("{}: factors is {}; 1 or more is expected", model, options.factors);
-  if (!std::isfinite(options.init_stddev) || options.init_stddev < 0)
-    fail<ValueError>("{}: init_stddev is {}; a finite number, 0 or more, is expected", model, options.init_stddev);
+  check_factors(model, options.factors, options.init_stddev);
   check_l2(model, "l2_w0", options.l2_w0);
   check_l2(model, "l2_W", options.l2_W);
   check_l2(model, "l2_V", options.l2_V);
@@ -62,21 +59,20 @@ Expr of_features(const Tensor& of_groups, const std::vector<std::int64_t>& group
   return group.empty() ? by_group : gather(by_group, Tensor::from(group));  // [p] or [p, k]
 }
 
-Expr penalty_of_W(const FactorizationMachineOptions& options, const Expr& W) {
+// The lambdas of W, as broadcast over it.
+Operand lambda_of_W(const FactorizationMachineOptions& options, const Expr& W) {
   const L2Groups& l2 = options.l2_groups;
-  if (l2.W.empty()) return l2_penalty(options.l2_W, W);
-  const Expr lambda = of_features(Tensor::from(l2.W).cast(W.dtype()), l2.group, W.graph());  // [p] or [1]
-  return reduce_sum(lambda * square(W));                                                     // []
+  if (l2.W.empty()) return options.l2_W;
+  return of_features(Tensor::from(l2.W).cast(W.dtype()), l2.group, W.graph());  // [p] or [1]
 }
 
-Expr penalty_of_V(const FactorizationMachineOptions& options, const Expr& V) {
+Operand lambda_of_V(const FactorizationMachineOptions& options, const Expr& V) {
   const L2Groups& l2 = options.l2_groups;
-  if (l2.V.empty()) return l2_penalty(options.l2_V, V);
+  if (l2.V.empty()) return options.l2_V;
   std::vector<double> all;
   for (const auto& of_group : l2.V) all.insert(all.end(), of_group.begin(), of_group.end());
   const Shape shape{static_cast<std::int64_t>(l2.V.size()), static_cast<std::int64_t>(l2.V[0].size())};
-  const Expr lambda = of_features(Tensor::from(all, shape).cast(V.dtype()), l2.group, V.graph());  // [p or 1, k or 1]
-  return reduce_sum(lambda * square(V));                                                           // []
+  return of_features(Tensor::from(all, shape).cast(V.dtype()), l2.group, V.graph());  // [p or 1, k or 1]
 }
 
 }  // namespace
@@ -84,6 +80,7 @@ Expr penalty_of_V(const FactorizationMachineOptions& options, const Expr& V) {
 FactorizationMachine::FactorizationMachine(const Expr& X, const Expr& y, const FactorizationMachineOptions& options,
                                            Location where) {
   const std::int64_t p = design_columns(model, X, y);
+  check_weight(model, X, options.weight);
   check(options, p);
   Graph& g = X.graph();
   const Graph::Pin pin = g.pin(where);
@@ -100,10 +97,11 @@ FactorizationMachine::FactorizationMachine(const Expr& X, const Expr& y, const F
   y_hat = linear_terms + interactions;                                            // [n, 1]
   prediction = gradus::prediction(options.task, y_hat);                           // [n, 1]
 
-  error = mean_error(options.task, y, y_hat);  // []
-  penalty =
-      sum_of_penalties(X, {l2_penalty(options.l2_w0, w0), penalty_of_W(options, W), penalty_of_V(options, V)});  // []
-  loss = error + penalty;                                                                                        // []
+  error = mean_error(options.task, y, y_hat, options.weight);  // []
+  const Expr of_features = l2_penalty(X, {{lambda_of_W(options, W), W}, {lambda_of_V(options, V), V}}, options.l2_over,
+                                      options.weight);                          // []
+  penalty = sum_of_penalties(X, {l2_penalty(options.l2_w0, w0), of_features});  // []
+  loss = error + penalty;                                                       // []
 }
 
 }  // namespace gradus

@@ -30,12 +30,13 @@ struct FactorizationMachineOptions {
   double init_stddev = 0.01;  // V starts from normal numbers with mean 0, w0 and W from zero
   std::uint64_t seed = 0;
   Task task = Task::regression;
-  // The penalty is l2_w0 w0^2 + l2_W sum(W^2) + l2_V sum(V^2). It reaches every row of V: where it is not zero a step
-  // costs p k, whatever the batch touches.
+  // The penalty is l2_w0 w0^2 + l2_W sum(W^2) + l2_V sum(V^2), over all rows of W and V, or those that are touched.
   double l2_w0 = 0;
   double l2_W = 0;
   double l2_V = 0;
   L2Groups l2_groups = {};
+  L2Over l2_over = L2Over::all;
+  Expr weight = {};  // [n, 1]: how much each row counts; no expression: all alike
 };
 
 struct FactorizationMachine {

@@ -9,9 +9,13 @@
 #include <gradus/core/tensor.h>
 #include <gradus/models/batches.h>
 #include <gradus/models/dataset.h>
+#include <gradus/models/deep.h>
 #include <gradus/models/factorization_machine.h>
+#include <gradus/models/field_aware.h>
+#include <gradus/models/higher_order.h>
 #include <gradus/models/linear.h>
 #include <gradus/models/metrics.h>
+#include <gradus/models/model.h>
 #include <gradus/models/movielens.h>
 #include <gradus/models/polynomial.h>
 #include <gradus/models/progress.h>

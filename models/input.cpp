@@ -20,6 +20,7 @@ namespace {
 
 constexpr std::size_t block = std::size_t{4} << 20;           // read from a stream at a time
 constexpr std::size_t records_block = std::size_t{16} << 20;  // of a stream, handed out as records at a time
+constexpr std::size_t forgotten_block = std::size_t{2} << 20;  // of a mapped file, given back at a time
 constexpr std::size_t least_growth = std::size_t{64} << 10;   // what a pipe holds
 constexpr std::size_t longest_record = std::size_t{256} << 20;
 
@@ -82,9 +83,9 @@ class RawBytes {
 
   // What lies before `position` is not needed soon: a long file that was read need not stay in memory as well.
   void forget_before(std::size_t position) {
-    if (!mapped_ || position < forgotten_ + records_block) return;
+    if (!mapped_ || position < forgotten_ + forgotten_block) return;
     // Pages are smaller than this, so it begins and ends with one.
-    const std::size_t bytes = (position - forgotten_) / records_block * records_block;
+    const std::size_t bytes = (position - forgotten_) / forgotten_block * forgotten_block;
     ::madvise(const_cast<char*>(whole_.data()) + forgotten_, bytes, MADV_DONTNEED);
     forgotten_ += bytes;
   }

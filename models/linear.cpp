@@ -8,6 +8,7 @@ namespace gradus {
 LinearRegression::LinearRegression(const Expr& X, const Expr& y, const LinearRegressionOptions& options,
                                    Location where) {
   const std::int64_t p = design_columns("LinearRegression", X, y);
+  check_weight("LinearRegression", X, options.weight);
   check_l2("LinearRegression", "l2_w0", options.l2_w0);
   check_l2("LinearRegression", "l2_W", options.l2_W);
   Graph& g = X.graph();
@@ -18,9 +19,10 @@ LinearRegression::LinearRegression(const Expr& X, const Expr& y, const LinearReg
   y_hat = w0 + reduce_sum(W * X, 1, keep_dims);          // [n, 1]
   prediction = gradus::prediction(options.task, y_hat);  // [n, 1]
 
-  error = mean_error(options.task, y, y_hat);                                                   // []
-  penalty = sum_of_penalties(X, {l2_penalty(options.l2_w0, w0), l2_penalty(options.l2_W, W)});  // []
-  loss = error + penalty;                                                                       // []
+  error = mean_error(options.task, y, y_hat, options.weight);  // []
+  penalty = sum_of_penalties(
+      X, {l2_penalty(options.l2_w0, w0), l2_penalty(X, {{options.l2_W, W}}, options.l2_over, options.weight)});  // []
+  loss = error + penalty;                                                                                        // []
 }
 
 }  // namespace gradus

@@ -10,6 +10,8 @@ struct LinearRegressionOptions {
   Task task = Task::regression;
   double l2_w0 = 0;  // the penalty is l2_w0 w0^2 + l2_W sum(W^2)
   double l2_W = 0;
+  L2Over l2_over = L2Over::all;  // what l2_W reaches
+  Expr weight = {};              // [n, 1]: how much each row counts; no expression: all alike
 };
 
 struct LinearRegression {

@@ -2,6 +2,7 @@
 
 #include <gradus/core/error.h>
 #include <gradus/models/number_text.h>
+#include <gradus/models/row_pieces.h>
 #include <gradus/models/table_reader.h>
 
 #include <algorithm>
@@ -107,6 +108,8 @@ TableOptions table_options(const ReadOptions& options) {
   return table;
 }
 
+std::vector<std::string> rating_columns() { return {"user", "item", "rating", "timestamp"}; }
+
 std::unique_ptr<ExampleSource> open_ratings(Input input, const ReadOptions& options) {
   if (!options.target.empty() || !options.weight.empty() || !options.categorical.empty() || !options.numeric.empty() ||
       !options.ignored.empty())
@@ -114,7 +117,7 @@ std::unique_ptr<ExampleSource> open_ratings(Input input, const ReadOptions& opti
                      input.name());
   const std::string_view line = first_line(head_of(input));
   TableOptions table = table_options(options);
-  table.header = {"user", "item", "rating", "timestamp"};
+  table.header = rating_columns();
   table.whole_categories = true;
   table.skip_first = names_ratings(line);
   const bool double_colon = line.find("::") != std::string_view::npos;
@@ -127,8 +130,8 @@ std::unique_ptr<ExampleSource> open_ratings(Input input, const ReadOptions& opti
   return table_source(std::move(input), std::move(table));
 }
 
-std::unique_ptr<ExampleSource> open_table(Input input, const ReadOptions& options, Format format) {
-  TableOptions table = table_options(options);
+// What separates the cells of a table.
+char delimiter_of(Input& input, const ReadOptions& options, Format format) {
   char delimiter = options.delimiter;
   if (delimiter == '"' || delimiter == '\n' || delimiter == '\r')
     fail<ValueError>("{}: the delimiter is {}; a character that ends neither quotes nor lines is expected",
@@ -138,7 +141,12 @@ std::unique_ptr<ExampleSource> open_table(Input input, const ReadOptions& option
     const bool semicolons = line.find(',') == std::string_view::npos && line.find(';') != std::string_view::npos;
     delimiter = format == Format::tsv ? '\t' : semicolons ? ';' : ',';
   }
-  table.dialect.delimiter = std::string(1, delimiter);
+  return delimiter;
+}
+
+std::unique_ptr<ExampleSource> open_table(Input input, const ReadOptions& options, Format format) {
+  TableOptions table = table_options(options);
+  table.dialect.delimiter = std::string(1, delimiter_of(input, options, format));
   return table_source(std::move(input), std::move(table));
 }
 
@@ -181,12 +189,31 @@ Format guess_format(std::string_view name, std::string_view first_lines) {
       name, in_quotes(line));
 }
 
-std::unique_ptr<ExampleSource> open_examples(Input input, const ReadOptions& options) {
-  Format format = options.format;
-  if (format == Format::guess) {
-    if (input.look(1).text.empty()) fail<IoError>("{}: is empty", input.name());
-    format = guess_format(input.name(), head_of(input));
+Format guess_format(Input& input) {
+  if (input.look(1).text.empty()) fail<IoError>("{}: is empty", input.name());
+  return guess_format(input.name(), head_of(input));
+}
+
+std::vector<std::string> column_names(Input& input, const ReadOptions& options) {
+  const Format format = options.format == Format::guess ? guess_format(input) : options.format;
+  if (format == Format::movielens) return rating_columns();
+  if (format != Format::csv && format != Format::tsv) return {};
+  const Dialect dialect{std::string(1, delimiter_of(input, options, format))};
+  // Empty lines are no records.
+  for (std::int64_t count = 1;; count *= 2) {
+    const std::string_view text = input.records(count, dialect.quotes);
+    CsvRecords records(text, dialect);
+    try {
+      if (records.next()) return {records.cells().begin(), records.cells().end()};
+    } catch (const Mistake& mistake) {
+      fail<IoError>("{}:{}: {}", input.name(), mistake.line + 1, mistake.what);
+    }
+    if (std::int64_t lines = records.lines_passed(); lines < count) return {};
   }
+}
+
+std::unique_ptr<ExampleSource> open_examples(Input input, const ReadOptions& options) {
+  const Format format = options.format == Format::guess ? guess_format(input) : options.format;
   switch (format) {
     case Format::movielens: return open_ratings(std::move(input), options);
     case Format::csv:

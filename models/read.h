@@ -27,6 +27,8 @@ Format format_named(std::string_view name);
 /// model remember the format that it was trained on, rather than have each file's guessed. Throws ValueError where the
 /// lines look like no format.
 Format guess_format(std::string_view name, std::string_view first_lines);
+/// The same for what comes next of an input, which is not taken. Throws IoError where that is nothing.
+Format guess_format(Input& input);
 
 struct ReadOptions {
   Format format = Format::guess;
@@ -51,6 +53,9 @@ struct ReadOptions {
 /// `columns`, and for tables with a `table`. Throws IoError where it cannot be opened, ValueError for wrong options.
 std::unique_ptr<ExampleSource> open_examples(const std::string& path, const ReadOptions& options = {});
 std::unique_ptr<ExampleSource> open_examples(Input input, const ReadOptions& options = {});
+
+/// The columns that the next record of a table names, not taken; those of ratings; none for sparse text.
+std::vector<std::string> column_names(Input& input, const ReadOptions& options);
 
 /// All examples of a file.
 Examples read_examples(const std::string& path, const ReadOptions& options = {});

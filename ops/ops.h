@@ -211,6 +211,9 @@ Expr to_csr(const Operand& x);
 /// The elements of x (which broadcasts, or is csr itself) at the non-zeros of a csr matrix.
 /// [n, p], csr [n, p] -> csr [n, p]
 Expr sample(const Operand& x, const Operand& pattern);
+/// Each row of a matrix as `groups` rows, one for each group of columns: row i * groups + g has what row i of x has in
+/// the columns whose group[j] is g. A column of group -1 is left out.   csr or dense [n, p] -> [n * groups, p]
+Expr split_rows(const Operand& x, const std::vector<Index>& group, std::int64_t groups);
 
 // --- linear algebra ------------------------------------------------------------------------------------
 

@@ -75,12 +75,17 @@ Expr pow_gradient(const Chain& c, int i) {
   return c.dy * (b * mask(not_both_zero, pow(a, b - 1)));
 }
 
-// x^1 = x, x^2 = x x, and 1^c = 1
+// x^1 = x, x^2 = x x, x^3 = x^2 x, x^4 = (x^2)^2, x^5 = x^4 x, and 1^c = 1
 Expr small_power(const Expr& y, const Uses&) {
   const std::optional<double> exponent = constant_number(y.input(1));
-  if (!exponent || y.input(0).type() != y.type()) return {};
-  if (*exponent == 1 || has_ones(y.input(0))) return y.input(0);
-  return *exponent == 2 ? square(y.input(0)) : Expr();
+  const Expr x = y.input(0);
+  if (!exponent || x.type() != y.type()) return {};
+  if (*exponent == 1 || has_ones(x)) return x;
+  if (*exponent == 2) return square(x);
+  if (!is_floating(x.dtype())) return {};
+  if (*exponent == 3) return square(x) * x;
+  if (*exponent == 4) return square(square(x));
+  return *exponent == 5 ? square(square(x)) * x : Expr();
 }
 
 constexpr Row pow_row(Zeros zeros) {

@@ -207,6 +207,13 @@ class RowDots final : public Op {
   static constexpr std::int64_t rows_at_a_time = 4096;
 };
 
+// The sum of each row of a part that is a product of two.
+Expr sums_of_part(const Expr& b) {
+  if (is_op(b, "square")) return row_dots(b.input(0), b.input(0));
+  const bool product = is_op(b, "multiply") && b.input(0).type() == b.type() && b.input(1).type() == b.type();
+  return product ? row_dots(b.input(0), b.input(1)) : Expr();
+}
+
 // Rules for sums of matrices.
 Expr Reduce::simplified(const Expr& y, const Uses& uses) const {
   const Expr x = y.input(0);
@@ -242,8 +249,10 @@ Expr Reduce::simplified(const Expr& y, const Uses& uses) const {
   // sum_j (A B)_ij = (A b)_i with b_l = sum_j B_lj: the product of a matrix and a vector.
   if (const auto flags = matrix_product(x)) {
     const Expr b = x.input(1);
-    if (b.layout() == Layout::part && !is_op(b, "square")) return {};
-    if (b.layout() == Layout::part) return reshape(matmul(x.input(0), row_dots(b.input(0), b.input(0))), y.shape());
+    if (b.layout() == Layout::part) {
+      const Expr dots = sums_of_part(b);
+      return dots ? reshape(matmul(x.input(0), dots), y.shape()) : Expr();
+    }
     const Expr summed = flags->transpose_b ? reduce_sum(b, 0, KeepDims::yes) : row_sums(b);
     return reshape(matmul(x.input(0), summed, *flags), y.shape());
   }

@@ -86,7 +86,7 @@ Expr one_product(const Expr& e, const Uses& uses) {
 
 Expr touched_rows(const Expr& table, const Expr& csr) {
   if (table.layout() != Layout::dense || table.rank() == 0 || table.shape()[0] != csr.shape()[1]) return {};
-  if (table.kind() == Kind::variable) return touched_part(table, csr);
+  if (table.kind() == Kind::variable || table.kind() == Kind::constant) return touched_part(table, csr);
   if (table.kind() != Kind::op) return {};
   const auto inner = [&](int i) { return touched_rows(table.input(i), csr); };
   if (is_op(table, "reshape")) {
@@ -96,6 +96,10 @@ Expr touched_rows(const Expr& table, const Expr& csr) {
   if (is_op(table, "row_dots")) {
     const Expr a = inner(0), b = inner(1);
     return a && b ? row_dots(a, b) : Expr();
+  }
+  if (is_op(table, "multiply") && table.input(0).type() == table.type() && table.input(1).type() == table.type()) {
+    const Expr a = inner(0), b = inner(1);
+    return a && b ? a * b : Expr();
   }
   if (!is_op(table, "square")) return {};
   const Expr part = inner(0);

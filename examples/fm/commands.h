@@ -1,0 +1,75 @@
+// The commands of `fm`: what each is told, and the functions that do it. They print on standard output, and throw
+// gradus::Error with one line for what goes wrong; what is done lies in models/.
+#pragma once
+
+#include <gradus/models/training_data.h>
+#include <gradus/models/training_options.h>
+
+#include <string>
+#include <vector>
+
+namespace fm {
+
+/// What several commands have in common.
+struct Common {
+  bool json = false;
+  int threads = 0;
+  std::string device = "cpu";
+};
+
+/// How a data file is told on the command line.
+struct DataArguments {
+  gradus::DataFile file;
+  std::string format = "guess";
+  std::string delimiter;
+};
+
+struct TrainCommand {
+  Common common;
+  DataArguments data;
+  std::string validation, validation_weights, test;
+  std::string model;  // "": not kept
+  gradus::TrainingOptions options;
+  std::int64_t checkpoint_every = 0;
+  bool resume = false, quiet = false;
+  std::int64_t folds = 0;  // of a cross-validation; 0: none
+  bool search = false;
+  std::string command_line;  // to say how to go on
+};
+
+struct EvaluateCommand {
+  Common common;
+  std::string model;
+  DataArguments data;
+};
+
+struct PredictCommand {
+  Common common;
+  std::string model;
+  DataArguments data;
+  std::string out = "-";
+};
+
+struct InspectCommand {
+  Common common;
+  std::string model;
+  std::int64_t count = 10;
+  std::string feature;
+};
+
+// Each returns the exit code.
+int train(const TrainCommand& command);
+int evaluate(const EvaluateCommand& command);
+int predict(const PredictCommand& command);
+int inspect(const InspectCommand& command);
+
+/// The file as the arguments say. Throws ValueError for a format or delimiter that there is not.
+gradus::DataFile data_file(const DataArguments& data);
+
+/// Throws ValueError where no device is called so; whether there is one is another question.
+void check_device(const std::string& device);
+
+/// Throws IoError where standard output could not take all that was printed.
+void finish_output();
+
+}  // namespace fm

@@ -1,0 +1,54 @@
+#include "epoch_table.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <cstdio>
+
+namespace fm {
+
+using namespace gradus;
+
+namespace {
+
+std::string per_second(double examples, double seconds) {
+  const double rate = examples / seconds;
+  if (!std::isfinite(rate)) return "-";
+  if (rate >= 1e6) return fmt::format("{:.1f} M", rate / 1e6);
+  return rate >= 1e3 ? fmt::format("{:.1f} k", rate / 1e3) : fmt::format("{:.0f}", rate);
+}
+
+}  // namespace
+
+EpochTable::EpochTable(const TrainingSet& set, const TrainingOptions& options, bool shown)
+    : examples_(static_cast<double>(set.train.size())),
+      validates_(set.validation.x.rank() == 2),
+      epochs_(options.epochs),
+      metric_(main_metric(options.task)),
+      shown_(shown) {
+  if (!shown_) return;
+  fmt::print("{:>5}  {:>14}", "epoch", options.task == "regression" ? "train mse" : "train log loss");
+  if (validates_) fmt::print("  {:>14}", "valid " + metric_);
+  fmt::print("  {:>10}\n", "examples/s");
+}
+
+void EpochTable::batch(const EpochProgress& p) {
+  if (!bar_) bar_.emplace(fmt::format("epoch {:>{}}/{}", p.epoch, fmt::formatted_size("{}", epochs_), epochs_));
+  if (!bar_->due()) return;
+  const double left = p.seconds * static_cast<double>(p.batches - p.batch) / static_cast<double>(p.batch);
+  bar_->show(p.batch, p.batches,
+             fmt::format("loss {:.4f}{}  {} examples/s  {:.0f} s left", p.loss,
+                         std::isnan(p.validation) ? "" : fmt::format("  valid {} {:.4f}", metric_, p.validation),
+                         per_second(static_cast<double>(p.rows), p.seconds), left));
+}
+
+void EpochTable::epoch(const EpochRecord& record) {
+  bar_.reset();
+  if (!shown_) return;
+  fmt::print("{:>5}  {:>14.4f}", record.epoch, record.loss);
+  if (validates_) fmt::print("  {:>14.4f}", record.validation);
+  fmt::print("  {:>10}\n", per_second(examples_, record.seconds));
+  std::fflush(stdout);
+}
+
+}  // namespace fm

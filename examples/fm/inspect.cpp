@@ -1,0 +1,48 @@
+// fm inspect: what a model has learnt, by the names of its features.
+#include "commands.h"
+#include "output.h"
+
+#include <gradus/models/inspection.h>
+
+#include <fmt/format.h>
+
+namespace fm {
+
+using namespace gradus;
+
+namespace {
+
+void print_list(const char* title, const std::vector<NamedWeight>& list) {
+  fmt::print("\n{}\n", title);
+  for (const NamedWeight& each : list) fmt::print("  {:>+10.4f}  {}\n", each.weight, each.name);
+}
+
+}  // namespace
+
+int inspect(const InspectCommand& command) {
+  const TrainedModel model = load_model(command.model);
+  Inspection found{&model, strongest_features(model, command.count), strongest_pairs(model, command.count), {}, {}};
+  if (!command.feature.empty()) {
+    found.feature = command.feature;
+    found.nearest = nearest_features(model, command.feature, command.count);
+  }
+  if (command.common.json) {
+    print_json(found);
+    return 0;
+  }
+  fmt::print("{}: {}, {}, trained on {}, {}\n", command.model, model.options.model, model.options.task,
+             to_string(model.format), describe_features(model.features, model.table.get()));
+  for (const auto& [name, value] : model.metrics) fmt::print("  {} {:.6g}\n", name, value);
+  if (!found.nearest.empty()) {
+    print_list(fmt::format("nearest to {} (cosine)", found.feature).c_str(), found.nearest);
+    return 0;
+  }
+  print_list("strongest features (weight)", found.features);
+  if (found.pairs.empty()) return 0;
+  fmt::print("\nstrongest pairs (product of their factors)\n");
+  for (const NamedPair& pair : found.pairs)
+    fmt::print("  {:>+10.4f}  {} and {}\n", pair.weight, pair.first, pair.second);
+  return 0;
+}
+
+}  // namespace fm

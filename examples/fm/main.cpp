@@ -1,0 +1,244 @@
+// Factorization machines on people's own data: train, evaluate, predict, inspect. This file is the command line; the
+// commands are in the files beside it, and what they do is in models/.
+#include "commands.h"
+
+#include <gradus/core/error.h>
+
+#include <fmt/ranges.h>
+#include <CLI/CLI.hpp>
+
+#include <algorithm>
+#include <cstdio>
+#include <exception>
+#include <string>
+#include <type_traits>
+#include <variant>
+#include <vector>
+
+namespace {
+
+using namespace fm;
+
+constexpr const char* usage =
+    "Examples:\n"
+    "  fm train ratings.csv                                   finds out the rest, holds out 10 %\n"
+    "  fm train train.csv --target clicked --model m.safetensors\n"
+    "  fm evaluate m.safetensors test.csv\n"
+    "  fm predict m.safetensors new.csv --out predictions.txt\n"
+    "  fm inspect m.safetensors\n"
+    "fm COMMAND --help has the options of a command.";
+
+void add_common(CLI::App& command, Common& common) {
+  command.add_flag("--json", common.json, "Print one JSON object instead of text");
+  command.add_option("--threads", common.threads, "0: all cores; results are the same")
+      ->capture_default_str()
+      ->check(CLI::Range(0, 1024));
+  command.add_option("--device", common.device, "Where to compute: cpu, or cuda:0 where there is one")
+      ->capture_default_str();
+}
+
+void add_data(CLI::App& command, DataArguments& data, const std::string& what) {
+  command.add_option("data", data.file.path, what)->required()->type_name("DATA");
+  command.add_option("--format", data.format, "libsvm, libfm, libffm, movielens, csv, tsv, or guess")
+      ->capture_default_str()
+      ->group("Data");
+  command.add_option("--delimiter", data.delimiter, "Between the cells of csv; , or ; are found")->group("Data");
+}
+
+// A row of the table of settings as an option.
+void add_setting(CLI::App& command, const gradus::Setting& setting) {
+  const std::string name = fmt::format("--{}", setting.name);
+  std::string what(setting.what);
+  if (!setting.choices.empty()) what += fmt::format(" ({})", fmt::join(setting.choices, ", "));
+  CLI::Option* option = std::visit(
+      [&](auto* value) {
+        using T = std::remove_cvref_t<decltype(*value)>;
+        if constexpr (std::is_same_v<T, bool>)
+          return command.add_flag(name, *value, what);
+        else if constexpr (std::is_same_v<T, std::vector<std::int64_t>>)
+          return command.add_option(name, *value, what)->delimiter(',')->capture_default_str();
+        else
+          return command.add_option(name, *value, what)->capture_default_str();
+      },
+      setting.value);
+  option->group(std::string(setting.group));
+}
+
+void add_train(CLI::App& app, TrainCommand& command) {
+  CLI::App& train = *app.add_subcommand("train", "Learn a model from data");
+  add_data(train, command.data, "The examples to learn from; - is standard input");
+  add_common(train, command.common);
+  gradus::ReadOptions& read = command.data.file.read;
+  train
+      .add_option("--target", read.target,
+                  "Column of what is to be told; without it target, label, y, rating, class "
+                  "or click, else the last")
+      ->group("Data");
+  train.add_option("--categorical", read.categorical, "Columns that are categories, as a,b; others are found out")
+      ->delimiter(',')
+      ->group("Data");
+  train.add_option("--numeric", read.numeric, "Columns that are numbers, as a,b; others are found out")
+      ->delimiter(',')
+      ->group("Data");
+  train.add_option("--ignore", read.ignored, "Columns to leave out, as a,b")->delimiter(',')->group("Data");
+  train.add_option("--weight", read.weight, "Column of how much an example counts")->group("Data");
+  train.add_option("--weights", command.data.file.weights, "File of how much each example counts, a number a line")
+      ->group("Data");
+  train.add_option("--hash-bits", read.hash_bits, "Hash categories to 2^this features; 0: a dictionary")
+      ->check(CLI::Range(0, 30))
+      ->group("Data");
+  train.add_option("--valid", command.validation, "File to validate with")->group("Data");
+  train.add_option("--valid-weights", command.validation_weights, "Its weights, a number a line")->group("Data");
+  train.add_option("--test", command.test, "File to evaluate the model on in the end")->group("Data");
+  for (const gradus::Setting& setting : gradus::settings(command.options)) add_setting(train, setting);
+  train.add_option("--cv", command.folds, "Cross-validate in so many parts, and keep no model")
+      ->check(CLI::Range(2, 1000))
+      ->group("Training");
+  train.add_flag("--search", command.search, "Look for a good rate, number of factors and L2 first")->group("Training");
+  train.add_option("--model", command.model, "File to keep the model in")->group("Files");
+  train
+      .add_option("--checkpoint-every", command.checkpoint_every,
+                  "Epochs after which the state is saved in MODEL.checkpoint; 0: only when interrupted")
+      ->check(CLI::Range(0, 1000000000))
+      ->capture_default_str()
+      ->group("Files");
+  train.add_flag("--resume", command.resume, "Go on from MODEL.checkpoint, if it is there")->group("Files");
+  train.add_flag("--quiet", command.quiet, "No line an epoch");
+  train.footer(
+      "Examples:\n"
+      "  fm train ratings.csv\n"
+      "  fm train ua.base --factors 20 --test ua.test --model m.safetensors\n"
+      "  fm train clicks.csv --target clicked --ignore id --optimizer ftrl --rate 0.05\n"
+      "  zcat train.libsvm.gz | fm train - --valid valid.libsvm --model m.safetensors");
+}
+
+void add_evaluate(CLI::App& app, EvaluateCommand& command) {
+  CLI::App& evaluate = *app.add_subcommand("evaluate", "Say how good a model is on data");
+  evaluate.add_option("model", command.model, "What train --model wrote")->required()->type_name("MODEL");
+  add_data(evaluate, command.data, "Examples with their targets; - is standard input");
+  evaluate.add_option("--weights", command.data.file.weights, "File of how much each example counts, a number a line")
+      ->group("Data");
+  add_common(evaluate, command.common);
+  evaluate.footer("Examples:\n  fm evaluate m.safetensors test.csv\n  fm evaluate m.safetensors test.csv --json");
+}
+
+void add_predict(CLI::App& app, PredictCommand& command) {
+  CLI::App& predict = *app.add_subcommand("predict", "Tell the targets of examples, one number a line");
+  predict.add_option("model", command.model, "What train --model wrote")->required()->type_name("MODEL");
+  add_data(predict, command.data, "Examples, with or without targets; - is standard input");
+  predict.add_option("--out", command.out, "File to write to; - is standard output")->capture_default_str();
+  add_common(predict, command.common);
+  predict.footer(
+      "Of binary tasks the number is the probability of 1.\n"
+      "Examples:\n"
+      "  fm predict m.safetensors new.csv --out predictions.txt\n"
+      "  zcat new.csv.gz | fm predict m.safetensors - | paste -d, ids.txt -");
+}
+
+void add_inspect(CLI::App& app, InspectCommand& command) {
+  CLI::App& inspect = *app.add_subcommand("inspect", "Show what a model has learnt");
+  inspect.add_option("model", command.model, "What train --model wrote")->required()->type_name("MODEL");
+  inspect.add_option("--feature", command.feature, "Show the features nearest to this one, such as item=50");
+  inspect.add_option("--count", command.count, "Lines of each list")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 10000));
+  add_common(inspect, command.common);
+  inspect.footer("Examples:\n  fm inspect m.safetensors\n  fm inspect m.safetensors --feature item=50 --count 5");
+}
+
+// The command line as a shell would read it again.
+std::string quoted(int argc, char** argv) {
+  std::string text = "fm";
+  for (int i = 1; i < argc; ++i) {
+    const std::string word = argv[i];
+    const bool plain = !word.empty() && word.find_first_not_of(
+                                            "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                            "0123456789_-./,:=+@%") == std::string::npos;
+    text += " ";
+    if (plain) {
+      text += word;
+      continue;
+    }
+    text += "'";
+    for (const char c : word) text += c == '\'' ? std::string("'\\''") : std::string(1, c);
+    text += "'";
+  }
+  return text;
+}
+
+// A message in one line.
+std::string one_line(std::string text) {
+  for (char& c : text)
+    if (c == '\n') c = ' ';
+  return text;
+}
+
+// What CLI11 would say less well.
+void check_command(const CLI::App& app, int argc, char** argv) {
+  if (argc < 2 || argv[1][0] == '-') return;
+  std::vector<std::string> names;
+  for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; }))
+    names.push_back(command->get_name());
+  if (std::find(names.begin(), names.end(), argv[1]) == names.end())
+    gradus::fail<gradus::ValueError>("there is no command {}; {} are there", argv[1], fmt::join(names, ", "));
+}
+
+// What is wrong whatever the data are. Throws ValueError.
+void check_usage(const TrainCommand& train, const EvaluateCommand& evaluate, const PredictCommand& predict,
+                 const InspectCommand& inspect) {
+  gradus::check(train.options);
+  for (const DataArguments* data : {&train.data, &evaluate.data, &predict.data}) data_file(*data);
+  for (const Common* common : {&train.common, &evaluate.common, &predict.common, &inspect.common})
+    check_device(common->device);
+  if (train.resume && train.model.empty())
+    gradus::fail<gradus::ValueError>("--resume goes on from MODEL.checkpoint, but no --model is named");
+}
+
+int usage_error(const std::string& what, const std::string& command) {
+  fmt::print(stderr, "fm: {} (see fm {}--help)\n", one_line(what), command.empty() ? "" : command + " ");
+  return 2;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app("Factorization machines on your own data.", "fm");
+  app.footer(usage);
+  app.set_version_flag("--version", "fm, of Gradus " GRADUS_VERSION);
+  app.require_subcommand(1);
+  TrainCommand train_command;
+  EvaluateCommand evaluate_command;
+  PredictCommand predict_command;
+  InspectCommand inspect_command;
+  add_train(app, train_command);
+  add_evaluate(app, evaluate_command);
+  add_predict(app, predict_command);
+  add_inspect(app, inspect_command);
+  train_command.command_line = quoted(argc, argv);
+  try {
+    std::string command;
+    try {
+      check_command(app, argc, argv);
+      app.parse(argc, argv);
+      command = app.get_subcommands().front()->get_name();
+      check_usage(train_command, evaluate_command, predict_command, inspect_command);
+    } catch (const CLI::ParseError& error) {
+      if (error.get_exit_code() == 0) return app.exit(error);  // --help
+      const auto parsed = app.get_subcommands();
+      return usage_error(error.what(), parsed.empty() ? "" : parsed.front()->get_name());
+    } catch (const gradus::ValueError& error) {
+      return usage_error(error.what(), command);
+    }
+    int code = 0;
+    if (command == "train") code = train(train_command);
+    if (command == "evaluate") code = evaluate(evaluate_command);
+    if (command == "predict") code = predict(predict_command);
+    if (command == "inspect") code = inspect(inspect_command);
+    finish_output();
+    return code;
+  } catch (const std::exception& error) {
+    std::fflush(stdout);
+    fmt::print(stderr, "fm: {}\n", one_line(error.what()));
+    return 1;
+  }
+}

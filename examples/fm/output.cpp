@@ -1,0 +1,174 @@
+#include "output.h"
+
+#include <gradus/core/error.h>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <cerrno>
+#include <charconv>
+#include <cmath>
+#include <system_error>
+
+namespace fm {
+
+using namespace gradus;
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+void print(std::FILE* to, const Json& json) {
+  fmt::print(to, "{}\n", json.dump(2, ' ', false, Json::error_handler_t::replace));
+}
+
+Json number(double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); }
+
+Json metrics_of(const Evaluation& evaluation) {
+  Json json{{"examples", evaluation.examples}};
+  for (const auto& [name, value] : evaluation.metrics) json[name] = number(value);
+  return json;
+}
+
+// {"item": 2}; a number alone where columns have no names.
+Json counts_of(const std::vector<std::int64_t>& counts, const FeatureTable* table) {
+  if (table == nullptr) return counts.empty() ? 0 : counts.front();
+  Json json = Json::object();
+  for (std::size_t i = 0; i < counts.size(); ++i)
+    if (counts[i] != 0) json[table->columns()[i].name] = counts[i];
+  return json;
+}
+
+Json evaluation_of(const FileEvaluation& found, const FeatureTable* table) {
+  Json json{{"data", found.name}};
+  json.update(metrics_of(found.evaluation));
+  json["unseen"] = counts_of(found.unseen, table);
+  json["missing"] = counts_of(found.missing, table);
+  return json;
+}
+
+// 1 of "cuda:1", 0 of "cuda"; -1 of other names.
+int cuda_index(std::string_view name) {
+  if (name == "cuda") return 0;
+  if (!name.starts_with("cuda:")) return -1;
+  name.remove_prefix(5);
+  int index = -1;
+  const auto [rest, error] = std::from_chars(name.data(), name.data() + name.size(), index);
+  return error == std::errc() && rest == name.data() + name.size() ? index : -1;
+}
+
+}  // namespace
+
+void check_device(const std::string& device) {
+  if (device != "cpu" && cuda_index(device) < 0) fail<ValueError>("--device is {}; cpu or cuda:0 is expected", device);
+}
+
+TrainerOptions trainer_options(const Common& common) {
+  check_device(common.device);
+  if (common.device == "cpu") return {common.threads, Device::cpu()};
+  return {common.threads, Device::cuda(cuda_index(common.device))};
+}
+
+DataFile data_file(const DataArguments& data) {
+  DataFile file = data.file;
+  file.read.format = format_named(data.format);
+  if (data.delimiter == "\\t" || data.delimiter == "tab")
+    file.read.delimiter = '\t';
+  else if (data.delimiter.size() > 1)
+    fail<ValueError>("--delimiter is {}; one character is expected", data.delimiter);
+  else if (!data.delimiter.empty())
+    file.read.delimiter = data.delimiter.front();
+  return file;
+}
+
+void finish_output() {
+  if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0)
+    fail<IoError>("standard output: cannot be written: {}", std::generic_category().message(errno));
+}
+
+void add_counts(std::vector<std::int64_t>& sums, const std::vector<std::int64_t>& counts) {
+  sums.resize(std::max(sums.size(), counts.size()));
+  for (std::size_t i = 0; i < counts.size(); ++i) sums[i] += counts[i];
+}
+
+void print_counts(const std::vector<std::int64_t>& unseen, const std::vector<std::int64_t>& missing,
+                  const FeatureTable* table, std::FILE* to) {
+  if (const std::string text = describe_counts(unseen, table); !text.empty())
+    fmt::print(to, "  never seen in training, so left out: {}\n", text);
+  if (const std::string text = describe_counts(missing, table); !text.empty())
+    fmt::print(to, "  empty, so read as 0: {}\n", text);
+}
+
+void print_json(const FileEvaluation& found, const FeatureTable* table) { print(stdout, evaluation_of(found, table)); }
+
+void print_json(const std::vector<Fold>& folds) {
+  Json json = Json::array();
+  for (const Fold& fold : folds) {
+    Json one = metrics_of(fold.evaluation);
+    one["epochs"] = fold.epochs;
+    json.push_back(std::move(one));
+  }
+  print(stdout, {{"folds", std::move(json)}});
+}
+
+void print_json(const Inspection& found) {
+  const TrainedModel& model = *found.model;
+  const auto list = [](const std::vector<NamedWeight>& weights) {
+    Json json = Json::array();
+    for (const NamedWeight& each : weights) json.push_back({{"feature", each.name}, {"weight", number(each.weight)}});
+    return json;
+  };
+  Json pairs = Json::array();
+  for (const NamedPair& pair : found.pairs)
+    pairs.push_back({{"features", {pair.first, pair.second}}, {"weight", number(pair.weight)}});
+  Json json{{"task", model.options.task},         {"format", to_string(model.format)},
+            {"features", model.features},         {"options", Json::parse(to_json(model.options))},
+            {"metrics", Json::object()},          {"strongest_features", list(found.features)},
+            {"strongest_pairs", std::move(pairs)}};
+  for (const auto& [name, value] : model.metrics) json["metrics"][name] = number(value);
+  if (!found.feature.empty()) json["nearest"] = {{"feature", found.feature}, {"features", list(found.nearest)}};
+  print(stdout, json);
+}
+
+void print_json(std::FILE* to, std::int64_t predictions, const std::vector<std::int64_t>& unseen,
+                const std::vector<std::int64_t>& missing, const FeatureTable* table) {
+  print(to,
+        {{"predictions", predictions}, {"unseen", counts_of(unseen, table)}, {"missing", counts_of(missing, table)}});
+}
+
+void print_json(const TrainingReport& report) {
+  const TrainedModel& model = *report.model;
+  Json history = Json::array();
+  for (const EpochRecord& record : *report.history)
+    history.push_back({{"epoch", record.epoch},
+                       {"loss", number(record.loss)},
+                       {"validation", number(record.validation)},
+                       {"seconds", record.seconds}});
+  Json json{{"data", report.set->about.name},
+            {"format", to_string(model.format)},
+            {"task", model.options.task},
+            {"target", model.target},
+            {"train_examples", report.set->train.size()},
+            {"validation_examples", report.set->validation_size()},
+            {"features", model.features},
+            {"options", Json::parse(to_json(model.options))},
+            {"history", std::move(history)},
+            {"best_epoch", report.best_epoch},
+            {"ended", report.ending},
+            {"metrics", Json::object()}};
+  for (const auto& [name, value] : model.metrics) json["metrics"][name] = number(value);
+  if (report.test != nullptr) json["test"] = evaluation_of(*report.test, model.table.get());
+  if (!report.candidates->empty()) {
+    json["search"] = Json::array();
+    for (const Candidate& each : *report.candidates)
+      json["search"].push_back({{"rate", each.rate},
+                                {"factors", each.factors},
+                                {"l2", each.l2},
+                                {"epochs", each.epochs},
+                                {"validation", number(each.validation)}});
+  }
+  json["model"] = report.file.empty() ? Json(nullptr) : Json(report.file);
+  print(stdout, json);
+}
+
+}  // namespace fm

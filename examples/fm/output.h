@@ -1,0 +1,53 @@
+// What the commands print alike: text for people, JSON for programs.
+#pragma once
+
+#include "commands.h"
+
+#include <gradus/models/inspection.h>
+#include <gradus/models/predictor.h>
+#include <gradus/models/search.h>
+#include <gradus/models/training_set.h>
+
+#include <cstdio>
+#include <vector>
+
+namespace fm {
+
+/// Where the arguments say to compute. Throws DeviceError where there is no such device, ValueError for another name.
+gradus::TrainerOptions trainer_options(const Common& common);
+
+void add_counts(std::vector<std::int64_t>& sums, const std::vector<std::int64_t>& counts);
+
+/// "never seen in training, and left out: 2 item", where there was something.
+void print_counts(const std::vector<std::int64_t>& unseen, const std::vector<std::int64_t>& missing,
+                  const gradus::FeatureTable* table, std::FILE* to = stdout);
+
+void print_json(const gradus::FileEvaluation& found, const gradus::FeatureTable* table);
+void print_json(std::FILE* to, std::int64_t predictions, const std::vector<std::int64_t>& unseen,
+                const std::vector<std::int64_t>& missing, const gradus::FeatureTable* table);
+
+/// What a training came to, for print_json.
+struct TrainingReport {
+  const gradus::TrainingSet* set;
+  const gradus::TrainedModel* model;
+  const std::vector<gradus::EpochRecord>* history;
+  std::int64_t best_epoch;
+  std::string ending;
+  const std::vector<gradus::Candidate>* candidates;  // of a search; empty: there was none
+  const gradus::FileEvaluation* test;                // null: none
+  std::string file;                                  // of the model; "": none
+};
+void print_json(const TrainingReport& report);
+
+struct Inspection {
+  const gradus::TrainedModel* model;
+  std::vector<gradus::NamedWeight> features;
+  std::vector<gradus::NamedPair> pairs;
+  std::string feature;  // "": none was asked for
+  std::vector<gradus::NamedWeight> nearest;
+};
+void print_json(const Inspection& found);
+
+void print_json(const std::vector<gradus::Fold>& folds);
+
+}  // namespace fm

@@ -1,0 +1,119 @@
+// fm evaluate and fm predict: a model on a file, block by block.
+#include "commands.h"
+#include "output.h"
+
+#include <gradus/core/error.h>
+#include <gradus/core/file.h>
+#include <gradus/models/predictor.h>
+#include <gradus/models/training_set.h>
+
+#include <fmt/format.h>
+
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <functional>
+#include <iterator>
+#include <memory>
+#include <system_error>
+
+namespace fm {
+
+using namespace gradus;
+
+namespace {
+
+constexpr std::int64_t block_rows = 8192;
+
+struct Predicted {
+  std::int64_t examples = 0;
+  std::vector<std::int64_t> unseen, missing;
+};
+
+// Predicts all examples of a source; gives their numbers to `write` as text, a line each.
+Predicted predict_all(ExampleSource& source, Predictor& predict,
+                      const std::function<void(const char*, std::size_t)>& write) {
+  Predicted out;
+  fmt::memory_buffer text;
+  for (;;) {
+    const Examples block = source.next(block_rows);
+    if (block.count() == 0) return out;
+    const Tensor numbers = predict(block.x);  // [rows, 1]
+    text.clear();
+    for (const float number : numbers.span<float>()) fmt::format_to(std::back_inserter(text), "{}\n", number);
+    write(text.data(), text.size());
+    out.examples += block.count();
+    add_counts(out.unseen, block.unseen);
+    add_counts(out.missing, block.missing);
+  }
+}
+
+// Where a file's name leads to something that is no file: a pipe, /dev/null.
+bool is_stream(const std::string& path) {
+  struct stat status {};
+  return ::stat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode);
+}
+
+}  // namespace
+
+int evaluate(const EvaluateCommand& command) {
+  const TrainedModel model = load_model(command.model);
+  Predictor predict(model, command.model, trainer_options(command.common));
+  const FileEvaluation found = evaluate_file(model, predict, data_file(command.data));
+  if (command.common.json) {
+    print_json(found, model.table.get());
+    return 0;
+  }
+  fmt::print("{}: {} examples\n", found.name, found.evaluation.examples);
+  print_counts(found.unseen, found.missing, model.table.get());
+  fmt::print("{}\n", to_string(found.evaluation));
+  return 0;
+}
+
+int predict(const PredictCommand& command) {
+  const TrainedModel model = load_model(command.model);
+  Predictor predictor(model, command.model, trainer_options(command.common));
+  DataFile file = data_file(command.data);
+  const ReadOptions known = read_options(model);
+  file.read.table = known.table;
+  file.read.columns = known.columns;
+  file.read.need_target = false;
+  file.read.threads = command.common.threads;
+  if (file.read.format == Format::guess) file.read.format = known.format;
+  const OpenedData opened = open_data(file);
+
+  Predicted found;
+  const auto to_stream = [](std::FILE* stream, const std::string& name) {
+    return [stream, name](const char* text, std::size_t bytes) {
+      if (std::fwrite(text, 1, bytes, stream) != bytes)
+        fail<IoError>("{}: cannot be written: {}", name, std::generic_category().message(errno));
+    };
+  };
+  if (command.out == "-") {
+    found = predict_all(*opened.source, predictor, to_stream(stdout, "standard output"));
+    finish_output();
+  } else if (is_stream(command.out)) {
+    const std::unique_ptr<std::FILE, int (*)(std::FILE*)> stream(std::fopen(command.out.c_str(), "w"), &std::fclose);
+    if (!stream) fail<IoError>("{}: cannot be written: {}", command.out, std::generic_category().message(errno));
+    found = predict_all(*opened.source, predictor, to_stream(stream.get(), command.out));
+    if (std::fflush(stream.get()) != 0)
+      fail<IoError>("{}: cannot be written: {}", command.out, std::generic_category().message(errno));
+  } else {
+    write_file_atomically(command.out, [&](FileWriter& to) {
+      found =
+          predict_all(*opened.source, predictor, [&](const char* text, std::size_t bytes) { to.write(text, bytes); });
+    });
+  }
+  // Standard output is the predictions', if they go there.
+  std::FILE* const about = command.out == "-" ? stderr : stdout;
+  if (command.common.json) {
+    print_json(about, found.examples, found.unseen, found.missing, model.table.get());
+  } else if (command.out != "-") {
+    fmt::print("{}: {} predictions\n", command.out, found.examples);
+  }
+  if (!command.common.json) print_counts(found.unseen, found.missing, model.table.get(), about);
+  return 0;
+}
+
+}  // namespace fm

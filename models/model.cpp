@@ -1,0 +1,136 @@
+#include <gradus/models/model.h>
+
+#include <gradus/core/error.h>
+#include <gradus/models/deep.h>
+#include <gradus/models/field_aware.h>
+#include <gradus/models/higher_order.h>
+#include <gradus/models/linear.h>
+
+#include <array>
+
+namespace gradus {
+
+namespace {
+
+constexpr std::array kinds = {ModelKind::linear, ModelKind::fm, ModelKind::higher_order, ModelKind::field_aware,
+                              ModelKind::deep};
+
+// What every model has.
+template <class M>
+void take_outputs(Model& model, const M& made) {
+  model.y_hat = made.y_hat;
+  model.prediction = made.prediction;
+  model.error = made.error;
+  model.penalty = made.penalty;
+  model.loss = made.loss;
+}
+
+void add_linear(Model& model, const ModelOptions& options) {
+  const LinearRegression made(model.X, model.y,
+                              {.task = options.task,
+                               .l2_w0 = options.l2_w0,
+                               .l2_W = options.l2_W,
+                               .l2_over = options.l2_over,
+                               .weight = model.weight});
+  take_outputs(model, made);
+  model.parameters = {made.w0, made.W};
+}
+
+FactorizationMachineOptions fm_options(const Model& model, const ModelOptions& options) {
+  return {.factors = options.factors,
+          .init_stddev = options.init_stddev,
+          .seed = options.seed,
+          .task = options.task,
+          .l2_w0 = options.l2_w0,
+          .l2_W = options.l2_W,
+          .l2_V = options.l2_V,
+          .l2_over = options.l2_over,
+          .weight = model.weight};
+}
+
+void add_fm(Model& model, const ModelOptions& options) {
+  const FactorizationMachine made(model.X, model.y, fm_options(model, options));
+  take_outputs(model, made);
+  model.parameters = {made.w0, made.W, made.V};
+}
+
+void add_higher_order(Model& model, const ModelOptions& options) {
+  const HigherOrderFactorizationMachine made(model.X, model.y,
+                                             {.order = options.order,
+                                              .factors = options.factors,
+                                              .init_stddev = options.init_stddev,
+                                              .seed = options.seed,
+                                              .task = options.task,
+                                              .l2_w0 = options.l2_w0,
+                                              .l2_W = options.l2_W,
+                                              .l2_V = options.l2_V,
+                                              .l2_over = options.l2_over,
+                                              .weight = model.weight});
+  take_outputs(model, made);
+  model.parameters = {made.w0, made.W};
+  model.parameters.insert(model.parameters.end(), made.V.begin(), made.V.end());
+}
+
+void add_field_aware(Model& model, const ModelOptions& options) {
+  const FieldAwareFactorizationMachine made(model.X, model.y,
+                                            {.field_of = options.field_of,
+                                             .factors = options.factors,
+                                             .init_stddev = options.init_stddev,
+                                             .seed = options.seed,
+                                             .task = options.task,
+                                             .l2_w0 = options.l2_w0,
+                                             .l2_W = options.l2_W,
+                                             .l2_V = options.l2_V,
+                                             .l2_over = options.l2_over,
+                                             .weight = model.weight});
+  take_outputs(model, made);
+  model.parameters = {made.w0, made.W, made.V};
+}
+
+void add_deep(Model& model, const ModelOptions& options) {
+  const DeepFactorizationMachine made(
+      model.X, model.y, {.fm = fm_options(model, options), .field_of = options.field_of, .hidden = options.hidden});
+  take_outputs(model, made);
+  model.parameters = {made.fm.w0, made.fm.W, made.fm.V};
+  model.parameters.insert(model.parameters.end(), made.weights.begin(), made.weights.end());
+  model.parameters.insert(model.parameters.end(), made.biases.begin(), made.biases.end());
+}
+
+}  // namespace
+
+std::string_view to_string(ModelKind kind) {
+  switch (kind) {
+    case ModelKind::linear: return "linear";
+    case ModelKind::fm: return "fm";
+    case ModelKind::higher_order: return "higher-order";
+    case ModelKind::field_aware: return "field-aware";
+    case ModelKind::deep: return "deep";
+  }
+  return "";
+}
+
+ModelKind model_kind_named(std::string_view name) {
+  for (const ModelKind kind : kinds)
+    if (to_string(kind) == name) return kind;
+  fail<ValueError>("model: \"{}\" is given; linear, fm, higher-order, field-aware or deep is expected", name);
+}
+
+Model make_model(Graph& g, std::int64_t p, const ModelOptions& options, bool weighted, Location where) {
+  if (p < 1 || p > max_sparse_dimension)
+    fail<ValueError>("make_model: {} features are given; 1 to {} are expected", p, max_sparse_dimension);
+  const Graph::Pin pin = g.pin(where);
+  Model model;
+  model.X = g.sparse_placeholder("X", {any, p}, options.dtype);                   // [n, p]
+  model.y = g.placeholder("y", {any, 1}, options.dtype);                          // [n, 1]
+  if (weighted) model.weight = g.placeholder("weight", {any, 1}, options.dtype);  // [n, 1]
+  switch (options.kind) {
+    case ModelKind::linear: add_linear(model, options); break;
+    case ModelKind::fm: add_fm(model, options); break;
+    case ModelKind::higher_order: add_higher_order(model, options); break;
+    case ModelKind::field_aware: add_field_aware(model, options); break;
+    case ModelKind::deep: add_deep(model, options); break;
+  }
+  return model;
+}
+
+}  // namespace gradus

@@ -1,0 +1,65 @@
+// A model by its options, with the placeholders that it is fed through: what a program that trains any of them needs.
+//
+//   Graph g;
+//   const Model model = make_model(g, p, {.kind = ModelKind::fm, .factors = 20});
+//   const Expr train = Adagrad(0.05).minimize(model.loss);
+//   session.run(train, {{model.X, batch.x}, {model.y, batch.y}});
+//
+// What is not to be chosen here is in the models' own headers.
+#pragma once
+
+#include <gradus/core/sparse.h>
+#include <gradus/models/task.h>
+
+#include <string_view>
+#include <vector>
+
+namespace gradus {
+
+enum class ModelKind : std::uint8_t {
+  linear,        // LinearRegression
+  fm,            // FactorizationMachine
+  higher_order,  // HigherOrderFactorizationMachine
+  field_aware,   // FieldAwareFactorizationMachine
+  deep,          // DeepFactorizationMachine
+};
+
+/// "linear", "fm", "higher-order", "field-aware" or "deep".
+std::string_view to_string(ModelKind kind);
+/// Throws ValueError for a name that is none of these.
+ModelKind model_kind_named(std::string_view name);
+
+struct ModelOptions {
+  ModelKind kind = ModelKind::fm;
+  Task task = Task::regression;
+  std::int64_t factors = 8;                     // k
+  int order = 3;                                // of higher_order: 2 to 5
+  std::vector<std::int64_t> hidden = {64, 32};  // of deep: the widths of the hidden layers
+  /// Of field_aware and deep: the field of each feature, from 0; -1 for none, as in Examples::field.   [p]
+  std::vector<Index> field_of = {};
+  double init_stddev = 0.01;
+  std::uint64_t seed = 0;
+  double l2_w0 = 0;
+  double l2_W = 0;
+  double l2_V = 0;
+  L2Over l2_over = L2Over::touched;  // what l2_W and l2_V reach
+  DType dtype = float32;             // or float64
+};
+
+struct Model {
+  Expr X;                        // csr placeholder [n, p]
+  Expr y;                        // placeholder [n, 1]
+  Expr weight;                   // placeholder [n, 1]; no expression where all rows count alike
+  Expr y_hat;                    // [n, 1]
+  Expr prediction;               // [n, 1]
+  Expr error;                    // []
+  Expr penalty;                  // []
+  Expr loss;                     // []
+  std::vector<Expr> parameters;  // w0, W, V, ...
+};
+
+/// Throws ValueError for options out of range.
+Model make_model(Graph& g, std::int64_t p, const ModelOptions& options = {}, bool weighted = false,
+                 Location where = Location::current());
+
+}  // namespace gradus

@@ -1,0 +1,73 @@
+#include <gradus/models/predictor.h>
+
+#include <gradus/core/error.h>
+#include <gradus/core/session.h>
+#include <gradus/models/training_set.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace gradus {
+
+namespace {
+
+constexpr std::int64_t block_rows = 8192;
+
+}  // namespace
+
+struct Predictor::State {
+  Graph graph;
+  Model model;
+  std::unique_ptr<Session> session;
+  std::unique_ptr<PreparedRun> run;
+  bool clip = false;
+  TargetRange range{};
+};
+
+Predictor::Predictor(const TrainedModel& trained, const std::string& path, const TrainerOptions& where)
+    : state_(std::make_unique<State>()) {
+  State& s = *state_;
+  s.model = make_model(s.graph, trained.features, model_options(trained.options, trained.field.get()), false);
+  s.session = std::make_unique<Session>(s.graph, where.device, SessionOptions{.threads = where.threads});
+  for (const Expr& parameter : s.model.parameters) {
+    const auto found = trained.parameters.find(parameter.name());
+    if (found == trained.parameters.end()) fail<IoError>("{}: is damaged: it lacks {}", path, parameter.name());
+    if (found->second.type() != parameter.type())
+      fail<IoError>("{}: is damaged: {} is {}; {} is expected", path, parameter.name(), found->second.type(),
+                    parameter.type());
+    s.session->assign(parameter, found->second);
+  }
+  s.run = std::make_unique<PreparedRun>(s.session->prepare(s.model.prediction, {s.model.X}));
+  s.clip = trained.options.clip_predictions && trained.options.task == "regression";
+  s.range = trained.target_range;
+}
+
+Predictor::~Predictor() = default;
+
+Tensor Predictor::operator()(const Tensor& x) {
+  const Tensor out = (*state_->run)(x);  // [n, 1]
+  return state_->clip ? clipped(out, state_->range) : out;
+}
+
+Tensor Predictor::all(const Tensor& x) {
+  return Tensor::make<float>({x.dim(0), 1}, [&](std::span<float> out) {
+    auto to = out.begin();
+    for (std::int64_t first = 0; first < x.dim(0); first += block_rows) {
+      const Tensor part = (*this)(x.row_range(first, std::min(block_rows, x.dim(0) - first)));  // [rows, 1]
+      to = std::copy_n(part.span<float>().begin(), part.stored(), to);
+    }
+  });
+}
+
+FileEvaluation evaluate_file(const TrainedModel& model, Predictor& predict, DataFile file) {
+  const LoadedData loaded = load_data_for(model, std::move(file));
+  if (loaded.data.y.size() == 0) fail<IoError>("{}: has no targets to compare with", loaded.name);
+  FileEvaluation out;
+  out.evaluation = evaluate(model.options.task, loaded.data.y, predict.all(loaded.data.x), loaded.data.weight);
+  out.name = loaded.name;
+  out.unseen = loaded.unseen;
+  out.missing = loaded.missing;
+  return out;
+}
+
+}  // namespace gradus

@@ -1,0 +1,37 @@
+// A trained model at work: predictions for rows of its columns.
+#pragma once
+
+#include <gradus/models/model_file.h>
+#include <gradus/models/trainer.h>
+
+#include <memory>
+
+namespace gradus {
+
+class Predictor {
+ public:
+  /// Throws IoError, naming the file, where the parameters are not those of the model that the options describe.
+  Predictor(const TrainedModel& model, const std::string& path, const TrainerOptions& where = {});
+  Predictor(const Predictor&) = delete;
+  Predictor& operator=(const Predictor&) = delete;
+  ~Predictor();
+
+  /// What the task tells of a row: a number, or the probability of the greater class.   csr [n, p] -> [n, 1]
+  Tensor operator()(const Tensor& x);
+  /// The same for many rows, a few thousand at a time.
+  Tensor all(const Tensor& x);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+/// How good the model is on a file, which is read block by block; what it did not know is counted.
+struct FileEvaluation {
+  Evaluation evaluation;
+  std::string name;  // of the file
+  std::vector<std::int64_t> unseen, missing;
+};
+FileEvaluation evaluate_file(const TrainedModel& model, Predictor& predict, DataFile file);
+
+}  // namespace gradus

@@ -1,0 +1,151 @@
+// The rows of a matrix cut by groups of its columns: what a row holds in each group becomes a row of its own. With it a
+// product has a sum for each group, as field-aware models want. The gradient joins the rows again.
+#include <gradus/core/op.h>
+#include <gradus/ops/checks.h>
+#include <gradus/ops/ops.h>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+namespace gradus {
+
+namespace {
+
+std::size_t at(std::int64_t i) { return static_cast<std::size_t>(i); }
+
+// Which group each column is in, -1 for none; shared by the two ops.
+using Groups = std::shared_ptr<const std::vector<Index>>;
+
+// Calls visit(j, k) for each non-zero j of x that has a group, where it is non-zero k of the rows when they are split.
+template <class Visit>
+void for_each_split(const CsrPattern& x, const std::vector<Index>& group, std::int64_t groups, const Visit& visit) {
+  std::vector<std::int64_t> next(at(groups) + 1);
+  std::int64_t before = 0;  // non-zeros of the rows before
+  for (std::int64_t r = 0; r < x.rows; ++r) {
+    const std::int64_t begin = x.row_start[at(r)], end = x.row_start[at(r) + 1];
+    std::fill(next.begin(), next.end(), 0);
+    for (std::int64_t j = begin; j < end; ++j) ++next[at(group[at(x.column[at(j)])] + 1)];
+    next[0] = before;
+    for (std::int64_t g = 1; g <= groups; ++g) next[at(g)] += next[at(g - 1)];
+    before = next[at(groups)];
+    // next[g] is where group g begins: the counts were of the groups after -1.
+    for (std::int64_t j = begin; j < end; ++j) {
+      const Index g = group[at(x.column[at(j)])];
+      if (g >= 0) visit(j, next[at(g)]++);
+    }
+  }
+}
+
+class SplitRows final : public Op {
+ public:
+  SplitRows(Groups group, std::int64_t groups) : group_(std::move(group)), groups_(groups) {}
+
+  std::string_view name() const override { return "split_rows"; }
+  std::string attributes() const override { return fmt::format("groups={}", groups_); }
+  bool same(const Op& other) const override {
+    const auto* split = dynamic_cast<const SplitRows*>(&other);
+    return split != nullptr && split->groups_ == groups_ && (split->group_ == group_ || *split->group_ == *group_);
+  }
+  Type infer(const OpInputs& in) const override {
+    const std::int64_t rows = in[0].shape[0];
+    if (rows != any && rows > max_sparse_dimension / groups_)
+      fail<TypeError>("split_rows: x is {}; with {} groups it would have more than {} rows", in.shape(0), groups_,
+                      max_sparse_dimension);
+    return {in[0].dtype, {rows == any ? any : rows * groups_, in[0].shape[1]}, Layout::csr};
+  }
+  // d split(x) = dx, each number where it was before
+  Expr gradient(const Expr& y, const Expr& dy, int i) const override;
+
+  void compute(Call& call) const override {
+    const CsrPattern& x = *call.in(0).pattern;
+    auto pattern = std::make_shared<CsrPattern>();
+    pattern->rows = x.rows * groups_;
+    pattern->columns = x.columns;
+    pattern->row_start.assign(at(pattern->rows) + 1, 0);
+    for (std::int64_t r = 0; r < x.rows; ++r)
+      for (std::int64_t j = x.row_start[at(r)]; j < x.row_start[at(r) + 1]; ++j)
+        if (const Index g = (*group_)[at(x.column[at(j)])]; g >= 0) ++pattern->row_start[at(r * groups_ + g) + 1];
+    for (std::size_t r = 1; r < pattern->row_start.size(); ++r) pattern->row_start[r] += pattern->row_start[r - 1];
+    const std::span<Index> column = pattern->new_column(pattern->row_start.back());
+    for_each_split(x, *group_, groups_, [&](std::int64_t j, std::int64_t k) { column[at(k)] = x.column[at(j)]; });
+    call.set_pattern(pattern);
+    call.out().ones = call.in(0).ones;
+    dispatch_floating(call.out().type.dtype, [&]<class T>(TypeTag<T>) {
+      const T* from = call.in<T>(0);
+      T* to = call.out<T>();
+      for_each_split(x, *group_, groups_, [&](std::int64_t j, std::int64_t k) { to[k] = from[j]; });
+    });
+  }
+
+ private:
+  Groups group_;
+  std::int64_t groups_;
+};
+
+// Inputs: a csr matrix with the pattern that split_rows made, and the matrix that it was made of, for its pattern.
+class JoinRows final : public Op {
+ public:
+  JoinRows(Groups group, std::int64_t groups) : group_(std::move(group)), groups_(groups) {}
+
+  std::string_view name() const override { return "join_rows"; }
+  bool same(const Op& other) const override {
+    const auto* join = dynamic_cast<const JoinRows*>(&other);
+    return join != nullptr && join->groups_ == groups_ && (join->group_ == group_ || *join->group_ == *group_);
+  }
+  Type infer(const OpInputs& in) const override { return {in[0].dtype, in[1].shape, Layout::csr}; }
+  std::string_view no_gradient(int i) const override { return i == 1 ? "only its pattern is used" : ""; }
+  // d join(z) = dz, each number where it was before
+  Expr gradient(const Expr&, const Expr& dy, int) const override {
+    return apply(std::make_shared<SplitRows>(group_, groups_), {dy});
+  }
+
+  void compute(Call& call) const override {
+    const CsrPattern& x = *call.in(1).pattern;
+    call.set_pattern(call.in(1).pattern);
+    dispatch_floating(call.out().type.dtype, [&]<class T>(TypeTag<T>) {
+      const T* from = call.in<T>(0);
+      T* to = call.out<T>();
+      std::fill_n(to, x.non_zeros(), T{});
+      for_each_split(x, *group_, groups_, [&](std::int64_t j, std::int64_t k) { to[j] = from[k]; });
+    });
+  }
+
+ private:
+  Groups group_;
+  std::int64_t groups_;
+};
+
+Expr SplitRows::gradient(const Expr& y, const Expr& dy, int) const {
+  return apply(std::make_shared<JoinRows>(group_, groups_), {dy, y.input(0)});
+}
+
+}  // namespace
+
+Expr split_rows(const Operand& x, const std::vector<Index>& group, std::int64_t groups) {
+  const Expr expr = require_expr("split_rows", x);
+  const std::array types{expr.type()};
+  const std::array exprs{expr};
+  const OpInputs in(types, exprs);
+  if (expr.rank() != 2) fail<TypeError>("split_rows: x is {}; a matrix is expected", in.shape(0));
+  if (!is_floating(expr.dtype())) fail<TypeError>("split_rows: x is {}; float32 or float64 is expected", in.dtype(0));
+  if (expr.shape()[1] != static_cast<std::int64_t>(group.size()))
+    fail<TypeError>("split_rows: x is {} but {} columns have a group", in.shape(0), group.size());
+  if (groups < 1) fail<ValueError>("split_rows: there are {} groups; at least 1 is expected", groups);
+  for (std::size_t c = 0; c < group.size(); ++c)
+    if (group[c] < -1 || group[c] >= groups)
+      fail<ValueError>("split_rows: the group of column {} is {}; -1 to {} are expected", c, group[c], groups - 1);
+  if (expr.layout() == Layout::csr)
+    return apply(std::make_shared<SplitRows>(std::make_shared<const std::vector<Index>>(group), groups), {x});
+  const Graph::Pin pin = expr.graph().pin(x.where());
+  std::vector<double> is_in(at(groups * expr.shape()[1]), 0);
+  for (std::size_t c = 0; c < group.size(); ++c)
+    if (group[c] >= 0) is_in[at(group[c]) * group.size() + c] = 1;
+  const Expr mask = expr.graph().constant(Tensor::from(is_in, {groups, expr.shape()[1]}).cast(expr.dtype()));
+  const std::int64_t n = expr.shape()[0];
+  return reshape(expand_dims(expr, 1) * mask, {n == any ? any : n * groups, expr.shape()[1]});
+}
+
+}  // namespace gradus

@@ -1,0 +1,57 @@
+// Ratings that nobody gave, as text, in the shape of a MovieLens set: users and items of very different popularity, a
+// bias of each and a common taste or two, so that there is something to learn. The same numbers on every machine.
+#pragma once
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <iterator>
+#include <string>
+
+namespace gradus {
+
+enum class RatingsForm { tabs, csv, libfm };
+
+struct RatingsShape {
+  std::int64_t count = 20000, users = 900, items = 1600;
+  RatingsForm form = RatingsForm::tabs;
+  std::uint64_t seed = 1;
+};
+
+/// MovieLens-1M's shape: 6040 users, 3706 items, 900,000 ratings of the million to train on.
+inline RatingsShape movielens_1m(RatingsForm form) { return {900000, 6040, 3706, form, 1}; }
+
+inline std::string ratings_text(const RatingsShape& shape) {
+  std::uint64_t state = shape.seed;
+  const auto random = [&state] {  // splitmix64, as a number in [0, 1)
+    std::uint64_t z = (state += 0x9e3779b97f4a7c15);
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
+    return static_cast<double>((z ^ (z >> 31)) >> 11) * 0x1p-53;
+  };
+  const auto taste = [](std::int64_t id, int which) { return std::sin(static_cast<double>(id * (which + 3))); };
+  fmt::memory_buffer text;
+  if (shape.form == RatingsForm::csv) fmt::format_to(std::back_inserter(text), "user,item,rating\n");
+  for (std::int64_t i = 0; i < shape.count; ++i) {
+    const auto user = static_cast<std::int64_t>(std::pow(random(), 1.5) * static_cast<double>(shape.users));
+    const auto item = static_cast<std::int64_t>(std::pow(random(), 2.5) * static_cast<double>(shape.items));
+    const double mean = 3.5 + 0.5 * taste(user, 0) + 0.5 * taste(item, 1) + 0.8 * taste(user, 2) * taste(item, 3);
+    const auto rating = std::clamp(static_cast<int>(std::lround(mean + 1.6 * (random() - 0.5))), 1, 5);
+    switch (shape.form) {
+      case RatingsForm::tabs:
+        fmt::format_to(std::back_inserter(text), "{}\t{}\t{}\t881250949\n", user + 1, item + 1, rating);
+        break;
+      case RatingsForm::csv:
+        fmt::format_to(std::back_inserter(text), "u{},i{},{}\n", user + 1, item + 1, rating);
+        break;
+      case RatingsForm::libfm:
+        fmt::format_to(std::back_inserter(text), "{} {}:1 {}:1\n", rating, user, shape.users + item);
+        break;
+    }
+  }
+  return fmt::to_string(text);
+}
+
+}  // namespace gradus

@@ -1,0 +1,94 @@
+// Runs the program `fm` as a shell would, and says what came of it.
+#pragma once
+
+#include "../folder.h"
+
+#include <gradus/core/file.h>
+
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace gradus {
+
+inline std::string text_of(const std::string& path) {
+  const std::vector<std::byte> bytes = read_file(path);
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+inline void write_text(const std::string& path, const std::string& text) {
+  write_file_atomically(path, std::as_bytes(std::span(text)));
+}
+
+struct Finished {
+  int code = -1;    // exit code; -1 where a signal ended it
+  int signal = 0;   // which
+  std::string out;  // what it printed
+  std::string err;
+  long peak_kib = 0;  // memory, at most
+};
+
+/// Where its output goes and its input comes from; "" is a file of its own, and nothing.
+struct Streams {
+  std::string in = "", out = "";
+};
+
+/// A program that runs. Its working folder is `folder`, where its output lands in .out and .err.
+class Running {
+ public:
+  Running(const Folder& folder, const std::vector<std::string>& arguments, const Streams& streams = {})
+      : out_(streams.out.empty() ? folder / ".out" : streams.out), err_(folder / ".err") {
+    const std::string in = streams.in.empty() ? "/dev/null" : streams.in;
+    const std::string where = folder / ".";
+    std::vector<char*> words{const_cast<char*>(GRADUS_FM)};
+    for (const std::string& argument : arguments) words.push_back(const_cast<char*>(argument.c_str()));
+    words.push_back(nullptr);
+    if (streams.out.empty()) ::unlink(out_.c_str());  // what the program before it printed
+    pid_ = ::fork();
+    if (pid_ != 0) return;
+    const int descriptors[] = {::open(in.c_str(), O_RDONLY), ::open(out_.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0666),
+                               ::open(err_.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0666)};
+    for (int i = 0; i < 3; ++i) ::dup2(descriptors[i], i);
+    if (::chdir(where.c_str()) == 0) ::execv(GRADUS_FM, words.data());
+    ::_exit(127);
+  }
+  Running(const Running&) = delete;
+  Running& operator=(const Running&) = delete;
+  ~Running() {
+    if (pid_ > 0) wait();
+  }
+
+  void send(int signal) const { ::kill(pid_, signal); }
+  bool has_printed(const std::string& text) const {
+    return ::access(out_.c_str(), R_OK) == 0 && text_of(out_).find(text) != std::string::npos;
+  }
+  Finished wait() {
+    int status = 0;
+    struct rusage usage {};
+    ::wait4(pid_, &status, 0, &usage);
+    pid_ = -1;
+    Finished done;
+    if (WIFEXITED(status)) done.code = WEXITSTATUS(status);
+    if (WIFSIGNALED(status)) done.signal = WTERMSIG(status);
+    if (out_.find("/dev/") != 0) done.out = text_of(out_);
+    done.err = text_of(err_);
+    done.peak_kib = usage.ru_maxrss;
+    return done;
+  }
+
+ private:
+  std::string out_, err_;
+  pid_t pid_ = -1;
+};
+
+inline Finished run_fm(const Folder& folder, const std::vector<std::string>& arguments, const Streams& streams = {}) {
+  return Running(folder, arguments, streams).wait();
+}
+
+}  // namespace gradus
