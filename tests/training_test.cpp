@@ -204,7 +204,7 @@ TEST_CASE("training stops at the first loss that is not finite") {
   Trainer trainer(ratings(200), {}, nullptr, options);
   const std::string what = refusal<DivergedError>([&] { trainer.run(); });
   CHECK(what.starts_with("the loss is no finite number any more in epoch 1, batch "));
-  CHECK(what.find(" of 4: lower --rate, which is 1e+06, or set --clip-norm 1; ") != std::string::npos);
+  CHECK(what.find(" of 4: lower --rate, which is 1000000, or set --clip-norm 1; ") != std::string::npos);
 }
 
 TEST_CASE("a state that is written and read goes on to the bit") {
