@@ -2,6 +2,7 @@
 
 #include <gradus/core/create.h>
 #include <gradus/core/error.h>
+#include <gradus/models/cache_source.h>
 #include <gradus/models/number_text.h>
 
 #include <algorithm>
@@ -121,6 +122,12 @@ Tensor read_weights(const std::string& path, std::int64_t rows, DType dtype) {
 }  // namespace
 
 OpenedData open_data(const DataFile& file) {
+  if (is_data_cache(file.path)) {
+    if (!file.read.target.empty() || !file.read.categorical.empty() || !file.read.numeric.empty() ||
+        !file.read.ignored.empty() || !file.read.weight.empty() || file.read.hash_bits != 0)
+      fail<ValueError>("{}: columns are named, but those of a cache were chosen when it was made", file.path);
+    return {file.path, Format::guess, {}, cache_source(file.path, file.read.columns, file.read.table)};
+  }
   Input input(file.path);
   ReadOptions read = file.read;
   OpenedData out{input.name(), read.format, {}, {}};

@@ -88,7 +88,8 @@ std::vector<Setting> settings(TrainingOptions& o) {
       number("l2-v", &o.l2_v, 0, infinity, false, model, "L2 penalty on the factors"),
       choice("l2-over", &o.l2_over, {"touched", "all"}, model,
              "touched: a row's features pay, as in libFM and xLearn; all: every weight pays in every step"),
-      flag("normalize", &o.normalize, model, "Bring numeric columns to mean 0 and deviation 1; kept with the model"),
+      flag("normalize", &o.normalize, model,
+           "Divide each column by the greatest number that it has in training; kept with the model"),
       flag("clip-predictions", &o.clip_predictions, model, "Keep predictions within the range of the targets seen"),
 
       choice("optimizer", &o.optimizer, {"sgd", "momentum", "adagrad", "adadelta", "rmsprop", "adam", "adamw", "ftrl"},

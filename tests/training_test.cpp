@@ -165,7 +165,7 @@ TEST_CASE("a trainer learns, and keeps the parameters of its best epoch") {
   options.rate = 0.02;
   options.epochs = 12;
   options.patience = 0;
-  Trainer trainer(train, validation, nullptr, options);
+  Trainer trainer(train, validation, {}, options);
   std::vector<EpochRecord> seen;
   std::int64_t batches = 0;
   CHECK(trainer.run({.batch = [&](const EpochProgress& p) { batches += p.batch == p.batches ? p.batches : 0; },
@@ -178,7 +178,7 @@ TEST_CASE("a trainer learns, and keeps the parameters of its best epoch") {
   CHECK(trainer.evaluate_on(validation).main() == best);
   // As many epochs as were best give these parameters: the later ones left no trace.
   options.epochs = trainer.best_epoch();
-  Trainer shorter(train, validation, nullptr, options);
+  Trainer shorter(train, validation, {}, options);
   shorter.run();
   CHECK(shorter.parameters() == trainer.parameters());
 }
@@ -190,7 +190,7 @@ TEST_CASE("training stops early where the validation set says so") {
   options.l2_v = options.l2_w = 0;
   options.epochs = 500;
   options.patience = 4;
-  Trainer trainer(train, validation, nullptr, options);
+  Trainer trainer(train, validation, {}, options);
   CHECK(trainer.run() == Ending::no_improvement);
   CHECK(trainer.epochs_done() == trainer.best_epoch() + 4);
   CHECK(trainer.run() == Ending::no_improvement);  // and does not go on
@@ -201,7 +201,7 @@ TEST_CASE("training stops at the first loss that is not finite") {
   TrainingOptions options = regression();
   options.optimizer = "sgd";
   options.rate = 1e6;
-  Trainer trainer(ratings(200), {}, nullptr, options);
+  Trainer trainer(ratings(200), {}, {}, options);
   const std::string what = refusal<DivergedError>([&] { trainer.run(); });
   CHECK(what.starts_with("the loss is no finite number any more in epoch 1, batch "));
   CHECK(what.find(" of 4: lower --rate, which is 1000000, or set --clip-norm 1; ") != std::string::npos);
@@ -216,12 +216,12 @@ TEST_CASE("a state that is written and read goes on to the bit") {
     options.optimizer = optimizer;
     options.epochs = 4;
     options.schedule = "cosine";
-    Trainer whole(train, validation, nullptr, options);
+    Trainer whole(train, validation, {}, options);
     whole.run();
     int left = 10;  // batches, to the middle of the second epoch
-    Trainer first(train, validation, nullptr, options);
+    Trainer first(train, validation, {}, options);
     CHECK(first.run({.stop = [&] { return --left == 0; }, .checkpoint = folder / "state"}) == Ending::stopped);
-    Trainer second(train, validation, nullptr, options, {.threads = 2});
+    Trainer second(train, validation, {}, options, {.threads = 2});
     second.restore(folder / "state");
     CHECK(second.epochs_done() == 1);
     CHECK(second.batches_done() > 0);
@@ -250,7 +250,7 @@ TEST_CASE("each model kind trains and is read back") {
     const TrainingSet set = load_training_set({.path = file.path()}, {}, options);
     CHECK(options.task == "binary");
     CHECK(set.validation.size() == 30);
-    Trainer trainer(set.train, set.validation, set.about.field.get(), options);
+    Trainer trainer(set.train, set.validation, set.columns, options);
     trainer.run();
     CHECK(trainer.history().back().loss < 0.68);
     TrainedModel model = untrained_model(set, options);
@@ -378,7 +378,7 @@ TEST_CASE("cross-validation leaves each row out once") {
   TrainingOptions options = regression();
   options.epochs = 2;
   std::int64_t rows = 0, calls = 0;
-  const std::vector<Fold> folds = cross_validate(data, nullptr, options, 4, {}, [&](const Fold& fold) {
+  const std::vector<Fold> folds = cross_validate(data, {}, options, 4, {}, [&](const Fold& fold) {
     rows += fold.evaluation.examples;
     ++calls;
   });
@@ -391,8 +391,7 @@ TEST_CASE("a search halves by thirds and ends with the best") {
   const auto [train, validation] = ratings(300).split(0.3, 1);
   TrainingOptions options = regression();
   int calls = 0;
-  const std::vector<Candidate> all =
-      search(train, validation, nullptr, options, {}, [&](const Candidate&) { ++calls; });
+  const std::vector<Candidate> all = search(train, validation, {}, options, {}, [&](const Candidate&) { ++calls; });
   CHECK(calls == 27 + 9 + 3);
   REQUIRE(all.size() == 27);
   CHECK(options.rate == all[0].rate);
@@ -400,7 +399,7 @@ TEST_CASE("a search halves by thirds and ends with the best") {
   CHECK(options.l2_v == all[0].l2);
   for (std::size_t i = 0; i < 27; ++i) CHECK(all[i].epochs == (i < 3 ? 18 : i < 9 ? 6 : 2));
   CHECK(all[0].validation <= all[2].validation);
-  CHECK(refusal<ValueError>([&] { search(train, {}, nullptr, options, {}, {}); }) ==
+  CHECK(refusal<ValueError>([&] { search(train, {}, {}, options, {}, {}); }) ==
         "--search compares on a validation set, but there is none: name one by --valid or --valid-fraction");
 }
 
@@ -433,7 +432,7 @@ TEST_CASE("files become training sets") {
         }) == "f: the target of example 2 is -1 after a 0; a binary task takes 0 and 1, or -1 and 1");
 
   const Dataset a = ratings(5), b = ratings(9);
-  const Dataset both = together(a, b);
+  const Dataset both = joined(std::vector<Dataset>{a, b});
   CHECK(both.size() == 14);
   CHECK(both.rows(0, 5).x.to_dense() == a.x.to_dense());
   CHECK(both.rows(5, 9).x.to_dense() == b.x.to_dense());

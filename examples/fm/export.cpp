@@ -6,6 +6,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace fm {
 
 using namespace gradus;
@@ -13,7 +15,12 @@ using namespace gradus;
 int export_model(const ExportCommand& command) {
   const TrainedModel model = load_model(command.model);
   Predictor predict(model, command.model, {1, Device::cpu()});
-  write_onnx(command.onnx, predict.session(), {{"X", predict.input()}}, {{"prediction", predict.output()}});
+  // ONNX multiplies where this program divides.
+  const Tensor factor = model.scale.size() == 0 ? Tensor() : Tensor::make<float>({model.features}, [&](auto out) {
+    const auto scale = model.scale.span<float>();
+    std::transform(scale.begin(), scale.end(), out.begin(), [](float s) { return 1 / s; });
+  });  // [p]
+  write_onnx(command.onnx, predict.session(), {{"X", predict.input(), factor}}, {{"prediction", predict.output()}});
   if (command.common.json)
     print_export_json(command.onnx, model);
   else

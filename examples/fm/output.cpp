@@ -111,6 +111,14 @@ void print_json(const std::vector<Fold>& folds) {
   print(stdout, {{"folds", std::move(json)}});
 }
 
+void print_convert_json(const std::string& file, const DataCacheSummary& done) {
+  print(stdout, {{"cache", file},
+                 {"examples", done.rows},
+                 {"features", done.columns},
+                 {"unseen", done.unseen},
+                 {"missing", done.missing}});
+}
+
 void print_export_json(const std::string& file, const TrainedModel& model) {
   print(stdout, {{"onnx", file}, {"input", "X"}, {"output", "prediction"}, {"features", model.features}});
 }

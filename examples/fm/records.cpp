@@ -105,9 +105,11 @@ void write_page(const TrainCommand& command, const TrainingSet& set, const Train
   const bool validated = set.validation_size() > 0;
   const Dataset& rows = validated ? set.validation : set.train;
   report.predicted_rows = validated ? "validation rows" : "training rows";
-  const Tensor predictions = predict.all(rows.x);  // [n, 1]
-  report.targets.assign(rows.y.begin(), rows.y.end());
-  report.predictions.assign(predictions.begin(), predictions.end());
+  if (options.task != "ranking") {
+    const Tensor predictions = predict.all(rows.x);  // [n, 1]
+    report.targets.assign(rows.y.begin(), rows.y.end());
+    report.predictions.assign(predictions.begin(), predictions.end());
+  }
   report.feature_note = "weight of the feature";
   for (NamedWeight& each : strongest_features(model, 20))
     report.features.push_back({std::move(each.name), each.weight});

@@ -105,8 +105,8 @@ struct Trained {
 // Trains once: to the best epoch, or until it is interrupted.
 Trained train_once(const TrainingSet& set, const TrainingOptions& options, const TrainCommand& command,
                    const std::string& checkpoint, Logs& logs) {
-  Trained out{std::make_unique<Trainer>(set.train, set.validation, set.about.field.get(), options,
-                                        trainer_options(command.common))};
+  Trained out{
+      std::make_unique<Trainer>(set.train, set.validation, set.columns, options, trainer_options(command.common))};
   const bool text = !command.common.json;
   if (command.resume && ::access(checkpoint.c_str(), F_OK) == 0) {
     out.trainer->restore(checkpoint);
@@ -135,7 +135,7 @@ Trained train_once(const TrainingSet& set, const TrainingOptions& options, const
 void refit(const TrainingSet& set, TrainingOptions options, const TrainCommand& command, const std::string& checkpoint,
            Trained& trained) {
   options.epochs = trained.trainer->best_epoch();
-  Trainer again(together(set.train, set.validation), {}, set.about.field.get(), options,
+  Trainer again(joined(std::vector<Dataset>{set.train, set.validation}), {}, set.columns, options,
                 trainer_options(command.common));
   trained.ending = again.run({.stop = [] { return interrupted != 0; }});
   if (trained.ending == Ending::stopped) {
@@ -165,7 +165,7 @@ int cross_validation(const TrainingSet& set, const TrainingOptions& options, con
   if (text) fmt::print("model: {}\n", describe_model(options));
   std::int64_t number = 0;
   const std::vector<Fold> folds = cross_validate(
-      set.train, set.about.field.get(), options, command.folds, trainer_options(command.common), [&](const Fold& fold) {
+      set.train, set.columns, options, command.folds, trainer_options(command.common), [&](const Fold& fold) {
         if (!text) return;
         fmt::print("part {}: {} examples, {} epochs: {}\n", ++number, fold.evaluation.examples, fold.epochs,
                    to_string(fold.evaluation));
@@ -194,14 +194,13 @@ std::vector<Candidate> search_settings(const TrainingSet& set, TrainingOptions& 
     fmt::print("{:>6}  {:>10}  {:>8}  {:>10}  {:>14}\n", "epochs", "rate", "factors", "l2-v",
                "valid " + main_metric(options.task));
   std::vector<Candidate> all =
-      search(set.train, set.validation, set.about.field.get(), options, trainer_options(command.common),
-             [&](const Candidate& c) {
-               if (interrupted != 0) fail<Error>("interrupted while searching; nothing is kept");
-               if (!text) return;
-               fmt::print("{:>6}  {:>10.4g}  {:>8}  {:>10.4g}  {:>14}\n", c.epochs, c.rate, c.factors, c.l2,
-                          std::isfinite(c.validation) ? fmt::format("{:.4f}", c.validation) : "diverged");
-               std::fflush(stdout);
-             });
+      search(set.train, set.validation, set.columns, options, trainer_options(command.common), [&](const Candidate& c) {
+        if (interrupted != 0) fail<Error>("interrupted while searching; nothing is kept");
+        if (!text) return;
+        fmt::print("{:>6}  {:>10.4g}  {:>8}  {:>10.4g}  {:>14}\n", c.epochs, c.rate, c.factors, c.l2,
+                   std::isfinite(c.validation) ? fmt::format("{:.4f}", c.validation) : "diverged");
+        std::fflush(stdout);
+      });
   if (text)
     fmt::print("best: --rate {:.4g} --factors {} --l2-v {:.4g} --l2-w {:.4g}\n", options.rate, options.factors,
                options.l2_v, options.l2_w);
@@ -224,7 +223,7 @@ int train(const TrainCommand& command) {
   validation.weights = command.validation_weights;
   TrainingOptions loading = options;
   if (command.folds > 0) loading.valid_fraction = 0;
-  const TrainingSet set = load_training_set(data, validation, loading);
+  const TrainingSet set = load_training_set(data, validation, loading, command.items);
   options.task = loading.task;
   if (text) print_data(set, command);
   if (command.folds > 0) return cross_validation(set, options, command);
@@ -251,6 +250,7 @@ int train(const TrainCommand& command) {
   }
   const Ending ending = trained.ending;
   TrainedModel fitted = model;
+  fitted.scale = {};  // the rows that it is shown are scaled already
   if (!command.report.empty()) fitted.parameters = trained.parameters;
   if (options.refit && validated) {
     refit(set, options, command, checkpoint, trained);
