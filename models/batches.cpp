@@ -54,12 +54,83 @@ class Pool : public std::enable_shared_from_this<Pool> {
   std::vector<std::unique_ptr<RowMemory>> free_;
 };
 
+// A data set in memory is one block.
+class OneBlock final : public DatasetBlocks {
+ public:
+  explicit OneBlock(const Dataset& data) : data_(data) { data_.check(); }
+  std::int64_t blocks() const override { return 1; }
+  std::int64_t rows_of(std::int64_t) const override { return data_.size(); }
+  Dataset block(std::int64_t) const override { return data_; }
+
+ private:
+  Dataset data_;
+};
+
+// What stands at the positions of an epoch: blocks in an order of their own, and in each its rows.
+class EpochOrder {
+ public:
+  EpochOrder(const DatasetBlocks& data, const BatchOptions& options, std::int64_t epoch)
+      : data_(data), options_(options), epoch_(static_cast<std::uint64_t>(epoch)) {
+    if (!options.shuffle || data.blocks() == 1) return;
+    RandomOrder order(data.blocks(), options.seed, stream_of("blocks") + epoch_);
+    const std::span<const Index> all = order.at(0, data.blocks());
+    block_order_.assign(all.begin(), all.end());
+  }
+
+  // The rows at these positions, which are asked for in order. Those of one block lie in memory of the pool.
+  Dataset rows(std::int64_t first, std::int64_t count, Pool& pool) {
+    std::vector<Dataset> parts;
+    while (count > 0) {
+      while (first >= end_) pass_to_next();
+      const std::int64_t here = std::min(count, end_ - first);
+      parts.push_back(rows_of_block(first - begin_, here, pool));
+      first += here;
+      count -= here;
+    }
+    return parts.size() == 1 ? std::move(parts.front()) : joined(parts);
+  }
+
+ private:
+  // A block is read when a row of it is asked for: an epoch may begin far behind.
+  void pass_to_next() {
+    block_.reset();
+    number_ = block_order_.empty() ? next_ : block_order_[static_cast<std::size_t>(next_)];
+    ++next_;
+    begin_ = end_;
+    end_ += data_.rows_of(number_);
+  }
+
+  Dataset rows_of_block(std::int64_t first, std::int64_t count, Pool& pool) {
+    constexpr std::uint64_t apart = 0x9e3779b97f4a7c15U;  // streams of the blocks; that of block 0 is the epoch's
+    if (!block_) {
+      block_ = data_.block(number_);
+      order_.emplace(options_.shuffle ? block_->size() : 0, options_.seed,
+                     stream_of("batches") + epoch_ + apart * static_cast<std::uint64_t>(number_));
+    }
+    if (options_.shuffle) return block_->take(order_->at(first, count), pool.take());
+    return block_->rows(first, count, block_->x.layout() == Layout::csr ? pool.take() : nullptr);
+  }
+
+  const DatasetBlocks& data_;
+  const BatchOptions& options_;
+  std::uint64_t epoch_;
+  std::vector<Index> block_order_;
+  std::int64_t next_ = 0;  // in that order
+  // The block at hand: its number, where it lies in the epoch, and, once read, its rows and their order.
+  std::int64_t number_ = 0;
+  std::int64_t begin_ = 0;
+  std::int64_t end_ = 0;
+  std::optional<Dataset> block_;
+  std::optional<RandomOrder> order_;
+};
+
 }  // namespace
 
 // What all epochs share.
 struct Batches::Source {
-  Dataset data;
+  std::shared_ptr<const DatasetBlocks> data;
   BatchOptions options;
+  std::int64_t size = 0;  // rows
   std::int64_t count = 0;
   std::shared_ptr<Pool> pool = std::make_shared<Pool>();
 };
@@ -91,18 +162,11 @@ struct Epoch::State {
   // The next batch; none after the last, nor after one that could not be made.
   std::optional<Batch> made() {
     const BatchOptions& options = source->options;
-    const Dataset& data = source->data;
     const std::int64_t number = std::exchange(next, source->count);
     if (number == source->count) return {};
     const std::int64_t first = number * options.size;
-    const std::int64_t size = std::min(options.size, data.size() - first);
-    Dataset rows;
-    if (options.shuffle) {
-      if (!order) order.emplace(data.size(), options.seed, stream_of("batches") + static_cast<std::uint64_t>(epoch));
-      rows = data.take(order->at(first, size), source->pool->take());
-    } else {
-      rows = data.rows(first, size, data.x.layout() == Layout::csr ? source->pool->take() : nullptr);
-    }
+    if (!order) order.emplace(*source->data, options, epoch);
+    Dataset rows = order->rows(first, std::min(options.size, source->size - first), *source->pool);
     std::optional<Batch> batch({std::move(rows.x), std::move(rows.y), std::move(rows.weight), number, epoch});
     if (options.map) options.map(*batch);
     next = number + 1;
@@ -175,7 +239,7 @@ struct Epoch::State {
   std::mutex making;
   std::int64_t epoch;
   std::int64_t next;
-  std::optional<RandomOrder> order;
+  std::optional<EpochOrder> order;
 
   // Between the thread and the caller.
   std::mutex mutex;
@@ -209,17 +273,20 @@ Epoch::Iterator Epoch::begin() {
   return Iterator(this);
 }
 
-Batches::Batches(const Dataset& data, const BatchOptions& options) {
-  data.check();
+Batches::Batches(const Dataset& data, const BatchOptions& options)
+    : Batches(std::make_shared<OneBlock>(data), options) {}
+
+Batches::Batches(std::shared_ptr<const DatasetBlocks> data, const BatchOptions& options) {
   if (options.size < 1) fail<ValueError>("Batches: .size is {}; at least 1 row is expected", options.size);
   auto source = std::make_shared<Source>();
-  source->data = data;
+  for (std::int64_t b = 0; b < data->blocks(); ++b) source->size += data->rows_of(b);
+  source->data = std::move(data);
   source->options = options;
-  const std::int64_t whole = data.size() / options.size;
-  source->count = options.drop_remainder || data.size() % options.size == 0 ? whole : whole + 1;
+  const std::int64_t whole = source->size / options.size;
+  source->count = options.drop_remainder || source->size % options.size == 0 ? whole : whole + 1;
   if (source->count == 0)
     fail<ValueError>("Batches: .size is {} but the data set has {} row{}; with .drop_remainder no batch is left",
-                     options.size, data.size(), data.size() == 1 ? "" : "s");
+                     options.size, source->size, source->size == 1 ? "" : "s");
   source_ = std::move(source);
 }
 

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <string_view>
 #include <utility>
 
@@ -81,6 +82,55 @@ Dataset Dataset::take(std::span<const Index> rows, const std::shared_ptr<RowMemo
   gather_csr_rows(*x.pattern(), x.data(), size_of(x.dtype()), rows, owner->pattern, owner->x);
   out.x = Tensor::csr({owner, &owner->pattern}, Tensor::on({x.dtype(), {owner->pattern.non_zeros()}, Layout::dense},
                                                            std::shared_ptr<std::byte>(owner, owner->x.data())));
+  return out;
+}
+
+Dataset joined(std::span<const Dataset> parts) {
+  if (parts.empty()) fail<TypeError>("joined: no data set is given");
+  const Dataset& first = parts.front();
+  auto pattern = std::make_shared<CsrPattern>();
+  pattern->columns = first.x.rank() == 2 ? first.x.dim(1) : 0;
+  std::int64_t non_zeros = 0;
+  for (const Dataset& part : parts) {
+    const bool fits = part.x.layout() == Layout::csr && part.x.dim(1) == pattern->columns &&
+                      part.x.dtype() == first.x.dtype() && part.y.dtype() == first.y.dtype() &&
+                      part.weighted() == first.weighted() && part.weight.dtype() == first.weight.dtype();
+    if (!fits)
+      fail<TypeError>(
+          "joined: x is {} of one data set and {} of another; csr of one dtype and number of columns is "
+          "expected, and weights of all or of none",
+          first.x.type(), part.x.type());
+    pattern->rows += part.size();
+    non_zeros += part.x.stored();
+  }
+  pattern->row_start.reserve(static_cast<std::size_t>(pattern->rows) + 1);
+  const std::span<Index> column = pattern->new_column(non_zeros);
+  auto to = column.begin();
+  for (const Dataset& part : parts) {
+    const std::int64_t before = pattern->row_start.back();
+    const std::vector<std::int64_t>& start = part.x.pattern()->row_start;
+    std::transform(start.begin() + 1, start.end(), std::back_inserter(pattern->row_start),
+                   [&](std::int64_t end) { return before + end; });
+    to = std::copy(part.x.pattern()->column.begin(), part.x.pattern()->column.end(), to);
+  }
+  // One column of numbers after another.
+  const auto numbers = [&](const Shape& shape, const Tensor& like, const auto& of) {
+    Tensor out = Tensor::uninitialized({like.dtype(), shape, Layout::dense});
+    std::byte* next = out.writable_data();
+    for (const Dataset& part : parts) {
+      const Tensor& from = of(part);
+      const std::size_t bytes = static_cast<std::size_t>(from.stored()) * size_of(from.dtype());
+      next = std::copy_n(from.data(), bytes, next);
+    }
+    return out;
+  };
+  Dataset out;
+  const Shape rows{pattern->rows, 1};
+  out.x = Tensor::csr(pattern, numbers({non_zeros}, first.x, [](const Dataset& d) -> const Tensor& { return d.x; }));
+  out.y = numbers(rows, first.y, [](const Dataset& d) -> const Tensor& { return d.y; });
+  out.weight = first.weight;
+  if (first.weighted())
+    out.weight = numbers(rows, first.weight, [](const Dataset& d) -> const Tensor& { return d.weight; });
   return out;
 }
 

@@ -52,4 +52,23 @@ struct Dataset::Split {
   Dataset validation;
 };
 
+/// The rows of several data sets one after another; csr, of one dtype and number of columns, and all weighted or none
+/// (TypeError otherwise).
+Dataset joined(std::span<const Dataset> parts);
+
+/// A data set that need not fit in memory: its rows in blocks, each of which does. Threads may ask at once.
+class DatasetBlocks {
+ public:
+  DatasetBlocks() = default;
+  DatasetBlocks(const DatasetBlocks&) = delete;
+  DatasetBlocks& operator=(const DatasetBlocks&) = delete;
+  virtual ~DatasetBlocks() = default;
+
+  /// How many blocks there are, and how many rows each has: one at least.
+  virtual std::int64_t blocks() const = 0;
+  virtual std::int64_t rows_of(std::int64_t block) const = 0;
+  /// Reads a block.
+  virtual Dataset block(std::int64_t block) const = 0;
+};
+
 }  // namespace gradus

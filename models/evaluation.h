@@ -19,11 +19,11 @@ struct Evaluation {
   double main() const { return metrics.front().second; }
 };
 
-/// Predictions of rows with targets y (of binary tasks -1 and 1) and weights, or [0] where all count alike.   [n, 1]
-/// each
+/// Predictions of rows with targets y (of binary tasks -1 and 1; of rankings pairs of rows, as Task::ranking has them)
+/// and weights, or [0] where all count alike.   [n, 1] each
 Evaluation evaluate(std::string_view task, const Tensor& y, const Tensor& prediction, const Tensor& weight = {});
 
-/// "mse" or "log loss": what comes first in an evaluation.
+/// "mse", "log loss" or, of rankings, "pair loss": what comes first in an evaluation.
 std::string main_metric(std::string_view task);
 
 /// "mse 0.8632  rmse 0.9291  mae 0.7312"

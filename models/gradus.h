@@ -8,6 +8,8 @@
 #include <gradus/core/session.h>
 #include <gradus/core/tensor.h>
 #include <gradus/models/batches.h>
+#include <gradus/models/column_scale.h>
+#include <gradus/models/data_cache.h>
 #include <gradus/models/dataset.h>
 #include <gradus/models/deep.h>
 #include <gradus/models/factorization_machine.h>
@@ -17,6 +19,7 @@
 #include <gradus/models/metrics.h>
 #include <gradus/models/model.h>
 #include <gradus/models/movielens.h>
+#include <gradus/models/pair_sampler.h>
 #include <gradus/models/polynomial.h>
 #include <gradus/models/progress.h>
 #include <gradus/models/read.h>

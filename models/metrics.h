@@ -1,20 +1,33 @@
-// How good predictions are: y are the targets, y_hat the predictions, both dense and of one shape (TypeError
-// otherwise: nothing is broadcast). Sums are made in float64. The mean of nothing is NaN.
+// How good predictions are: y are the targets, y_hat the predictions, weight how much each row counts (none: all
+// alike); all dense and of one shape (TypeError otherwise: nothing is broadcast). Weights are finite and not negative
+// (ValueError otherwise). Sums are made in float64. The mean of nothing, or of rows of weight 0, is NaN.
 #pragma once
 
+#include <gradus/core/sparse.h>
 #include <gradus/core/tensor.h>
+
+#include <span>
 
 namespace gradus {
 
 /// Mean squared error, its root, and the mean absolute error.
-double mse(const Tensor& y, const Tensor& y_hat);
-double rmse(const Tensor& y, const Tensor& y_hat);
-double mae(const Tensor& y, const Tensor& y_hat);
+double mse(const Tensor& y, const Tensor& y_hat, const Tensor& weight = {});
+double rmse(const Tensor& y, const Tensor& y_hat, const Tensor& weight = {});
+double mae(const Tensor& y, const Tensor& y_hat, const Tensor& weight = {});
 
 /// For targets of -1 and 1 and probabilities of 1 (what prediction gives for binary tasks): the mean of -ln of the
 /// probability given to what was the case, infinite where that was 0; and the part of the rows where the greater
 /// probability was right. Throws ValueError for other targets.
-double log_loss(const Tensor& y, const Tensor& probability);
-double accuracy(const Tensor& y, const Tensor& probability);
+double log_loss(const Tensor& y, const Tensor& probability, const Tensor& weight = {});
+double accuracy(const Tensor& y, const Tensor& probability, const Tensor& weight = {});
+
+/// The area under the ROC curve: the probability that a row of target 1 has a greater y_hat than one of target -1,
+/// equal ones counting half; any increasing function of y_hat gives the same. NaN where there is only one class, or a
+/// NaN among y_hat. Throws ValueError for other targets.
+double auc(const Tensor& y, const Tensor& y_hat, const Tensor& weight = {});
+
+/// The mean of the AUC of each group's rows, say of each user's, over the groups that have both classes; NaN where none
+/// has. Throws TypeError unless there is a group for each row.
+double mean_auc(std::span<const Index> group, const Tensor& y, const Tensor& y_hat);
 
 }  // namespace gradus

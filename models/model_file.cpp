@@ -21,8 +21,8 @@ constexpr const char* version_key = "gradus_model";
 constexpr std::string_view version = "1";
 constexpr const char* checksum_key = "checksum";
 constexpr const char* field_name = "field";
-constexpr const char* mean_name = "normalization/mean";
-constexpr const char* scale_name = "normalization/scale";
+constexpr const char* item_name = "item_columns";
+constexpr const char* scale_name = "column_scale";
 
 void add(uLong& crc, const void* bytes, std::size_t count) {
   const auto* from = static_cast<const Bytef*>(bytes);
@@ -114,22 +114,23 @@ class ModelReader {
   void take_tensors(TrainedModel& out) {
     const Shape columns{out.features};
     for (auto& [name, tensor] : file_.tensors) {
-      const bool of_columns = name == field_name || name == mean_name || name == scale_name;
-      if (of_columns && tensor.shape() != columns)
-        damaged(fmt::format("{} is {}; {} is expected", name, tensor.shape(), columns));
-      if (name == field_name) {
-        if (tensor.dtype() != int32) damaged("the fields are not int32");
-        const auto field = tensor.span<std::int32_t>();
-        out.field = std::make_shared<const std::vector<Index>>(field.begin(), field.end());
-      } else if (name == mean_name) {
-        out.mean = tensor;
-      } else if (name == scale_name) {
-        out.scale = tensor;
-      } else {
+      const bool is_field = name == field_name, is_item = name == item_name, is_scale = name == scale_name;
+      if (!is_field && !is_item && !is_scale) {
         out.parameters.emplace(name, tensor);
+        continue;
+      }
+      const Type expected{is_field ? int32 : is_item ? boolean : float32, columns, Layout::dense};
+      if (tensor.type() != expected) damaged(fmt::format("{} is {}; {} is expected", name, tensor.type(), expected));
+      if (is_field) {
+        const auto field = tensor.span<std::int32_t>();
+        out.columns.field = std::make_shared<const std::vector<Index>>(field.begin(), field.end());
+      } else if (is_item) {
+        const auto of_item = tensor.span<bool>();
+        out.columns.of_item.assign(of_item.begin(), of_item.end());
+      } else {
+        out.scale = tensor;
       }
     }
-    if (out.mean.size() != out.scale.size()) damaged("it has one of the two tensors of a normalization");
   }
 
   const std::string& path_;
@@ -155,11 +156,12 @@ std::string checksum(const std::map<std::string, Tensor>& tensors, const std::ma
 void save_model(const std::string& path, const TrainedModel& model) {
   SafeTensors file;
   file.tensors = model.parameters;
-  if (model.field) file.tensors.emplace(field_name, Tensor::from(*model.field));  // [p]
-  if (model.mean.size() > 0) {
-    file.tensors.emplace(mean_name, model.mean);    // [p]
-    file.tensors.emplace(scale_name, model.scale);  // [p]
-  }
+  if (model.columns.field) file.tensors.emplace(field_name, Tensor::from(*model.columns.field));  // [p]
+  if (!model.columns.of_item.empty())
+    file.tensors.emplace(item_name, Tensor::make<bool>({model.features}, [&](std::span<bool> out) {
+                           std::copy(model.columns.of_item.begin(), model.columns.of_item.end(), out.begin());
+                         }));                                                 // [p]
+  if (model.scale.size() > 0) file.tensors.emplace(scale_name, model.scale);  // [p]
   Json metrics = Json::object();
   for (const auto& [name, value] : model.metrics) metrics[name] = value;
   file.metadata = {

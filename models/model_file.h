@@ -3,13 +3,14 @@
 //
 //   metadata   gradus_model (the version of this format), task, format, features (how many columns x has), options,
 //              metrics, target, feature_table (JSON; where columns have names), checksum
-//   tensors    the parameters (w0 [1], W [p], V [p, k], ...), field [p] where features have fields,
-//              normalization/mean and normalization/scale [p] where numbers were normalised
+//   tensors    the parameters (w0 [1], W [p], V [p, k], ...), field [p] where features have fields, column_scale [p]
+//              where columns are to be divided by it, item_columns [p] of a ranking
 //
 // Files of another version and damaged ones (the checksum says so) are refused. Writing is all or nothing.
 #pragma once
 
 #include <gradus/models/read.h>
+#include <gradus/models/trainer.h>
 #include <gradus/models/training_data.h>
 #include <gradus/models/training_options.h>
 
@@ -25,12 +26,12 @@ struct TrainedModel {
   Format format = Format::libsvm;
   std::int64_t features = 0;                  // p
   std::shared_ptr<const FeatureTable> table;  // null for sparse text
-  std::shared_ptr<const std::vector<Index>> field;
+  Columns columns;
   std::string target;          // its column, where columns have names
   TargetRange target_range{};  // seen in training
   bool zero_one = false;       // of binary tasks: whether the targets were 0 and 1, else -1 and 1
   std::map<std::string, Tensor> parameters;
-  Tensor mean, scale;                     // [p], or [0] where nothing was normalised
+  Tensor scale;                           // [p]: what columns are divided by; [0]: nothing
   std::map<std::string, double> metrics;  // what training found, as "validation mse"
 };
 

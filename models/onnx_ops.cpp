@@ -2,11 +2,14 @@
 // few.
 #include <gradus/models/onnx_ops.h>
 
+#include <gradus/core/create.h>
 #include <gradus/core/op.h>
+#include <gradus/core/session.h>
 
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cstddef>
 #include <iterator>
@@ -173,6 +176,21 @@ bool export_concat(const Export& e) {
   return true;
 }
 
+// Which columns stand in which group, as the op itself says of a row of ones; then row i under group g is row i times
+// that mask's row g.
+bool export_split_rows(const Export& e) {
+  const Type& x = e.node.input(0).type();
+  Graph graph;
+  const Expr probe = graph.sparse_placeholder("ones", {1, x.shape[1]}, x.dtype);
+  const Expr split = graph.copy(e.node, std::array{probe});
+  Session session(graph);
+  const Tensor mask = session.run(split, {{probe, ones({1, x.shape[1]}, x.dtype).to_csr()}}).to_dense();
+  const std::string rows = e.add("Reshape", {e.in[0], e.numbers("shape", {-1, 1, x.shape[1]})});
+  const std::string masked = e.add("Mul", {rows, e.onnx.initializer("groups", mask)});
+  e.add("Reshape", {masked, e.numbers("shape", {-1, x.shape[1]})});
+  return true;
+}
+
 bool export_slice(const Export& e) {
   const Attributes told(e.node);
   const std::vector<std::int64_t> begin = told.numbers("begin");
@@ -226,6 +244,7 @@ constexpr std::pair<std::string_view, Rule> rules[] = {
     {"zeros_like", export_zeros_like},
     {"ones_like", export_ones_like},
     {"concat", export_concat},
+    {"split_rows", export_split_rows},
     {"slice", export_slice},
     {"tile", export_tile},
     {"cumsum", export_cumsum},

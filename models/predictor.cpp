@@ -2,6 +2,8 @@
 
 #include <gradus/core/error.h>
 #include <gradus/core/session.h>
+#include <gradus/models/column_scale.h>
+#include <gradus/models/pair_sampler.h>
 #include <gradus/models/training_set.h>
 
 #include <algorithm>
@@ -19,15 +21,15 @@ struct Predictor::State {
   Graph graph;
   Model model;
   std::unique_ptr<Session> session;
+  Expr output;
+  Tensor scale;  // what columns are divided by; [0]: nothing
   std::unique_ptr<PreparedRun> run;
-  bool clip = false;
-  TargetRange range{};
 };
 
 Predictor::Predictor(const TrainedModel& trained, const std::string& path, const TrainerOptions& where)
     : state_(std::make_unique<State>()) {
   State& s = *state_;
-  s.model = make_model(s.graph, trained.features, model_options(trained.options, trained.field.get()), false);
+  s.model = make_model(s.graph, trained.features, model_options(trained.options, trained.columns), false);
   s.session = std::make_unique<Session>(s.graph, where.device, SessionOptions{.threads = where.threads});
   for (const Expr& parameter : s.model.parameters) {
     const auto found = trained.parameters.find(parameter.name());
@@ -37,17 +39,20 @@ Predictor::Predictor(const TrainedModel& trained, const std::string& path, const
                     parameter.type());
     s.session->assign(parameter, found->second);
   }
-  s.run = std::make_unique<PreparedRun>(s.session->prepare(s.model.prediction, {s.model.X}));
-  s.clip = trained.options.clip_predictions && trained.options.task == "regression";
-  s.range = trained.target_range;
+  s.scale = trained.scale;
+  s.output = output_of(s.model, trained.options, trained.target_range);
+  s.run = std::make_unique<PreparedRun>(s.session->prepare(s.output, {s.model.X}));
 }
 
 Predictor::~Predictor() = default;
 
 Tensor Predictor::operator()(const Tensor& x) {
-  const Tensor out = (*state_->run)(x);  // [n, 1]
-  return state_->clip ? clipped(out, state_->range) : out;
+  return (*state_->run)(state_->scale.size() > 0 ? divide_columns(x, state_->scale) : x);
 }
+
+const Expr& Predictor::input() const { return state_->model.X; }
+const Expr& Predictor::output() const { return state_->output; }
+Session& Predictor::session() { return *state_->session; }
 
 Tensor Predictor::all(const Tensor& x) {
   return Tensor::make<float>({x.dim(0), 1}, [&](std::span<float> out) {
@@ -60,8 +65,14 @@ Tensor Predictor::all(const Tensor& x) {
 }
 
 FileEvaluation evaluate_file(const TrainedModel& model, Predictor& predict, DataFile file) {
-  const LoadedData loaded = load_data_for(model, std::move(file));
+  LoadedData loaded = load_data_for(model, std::move(file));
   if (loaded.data.y.size() == 0) fail<IoError>("{}: has no targets to compare with", loaded.name);
+  if (model.options.task == "ranking") {
+    // Beside each item one that this file's user has not taken.
+    const PairSampler sampler(loaded.data, model.columns.of_item, model.options.seed);
+    const Batch pairs = sampler.pairs({loaded.data.x, loaded.data.y, loaded.data.weight});
+    loaded.data = {pairs.x, pairs.y, pairs.weight};
+  }
   FileEvaluation out;
   out.evaluation = evaluate(model.options.task, loaded.data.y, predict.all(loaded.data.x), loaded.data.weight);
   out.name = loaded.name;

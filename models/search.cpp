@@ -22,10 +22,10 @@ std::vector<Index> ascending(std::vector<Index> rows) {
 }
 
 // The best number of a candidate's training; infinite where it diverged.
-double best_validation(const Dataset& train, const Dataset& validation, const std::vector<Index>* field,
+double best_validation(const Dataset& train, const Dataset& validation, const Columns& columns,
                        const TrainingOptions& options, const TrainerOptions& where) {
   try {
-    Trainer trainer(train, validation, field, options, where);
+    Trainer trainer(train, validation, columns, options, where);
     trainer.run();
     return trainer.history()[static_cast<std::size_t>(trainer.best_epoch()) - 1].validation;
   } catch (const DivergedError&) {
@@ -43,9 +43,9 @@ TrainingOptions with(TrainingOptions options, const Candidate& candidate) {
 
 }  // namespace
 
-std::vector<ValidationFold> cross_validate(const Dataset& data, const std::vector<Index>* field, const TrainingOptions& options,
-                                 std::int64_t folds, const TrainerOptions& where,
-                                 const std::function<void(const ValidationFold&)>& done) {
+std::vector<ValidationFold> cross_validate(const Dataset& data, const Columns& columns, const TrainingOptions& options,
+                                           std::int64_t folds, const TrainerOptions& where,
+                                           const std::function<void(const ValidationFold&)>& done) {
   if (folds < 2 || folds > data.size())
     fail<ValueError>("--cv is {} but there are {} examples; each part needs one", folds, data.size());
   RandomOrder order(data.size(), options.seed, stream_of("cross-validation"));
@@ -64,7 +64,7 @@ std::vector<ValidationFold> cross_validate(const Dataset& data, const std::vecto
       train = std::move(split.train);
       validation = std::move(split.validation);
     }
-    Trainer trainer(train, validation, field, options, where);
+    Trainer trainer(train, validation, columns, options, where);
     trainer.run();
     out.push_back({trainer.evaluate_on(left_out), trainer.best_epoch()});
     if (done) done(out.back());
@@ -72,7 +72,7 @@ std::vector<ValidationFold> cross_validate(const Dataset& data, const std::vecto
   return out;
 }
 
-std::vector<Candidate> search(const Dataset& train, const Dataset& validation, const std::vector<Index>* field,
+std::vector<Candidate> search(const Dataset& train, const Dataset& validation, const Columns& columns,
                               TrainingOptions& options, const TrainerOptions& where,
                               const std::function<void(const Candidate&)>& done) {
   if (validation.x.rank() != 2)
@@ -92,7 +92,7 @@ std::vector<Candidate> search(const Dataset& train, const Dataset& validation, c
       candidate.epochs = std::min(epochs, options.epochs);
       TrainingOptions tried = with(options, candidate);
       tried.epochs = candidate.epochs;
-      candidate.validation = best_validation(train, validation, field, tried, where);
+      candidate.validation = best_validation(train, validation, columns, tried, where);
       if (done) done(candidate);
     }
     const auto end = candidates.begin() + static_cast<std::ptrdiff_t>(alive);

@@ -76,6 +76,18 @@ void check_factors(std::string_view model, std::int64_t factors, double init_std
 /// Throws ValueError, naming the model's option, unless lambda is finite and not negative.
 void check_l2(std::string_view model, std::string_view option, double lambda);
 
+/// How the two classes of a binary task are written: 0 and 1, or -1 and 1. Where all are 1 it cannot be told.
+enum class BinaryForm : std::uint8_t { ones, zero_one, signs };
+
+struct BinaryTargets {
+  Tensor y;  // -1 and 1
+  BinaryForm form;
+};
+/// Targets of a binary task brought to -1 and 1, and how they were written; `so_far` is what was found in the rows
+/// before, where data comes in blocks. Throws ValueError, naming row and value, for a target that is not of one form
+/// with those before it.
+BinaryTargets binary_targets(const Tensor& y, BinaryForm so_far = BinaryForm::ones);
+
 /// Throws ValueError, naming the first row at fault, unless every target fits the task: -1 or 1 for binary ones (0 is
 /// the usual mistake), finite for regression, for ranking a 1 and a -1 in each pair of rows.
 void check_targets(Task task, const Tensor& y);

@@ -1,6 +1,7 @@
 #include <gradus/models/trainer.h>
 
 #include <gradus/models/trainer_state.h>
+#include <gradus/ops/ops.h>
 
 #include <algorithm>
 #include <chrono>
@@ -25,6 +26,22 @@ double weight_of(const Batch& batch) {
   double sum = 0;
   for (const double weight : batch.weight) sum += weight;
   return sum;
+}
+
+// The rows with one drawn beside each, the same every time.
+Dataset pairs_of(const Dataset& rows, const PairSampler& sampler) {
+  const Batch pairs = sampler.pairs({rows.x, rows.y, rows.weight});
+  return {pairs.x, pairs.y, pairs.weight};
+}
+
+BatchOptions batch_options(std::int64_t rows, const TrainingOptions& training, const TrainerOptions& where,
+                           const PairSampler* sampler) {
+  BatchOptions out{.size = training.batch == 0 ? rows : training.batch,
+                   .shuffle = training.batch != 0,
+                   .seed = training.seed,
+                   .background = where.threads != 1};
+  if (sampler != nullptr) out.map = [sampler](Batch& batch) { batch = sampler->pairs(batch); };
+  return out;
 }
 
 bool all_finite(const Tensor& tensor) {
@@ -58,14 +75,14 @@ double best_constant(Task task, const Dataset& data) {
 
 }  // namespace
 
-ModelOptions model_options(const TrainingOptions& options, const std::vector<Index>* field) {
+ModelOptions model_options(const TrainingOptions& options, const Columns& columns) {
   ModelOptions out;
   out.kind = model_kind_named(options.model);
   out.task = task_named(options.task);
   out.factors = options.factors;
   out.order = static_cast<int>(options.order);
   out.hidden = options.hidden;
-  if (field != nullptr) out.field_of.assign(field->begin(), field->end());
+  if (columns.field) out.field_of = *columns.field;
   out.init_stddev = options.init_stddev;
   out.seed = options.seed;
   out.l2_w0 = options.l2_w0;
@@ -75,29 +92,34 @@ ModelOptions model_options(const TrainingOptions& options, const std::vector<Ind
   return out;
 }
 
-Trainer::State::State(const Dataset& train, const Dataset& validation, const std::vector<Index>* field,
+Expr output_of(const Model& model, const TrainingOptions& options, const TargetRange& range) {
+  if (!options.clip_predictions || options.task != "regression") return model.prediction;
+  return clip_by_value(model.prediction, range.least, range.greatest);  // [n, 1]
+}
+
+Trainer::State::State(const Dataset& train, const Dataset& validation, const Columns& columns,
                       const TrainingOptions& training, const TrainerOptions& where)
     : options(training),
       train_data(train),
       validation_data(validation),
-      batches(train, {.size = training.batch == 0 ? train.size() : training.batch,
-                      .shuffle = training.batch != 0,
-                      .seed = training.seed,
-                      .background = where.threads != 1}),
-      range(range_of(train.y)),
-      model(make_model(graph, train.x.dim(1), model_options(training, field), train.weighted())),
+      sampler(training.task == "ranking"
+                  ? std::optional<PairSampler>(std::in_place, train, columns.of_item, training.seed)
+                  : std::nullopt),
+      batches(train, batch_options(train.size(), training, where, sampler ? &*sampler : nullptr)),
+      model(make_model(graph, train.x.dim(1), model_options(training, columns), train.weighted())),
       step(training_step(model.loss, model.parameters, training, batches.count())) {
   session.emplace(graph, where.device, SessionOptions{.threads = where.threads});
   if (const Expr w0 = graph.find("w0"))
-    session->assign(w0,
-                    Tensor(best_constant(model_options(training, nullptr).task, train)).reshape({1}).cast(w0.dtype()));
+    session->assign(w0, Tensor(best_constant(task_named(training.task), train)).reshape({1}).cast(w0.dtype()));
   const std::vector<Expr> fetches{step.run, model.error};
   std::vector<Expr> fed{model.X, model.y};
   if (train.weighted()) fed.push_back(model.weight);
   whole_batch.emplace(session->prepare(fetches, fed));
   last_batch.emplace(session->prepare(fetches, fed));
-  predict.emplace(session->prepare(model.prediction, {model.X}));
-  if (validation.x.rank() == 2 && validation.size() > 0) validation_batches.emplace(validation, in_order);
+  predict.emplace(session->prepare(output_of(model, training, range_of(train.y)), {model.X}));
+  if (validation.x.rank() != 2 || validation.size() == 0) return;
+  if (sampler) validation_data = pairs_of(validation, *sampler);
+  validation_batches.emplace(validation_data, in_order);
 }
 
 // Makes a step; returns the mean error of the batch before it.
@@ -118,7 +140,6 @@ Evaluation Trainer::State::evaluation_on(const Dataset& data, const Batches& in_
     const Tensor part = (*predict)(rows_of.x);  // [rows, 1]
     to = std::copy_n(part.data(), static_cast<std::size_t>(part.stored()) * size_of(part.dtype()), to);
   }
-  if (options.clip_predictions && options.task == "regression") predictions = clipped(predictions, range);
   return evaluate(options.task, data.y, predictions, data.weight);
 }
 
@@ -154,10 +175,10 @@ void Trainer::State::end_epoch(double seconds) {
   weight_sum = 0;
 }
 
-Trainer::Trainer(const Dataset& train, const Dataset& validation, const std::vector<Index>* field,
+Trainer::Trainer(const Dataset& train, const Dataset& validation, const Columns& columns,
                  const TrainingOptions& options, const TrainerOptions& where) {
   check(options);
-  state_ = std::make_unique<State>(train, validation, field, options, where);
+  state_ = std::make_unique<State>(train, validation, columns, options, where);
 }
 
 Trainer::~Trainer() = default;
@@ -216,7 +237,8 @@ Evaluation Trainer::evaluate_on(const Dataset& data) {
   for (const Expr& parameter : s.model.parameters) now.emplace(parameter.name(), s.session->value(parameter));
   // The best epoch's, and then back, so that training may go on.
   for (const auto& [name, value] : s.best) s.session->assign(s.graph.find(name), value);
-  const Evaluation out = s.evaluation_on(data, Batches(data, in_order));
+  const Dataset rows = s.sampler ? pairs_of(data, *s.sampler) : data;
+  const Evaluation out = s.evaluation_on(rows, Batches(rows, in_order));
   for (const auto& [name, value] : now) s.session->assign(s.graph.find(name), value);
   return out;
 }

@@ -13,6 +13,7 @@
 #include <gradus/models/dataset.h>
 #include <gradus/models/evaluation.h>
 #include <gradus/models/model.h>
+#include <gradus/models/training_data.h>
 #include <gradus/models/training_options.h>
 
 #include <cstdint>
@@ -63,15 +64,24 @@ struct TrainerOptions {
   Device device = Device::cpu();
 };
 
-/// What the options say of the model; `field` is null where features have none.
-ModelOptions model_options(const TrainingOptions& options, const std::vector<Index>* field);
+/// What a model may have to know of the columns of x.
+struct Columns {
+  std::shared_ptr<const std::vector<Index>> field = {};  // of each, where they have fields   [p]
+  std::vector<bool> of_item = {};                        // of rankings: whether it describes the item   [p]
+};
+
+/// What the options say of the model.
+ModelOptions model_options(const TrainingOptions& options, const Columns& columns);
+
+/// What the model tells of a row: its prediction, kept within the range where the options want that.   [n, 1]
+Expr output_of(const Model& model, const TrainingOptions& options, const TargetRange& range);
 
 class Trainer {
  public:
-  /// Data of one width p; `validation` may have no rows (Dataset{}). Targets as the task has them. Throws ValueError
-  /// for options out of range.
-  Trainer(const Dataset& train, const Dataset& validation, const std::vector<Index>* field,
-          const TrainingOptions& options, const TrainerOptions& where = {});
+  /// Data of one width p; `validation` may have no rows (Dataset{}). Targets as the task has them; rankings draw an
+  /// item beside each row's by themselves. Throws ValueError for options out of range.
+  Trainer(const Dataset& train, const Dataset& validation, const Columns& columns, const TrainingOptions& options,
+          const TrainerOptions& where = {});
   Trainer(const Trainer&) = delete;
   Trainer& operator=(const Trainer&) = delete;
   ~Trainer();

@@ -4,8 +4,8 @@
 
 #include <gradus/core/session.h>
 #include <gradus/models/batches.h>
+#include <gradus/models/pair_sampler.h>
 #include <gradus/models/trainer.h>
-#include <gradus/models/training_data.h>
 #include <gradus/models/training_step.h>
 
 #include <optional>
@@ -13,8 +13,8 @@
 namespace gradus {
 
 struct Trainer::State {
-  State(const Dataset& train, const Dataset& validation, const std::vector<Index>* field,
-        const TrainingOptions& training, const TrainerOptions& where);
+  State(const Dataset& train, const Dataset& validation, const Columns& columns, const TrainingOptions& training,
+        const TrainerOptions& where);
 
   double learn(const Batch& batch);
   Evaluation evaluation_on(const Dataset& data, const Batches& in_order);
@@ -23,9 +23,9 @@ struct Trainer::State {
 
   TrainingOptions options;
   Dataset train_data, validation_data;
+  std::optional<PairSampler> sampler;  // of rankings
   Batches batches;
   std::optional<Batches> validation_batches;
-  TargetRange range;  // of the targets
 
   Graph graph;
   Model model;

@@ -2,6 +2,7 @@
 
 #include <gradus/core/create.h>
 #include <gradus/core/error.h>
+#include <gradus/models/cache_source.h>
 #include <gradus/models/number_text.h>
 
 #include <algorithm>
@@ -121,6 +122,12 @@ Tensor read_weights(const std::string& path, std::int64_t rows, DType dtype) {
 }  // namespace
 
 OpenedData open_data(const DataFile& file) {
+  if (is_data_cache(file.path)) {
+    if (!file.read.target.empty() || !file.read.categorical.empty() || !file.read.numeric.empty() ||
+        !file.read.ignored.empty() || !file.read.weight.empty() || file.read.hash_bits != 0)
+      fail<ValueError>("{}: columns are named, but those of a cache were chosen when it was made", file.path);
+    return {file.path, Format::guess, {}, cache_source(file.path, file.read.columns, file.read.table)};
+  }
   Input input(file.path);
   ReadOptions read = file.read;
   OpenedData out{input.name(), read.format, {}, {}};
@@ -194,16 +201,6 @@ TargetRange range_of(const Tensor& y) {
     const auto [least, greatest] = std::minmax_element(targets.begin(), targets.end());
     return TargetRange{static_cast<double>(*least), static_cast<double>(*greatest)};
   });
-}
-
-Tensor clipped(const Tensor& predictions, const TargetRange& range) {
-  Tensor out = Tensor::uninitialized(predictions.type());
-  dispatch_floating(predictions.dtype(), [&]<class T>(TypeTag<T>) {
-    const auto from = predictions.span<T>();
-    std::transform(from.begin(), from.end(), out.writable<T>().begin(),
-                   [&](T x) { return std::clamp(x, static_cast<T>(range.least), static_cast<T>(range.greatest)); });
-  });
-  return out;
 }
 
 }  // namespace gradus

@@ -28,8 +28,9 @@ struct LoadedData {
   std::vector<std::int64_t> unseen, missing;        // as in Examples
 };
 
-/// Reads a file. Of a table whose target is not named it is the column called target, label, y, rating, class or
-/// click, else the last. Throws IoError and ValueError as the readers do, and for weights that do not fit.
+/// Reads a file, which may be a binary cache. Of a table whose target is not named it is the column called target,
+/// label, y, rating, class or click, else the last. Throws IoError and ValueError as the readers do, and for weights
+/// that do not fit.
 LoadedData load_data(const DataFile& file);
 
 /// Opens a file as load_data does, to be read by blocks; says which format and target it has.
@@ -51,7 +52,5 @@ struct TargetRange {
   double least, greatest;
 };
 TargetRange range_of(const Tensor& y);
-/// Predictions, those beyond the range brought to its ends.   [n, 1] -> [n, 1]
-Tensor clipped(const Tensor& predictions, const TargetRange& range);
 
 }  // namespace gradus

@@ -88,7 +88,8 @@ std::vector<Setting> settings(TrainingOptions& o) {
       number("l2-v", &o.l2_v, 0, infinity, false, model, "L2 penalty on the factors"),
       choice("l2-over", &o.l2_over, {"touched", "all"}, model,
              "touched: a row's features pay, as in libFM and xLearn; all: every weight pays in every step"),
-      flag("normalize", &o.normalize, model, "Bring numeric columns to mean 0 and deviation 1; kept with the model"),
+      flag("normalize", &o.normalize, model,
+           "Divide each column by the greatest number that it has in training; kept with the model"),
       flag("clip-predictions", &o.clip_predictions, model, "Keep predictions within the range of the targets seen"),
 
       choice("optimizer", &o.optimizer, {"sgd", "momentum", "adagrad", "adadelta", "rmsprop", "adam", "adamw", "ftrl"},
@@ -126,6 +127,10 @@ std::vector<Setting> settings(TrainingOptions& o) {
            "Learn again from all rows, those to validate with among them, for as many epochs as did best"),
       Setting{"seed", &o.seed, 0, 0, false, {}, course, "Of the start, the order of the rows and the held-out part"},
   };
+}
+
+std::string shown(const Setting& setting) {
+  return std::visit([](const auto* value) { return shown(*value); }, setting.value);
 }
 
 void check(const TrainingOptions& options) {

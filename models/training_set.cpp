@@ -1,6 +1,8 @@
 #include <gradus/models/training_set.h>
 
 #include <gradus/core/error.h>
+#include <gradus/models/column_scale.h>
+#include <gradus/models/number_text.h>
 
 #include <fmt/format.h>
 
@@ -10,7 +12,37 @@
 
 namespace gradus {
 
-TrainingSet load_training_set(const DataFile& data, const DataFile& validation, TrainingOptions& options) {
+namespace {
+
+// Which columns of x describe the item.
+std::vector<bool> columns_of_items(const LoadedData& data, std::int64_t features, const ItemColumns& items) {
+  if (!data.table || data.table->hash_bits() != 0)
+    fail<ValueError>("{}: a ranking has to know which columns are the item's, but columns of {} have no names",
+                     data.name, data.table ? "hashed categories" : to_string(data.format));
+  std::vector<bool> is_item(data.table->columns().size(), false);
+  for (const std::string& name : items.empty() ? ItemColumns{"item"} : items) {
+    const std::int64_t column = data.table->find(name);
+    if (column < 0)
+      fail<ValueError>("{}: there is no column {} that could be the item's; --item names it", data.name,
+                       in_quotes(name));
+    is_item[static_cast<std::size_t>(column)] = true;
+  }
+  std::vector<bool> out(static_cast<std::size_t>(features), false);
+  // Fields count the columns that have features.
+  std::vector<bool> of_field;
+  for (std::size_t i = 0; i < is_item.size(); ++i) {
+    const ColumnKind kind = data.table->columns()[i].kind;
+    if (kind == ColumnKind::numeric || kind == ColumnKind::categorical) of_field.push_back(is_item[i]);
+  }
+  const std::vector<Index> fields = data.table->fields();
+  for (std::size_t i = 0; i < out.size(); ++i) out[i] = of_field[static_cast<std::size_t>(fields[i])];
+  return out;
+}
+
+}  // namespace
+
+TrainingSet load_training_set(const DataFile& data, const DataFile& validation, TrainingOptions& options,
+                              const ItemColumns& items) {
   TrainingSet out;
   out.about = load_data(data);
   Dataset all = std::exchange(out.about.data, {});
@@ -19,6 +51,8 @@ TrainingSet load_training_set(const DataFile& data, const DataFile& validation, 
     fail<ValueError>("{}: all weights are 0, so no example counts", out.about.name);
   if (options.task == "guess") options.task = are_classes(all.y) ? "binary" : "regression";
   out.range = range_of(all.y);
+  out.columns.field = out.about.field;
+  if (options.task == "ranking") out.columns.of_item = columns_of_items(out.about, all.x.dim(1), items);
   if (options.task == "binary") {
     out.zero_one = out.range.least == 0;
     all.y = classes(all.y, out.about.name);  // [n, 1]
@@ -26,8 +60,7 @@ TrainingSet load_training_set(const DataFile& data, const DataFile& validation, 
   if (!validation.path.empty()) {
     TrainedModel model = untrained_model(out, options);
     model.features = all.x.dim(1);
-    DataFile file = validation;
-    out.validation = load_data_for(model, std::move(file)).data;
+    out.validation = load_data_for(model, validation).data;
     out.train = std::move(all);
   } else if (options.valid_fraction * static_cast<double>(all.size()) >= 1) {
     Dataset::Split split = all.split(options.valid_fraction, options.seed);
@@ -35,6 +68,13 @@ TrainingSet load_training_set(const DataFile& data, const DataFile& validation, 
     out.validation = std::move(split.validation);
   } else {
     out.train = std::move(all);
+  }
+  if (options.normalize) {
+    ColumnScale scale(out.train.x.dim(1));
+    scale.add(out.train.x);
+    out.scale = scale.tensor();  // [p]
+    out.train.x = divide_columns(out.train.x, out.scale);
+    if (out.validation_size() > 0) out.validation.x = divide_columns(out.validation.x, out.scale);
   }
   return out;
 }
@@ -45,7 +85,8 @@ TrainedModel untrained_model(const TrainingSet& set, const TrainingOptions& opti
   model.format = set.about.format;
   model.features = set.train.x.rank() == 2 ? set.train.x.dim(1) : 0;
   model.table = set.about.table;
-  model.field = set.about.field;
+  model.columns = set.columns;
+  model.scale = set.scale;
   model.target = set.about.target;
   model.target_range = set.range;
   model.zero_one = set.zero_one;
@@ -59,33 +100,6 @@ LoadedData load_data_for(const TrainedModel& model, DataFile file) {
   if (file.read.format == Format::guess) file.read.format = known.format;
   LoadedData out = load_data(file);
   if (model.options.task == "binary" && out.data.y.size() > 0) out.data.y = classes(out.data.y, out.name);  // [n, 1]
-  return out;
-}
-
-Dataset together(const Dataset& a, const Dataset& b) {
-  const auto both = [](const Tensor& x, const Tensor& y) {
-    Tensor out =
-        Tensor::uninitialized({x.dtype(), x.shape().with(0, x.dim(0) + y.dim(0)), Layout::dense});  // [n + m, ...]
-    auto* to = out.writable_data();
-    to = std::copy_n(x.data(), static_cast<std::size_t>(x.stored()) * size_of(x.dtype()), to);
-    std::copy_n(y.data(), static_cast<std::size_t>(y.stored()) * size_of(y.dtype()), to);
-    return out;
-  };
-  const CsrPattern& first = *a.x.pattern();
-  const CsrPattern& second = *b.x.pattern();
-  const auto pattern = std::make_shared<CsrPattern>();
-  pattern->rows = first.rows + second.rows;
-  pattern->columns = first.columns;
-  pattern->row_start = first.row_start;
-  for (std::size_t row = 1; row < second.row_start.size(); ++row)
-    pattern->row_start.push_back(first.non_zeros() + second.row_start[row]);
-  const std::span<Index> column = pattern->new_column(first.non_zeros() + second.non_zeros());
-  std::copy(second.column.begin(), second.column.end(),
-            std::copy(first.column.begin(), first.column.end(), column.begin()));
-  Dataset out{Tensor::csr(pattern, both(a.x.values(), b.x.values())), both(a.y, b.y)};
-  if (a.weighted() != b.weighted())
-    fail<ValueError>("one of the data sets has weights and the other has none; both or neither are expected");
-  if (a.weighted()) out.weight = both(a.weight, b.weight);
   return out;
 }
 

@@ -14,6 +14,8 @@ struct TrainingSet {
   LoadedData about;  // without its data, which are now these:
   Dataset train;
   Dataset validation;  // no rows where there are none
+  Columns columns;
+  Tensor scale;  // what the columns of both were divided by   [p]; [0]: nothing
   bool zero_one = false;
   TargetRange range{};
 
@@ -21,20 +23,22 @@ struct TrainingSet {
   std::int64_t validation_size() const { return validation.x.rank() == 2 ? validation.size() : 0; }
 };
 
+/// The columns of a ranking's items, by name: of a feature table or ratings.
+using ItemColumns = std::vector<std::string>;
+
 /// Reads the data and the file to validate with, if one is named; else holds out options.valid_fraction of the rows,
 /// where that is one at least.
 /// Finds out the task where options.task is "guess", and says so there. Throws as load_data does, and ValueError where
-/// targets do not fit the task.
-TrainingSet load_training_set(const DataFile& data, const DataFile& validation, TrainingOptions& options);
+/// targets do not fit the task, or it is not known which columns of a ranking are the item's: `items`, else the column
+/// item.
+TrainingSet load_training_set(const DataFile& data, const DataFile& validation, TrainingOptions& options,
+                              const ItemColumns& items = {});
 
 /// What is known of the model before it is trained.
 TrainedModel untrained_model(const TrainingSet& set, const TrainingOptions& options);
 
 /// The file as the model's training data were: the same columns; targets as the task takes them.
 LoadedData load_data_for(const TrainedModel& model, DataFile file);
-
-/// The rows of both, one after the other.
-Dataset together(const Dataset& a, const Dataset& b);
 
 /// "2623 features (943 user, 1680 item)"
 std::string describe_features(std::int64_t features, const FeatureTable* table);

@@ -27,7 +27,7 @@ EpochTable::EpochTable(const TrainingSet& set, const TrainingOptions& options, b
       metric_(main_metric(options.task)),
       shown_(shown) {
   if (!shown_) return;
-  fmt::print("{:>5}  {:>14}", "epoch", options.task == "regression" ? "train mse" : "train log loss");
+  fmt::print("{:>5}  {:>14}", "epoch", "train " + metric_);
   if (validates_) fmt::print("  {:>14}", "valid " + metric_);
   fmt::print("  {:>10}\n", "examples/s");
 }

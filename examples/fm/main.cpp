@@ -64,28 +64,35 @@ void add_setting(CLI::App& command, const gradus::Setting& setting) {
   option->group(std::string(setting.group));
 }
 
-void add_train(CLI::App& app, TrainCommand& command) {
-  CLI::App& train = *app.add_subcommand("train", "Learn a model from data");
-  add_data(train, command.data, "The examples to learn from; - is standard input");
-  add_common(train, command.common);
-  gradus::ReadOptions& read = command.data.file.read;
-  train
+// What the columns of a table are.
+void add_columns(CLI::App& command, gradus::ReadOptions& read) {
+  command
       .add_option("--target", read.target,
                   "Column of what is to be told; without it target, label, y, rating, class "
                   "or click, else the last")
       ->group("Data");
-  train.add_option("--categorical", read.categorical, "Columns that are categories, as a,b; others are found out")
+  command.add_option("--categorical", read.categorical, "Columns that are categories, as a,b; others are found out")
       ->delimiter(',')
       ->group("Data");
-  train.add_option("--numeric", read.numeric, "Columns that are numbers, as a,b; others are found out")
+  command.add_option("--numeric", read.numeric, "Columns that are numbers, as a,b; others are found out")
       ->delimiter(',')
       ->group("Data");
-  train.add_option("--ignore", read.ignored, "Columns to leave out, as a,b")->delimiter(',')->group("Data");
-  train.add_option("--weight", read.weight, "Column of how much an example counts")->group("Data");
+  command.add_option("--ignore", read.ignored, "Columns to leave out, as a,b")->delimiter(',')->group("Data");
+  command.add_option("--weight", read.weight, "Column of how much an example counts")->group("Data");
+  command.add_option("--hash-bits", read.hash_bits, "Hash categories to 2^this features; 0: a dictionary")
+      ->check(CLI::Range(0, 30))
+      ->group("Data");
+}
+
+void add_train(CLI::App& app, TrainCommand& command) {
+  CLI::App& train = *app.add_subcommand("train", "Learn a model from data");
+  add_data(train, command.data, "The examples to learn from; - is standard input");
+  add_common(train, command.common);
+  add_columns(train, command.data.file.read);
   train.add_option("--weights", command.data.file.weights, "File of how much each example counts, a number a line")
       ->group("Data");
-  train.add_option("--hash-bits", read.hash_bits, "Hash categories to 2^this features; 0: a dictionary")
-      ->check(CLI::Range(0, 30))
+  train.add_option("--item", command.items, "Columns of what is ranked, as a,b; item without it")
+      ->delimiter(',')
       ->group("Data");
   train.add_option("--valid", command.validation, "File to validate with")->group("Data");
   train.add_option("--valid-weights", command.validation_weights, "Its weights, a number a line")->group("Data");
@@ -95,6 +102,9 @@ void add_train(CLI::App& app, TrainCommand& command) {
       ->check(CLI::Range(2, 1000))
       ->group("Training");
   train.add_flag("--search", command.search, "Look for a good rate, number of factors and L2 first")->group("Training");
+  train.add_option("--report", command.report, "Page to write: curves, fit, features, graph, options")->group("Files");
+  train.add_option("--log", command.log, "File of JSON lines that grows with the training")->group("Files");
+  train.add_option("--tensorboard", command.tensorboard, "Folder of curves for TensorBoard")->group("Files");
   train.add_option("--model", command.model, "File to keep the model in")->group("Files");
   train
       .add_option("--checkpoint-every", command.checkpoint_every,
@@ -146,6 +156,26 @@ void add_inspect(CLI::App& app, InspectCommand& command) {
   inspect.footer("Examples:\n  fm inspect m.safetensors\n  fm inspect m.safetensors --feature item=50 --count 5");
 }
 
+void add_convert(CLI::App& app, ConvertCommand& command) {
+  CLI::App& convert = *app.add_subcommand("convert", "Write data as a binary cache, which is read much faster");
+  add_data(convert, command.data, "Examples with their targets; - is standard input");
+  convert.add_option("--out", command.out, "File to write")->required();
+  convert.add_option("--model", command.model, "Read as data for this model")->group("Data");
+  add_columns(convert, command.data.file.read);
+  convert.add_flag("--json", command.common.json, "Print one JSON object instead of text");
+  convert.add_option("--threads", command.common.threads, "0: all cores; results are the same")
+      ->check(CLI::Range(0, 1024));
+  convert.footer("Examples:\n  fm convert train.csv --target clicked --out train.cache\n  fm train train.cache");
+}
+
+void add_export(CLI::App& app, ExportCommand& command) {
+  CLI::App& out = *app.add_subcommand("export", "Write a model for other programs");
+  out.add_option("model", command.model, "What train --model wrote")->required()->type_name("MODEL");
+  out.add_option("--onnx", command.onnx, "File to write as ONNX, for onnxruntime and the like")->required();
+  out.add_flag("--json", command.common.json, "Print one JSON object instead of text");
+  out.footer("Examples:\n  fm export m.safetensors --onnx m.onnx");
+}
+
 // The command line as a shell would read it again.
 std::string quoted(int argc, char** argv) {
   std::string text = "fm";
@@ -185,9 +215,9 @@ void check_command(const CLI::App& app, int argc, char** argv) {
 
 // What is wrong whatever the data are. Throws ValueError.
 void check_usage(const TrainCommand& train, const EvaluateCommand& evaluate, const PredictCommand& predict,
-                 const InspectCommand& inspect) {
+                 const InspectCommand& inspect, const ConvertCommand& convert) {
   gradus::check(train.options);
-  for (const DataArguments* data : {&train.data, &evaluate.data, &predict.data}) data_file(*data);
+  for (const DataArguments* data : {&train.data, &evaluate.data, &predict.data, &convert.data}) data_file(*data);
   for (const Common* common : {&train.common, &evaluate.common, &predict.common, &inspect.common})
     check_device(common->device);
   if (train.resume && train.model.empty())
@@ -210,10 +240,14 @@ int main(int argc, char** argv) {
   EvaluateCommand evaluate_command;
   PredictCommand predict_command;
   InspectCommand inspect_command;
+  ConvertCommand convert_command;
+  ExportCommand export_command;
   add_train(app, train_command);
   add_evaluate(app, evaluate_command);
   add_predict(app, predict_command);
   add_inspect(app, inspect_command);
+  add_convert(app, convert_command);
+  add_export(app, export_command);
   train_command.command_line = quoted(argc, argv);
   try {
     std::string command;
@@ -221,7 +255,7 @@ int main(int argc, char** argv) {
       check_command(app, argc, argv);
       app.parse(argc, argv);
       command = app.get_subcommands().front()->get_name();
-      check_usage(train_command, evaluate_command, predict_command, inspect_command);
+      check_usage(train_command, evaluate_command, predict_command, inspect_command, convert_command);
     } catch (const CLI::ParseError& error) {
       if (error.get_exit_code() == 0) return app.exit(error);  // --help
       const auto parsed = app.get_subcommands();
@@ -234,6 +268,8 @@ int main(int argc, char** argv) {
     if (command == "evaluate") code = evaluate(evaluate_command);
     if (command == "predict") code = predict(predict_command);
     if (command == "inspect") code = inspect(inspect_command);
+    if (command == "convert") code = convert(convert_command);
+    if (command == "export") code = export_model(export_command);
     finish_output();
     return code;
   } catch (const std::exception& error) {

@@ -111,6 +111,18 @@ void print_json(const std::vector<ValidationFold>& folds) {
   print(stdout, {{"folds", std::move(json)}});
 }
 
+void print_convert_json(const std::string& file, const DataCacheSummary& done) {
+  print(stdout, {{"cache", file},
+                 {"examples", done.rows},
+                 {"features", done.columns},
+                 {"unseen", done.unseen},
+                 {"missing", done.missing}});
+}
+
+void print_export_json(const std::string& file, const TrainedModel& model) {
+  print(stdout, {{"onnx", file}, {"input", "X"}, {"output", "prediction"}, {"features", model.features}});
+}
+
 void print_json(const Inspection& found) {
   const TrainedModel& model = *found.model;
   const auto list = [](const std::vector<NamedWeight>& weights) {

@@ -3,6 +3,7 @@
 
 #include "commands.h"
 
+#include <gradus/models/data_cache.h>
 #include <gradus/models/inspection.h>
 #include <gradus/models/predictor.h>
 #include <gradus/models/search.h>
@@ -49,5 +50,7 @@ struct Inspection {
 void print_json(const Inspection& found);
 
 void print_json(const std::vector<gradus::ValidationFold>& folds);
+void print_convert_json(const std::string& file, const gradus::DataCacheSummary& done);
+void print_export_json(const std::string& file, const gradus::TrainedModel& model);
 
 }  // namespace fm

@@ -2,6 +2,7 @@
 #include "commands.h"
 #include "epoch_table.h"
 #include "output.h"
+#include "records.h"
 
 #include <gradus/core/error.h>
 #include <gradus/models/progress.h>
@@ -103,9 +104,9 @@ struct Trained {
 
 // Trains once: to the best epoch, or until it is interrupted.
 Trained train_once(const TrainingSet& set, const TrainingOptions& options, const TrainCommand& command,
-                   const std::string& checkpoint) {
-  Trained out{std::make_unique<Trainer>(set.train, set.validation, set.about.field.get(), options,
-                                        trainer_options(command.common))};
+                   const std::string& checkpoint, Logs& logs) {
+  Trained out{
+      std::make_unique<Trainer>(set.train, set.validation, set.columns, options, trainer_options(command.common))};
   const bool text = !command.common.json;
   if (command.resume && ::access(checkpoint.c_str(), F_OK) == 0) {
     out.trainer->restore(checkpoint);
@@ -116,7 +117,11 @@ Trained train_once(const TrainingSet& set, const TrainingOptions& options, const
     fmt::print(stderr, "fm: {} is not there; training begins at the beginning\n", checkpoint);
   }
   EpochTable table(set, options, text && !command.quiet);
-  Watcher watcher{.epoch = [&](const EpochRecord& record) { table.epoch(record); },
+  Watcher watcher{.epoch =
+                      [&](const EpochRecord& record) {
+                        table.epoch(record);
+                        logs.epoch(record);
+                      },
                   .stop = [] { return interrupted != 0; },
                   .checkpoint = checkpoint,
                   .checkpoint_every = command.checkpoint_every};
@@ -130,7 +135,7 @@ Trained train_once(const TrainingSet& set, const TrainingOptions& options, const
 void refit(const TrainingSet& set, TrainingOptions options, const TrainCommand& command, const std::string& checkpoint,
            Trained& trained) {
   options.epochs = trained.trainer->best_epoch();
-  Trainer again(together(set.train, set.validation), {}, set.about.field.get(), options,
+  Trainer again(joined(std::vector<Dataset>{set.train, set.validation}), {}, set.columns, options,
                 trainer_options(command.common));
   trained.ending = again.run({.stop = [] { return interrupted != 0; }});
   if (trained.ending == Ending::stopped) {
@@ -160,7 +165,7 @@ int cross_validation(const TrainingSet& set, const TrainingOptions& options, con
   if (text) fmt::print("model: {}\n", describe_model(options));
   std::int64_t number = 0;
   const std::vector<ValidationFold> folds = cross_validate(
-      set.train, set.about.field.get(), options, command.folds, trainer_options(command.common), [&](const ValidationFold& fold) {
+      set.train, set.columns, options, command.folds, trainer_options(command.common), [&](const ValidationFold& fold) {
         if (!text) return;
         fmt::print("part {}: {} examples, {} epochs: {}\n", ++number, fold.evaluation.examples, fold.epochs,
                    to_string(fold.evaluation));
@@ -189,14 +194,13 @@ std::vector<Candidate> search_settings(const TrainingSet& set, TrainingOptions& 
     fmt::print("{:>6}  {:>10}  {:>8}  {:>10}  {:>14}\n", "epochs", "rate", "factors", "l2-v",
                "valid " + main_metric(options.task));
   std::vector<Candidate> all =
-      search(set.train, set.validation, set.about.field.get(), options, trainer_options(command.common),
-             [&](const Candidate& c) {
-               if (interrupted != 0) fail<Error>("interrupted while searching; nothing is kept");
-               if (!text) return;
-               fmt::print("{:>6}  {:>10.4g}  {:>8}  {:>10.4g}  {:>14}\n", c.epochs, c.rate, c.factors, c.l2,
-                          std::isfinite(c.validation) ? fmt::format("{:.4f}", c.validation) : "diverged");
-               std::fflush(stdout);
-             });
+      search(set.train, set.validation, set.columns, options, trainer_options(command.common), [&](const Candidate& c) {
+        if (interrupted != 0) fail<Error>("interrupted while searching; nothing is kept");
+        if (!text) return;
+        fmt::print("{:>6}  {:>10.4g}  {:>8}  {:>10.4g}  {:>14}\n", c.epochs, c.rate, c.factors, c.l2,
+                   std::isfinite(c.validation) ? fmt::format("{:.4f}", c.validation) : "diverged");
+        std::fflush(stdout);
+      });
   if (text)
     fmt::print("best: --rate {:.4g} --factors {} --l2-v {:.4g} --l2-w {:.4g}\n", options.rate, options.factors,
                options.l2_v, options.l2_w);
@@ -208,7 +212,8 @@ std::vector<Candidate> search_settings(const TrainingSet& set, TrainingOptions& 
 int train(const TrainCommand& command) {
   // What would fail in the end is said at the beginning.
   trainer_options(command.common);
-  if (!command.model.empty()) check_writable(command.model);
+  for (const std::string& file : {command.model, command.report})
+    if (!file.empty()) check_writable(file);
   const bool text = !command.common.json;
   TrainingOptions options = command.options;
   DataFile data = data_file(command.data);
@@ -218,7 +223,7 @@ int train(const TrainCommand& command) {
   validation.weights = command.validation_weights;
   TrainingOptions loading = options;
   if (command.folds > 0) loading.valid_fraction = 0;
-  const TrainingSet set = load_training_set(data, validation, loading);
+  const TrainingSet set = load_training_set(data, validation, loading, command.items);
   options.task = loading.task;
   if (text) print_data(set, command);
   if (command.folds > 0) return cross_validation(set, options, command);
@@ -228,7 +233,8 @@ int train(const TrainCommand& command) {
   if (command.search) candidates = search_settings(set, options, command);
   if (text) fmt::print("model: {}\n", describe_model(options));
   const std::string checkpoint = command.model.empty() ? "" : command.model + ".checkpoint";
-  Trained trained = train_once(set, options, command, checkpoint);
+  Logs logs(command, set, options);
+  Trained trained = train_once(set, options, command, checkpoint, logs);
   const bool validated = set.validation_size() > 0;
   const Trainer& trainer = *trained.trainer;
   const std::int64_t best = trainer.best_epoch();
@@ -243,6 +249,9 @@ int train(const TrainCommand& command) {
                  trained.ending == Ending::no_improvement ? "; stopped early" : "");
   }
   const Ending ending = trained.ending;
+  TrainedModel fitted = model;
+  fitted.scale = {};  // the rows that it is shown are scaled already
+  if (!command.report.empty()) fitted.parameters = trained.parameters;
   if (options.refit && validated) {
     refit(set, options, command, checkpoint, trained);
     if (trained.ending == Ending::stopped) return interrupted_at(trainer, command, checkpoint);
@@ -262,6 +271,11 @@ int train(const TrainCommand& command) {
       fmt::print("test: {}: {} examples: {}\n", test->name, test->evaluation.examples, to_string(test->evaluation));
       print_counts(test->unseen, test->missing, model.table.get());
     }
+  }
+  logs.end(ending_name(ending), best, model);
+  if (!command.report.empty()) {
+    write_page(command, set, model, fitted, trainer.history(), best);
+    if (text) fmt::print("report: {}\n", command.report);
   }
   if (!command.model.empty()) {
     save_model(command.model, model);

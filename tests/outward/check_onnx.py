@@ -66,7 +66,7 @@ def main(folder):
     print("\n".join(failures))
     print(f"{len(paths)} files, {models} of them predictors, by ONNX Runtime {ort.__version__}; "
           f"{len(failures)} failed, {known} as the runtime is known to; predictors differ by at most {worst:.2g}")
-    return 1 if failures or models != 16 or len(paths) < 2000 or known > 24 else 0
+    return 1 if failures or models != 48 or len(paths) < 2000 or known > 24 else 0
 
 
 if __name__ == "__main__":

@@ -8,7 +8,10 @@
 #include <gradus/core/error.h>
 #include <gradus/core/npy.h>
 #include <gradus/core/session.h>
+#include <gradus/models/deep.h>
 #include <gradus/models/factorization_machine.h>
+#include <gradus/models/field_aware.h>
+#include <gradus/models/higher_order.h>
 #include <gradus/models/linear.h>
 #include <gradus/models/onnx.h>
 #include <gradus/models/polynomial.h>
@@ -107,38 +110,44 @@ void write_model(const std::string& folder, const std::string& file, Numbers& nu
 void write_models(const std::string& folder) {
   Numbers numbers;
   write_cases(folder, numbers);
+  const std::vector<Index> field_of = {0, 2, 1, 1, -1, 2};
   for (const bool sparse : {false, true})
     for (const Task task : {Task::regression, Task::binary}) {
       const bool binary = task == Task::binary;
+      const FactorizationMachineOptions factors{.factors = 3, .init_stddev = 0.5, .task = task};
       const std::string kind = fmt::format("{} {}", sparse ? "csr" : "dense", binary ? "binary" : "regression");
-      const auto placeholders = [&](Graph& g) {
-        return std::pair(sparse ? g.sparse_placeholder("X", {any, 6}) : g.placeholder("X", {any, 6}),
-                         g.placeholder("y", {any, 1}));
+      // A graph of its own for each: build(X, y) makes the model.
+      const auto write_built = [&](const std::string& name, const Tensor& scale, const auto& build) {
+        Graph g;
+        const Expr X = sparse ? g.sparse_placeholder("X", {any, 6}) : g.placeholder("X", {any, 6});
+        const Expr y = g.placeholder("y", {any, 1});
+        write_model(folder, fmt::format("model {} {}", name, kind), numbers, X, y, build(X, y), binary, scale);
       };
-      {
-        Graph g;
-        const auto [X, y] = placeholders(g);
-        write_model(folder, "model linear " + kind, numbers, X, y, LinearRegression(X, y, {.task = task}), binary);
-      }
-      {
-        Graph g;
-        const auto [X, y] = placeholders(g);
-        const FactorizationMachine fm(X, y, {.factors = 3, .init_stddev = 0.5, .task = task});
-        write_model(folder, "model fm " + kind, numbers, X, y, fm, binary);
-        // Also with the names that users may give, and scaled columns.
-        Graph odd;
-        const auto [raw, t] = placeholders(odd);
-        const FactorizationMachine scaled(raw, t, {.factors = 2, .init_stddev = 0.5, .task = task});
-        scaled.V.named("prediction");
-        scaled.W.named("not \xff utf-8");
-        write_model(folder, "model scaled " + kind, numbers, raw, t, scaled, binary, Tensor({1, 0.5, 2, 10, 1, 0.25}));
-      }
-      {
-        Graph g;
-        const auto [X, y] = placeholders(g);
-        write_model(folder, "model polynomial " + kind, numbers, X, y, PolynomialRegression(X, y, {.task = task}),
-                    binary);
-      }
+      write_built("linear", {}, [&](const Expr& X, const Expr& y) { return LinearRegression(X, y, {.task = task}); });
+      write_built("polynomial", {},
+                  [&](const Expr& X, const Expr& y) { return PolynomialRegression(X, y, {.task = task}); });
+      write_built("fm", {}, [&](const Expr& X, const Expr& y) { return FactorizationMachine(X, y, factors); });
+      // Names that users may give, and scaled columns.
+      write_built("scaled fm", Tensor({1, 0.5, 2, 3, 1, 0.25}), [&](const Expr& X, const Expr& y) {
+        FactorizationMachine fm(X, y, factors);
+        fm.V.named("prediction");
+        fm.W.named("not \xff utf-8");
+        return fm;
+      });
+      for (const int order : {2, 3, 5})
+        for (const bool share : {false, true})
+          write_built(
+              fmt::format("order {} {}", order, share ? "shared" : "separate"), {}, [&](const Expr& X, const Expr& y) {
+                return HigherOrderFactorizationMachine(
+                    X, y, {.order = order, .factors = 2, .share_factors = share, .init_stddev = 0.5, .task = task});
+              });
+      write_built("field-aware", {}, [&](const Expr& X, const Expr& y) {
+        return FieldAwareFactorizationMachine(X, y,
+                                              {.field_of = field_of, .factors = 2, .init_stddev = 0.5, .task = task});
+      });
+      write_built("deep", {}, [&](const Expr& X, const Expr& y) {
+        return DeepFactorizationMachine(X, y, {.fm = factors, .field_of = field_of, .hidden = {5, 4}});
+      });
     }
   save_npz(folder + "/numbers.npz", numbers);
 }

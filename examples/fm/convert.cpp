@@ -1,0 +1,38 @@
+// fm convert: a data file as a binary cache, which is read many times faster.
+#include "commands.h"
+#include "output.h"
+
+#include <gradus/core/error.h>
+#include <gradus/models/data_cache.h>
+
+#include <fmt/format.h>
+
+namespace fm {
+
+using namespace gradus;
+
+int convert(const ConvertCommand& command) {
+  DataFile file = data_file(command.data);
+  file.read.threads = command.common.threads;
+  if (!command.model.empty()) {
+    const TrainedModel model = load_model(command.model);
+    const ReadOptions known = read_options(model);
+    file.read.table = known.table;
+    file.read.columns = known.columns;
+    if (file.read.format == Format::guess) file.read.format = known.format;
+  }
+  const OpenedData opened = open_data(file);
+  const DataCacheSummary done = write_data_cache(command.out, *opened.source);
+  if (command.common.json) {
+    print_convert_json(command.out, done);
+    return 0;
+  }
+  if (!opened.target.empty() && file.read.target.empty() && !file.read.table)
+    fmt::print("target: {} (--target names another)\n", opened.target);
+  fmt::print("{}: {} examples, {} features\n", command.out, done.rows, done.columns);
+  if (done.unseen > 0) fmt::print("  never seen in training, so left out: {}\n", done.unseen);
+  if (done.missing > 0) fmt::print("  empty, so read as 0: {}\n", done.missing);
+  return 0;
+}
+
+}  // namespace fm
