@@ -19,9 +19,8 @@ struct Predictor::State {
   Graph graph;
   Model model;
   std::unique_ptr<Session> session;
+  Expr output;
   std::unique_ptr<PreparedRun> run;
-  bool clip = false;
-  TargetRange range{};
 };
 
 Predictor::Predictor(const TrainedModel& trained, const std::string& path, const TrainerOptions& where)
@@ -37,17 +36,17 @@ Predictor::Predictor(const TrainedModel& trained, const std::string& path, const
                     parameter.type());
     s.session->assign(parameter, found->second);
   }
-  s.run = std::make_unique<PreparedRun>(s.session->prepare(s.model.prediction, {s.model.X}));
-  s.clip = trained.options.clip_predictions && trained.options.task == "regression";
-  s.range = trained.target_range;
+  s.output = output_of(s.model, trained.options, trained.target_range);
+  s.run = std::make_unique<PreparedRun>(s.session->prepare(s.output, {s.model.X}));
 }
 
 Predictor::~Predictor() = default;
 
-Tensor Predictor::operator()(const Tensor& x) {
-  const Tensor out = (*state_->run)(x);  // [n, 1]
-  return state_->clip ? clipped(out, state_->range) : out;
-}
+Tensor Predictor::operator()(const Tensor& x) { return (*state_->run)(x); }
+
+const Expr& Predictor::input() const { return state_->model.X; }
+const Expr& Predictor::output() const { return state_->output; }
+Session& Predictor::session() { return *state_->session; }
 
 Tensor Predictor::all(const Tensor& x) {
   return Tensor::make<float>({x.dim(0), 1}, [&](std::span<float> out) {

@@ -1,6 +1,7 @@
 // A trained model at work: predictions for rows of its columns.
 #pragma once
 
+#include <gradus/core/session.h>
 #include <gradus/models/model_file.h>
 #include <gradus/models/trainer.h>
 
@@ -20,6 +21,11 @@ class Predictor {
   Tensor operator()(const Tensor& x);
   /// The same for many rows, a few thousand at a time.
   Tensor all(const Tensor& x);
+
+  /// What it runs: the placeholder X [n, p], the prediction [n, 1], and the session with the parameters.
+  const Expr& input() const;
+  const Expr& output() const;
+  Session& session();
 
  private:
   struct State;

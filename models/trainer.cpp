@@ -1,6 +1,7 @@
 #include <gradus/models/trainer.h>
 
 #include <gradus/models/trainer_state.h>
+#include <gradus/ops/ops.h>
 
 #include <algorithm>
 #include <chrono>
@@ -75,6 +76,11 @@ ModelOptions model_options(const TrainingOptions& options, const std::vector<Ind
   return out;
 }
 
+Expr output_of(const Model& model, const TrainingOptions& options, const TargetRange& range) {
+  if (!options.clip_predictions || options.task != "regression") return model.prediction;
+  return clip_by_value(model.prediction, range.least, range.greatest);  // [n, 1]
+}
+
 Trainer::State::State(const Dataset& train, const Dataset& validation, const std::vector<Index>* field,
                       const TrainingOptions& training, const TrainerOptions& where)
     : options(training),
@@ -84,7 +90,6 @@ Trainer::State::State(const Dataset& train, const Dataset& validation, const std
                       .shuffle = training.batch != 0,
                       .seed = training.seed,
                       .background = where.threads != 1}),
-      range(range_of(train.y)),
       model(make_model(graph, train.x.dim(1), model_options(training, field), train.weighted())),
       step(training_step(model.loss, model.parameters, training, batches.count())) {
   session.emplace(graph, where.device, SessionOptions{.threads = where.threads});
@@ -96,7 +101,7 @@ Trainer::State::State(const Dataset& train, const Dataset& validation, const std
   if (train.weighted()) fed.push_back(model.weight);
   whole_batch.emplace(session->prepare(fetches, fed));
   last_batch.emplace(session->prepare(fetches, fed));
-  predict.emplace(session->prepare(model.prediction, {model.X}));
+  predict.emplace(session->prepare(output_of(model, training, range_of(train.y)), {model.X}));
   if (validation.x.rank() == 2 && validation.size() > 0) validation_batches.emplace(validation, in_order);
 }
 
@@ -118,7 +123,6 @@ Evaluation Trainer::State::evaluation_on(const Dataset& data, const Batches& in_
     const Tensor part = (*predict)(rows_of.x);  // [rows, 1]
     to = std::copy_n(part.data(), static_cast<std::size_t>(part.stored()) * size_of(part.dtype()), to);
   }
-  if (options.clip_predictions && options.task == "regression") predictions = clipped(predictions, range);
   return evaluate(options.task, data.y, predictions, data.weight);
 }
 

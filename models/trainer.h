@@ -13,6 +13,7 @@
 #include <gradus/models/dataset.h>
 #include <gradus/models/evaluation.h>
 #include <gradus/models/model.h>
+#include <gradus/models/training_data.h>
 #include <gradus/models/training_options.h>
 
 #include <cstdint>
@@ -65,6 +66,9 @@ struct TrainerOptions {
 
 /// What the options say of the model; `field` is null where features have none.
 ModelOptions model_options(const TrainingOptions& options, const std::vector<Index>* field);
+
+/// What the model tells of a row: its prediction, kept within the range where the options want that.   [n, 1]
+Expr output_of(const Model& model, const TrainingOptions& options, const TargetRange& range);
 
 class Trainer {
  public:

@@ -5,7 +5,6 @@
 #include <gradus/core/session.h>
 #include <gradus/models/batches.h>
 #include <gradus/models/trainer.h>
-#include <gradus/models/training_data.h>
 #include <gradus/models/training_step.h>
 
 #include <optional>
@@ -25,7 +24,6 @@ struct Trainer::State {
   Dataset train_data, validation_data;
   Batches batches;
   std::optional<Batches> validation_batches;
-  TargetRange range;  // of the targets
 
   Graph graph;
   Model model;

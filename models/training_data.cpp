@@ -196,14 +196,4 @@ TargetRange range_of(const Tensor& y) {
   });
 }
 
-Tensor clipped(const Tensor& predictions, const TargetRange& range) {
-  Tensor out = Tensor::uninitialized(predictions.type());
-  dispatch_floating(predictions.dtype(), [&]<class T>(TypeTag<T>) {
-    const auto from = predictions.span<T>();
-    std::transform(from.begin(), from.end(), out.writable<T>().begin(),
-                   [&](T x) { return std::clamp(x, static_cast<T>(range.least), static_cast<T>(range.greatest)); });
-  });
-  return out;
-}
-
 }  // namespace gradus

@@ -51,7 +51,5 @@ struct TargetRange {
   double least, greatest;
 };
 TargetRange range_of(const Tensor& y);
-/// Predictions, those beyond the range brought to its ends.   [n, 1] -> [n, 1]
-Tensor clipped(const Tensor& predictions, const TargetRange& range);
 
 }  // namespace gradus

@@ -128,6 +128,10 @@ std::vector<Setting> settings(TrainingOptions& o) {
   };
 }
 
+std::string shown(const Setting& setting) {
+  return std::visit([](const auto* value) { return shown(*value); }, setting.value);
+}
+
 void check(const TrainingOptions& options) {
   TrainingOptions copy = options;
   for (const Setting& setting : settings(copy)) check_setting(setting);

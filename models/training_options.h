@@ -67,6 +67,9 @@ struct Setting {
 /// The settings, with pointers into `options`.
 std::vector<Setting> settings(TrainingOptions& options);
 
+/// The value of a setting as a message shows it: "0.05", "on", "64,32".
+std::string shown(const Setting& setting);
+
 /// Throws ValueError, naming the option, for a value that it may not have.
 void check(const TrainingOptions& options);
 

@@ -30,6 +30,7 @@ struct TrainCommand {
   std::string validation, validation_weights, test;
   std::string model;  // "": not kept
   gradus::TrainingOptions options;
+  std::string log, tensorboard, report;  // "": none
   std::int64_t checkpoint_every = 0;
   bool resume = false, quiet = false;
   std::int64_t folds = 0;  // of a cross-validation; 0: none
@@ -57,11 +58,17 @@ struct InspectCommand {
   std::string feature;
 };
 
+struct ExportCommand {
+  Common common;
+  std::string model, onnx;
+};
+
 // Each returns the exit code.
 int train(const TrainCommand& command);
 int evaluate(const EvaluateCommand& command);
 int predict(const PredictCommand& command);
 int inspect(const InspectCommand& command);
+int export_model(const ExportCommand& command);
 
 /// The file as the arguments say. Throws ValueError for a format or delimiter that there is not.
 gradus::DataFile data_file(const DataArguments& data);

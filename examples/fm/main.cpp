@@ -95,6 +95,9 @@ void add_train(CLI::App& app, TrainCommand& command) {
       ->check(CLI::Range(2, 1000))
       ->group("Training");
   train.add_flag("--search", command.search, "Look for a good rate, number of factors and L2 first")->group("Training");
+  train.add_option("--report", command.report, "Page to write: curves, fit, features, graph, options")->group("Files");
+  train.add_option("--log", command.log, "File of JSON lines that grows with the training")->group("Files");
+  train.add_option("--tensorboard", command.tensorboard, "Folder of curves for TensorBoard")->group("Files");
   train.add_option("--model", command.model, "File to keep the model in")->group("Files");
   train
       .add_option("--checkpoint-every", command.checkpoint_every,
@@ -144,6 +147,14 @@ void add_inspect(CLI::App& app, InspectCommand& command) {
       ->check(CLI::Range(1, 10000));
   add_common(inspect, command.common);
   inspect.footer("Examples:\n  fm inspect m.safetensors\n  fm inspect m.safetensors --feature item=50 --count 5");
+}
+
+void add_export(CLI::App& app, ExportCommand& command) {
+  CLI::App& out = *app.add_subcommand("export", "Write a model for other programs");
+  out.add_option("model", command.model, "What train --model wrote")->required()->type_name("MODEL");
+  out.add_option("--onnx", command.onnx, "File to write as ONNX, for onnxruntime and the like")->required();
+  out.add_flag("--json", command.common.json, "Print one JSON object instead of text");
+  out.footer("Examples:\n  fm export m.safetensors --onnx m.onnx");
 }
 
 // The command line as a shell would read it again.
@@ -210,10 +221,12 @@ int main(int argc, char** argv) {
   EvaluateCommand evaluate_command;
   PredictCommand predict_command;
   InspectCommand inspect_command;
+  ExportCommand export_command;
   add_train(app, train_command);
   add_evaluate(app, evaluate_command);
   add_predict(app, predict_command);
   add_inspect(app, inspect_command);
+  add_export(app, export_command);
   train_command.command_line = quoted(argc, argv);
   try {
     std::string command;
@@ -234,6 +247,7 @@ int main(int argc, char** argv) {
     if (command == "evaluate") code = evaluate(evaluate_command);
     if (command == "predict") code = predict(predict_command);
     if (command == "inspect") code = inspect(inspect_command);
+    if (command == "export") code = export_model(export_command);
     finish_output();
     return code;
   } catch (const std::exception& error) {

@@ -111,6 +111,10 @@ void print_json(const std::vector<Fold>& folds) {
   print(stdout, {{"folds", std::move(json)}});
 }
 
+void print_export_json(const std::string& file, const TrainedModel& model) {
+  print(stdout, {{"onnx", file}, {"input", "X"}, {"output", "prediction"}, {"features", model.features}});
+}
+
 void print_json(const Inspection& found) {
   const TrainedModel& model = *found.model;
   const auto list = [](const std::vector<NamedWeight>& weights) {

@@ -49,5 +49,6 @@ struct Inspection {
 void print_json(const Inspection& found);
 
 void print_json(const std::vector<gradus::Fold>& folds);
+void print_export_json(const std::string& file, const gradus::TrainedModel& model);
 
 }  // namespace fm

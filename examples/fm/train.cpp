@@ -2,6 +2,7 @@
 #include "commands.h"
 #include "epoch_table.h"
 #include "output.h"
+#include "records.h"
 
 #include <gradus/core/error.h>
 #include <gradus/models/progress.h>
@@ -103,7 +104,7 @@ struct Trained {
 
 // Trains once: to the best epoch, or until it is interrupted.
 Trained train_once(const TrainingSet& set, const TrainingOptions& options, const TrainCommand& command,
-                   const std::string& checkpoint) {
+                   const std::string& checkpoint, Logs& logs) {
   Trained out{std::make_unique<Trainer>(set.train, set.validation, set.about.field.get(), options,
                                         trainer_options(command.common))};
   const bool text = !command.common.json;
@@ -116,7 +117,11 @@ Trained train_once(const TrainingSet& set, const TrainingOptions& options, const
     fmt::print(stderr, "fm: {} is not there; training begins at the beginning\n", checkpoint);
   }
   EpochTable table(set, options, text && !command.quiet);
-  Watcher watcher{.epoch = [&](const EpochRecord& record) { table.epoch(record); },
+  Watcher watcher{.epoch =
+                      [&](const EpochRecord& record) {
+                        table.epoch(record);
+                        logs.epoch(record);
+                      },
                   .stop = [] { return interrupted != 0; },
                   .checkpoint = checkpoint,
                   .checkpoint_every = command.checkpoint_every};
@@ -208,7 +213,8 @@ std::vector<Candidate> search_settings(const TrainingSet& set, TrainingOptions& 
 int train(const TrainCommand& command) {
   // What would fail in the end is said at the beginning.
   trainer_options(command.common);
-  if (!command.model.empty()) check_writable(command.model);
+  for (const std::string& file : {command.model, command.report})
+    if (!file.empty()) check_writable(file);
   const bool text = !command.common.json;
   TrainingOptions options = command.options;
   DataFile data = data_file(command.data);
@@ -228,7 +234,8 @@ int train(const TrainCommand& command) {
   if (command.search) candidates = search_settings(set, options, command);
   if (text) fmt::print("model: {}\n", describe_model(options));
   const std::string checkpoint = command.model.empty() ? "" : command.model + ".checkpoint";
-  Trained trained = train_once(set, options, command, checkpoint);
+  Logs logs(command, set, options);
+  Trained trained = train_once(set, options, command, checkpoint, logs);
   const bool validated = set.validation_size() > 0;
   const Trainer& trainer = *trained.trainer;
   const std::int64_t best = trainer.best_epoch();
@@ -243,6 +250,8 @@ int train(const TrainCommand& command) {
                  trained.ending == Ending::no_improvement ? "; stopped early" : "");
   }
   const Ending ending = trained.ending;
+  TrainedModel fitted = model;
+  if (!command.report.empty()) fitted.parameters = trained.parameters;
   if (options.refit && validated) {
     refit(set, options, command, checkpoint, trained);
     if (trained.ending == Ending::stopped) return interrupted_at(trainer, command, checkpoint);
@@ -262,6 +271,11 @@ int train(const TrainCommand& command) {
       fmt::print("test: {}: {} examples: {}\n", test->name, test->evaluation.examples, to_string(test->evaluation));
       print_counts(test->unseen, test->missing, model.table.get());
     }
+  }
+  logs.end(ending_name(ending), best, model);
+  if (!command.report.empty()) {
+    write_page(command, set, model, fitted, trainer.history(), best);
+    if (text) fmt::print("report: {}\n", command.report);
   }
   if (!command.model.empty()) {
     save_model(command.model, model);

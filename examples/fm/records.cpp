@@ -1,0 +1,118 @@
+#include "records.h"
+
+#include "output.h"
+
+#include <gradus/models/inspection.h>
+#include <gradus/models/report.h>
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <type_traits>
+#include <utility>
+#include <variant>
+
+namespace fm {
+
+using namespace gradus;
+
+namespace {
+
+// The options as named values.
+Facts facts_of(const TrainingOptions& options) {
+  TrainingOptions copy = options;
+  Facts facts;
+  for (const Setting& setting : settings(copy))
+    std::visit(
+        [&](const auto* value) {
+          if constexpr (std::is_same_v<decltype(value), const std::vector<std::int64_t>*>)
+            facts.emplace_back(std::string(setting.name), shown(setting));
+          else
+            facts.emplace_back(std::string(setting.name), *value);
+        },
+        setting.value);
+  return facts;
+}
+
+std::string underlined(std::string text) {
+  for (char& c : text)
+    if (c == ' ') c = '_';
+  return text;
+}
+
+}  // namespace
+
+Logs::Logs(const TrainCommand& command, const TrainingSet& set, const TrainingOptions& options)
+    : metric_(main_metric(options.task)), examples_(static_cast<double>(set.train.size())) {
+  if (!command.log.empty()) {
+    lines_.emplace(command.log, command.resume ? AppendFile::Open::lines : AppendFile::Open::anew);
+    lines_->write("start",
+                  {{"data", set.about.name},
+                   {"train_examples", set.train.size()},
+                   {"validation_examples", set.validation_size()},
+                   {"features", set.train.x.dim(1)}},
+                  facts_of(options));
+  }
+  if (!command.tensorboard.empty()) curves_.emplace(command.tensorboard);
+}
+
+void Logs::epoch(const EpochRecord& record) {
+  const bool validated = !std::isnan(record.validation);
+  if (lines_) {
+    Facts facts{{"epoch", record.epoch}, {"loss", record.loss}};
+    if (validated) facts.emplace_back("valid_" + underlined(metric_), record.validation);
+    facts.emplace_back("seconds", record.seconds);
+    facts.emplace_back("examples_per_second", examples_ / record.seconds);
+    lines_->write("epoch", facts);
+  }
+  if (curves_) {
+    std::vector<Scalar> scalars{{"loss/train", record.loss}};
+    if (validated) scalars.push_back({underlined(metric_) + "/valid", record.validation});
+    curves_->write(record.epoch, scalars);
+  }
+}
+
+void Logs::end(const std::string& ending, std::int64_t best_epoch, const TrainedModel& model) {
+  if (!lines_) return;
+  Facts facts{{"ended", ending}, {"best_epoch", best_epoch}};
+  for (const auto& [name, value] : model.metrics) facts.emplace_back(underlined(name), value);
+  lines_->write("end", facts);
+}
+
+void write_page(const TrainCommand& command, const TrainingSet& set, const TrainedModel& model,
+                const TrainedModel& fitted, const std::vector<EpochRecord>& history, std::int64_t best_epoch) {
+  const TrainingOptions& options = model.options;
+  Predictor predict(fitted, command.report, trainer_options(command.common));
+  Report report;
+  report.title = set.about.name;
+  report.subtitle = fmt::format("{}, {} factors", options.model, options.factors);
+  for (const auto& [name, value] : model.metrics) report.results.emplace_back(name, value);
+  report.data = {{"format", to_string(model.format)},
+                 {"train examples", set.train.size()},
+                 {"validation examples", set.validation_size()},
+                 {"features", model.features},
+                 {"non-zeros", set.train.x.stored()}};
+  if (!model.target.empty()) report.data.emplace_back("target", model.target);
+  std::int64_t parameters = 0;
+  for (const auto& [name, value] : model.parameters) parameters += value.size();
+  report.model = {{"kind", options.model}, {"task", options.task}, {"parameters", parameters}};
+  report.options = facts_of(options);
+  report.command = command.command_line;
+  for (const EpochRecord& record : history) report.epochs.push_back({record.epoch, record.loss, record.validation});
+  report.metric_name = "validation " + main_metric(options.task);
+  report.best_epoch = best_epoch;
+  report.task = task_named(options.task);
+  const bool validated = set.validation_size() > 0;
+  const Dataset& rows = validated ? set.validation : set.train;
+  report.predicted_rows = validated ? "validation rows" : "training rows";
+  const Tensor predictions = predict.all(rows.x);  // [n, 1]
+  report.targets.assign(rows.y.begin(), rows.y.end());
+  report.predictions.assign(predictions.begin(), predictions.end());
+  report.feature_note = "weight of the feature";
+  for (NamedWeight& each : strongest_features(model, 20))
+    report.features.push_back({std::move(each.name), each.weight});
+  report.prediction = predict.output();
+  write_report(command.report, report);
+}
+
+}  // namespace fm

@@ -1,0 +1,454 @@
+// Training as a library: options and their texts, the step they describe, the loop, what is stopped when, what is kept,
+// and the file of a model.
+#include "folder.h"
+#include "refusal.h"
+#include "scratch_file.h"
+
+#include <gradus/core/create.h>
+#include <gradus/core/file.h>
+#include <gradus/core/random.h>
+#include <gradus/core/safetensors.h>
+#include <gradus/models/inspection.h>
+#include <gradus/models/predictor.h>
+#include <gradus/models/search.h>
+#include <gradus/models/training_set.h>
+#include <gradus/models/training_step.h>
+#include <gradus/ops/ops.h>
+
+#include <doctest/doctest.h>
+#include <fmt/ranges.h>
+
+#include <cmath>
+#include <span>
+
+using namespace gradus;
+
+namespace {
+
+// A table of users and items with targets that a factorization machine can learn.
+Dataset ratings(std::int64_t rows, std::int64_t users = 20, std::int64_t items = 30) {
+  std::vector<std::int64_t> row_start{0}, column;
+  std::vector<float> y;
+  for (std::int64_t i = 0; i < rows; ++i) {
+    const std::int64_t user = (i * 7) % users, item = (i * i + 3 * i) % items;
+    column.push_back(user);
+    column.push_back(users + item);
+    row_start.push_back(std::ssize(column));
+    y.push_back(static_cast<float>(3 + std::sin(user) + std::cos(item) + std::sin(user + 1) * std::cos(item + 2)));
+  }
+  const std::vector<float> ones(column.size(), 1);
+  return {Tensor::csr(rows, users + items, row_start, column, ones), Tensor::from(y, {rows, 1})};
+}
+
+TrainingOptions regression() {
+  TrainingOptions options;
+  options.task = "regression";
+  options.batch = 64;
+  return options;
+}
+
+// The values of one number after each of some steps down w^2, from 1.
+std::vector<double> course(const TrainingOptions& options, std::int64_t epoch_steps, int steps) {
+  Graph g;
+  const Expr w = g.variable("w", ones({1}));
+  const TrainingStep step = training_step(reduce_sum(square(w)), {w}, options, epoch_steps);
+  Session session(g);
+  std::vector<double> out;
+  for (int i = 0; i < steps; ++i) {
+    session.run(step.run);
+    out.push_back(session.value(w).item());
+  }
+  return out;
+}
+
+// What each step took off w, as a part of its gradient 2 w: the learning rate of sgd.
+std::vector<double> rates(const TrainingOptions& options, std::int64_t epoch_steps, int steps) {
+  std::vector<double> out;
+  double before = 1;
+  for (const double after : course(options, epoch_steps, steps)) {
+    out.push_back((before - after) / (2 * before));
+    before = after;
+  }
+  return out;
+}
+
+void check_close(const std::vector<double>& a, const std::vector<double>& b) {
+  REQUIRE(a.size() == b.size());
+  for (std::size_t i = 0; i < a.size(); ++i) CHECK(a[i] == doctest::Approx(b[i]).epsilon(1e-4));
+}
+
+}  // namespace
+
+TEST_CASE("options go to JSON and back") {
+  TrainingOptions options;
+  options.optimizer = "ftrl";
+  options.rate = 0.125;
+  options.hidden = {7, 8};
+  options.seed = ~std::uint64_t{0};
+  options.nesterov = true;
+  const TrainingOptions back = training_options_from_json(to_json(options), "m");
+  CHECK(difference(options, back).empty());
+  CHECK(back.seed == options.seed);
+  CHECK(difference(options, TrainingOptions()) == "--hidden is 7,8 but was 64,32");
+  CHECK(refusal<IoError>([] { training_options_from_json("[]", "m"); }) == "m: its options are not a JSON object");
+  CHECK(refusal<IoError>([] { training_options_from_json("{}", "m"); }) == "m: its options lack \"kind\"");
+  std::string text = to_json(options);
+  text.replace(text.find("0.125"), 5, "\"x\"");
+  CHECK(refusal<IoError>([&] { training_options_from_json(text, "m"); }) == "m: its option \"rate\" is \"x\"");
+  text.replace(text.find("\"x\""), 3, "-1");
+  CHECK(refusal<IoError>([&] { training_options_from_json(text, "m"); }) ==
+        "m: --rate is -1; a number of at least 0 is expected");
+}
+
+TEST_CASE("every setting has a name of its own and a default that it may have") {
+  TrainingOptions options;
+  CHECK_NOTHROW(check(options));
+  std::vector<std::string_view> names;
+  for (const Setting& setting : settings(options)) {
+    CHECK(std::find(names.begin(), names.end(), setting.name) == names.end());
+    CHECK(!setting.what.empty());
+    CHECK(!setting.group.empty());
+    names.push_back(setting.name);
+  }
+}
+
+TEST_CASE("each optimizer is itself") {
+  TrainingOptions options;
+  options.rate = 0.1;
+  const auto first = [&](const std::string& name) {
+    options.optimizer = name;
+    return course(options, 1, 1)[0];
+  };
+  CHECK(first("sgd") == doctest::Approx(1 - 0.1 * 2));
+  CHECK(first("momentum") == doctest::Approx(1 - 0.1 * 2));
+  CHECK(first("adagrad") == doctest::Approx(1 - 0.1 * 2 / std::sqrt(0.1 + 4)));
+  CHECK(first("rmsprop") == doctest::Approx(1 - 0.1 * 2 / std::sqrt(0.9 + 0.1 * 4)));
+  CHECK(first("adam") == doctest::Approx(1 - 0.1).epsilon(1e-5));
+  CHECK(first("adamw") == doctest::Approx(1 - 0.1 - 0.1 * 0.004).epsilon(1e-5));
+  CHECK(first("adadelta") == doctest::Approx(1 - 0.1 * 2 * std::sqrt(1e-8) / std::sqrt(0.05 * 4 + 1e-8)));
+  // A start is forgotten: w follows from the gradient alone.
+  CHECK(first("ftrl") == doctest::Approx(-(2 - (std::sqrt(4.1) - std::sqrt(0.1)) / 0.1) / (std::sqrt(4.1) / 0.1)));
+  options.nesterov = true;
+  CHECK(first("momentum") == doctest::Approx(1 - 0.1 * (2 + 0.9 * 2)));
+}
+
+TEST_CASE("schedules change the rate epoch by epoch") {
+  TrainingOptions options;
+  options.optimizer = "sgd";
+  options.rate = 0.1;
+  options.schedule = "exponential";
+  options.schedule_decay = 0.5;
+  check_close(rates(options, 2, 6), {0.1, 0.1, 0.05, 0.05, 0.025, 0.025});
+  options.schedule = "steps";
+  options.schedule_at = {1, 2};
+  check_close(rates(options, 2, 6), {0.1, 0.1, 0.05, 0.05, 0.025, 0.025});
+  options.schedule = "cosine";
+  options.epochs = 2;
+  check_close(rates(options, 2, 4),
+              {0.1, 0.05 * (1 + std::cos(std::acos(-1.) / 4)), 0.05, 0.05 * (1 + std::cos(std::acos(-1.) * 3 / 4))});
+}
+
+TEST_CASE("gradients are clipped by value and by norm") {
+  TrainingOptions options;
+  options.optimizer = "sgd";
+  options.rate = 0.1;
+  options.clip_value = 0.5;
+  CHECK(course(options, 1, 1)[0] == doctest::Approx(1 - 0.1 * 0.5));
+  options.clip_value = 0;
+  options.clip_norm = 0.25;
+  CHECK(course(options, 1, 1)[0] == doctest::Approx(1 - 0.1 * 0.25));
+}
+
+TEST_CASE("a trainer learns, and keeps the parameters of its best epoch") {
+  const auto [train, validation] = ratings(2000).split(0.2, 1);
+  TrainingOptions options = regression();
+  options.rate = 0.02;
+  options.epochs = 12;
+  options.patience = 0;
+  Trainer trainer(train, validation, nullptr, options);
+  std::vector<EpochRecord> seen;
+  std::int64_t batches = 0;
+  CHECK(trainer.run({.batch = [&](const EpochProgress& p) { batches += p.batch == p.batches ? p.batches : 0; },
+                     .epoch = [&](const EpochRecord& record) { seen.push_back(record); }}) == Ending::all_epochs);
+  REQUIRE(seen.size() == 12);
+  CHECK(batches == 12 * 25);
+  CHECK(seen.back().loss < 0.5 * seen.front().loss);
+  const double best = seen[static_cast<std::size_t>(trainer.best_epoch()) - 1].validation;
+  for (const EpochRecord& record : seen) CHECK(record.validation >= best);
+  CHECK(trainer.evaluate_on(validation).main() == best);
+  // As many epochs as were best give these parameters: the later ones left no trace.
+  options.epochs = trainer.best_epoch();
+  Trainer shorter(train, validation, nullptr, options);
+  shorter.run();
+  CHECK(shorter.parameters() == trainer.parameters());
+}
+
+TEST_CASE("training stops early where the validation set says so") {
+  const auto [train, validation] = ratings(400).split(0.5, 1);
+  TrainingOptions options = regression();
+  options.rate = 0.3;  // it soon learns the rows by heart
+  options.l2_v = options.l2_w = 0;
+  options.epochs = 500;
+  options.patience = 4;
+  Trainer trainer(train, validation, nullptr, options);
+  CHECK(trainer.run() == Ending::no_improvement);
+  CHECK(trainer.epochs_done() == trainer.best_epoch() + 4);
+  CHECK(trainer.run() == Ending::no_improvement);  // and does not go on
+  CHECK(trainer.epochs_done() == trainer.best_epoch() + 4);
+}
+
+TEST_CASE("training stops at the first loss that is not finite") {
+  TrainingOptions options = regression();
+  options.optimizer = "sgd";
+  options.rate = 1e6;
+  Trainer trainer(ratings(200), {}, nullptr, options);
+  const std::string what = refusal<DivergedError>([&] { trainer.run(); });
+  CHECK(what.starts_with("the loss is no finite number any more in epoch 1, batch "));
+  CHECK(what.find(" of 4: lower --rate, which is 1e+06, or set --clip-norm 1; ") != std::string::npos);
+}
+
+TEST_CASE("a state that is written and read goes on to the bit") {
+  const Folder folder;
+  const auto [train, validation] = ratings(500).split(0.2, 1);
+  for (const std::string optimizer : {"sgd", "momentum", "adagrad", "adadelta", "rmsprop", "adam", "adamw", "ftrl"}) {
+    CAPTURE(optimizer);
+    TrainingOptions options = regression();
+    options.optimizer = optimizer;
+    options.epochs = 4;
+    options.schedule = "cosine";
+    Trainer whole(train, validation, nullptr, options);
+    whole.run();
+    int left = 10;  // batches, to the middle of the second epoch
+    Trainer first(train, validation, nullptr, options);
+    CHECK(first.run({.stop = [&] { return --left == 0; }, .checkpoint = folder / "state"}) == Ending::stopped);
+    Trainer second(train, validation, nullptr, options, {.threads = 2});
+    second.restore(folder / "state");
+    CHECK(second.epochs_done() == 1);
+    CHECK(second.batches_done() > 0);
+    second.run();
+    CHECK(second.parameters() == whole.parameters());
+    CHECK(second.best_epoch() == whole.best_epoch());
+    for (std::size_t i = 0; i < 4; ++i) {
+      CHECK(second.history()[i].loss == whole.history()[i].loss);
+      CHECK(second.history()[i].validation == whole.history()[i].validation);
+    }
+  }
+}
+
+TEST_CASE("each model kind trains and is read back") {
+  const Folder folder;
+  std::string csv = "user,item,y\n";
+  for (int i = 0; i < 300; ++i) csv += fmt::format("u{},i{},{}\n", i % 7, (i * i) % 11, i % 7 < (i * i) % 11 ? 1 : 0);
+  const ScratchFile file(csv, ".csv");
+  for (const std::string kind : {"linear", "fm", "higher-order", "field-aware", "deep"}) {
+    CAPTURE(kind);
+    TrainingOptions options;
+    options.model = kind;
+    options.rate = 0.05;
+    options.epochs = 3;
+    options.hidden = {4};
+    const TrainingSet set = load_training_set({.path = file.path()}, {}, options);
+    CHECK(options.task == "binary");
+    CHECK(set.validation.size() == 30);
+    Trainer trainer(set.train, set.validation, set.about.field.get(), options);
+    trainer.run();
+    CHECK(trainer.history().back().loss < 0.68);
+    TrainedModel model = untrained_model(set, options);
+    model.parameters = trainer.parameters();
+    model.metrics["validation log loss"] = 0.5;
+    save_model(folder / "m", model);
+    const TrainedModel loaded = load_model(folder / "m");
+    CHECK(loaded.parameters == model.parameters);
+    CHECK(*loaded.table == *model.table);
+    CHECK(difference(loaded.options, model.options).empty());
+    CHECK(loaded.metrics == model.metrics);
+    CHECK(loaded.zero_one);
+    CHECK(loaded.target == "y");
+    Predictor predict(loaded, "m");
+    CHECK(evaluate("binary", set.validation.y, predict.all(set.validation.x)).main() ==
+          trainer.evaluate_on(set.validation).main());
+    save_model(folder / "again", loaded);
+    CHECK(read_file(folder / "again") == read_file(folder / "m"));
+  }
+}
+
+TEST_CASE("models of other versions and damaged ones are refused") {
+  const Folder folder;
+  TrainingOptions options = regression();
+  TrainedModel model;
+  model.options = options;
+  model.features = 2;
+  model.options.model = "linear";
+  model.parameters = {{"w0", zeros({1})}, {"W", zeros({2})}};
+  save_model(folder / "m", model);
+  const SafeTensors good = load_safetensors(folder / "m");
+  const auto refused = [&](const SafeTensors& file) {
+    save_safetensors(folder / "m", file);
+    std::string what = refusal<IoError>([&] { Predictor(load_model(folder / "m"), folder / "m"); });
+    const std::size_t at = what.find(folder / "m");
+    return at == std::string::npos ? what : what.replace(at, (folder / "m").size(), "M");
+  };
+  const auto with = [&](const std::string& key, const std::string& text) {
+    SafeTensors file = good;
+    file.metadata[key] = text;
+    file.metadata["checksum"] = checksum(file.tensors, file.metadata);
+    return file;
+  };
+  CHECK(refused(good) == "nothing was thrown");
+  CHECK(refused({good.tensors, {}}) == "M: is no model: its metadata have no gradus_model");
+  CHECK(refused(with("gradus_model", "2")) == "M: is a model of version 2; this program reads version 1");
+  SafeTensors other = good;
+  other.tensors.at("W") = ones({2});
+  CHECK(refused(other).starts_with("M: is damaged: its checksum is "));
+  CHECK(refused(with("format", "guess what")) ==
+        "M: is damaged: there is no format \"guess what\"; guess, libsvm, libfm, libffm, movielens, csv and tsv are "
+        "there");
+  CHECK(refused(with("features", "0")) == "M: is damaged: \"features\" is out of range");
+  CHECK(refused(with("features", "{")) == "M: is damaged: its features are not JSON");
+  CHECK(refused(with("features", "3")) == "M: is damaged: W is float32 [2]; float32 [3] is expected");
+  CHECK(refused(with("target", "{}")) == "M: is damaged: \"column\" is missing");
+  CHECK(refused(with("options", "{}")) == "M: its options lack \"kind\"");
+  CHECK(refused(with("feature_table", "{}")) == "M: is not a feature table: \"version\" is missing");
+  SafeTensors lacking = good;
+  lacking.tensors.erase("w0");
+  lacking.metadata["checksum"] = checksum(lacking.tensors, lacking.metadata);
+  CHECK(refused(lacking) == "M: is damaged: it lacks w0");
+  // Cut off anywhere, and changed anywhere, it is refused.
+  save_safetensors(folder / "m", good);
+  const std::vector<std::byte> bytes = read_file(folder / "m");
+  for (std::size_t at = 0; at < bytes.size(); at += 7) {
+    write_file_atomically(folder / "m", std::span(bytes).first(at));
+    CHECK_THROWS_AS(load_model(folder / "m"), IoError);
+    std::vector<std::byte> changed = bytes;
+    changed[at] ^= std::byte{4};
+    write_file_atomically(folder / "m", changed);
+    CHECK_THROWS_AS(load_model(folder / "m"), IoError);
+  }
+}
+
+TEST_CASE("strongest features and pairs, nearest features") {
+  TrainedModel model;
+  model.format = Format::libsvm;
+  model.features = 4;
+  model.parameters = {
+      {"w0", zeros({1})}, {"W", Tensor({0.5, -2, 1, 0})}, {"V", Tensor({{1, 0}, {0, 2}, {-3, 0.1}, {0.5, 0.5}})}};
+  const auto features = strongest_features(model, 2);
+  REQUIRE(features.size() == 2);
+  CHECK(features[0].name == "2");
+  CHECK(features[0].weight == -2);
+  CHECK(features[1].name == "3");
+  const auto pairs = strongest_pairs(model, 3);
+  REQUIRE(pairs.size() == 3);
+  CHECK(pairs[0].first == "1");
+  CHECK(pairs[0].second == "3");
+  CHECK(pairs[0].weight == -3);
+  CHECK(std::abs(pairs[1].weight) == doctest::Approx(1.45));
+  CHECK(pairs[2].weight == doctest::Approx(1));
+  CHECK(strongest_pairs(model, 100).size() == 6);
+  const auto near = nearest_features(model, "1", 9);
+  REQUIRE(near.size() == 3);
+  CHECK(near[0].name == "4");
+  CHECK(near[0].weight == doctest::Approx(std::sqrt(0.5)));
+  CHECK(near[2].name == "3");
+  CHECK(refusal<ValueError>([&] { nearest_features(model, "5", 1); }) == "there is no feature \"5\"; \"1\" is one");
+  CHECK(refusal<ValueError>([&] { nearest_features(model, "x", 1); }) == "there is no feature \"x\"; \"1\" is one");
+}
+
+TEST_CASE("the strongest pairs are those of all pairs") {
+  TrainedModel model;
+  model.features = 60;
+  model.format = Format::libfm;
+  const Tensor V = Initializer(random_normal({60, 3}, {.seed = 4})).value("V");
+  model.parameters = {{"V", V}};
+  std::vector<double> all;
+  for (std::int64_t i = 0; i < 60; ++i)
+    for (std::int64_t j = 0; j < i; ++j) {
+      double product = 0;
+      for (std::int64_t f = 0; f < 3; ++f) product += V.at(i, f) * V.at(j, f);
+      all.push_back(std::abs(product));
+    }
+  std::sort(all.begin(), all.end(), std::greater<>());
+  const auto pairs = strongest_pairs(model, 20);
+  REQUIRE(pairs.size() == 20);
+  for (std::size_t i = 0; i < 20; ++i) CHECK(std::abs(pairs[i].weight) == doctest::Approx(all[i]));
+}
+
+TEST_CASE("cross-validation leaves each row out once") {
+  const Dataset data = ratings(301);
+  TrainingOptions options = regression();
+  options.epochs = 2;
+  std::int64_t rows = 0, calls = 0;
+  const std::vector<Fold> folds = cross_validate(data, nullptr, options, 4, {}, [&](const Fold& fold) {
+    rows += fold.evaluation.examples;
+    ++calls;
+  });
+  CHECK(rows == 301);
+  CHECK(calls == 4);
+  CHECK(folds.size() == 4);
+}
+
+TEST_CASE("a search halves by thirds and ends with the best") {
+  const auto [train, validation] = ratings(300).split(0.3, 1);
+  TrainingOptions options = regression();
+  int calls = 0;
+  const std::vector<Candidate> all =
+      search(train, validation, nullptr, options, {}, [&](const Candidate&) { ++calls; });
+  CHECK(calls == 27 + 9 + 3);
+  REQUIRE(all.size() == 27);
+  CHECK(options.rate == all[0].rate);
+  CHECK(options.factors == all[0].factors);
+  CHECK(options.l2_v == all[0].l2);
+  for (std::size_t i = 0; i < 27; ++i) CHECK(all[i].epochs == (i < 3 ? 18 : i < 9 ? 6 : 2));
+  CHECK(all[0].validation <= all[2].validation);
+  CHECK(refusal<ValueError>([&] { search(train, {}, nullptr, options, {}, {}); }) ==
+        "--search compares on a validation set, but there is none: name one by --valid or --valid-fraction");
+}
+
+TEST_CASE("files become training sets") {
+  const ScratchFile svm("1 1:1 3:0.5\n0 2:1\n1 1:1\n", ".svm");
+  const LoadedData loaded = load_data({.path = svm.path()});
+  CHECK(loaded.format == Format::libsvm);
+  CHECK(loaded.data.x.to_dense() == Tensor({{1, 0, 0.5}, {0, 1, 0}, {1, 0, 0}}));
+  CHECK(loaded.data.y == Tensor({{1}, {0}, {1}}));
+  // Ones are known as such, also where some come before another number.
+  const ScratchFile ones_alone("1 1:1 2:1\n2 2:1\n", ".svm");
+  CHECK(load_data({.path = ones_alone.path()}).data.x.ones());
+  std::string many;
+  for (int i = 0; i < 150'000; ++i) many += i == 140'000 ? "1 1:7\n" : "1 2:1\n";
+  const Dataset large = load_data({.path = ScratchFile(many, ".svm").path()}).data;
+  CHECK(large.size() == 150'000);
+  CHECK(large.x.stored() == 150'000);
+  CHECK(large.x.at(140'000, 0) == 7);
+  CHECK(large.x.at(139'999, 1) == 1);
+
+  CHECK(are_classes(Tensor({{0}, {1}})));
+  CHECK(are_classes(Tensor({{-1}, {1}})));
+  CHECK_FALSE(are_classes(Tensor({{1}, {1}})));
+  CHECK_FALSE(are_classes(Tensor({{-1}, {0}, {1}})));
+  CHECK_FALSE(are_classes(Tensor({{1}, {2}})));
+  CHECK(classes(Tensor({{0}, {1}}), "f") == Tensor({{-1}, {1}}));
+  CHECK(classes(Tensor({{-1}, {1}}), "f") == Tensor({{-1}, {1}}));
+  CHECK(refusal<ValueError>([] {
+          classes(Tensor({{0}, {-1}}), "f");
+        }) == "f: the target of example 2 is -1 after a 0; a binary task takes 0 and 1, or -1 and 1");
+
+  const Dataset a = ratings(5), b = ratings(9);
+  const Dataset both = together(a, b);
+  CHECK(both.size() == 14);
+  CHECK(both.rows(0, 5).x.to_dense() == a.x.to_dense());
+  CHECK(both.rows(5, 9).x.to_dense() == b.x.to_dense());
+  CHECK(both.y.row_range(5, 9) == b.y);
+}
+
+TEST_CASE("the target of a table that names none") {
+  const auto target = [](const std::string& header) {
+    const std::string numbers = "1,2,3\n2,3,4\n";
+    const ScratchFile file(header + "\n" + numbers, ".csv");
+    return load_data({.path = file.path()}).target;
+  };
+  CHECK(target("a,b,c") == "c");
+  CHECK(target("a,Target,c") == "Target");
+  CHECK(target("rating,b,c") == "rating");
+  CHECK(target("y,label,c") == "label");
+  CHECK(target("\na,click,c") == "click");
+}
