@@ -84,8 +84,8 @@ TEST_CASE("ticks are round") {
   CHECK(ticks(1, 3, 8) == "1.0 1.5 2.0 2.5 3.0");
   CHECK(ticks(5, 5, 4) == "4.8 5.0 5.2");
   CHECK(ticks(0, 0, 4) == "−1.0 −0.5 0.0 0.5 1.0");
-  CHECK(ticks(1, 1 + 1e-15, 4) == "0.96 0.98 1.00 1.02 1.04");
-  CHECK(ticks(1e16, 1e16 + 2, 2) == "1e16");
+  CHECK(ticks(1, 1 + 1e-15, 4) == "0.95 1.00 1.05");
+  CHECK(ticks(1e16, 1e16 + 2, 2) == "9.5e15 1e16 1.05e16");
   CHECK(ticks(0, 1e-310, 2) == "−1 0 1");
   CHECK(ticks(2, 90, 6, true) == "2 5 10 20 50");
   CHECK(ticks(0.001, 1e6, 6, true) == "0.001 0.1 10 1,000 100,000");
