@@ -19,12 +19,16 @@
 #include <gradus/models/metrics.h>
 #include <gradus/models/model.h>
 #include <gradus/models/movielens.h>
+#include <gradus/models/onnx.h>
 #include <gradus/models/pair_sampler.h>
 #include <gradus/models/polynomial.h>
 #include <gradus/models/progress.h>
 #include <gradus/models/read.h>
 #include <gradus/models/rendle2010.h>
+#include <gradus/models/report.h>
+#include <gradus/models/run_log.h>
 #include <gradus/models/synthetic.h>
+#include <gradus/models/tensorboard.h>
 #include <gradus/ops/check_gradients.h>
 #include <gradus/ops/gradients.h>
 #include <gradus/ops/ops.h>
