@@ -39,7 +39,9 @@ TEST_CASE("metrics are scikit-learn's") {
       continue;
     }
     const Tensor weight = column(row.at("weight"));
-    for (const auto& [name, metric] : all_metrics) {
+    for (const auto& named : all_metrics) {
+      const auto name = named.first;
+      const Metric metric = named.second;
       if (!row.at("plain").contains(name)) continue;
       CAPTURE(name);
       ++checked;
