@@ -14,8 +14,9 @@ namespace gradus {
 
 namespace {
 
-// Two that are not for one node at a time: see schedule.h and store_transposed.h.
+// Three that are not for one node at a time: see schedule.h, store_transposed.h and passes.h.
 constexpr std::string_view strips_pass = "strips";
+constexpr std::string_view stores_pass = "drop_dead_stores";
 constexpr std::string_view storage_pass = "store_transposed";
 constexpr std::size_t plans_kept = 64;  // a stream of batches of many sizes must not fill the memory
 
@@ -78,9 +79,13 @@ std::shared_ptr<Plan> Session::State::compile(std::span<const Expr> fetches, std
   const auto uses = [&](std::string_view pass) {
     return std::find(without.begin(), without.end(), pass) == without.end();
   };
+  const auto drafted = [&](const Storage& storage) {
+    Draft draft = make_draft(fetches, feeds, storage);
+    return rewritten(uses(stores_pass) ? drop_dead_stores(std::move(draft)) : std::move(draft), without);
+  };
   turn(unfit_transposed(graph, variables.transposed));
   Storage storage{variables.transposed, transposing_node(graph)};
-  Draft draft = rewritten(make_draft(fetches, feeds, storage), without);
+  Draft draft = drafted(storage);
   std::vector<Expr> wanted;
   if (uses(storage_pass) && storage.transposing) wanted = wanted_transposed(draft, graph, variables.transposed);
   if (!wanted.empty()) {
@@ -89,7 +94,7 @@ std::shared_ptr<Plan> Session::State::compile(std::span<const Expr> fetches, std
       storage.transposed.resize(std::max(storage.transposed.size(), number + 1), false);
       storage.transposed[number] = true;
     }
-    Draft other = rewritten(make_draft(fetches, feeds, storage), without);
+    Draft other = drafted(storage);
     if (numbers_moved(other) < numbers_moved(draft)) {
       turn(wanted);
       draft = std::move(other);
@@ -131,9 +136,9 @@ Tensor Session::State::value(const Expr& variable) {
 Session::Session(Graph& graph, Device device, const SessionOptions& options) {
   if (options.threads < 0) fail<ValueError>("a session with {} threads; 0 means all cores", options.threads);
   for (const std::string& name : options.without)
-    if (name != strips_pass && name != storage_pass &&
+    if (name != strips_pass && name != storage_pass && name != stores_pass &&
         std::none_of(passes().begin(), passes().end(), [&](const Pass& pass) { return pass.name == name; })) {
-      std::string names;
+      std::string names = std::string(stores_pass) + ", ";
       for (const Pass& pass : passes()) names += std::string(pass.name) + ", ";
       names += fmt::format("{}, {}", storage_pass, strips_pass);
       fail<ValueError>("a session without the pass '{}'; the passes are {}", name, names);
@@ -179,8 +184,7 @@ PreparedRun Session::prepare(const Expr& fetch, std::initializer_list<Expr> plac
 }
 
 void Session::initialize() {
-  for (const Expr& variable : state_->graph.variables())
-    state_->variables.write(variable, static_cast<const VariableOp&>(variable.op()).initial().value(variable.name()));
+  for (const Expr& variable : state_->graph.variables()) state_->variables.start(variable);
 }
 
 Tensor Session::value(const Expr& variable) { return state_->value(variable); }
