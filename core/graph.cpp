@@ -1,5 +1,6 @@
 #include <gradus/core/graph.h>
 
+#include <gradus/core/create.h>
 #include <gradus/core/nodes.h>
 
 #include <fmt/format.h>
@@ -120,12 +121,14 @@ Expr apply(std::shared_ptr<const Op> op, std::span<const Operand> operands) {
 
 Type Initializer::type() const {
   if (const Tensor* tensor = std::get_if<Tensor>(&value_)) return tensor->type();
+  if (const Filled* all = filled()) return {all->dtype, all->shape, Layout::dense};
   const Random& random = std::get<Random>(value_);
   return {random.dtype(), random.shape(), Layout::dense};
 }
 
 Tensor Initializer::value(std::string_view variable) const {
   if (const Tensor* tensor = std::get_if<Tensor>(&value_)) return *tensor;
+  if (const Filled* all = filled()) return full(all->shape, all->value, all->dtype);
   return std::get<Random>(value_).draw(stream_of(variable));
 }
 
@@ -195,6 +198,10 @@ Expr Graph::variable(std::string_view name, const Initializer& initial, const Va
   if (type.layout != Layout::dense)
     fail<TypeError>("variable: {} ({}) starts from a {} tensor; a variable is dense", name, to_string(where),
                     to_string(type.layout));
+  if (!type.shape.known())
+    fail<TypeError>("variable: {} ({}) starts from shape {}; all of its dimensions must be known", name,
+                    to_string(where), to_string(type.shape));
+  if (const Filled* all = initial.filled()) Tensor(all->value, all->dtype);  // checks that the number fits
   if (options.trainable && !is_floating(type.dtype))
     fail<TypeError>("variable: {} ({}) is {}; only float32 and float64 are trainable (give {{.trainable = false}})",
                     name, to_string(where), to_string(type.dtype));

@@ -113,19 +113,29 @@ class Operand {
   Location where_;
 };
 
-/// The value a variable starts from: a tensor, or random numbers drawn for the variable's name.
+/// One number everywhere: what an optimizer's slots start from. No tensor is held.
+struct Filled {
+  Shape shape;
+  double value = 0;
+  DType dtype = float32;
+};
+
+/// The value a variable starts from: a tensor, one number everywhere, or random numbers drawn for the variable's name.
 class Initializer {
  public:
   // NOLINTBEGIN(google-explicit-constructor)
   Initializer(Tensor value) : value_(std::move(value)) {}
   Initializer(Random random) : value_(random) {}
+  Initializer(Filled filled) : value_(filled) {}
   // NOLINTEND(google-explicit-constructor)
 
   Type type() const;
   Tensor value(std::string_view variable) const;
+  /// The number that it is everywhere, if it was given as such.
+  const Filled* filled() const { return std::get_if<Filled>(&value_); }
 
  private:
-  std::variant<Tensor, Random> value_;
+  std::variant<Tensor, Random, Filled> value_;
 };
 
 struct VariableOptions {

@@ -36,6 +36,9 @@ struct Pass {
 /// In the order in which each node meets them.
 std::span<const Pass> passes();
 
+/// Leaves out assigns whose variable is assigned anew, as a whole, later in the same run.
+Draft drop_dead_stores(Draft draft);
+
 /// Rebuilds the draft with the passes, but for those named in `without`, until they find nothing more.
 Draft rewritten(Draft draft, std::span<const std::string> without = {});
 

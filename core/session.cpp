@@ -18,12 +18,14 @@ namespace gradus {
 
 namespace {
 
-// Those that are not for one node at a time: see store_transposed.h, schedule.h, device_schedule.h and device_plan.h.
+// Those that are not for one node at a time: see passes.h, store_transposed.h, schedule.h, device_schedule.h and
+// device_plan.h.
+constexpr std::string_view stores_pass = "drop_dead_stores";
 constexpr std::string_view storage_pass = "store_transposed";
 constexpr std::string_view strips_pass = "strips";
 constexpr std::string_view fusing_pass = "fuse";
 constexpr std::string_view recording_pass = "record";
-constexpr std::array other_passes = {storage_pass, strips_pass, fusing_pass, recording_pass};
+constexpr std::array other_passes = {stores_pass, storage_pass, strips_pass, fusing_pass, recording_pass};
 constexpr std::size_t plans_kept = 64;  // a stream of batches of many sizes must not fill the memory
 
 std::size_t number_of(const Expr& variable) {
@@ -94,9 +96,13 @@ std::shared_ptr<Plan> Session::State::compile(std::span<const Expr> fetches, std
   const auto uses = [&](std::string_view pass) {
     return std::find(without.begin(), without.end(), pass) == without.end();
   };
+  const auto drafted = [&](const Storage& storage) {
+    Draft draft = make_draft(fetches, feeds, storage);
+    return rewritten(uses(stores_pass) ? drop_dead_stores(std::move(draft)) : std::move(draft), without);
+  };
   turn(unfit_transposed(graph, variables.transposed));
   Storage storage{variables.transposed, transposing_node(graph)};
-  Draft draft = rewritten(make_draft(fetches, feeds, storage), without);
+  Draft draft = drafted(storage);
   std::vector<Expr> wanted;
   if (uses(storage_pass) && storage.transposing) wanted = wanted_transposed(draft, graph, variables.transposed);
   if (!wanted.empty()) {
@@ -105,7 +111,7 @@ std::shared_ptr<Plan> Session::State::compile(std::span<const Expr> fetches, std
       storage.transposed.resize(std::max(storage.transposed.size(), number + 1), false);
       storage.transposed[number] = true;
     }
-    Draft other = rewritten(make_draft(fetches, feeds, storage), without);
+    Draft other = drafted(storage);
     if (numbers_moved(other) < numbers_moved(draft)) {
       turn(wanted);
       draft = std::move(other);
@@ -198,8 +204,7 @@ PreparedRun Session::prepare(const Expr& fetch, std::initializer_list<Expr> plac
 }
 
 void Session::initialize() {
-  for (const Expr& variable : state_->graph.variables())
-    state_->variables.write(variable, static_cast<const VariableOp&>(variable.op()).initial().value(variable.name()));
+  for (const Expr& variable : state_->graph.variables()) state_->variables.start(variable);
 }
 
 Tensor Session::value(const Expr& variable) { return state_->value(variable); }

@@ -67,10 +67,24 @@ void Variables::write(const Expr& variable, const Tensor& value) {
   set[number] = true;
 }
 
+void Variables::start(const Expr& variable) {
+  const Initializer& initial = variable_op(variable).initial();
+  const Filled* const filled = initial.filled();
+  if (filled == nullptr) return write(variable, initial.value(variable.name()));
+  const std::size_t number = number_of(variable);
+  admit(number);
+  const std::int64_t count = filled->shape.size();
+  const std::size_t bytes = static_cast<std::size_t>(count) * size_of(filled->dtype);
+  if (memory[number].bytes() != bytes) memory[number] = Buffer(bytes);
+  dispatch(filled->dtype, [&]<class T>(TypeTag<T>) {
+    std::fill_n(reinterpret_cast<T*>(memory[number].data()), count, Tensor(filled->value, filled->dtype).span<T>()[0]);
+  });
+  set[number] = true;
+}
+
 void Variables::initialize(const Expr& variable) {
   const std::size_t number = number_of(variable);
-  if (number < set.size() && set[number]) return;
-  write(variable, variable_op(variable).initial().value(variable.name()));
+  if (number >= set.size() || !set[number]) start(variable);
 }
 
 Tensor Variables::read(const Expr& variable) {

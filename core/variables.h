@@ -24,6 +24,8 @@ struct Variables {
   void admit(std::size_t number);
   /// Gives the variable its initial value if it has none.
   void initialize(const Expr& variable);
+  /// Gives it the value that it starts from, whatever it has.
+  void start(const Expr& variable);
   /// Replaces its value; the type must be the variable's.
   void write(const Expr& variable, const Tensor& value);
   /// Where its value lies, once it has one.

@@ -98,7 +98,7 @@ Expr Optimizer::Update::slot(std::string_view name, double initial) const {
   if (const Expr slot = optimizer.known_slot(v.id(), name)) return slot;
   return optimizer.keep_slot(v.id(), name,
                              v.graph().variable(fmt::format("{}/{}/{}", v.name(), optimizer.name(), name),
-                                                full(v.shape(), initial, v.dtype()), {.trainable = false}));
+                                                Filled{v.shape(), initial, v.dtype()}, {.trainable = false}));
 }
 
 Expr Optimizer::Update::set(const Expr& v, const Expr& value) const {

@@ -242,3 +242,39 @@ TEST_CASE("csr: gradients by the non-zeros and the dense operands are central di
     }
   }
 }
+
+// Sorted ratings begin row after row with the same column; some rows are empty, and a column that one row begins with
+// is the second of others.
+TEST_CASE("csr: products with X^T where neighbouring rows begin with the same column") {
+  constexpr std::int64_t n = 500, p = 23;
+  std::vector<std::int64_t> start{0}, column;
+  std::vector<double> values;
+  for (std::int64_t r = 0; r < n; ++r) {
+    const std::int64_t first = r / 7 % 11 + (r % 50 == 49 ? 3 : 0);
+    for (std::int64_t j = r % 13 == 5 ? 3 : 0; j < 3; ++j) {
+      column.push_back(first + j * (1 + r % 4));
+      values.push_back(0.25 * static_cast<double>(1 + (r + j) % 5));
+    }
+    start.push_back(static_cast<std::int64_t>(column.size()));
+  }
+  for (const bool ones : {false, true})
+    for (const DType dtype : {float32, float64})
+      for (const std::int64_t k : {1, 4, 5, 8, 16, 20, 32, 64}) {
+        const std::vector<double> of = ones ? std::vector<double>(values.size(), 1) : values;
+        const Tensor x = Tensor::csr(n, p, start, column, of).cast(dtype);
+        const Tensor d = random_normal({n, k}, {.seed = 1, .dtype = dtype});
+        std::vector<double> expected(static_cast<std::size_t>(p * k), 0);
+        for (std::int64_t r = 0; r < n; ++r)
+          for (auto j = static_cast<std::size_t>(start[static_cast<std::size_t>(r)]);
+               j < static_cast<std::size_t>(start[static_cast<std::size_t>(r) + 1]); ++j)
+            for (std::int64_t c = 0; c < k; ++c)
+              expected[static_cast<std::size_t>(column[j] * k + c)] += of[j] * d.stored_value(r * k + c);
+        Graph g;
+        const Expr X = g.sparse_placeholder("X", {n, p}, dtype), D = g.placeholder("D", {n, k}, dtype);
+        const Tensor found = Session(g).run(matmul(X, D, {.transpose_a = true}), {{X, x}, {D, d}});
+        CAPTURE(k);
+        CHECK(disagreement(found, Tensor::from(expected, {p, k}).cast(dtype), dtype == float32 ? 1e-5 : 1e-13,
+                           dtype == float32 ? 1e-4 : 1e-12)
+                  .empty());
+      }
+}

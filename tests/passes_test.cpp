@@ -15,8 +15,9 @@
 namespace gradus {
 namespace {
 
-const std::vector<std::string> pass_names{"fold_constants", "simplify", "share_common_subexpressions",
-                                          "fuse_elementwise", "store_transposed", "strips"};
+const std::vector<std::string> pass_names{
+    "drop_dead_stores", "fold_constants",   "simplify", "share_common_subexpressions",
+    "fuse_elementwise", "store_transposed", "strips"};
 
 enum class Input : std::uint8_t { dense, csr, csr_of_ones };
 
@@ -299,7 +300,8 @@ TEST_CASE("a region of 100,000 steps") {
 TEST_CASE("a session without a pass that is none") {
   Graph g;
   CHECK(refusal<ValueError>([&] { Session session(g, Device::cpu(), {.without = {"fuse"}}); }) ==
-        "a session without the pass 'fuse'; the passes are fold_constants, simplify, share_common_subexpressions, "
+        "a session without the pass 'fuse'; the passes are drop_dead_stores, fold_constants, simplify, "
+        "share_common_subexpressions, "
         "fuse_elementwise, store_transposed, strips");
 }
 

@@ -70,6 +70,25 @@ TEST_CASE("initialize, value and assign") {
         }).ends_with(") is not a variable of the session's graph"));
 }
 
+TEST_CASE("a variable that starts from one number everywhere") {
+  Graph g;
+  const Expr table = g.variable("table", Filled{{300, 7}, 0.25, float64});
+  const Expr count = g.variable("count", Filled{{2}, 3, int64}, {.trainable = false});
+  const Expr none = g.variable("none", Filled{{0, 4}});
+  Session session(g);
+  CHECK(table.type() == Type{float64, {300, 7}, Layout::dense});
+  CHECK(session.value(table) == full({300, 7}, 0.25, float64));
+  CHECK(session.value(count) == full({2}, 3, int64));
+  CHECK(session.value(none) == zeros({0, 4}));
+  session.run(g.assign(table, table + 1));
+  CHECK(session.value(table) == full({300, 7}, 1.25, float64));
+  session.initialize();
+  CHECK(session.value(table) == full({300, 7}, 0.25, float64));
+  CHECK_THROWS_AS(g.variable("half", Filled{{2}, 0.5, int32}, {.trainable = false}), Error);
+  CHECK(refusal<TypeError>([&] { g.variable("rows", Filled{{any, 4}}); }).find(
+            "starts from shape [?, 4]; all of its dimensions must be known") != std::string::npos);
+}
+
 TEST_CASE("a graph may grow after the session was made") {
   Graph g;
   const Expr a = variable(g, "a", Tensor({1, 2}));

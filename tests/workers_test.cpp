@@ -103,6 +103,22 @@ TEST_CASE("what pieces wrote is seen by the one who gave the work, and by later 
   }
 }
 
+// Who comes late to one job must take nothing of it with the sizes, or the body, of the next.
+TEST_CASE("jobs of other sizes, one right after another") {
+  Workers workers(4);
+  for (int job = 0; job < 20000; ++job) {
+    const std::int64_t n = job % 3 == 0 ? 2 : 7 + job % 200;
+    const std::int64_t chunk = job % 3 == 0 ? 1 : 1 + job % 5;
+    std::atomic<std::int64_t> elements{0}, sum{0};
+    workers.for_each(n, chunk, [&](std::int64_t first, std::int64_t last) {
+      elements.fetch_add(last - first, std::memory_order_relaxed);
+      for (std::int64_t i = first; i < last; ++i) sum.fetch_add(i, std::memory_order_relaxed);
+    });
+    REQUIRE(elements == n);
+    REQUIRE(sum == n * (n - 1) / 2);
+  }
+}
+
 TEST_CASE("workers of several threads at once, made and gone") {
   std::atomic<std::int64_t> total{0};
   std::vector<std::thread> threads;
