@@ -79,15 +79,17 @@ class EpochOrder {
 
   // The rows at these positions, which are asked for in order. Those of one block lie in memory of the pool.
   Dataset rows(std::int64_t first, std::int64_t count, Pool& pool) {
+    while (first >= end_) pass_to_next();
+    if (first + count <= end_) return rows_of_block(first - begin_, count, pool);
     std::vector<Dataset> parts;
     while (count > 0) {
-      while (first >= end_) pass_to_next();
+      if (first == end_) pass_to_next();
       const std::int64_t here = std::min(count, end_ - first);
       parts.push_back(rows_of_block(first - begin_, here, pool));
       first += here;
       count -= here;
     }
-    return parts.size() == 1 ? std::move(parts.front()) : joined(parts);
+    return joined(parts);
   }
 
  private:

@@ -68,7 +68,7 @@ std::vector<std::byte> block_bytes(const Examples& examples) {
   dispatch_floating(examples.x.dtype(), [&]<class T>(TypeTag<T>) {
     if (!examples.x.ones()) append(out, examples.x.span<T>());
     append(out, examples.y.span<T>());
-    append(out, examples.weight.span<T>());
+    if (examples.weight.size() > 0) append(out, examples.weight.span<T>());
   });
   return out;
 }
@@ -141,6 +141,7 @@ DataCacheSummary write_data_cache(const std::string& path, ExampleSource& source
       index.add(examples, begin, bytes);
       begin += bytes.size();
     }
+    if (index.summary().rows == 0) fail<ValueError>("write_data_cache: the data has no examples");
     const std::string json = index.json();
     std::vector<std::byte> tail;
     const std::uint64_t place[] = {begin, json.size()};

@@ -15,6 +15,11 @@ void add_layouts(std::vector<OpCase>& rows) {
   rows.push_back({"to_dense of csr", [](const Inputs& x) { return to_dense(to_csr(x[0])); }});
   rows.push_back({"to_dense of rows", [](const Inputs& x) { return to_dense(scatter_add(x[0], x[1], {4, 2})); }});
   rows.push_back({"sample", [](const Inputs& x) { return sample(x[0], to_csr(x[1])); }});
+  const std::vector<Index> group{1, 0, -1, 1};
+  rows.push_back({"split_rows", [group](const Inputs& x) { return split_rows(x[0], group, 3); }});
+  rows.push_back({"split_rows of csr", [group](const Inputs& x) { return split_rows(to_csr(x[0]), group, 3); }});
+  for (std::size_t i = rows.size() - 2; i < rows.size(); ++i)
+    rows[i].known_shapes_only = "split_rows has a group for each column, so their number is known";
 }
 
 void add_linear_algebra(std::vector<OpCase>& rows) {

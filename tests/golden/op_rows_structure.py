@@ -171,6 +171,16 @@ def layouts(row):
               Case("column", real(3, 1), sparse(3, 4)), Case("scalar", real(), sparse(3, 4)), Case("nothing", real(2, 2), f64(np.zeros((2, 2)))),
               Case("empty", real(3), real(0, 3)))
 
+    in_group = f64([[0, 1, 0, 0], [1, 0, 0, 1], [0, 0, 0, 0]])  # columns 0 and 3 in group 1, 1 in 0, 2 in none
+
+    def split_rows(x):
+        return tf.reshape(x[:, None, :] * in_group, [-1, 4])
+
+    four = [Case("matrix", real(3, 4)), Case("one row", real(1, 4)), Case("no rows", real(0, 4))]
+    yield row("split_rows", split_rows, *four)
+    yield row("split_rows of csr", lambda x: split_rows(structure(x)), no_differences(Case("matrix", sparse(5, 4))),
+              *(no_differences(case) for case in four[1:]), no_differences(Case("only zeros", f64(np.zeros((2, 4))))))
+
 
 def products(row):
     def matmul(a, b):

@@ -1,0 +1,95 @@
+// Metrics against scikit-learn (tests/golden/metrics.json), at their edges, and the exact text of what they refuse.
+#include "golden_file.h"
+#include "refusal.h"
+
+#include <gradus/core/create.h>
+#include <gradus/core/error.h>
+#include <gradus/models/metrics.h>
+
+#include <doctest/doctest.h>
+#include <nlohmann/json.hpp>
+
+#include <cmath>
+#include <limits>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace gradus {
+namespace {
+
+using nlohmann::json;
+
+Tensor column(const json& numbers) { return golden_numbers(numbers, {static_cast<std::int64_t>(numbers.size()), 1}); }
+
+using Metric = double (*)(const Tensor&, const Tensor&, const Tensor&);
+const std::map<std::string, Metric> all_metrics = {{"mse", mse},           {"rmse", rmse},         {"mae", mae},
+                                                   {"log_loss", log_loss}, {"accuracy", accuracy}, {"auc", auc}};
+
+}  // namespace
+
+TEST_CASE("metrics are scikit-learn's") {
+  int checked = 0;
+  for (const json& row : read_golden("metrics.json")) {
+    CAPTURE(row.at("name").get<std::string>());
+    const Tensor y = column(row.at("y")), y_hat = column(row.at("y_hat"));
+    if (row.contains("mean_auc")) {
+      const auto group = row.at("group").get<std::vector<Index>>();
+      CHECK(mean_auc(group, y, y_hat) == doctest::Approx(row.at("mean_auc").get<double>()).epsilon(1e-12));
+      continue;
+    }
+    const Tensor weight = column(row.at("weight"));
+    for (const auto& named : all_metrics) {
+      const auto name = named.first;
+      const Metric metric = named.second;
+      if (!row.at("plain").contains(name)) continue;
+      CAPTURE(name);
+      ++checked;
+      CHECK(metric(y, y_hat, {}) == doctest::Approx(row.at("plain").at(name).get<double>()).epsilon(1e-12));
+      CHECK(metric(y, y_hat, weight) == doctest::Approx(row.at("weighted").at(name).get<double>()).epsilon(1e-12));
+      CHECK(metric(y, y_hat, full(y.shape(), 2.5)) == doctest::Approx(metric(y, y_hat, {})).epsilon(1e-12));
+    }
+  }
+  CHECK(checked == 15);
+}
+
+TEST_CASE("metrics at their edges") {
+  const Tensor y({{1}, {1}, {-1}, {-1}});
+  CHECK(auc(y, Tensor({{4}, {3}, {2}, {1}})) == 1);
+  CHECK(auc(y, Tensor({{1}, {2}, {3}, {4}})) == 0);
+  CHECK(auc(y, Tensor({{7}, {7}, {7}, {7}})) == 0.5);
+  const double infinity = std::numeric_limits<double>::infinity();
+  CHECK(auc(y, Tensor({{infinity}, {0}, {0}, {-infinity}})) == 0.875);
+  CHECK(std::isnan(auc(y, Tensor({{1}, {2}, {std::nan("")}, {4}}))));
+  CHECK(std::isnan(auc(Tensor({{1}, {1}}), Tensor({{1}, {2}}))));
+  CHECK(std::isnan(auc(Tensor({{1}, {-1}}), Tensor({{1}, {2}}), Tensor({{1}, {0}}))));
+  CHECK(std::isnan(auc(zeros({0, 1}), zeros({0, 1}))));
+  CHECK(std::isnan(mse(zeros({0, 1}), zeros({0, 1}))));
+  CHECK(std::isnan(mse(Tensor({{1}}), Tensor({{2}}), Tensor({{0}}))));
+  // A row that does not count may be anything.
+  CHECK(mse(Tensor({{1}, {1}}), Tensor({{3}, {infinity}}), Tensor({{1}, {0}})) == 4);
+  CHECK(std::isinf(log_loss(Tensor({{1}, {-1}}), Tensor({{0}, {0}}))));
+  const std::vector<Index> alone{0, 1};
+  CHECK(std::isnan(mean_auc(alone, Tensor({{1}, {-1}}), Tensor({{1}, {2}}))));
+}
+
+TEST_CASE("what metrics refuse") {
+  const Tensor y({{1}, {-1}});
+  CHECK(refusal<TypeError>([&] {
+          mse(y, Tensor({1, 2}));
+        }) == "mse: y is float32 [2, 1] but y_hat is float32 [2]; dense tensors of one shape are expected");
+  CHECK(refusal<TypeError>([&] {
+          mae(y, y, Tensor({1, 2}));
+        }) == "mae: y is float32 [2, 1] but weight is float32 [2]; dense tensors of one shape are expected");
+  CHECK(refusal<ValueError>([&] {
+          auc(y, y, Tensor({{1}, {-1}}));
+        }) == "auc: weight 1 is -1; a finite number, 0 or more, is expected");
+  CHECK(refusal<ValueError>([&] {
+          auc(Tensor({{1}, {0}}), y);
+        }) == "check_targets: target 1 is 0; a binary task takes -1 and 1");
+  const std::vector<Index> one{0};
+  CHECK(refusal<TypeError>([&] { mean_auc(one, y, y); }) ==
+        "mean_auc: y is float32 [2, 1] but there are 1 groups; one for each row is expected");
+}
+
+}  // namespace gradus
