@@ -9,6 +9,10 @@ foreach(room core ops optim models)
 endforeach()
 install(FILES models/gradus.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/gradus)
 
+if(TARGET fm)
+  install(PROGRAMS $<TARGET_FILE:fm> DESTINATION ${CMAKE_INSTALL_BINDIR} RENAME gradus-fm)
+endif()
+
 set(gradus_package ${CMAKE_INSTALL_LIBDIR}/cmake/gradus)
 install(EXPORT gradus NAMESPACE gradus:: FILE gradusTargets.cmake DESTINATION ${gradus_package})
 configure_package_config_file(cmake/gradusConfig.cmake.in gradusConfig.cmake INSTALL_DESTINATION ${gradus_package})

@@ -69,6 +69,8 @@ FileEvaluation evaluate_file(const TrainedModel& model, Predictor& predict, Data
   if (loaded.data.y.size() == 0) fail<IoError>("{}: has no targets to compare with", loaded.name);
   if (model.options.task == "ranking") {
     // Beside each item one that this file's user has not taken.
+    loaded.data = rows_with_items(loaded.data, model.columns.of_item);
+    if (loaded.data.size() == 0) fail<ValueError>("{}: has no item that the model knows", loaded.name);
     const PairSampler sampler(loaded.data, model.columns.of_item, model.options.seed);
     const Batch pairs = sampler.pairs({loaded.data.x, loaded.data.y, loaded.data.weight});
     loaded.data = {pairs.x, pairs.y, pairs.weight};

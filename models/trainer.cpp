@@ -75,6 +75,18 @@ double best_constant(Task task, const Dataset& data) {
 
 }  // namespace
 
+Dataset rows_with_items(const Dataset& rows, const std::vector<bool>& of_item) {
+  const CsrPattern& pattern = *rows.x.pattern();
+  std::vector<Index> kept;
+  for (std::size_t row = 0; row + 1 < pattern.row_start.size(); ++row) {
+    const auto first = pattern.column.begin() + pattern.row_start[row];
+    const auto last = pattern.column.begin() + pattern.row_start[row + 1];
+    if (std::any_of(first, last, [&](Index column) { return of_item[static_cast<std::size_t>(column)]; }))
+      kept.push_back(static_cast<Index>(row));
+  }
+  return std::ssize(kept) == rows.size() ? rows : rows.take(kept);
+}
+
 ModelOptions model_options(const TrainingOptions& options, const Columns& columns) {
   ModelOptions out;
   out.kind = model_kind_named(options.model);
@@ -118,7 +130,7 @@ Trainer::State::State(const Dataset& train, const Dataset& validation, const Col
   last_batch.emplace(session->prepare(fetches, fed));
   predict.emplace(session->prepare(output_of(model, training, range_of(train.y)), {model.X}));
   if (validation.x.rank() != 2 || validation.size() == 0) return;
-  if (sampler) validation_data = pairs_of(validation, *sampler);
+  if (sampler) validation_data = pairs_of(rows_with_items(validation, columns.of_item), *sampler);
   validation_batches.emplace(validation_data, in_order);
 }
 

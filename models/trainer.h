@@ -70,6 +70,9 @@ struct Columns {
   std::vector<bool> of_item = {};                        // of rankings: whether it describes the item   [p]
 };
 
+/// The rows that have a column of the item: no others can be ranked.
+Dataset rows_with_items(const Dataset& rows, const std::vector<bool>& of_item);
+
 /// What the options say of the model.
 ModelOptions model_options(const TrainingOptions& options, const Columns& columns);
 

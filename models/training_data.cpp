@@ -97,6 +97,28 @@ std::string likely_target(const std::vector<std::string>& columns) {
   return columns.empty() ? "" : columns.back();
 }
 
+// Whether a column's numbers are rather names than amounts: user, item, movie, product, id, and what ends in _id, Id
+// or ID.
+bool names_things(std::string_view column) {
+  std::string lower(column);
+  std::transform(lower.begin(), lower.end(), lower.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  constexpr std::array<std::string_view, 5> things = {"user", "item", "movie", "product", "id"};
+  return std::find(things.begin(), things.end(), lower) != things.end() || lower.ends_with("_id") ||
+         column.ends_with("Id") || column.ends_with("ID");
+}
+
+// Adds those of which nobody has said what they are to the categories.
+void guess_categories(const std::vector<std::string>& columns, ReadOptions& read) {
+  const auto is_in = [](const std::vector<std::string>& names, const std::string& name) {
+    return std::find(names.begin(), names.end(), name) != names.end();
+  };
+  for (const std::string& column : columns)
+    if (names_things(column) && column != read.target && column != read.weight && !is_in(read.categorical, column) &&
+        !is_in(read.numeric, column) && !is_in(read.ignored, column))
+      read.categorical.push_back(column);
+}
+
 // A number for each row, from a file of one a line.
 Tensor read_weights(const std::string& path, std::int64_t rows, DType dtype) {
   Input input(path);
@@ -136,7 +158,9 @@ OpenedData open_data(const DataFile& file) {
     const std::int64_t column = read.table->find(ColumnKind::target);
     if (column >= 0) out.target = read.table->columns()[static_cast<std::size_t>(column)].name;
   } else if (out.format == Format::csv || out.format == Format::tsv) {
-    if (read.target.empty() && read.need_target) read.target = likely_target(column_names(input, read));
+    const std::vector<std::string> columns = column_names(input, read);
+    if (read.target.empty() && read.need_target) read.target = likely_target(columns);
+    guess_categories(columns, read);
     out.target = read.target;
   }
   out.source = open_examples(std::move(input), read);

@@ -29,8 +29,9 @@ struct LoadedData {
 };
 
 /// Reads a file, which may be a binary cache. Of a table whose target is not named it is the column called target,
-/// label, y, rating, class or click, else the last. Throws IoError and ValueError as the readers do, and for weights
-/// that do not fit.
+/// label, y, rating, class or click, else the last. Numbers of columns called user, item, movie, product, id, or that
+/// end in _id, Id or ID, are categories unless they are named as numeric. Throws IoError and ValueError as the readers
+/// do, and for weights that do not fit.
 LoadedData load_data(const DataFile& file);
 
 /// Opens a file as load_data does, to be read by blocks; says which format and target it has.

@@ -451,3 +451,13 @@ TEST_CASE("the target of a table that names none") {
   CHECK(target("y,label,c") == "label");
   CHECK(target("\na,click,c") == "click");
 }
+
+TEST_CASE("numbers of columns that name things are categories") {
+  const ScratchFile file("user,movieId,paid,grade\n1,7,1,2\n2,8,2,3\n", ".csv");
+  CHECK(load_data({.path = file.path()}).data.x.dim(1) == 5);  // two users, two movies, paid
+  ReadOptions read;
+  read.numeric = {"user"};
+  CHECK(load_data({.path = file.path(), .read = read}).data.x.dim(1) == 4);
+  read.ignored = {"movieId"};
+  CHECK(load_data({.path = file.path(), .read = read}).data.x.dim(1) == 2);
+}

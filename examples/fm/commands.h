@@ -22,6 +22,7 @@ struct DataArguments {
   gradus::DataFile file;
   std::string format = "guess";
   std::string delimiter;
+  bool sum_duplicates = false, keep_first_field = false;
 };
 
 struct TrainCommand {

@@ -43,6 +43,10 @@ void add_data(CLI::App& command, DataArguments& data, const std::string& what) {
       ->capture_default_str()
       ->group("Data");
   command.add_option("--delimiter", data.delimiter, "Between the cells of csv; , or ; are found")->group("Data");
+  command.add_flag("--sum-duplicates", data.sum_duplicates, "Add up the values of an index that a line names twice")
+      ->group("Data");
+  command.add_flag("--keep-first-field", data.keep_first_field, "Let a feature of libffm stay in its first field")
+      ->group("Data");
 }
 
 // A row of the table of settings as an option.

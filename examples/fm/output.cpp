@@ -72,6 +72,8 @@ TrainerOptions trainer_options(const Common& common) {
 DataFile data_file(const DataArguments& data) {
   DataFile file = data.file;
   file.read.format = format_named(data.format);
+  if (data.sum_duplicates) file.read.duplicates = Duplicates::sum;
+  if (data.keep_first_field) file.read.other_field = OtherField::keep_first;
   if (data.delimiter == "\\t" || data.delimiter == "tab")
     file.read.delimiter = '\t';
   else if (data.delimiter.size() > 1)

@@ -88,6 +88,16 @@ int interrupted_at(const Trainer& trainer, const TrainCommand& command, const st
   return 1;
 }
 
+// How other files are read that are as the training data: what columns are is known by then.
+ReadOptions like(const DataFile& data) {
+  ReadOptions read;
+  read.format = data.read.format;
+  read.delimiter = data.read.delimiter;
+  read.duplicates = data.read.duplicates;
+  read.other_field = data.read.other_field;
+  return read;
+}
+
 void check_writable(const std::string& path) {
   const std::size_t slash = path.rfind('/');
   const std::string folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
@@ -147,7 +157,8 @@ void refit(const TrainingSet& set, TrainingOptions options, const TrainCommand& 
 
 void print_data(const TrainingSet& set, const TrainCommand& command) {
   const std::int64_t held_out = set.validation_size();
-  fmt::print("{}: {}, {} examples, {}\n", set.about.name, to_string(set.about.format),
+  fmt::print("{}: {}, {} examples, {}\n", set.about.name,
+             set.about.format == Format::guess ? "cache" : to_string(set.about.format),
              set.train.size() + (command.validation.empty() ? held_out : 0),
              describe_features(set.train.x.dim(1), set.about.table.get()));
   if (!set.about.target.empty() && command.data.file.read.target.empty())
@@ -220,6 +231,7 @@ int train(const TrainCommand& command) {
   data.read.threads = command.common.threads;
   DataFile validation;
   validation.path = command.validation;
+  validation.read = like(data);
   validation.weights = command.validation_weights;
   TrainingOptions loading = options;
   if (command.folds > 0) loading.valid_fraction = 0;
@@ -264,6 +276,7 @@ int train(const TrainCommand& command) {
     Predictor predict(model, command.model, trainer_options(command.common));
     DataFile file;
     file.path = command.test;
+    file.read = like(data_file(command.data));
     file.read.threads = command.common.threads;
     test = evaluate_file(model, predict, file);
     for (const auto& [name, value] : test->evaluation.metrics) model.metrics["test " + name] = value;

@@ -13,6 +13,10 @@ mkdir -p "$scratch"
 mv "$scratch/first" "$prefix"
 [ -f "$prefix/include/gradus/gradus.h" ] || { echo "package: include/gradus/gradus.h is not installed"; exit 1; }
 
+if [ -x "$build/examples/fm" ]; then
+  LD_LIBRARY_PATH=$prefix/lib "$prefix/bin/gradus-fm" --version
+fi
+
 echo "package: by find_package"
 "$cmake" -S "$here" -B "$scratch/build" -DCMAKE_PREFIX_PATH="$prefix" -DCMAKE_CXX_COMPILER="$compiler" \
   -DCMAKE_CXX_FLAGS="$flags"
