@@ -46,7 +46,7 @@ TEST_CASE("device: a factorization machine on csr batches by every optimizer") {
   check_batches(emulated_device(), fail_check);
 }
 
-TEST_CASE("device: MovieLens-100k") { check_movielens(emulated_device(), 3, fail_check); }
+TEST_CASE("device: MovieLens-100k") { check_movielens(emulated_device(), 2, fail_check); }
 
 TEST_CASE("device: reads see the values before the run; assigns swap") {
   Graph g;
@@ -209,7 +209,7 @@ TEST_CASE("device: profiles time each kernel, prepared runs run") {
 TEST_CASE("device: integers that cannot be divided are refused as on the CPU, and change nothing") {
   Graph g;
   const Expr x = g.placeholder("x", {2}, int32);
-  const Expr b = g.variable("b", Tensor({5, 6}, int32));
+  const Expr b = g.variable("b", Tensor({5, 6}, int32), {.trainable = false});
   const Expr step = g.assign(b, floordiv(b, x));
   Session session(g, emulated_device());
   CHECK(refusal<ValueError>([&] {
