@@ -4,7 +4,8 @@
 //   write_onnx("model.onnx", session, {{"X", X}}, {{"prediction", model.prediction}});
 //
 // A csr placeholder becomes a dense input: ONNX Runtime's products have no sparse one, and the zeros are only written
-// out. A dimension that the graph leaves open stays open, so that a model takes batches of any size.
+// out. A dimension that the graph leaves open stays open, so that a model takes batches of any size. What a run would
+// check of its feeds a model does not: it takes a negative index of gather from the end.
 #pragma once
 
 #include <gradus/core/session.h>

@@ -65,11 +65,8 @@ std::string curve_chart(std::string_view id, std::string_view name, const std::v
   y.logarithmic = logarithmic;
   y.from = height - bottom;
   y.to = top;
-  Axis x = axis_over(points.front().x, points.back().x);
-  if (points.size() == 1) {
-    x.low = points.front().x - 1;
-    x.high = points.front().x + 1;
-  }
+  const double beside = points.size() == 1 ? 1 : 0;
+  Axis x = axis_over(points.front().x - beside, points.back().x + beside);
   x.from = left;
   x.to = width - right;
   x.whole = true;
@@ -104,7 +101,7 @@ std::string curve_chart(std::string_view id, std::string_view name, const std::v
 std::vector<Point> finite_points(const Report& report, double ReportEpoch::*number) {
   std::vector<Point> points;
   for (const ReportEpoch& epoch : report.epochs)
-    if (std::isfinite(epoch.*number)) points.push_back({static_cast<double>(epoch.epoch), epoch.*number});
+    if (drawable(epoch.*number)) points.push_back({static_cast<double>(epoch.epoch), epoch.*number});
   const auto earlier = [](const Point& a, const Point& b) { return a.x < b.x; };
   std::stable_sort(points.begin(), points.end(), earlier);
   return points;
@@ -127,7 +124,7 @@ std::string feature_chart(const Report& report) {
   constexpr double row = 22, whole = 1040, numbers = 72;
   std::vector<ReportFeature> features;
   for (const ReportFeature& feature : report.features)
-    if (std::isfinite(feature.weight) && feature.weight != 0) features.push_back(feature);
+    if (drawable(feature.weight) && feature.weight != 0) features.push_back(feature);
   std::stable_sort(features.begin(), features.end(), [](const ReportFeature& a, const ReportFeature& b) {
     return std::abs(a.weight) > std::abs(b.weight);
   });

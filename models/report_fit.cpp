@@ -26,7 +26,7 @@ struct Row {
 std::vector<Row> finite_rows(const Report& report) {
   std::vector<Row> rows;
   for (std::size_t i = 0; i < report.targets.size(); ++i)
-    if (std::isfinite(report.targets[i]) && std::isfinite(report.predictions[i]))
+    if (drawable(report.targets[i]) && drawable(report.predictions[i]))
       rows.push_back({report.targets[i], report.predictions[i]});
   return rows;
 }

@@ -29,7 +29,7 @@ struct Place {
   std::string name = {};
   std::string type = {};
   int layer = 0;
-  double width = 10;
+  double width = 34;            // room for an edge that slants
   double x = 0;                 // of the middle
   std::vector<int> above = {};  // places in the layer above, which this one reads
   std::vector<int> below = {};  // and those that read it
@@ -216,7 +216,7 @@ std::string graph_chart(const Report& report) {
   if (nodes.empty()) return {};
   Drawing drawing = layered(nodes);
   arrange(drawing);
-  double low = 0, high = 0;
+  double low = drawing.places[0].x, high = low;
   for (const Place& place : drawing.places) {
     low = std::min(low, place.x - place.width / 2);
     high = std::max(high, place.x + place.width / 2);
@@ -233,7 +233,7 @@ std::string graph_chart(const Report& report) {
       std::vector<Point> through = {{x(place), y(place) + box}};
       int next = user;
       for (; !drawing.at(next).node; next = drawing.at(next).below[0])
-        for (const double height : {0.0, box}) through.push_back({x(drawing.at(next)), y(drawing.at(next)) + height});
+        through.push_back({x(drawing.at(next)), y(drawing.at(next)) + box / 2});
       through.push_back({x(drawing.at(next)), y(drawing.at(next))});
       svg.path(smooth(through), "edge");
     }

@@ -23,7 +23,8 @@ double round_step(double length, int most) {
 }  // namespace
 
 double Axis::at(double value) const {
-  const double part = logarithmic ? std::log(value / low) / std::log(high / low) : (value - low) / (high - low);
+  const double part =
+      logarithmic ? (std::log(value) - std::log(low)) / (std::log(high) - std::log(low)) : (value - low) / (high - low);
   return from + part * (to - from);
 }
 
@@ -62,8 +63,11 @@ std::string Axis::label(double tick, const std::vector<double>& ticks) const {
 }
 
 Axis axis_over(double low, double high) {
-  if (!(high > low)) {
-    const double apart = low == 0 ? 1 : std::abs(low) * 0.05;
+  // Ends that agree to nine digits are equal to the eye, and steps between them would be lost in rounding.
+  const double size = std::max(std::abs(low), std::abs(high));
+  const bool nothing = size < 1e-290;
+  if (nothing || !(high - low > 1e-9 * size)) {
+    const double apart = nothing ? 1 : size * 0.05;
     low -= apart;
     high += apart;
   }
@@ -79,6 +83,8 @@ std::string pixels(double value) {
   if (text.back() == '.') text.pop_back();
   return text == "-0" ? "0" : text;
 }
+
+bool drawable(double value) { return std::abs(value) <= 1e300; }
 
 Svg::Svg(std::string_view id, double width, double height, std::string_view title, std::string_view description) {
   text_ = fmt::format(

@@ -25,7 +25,7 @@ struct Axis {
   std::string label(double tick, const std::vector<double>& ticks) const;
 };
 
-/// An axis over [low, high], widened to be readable: equal ends are moved apart.
+/// An axis over [low, high]; ends that are hardly apart are moved apart.
 Axis axis_over(double low, double high);
 
 class Svg {
@@ -55,5 +55,8 @@ class Svg {
 
 /// A coordinate: at most two decimals.
 std::string pixels(double value);
+
+/// Whether a number is finite, and small enough that sums and differences of two such are too.
+bool drawable(double value);
 
 }  // namespace gradus

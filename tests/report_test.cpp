@@ -84,6 +84,9 @@ TEST_CASE("ticks are round") {
   CHECK(ticks(1, 3, 8) == "1.0 1.5 2.0 2.5 3.0");
   CHECK(ticks(5, 5, 4) == "4.8 5.0 5.2");
   CHECK(ticks(0, 0, 4) == "−1.0 −0.5 0.0 0.5 1.0");
+  CHECK(ticks(1, 1 + 1e-15, 4) == "0.95 1.00 1.05");
+  CHECK(ticks(1e16, 1e16 + 2, 2) == "9.5e15 1e16 1.05e16");
+  CHECK(ticks(0, 1e-310, 2) == "−1 0 1");
   CHECK(ticks(2, 90, 6, true) == "2 5 10 20 50");
   CHECK(ticks(0.001, 1e6, 6, true) == "0.001 0.1 10 1,000 100,000");
   CHECK(ticks(-1e-12, 1e-12, 4) == "−1e−12 −5e−13 0 5e−13 1e−12");
@@ -118,7 +121,7 @@ std::size_t count(const std::string& text, const std::string& part) {
 }
 
 TEST_CASE("pages of odd runs are well formed") {
-  std::vector<Report> reports(9);
+  std::vector<Report> reports(11);
   reports[1].epochs = {{1, 0.5, 0.25}};
   reports[2].epochs = {{1, nan, nan}, {2, inf, -inf}};
   reports[2].targets = {nan, inf, 1};
@@ -138,6 +141,11 @@ TEST_CASE("pages of odd runs are well formed") {
   reports[6].title = reports[6].subtitle = reports[6].command = reports[6].metric_name = "</title><svg> & \xff";
   reports[6].options = reports[6].results = {{"<b>", "</dd>"}};
   reports[7].epochs = {{1, 1e9, 1}, {2, 1, 1}, {3, 1, 1}, {4, 1, 1}, {5, 1e-9, 1}};
+  reports[9].epochs = {{1, 1e308, 1e16}, {2, -1e308, 1e16 + 2}, {std::int64_t{1} << 62, 1, 1e16}};
+  reports[9].targets = {1e308, 1, 1 + 1e-15};
+  reports[9].predictions = {-1e308, 1, 1};
+  reports[9].features = {{"a", 1e308}, {"b", -1e308}, {"c", 5e-324}};
+  reports[10].epochs = {{1, 1e300, 5e-324}, {2, 1e-300, 0}, {3, 1e-300, 0}, {4, 1e-300, 0}, {5, 1e-300, 0}};
   for (int i = 0; i < 2000; ++i) {
     reports[8].targets.push_back(i % 5);
     reports[8].predictions.push_back(2);
