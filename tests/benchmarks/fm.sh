@@ -14,6 +14,6 @@ for threads in 1 2 1 2; do
     --optimizer adagrad --l2-w 0 --l2-v 0 --valid-fraction 0 --epochs 40 --threads "$threads" --json |
     sed -n 's/.*"seconds": \([0-9.e-]*\).*/\1/p' | sort -g |
     awk -v threads="$threads" '{ s[NR] = $1 } END {
-      printf "%d thread%s: %.2f ms an epoch (median; %.2f the fastest)\n", threads, threads > 1 ? "s" : " ",
+      printf "%d thread%s: %.2f ms an epoch (median; %.2f the fastest)\n", threads, (threads > 1 ? "s" : " "),
         1000 * s[int((NR + 1) / 2)], 1000 * s[1] }'
 done
