@@ -18,10 +18,10 @@ namespace gradus {
 
 namespace {
 
-constexpr std::size_t block = std::size_t{4} << 20;           // read from a stream at a time
-constexpr std::size_t records_block = std::size_t{16} << 20;  // of a stream, handed out as records at a time
+constexpr std::size_t block = std::size_t{4} << 20;            // read from a stream at a time
+constexpr std::size_t records_block = std::size_t{16} << 20;   // of a stream, handed out as records at a time
 constexpr std::size_t forgotten_block = std::size_t{2} << 20;  // of a mapped file, given back at a time
-constexpr std::size_t least_growth = std::size_t{64} << 10;   // what a pipe holds
+constexpr std::size_t least_growth = std::size_t{64} << 10;    // what a pipe holds
 constexpr std::size_t longest_record = std::size_t{256} << 20;
 
 [[noreturn]] void cannot_be_read(const std::string& name, int error) {

@@ -1,25 +1,16 @@
-// Training as a library: options and their texts, the step they describe, the loop, what is stopped when, what is kept,
-// and the file of a model.
+// Training as a library: options and their texts, the step they describe, the loop, what is stopped when, what is kept.
 #include "folder.h"
 #include "refusal.h"
-#include "scratch_file.h"
 
 #include <gradus/core/create.h>
-#include <gradus/core/file.h>
-#include <gradus/core/random.h>
-#include <gradus/core/safetensors.h>
-#include <gradus/models/inspection.h>
-#include <gradus/models/predictor.h>
 #include <gradus/models/search.h>
-#include <gradus/models/training_set.h>
 #include <gradus/models/training_step.h>
 #include <gradus/ops/ops.h>
 
 #include <doctest/doctest.h>
-#include <fmt/ranges.h>
 
+#include <algorithm>
 #include <cmath>
-#include <span>
 
 using namespace gradus;
 
@@ -235,144 +226,6 @@ TEST_CASE("a state that is written and read goes on to the bit") {
   }
 }
 
-TEST_CASE("each model kind trains and is read back") {
-  const Folder folder;
-  std::string csv = "user,item,y\n";
-  for (int i = 0; i < 300; ++i) csv += fmt::format("u{},i{},{}\n", i % 7, (i * i) % 11, i % 7 < (i * i) % 11 ? 1 : 0);
-  const ScratchFile file(csv, ".csv");
-  for (const std::string kind : {"linear", "fm", "higher-order", "field-aware", "deep"}) {
-    CAPTURE(kind);
-    TrainingOptions options;
-    options.model = kind;
-    options.rate = 0.05;
-    options.epochs = 3;
-    options.hidden = {4};
-    const TrainingSet set = load_training_set({.path = file.path()}, {}, options);
-    CHECK(options.task == "binary");
-    CHECK(set.validation.size() == 30);
-    Trainer trainer(set.train, set.validation, set.columns, options);
-    trainer.run();
-    CHECK(trainer.history().back().loss < 0.68);
-    TrainedModel model = untrained_model(set, options);
-    model.parameters = trainer.parameters();
-    model.metrics["validation log loss"] = 0.5;
-    save_model(folder / "m", model);
-    const TrainedModel loaded = load_model(folder / "m");
-    CHECK(loaded.parameters == model.parameters);
-    CHECK(*loaded.table == *model.table);
-    CHECK(difference(loaded.options, model.options).empty());
-    CHECK(loaded.metrics == model.metrics);
-    CHECK(loaded.zero_one);
-    CHECK(loaded.target == "y");
-    Predictor predict(loaded, "m");
-    CHECK(evaluate("binary", set.validation.y, predict.all(set.validation.x)).main() ==
-          trainer.evaluate_on(set.validation).main());
-    save_model(folder / "again", loaded);
-    CHECK(read_file(folder / "again") == read_file(folder / "m"));
-  }
-}
-
-TEST_CASE("models of other versions and damaged ones are refused") {
-  const Folder folder;
-  TrainingOptions options = regression();
-  TrainedModel model;
-  model.options = options;
-  model.features = 2;
-  model.options.model = "linear";
-  model.parameters = {{"w0", zeros({1})}, {"W", zeros({2})}};
-  save_model(folder / "m", model);
-  const SafeTensors good = load_safetensors(folder / "m");
-  const auto refused = [&](const SafeTensors& file) {
-    save_safetensors(folder / "m", file);
-    std::string what = refusal<IoError>([&] { Predictor(load_model(folder / "m"), folder / "m"); });
-    const std::size_t at = what.find(folder / "m");
-    return at == std::string::npos ? what : what.replace(at, (folder / "m").size(), "M");
-  };
-  const auto with = [&](const std::string& key, const std::string& text) {
-    SafeTensors file = good;
-    file.metadata[key] = text;
-    file.metadata["checksum"] = checksum(file.tensors, file.metadata);
-    return file;
-  };
-  CHECK(refused(good) == "nothing was thrown");
-  CHECK(refused({good.tensors, {}}) == "M: is no model: its metadata have no gradus_model");
-  CHECK(refused(with("gradus_model", "2")) == "M: is a model of version 2; this program reads version 1");
-  SafeTensors other = good;
-  other.tensors.at("W") = ones({2});
-  CHECK(refused(other).starts_with("M: is damaged: its checksum is "));
-  CHECK(refused(with("format", "guess what")) ==
-        "M: is damaged: there is no format \"guess what\"; guess, libsvm, libfm, libffm, movielens, csv and tsv are "
-        "there");
-  CHECK(refused(with("features", "0")) == "M: is damaged: \"features\" is out of range");
-  CHECK(refused(with("features", "{")) == "M: is damaged: its features are not JSON");
-  CHECK(refused(with("features", "3")) == "M: is damaged: W is float32 [2]; float32 [3] is expected");
-  CHECK(refused(with("target", "{}")) == "M: is damaged: \"column\" is missing");
-  CHECK(refused(with("options", "{}")) == "M: its options lack \"kind\"");
-  CHECK(refused(with("feature_table", "{}")) == "M: is not a feature table: \"version\" is missing");
-  SafeTensors lacking = good;
-  lacking.tensors.erase("w0");
-  lacking.metadata["checksum"] = checksum(lacking.tensors, lacking.metadata);
-  CHECK(refused(lacking) == "M: is damaged: it lacks w0");
-  // Cut off anywhere, and changed anywhere, it is refused.
-  save_safetensors(folder / "m", good);
-  const std::vector<std::byte> bytes = read_file(folder / "m");
-  for (std::size_t at = 0; at < bytes.size(); at += 7) {
-    write_file_atomically(folder / "m", std::span(bytes).first(at));
-    CHECK_THROWS_AS(load_model(folder / "m"), IoError);
-    std::vector<std::byte> changed = bytes;
-    changed[at] ^= std::byte{4};
-    write_file_atomically(folder / "m", changed);
-    CHECK_THROWS_AS(load_model(folder / "m"), IoError);
-  }
-}
-
-TEST_CASE("strongest features and pairs, nearest features") {
-  TrainedModel model;
-  model.format = Format::libsvm;
-  model.features = 4;
-  model.parameters = {
-      {"w0", zeros({1})}, {"W", Tensor({0.5, -2, 1, 0})}, {"V", Tensor({{1, 0}, {0, 2}, {-3, 0.1}, {0.5, 0.5}})}};
-  const auto features = strongest_features(model, 2);
-  REQUIRE(features.size() == 2);
-  CHECK(features[0].name == "2");
-  CHECK(features[0].weight == -2);
-  CHECK(features[1].name == "3");
-  const auto pairs = strongest_pairs(model, 3);
-  REQUIRE(pairs.size() == 3);
-  CHECK(pairs[0].first == "1");
-  CHECK(pairs[0].second == "3");
-  CHECK(pairs[0].weight == -3);
-  CHECK(std::abs(pairs[1].weight) == doctest::Approx(1.45));
-  CHECK(pairs[2].weight == doctest::Approx(1));
-  CHECK(strongest_pairs(model, 100).size() == 6);
-  const auto near = nearest_features(model, "1", 9);
-  REQUIRE(near.size() == 3);
-  CHECK(near[0].name == "4");
-  CHECK(near[0].weight == doctest::Approx(std::sqrt(0.5)));
-  CHECK(near[2].name == "3");
-  CHECK(refusal<ValueError>([&] { nearest_features(model, "5", 1); }) == "there is no feature \"5\"; \"1\" is one");
-  CHECK(refusal<ValueError>([&] { nearest_features(model, "x", 1); }) == "there is no feature \"x\"; \"1\" is one");
-}
-
-TEST_CASE("the strongest pairs are those of all pairs") {
-  TrainedModel model;
-  model.features = 60;
-  model.format = Format::libfm;
-  const Tensor V = Initializer(random_normal({60, 3}, {.seed = 4})).value("V");
-  model.parameters = {{"V", V}};
-  std::vector<double> all;
-  for (std::int64_t i = 0; i < 60; ++i)
-    for (std::int64_t j = 0; j < i; ++j) {
-      double product = 0;
-      for (std::int64_t f = 0; f < 3; ++f) product += V.at(i, f) * V.at(j, f);
-      all.push_back(std::abs(product));
-    }
-  std::sort(all.begin(), all.end(), std::greater<>());
-  const auto pairs = strongest_pairs(model, 20);
-  REQUIRE(pairs.size() == 20);
-  for (std::size_t i = 0; i < 20; ++i) CHECK(std::abs(pairs[i].weight) == doctest::Approx(all[i]));
-}
-
 TEST_CASE("cross-validation leaves each row out once") {
   const Dataset data = ratings(301);
   TrainingOptions options = regression();
@@ -401,63 +254,4 @@ TEST_CASE("a search halves by thirds and ends with the best") {
   CHECK(all[0].validation <= all[2].validation);
   CHECK(refusal<ValueError>([&] { search(train, {}, {}, options, {}, {}); }) ==
         "--search compares on a validation set, but there is none: name one by --valid or --valid-fraction");
-}
-
-TEST_CASE("files become training sets") {
-  const ScratchFile svm("1 1:1 3:0.5\n0 2:1\n1 1:1\n", ".svm");
-  const LoadedData loaded = load_data({.path = svm.path()});
-  CHECK(loaded.format == Format::libsvm);
-  CHECK(loaded.data.x.to_dense() == Tensor({{1, 0, 0.5}, {0, 1, 0}, {1, 0, 0}}));
-  CHECK(loaded.data.y == Tensor({{1}, {0}, {1}}));
-  // Ones are known as such, also where some come before another number.
-  const ScratchFile ones_alone("1 1:1 2:1\n2 2:1\n", ".svm");
-  CHECK(load_data({.path = ones_alone.path()}).data.x.ones());
-  std::string many;
-  for (int i = 0; i < 150'000; ++i) many += i == 140'000 ? "1 1:7\n" : "1 2:1\n";
-  const Dataset large = load_data({.path = ScratchFile(many, ".svm").path()}).data;
-  CHECK(large.size() == 150'000);
-  CHECK(large.x.stored() == 150'000);
-  CHECK(large.x.at(140'000, 0) == 7);
-  CHECK(large.x.at(139'999, 1) == 1);
-
-  CHECK(are_classes(Tensor({{0}, {1}})));
-  CHECK(are_classes(Tensor({{-1}, {1}})));
-  CHECK_FALSE(are_classes(Tensor({{1}, {1}})));
-  CHECK_FALSE(are_classes(Tensor({{-1}, {0}, {1}})));
-  CHECK_FALSE(are_classes(Tensor({{1}, {2}})));
-  CHECK(classes(Tensor({{0}, {1}}), "f") == Tensor({{-1}, {1}}));
-  CHECK(classes(Tensor({{-1}, {1}}), "f") == Tensor({{-1}, {1}}));
-  CHECK(refusal<ValueError>([] {
-          classes(Tensor({{0}, {-1}}), "f");
-        }) == "f: the target of example 2 is -1 after a 0; a binary task takes 0 and 1, or -1 and 1");
-
-  const Dataset a = ratings(5), b = ratings(9);
-  const Dataset both = joined(std::vector<Dataset>{a, b});
-  CHECK(both.size() == 14);
-  CHECK(both.rows(0, 5).x.to_dense() == a.x.to_dense());
-  CHECK(both.rows(5, 9).x.to_dense() == b.x.to_dense());
-  CHECK(both.y.row_range(5, 9) == b.y);
-}
-
-TEST_CASE("the target of a table that names none") {
-  const auto target = [](const std::string& header) {
-    const std::string numbers = "1,2,3\n2,3,4\n";
-    const ScratchFile file(header + "\n" + numbers, ".csv");
-    return load_data({.path = file.path()}).target;
-  };
-  CHECK(target("a,b,c") == "c");
-  CHECK(target("a,Target,c") == "Target");
-  CHECK(target("rating,b,c") == "rating");
-  CHECK(target("y,label,c") == "label");
-  CHECK(target("\na,click,c") == "click");
-}
-
-TEST_CASE("numbers of columns that name things are categories") {
-  const ScratchFile file("user,movieId,paid,grade\n1,7,1,2\n2,8,2,3\n", ".csv");
-  CHECK(load_data({.path = file.path()}).data.x.dim(1) == 5);  // two users, two movies, paid
-  ReadOptions read;
-  read.numeric = {"user"};
-  CHECK(load_data({.path = file.path(), .read = read}).data.x.dim(1) == 4);
-  read.ignored = {"movieId"};
-  CHECK(load_data({.path = file.path(), .read = read}).data.x.dim(1) == 2);
 }
