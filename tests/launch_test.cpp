@@ -51,16 +51,27 @@ Expr node_for(Graph& graph, const LaunchCase& c) {
   return c.build(graph, inputs);
 }
 
+// Of the result, from what is really given: the graph may know less.
+Type type_of(const Expr& node, const LaunchCase& c) {
+  std::vector<Type> types;
+  std::vector<Expr> inputs;
+  for (int i = 0; i < node.arity(); ++i) {
+    types.push_back(c.inputs[static_cast<std::size_t>(i)].type());
+    inputs.push_back(node.input(i));
+  }
+  return node.op().infer(OpInputs(types, inputs));
+}
+
 Tensor computed(const Expr& node, const LaunchCase& c) {
   std::vector<Value> values;
   for (const Tensor& input : c.inputs) values.push_back(value_of(input));
   std::vector<const Value*> inputs;
   for (const Value& value : values) inputs.push_back(&value);
-  Tensor dense = Tensor::uninitialized({node.dtype(), node.shape(), Layout::dense});
   Value output;
-  output.type = node.type();
+  output.type = type_of(node, c);
+  Tensor dense = Tensor::uninitialized({output.type.dtype, output.type.shape, Layout::dense});
   output.data = dense.writable_data();
-  output.stored = node.shape().size();
+  output.stored = dense.stored();
   Workers workers(2);
   Buffer scratch;
   Growing growing;
@@ -89,12 +100,12 @@ Tensor launched(const Expr& node, const LaunchCase& c) {
     }
     std::vector<const Value*> inputs;
     for (const Value& value : values) inputs.push_back(&value);
-    const auto size = static_cast<std::int64_t>(size_of(node.dtype()));
-    const DeviceMemory dense(device, node.shape().size() * size);
     Value output;
-    output.type = node.type();
+    output.type = type_of(node, c);
+    output.stored = output.type.shape.size();
+    const auto size = static_cast<std::int64_t>(size_of(output.type.dtype));
+    const DeviceMemory dense(device, output.stored * size);
     output.data = dense.data();
-    output.stored = node.shape().size();
     DeviceIndices indices(device);
     DeviceMemory scratch;
     DeviceGrowing growing;
@@ -149,6 +160,10 @@ TEST_CASE("launch: reductions, positions of extremes and running sums") {
 
 TEST_CASE("launch: numbers moved, repeated, filled, gathered and drawn") {
   for (const LaunchCase& c : moving_launch_cases()) check(c);
+}
+
+TEST_CASE("launch: what only gradients make") {
+  for (const LaunchCase& c : gradient_launch_cases()) check(c);
 }
 
 TEST_CASE("launch: products") {
