@@ -104,7 +104,7 @@ struct EmulatedAccelerator::Compiled {
   HostKernel on_host;
 };
 
-EmulatedAccelerator::EmulatedAccelerator() = default;
+EmulatedAccelerator::EmulatedAccelerator(std::string name) : name_(std::move(name)) {}
 EmulatedAccelerator::~EmulatedAccelerator() = default;
 
 void EmulatedAccelerator::on_kernel(KernelHook hook) { kernel_hook() = std::move(hook); }

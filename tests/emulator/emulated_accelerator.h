@@ -15,10 +15,10 @@ namespace gradus {
 
 class EmulatedAccelerator final : public Accelerator {
  public:
-  EmulatedAccelerator();
+  explicit EmulatedAccelerator(std::string name = "emulated");
   ~EmulatedAccelerator() override;
 
-  std::string name() const override { return "emulated"; }
+  std::string name() const override { return name_; }
   std::byte* allocate(std::int64_t bytes) override;
   void release(std::byte* memory) noexcept override;
   std::int64_t memory_in_use() const override { return in_use_; }
@@ -49,6 +49,7 @@ class EmulatedAccelerator final : public Accelerator {
   void now_or_later(std::function<void()> work);
   void refuse_in_recording(const char* what) const;
 
+  std::string name_;
   std::map<std::string, std::unique_ptr<Compiled>> kernels_;
   std::int64_t in_use_ = 0;
   std::int64_t limit_ = INT64_MAX;

@@ -1,0 +1,157 @@
+#include "device_checks.h"
+
+#include "data_folder.h"
+
+#include <gradus/gradus.h>
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <functional>
+#include <memory>
+#include <utility>
+#include <vector>
+
+namespace gradus {
+
+namespace {
+
+/// The article's machine: section 2 of the README, for X dense or csr, of either dtype.
+struct Article {
+  Article(bool sparse, DType dtype) {
+    const auto [x, t] = rendle2010();
+    x_data = sparse ? x.cast(dtype).to_csr() : x.cast(dtype);  // [7, 16]
+    y_data = t.cast(dtype);                                    // [7, 1]
+    X = sparse ? g.sparse_placeholder("X", {any, 16}, dtype) : g.placeholder("X", {7, 16}, dtype);
+    y = g.placeholder("y", {7, 1}, dtype);
+    const Expr w0 = g.variable("w0", zeros({1}, dtype));
+    const Expr W = g.variable("W", zeros({16}, dtype));
+    const Expr V = g.variable("V", random_normal({5, 16}, {.stddev = 0.01, .seed = 1, .dtype = dtype}));
+    const Expr linear_terms = w0 + reduce_sum(W * X, 1, keep_dims);  // [7, 1]
+    const Expr interactions =
+        0.5 * reduce_sum(pow(matmul(X, transpose(V)), 2) - matmul(pow(X, 2), transpose(pow(V, 2))), 1, keep_dims);
+    const Expr l2_norm = reduce_sum(0.001 * pow(W, 2) + 0.001 * pow(V, 2));   // []
+    loss = reduce_mean(square(y - (linear_terms + interactions))) + l2_norm;  // []
+  }
+
+  Graph g;
+  Tensor x_data, y_data;
+  Expr X, y, loss;
+};
+
+using MakeOptimizer = std::function<std::unique_ptr<Optimizer>()>;
+
+const std::vector<std::pair<const char*, MakeOptimizer>> optimizers = {
+    {"GradientDescent", [] { return std::make_unique<GradientDescent>(0.01); }},
+    {"Momentum", [] { return std::make_unique<Momentum>(0.01); }},
+    {"Adagrad", [] { return std::make_unique<Adagrad>(0.1); }},
+    {"Adadelta", [] { return std::make_unique<Adadelta>(0.1); }},
+    {"RMSProp", [] { return std::make_unique<RMSProp>(0.01); }},
+    {"Adam", [] { return std::make_unique<Adam>(0.01); }},
+    {"AdamW", [] { return std::make_unique<AdamW>(0.01); }},
+    {"Ftrl", [] { return std::make_unique<Ftrl>(0.1); }},
+};
+
+bool near(double a, double b, double tolerance) { return std::abs(a - b) <= tolerance * std::max(1e-3, std::abs(b)); }
+
+void check_variables(Graph& g, Session& session, Session& cpu, double tolerance, const Complain& complain) {
+  for (const Expr& variable : g.variables())
+    if (!allclose(session.value(variable), cpu.value(variable), tolerance, tolerance))
+      complain(fmt::format("{} is\n{}\nbut on the CPU\n{}", variable.name(), to_string(session.value(variable)),
+                           to_string(cpu.value(variable))));
+}
+
+void check_optimizer(const Device& device, bool sparse, DType dtype, const MakeOptimizer& make,
+                     const Complain& complain) {
+  const double tolerance = dtype == float64 ? 1e-10 : 1e-4;
+  Article article(sparse, dtype);
+  const Expr train = make()->minimize(article.loss);
+  Session session(article.g, device);
+  Session cpu(article.g);
+  const Feeds feeds = {{article.X, article.x_data}, {article.y, article.y_data}};
+  for (int step = 0; step < 5; ++step) {
+    session.run(train, feeds);  // with no result to fetch, recorded at the second run
+    cpu.run(train, feeds);
+    const double got = session.run(article.loss, feeds).item();
+    const double want = cpu.run(article.loss, feeds).item();
+    if (!near(got, want, tolerance)) complain(fmt::format("step {}: loss {} but on the CPU {}", step, got, want));
+  }
+  check_variables(article.g, session, cpu, tolerance, complain);
+}
+
+}  // namespace
+
+void check_op_table(const Device& device, const Complain& complain) {
+  const auto check = [&](const OpCase& row, const GoldenCase& golden, const Complain& told) {
+    check_case(row, golden, {.name = "float64", .device = device}, told);
+    check_case(row, golden, {.name = "alone", .device = device, .options = {.without = {"fuse"}}}, told);
+    if (golden.float32) check_case(row, golden, {.name = "float32", .narrow = true, .device = device}, told);
+  };
+  for_all_cases(device.name().c_str(), check, complain);
+}
+
+void check_optimizers(const Device& device, const Complain& complain) {
+  for (const auto& [name, make] : optimizers)
+    for (const bool sparse : {false, true})
+      for (const DType dtype : {float64, float32}) {
+        const std::string what = fmt::format("{}, {} X, {}", name, sparse ? "csr" : "dense", to_string(dtype));
+        const Complain told = [&](const std::string& complaint) { complain(fmt::format("{}: {}", what, complaint)); };
+        try {
+          check_optimizer(device, sparse, dtype, make, told);
+        } catch (const std::exception& thrown) {
+          told(fmt::format("threw {}", thrown.what()));
+        }
+      }
+}
+
+void check_batches(const Device& device, const Complain& complain) {
+  const SyntheticRatings ratings = synthetic_ratings();
+  const UserItemDesign design = one_hot_user_item(ratings.train, ratings.test);
+  const Dataset data{design.x_train.row_range(0, 600).cast(float64), design.y_train.row_range(0, 600).cast(float64)};
+  for (const double l2 : {0.0, 0.01})
+    for (const auto& [name, make] : optimizers) {
+      Graph g;
+      const Expr X = g.sparse_placeholder("X", {any, data.x.dim(1)}, float64);
+      const Expr y = g.placeholder("y", {any, 1}, float64);
+      const FactorizationMachine fm(X, y, {.factors = 3, .seed = 1, .l2_V = l2});
+      const Expr train = make()->minimize(fm.loss);
+      Session session(g, device);
+      Session cpu(g);
+      const Batches batches(data, {.size = 256, .seed = 1});
+      for (std::int64_t epoch = 0; epoch < 2; ++epoch)
+        for (const Batch& batch : batches.epoch(epoch)) {
+          const auto [t, got] = session.run({train, fm.loss}, {{X, batch.x}, {y, batch.y}});
+          const auto [u, want] = cpu.run({train, fm.loss}, {{X, batch.x}, {y, batch.y}});
+          if (!near(got.item(), want.item(), 1e-10))
+            complain(fmt::format("{}, L2 {}: loss {} but on the CPU {}", name, l2, got.item(), want.item()));
+        }
+      check_variables(g, session, cpu, 1e-9, [&](const std::string& complaint) {
+        complain(fmt::format("{}, L2 {}: {}", name, l2, complaint));
+      });
+    }
+}
+
+void check_movielens(const Device& device, int steps, const Complain& complain) {
+  const std::filesystem::path folder = data_folder("ml-100k");
+  const bool here = std::filesystem::exists(folder / "ua.base");
+  const SyntheticRatings made = here ? SyntheticRatings() : synthetic_ratings();
+  const UserItemDesign data =
+      here ? one_hot_user_item(read_ratings((folder / "ua.base").string()), read_ratings((folder / "ua.test").string()))
+           : one_hot_user_item(made.train, made.test);
+  Graph g;
+  const Expr X = g.sparse_placeholder("X", {any, data.x_train.dim(1)});  // [n, p]
+  const Expr y = g.placeholder("y", {any, 1});                           // [n, 1]
+  const FactorizationMachine fm(X, y, {.factors = 20, .seed = 1});
+  const Expr train = Adam(0.01).minimize(fm.error);
+  Session session(g, device);
+  Session cpu(g);
+  const Feeds feeds = {{X, data.x_train}, {y, data.y_train}};
+  for (int step = 0; step < steps; ++step) {
+    const auto [t, got] = session.run({train, fm.error}, feeds);
+    const auto [u, want] = cpu.run({train, fm.error}, feeds);
+    if (!near(got.item(), want.item(), 1e-4))
+      complain(fmt::format("step {}: loss {} but on the CPU {}", step, got.item(), want.item()));
+  }
+}
+
+}  // namespace gradus

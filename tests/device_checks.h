@@ -1,0 +1,26 @@
+// What must hold of a session on any device but the CPU: it gives the CPU's numbers. The emulated device, the collector
+// of kernels and the GPU are held to the same.
+#pragma once
+
+#include "op_table.h"
+
+#include <gradus/core/device.h>
+
+namespace gradus {
+
+/// Every row of the op table, forward and gradient: float64 to 1e-10, float32 to the row's tolerance, and each node a
+/// kernel of its own.
+void check_op_table(const Device& device, const Complain& complain);
+
+/// The article's machine over a dense and a csr X by each optimizer, each step's loss and the variables at the end:
+/// float64 to 1e-10, float32 to 1e-4.
+void check_optimizers(const Device& device, const Complain& complain);
+
+/// The factorization machine of models/ on shuffled csr batches, whose gradients are rows; L2 or none.
+void check_batches(const Device& device, const Complain& complain);
+
+/// The article's second experiment, MovieLens-100k where it is found and else synthetic ratings, all rows at once: the
+/// losses of so many steps in float32 to 1e-4.
+void check_movielens(const Device& device, int steps, const Complain& complain);
+
+}  // namespace gradus

@@ -1,0 +1,86 @@
+// Every kernel compiles for every kind of GPU, on a machine that has none: the checks of devices run on the emulated
+// one, which tells what kernels it met, and NVRTC compiles these to cubins. Where one does not compile, its op's name
+// and the compiler's lines are printed and the program exits 1; without CUDA it exits 77.
+#include "../device_checks.h"
+#include "../emulator/emulated_accelerator.h"
+
+#ifdef GRADUS_HAS_CUDA
+#include <gradus/core/cuda_compiler.h>
+#endif
+
+#include <gradus/core/error.h>
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+using namespace gradus;
+
+namespace {
+
+#ifdef GRADUS_HAS_CUDA
+
+struct Met {
+  std::string name, settings, text;
+  auto operator<=>(const Met&) const = default;
+};
+
+// All in one program, each in a namespace of its own: most of a compilation's time is the prelude's.
+std::string together(const std::vector<Met>& kernels, std::size_t first, std::size_t last) {
+  std::string text;
+  for (std::size_t i = first; i < last; ++i)
+    text += fmt::format(
+        "#undef NAME\n#define NAME gr_{0}_{1}\nnamespace kernel_{1} {{\n#line 1 \"settings of {0}\"\n{2}\n#line 1 "
+        "\"{0}\"\n{3}\n}}\n",
+        kernels[i].name, i, kernels[i].settings, kernels[i].text);
+  return text;
+}
+
+int compile_all(const std::vector<Met>& kernels) {
+  constexpr std::size_t at_once = 200;
+  int failures = 0;
+  for (const int capability : {75, 80, 86, 89, 90, 100})
+    for (std::size_t first = 0; first < kernels.size(); first += at_once) {
+      const std::size_t last = std::min(kernels.size(), first + at_once);
+      try {
+        (void)compile_cubin({"all", together(kernels, first, last)}, capability);
+      } catch (const DeviceError& error) {
+        fmt::print(stderr, "{}\n", error.what());
+        ++failures;
+      }
+    }
+  return failures;
+}
+
+#endif
+
+}  // namespace
+
+int main() {
+#ifdef GRADUS_HAS_CUDA
+  std::map<Met, int> met;
+  EmulatedAccelerator::on_kernel([&](const KernelText& kernel) {
+    ++met[{std::string(kernel.name), kernel.settings, std::string(kernel.text)}];
+  });
+  int wrong = 0;
+  const Complain complain = [&](const std::string& complaint) {
+    fmt::print(stderr, "{}\n", complaint);
+    ++wrong;
+  };
+  check_op_table(emulated_device(), complain);
+  check_optimizers(emulated_device(), complain);
+  check_batches(emulated_device(), complain);
+  std::vector<Met> kernels;
+  for (const auto& [kernel, times] : met) kernels.push_back(kernel);
+  const int failures = compile_all(kernels);
+  fmt::print("{} kernels, each for 6 kinds of GPU\n", kernels.size());
+  return wrong == 0 && failures == 0 && kernels.size() > 100 ? 0 : 1;
+#else
+  fmt::print("skipped: this build of Gradus has no CUDA backend, and so no compiler for kernels\n");
+  return 77;
+#endif
+}
