@@ -1,4 +1,4 @@
-// Ops to launch on an accelerator, for launch_test.cpp.
+// Ops to launch on an accelerator, for launch_checks.cpp.
 #pragma once
 
 #include <gradus/core/graph.h>
