@@ -66,14 +66,15 @@ class Cumsum : public Op {
     const std::int64_t n = shape[axis];
     const std::int64_t inner = shape.slice(axis + 1, shape.rank()).size();
     const std::int64_t sums = shape.size() / n;
-    call.launch({"cumsum", text,
+    const bool by_warps = inner == 1 && n >= 32;
+    call.launch({"cumsum", by_warps ? warp_text : text,
                  fmt::format("{} constexpr bool exclusive = {}, reverse = {};", using_type(call.out().type.dtype),
                              options_.exclusive, options_.reverse)},
-                grid_for(sums), call.in(0).data, call.out().data, sums, n, inner);
+                grid_for(by_warps ? sums * 32 : sums), call.in(0).data, call.out().data, sums, n, inner);
   }
 
  private:
-  // A thread for each running sum, which is added up in turn as on the CPU: a single long one takes its time.
+  // A thread for each running sum, which is added up in turn as on the CPU.
   static constexpr std::string_view text = R"cuda(
 extern "C" __global__ void NAME(const T* x, T* y, gr_int64 sums, gr_int64 n, gr_int64 inner) {
   for (gr_int64 s = gr_first(); s < sums; s += gr_step()) {
@@ -84,6 +85,28 @@ extern "C" __global__ void NAME(const T* x, T* y, gr_int64 sums, gr_int64 n, gr_
       if (exclusive) y[at] = sum;
       sum = i == 0 ? next : gr_add(sum, next);
       if (!exclusive) y[at] = sum;
+    }
+  }
+}
+)cuda";
+
+  // In turn too, but a warp reads and writes 32 numbers at once.
+  static constexpr std::string_view warp_text = R"cuda(
+extern "C" __global__ void NAME(const T* x, T* y, gr_int64 sums, gr_int64 n, gr_int64) {
+  const int lane = threadIdx.x % 32;
+  for (gr_int64 s = gr_first() / 32; s < sums; s += gr_step() / 32) {
+    T sum = 0;
+    for (gr_int64 first = 0; first < n; first += 32) {
+      const gr_int64 i = first + lane, at = s * n + (reverse ? n - 1 - i : i);
+      const T mine = i < n ? x[at] : T(0);
+      T result = sum;
+      for (int l = 0; l < 32; ++l) {
+        if (exclusive && l == lane) result = sum;
+        const T next = __shfl_sync(0xffffffffu, mine, l);
+        sum = first + l == 0 ? next : gr_add(sum, next);
+        if (!exclusive && l == lane) result = sum;
+      }
+      if (i < n) y[at] = result;
     }
   }
 }

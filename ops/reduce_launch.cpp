@@ -119,7 +119,7 @@ void reduce_dense(DeviceCall& call, std::string_view fold, const Value& x, const
   if (innermost_goes && n >= 32) lanes = n >= 2048 && outputs < 1024 ? 256 : 32;
   // Few results leave a device idle: what goes into each is cut into pieces, which a second kernel folds.
   const std::int64_t wanted = lanes == 256 ? 1024 / outputs : 65536 / (outputs * lanes);
-  const std::int64_t pieces = std::clamp<std::int64_t>(std::min(wanted, n / (64 * lanes)), 1, 256);
+  const std::int64_t pieces = std::clamp<std::int64_t>(std::min(wanted, n / (std::int64_t{64} * lanes)), 1, 256);
 
   const DType dtype = x.type.dtype;
   const DType wide = wide_type(fold, dtype);

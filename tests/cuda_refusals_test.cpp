@@ -13,7 +13,8 @@ TEST_CASE("cuda: why a device cannot be had, a sentence each") {
   CHECK(cuda_refusal(0, {}) ==
         "cuda:0 was asked for, but this build of Gradus has no CUDA backend: CMake found no CUDA toolkit, or "
         "GRADUS_CUDA is OFF; use Device::cpu()");
-  CudaFound found{.toolkit = 13000};
+  CudaFound found;
+  found.toolkit = 13000;
   CHECK(cuda_refusal(0, found) ==
         "cuda:0 was asked for, but there is no NVIDIA driver; install one, or use Device::cpu()");
   found.driver = 12040;

@@ -1,8 +1,9 @@
 #include "launch_cases.h"
 
 #include <gradus/core/create.h>
-#include <gradus/core/random_order.h>
+#include <gradus/core/op.h>
 #include <gradus/ops/ops.h>
+#include <gradus/ops/unbroadcast.h>
 
 #include <fmt/format.h>
 
@@ -189,6 +190,41 @@ std::vector<LaunchCase> moving_launch_cases() {
     }
     add("random_uniform_like " + of, {some_numbers({13, 3}, dtype)},
         [](Graph&, const Inputs& in) { return random_uniform_like(in[0], 4); });
+  }
+  return cases;
+}
+
+std::vector<LaunchCase> gradient_launch_cases() {
+  std::vector<LaunchCase> cases;
+  for (const DType dtype : {float32, float64}) {
+    const auto x = [&](const Shape& shape) { return some_numbers(shape, dtype); };
+    const double rtol = dtype == float64 ? 1e-14 : 1e-6;
+    cases.push_back({"sum_copies",
+                     {x({15})},
+                     [](Graph& g, const Inputs& in) {
+                       const Expr y = tile(g.placeholder("x", {3}, in[0].dtype()), {5});
+                       return y.op().gradient(y, in[0], 0);
+                     },
+                     rtol});
+    cases.push_back({"concat_part", {x({3, 7}), x({3, 2}), x({3, 5})}, [](Graph& g, const Inputs& in) {
+                       const Expr first = g.placeholder("a", {3, any}, in[0].dtype());
+                       const Expr y = concat({first, g.placeholder("b", {3, any}, in[0].dtype())}, 1);
+                       return y.op().gradient(y, in[0], 1);
+                     }});
+    cases.push_back({"pad_like", {x({2, 4}), x({5, 4})}, [](Graph& g, const Inputs& in) {
+                       const Expr y = slice(g.placeholder("x", {any, 4}, in[0].dtype()), {1, 0}, {2, 4});
+                       return y.op().gradient(y, in[0], 0);
+                     }});
+    for (const Shape& own : {Shape{}, Shape{1, 3}, Shape{4, 1}, Shape{3}, Shape{1, 1}})
+      for (const Shape& g : {Shape{4, 3}, Shape{4, 1}, Shape{1, 3}, Shape{}})
+        cases.push_back({fmt::format("unbroadcast {} to {}", to_string(g), to_string(own)),
+                         {x(g), x(own), x({4, 3})},
+                         [](Graph&, const Inputs& in) { return unbroadcast(in[0], in[1], in[2]); },
+                         rtol});
+    cases.push_back({"unbroadcast_factor", {x({4, 1}), x({4, 1}), x({4, 3})}, [](Graph&, const Inputs& in) {
+                       const Expr y = unbroadcast(in[0], in[1], in[2]);
+                       return y.op().gradient(y, y, 0).input(1);  // of dy * factor
+                     }});
   }
   return cases;
 }

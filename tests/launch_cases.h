@@ -1,4 +1,4 @@
-// Ops to launch on an accelerator, for launch_test.cpp.
+// Ops to launch on an accelerator, for launch_checks.cpp.
 #pragma once
 
 #include <gradus/core/graph.h>
@@ -20,6 +20,8 @@ std::vector<LaunchCase> folding_launch_cases();
 std::vector<LaunchCase> moving_launch_cases();
 std::vector<LaunchCase> product_launch_cases();
 std::vector<LaunchCase> sparse_launch_cases();
+/// Of ops that only gradients make.
+std::vector<LaunchCase> gradient_launch_cases();
 /// Those that throw ValueError.
 std::vector<LaunchCase> refused_launch_cases();
 

@@ -1,6 +1,7 @@
 #include "launch_cases.h"
 
 #include <gradus/core/create.h>
+#include <gradus/core/op.h>
 #include <gradus/ops/ops.h>
 #include <gradus/ops/rules.h>
 #include <gradus/ops/sparse.h>

@@ -4,11 +4,12 @@
 
 #include <gradus/core/error.h>
 
-#include <setjmp.h>
 #include <sys/mman.h>
 #include <ucontext.h>
 
+#include <algorithm>
 #include <array>
+#include <csetjmp>
 #include <cstdint>
 #include <memory>
 
@@ -27,7 +28,7 @@ namespace gradus::emulator {
 
 namespace {
 
-constexpr std::size_t stack_bytes = 256 * 1024;  // touched as far as it is needed
+constexpr std::size_t stack_bytes = std::size_t{256} * 1024;  // touched as far as it is needed
 
 // What the address sanitizer must be told of a switch between stacks.
 struct Stack {

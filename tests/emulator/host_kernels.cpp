@@ -46,7 +46,7 @@ std::mutex one_launch;  // what follows belongs to the launch that is under way
 LaunchedKernel launched;
 const HostKernel::PointerCheck* pointer_check = nullptr;
 // What the lanes of a warp exchange. A lane is never two exchanges ahead of another: two sets of slots are enough.
-std::array<std::array<unsigned long long, 2 * warp_size>, most_threads / warp_size> warp_slots;
+std::array<std::array<unsigned long long, std::size_t{2} * warp_size>, most_threads / warp_size> warp_slots;
 std::array<unsigned, most_threads> exchanges;
 
 unsigned long long* next_slots() {

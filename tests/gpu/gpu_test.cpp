@@ -1,6 +1,7 @@
 // What must hold on an NVIDIA GPU. A program of its own, which exits 77 where there is none and says why.
 #define DOCTEST_CONFIG_IMPLEMENT
 #include "../device_checks.h"
+#include "../launch_checks.h"
 #include "../refusal.h"
 
 #include <gradus/core/accelerator.h>
@@ -49,6 +50,10 @@ bool same_bits(const Tensor& a, const Tensor& b) {
 }
 
 }  // namespace
+
+TEST_CASE("gpu: each op launches what it computes on the CPU") {
+  CHECK(check_launches(Device::cuda(), fail_check) > 3000);
+}
 
 TEST_CASE("gpu: the op table") { check_op_table(Device::cuda(), fail_check); }
 

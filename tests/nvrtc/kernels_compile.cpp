@@ -3,6 +3,7 @@
 // and the compiler's lines are printed and the program exits 1; without CUDA it exits 77.
 #include "../device_checks.h"
 #include "../emulator/emulated_accelerator.h"
+#include "../launch_checks.h"
 
 #ifdef GRADUS_HAS_CUDA
 #include <gradus/core/cuda_compiler.h>
@@ -72,6 +73,7 @@ int main() {
     ++wrong;
   };
   check_op_table(emulated_device(), complain);
+  check_launches(emulated_device(), complain);
   check_optimizers(emulated_device(), complain);
   check_batches(emulated_device(), complain);
   std::vector<Met> kernels;
