@@ -45,8 +45,7 @@ void CudaProducts::open_blas(bool recording) {
   check(cublasSetStream(handle.get(), stream_), "cublasSetStream");
   void* const workspace = reserve(blas_workspace_, blas_bytes, recording);
   check(cublasSetWorkspace(handle.get(), workspace, blas_bytes), "cublasSetWorkspace", blas_bytes);
-  check(cublasSetMathMode(handle.get(), tf32_ ? CUBLAS_TF32_TENSOR_OP_MATH : CUBLAS_DEFAULT_MATH),
-        "cublasSetMathMode");
+  check(cublasSetMathMode(handle.get(), tf32_ ? CUBLAS_TF32_TENSOR_OP_MATH : CUBLAS_DEFAULT_MATH), "cublasSetMathMode");
   check(cublasSetAtomicsMode(handle.get(), CUBLAS_ATOMICS_NOT_ALLOWED), "cublasSetAtomicsMode");
   blas_ = std::move(handle);
 }

@@ -399,19 +399,6 @@ class Writer {
 
 }  // namespace
 
-std::string fold_name(Fold::By by) {
-  return by == Fold::By::greatest ? "gr_Greatest" : by == Fold::By::least ? "gr_Least" : "gr_Sum";
-}
-
-std::string double_text(double x) {
-  if (std::isfinite(x)) return fmt::format("{:#.17g}", x);
-  return std::isnan(x) ? "(0 * gr_greatest<double>())" : x > 0 ? "gr_greatest<double>()" : "gr_least<double>()";
-}
-
-std::string fold_type(Fold::By by, DType dtype) {
-  return std::string(by == Fold::By::sum && dtype == float32 ? "double" : cuda_name(dtype));
-}
-
 LoopText loop_text(const Program& program, const LoopSpace& space, std::span<const int> nodes,
                    const MemoryPlan& memory) {
   return Writer(program, space, nodes, memory).write();

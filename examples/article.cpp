@@ -2,11 +2,13 @@
 // training step, run it in a session. The formula stands here node by node, as in the article of which this is the
 // program; models/factorization_machine.h has it ready to use.
 // clang-format off
+#include <gradus/models/device_argument.h>
 #include <gradus/gradus.h>
 #include <fmt/ranges.h>
 using namespace gradus;
 
-int main() {
+int main(int argc, char** argv) {
+  const Device device = device_argument(argc, argv);      // --device cpu, cuda or cuda:1
   const auto [x_data, y_data] = rendle2010();             // [7, 16], [7, 1]
   const std::int64_t n = 7, p = 16, k = 5;
 
@@ -28,7 +30,7 @@ int main() {
   Expr loss    = error + l2_norm;
   Expr train   = Adagrad(0.1).minimize(loss);
 
-  Session session(g);                                                              // or Session(g, Device::cuda())
+  Session session(g, device);
   for (int epoch = 0; epoch < 1000; ++epoch) session.run(train, {{X, x_data}, {y, y_data}});
 
   fmt::print("MSE: {}\n", session.run(error, {{X, x_data}, {y, y_data}}).item());

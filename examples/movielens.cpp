@@ -28,6 +28,7 @@ struct Options {
   int iterations = 100;
   std::uint64_t seed = 1;
   int threads = 0;
+  std::string device = "cpu";
 };
 
 UserItemDesign read_data(const Options& options) {
@@ -60,6 +61,8 @@ Expr dense_y_hat(const Expr& X, const Options& options) {
 }
 
 void train_and_report(const Options& options) {
+  const Device device = Device::named(options.device);
+  fmt::print("Device: {}\n", device.name());
   UserItemDesign data = read_data(options);
   const std::int64_t p = data.x_train.dim(1);
   fmt::print("  train {} x {}: {} users, {} items\n", data.x_train.dim(0), p, data.users, data.items);
@@ -81,7 +84,7 @@ void train_and_report(const Options& options) {
   const Expr loss = reduce_mean(square(y - y_hat));                                                          // []
   const Expr train = Adam(options.rate).minimize(loss);
 
-  Session session(g, Device::cpu(), {.threads = options.threads});
+  Session session(g, device, {.threads = options.threads});
   std::vector<double> ms;
   {
     Progress progress("training", options.iterations);
@@ -110,6 +113,18 @@ std::string above_zero(const std::string& text) {
   return right ? "" : text + " is not a number above 0";
 }
 
+/// The same of a text that names no device; one that is not there, the run tells.
+std::string known_device(const std::string& text) {
+  try {
+    (void)Device::named(text);
+  } catch (const ValueError& error) {
+    return error.what();
+  } catch (const DeviceError&) {
+    return "";
+  }
+  return "";
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -130,6 +145,7 @@ int main(int argc, char** argv) {
   app.add_option("--threads", options.threads, "0: all cores; the result is the same")
       ->capture_default_str()
       ->check(CLI::Range(0, 1024));
+  app.add_option("--device", options.device, "cpu, cuda or cuda:1")->capture_default_str()->check(known_device);
   app.footer(
       "Examples:\n"
       "  movielens                            synthetic ratings\n"

@@ -231,7 +231,7 @@ TEST_CASE("cross-validation leaves each row out once") {
   TrainingOptions options = regression();
   options.epochs = 2;
   std::int64_t rows = 0, calls = 0;
-  const std::vector<Fold> folds = cross_validate(data, {}, options, 4, {}, [&](const Fold& fold) {
+  const std::vector<ValidationFold> folds = cross_validate(data, {}, options, 4, {}, [&](const ValidationFold& fold) {
     rows += fold.evaluation.examples;
     ++calls;
   });

@@ -14,6 +14,8 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <functional>
+#include <future>
 #include <map>
 #include <string>
 #include <utility>
@@ -41,18 +43,28 @@ std::string together(const std::vector<Met>& kernels, std::size_t first, std::si
   return text;
 }
 
-int compile_all(const std::vector<Met>& kernels) {
+// The failures for one kind of GPU, each as it is to be told.
+std::vector<std::string> compile_for(const std::vector<Met>& kernels, int capability) {
   constexpr std::size_t at_once = 200;
-  int failures = 0;
+  std::vector<std::string> failures;
+  for (std::size_t first = 0; first < kernels.size(); first += at_once) try {
+      const std::string text = together(kernels, first, std::min(kernels.size(), first + at_once));
+      (void)compile_cubin({"all", text}, capability);
+    } catch (const DeviceError& error) {
+      failures.emplace_back(error.what());
+    }
+  return failures;
+}
+
+int compile_all(const std::vector<Met>& kernels) {
+  std::vector<std::future<std::vector<std::string>>> kinds;
   for (const int capability : {75, 80, 86, 89, 90, 100})
-    for (std::size_t first = 0; first < kernels.size(); first += at_once) {
-      const std::size_t last = std::min(kernels.size(), first + at_once);
-      try {
-        (void)compile_cubin({"all", together(kernels, first, last)}, capability);
-      } catch (const DeviceError& error) {
-        fmt::print(stderr, "{}\n", error.what());
-        ++failures;
-      }
+    kinds.push_back(std::async(std::launch::async, compile_for, std::cref(kernels), capability));
+  int failures = 0;
+  for (auto& kind : kinds)
+    for (const std::string& failure : kind.get()) {
+      fmt::print(stderr, "{}\n", failure);
+      ++failures;
     }
   return failures;
 }
