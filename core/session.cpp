@@ -1,7 +1,7 @@
 #include <gradus/core/session.h>
 
 #include <gradus/core/cpu_plan.h>
-#include <gradus/core/device_plan.h>
+#include <gradus/core/device/device_plan.h>
 #include <gradus/core/error.h>
 #include <gradus/core/nodes.h>
 #include <gradus/core/passes.h>

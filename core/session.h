@@ -12,7 +12,7 @@
 // A session is used by one thread at a time; several sessions may share a graph that no longer grows.
 #pragma once
 
-#include <gradus/core/device.h>
+#include <gradus/core/device/device.h>
 #include <gradus/core/graph.h>
 #include <gradus/core/profile.h>
 #include <gradus/core/tensor.h>

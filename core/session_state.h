@@ -1,7 +1,7 @@
 // What a session holds. Internal to core: session.cpp runs with it, checkpoint.cpp writes and reads it.
 #pragma once
 
-#include <gradus/core/device_state.h>
+#include <gradus/core/device/device_state.h>
 #include <gradus/core/plan.h>
 #include <gradus/core/session.h>
 

@@ -2,7 +2,7 @@
 // a pattern or row index that was checked when it was made.
 #include <gradus/core/tensor.h>
 
-#include <gradus/core/accelerator.h>
+#include <gradus/core/device/accelerator.h>
 #include <gradus/core/error.h>
 
 #include <fmt/format.h>

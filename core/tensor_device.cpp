@@ -1,6 +1,6 @@
 // Tensors moved between the host and devices.
-#include <gradus/core/accelerator.h>
-#include <gradus/core/device.h>
+#include <gradus/core/device/accelerator.h>
+#include <gradus/core/device/device.h>
 #include <gradus/core/tensor.h>
 
 namespace gradus {

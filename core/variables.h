@@ -3,8 +3,8 @@
 // as it was declared.
 #pragma once
 
-#include <gradus/core/accelerator.h>
 #include <gradus/core/buffer.h>
+#include <gradus/core/device/accelerator.h>
 #include <gradus/core/graph.h>
 #include <gradus/core/tensor.h>
 

@@ -1,7 +1,7 @@
 // The one argument of a program that has no other: --device cpu, cuda or cuda:1.
 #pragma once
 
-#include <gradus/core/device.h>
+#include <gradus/core/device/device.h>
 #include <gradus/core/error.h>
 
 #include <fmt/core.h>

@@ -1,6 +1,6 @@
 // argmax and argmin: the position of the first extreme along one axis. A NaN is the extreme of what it stands in,
 // as in NumPy.
-#include <gradus/core/device_call.h>
+#include <gradus/core/device/device_call.h>
 #include <gradus/core/error.h>
 #include <gradus/core/op.h>
 #include <gradus/ops/axes.h>

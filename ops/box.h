@@ -3,7 +3,7 @@
 // loops. Strides count elements; a source stride of 0 repeats.
 #pragma once
 
-#include <gradus/core/device_call.h>
+#include <gradus/core/device/device_call.h>
 #include <gradus/core/op.h>
 #include <gradus/core/shape.h>
 

@@ -1,6 +1,6 @@
 // cumsum: running sums along one axis, y[i] = x[0] + ... + x[i]; exclusive leaves x[i] out, reverse sums from the
 // end. Each element is added in turn, as NumPy does, so y[n - 1] may differ from reduce_sum in the last bits.
-#include <gradus/core/device_call.h>
+#include <gradus/core/device/device_call.h>
 #include <gradus/core/error.h>
 #include <gradus/core/op.h>
 #include <gradus/ops/axes.h>

@@ -1,7 +1,7 @@
 // Rows in an accelerator's memory, copied by index: what gather, part_of and whatever follows a permutation share.
 #pragma once
 
-#include <gradus/core/device_call.h>
+#include <gradus/core/device/device_call.h>
 
 namespace gradus {
 

@@ -1,7 +1,7 @@
 // Random numbers as nodes: random_normal, random_uniform, random_uniform_like, and dropout built from the last.
 // Number i of a node is a pure function of (seed, run, the node's stream, i): every run draws anew, and the same
 // program draws the same again, with any number of threads.
-#include <gradus/core/device_call.h>
+#include <gradus/core/device/device_call.h>
 #include <gradus/core/error.h>
 #include <gradus/core/op.h>
 #include <gradus/ops/checks.h>

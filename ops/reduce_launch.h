@@ -2,7 +2,7 @@
 // order that depends on sizes alone; float32 sums go over to float64 after 32 terms at most.
 #pragma once
 
-#include <gradus/core/device_call.h>
+#include <gradus/core/device/device_call.h>
 
 namespace gradus {
 

@@ -1,6 +1,6 @@
 // Selection and change of dtype: elementwise ops whose operands differ in dtype, so each is an op of its own with
 // its row kernel; and the two views, identity and stop_gradient, which pass their operand on.
-#include <gradus/core/device_call.h>
+#include <gradus/core/device/device_call.h>
 #include <gradus/ops/elementwise.h>
 
 #include <bit>

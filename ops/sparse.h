@@ -1,7 +1,7 @@
 // Between layouts, for the other pages: what the sparse ops need of one another.
 #pragma once
 
-#include <gradus/core/device_call.h>
+#include <gradus/core/device/device_call.h>
 #include <gradus/core/op.h>
 
 namespace gradus {

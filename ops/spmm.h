@@ -2,7 +2,7 @@
 // one thread in the order of the non-zeros.
 #pragma once
 
-#include <gradus/core/device_call.h>
+#include <gradus/core/device/device_call.h>
 #include <gradus/core/op.h>
 
 namespace gradus {

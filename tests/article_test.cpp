@@ -4,8 +4,8 @@
 
 #include <gradus/core/create.h>
 #include <gradus/core/session.h>
+#include <gradus/models/data/rendle2010.h>
 #include <gradus/models/factorization_machine.h>
-#include <gradus/models/rendle2010.h>
 #include <gradus/ops/ops.h>
 #include <gradus/optim/optim.h>
 

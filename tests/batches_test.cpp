@@ -3,7 +3,7 @@
 #include <gradus/core/error.h>
 #include <gradus/core/random.h>
 #include <gradus/core/session.h>
-#include <gradus/models/batches.h>
+#include <gradus/models/data/batches.h>
 #include <gradus/models/factorization_machine.h>
 #include <gradus/optim/optim.h>
 

@@ -1,9 +1,9 @@
 // What is said where a CUDA device cannot be had or fails, word by word; and how its allocator rounds.
 #include "refusal.h"
 
-#include <gradus/core/cuda_refusals.h>
-#include <gradus/core/device.h>
-#include <gradus/core/size_classes.h>
+#include <gradus/core/device/cuda_refusals.h>
+#include <gradus/core/device/device.h>
+#include <gradus/core/device/size_classes.h>
 
 #include <doctest/doctest.h>
 

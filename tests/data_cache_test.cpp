@@ -8,10 +8,10 @@
 #include <gradus/core/error.h>
 #include <gradus/core/file.h>
 #include <gradus/core/session.h>
-#include <gradus/models/batches.h>
-#include <gradus/models/data_cache.h>
+#include <gradus/models/data/batches.h>
+#include <gradus/models/data/data_cache.h>
+#include <gradus/models/data/read.h>
 #include <gradus/models/model.h>
-#include <gradus/models/read.h>
 #include <gradus/optim/optim.h>
 
 #include <doctest/doctest.h>

@@ -2,7 +2,7 @@
 #include <gradus/core/create.h>
 #include <gradus/core/error.h>
 #include <gradus/core/random.h>
-#include <gradus/models/dataset.h>
+#include <gradus/models/data/dataset.h>
 
 #include <doctest/doctest.h>
 

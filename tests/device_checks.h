@@ -4,7 +4,7 @@
 
 #include "op_table.h"
 
-#include <gradus/core/device.h>
+#include <gradus/core/device/device.h>
 
 namespace gradus {
 

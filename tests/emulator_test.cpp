@@ -2,7 +2,7 @@
 // ever, is an error that names the kernel.
 #include "emulator/emulated_accelerator.h"
 
-#include <gradus/core/device_call.h>
+#include <gradus/core/device/device_call.h>
 #include <gradus/core/error.h>
 
 #include <doctest/doctest.h>

@@ -3,7 +3,7 @@
 #include "golden_file.h"
 #include "launch_cases.h"
 
-#include <gradus/core/device_call.h>
+#include <gradus/core/device/device_call.h>
 #include <gradus/core/error.h>
 #include <gradus/core/nodes.h>
 

@@ -7,9 +7,9 @@
 #include <gradus/core/file.h>
 #include <gradus/core/random.h>
 #include <gradus/core/safetensors.h>
-#include <gradus/models/inspection.h>
-#include <gradus/models/predictor.h>
-#include <gradus/models/training_set.h>
+#include <gradus/models/training/inspection.h>
+#include <gradus/models/training/predictor.h>
+#include <gradus/models/training/training_set.h>
 
 #include <doctest/doctest.h>
 #include <fmt/format.h>

@@ -2,10 +2,10 @@
 // experiment on MovieLens-100k itself, where it is found: in $GRADUS_DATA/ml-100k or ../shared/data/ml-100k.
 #include <gradus/core/error.h>
 #include <gradus/core/session.h>
+#include <gradus/models/data/movielens.h>
+#include <gradus/models/data/synthetic.h>
 #include <gradus/models/factorization_machine.h>
 #include <gradus/models/metrics.h>
-#include <gradus/models/movielens.h>
-#include <gradus/models/synthetic.h>
 #include <gradus/optim/optim.h>
 
 #include <doctest/doctest.h>

@@ -9,7 +9,7 @@
 #include <gradus/core/file.h>
 #include <gradus/core/session.h>
 #include <gradus/models/factorization_machine.h>
-#include <gradus/models/onnx.h>
+#include <gradus/models/formats/onnx.h>
 #include <gradus/ops/ops.h>
 
 #include <doctest/doctest.h>

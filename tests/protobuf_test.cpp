@@ -1,6 +1,6 @@
 // The wire format: the bytes that its specification gives as examples, and the edges of each kind of number.
-#include <gradus/models/protobuf.h>
-#include <gradus/models/utf8.h>
+#include <gradus/models/formats/protobuf.h>
+#include <gradus/models/formats/utf8.h>
 
 #include <doctest/doctest.h>
 #include <fmt/format.h>

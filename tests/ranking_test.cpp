@@ -5,11 +5,11 @@
 #include <gradus/core/create.h>
 #include <gradus/core/error.h>
 #include <gradus/core/session.h>
-#include <gradus/models/batches.h>
-#include <gradus/models/column_scale.h>
+#include <gradus/models/data/batches.h>
+#include <gradus/models/data/column_scale.h>
+#include <gradus/models/data/pair_sampler.h>
 #include <gradus/models/metrics.h>
 #include <gradus/models/model.h>
-#include <gradus/models/pair_sampler.h>
 #include <gradus/optim/optim.h>
 
 #include <doctest/doctest.h>

@@ -1,7 +1,7 @@
 // One call for all formats: what a file's format is guessed to be, ratings in MovieLens' three forms, options that
 // belong to another format; and MovieLens-100k, where it is found, beside read_ratings.
-#include <gradus/models/movielens.h>
-#include <gradus/models/read.h>
+#include <gradus/models/data/movielens.h>
+#include <gradus/models/data/read.h>
 
 #include <doctest/doctest.h>
 

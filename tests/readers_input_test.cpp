@@ -1,6 +1,6 @@
 // Where data come from: files, gzip files of one or several members, streams; windows and records of them; and what is
 // said of files that are not there, cut short, damaged or of another kind.
-#include <gradus/models/input.h>
+#include <gradus/models/data/input.h>
 
 #include <doctest/doctest.h>
 

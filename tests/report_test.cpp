@@ -6,10 +6,10 @@
 
 #include <gradus/core/create.h>
 #include <gradus/models/factorization_machine.h>
-#include <gradus/models/report.h>
-#include <gradus/models/report_charts.h>
-#include <gradus/models/report_text.h>
-#include <gradus/models/svg.h>
+#include <gradus/models/formats/report.h>
+#include <gradus/models/formats/report_charts.h>
+#include <gradus/models/formats/report_text.h>
+#include <gradus/models/formats/svg.h>
 #include <gradus/ops/ops.h>
 
 #include <doctest/doctest.h>

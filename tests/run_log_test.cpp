@@ -4,8 +4,8 @@
 #include "refusal.h"
 
 #include <gradus/core/append_file.h>
-#include <gradus/models/run_log.h>
-#include <gradus/models/tensorboard.h>
+#include <gradus/models/formats/run_log.h>
+#include <gradus/models/formats/tensorboard.h>
 
 #include <doctest/doctest.h>
 #include <nlohmann/json.hpp>

@@ -85,8 +85,9 @@ TEST_CASE("a variable that starts from one number everywhere") {
   session.initialize();
   CHECK(session.value(table) == full({300, 7}, 0.25, float64));
   CHECK_THROWS_AS(g.variable("half", Filled{{2}, 0.5, int32}, {.trainable = false}), Error);
-  CHECK(refusal<TypeError>([&] { g.variable("rows", Filled{{any, 4}}); }).find(
-            "starts from shape [?, 4]; all of its dimensions must be known") != std::string::npos);
+  CHECK(refusal<TypeError>([&] {
+          g.variable("rows", Filled{{any, 4}});
+        }).find("starts from shape [?, 4]; all of its dimensions must be known") != std::string::npos);
 }
 
 TEST_CASE("a graph may grow after the session was made") {

@@ -3,8 +3,8 @@
 #include "refusal.h"
 
 #include <gradus/core/create.h>
-#include <gradus/models/search.h>
-#include <gradus/models/training_step.h>
+#include <gradus/models/training/search.h>
+#include <gradus/models/training/training_step.h>
 #include <gradus/ops/ops.h>
 
 #include <doctest/doctest.h>

@@ -2,8 +2,8 @@
 // gradus::Error with one line for what goes wrong; what is done lies in models/.
 #pragma once
 
-#include <gradus/models/training_data.h>
-#include <gradus/models/training_options.h>
+#include <gradus/models/training/training_data.h>
+#include <gradus/models/training/training_options.h>
 
 #include <string>
 #include <vector>

@@ -3,7 +3,7 @@
 #include "output.h"
 
 #include <gradus/core/error.h>
-#include <gradus/models/data_cache.h>
+#include <gradus/models/data/data_cache.h>
 
 #include <fmt/format.h>
 

@@ -1,8 +1,8 @@
 // What a training shows while it goes on: a bar within an epoch, where there is a terminal, and a line for each.
 #pragma once
 
-#include <gradus/models/progress.h>
-#include <gradus/models/training_set.h>
+#include <gradus/models/training/progress.h>
+#include <gradus/models/training/training_set.h>
 
 #include <optional>
 #include <string>

@@ -2,7 +2,7 @@
 #include "commands.h"
 #include "output.h"
 
-#include <gradus/models/onnx.h>
+#include <gradus/models/formats/onnx.h>
 
 #include <fmt/format.h>
 

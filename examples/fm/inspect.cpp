@@ -2,7 +2,7 @@
 #include "commands.h"
 #include "output.h"
 
-#include <gradus/models/inspection.h>
+#include <gradus/models/training/inspection.h>
 
 #include <fmt/format.h>
 

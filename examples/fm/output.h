@@ -3,11 +3,11 @@
 
 #include "commands.h"
 
-#include <gradus/models/data_cache.h>
-#include <gradus/models/inspection.h>
-#include <gradus/models/predictor.h>
-#include <gradus/models/search.h>
-#include <gradus/models/training_set.h>
+#include <gradus/models/data/data_cache.h>
+#include <gradus/models/training/inspection.h>
+#include <gradus/models/training/predictor.h>
+#include <gradus/models/training/search.h>
+#include <gradus/models/training/training_set.h>
 
 #include <cstdio>
 #include <vector>

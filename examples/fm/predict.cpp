@@ -4,8 +4,8 @@
 
 #include <gradus/core/error.h>
 #include <gradus/core/file.h>
-#include <gradus/models/predictor.h>
-#include <gradus/models/training_set.h>
+#include <gradus/models/training/predictor.h>
+#include <gradus/models/training/training_set.h>
 
 #include <fmt/format.h>
 

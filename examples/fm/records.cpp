@@ -2,8 +2,8 @@
 
 #include "output.h"
 
-#include <gradus/models/inspection.h>
-#include <gradus/models/report.h>
+#include <gradus/models/formats/report.h>
+#include <gradus/models/training/inspection.h>
 
 #include <fmt/format.h>
 

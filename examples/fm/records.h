@@ -3,10 +3,10 @@
 
 #include "commands.h"
 
-#include <gradus/models/predictor.h>
-#include <gradus/models/run_log.h>
-#include <gradus/models/tensorboard.h>
-#include <gradus/models/training_set.h>
+#include <gradus/models/formats/run_log.h>
+#include <gradus/models/formats/tensorboard.h>
+#include <gradus/models/training/predictor.h>
+#include <gradus/models/training/training_set.h>
 
 #include <optional>
 #include <string>

@@ -5,9 +5,9 @@
 #include "records.h"
 
 #include <gradus/core/error.h>
-#include <gradus/models/progress.h>
-#include <gradus/models/search.h>
-#include <gradus/models/training_step.h>
+#include <gradus/models/training/progress.h>
+#include <gradus/models/training/search.h>
+#include <gradus/models/training/training_step.h>
 
 #include <fmt/format.h>
 

@@ -1,7 +1,7 @@
 #include "data.h"
 
-#include <gradus/models/movielens.h>
-#include <gradus/models/synthetic.h>
+#include <gradus/models/data/movielens.h>
+#include <gradus/models/data/synthetic.h>
 
 #include <algorithm>
 #include <cmath>

@@ -4,7 +4,7 @@
 #include "loops.h"
 
 #include <gradus/core/tensor.h>
-#include <gradus/models/dataset.h>
+#include <gradus/models/data/dataset.h>
 
 #include <cstdint>
 #include <string>

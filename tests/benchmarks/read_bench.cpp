@@ -1,7 +1,7 @@
 // Bytes of text a second that become examples, on one thread: files of 128 MB, written beforehand to the folder for
 // temporary files and in the system's cache. Run: gradus_bench --benchmark_filter=^read
 #include <gradus/core/error.h>
-#include <gradus/models/read.h>
+#include <gradus/models/data/read.h>
 
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>

@@ -4,8 +4,8 @@
 // what a CUDA stream refuses while it records is refused here.
 #pragma once
 
-#include <gradus/core/accelerator.h>
-#include <gradus/core/device.h>
+#include <gradus/core/device/accelerator.h>
+#include <gradus/core/device/device.h>
 
 #include <functional>
 #include <map>

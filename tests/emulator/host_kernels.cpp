@@ -2,8 +2,8 @@
 
 #include "fibers.h"
 
+#include <gradus/core/device/kernel_prelude.h>
 #include <gradus/core/error.h>
-#include <gradus/core/kernel_prelude.h>
 
 #include <dlfcn.h>
 #include <fcntl.h>

@@ -3,7 +3,7 @@
 // GRADUS_EMULATOR_CACHE, under the hash of all that went into them.
 #pragma once
 
-#include <gradus/core/accelerator.h>
+#include <gradus/core/device/accelerator.h>
 
 #include <functional>
 #include <string>

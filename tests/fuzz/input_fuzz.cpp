@@ -1,6 +1,6 @@
 // Bytes that may be gzip data, whole or not: refused by IoError, or unpacked to the same bytes by windows of any size.
 #include <gradus/core/error.h>
-#include <gradus/models/input.h>
+#include <gradus/models/data/input.h>
 
 #include <cstddef>
 #include <cstdint>

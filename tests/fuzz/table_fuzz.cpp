@@ -2,7 +2,7 @@
 // table that was learnt goes through JSON and reads the file again to the same x. The first byte chooses format and
 // options.
 #include <gradus/core/error.h>
-#include <gradus/models/read.h>
+#include <gradus/models/data/read.h>
 
 #include <cstddef>
 #include <cstdint>

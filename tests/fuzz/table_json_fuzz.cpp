@@ -1,6 +1,6 @@
 // Feature tables from JSON of anybody's: refused by IoError, or the same after being written and read again.
 #include <gradus/core/error.h>
-#include <gradus/models/table.h>
+#include <gradus/models/data/table.h>
 
 #include <cstddef>
 #include <cstdint>

@@ -4,7 +4,7 @@
 #include "../launch_checks.h"
 #include "../refusal.h"
 
-#include <gradus/core/accelerator.h>
+#include <gradus/core/device/accelerator.h>
 #include <gradus/gradus.h>
 
 #include <doctest/doctest.h>

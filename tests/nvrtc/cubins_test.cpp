@@ -3,7 +3,7 @@
 #include "../folder.h"
 #include "../refusal.h"
 
-#include <gradus/core/cuda_compiler.h>
+#include <gradus/core/device/cuda_compiler.h>
 #include <gradus/core/file.h>
 
 #include <doctest/doctest.h>

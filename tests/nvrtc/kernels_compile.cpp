@@ -6,7 +6,7 @@
 #include "../launch_checks.h"
 
 #ifdef GRADUS_HAS_CUDA
-#include <gradus/core/cuda_compiler.h>
+#include <gradus/core/device/cuda_compiler.h>
 #endif
 
 #include <gradus/core/error.h>

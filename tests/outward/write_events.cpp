@@ -1,7 +1,7 @@
 // Writes an event file for check_events.py, which knows what must be in it. usage: gradus_outward events FOLDER
 #include "write.h"
 
-#include <gradus/models/tensorboard.h>
+#include <gradus/models/formats/tensorboard.h>
 
 #include <fmt/format.h>
 

@@ -11,9 +11,9 @@
 #include <gradus/models/deep.h>
 #include <gradus/models/factorization_machine.h>
 #include <gradus/models/field_aware.h>
+#include <gradus/models/formats/onnx.h>
 #include <gradus/models/higher_order.h>
 #include <gradus/models/linear.h>
-#include <gradus/models/onnx.h>
 #include <gradus/models/polynomial.h>
 #include <gradus/ops/ops.h>
 #include <gradus/optim/optim.h>

@@ -5,7 +5,7 @@
 #include <gradus/core/create.h>
 #include <gradus/core/session.h>
 #include <gradus/models/factorization_machine.h>
-#include <gradus/models/report.h>
+#include <gradus/models/formats/report.h>
 #include <gradus/ops/ops.h>
 #include <gradus/optim/optim.h>
 

@@ -1,0 +1,206 @@
+#include <gradus/core/device/cuda_accelerator.h>
+
+#include <gradus/core/device/cuda_compiler.h>
+#include <gradus/core/device/device_call.h>
+#include <gradus/core/error.h>
+
+namespace gradus {
+
+namespace {
+
+constexpr KernelText narrow{"narrow",
+                            R"(
+extern "C" __global__ void NAME(gr_int64 n, const gr_int64* from, int* to) {
+  for (gr_int64 i = gr_first(); i < n; i += gr_step()) to[i] = int(from[i]);
+}
+)",
+                            {}};
+
+// For matrices of so many non-zeros that cuSPARSE would need wider indices: a thread for each number of the result.
+constexpr KernelText wide_spmm{"wide_spmm",
+                               R"(
+extern "C" __global__ void NAME(gr_int64 n, gr_int64 k, const gr_int64* start, const int* column, const T* values,
+                                const T* b, T* c) {
+  for (gr_int64 i = gr_first(); i < n; i += gr_step()) {
+    const gr_int64 row = i / k, j = i % k;
+    T sum = 0;
+    for (gr_int64 p = start[row]; p < start[row + 1]; ++p) sum += values[p] * b[column[p] * k + j];
+    c[i] = sum;
+  }
+}
+)",
+                               {}};
+
+struct CudaRecording final : Accelerator::Recording {
+  CudaGraphExec graph;
+};
+
+}  // namespace
+
+class Accelerator::Kernel {
+ public:
+  cudaKernel_t function = nullptr;
+};
+
+struct CudaAccelerator::Compiled {
+  std::string name, text, settings;
+  CudaLibrary library;
+  Kernel kernel;
+};
+
+cudaStream_t CudaAccelerator::new_stream(int index) {
+  check(cudaSetDevice(index), "cudaSetDevice");
+  cudaStream_t stream = nullptr;
+  check(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), "cudaStreamCreate");
+  return stream;
+}
+
+CudaAccelerator::CudaAccelerator(int index, std::string name, int capability, bool tf32)
+    : index_(index),
+      name_(std::move(name)),
+      capability_(capability),
+      stream_(new_stream(index)),
+      memory_(name_, stream_.get()),
+      staging_(stream_.get()),
+      products_(memory_, stream_.get(), tf32) {}
+
+CudaAccelerator::~CudaAccelerator() {
+  cudaSetDevice(index_);
+  memory_.release(row_start_);
+}
+
+void CudaAccelerator::refuse_in_recording(const char* what) const {
+  if (recording_) fail<DeviceError>("{} cannot be recorded", what);
+}
+
+std::byte* CudaAccelerator::allocate(std::int64_t bytes) {
+  refuse_in_recording("an allocation");
+  activate();
+  return memory_.allocate(bytes);
+}
+
+void CudaAccelerator::release(std::byte* memory) noexcept { memory_.release(memory); }
+
+void CudaAccelerator::upload(std::byte* to, const std::byte* from, std::int64_t bytes) {
+  refuse_in_recording("an upload");
+  activate();
+  staging_.upload(to, from, bytes);
+}
+
+void CudaAccelerator::download(std::byte* to, const std::byte* from, std::int64_t bytes) {
+  refuse_in_recording("a download");
+  activate();
+  staging_.download(to, from, bytes);
+}
+
+void CudaAccelerator::copy(std::byte* to, const std::byte* from, std::int64_t bytes) {
+  if (bytes == 0) return;
+  activate();
+  check(cudaMemcpyAsync(to, from, static_cast<std::size_t>(bytes), cudaMemcpyDeviceToDevice, stream_.get()),
+        "cudaMemcpyAsync", bytes);
+}
+
+void CudaAccelerator::set_zero(std::byte* to, std::int64_t bytes) {
+  if (bytes == 0) return;
+  activate();
+  check(cudaMemsetAsync(to, 0, static_cast<std::size_t>(bytes), stream_.get()), "cudaMemsetAsync", bytes);
+}
+
+void CudaAccelerator::wait() {
+  refuse_in_recording("a wait");
+  activate();
+  check(cudaStreamSynchronize(stream_.get()), "cudaStreamSynchronize");
+}
+
+const Accelerator::Kernel& CudaAccelerator::compile(const KernelText& kernel) {
+  const std::size_t key =
+      std::hash<std::string_view>()(kernel.name) ^ (std::hash<std::string>()(kernel.settings) << 1U);
+  const auto [first, last] = kernels_.equal_range(key);
+  for (auto found = first; found != last; ++found)
+    if (const Compiled& c = *found->second;
+        c.name == kernel.name && c.settings == kernel.settings && c.text == kernel.text)
+      return c.kernel;
+  refuse_in_recording("compiling a kernel");
+  activate();
+  auto made = std::make_unique<Compiled>();
+  made->name = kernel.name;
+  made->text = kernel.text;
+  made->settings = kernel.settings;
+  const std::string cubin = kept_cubin(kernel, capability_, cubin_folder());
+  check(cudaLibraryLoadData(made->library.put(), cubin.data(), nullptr, nullptr, 0, nullptr, nullptr, 0),
+        "cudaLibraryLoadData", static_cast<std::int64_t>(cubin.size()));
+  check(cudaLibraryGetKernel(&made->kernel.function, made->library.get(), symbol_of(kernel).c_str()),
+        "cudaLibraryGetKernel");
+  return kernels_.emplace(key, std::move(made))->second->kernel;
+}
+
+void CudaAccelerator::launch(const Kernel& kernel, const Grid& grid, std::span<void* const> arguments) {
+  if (grid.blocks == 0) return;
+  activate();
+  check(cudaLaunchKernel(reinterpret_cast<const void*>(kernel.function), dim3(static_cast<unsigned>(grid.blocks)),
+                         dim3(static_cast<unsigned>(grid.threads)), const_cast<void**>(arguments.data()), 0,
+                         stream_.get()),
+        "cudaLaunchKernel");
+}
+
+void CudaAccelerator::gemm(const GemmWork& work) {
+  const std::int64_t bytes = work.batch * work.m * work.n * static_cast<std::int64_t>(size_of(work.dtype));
+  if (bytes == 0) return;
+  if (work.k == 0) return set_zero(work.c, bytes);
+  activate();
+  products_.gemm(work, recording_);
+}
+
+void CudaAccelerator::spmm(const SpmmWork& work) {
+  const std::int64_t bytes = work.rows * work.k * static_cast<std::int64_t>(size_of(work.dtype));
+  if (bytes == 0) return;
+  if (work.non_zeros == 0) return set_zero(work.c, bytes);
+  activate();
+  if (work.non_zeros <= INT32_MAX) return products_.spmm(work, narrow_row_start(work), recording_);
+  KernelText kernel = wide_spmm;
+  kernel.settings = using_type(work.dtype);
+  std::int64_t n = work.rows * work.k, k = work.k;
+  const void* pointers[] = {work.row_start, work.column, work.values, work.b, work.c};
+  void* arguments[] = {&n, &k, &pointers[0], &pointers[1], &pointers[2], &pointers[3], &pointers[4]};
+  launch(compile(kernel), grid_for(n), arguments);
+}
+
+const std::int32_t* CudaAccelerator::narrow_row_start(const SpmmWork& work) {
+  std::int64_t n = work.rows + 1;
+  const std::int64_t bytes = n * static_cast<std::int64_t>(sizeof(std::int32_t));
+  if (bytes > row_start_bytes_) {
+    refuse_in_recording("an allocation");
+    memory_.release(row_start_);
+    row_start_ = nullptr;
+    row_start_bytes_ = 0;
+    row_start_ = memory_.allocate(bytes);
+    row_start_bytes_ = bytes;
+  }
+  const void* pointers[] = {work.row_start, row_start_};
+  void* arguments[] = {&n, &pointers[0], &pointers[1]};
+  launch(compile(narrow), grid_for(n), arguments);
+  return reinterpret_cast<const std::int32_t*>(row_start_);
+}
+
+void CudaAccelerator::begin_recording() {
+  activate();
+  check(cudaStreamBeginCapture(stream_.get(), cudaStreamCaptureModeThreadLocal), "cudaStreamBeginCapture");
+  recording_ = true;
+}
+
+std::unique_ptr<Accelerator::Recording> CudaAccelerator::end_recording() {
+  recording_ = false;
+  activate();
+  CudaGraph graph;
+  check(cudaStreamEndCapture(stream_.get(), graph.put()), "cudaStreamEndCapture");
+  auto recording = std::make_unique<CudaRecording>();
+  check(cudaGraphInstantiate(recording->graph.put(), graph.get(), 0), "cudaGraphInstantiate");
+  return recording;
+}
+
+void CudaAccelerator::replay(Recording& recording) {
+  activate();
+  check(cudaGraphLaunch(static_cast<CudaRecording&>(recording).graph.get(), stream_.get()), "cudaGraphLaunch");
+}
+
+}  // namespace gradus

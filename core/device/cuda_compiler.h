@@ -1,0 +1,27 @@
+// Kernels' CUDA text compiled by NVRTC to code for one kind of GPU (a cubin), which needs neither a GPU nor a driver;
+// and a folder that keeps cubins from one program to the next.
+#pragma once
+
+#include <gradus/core/device/accelerator.h>
+
+#include <string>
+
+namespace gradus {
+
+/// "gr_NAME": what NAME stands for in the kernel's text, so that an op called exp does not meet the function.
+std::string symbol_of(const KernelText& kernel);
+
+/// For compute capability 9.0, `capability` is 90. Throws DeviceError with the kernel's name and the compiler's lines.
+std::string compile_cubin(const KernelText& kernel, int capability);
+
+/// The same, from `folder` where it is there already and put there where not; the folder may be made, and what cannot
+/// be written is not kept. A damaged file is as none. An empty folder keeps nothing.
+std::string kept_cubin(const KernelText& kernel, int capability, const std::string& folder);
+
+/// $XDG_CACHE_HOME/gradus, or ~/.cache/gradus; empty where neither is known.
+std::string cubin_folder();
+
+/// The oldest capability that NVRTC compiles for: 75.
+int oldest_capability();
+
+}  // namespace gradus

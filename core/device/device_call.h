@@ -1,0 +1,130 @@
+// What an op's launch() is given on an accelerator: as Call (op.h) for a kernel on the CPU, but all numbers lie in the
+// device's memory. Shapes, patterns and row indices are known on the host as well: only integers that are data (the
+// indices of a gather, the zeros of to_csr) must be fetched from the device to decide how large a result is.
+#pragma once
+
+#include <gradus/core/device/accelerator.h>
+#include <gradus/core/op.h>
+
+#include <memory>
+#include <span>
+#include <vector>
+
+namespace gradus {
+
+/// The index arrays of a csr pattern (see sparse.h) in an accelerator's memory, uploaded when first asked for.
+class DevicePattern {
+ public:
+  DevicePattern(std::shared_ptr<Accelerator> accelerator, std::shared_ptr<const CsrPattern> pattern);
+
+  const std::int64_t* row_start();  // [rows + 1]
+  const Index* column();            // [non-zeros]
+  const Index* row();               // [non-zeros]: the row of each
+  const Index* slot();              // [non-zeros]: which of the touched columns
+  const Index* touched();           // [touched columns]
+  struct ByColumn {
+    const std::int64_t* start;     // [touched + 1]
+    const Index* row;              // [non-zeros]
+    const std::int64_t* position;  // [non-zeros]
+  };
+  ByColumn by_column();
+  const CsrPattern& host() const { return *pattern_; }
+
+ private:
+  template <class T>
+  const T* uploaded(DeviceMemory& memory, std::span<const T> from);
+
+  std::shared_ptr<Accelerator> accelerator_;
+  std::shared_ptr<const CsrPattern> pattern_;
+  DeviceMemory row_start_, column_, row_, slot_, touched_, start_, by_row_, position_;
+};
+
+/// The patterns and row indices that an accelerator's memory holds, for as long as the host's exist or until dropped.
+class DeviceIndices {
+ public:
+  explicit DeviceIndices(std::shared_ptr<Accelerator> accelerator);
+  DevicePattern& of(const std::shared_ptr<const CsrPattern>& pattern);
+  const Index* of(const std::shared_ptr<const RowIndex>& index);  // [count]
+  /// Drops those whose host object nobody else has.
+  void drop_unused();
+
+ private:
+  struct State;
+  std::shared_ptr<State> state_;
+};
+
+/// What a step with a sparse result keeps from run to run.
+struct DeviceGrowing {
+  DeviceMemory numbers;
+  std::shared_ptr<RowIndex> index;
+};
+
+class DeviceCall {
+ public:
+  DeviceCall(const std::shared_ptr<Accelerator>& accelerator, DeviceIndices& indices,
+             std::span<const Value* const> inputs, Value& output, DeviceMemory& scratch, DeviceGrowing& growing)
+      : accelerator_(accelerator),
+        indices_(indices),
+        inputs_(inputs),
+        output_(output),
+        scratch_(scratch),
+        growing_(growing) {}
+
+  int arity() const { return static_cast<int>(inputs_.size()); }
+  /// data points into the device's memory.
+  const Value& in(int i) const { return *inputs_[static_cast<std::size_t>(i)]; }
+  Value& out() { return output_; }
+  Accelerator& accelerator() { return *accelerator_; }
+  /// A csr value's pattern, and a rows or part value's index, on the device.
+  DevicePattern& pattern(const Value& csr) { return indices_.of(csr.pattern); }
+  const Index* held_rows(const Value& rows) { return indices_.of(rows.index); }
+
+  /// Device memory for the length of the call, not initialised; a second call of scratch takes it back.
+  std::byte* scratch(std::int64_t bytes);
+  /// Makes the output a csr value on `pattern`, or a rows or part value on `index`, with room for its numbers.
+  void set_pattern(std::shared_ptr<const CsrPattern> pattern);
+  void set_index(std::shared_ptr<const RowIndex> index);
+  /// An empty index to fill and set: the one this step filled in its last run, unless somebody still has it.
+  std::shared_ptr<RowIndex> new_index();
+
+  /// The numbers of an input, on the host. A plan with such a step cannot be recorded.
+  std::vector<std::byte> download(int i);
+
+  /// Launches a kernel with these arguments: numbers, pointers into the device's memory, and small structs of them,
+  /// each of just the type that the kernel takes.
+  template <class... Arguments>
+  void launch(const KernelText& kernel, const Grid& grid, Arguments... arguments) {
+    void* pointers[] = {static_cast<void*>(&arguments)...};
+    accelerator_->launch(accelerator_->compile(kernel), grid, pointers);
+  }
+
+  /// Whether what was launched depends on more than patterns, indices and shapes: on numbers that were downloaded, or
+  /// on an index that was made. Then a run cannot be recorded.
+  bool decided_on_host() const { return decided_on_host_; }
+
+  /// "(X, main.cpp:14)": how the user knows input i, for messages.
+  std::string source(int i) const;
+
+  Expr node;                 // what is computed
+  std::uint64_t stream = 0;  // the node's own stream of random numbers
+  std::uint64_t run = 0;     // the number of the run: with the stream, every run draws anew
+
+ private:
+  const std::shared_ptr<Accelerator>& accelerator_;
+  DeviceIndices& indices_;
+  std::span<const Value* const> inputs_;
+  Value& output_;
+  DeviceMemory& scratch_;
+  DeviceGrowing& growing_;
+  bool decided_on_host_ = false;
+};
+
+/// A grid with a thread for each of n elements, or as many as keep a device busy: kernels step on by the grid's size.
+Grid grid_for(std::int64_t n, int threads = 256);
+
+/// "float" for float32, "gr_int64" for int64, and so on.
+std::string_view cuda_name(DType dtype);
+/// "using T = float;".
+std::string using_type(DType dtype);
+
+}  // namespace gradus

@@ -1,0 +1,64 @@
+// A step of a device's plan that is one kernel made of formulas: elementwise nodes over one space with the folds that
+// end them (loop_text.h). Its results lie where the plan puts them; sparse ones grow here.
+#pragma once
+
+#include <gradus/core/device/device_call.h>
+#include <gradus/core/device/loop_text.h>
+
+#include <string>
+#include <vector>
+
+namespace gradus {
+
+class DeviceLoop {
+ public:
+  /// `values`, by node, stay where they are.
+  DeviceLoop(const Program& program, std::span<const int> nodes, const MemoryPlan& memory, std::vector<Value>& values);
+
+  /// Returns whether the host had to look at non-zeros: then the run cannot be recorded.
+  bool run(const std::shared_ptr<Accelerator>& accelerator, DeviceIndices& indices);
+
+  const std::string& name() const { return text_.name; }
+  /// The kernel, which settings need not be given for.
+  KernelText kernel() const { return {text_.name, text_.text}; }
+  const std::vector<int>& nodes() const { return nodes_; }
+
+ private:
+  // A fold in pieces, and the kernel that folds these.
+  struct Pieces {
+    int node;
+    std::string settings;
+    DeviceMemory parts;
+  };
+  struct Grown {
+    int node;
+    DeviceMemory numbers;
+  };
+
+  bool prepare_sparse();
+  bool unite_operands();
+  void set_sparse_result(Grown& grown);
+  void collect_pointers(DeviceIndices& indices, bool united);
+  void launch(Grid grid, std::span<const std::int64_t> numbers);
+  void run_elements();
+  void run_folds();
+  Value& value(int node) { return values_[static_cast<std::size_t>(node)]; }
+
+  const Program& program_;
+  std::vector<Value>& values_;
+  std::vector<int> nodes_;
+  LoopSpace space_;
+  LoopText text_;
+  std::vector<Grown> grown_;
+  std::vector<Pieces> pieces_;
+  FoldRows rows_;
+  std::vector<const void*> pointers_;  // by argument of the text
+  std::vector<void*> arguments_;       // of the launch at hand
+  std::vector<DeviceMemory> united_;   // by argument: an operand brought to the result's non-zeros
+  std::shared_ptr<Accelerator> accelerator_;
+  std::shared_ptr<const CsrPattern> pattern_;  // of the run
+  std::shared_ptr<const RowIndex> index_;
+  const Accelerator::Kernel* compiled_ = nullptr;
+};
+
+}  // namespace gradus

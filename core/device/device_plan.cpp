@@ -1,0 +1,260 @@
+#include <gradus/core/device/device_plan.h>
+
+#include <gradus/core/device/device_schedule.h>
+
+#include <fmt/format.h>
+
+#include <set>
+
+namespace gradus {
+
+namespace {
+
+// Rows of a table replaced by those of a block.
+constexpr KernelText scatter_rows_text{"scatter_rows",
+                                       R"(
+extern "C" __global__ void NAME(gr_int64 n, gr_int64 width, const int* row, const T* block, T* table) {
+  for (gr_int64 i = gr_first(); i < n; i += gr_step()) table[row[i / width] * width + i % width] = block[i];
+}
+)",
+                                       {}};
+
+}  // namespace
+
+DevicePlan::DevicePlan(Program program, Variables& variables, DeviceState& state, bool fuse, bool record)
+    : Plan(std::move(program), variables, [&](const Program& p) { return device_schedule(p, fuse); }),
+      state_(state),
+      accelerator_(state.accelerator),
+      arena_(accelerator_, memory_.arena_bytes),
+      staged_(memory_.copied.size()) {
+  if (!record) why_not_ = "the session records nothing";
+  // A recording updates the variables before what is fetched is read.
+  for (const int fetch : program_.fetches)
+    if (node(program_.root(fetch)).kind == Kind::variable && !memory_.copied.empty())
+      why_not_ = fmt::format("{} is fetched as it was before the run", node(fetch).origin.name());
+  place_values(arena_.data(), [this](const Tensor& constant) { return upload_constant(constant); });
+  const std::vector<std::vector<int>> views = moving_views();
+  const auto follow = [&](int root) {
+    for (const int view : views[static_cast<std::size_t>(root)])
+      steps_.push_back({view, true, nullptr, nullptr, {&value(node(view).viewed())}, {}, 0});
+  };
+  for (int id = 0; id < static_cast<int>(program_.nodes.size()); ++id)
+    if (node(id).kind == Kind::placeholder) follow(id);
+  for (const Group& group : schedule_.groups) {
+    const int first = group.nodes.front();
+    const ProgramNode& n = node(first);
+    Step step{first, false, nullptr, nullptr, {}, {}, n.op->is_random() ? stream_of(n.origin.name()) : 0};
+    for (const int input : n.inputs) step.inputs.push_back(&value(input));
+    if (loop_space(program_, first)) {
+      step.loop = std::make_unique<DeviceLoop>(program_, group.nodes, memory_, values_);
+    } else if (n.op->row_kernel(input_types(program_, n)) != nullptr) {
+      step.on_host = std::make_unique<HostStep>(n.origin, step.inputs, value(first));
+    }
+    if (n.op->is_random() && why_not_.empty()) why_not_ = fmt::format("{} is random", n.origin.name());
+    steps_.push_back(std::move(step));
+    for (const int id : group.nodes) follow(id);
+  }
+}
+
+DevicePlan::~DevicePlan() = default;
+
+const std::byte* DevicePlan::upload_constant(const Tensor& constant) {
+  const auto bytes = constant.stored() * static_cast<std::int64_t>(size_of(constant.dtype()));
+  if (bytes == 0) return nullptr;
+  DeviceMemory& memory = constants_.emplace_back(accelerator_, bytes);
+  accelerator_->upload(memory.data(), constant.data(), bytes);
+  return memory.data();
+}
+
+void DevicePlan::bind(std::span<const Tensor* const> feeds) {
+  feeding_.clear();
+  for (std::size_t i = 0; i < feeds.size(); ++i) {
+    if (program_.feeds[i] < 0) continue;
+    const Tensor& tensor = *feeds[i];
+    Value& v = value(program_.feeds[i]);
+    v.data = state_.feeds.of(tensor);
+    v.stored = tensor.stored();
+    v.pattern = tensor.pattern();
+    v.ones = tensor.ones();
+    v.index = tensor.index();
+    feeding_.push_back({v.data, v.pattern, v.index});
+  }
+}
+
+void DevicePlan::run(std::span<const Tensor* const> feeds, std::uint64_t run_number, Recorder* recorder) {
+  bind(feeds);
+  const bool again = ran_ && feeding_ == fed_;
+  if (!again) {
+    recording_.reset();
+    fed_.clear();
+    state_.indices.drop_unused();
+  }
+  ran_ = false;  // until this run has ended well
+  if (recorder == nullptr && again && why_not_.empty() && (recording_ || record(run_number))) {
+    accelerator_->replay(*recording_);
+    for (std::size_t i = 0; i < recorded_.size(); ++i) value(program_.fetches[i]) = recorded_[i];
+    keep_results();
+  } else {
+    run_steps(run_number, recorder);
+    keep_results();
+    update_variables();
+  }
+  let_go();
+  fed_ = feeding_;
+  ran_ = true;
+}
+
+void DevicePlan::run_steps(std::uint64_t run_number, Recorder* recorder) {
+  for (Step& step : steps_) {
+    if (step.view) {
+      show(*step.inputs.front(), value(step.node));
+      continue;
+    }
+    Recorder::time(recorder, step.node, 0, [&] {
+      run_step(step, run_number);
+      if (recorder != nullptr) accelerator_->wait();
+    });
+  }
+}
+
+void DevicePlan::run_step(Step& step, std::uint64_t run_number) {
+  const ProgramNode& n = node(step.node);
+  bool on_host = false;
+  if (step.loop) {
+    on_host = step.loop->run(accelerator_, state_.indices);
+  } else if (step.on_host) {
+    step.on_host->run(accelerator_);
+    on_host = true;
+  } else {
+    DeviceCall call(accelerator_, state_.indices, step.inputs, value(step.node), state_.scratch, step.growing);
+    call.node = n.origin;
+    call.stream = step.stream;
+    call.run = run_number;
+    n.op->launch(call);
+    on_host = call.decided_on_host();
+  }
+  if (on_host && why_not_.empty()) why_not_ = fmt::format("the host decides what {} holds", n.origin.name());
+}
+
+// Whether there is a recording now. What it cannot contain makes the accelerator throw; so may an op that would throw
+// in a run that is not recorded, and does it again there.
+bool DevicePlan::record(std::uint64_t run_number) {
+  accelerator_->begin_recording();
+  std::string failure;
+  try {
+    run_steps(run_number, nullptr);
+    update_variables();
+  } catch (const Error& error) {
+    failure = error.what();
+  }
+  try {
+    recording_ = accelerator_->end_recording();
+  } catch (const DeviceError& error) {
+    if (failure.empty()) failure = error.what();
+  }
+  if (!failure.empty()) {
+    recording_.reset();
+    why_not_ = failure;
+    return false;
+  }
+  recorded_.clear();
+  for (const int fetch : program_.fetches) recorded_.push_back(value(fetch));
+  return true;
+}
+
+void DevicePlan::keep_results() {
+  for (std::size_t i = 0; i < results_.size(); ++i) {
+    if (node(program_.fetches[i]).kind == Kind::group) continue;
+    const Value& v = value(program_.fetches[i]);
+    std::byte* const to = fresh_result(i, v).writable_data();
+    if (v.stored > 0) accelerator_->download(to, v.data, bytes_stored(v));
+    finish_result(i, v);
+  }
+}
+
+void DevicePlan::update_variables() {
+  // Values that are variables themselves are put aside before any variable changes: a = b, b = a swaps.
+  for (std::size_t i = 0; i < memory_.copied.size(); ++i) {
+    const ProgramNode& assign = node(memory_.copied[i]);
+    if (node(program_.root(assign.inputs[1])).kind != Kind::variable) continue;
+    const Value& v = value(assign.inputs[1]);
+    if (v.stored == 0) continue;
+    staged_[i].reserve(accelerator_, bytes_stored(v));
+    accelerator_->copy(staged_[i].data(), v.data, bytes_stored(v));
+  }
+  for (std::size_t i = 0; i < memory_.copied.size(); ++i) {
+    const ProgramNode& assign = node(memory_.copied[i]);
+    const Value& v = value(assign.inputs[1]);
+    if (v.stored == 0) continue;
+    std::byte* variable = variables_.data(node(assign.inputs[0]).origin);
+    if (v.type.layout == Layout::dense) {
+      accelerator_->copy(variable, staged_[i].bytes() > 0 ? staged_[i].data() : v.data, bytes_stored(v));
+      continue;
+    }
+    KernelText kernel = scatter_rows_text;
+    kernel.settings = using_type(v.type.dtype);
+    std::int64_t n = v.stored, width = v.row_size();
+    const void* pointers[] = {state_.indices.of(v.index), v.data, variable};
+    void* arguments[] = {&n, &width, &pointers[0], &pointers[1], &pointers[2]};
+    accelerator_->launch(accelerator_->compile(kernel), grid_for(n), arguments);
+  }
+}
+
+std::vector<int> DevicePlan::order() const {
+  std::vector<int> nodes;
+  for (const Group& group : schedule_.groups) nodes.push_back(group.nodes.front());
+  return nodes;
+}
+
+std::string DevicePlan::formula_of(int id) const {
+  for (const Group& group : schedule_.groups)
+    if (group.nodes.front() == id && group.nodes.size() > 1) {
+      std::string formulas;
+      for (const int member : group.nodes) formulas += (formulas.empty() ? "" : "; ") + Plan::formula_of(member);
+      return formulas;
+    }
+  return Plan::formula_of(id);
+}
+
+// Of dense tensors: how many non-zeros there are, a plan does not know.
+std::int64_t DevicePlan::dense_bytes(const Step& step) const {
+  std::set<int> touched;
+  for (const int id : step.loop ? step.loop->nodes() : std::vector<int>{step.node}) {
+    if (memory_.kept[static_cast<std::size_t>(id)]) touched.insert(id);
+    for_each_read(program_, node(id), [&](int, int root) {
+      if (!is_computed(node(root)) || memory_.kept[static_cast<std::size_t>(root)]) touched.insert(root);
+    });
+  }
+  std::int64_t bytes = 0;
+  for (const int id : touched)
+    if (const Type& type = node(id).type; type.layout == Layout::dense)
+      bytes += type.shape.size() * static_cast<std::int64_t>(size_of(type.dtype));
+  return bytes;
+}
+
+std::string DevicePlan::explain() const {
+  std::string lines;
+  int kernels = 0, calls = 0, number = 0;
+  for (const Step& step : steps_) {
+    if (step.view) continue;
+    const std::int64_t bytes = dense_bytes(step);
+    if (step.loop) {
+      ++kernels;
+      lines += fmt::format("{:4}  kernel {}, {} bytes of dense tensors\n", number++, step.loop->name(), bytes);
+      for (const int id : step.loop->nodes())
+        lines += fmt::format("        {}  {}\n", Plan::formula_of(id), details_of(id));
+    } else {
+      ++calls;
+      lines += fmt::format("{:4}  {} {}, {} bytes of dense tensors\n        {}  {}\n", number++,
+                           step.on_host ? "host" : "call", node(step.node).op->name(), bytes,
+                           Plan::formula_of(step.node), details_of(step.node));
+    }
+  }
+  const std::string launched = recording_         ? "recorded: a run is one launch"
+                               : why_not_.empty() ? "recorded when the same tensors are fed again"
+                                                  : fmt::format("not recorded, for {}", why_not_);
+  return fmt::format("on {}: {} kernels of formulas, {} calls of ops, {} bytes of intermediate results; {}\n{}{}",
+                     accelerator_->name(), kernels, calls, memory_.arena_bytes, launched, lines, copies());
+}
+
+}  // namespace gradus

@@ -1,0 +1,49 @@
+#include <gradus/core/device/device_state.h>
+
+#include <algorithm>
+
+namespace gradus {
+
+DeviceFeeds::~DeviceFeeds() {
+  for (const Fed& fed : fed_) let_go(fed);
+}
+
+// What another stream made may be dropped only when this one has read it.
+void DeviceFeeds::let_go(const Fed& fed) {
+  if (fed.tensor.accelerator() == nullptr) return;
+  try {
+    accelerator_->wait();
+  } catch (const DeviceError&) {
+    return;  // nothing is read any more
+  }
+}
+
+std::byte* DeviceFeeds::of(const Tensor& tensor) {
+  const auto bytes = tensor.stored() * static_cast<std::int64_t>(size_of(tensor.dtype()));
+  const bool there = tensor.accelerator() != nullptr;
+  if (there && tensor.accelerator()->name() != accelerator_->name())
+    fail<DeviceError>("run: a tensor {} on {} is fed to a session on {}; feed its to(Device::cpu())", tensor.type(),
+                      tensor.accelerator()->name(), accelerator_->name());
+  const auto found = std::find_if(fed_.begin(), fed_.end(), [&](const Fed& fed) {
+    return fed.tensor.device_data() == tensor.device_data() && (there || fed.memory.bytes() == bytes) &&
+           fed.tensor.accelerator() == tensor.accelerator();
+  });
+  if (found != fed_.end()) {
+    fed_.splice(fed_.begin(), fed_, found);
+  } else {
+    DeviceMemory memory;
+    if (!there && bytes > 0) {
+      memory = DeviceMemory(accelerator_, bytes);
+      accelerator_->upload(memory.data(), tensor.data(), bytes);
+    }
+    if (fed_.size() == kept) {
+      let_go(fed_.back());
+      fed_.pop_back();
+    }
+    fed_.push_front({tensor, std::move(memory)});
+  }
+  // Only ever read.
+  return there ? const_cast<std::byte*>(tensor.device_data()) : fed_.front().memory.data();
+}
+
+}  // namespace gradus

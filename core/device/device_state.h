@@ -1,0 +1,47 @@
+// What the plans of a session on a device share: its stream of work, the indices that the device holds, and the tensors
+// that were fed. Internal to core.
+#pragma once
+
+#include <gradus/core/device/device.h>
+#include <gradus/core/device/device_call.h>
+
+#include <list>
+#include <memory>
+
+namespace gradus {
+
+/// Tensors of the host in a device's memory, the last few that were fed: feeding one again does not upload it again.
+class DeviceFeeds {
+ public:
+  explicit DeviceFeeds(std::shared_ptr<Accelerator> accelerator) : accelerator_(std::move(accelerator)) {}
+  DeviceFeeds(const DeviceFeeds&) = delete;
+  DeviceFeeds& operator=(const DeviceFeeds&) = delete;
+  ~DeviceFeeds();
+
+  /// Where the tensor's numbers lie on the device. Throws DeviceError for a tensor on another one.
+  std::byte* of(const Tensor& tensor);
+
+ private:
+  struct Fed {
+    Tensor tensor;  // kept, because storage that nobody has any more is written anew
+    DeviceMemory memory;
+  };
+  static constexpr std::size_t kept = 16;
+
+  void let_go(const Fed& fed);
+
+  std::shared_ptr<Accelerator> accelerator_;
+  std::list<Fed> fed_;  // the latest first
+};
+
+struct DeviceState {
+  explicit DeviceState(std::shared_ptr<Accelerator> of)
+      : accelerator(std::move(of)), indices(accelerator), feeds(accelerator) {}
+
+  std::shared_ptr<Accelerator> accelerator;
+  DeviceIndices indices;
+  DeviceFeeds feeds;
+  DeviceMemory scratch;  // of the step at hand
+};
+
+}  // namespace gradus

@@ -1,0 +1,108 @@
+#include <gradus/core/device/loop_space.h>
+
+#include <gradus/core/schedule.h>
+
+#include <algorithm>
+
+namespace gradus {
+
+namespace {
+
+bool holds_rows(const Type& type) { return type.layout == Layout::rows || type.layout == Layout::part; }
+
+std::vector<std::int64_t> dims_of(const Type& type) {
+  std::vector<std::int64_t> dims(type.shape.begin(), type.shape.end());
+  if (type.layout == Layout::dense) std::erase(dims, 1);
+  return dims;
+}
+
+// The node on whose non-zeros or held rows a sparse node's numbers lie.
+int source_of(const Program& program, int id) {
+  const ProgramNode& node = program.nodes[static_cast<std::size_t>(id)];
+  if (node.type.layout == Layout::dense) return -1;
+  if (holds_rows(node.type)) {
+    const Expr source = touching(node.origin);
+    return source ? source.id() : id;
+  }
+  // Operands of different patterns would have to be united first.
+  Expr common;
+  for (const int input : node.inputs) {
+    const Expr& csr = program.nodes[static_cast<std::size_t>(input)].origin;
+    if (csr.layout() != Layout::csr) continue;
+    const Expr source = pattern_source(csr);
+    if (common && source != common) return id;
+    common = source;
+  }
+  return common ? common.id() : id;
+}
+
+// Whether the axes folded are the last ones, those of size 1 apart.
+bool folds_last_axes(const Shape& shape, unsigned axes) {
+  bool folded = false;
+  for (int axis = 0; axis < shape.rank(); ++axis) {
+    if (shape[axis] == 1) continue;
+    const bool mine = ((axes >> static_cast<unsigned>(axis)) & 1U) != 0;
+    if (folded && !mine) return false;
+    folded = mine;
+  }
+  return true;
+}
+
+}  // namespace
+
+Fold fold_of(const Program& program, int id) {
+  const ProgramNode& node = program.nodes[static_cast<std::size_t>(id)];
+  return node.op->fold(input_types(program, node));
+}
+
+std::optional<LoopSpace> loop_space(const Program& program, int id) {
+  const ProgramNode& node = program.nodes[static_cast<std::size_t>(id)];
+  const std::vector<Type> types = input_types(program, node);
+  if (node.op->row_kernel(types) != nullptr && node.op->cuda_formula(types).empty()) return std::nullopt;
+  if (node.op->row_kernel(types) != nullptr)
+    return LoopSpace{holds_rows(node.type) ? Layout::rows : node.type.layout, dims_of(node.type),
+                     source_of(program, id)};
+  const Fold fold = node.op->fold(types);
+  if (fold.by == Fold::By::nothing || node.type.layout != Layout::dense || holds_rows(types[0])) return std::nullopt;
+  if (types[0].layout == Layout::csr) {
+    // Of a matrix's columns the non-zeros do not lie together.
+    if (fold.axes == 1) return std::nullopt;
+    return LoopSpace{Layout::csr, dims_of(types[0]),
+                     pattern_source(program.nodes[static_cast<std::size_t>(node.inputs[0])].origin).id()};
+  }
+  if (!folds_last_axes(types[0].shape, fold.axes)) return std::nullopt;
+  return LoopSpace{Layout::dense, dims_of(types[0]), -1};
+}
+
+LoopOperand loop_operand(const Type& operand, const Type& result) {
+  using Access = LoopOperand::Access;
+  LoopOperand read;
+  if (result.layout == Layout::dense) {
+    if (operand.shape.size() == result.shape.size()) return read;
+    if (operand.shape.size() == 1) return {Access::number, {}};
+    read.access = Access::strided;
+    const auto stride = broadcast_strides(operand.shape, result.shape);
+    std::size_t next = 0;
+    for (int axis = 0; axis < result.shape.rank(); ++axis)
+      if (result.shape[axis] != 1) read.stride[next++] = stride[static_cast<std::size_t>(axis)];
+    return read;
+  }
+  const bool same_shape = operand.shape == result.shape;
+  if (operand.layout != Layout::dense && same_shape) return read;
+  if (operand.layout == Layout::dense && operand.shape.size() == 1) return {Access::number, {}};
+  read.access = operand.layout != Layout::dense ? Access::narrow
+                : result.layout == Layout::csr  ? Access::gathered
+                                                : Access::looked_up;
+  read.stride = broadcast_strides(operand.shape, result.shape);
+  return read;
+}
+
+FoldRows fold_rows(const Program& program, int id) {
+  const ProgramNode& node = program.nodes[static_cast<std::size_t>(id)];
+  const Type& x = program.nodes[static_cast<std::size_t>(node.inputs[0])].type;
+  if (x.layout == Layout::csr && node.type.shape.size() != 1) return {true, x.shape[0]};
+  if (x.layout == Layout::csr && fold_of(program, id).axes == 2) return {true, x.shape[0]};
+  return {false, node.type.shape.size()};
+}
+
+}  // namespace gradus

@@ -1,0 +1,76 @@
+#include <gradus/models/data/cache_source.h>
+
+#include <gradus/core/error.h>
+#include <gradus/models/data/data_cache.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <string_view>
+#include <vector>
+
+namespace gradus {
+
+namespace {
+
+class CacheSource final : public ExampleSource {
+ public:
+  CacheSource(const std::string& path, std::int64_t columns, const std::shared_ptr<const FeatureTable>& table)
+      : cache_(path), columns_(columns == 0 ? cache_.columns() : columns) {
+    const bool fits = table ? cache_.table() && *cache_.table() == *table : cache_.columns() <= columns_;
+    if (!fits) fail<IoError>("{}: has other columns than the model; make it by fm convert --model", path);
+    if (table) columns_ = cache_.columns();
+  }
+
+  Examples next(std::int64_t count) override {
+    Examples out;
+    if (block_ == cache_.blocks()) return out;
+    if (at_ == 0) rows_ = cache_.block(block_);
+    const std::int64_t taken = std::min(count, rows_.size() - at_);
+    const Dataset part = rows_.rows(at_, taken);
+    out.x = widened(part.x);
+    out.y = part.y;
+    out.weight = part.weight;
+    out.table = cache_.table();
+    out.field = cache_.field();
+    at_ += taken;
+    if (at_ == rows_.size()) {
+      ++block_;
+      at_ = 0;
+    }
+    return out;
+  }
+
+ private:
+  Tensor widened(const Tensor& x) const {
+    if (x.dim(1) == columns_) return x;
+    const auto pattern = std::make_shared<CsrPattern>();
+    pattern->rows = x.dim(0);
+    pattern->columns = columns_;
+    pattern->row_start = x.pattern()->row_start;
+    pattern->set_column({x.pattern()->column.begin(), x.pattern()->column.end()});
+    return Tensor::csr(pattern, x.values());
+  }
+
+  DataCache cache_;
+  std::int64_t columns_;
+  std::int64_t block_ = 0;
+  std::int64_t at_ = 0;  // rows of it that are taken
+  Dataset rows_;         // its rows
+};
+
+}  // namespace
+
+bool is_data_cache(const std::string& path) {
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(path == "-" ? nullptr : std::fopen(path.c_str(), "rb"),
+                                                             &std::fclose);
+  char first[8];
+  return file && std::fread(first, 1, sizeof first, file.get()) == sizeof first &&
+         std::string_view(first, sizeof first) == "gradusdc";
+}
+
+std::unique_ptr<ExampleSource> cache_source(const std::string& path, std::int64_t columns,
+                                            const std::shared_ptr<const FeatureTable>& table) {
+  return std::make_unique<CacheSource>(path, columns, table);
+}
+
+}  // namespace gradus

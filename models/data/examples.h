@@ -1,0 +1,49 @@
+// Examples as the readers of this room give them: rows of a sparse design matrix with their targets, and what the
+// file's format knows of the columns. `ExampleSource` is what each format's reader is; read.h picks one.
+#pragma once
+
+#include <gradus/core/tensor.h>
+#include <gradus/models/data/input.h>
+#include <gradus/models/data/table.h>
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+namespace gradus {
+
+/// Rows come in the order of the file, one for each example.
+struct Examples {
+  Tensor x;       // csr [n, p]; zeros of sparse text are stored, those of tables are not
+  Tensor y;       // [n, 1]; [0] where the file has no target column and none is needed
+  Tensor weight;  // [n, 1]; [0] where the format has none
+
+  std::shared_ptr<const FeatureTable> table;  // of tables and ratings: what each column of x means; else null
+  /// The field of each column, -1 where it has not occurred; null where fields are unknown.   [p]
+  std::shared_ptr<const std::vector<Index>> field;
+
+  /// What the columns given have no room for and was left out: categories, indices. By column of the table, where there
+  /// is one, else a single number.
+  std::vector<std::int64_t> unseen;
+  /// Empty cells of numeric columns, read as 0. By column of the table; empty where there is none.
+  std::vector<std::int64_t> missing;
+  /// libffm: non-zeros that name another field than their feature did first.
+  std::int64_t other_fields = 0;
+
+  std::int64_t count() const { return x.rank() == 2 ? x.dim(0) : 0; }
+};
+
+/// Reads a file from front to back.
+class ExampleSource {
+ public:
+  ExampleSource() = default;
+  ExampleSource(const ExampleSource&) = delete;
+  ExampleSource& operator=(const ExampleSource&) = delete;
+  virtual ~ExampleSource() = default;
+
+  /// The next examples: at most `count`, none at the end of the file. Throws IoError, naming file and line, for what is
+  /// malformed, and where the whole file has no example; the source is of no use after that.
+  virtual Examples next(std::int64_t count) = 0;
+};
+
+}  // namespace gradus

@@ -1,0 +1,246 @@
+#include <gradus/models/data/read.h>
+
+#include <gradus/core/error.h>
+#include <gradus/models/data/number_text.h>
+#include <gradus/models/data/row_pieces.h>
+#include <gradus/models/data/table_reader.h>
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <utility>
+
+namespace gradus {
+
+namespace {
+
+constexpr std::string_view names[] = {"guess", "libsvm", "libfm", "libffm", "movielens", "csv", "tsv"};
+constexpr std::size_t head_bytes = std::size_t{1} << 14;
+
+std::string lower(std::string_view text) {
+  std::string out(text);
+  std::transform(out.begin(), out.end(), out.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return out;
+}
+
+// The first line that is not empty, without its end.
+std::string_view first_line(std::string_view text) {
+  while (!text.empty() && (text[0] == '\n' || text[0] == '\r')) text.remove_prefix(1);
+  std::string_view line = text.substr(0, text.find('\n'));
+  if (line.ends_with('\r')) line.remove_suffix(1);
+  return line;
+}
+
+bool names_ratings(std::string_view line) { return lower(line) == "userid,movieid,rating,timestamp"; }
+
+bool is_number(std::string_view text) {
+  double number = 0;
+  return number_of(text, number);
+}
+
+// Four numbers: "196::242::3::881250949", or with tabs.
+bool is_rating(std::string_view line, std::string_view delimiter) {
+  int fields = 1;
+  for (std::size_t at = line.find(delimiter); at != std::string_view::npos; at = line.find(delimiter)) {
+    if (!is_number(line.substr(0, at))) return false;
+    line.remove_prefix(at + delimiter.size());
+    ++fields;
+  }
+  return fields == 4 && is_number(line);
+}
+
+// The form of a line of sparse text: by its first pair. guess where it has none; csv where it is something else.
+Format sparse_form(std::string_view line) {
+  line = line.substr(0, line.find('#'));
+  const auto token = [&line] {
+    const std::size_t first = std::min(line.find_first_not_of(" \t\r"), line.size());
+    line.remove_prefix(first);
+    const std::string_view found = line.substr(0, line.find_first_of(" \t\r"));
+    line.remove_prefix(found.size());
+    return found;
+  };
+  const std::string_view target = token();
+  if (target.empty()) return Format::guess;
+  if (!is_number(target)) return Format::csv;
+  Format form = Format::guess;
+  for (std::string_view pair = token(); !pair.empty(); pair = token()) {
+    const auto colons = std::count(pair.begin(), pair.end(), ':');
+    if ((colons != 1 && colons != 2) || !is_digit(pair[0])) return Format::csv;
+    if (colons == 2) return Format::libffm;
+    if (pair.starts_with("0:")) return Format::libfm;
+    form = Format::libsvm;
+  }
+  return form;
+}
+
+Format format_of_name(std::string_view path) {
+  constexpr std::pair<std::string_view, Format> ends[] = {
+      {".libsvm", Format::libsvm}, {".svm", Format::libsvm}, {".svmlight", Format::libsvm}, {".libfm", Format::libfm},
+      {".libffm", Format::libffm}, {".ffm", Format::libffm}, {".csv", Format::csv},         {".tsv", Format::tsv},
+  };
+  std::string name = lower(path);
+  if (name.ends_with(".gz")) name.resize(name.size() - 3);
+  const auto* const found =
+      std::find_if(std::begin(ends), std::end(ends), [&](const auto& end) { return name.ends_with(end.first); });
+  return found == std::end(ends) ? Format::guess : found->second;
+}
+
+// The first lines of the input, not taken. A line that is cut off at the end is left out, unless it is the only one.
+std::string_view head_of(Input& input) {
+  const std::string_view text = input.look(head_bytes).text;
+  const std::size_t newline = text.substr(0, head_bytes).rfind('\n');
+  return newline == std::string_view::npos ? text : text.substr(0, newline);
+}
+
+TableOptions table_options(const ReadOptions& options) {
+  TableOptions table;
+  table.target = options.target;
+  table.weight = options.weight;
+  table.categorical = options.categorical;
+  table.numeric = options.numeric;
+  table.ignored = options.ignored;
+  table.hash_bits = options.hash_bits;
+  table.table = options.table;
+  table.need_target = options.need_target;
+  table.dtype = options.dtype;
+  table.threads = options.threads;
+  return table;
+}
+
+std::vector<std::string> rating_columns() { return {"user", "item", "rating", "timestamp"}; }
+
+std::unique_ptr<ExampleSource> open_ratings(Input input, const ReadOptions& options) {
+  if (!options.target.empty() || !options.weight.empty() || !options.categorical.empty() || !options.numeric.empty() ||
+      !options.ignored.empty())
+    fail<ValueError>("{}: columns are named, but those of ratings are known: user, item, rating, timestamp",
+                     input.name());
+  const std::string_view line = first_line(head_of(input));
+  TableOptions table = table_options(options);
+  table.header = rating_columns();
+  table.whole_categories = true;
+  table.skip_first = names_ratings(line);
+  const bool double_colon = line.find("::") != std::string_view::npos;
+  table.dialect = {table.skip_first ? "," : double_colon ? "::" : "\t", false};
+  if (!table.table) {
+    table.target = "rating";
+    table.categorical = {"user", "item"};
+    table.ignored = {"timestamp"};
+  }
+  return table_source(std::move(input), std::move(table));
+}
+
+// What separates the cells of a table.
+char delimiter_of(Input& input, const ReadOptions& options, Format format) {
+  char delimiter = options.delimiter;
+  if (delimiter == '"' || delimiter == '\n' || delimiter == '\r')
+    fail<ValueError>("{}: the delimiter is {}; a character that ends neither quotes nor lines is expected",
+                     input.name(), in_quotes({&delimiter, 1}));
+  if (delimiter == '\0') {
+    const std::string_view line = first_line(head_of(input));
+    const bool semicolons = line.find(',') == std::string_view::npos && line.find(';') != std::string_view::npos;
+    delimiter = format == Format::tsv ? '\t' : semicolons ? ';' : ',';
+  }
+  return delimiter;
+}
+
+std::unique_ptr<ExampleSource> open_table(Input input, const ReadOptions& options, Format format) {
+  TableOptions table = table_options(options);
+  table.dialect.delimiter = std::string(1, delimiter_of(input, options, format));
+  return table_source(std::move(input), std::move(table));
+}
+
+}  // namespace
+
+std::string_view to_string(Format format) { return names[static_cast<int>(format)]; }
+
+Format format_named(std::string_view name) {
+  const auto* const found = std::find(std::begin(names), std::end(names), name);
+  if (found == std::end(names))
+    fail<ValueError>("there is no format {}; guess, libsvm, libfm, libffm, movielens, csv and tsv are there",
+                     in_quotes(name));
+  return static_cast<Format>(found - std::begin(names));
+}
+
+Format guess_format(std::string_view name, std::string_view first_lines) {
+  const std::string_view line = first_line(first_lines);
+  const Format named = format_of_name(name);
+  if (named == Format::csv && names_ratings(line)) return Format::movielens;
+  if (named != Format::guess) return named;
+  if (names_ratings(line) || is_rating(line, "::") || is_rating(line, "\t")) return Format::movielens;
+
+  constexpr int most_lines = 100;
+  Format sparse = Format::guess;
+  std::string_view rest = first_lines;
+  for (int i = 0; i < most_lines && !rest.empty(); ++i) {
+    const std::size_t end = std::min(rest.find('\n'), rest.size());
+    const Format form = sparse_form(rest.substr(0, end));
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+    if (form == Format::guess) continue;
+    sparse = form;
+    if (form != Format::libsvm) break;  // which the lines to come may still show to be libfm
+  }
+  if (sparse == Format::libsvm || sparse == Format::libfm || sparse == Format::libffm) return sparse;
+  if (line.find('\t') != std::string_view::npos) return Format::tsv;
+  if (line.find_first_of(",;") != std::string_view::npos) return Format::csv;
+  fail<ValueError>(
+      "{}: its format cannot be told from its name or its first line, {}; say which of libsvm, libfm, libffm, "
+      "movielens, csv and tsv it is",
+      name, in_quotes(line));
+}
+
+Format guess_format(Input& input) {
+  if (input.look(1).text.empty()) fail<IoError>("{}: is empty", input.name());
+  return guess_format(input.name(), head_of(input));
+}
+
+std::vector<std::string> column_names(Input& input, const ReadOptions& options) {
+  const Format format = options.format == Format::guess ? guess_format(input) : options.format;
+  if (format == Format::movielens) return rating_columns();
+  if (format != Format::csv && format != Format::tsv) return {};
+  const Dialect dialect{std::string(1, delimiter_of(input, options, format))};
+  // Empty lines are no records.
+  for (std::int64_t count = 1;; count *= 2) {
+    const std::string_view text = input.records(count, dialect.quotes);
+    CsvRecords records(text, dialect);
+    try {
+      if (records.next()) return {records.cells().begin(), records.cells().end()};
+    } catch (const Mistake& mistake) {
+      fail<IoError>("{}:{}: {}", input.name(), mistake.line + 1, mistake.what);
+    }
+    if (std::int64_t lines = records.lines_passed(); lines < count) return {};
+  }
+}
+
+std::unique_ptr<ExampleSource> open_examples(Input input, const ReadOptions& options) {
+  const Format format = options.format == Format::guess ? guess_format(input) : options.format;
+  switch (format) {
+    case Format::movielens: return open_ratings(std::move(input), options);
+    case Format::csv:
+    case Format::tsv: return open_table(std::move(input), options, format);
+    default: break;
+  }
+  if (!options.target.empty() || !options.weight.empty() || !options.categorical.empty() || !options.numeric.empty() ||
+      !options.ignored.empty() || options.hash_bits != 0 || options.table)
+    fail<ValueError>("{}: columns are named or hashed, but {} has no names for them", input.name(), to_string(format));
+  SparseTextOptions sparse;
+  sparse.form = format == Format::libfm    ? SparseText::libfm
+                : format == Format::libffm ? SparseText::libffm
+                                           : SparseText::libsvm;
+  sparse.dtype = options.dtype;
+  sparse.threads = options.threads;
+  sparse.columns = options.columns;
+  sparse.duplicates = options.duplicates;
+  sparse.other_field = options.other_field;
+  return sparse_text_source(std::move(input), sparse);
+}
+
+std::unique_ptr<ExampleSource> open_examples(const std::string& path, const ReadOptions& options) {
+  return open_examples(Input(path), options);
+}
+
+Examples read_examples(const std::string& path, const ReadOptions& options) {
+  return open_examples(path, options)->next(unlimited);
+}
+
+}  // namespace gradus

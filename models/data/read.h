@@ -1,0 +1,63 @@
+// People's data in one call, whatever their format:
+//   libsvm, libfm, libffm   sparse text (libsvm.h)
+//   csv, tsv                tables whose first record names the columns (table_reader.h)
+//   movielens               ratings: u.data, ratings.dat or ratings.csv, as the table user, item, rating, timestamp
+// Any of them may be packed by gzip, and "-" is standard input.
+#pragma once
+
+#include <gradus/models/data/examples.h>
+#include <gradus/models/data/libsvm.h>
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace gradus {
+
+enum class Format : std::uint8_t { guess, libsvm, libfm, libffm, movielens, csv, tsv };
+
+/// "guess", "libsvm", "libfm", "libffm", "movielens", "csv" or "tsv".
+std::string_view to_string(Format format);
+/// Throws ValueError for a name that is none of these.
+Format format_named(std::string_view name);
+
+/// The format of a file by the end of its name (.libsvm, .svm, .libfm, .ffm, .csv, .tsv and the like, before .gz) or
+/// else by its first lines. libsvm and libfm look alike: it is libfm where one of these lines has an index 0. So let a
+/// model remember the format that it was trained on, rather than have each file's guessed. Throws ValueError where the
+/// lines look like no format.
+Format guess_format(std::string_view name, std::string_view first_lines);
+/// The same for what comes next of an input, which is not taken. Throws IoError where that is nothing.
+Format guess_format(Input& input);
+
+struct ReadOptions {
+  Format format = Format::guess;
+  DType dtype = float32;  // or float64
+  int threads = 1;        // 0: all cores; results are the same
+
+  // Sparse text; see SparseTextOptions.
+  std::int64_t columns = 0;
+  Duplicates duplicates = Duplicates::refuse;
+  OtherField other_field = OtherField::refuse;
+
+  // Tables; see TableOptions. Of ratings the target is rating, user and item are categories.
+  std::string target{}, weight{};
+  std::vector<std::string> categorical{}, numeric{}, ignored{};
+  char delimiter = '\0';  // of csv: , or else ; whichever the first line has
+  int hash_bits = 0;
+  std::shared_ptr<const FeatureTable> table{};
+  bool need_target = true;
+};
+
+/// A file to be read by blocks: source->next(1000) until it gives none. Memory is constant for sparse text with
+/// `columns`, and for tables with a `table`. Throws IoError where it cannot be opened, ValueError for wrong options.
+std::unique_ptr<ExampleSource> open_examples(const std::string& path, const ReadOptions& options = {});
+std::unique_ptr<ExampleSource> open_examples(Input input, const ReadOptions& options = {});
+
+/// The columns that the next record of a table names, not taken; those of ratings; none for sparse text.
+std::vector<std::string> column_names(Input& input, const ReadOptions& options);
+
+/// All examples of a file.
+Examples read_examples(const std::string& path, const ReadOptions& options = {});
+
+}  // namespace gradus

@@ -1,0 +1,78 @@
+// What threads make of the pieces of a text, and how it is put together. A piece is read without knowing those before
+// it; so results, and the mistake that is reported where there are several, do not depend on the number of threads.
+#pragma once
+
+#include <gradus/core/error.h>
+#include <gradus/core/workers.h>
+#include <gradus/models/data/examples.h>
+
+#include <exception>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace gradus {
+
+/// What is wrong in a piece, and in which of its lines, counted from 0. It never leaves the readers.
+struct Mistake {
+  std::int64_t line;
+  std::string what;
+};
+
+template <class T>
+struct RowPiece {
+  std::vector<std::int64_t> row_end;   // [rows], into column
+  std::vector<Index> column;           // [non-zeros], ascending within a row
+  std::vector<T> value;                // [non-zeros]
+  std::vector<T> y;                    // [rows], or empty
+  std::vector<T> weight;               // [rows], or empty
+  std::vector<Index> field;            // [non-zeros], libffm only
+  std::vector<std::int64_t> row_line;  // [rows], counted from 0 in the piece; libffm only
+  std::vector<std::int64_t> unseen;    // as in Examples
+  std::vector<std::int64_t> missing;
+  std::int64_t other_fields = 0;  // added up with an entry of another field; libffm only
+  Index largest = -1;             // column
+  std::int64_t lines = 0;         // newlines
+};
+
+/// Calls read(text, piece) for each of the texts, several at once, and adds what they made to `pieces`. `line` counts
+/// the lines of the file before the texts and is moved on. The first mistake becomes an IoError: "name:line: what".
+template <class Piece, class Read>
+void read_pieces(Workers& workers, const std::string& name, const std::vector<std::string_view>& texts,
+                 std::int64_t& line, std::vector<Piece>& pieces, Read&& read) {
+  const std::size_t first = pieces.size();
+  pieces.resize(first + texts.size());
+  std::vector<std::exception_ptr> errors(texts.size());
+  workers.for_each(static_cast<std::int64_t>(texts.size()), 1, [&](std::int64_t i, std::int64_t) {
+    const auto k = static_cast<std::size_t>(i);
+    try {
+      read(texts[k], pieces[first + k]);
+    } catch (...) {
+      errors[k] = std::current_exception();
+    }
+  });
+  for (std::size_t k = 0; k < texts.size(); ++k) {
+    try {
+      if (errors[k]) std::rethrow_exception(errors[k]);
+    } catch (const Mistake& mistake) {
+      fail<IoError>("{}:{}: {}", name, line + mistake.line + 1, mistake.what);
+    }
+    line += pieces[first + k].lines;
+  }
+}
+
+/// The pieces one after another, which are emptied: x [n, columns], y and weight.
+template <class T>
+Examples joined(std::vector<RowPiece<T>>& pieces, std::int64_t columns, Workers& workers);
+extern template Examples joined(std::vector<RowPiece<float>>&, std::int64_t, Workers&);
+extern template Examples joined(std::vector<RowPiece<double>>&, std::int64_t, Workers&);
+
+/// Puts the entries from `first` on, which are a row, in the order of their columns, and adds up those of one column.
+/// Returns a column that is named twice where that is refused, or whose sum is not finite; else -1.
+template <class T>
+Index sort_row(RowPiece<T>& piece, std::size_t first, Duplicates duplicates);
+extern template Index sort_row(RowPiece<float>&, std::size_t, Duplicates);
+extern template Index sort_row(RowPiece<double>&, std::size_t, Duplicates);
+
+}  // namespace gradus

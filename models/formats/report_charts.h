@@ -1,0 +1,29 @@
+// The pictures of a report, each a whole <svg>; empty text where there is nothing to draw.
+#pragma once
+
+#include <gradus/models/formats/report.h>
+
+#include <string>
+
+namespace gradus {
+
+/// A curve over the epochs; the best epoch is marked on both.
+std::string loss_chart(const Report& report);
+std::string metric_chart(const Report& report);
+
+/// Regression: targets over predictions (points, or how many fall where), and how far off the predictions are.
+std::string fit_chart(const Report& report);
+std::string residual_chart(const Report& report);
+
+/// Binary tasks: how often the target was 1 among rows of like probability, with 95 % intervals (Wilson, "Probable
+/// inference", JASA 1927); and how the probabilities of both classes spread.
+std::string calibration_chart(const Report& report);
+std::string probability_chart(const Report& report);
+
+/// Bars of the strongest features.
+std::string feature_chart(const Report& report);
+
+/// The nodes that the prediction needs, in layers from the inputs down. Empty too where they are too many to read.
+std::string graph_chart(const Report& report);
+
+}  // namespace gradus

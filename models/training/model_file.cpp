@@ -1,0 +1,200 @@
+#include <gradus/models/training/model_file.h>
+
+#include <gradus/core/error.h>
+#include <gradus/core/file.h>
+#include <gradus/core/safetensors.h>
+
+#include <fmt/format.h>
+#include <zlib.h>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <cmath>
+
+namespace gradus {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr const char* version_key = "gradus_model";
+constexpr std::string_view version = "1";
+constexpr const char* checksum_key = "checksum";
+constexpr const char* field_name = "field";
+constexpr const char* item_name = "item_columns";
+constexpr const char* scale_name = "column_scale";
+
+void add(uLong& crc, const void* bytes, std::size_t count) {
+  const auto* from = static_cast<const Bytef*>(bytes);
+  constexpr std::size_t most = 1U << 30;  // zlib counts in 32 bits
+  for (std::size_t at = 0; at < count; at += most)
+    crc = crc32(crc, from + at, static_cast<uInt>(std::min(count - at, most)));
+}
+
+// Reads the parts of one model file, each of which may be wrong.
+class ModelReader {
+ public:
+  explicit ModelReader(const std::string& path) : path_(path), file_(loaded(path)) {
+    const auto found = file_.metadata.find(version_key);
+    if (found == file_.metadata.end()) fail<IoError>("{}: is no model: its metadata have no {}", path_, version_key);
+    if (found->second != version)
+      fail<IoError>("{}: is a model of version {}; this program reads version {}", path_, found->second, version);
+    const std::string written = text(checksum_key);
+    const std::string now = checksum(file_.tensors, file_.metadata);
+    if (written != now)
+      fail<IoError>("{}: is damaged: its checksum is {} but that of its contents is {}", path_, written, now);
+  }
+
+  TrainedModel read() {
+    TrainedModel out;
+    out.options = training_options_from_json(text("options"), path_);
+    try {
+      out.format = format_named(text("format"));
+    } catch (const ValueError& error) {
+      damaged(error.what());
+    }
+    out.features = number(json("features"), "features");
+    if (out.features < 1 || out.features > max_sparse_dimension) damaged("\"features\" is out of range");
+    if (file_.metadata.contains("feature_table")) {
+      out.table = std::make_shared<const FeatureTable>(feature_table_from_json(text("feature_table"), path_));
+      if (out.table->features() != out.features)
+        damaged(fmt::format("it has {} features but its table has {}", out.features, out.table->features()));
+    }
+    const Json target = json("target");
+    out.target = member(target, "column").is_string() ? target["column"].get<std::string>() : "";
+    out.target_range = {real(target, "least"), real(target, "greatest")};
+    out.zero_one = member(target, "zero_one") == true;
+    const Json metrics = json("metrics");
+    if (!metrics.is_object()) damaged("\"metrics\" is not an object");
+    for (const auto& [name, value] : metrics.items())
+      out.metrics[name] = value.is_number() ? value.get<double>() : std::nan("");
+    take_tensors(out);
+    return out;
+  }
+
+ private:
+  // What is no safetensors file at all is rather another file than a damaged one.
+  static SafeTensors loaded(const std::string& path) {
+    FileReader(path).size();  // throws where it cannot be opened
+    try {
+      return load_safetensors(path);
+    } catch (const IoError& error) {
+      const std::string_view what(error.what());
+      fail<IoError>("{}: is no model, or is damaged: it {}", path, what.substr(std::min(what.size(), path.size() + 2)));
+    }
+  }
+
+  [[noreturn]] void damaged(std::string_view what) const { fail<IoError>("{}: is damaged: {}", path_, what); }
+
+  const std::string& text(const char* key) const {
+    const auto found = file_.metadata.find(key);
+    if (found == file_.metadata.end()) damaged(fmt::format("its metadata have no {}", key));
+    return found->second;
+  }
+  Json json(const char* key) const {
+    Json parsed = Json::parse(text(key), nullptr, false);
+    if (parsed.is_discarded()) damaged(fmt::format("its {} are not JSON", key));
+    return parsed;
+  }
+  const Json& member(const Json& object, const char* key) const {
+    const auto found = object.is_object() ? object.find(key) : object.end();
+    if (!object.is_object() || found == object.end()) damaged(fmt::format("\"{}\" is missing", key));
+    return *found;
+  }
+  std::int64_t number(const Json& value, const char* key) const {
+    if (!value.is_number_integer()) damaged(fmt::format("\"{}\" is not a whole number", key));
+    return value.get<std::int64_t>();
+  }
+  double real(const Json& object, const char* key) const {
+    const Json& value = member(object, key);
+    if (!value.is_number()) damaged(fmt::format("\"{}\" is not a number", key));
+    return value.get<double>();
+  }
+
+  void take_tensors(TrainedModel& out) {
+    const Shape columns{out.features};
+    for (auto& [name, tensor] : file_.tensors) {
+      const bool is_field = name == field_name, is_item = name == item_name, is_scale = name == scale_name;
+      if (!is_field && !is_item && !is_scale) {
+        out.parameters.emplace(name, tensor);
+        continue;
+      }
+      const Type expected{is_field ? int32 : is_item ? boolean : float32, columns, Layout::dense};
+      if (tensor.type() != expected) damaged(fmt::format("{} is {}; {} is expected", name, tensor.type(), expected));
+      if (is_field) {
+        const auto field = tensor.span<std::int32_t>();
+        out.columns.field = std::make_shared<const std::vector<Index>>(field.begin(), field.end());
+      } else if (is_item) {
+        const auto of_item = tensor.span<bool>();
+        out.columns.of_item.assign(of_item.begin(), of_item.end());
+      } else {
+        out.scale = tensor;
+      }
+    }
+  }
+
+  const std::string& path_;
+  SafeTensors file_;
+};
+
+}  // namespace
+
+std::string checksum(const std::map<std::string, Tensor>& tensors, const std::map<std::string, std::string>& metadata) {
+  uLong crc = crc32(0, nullptr, 0);
+  for (const auto& [name, tensor] : tensors) {
+    add(crc, name.c_str(), name.size() + 1);
+    add(crc, tensor.data(), static_cast<std::size_t>(tensor.stored()) * size_of(tensor.dtype()));
+  }
+  for (const auto& [key, text] : metadata) {
+    if (key == checksum_key) continue;
+    add(crc, key.c_str(), key.size() + 1);
+    add(crc, text.c_str(), text.size() + 1);
+  }
+  return fmt::format("{:08x}", crc);
+}
+
+void save_model(const std::string& path, const TrainedModel& model) {
+  SafeTensors file;
+  file.tensors = model.parameters;
+  if (model.columns.field) file.tensors.emplace(field_name, Tensor::from(*model.columns.field));  // [p]
+  if (!model.columns.of_item.empty())
+    file.tensors.emplace(item_name, Tensor::make<bool>({model.features}, [&](std::span<bool> out) {
+                           std::copy(model.columns.of_item.begin(), model.columns.of_item.end(), out.begin());
+                         }));                                                 // [p]
+  if (model.scale.size() > 0) file.tensors.emplace(scale_name, model.scale);  // [p]
+  Json metrics = Json::object();
+  for (const auto& [name, value] : model.metrics) metrics[name] = value;
+  file.metadata = {
+      {version_key, std::string(version)},
+      {"task", model.options.task},
+      {"format", std::string(to_string(model.format))},
+      {"features", fmt::to_string(model.features)},
+      {"options", to_json(model.options)},
+      {"metrics", metrics.dump()},
+      {"target", Json{{"column", model.target},
+                      {"least", model.target_range.least},
+                      {"greatest", model.target_range.greatest},
+                      {"zero_one", model.zero_one}}
+                     .dump(-1, ' ', false, Json::error_handler_t::replace)},
+  };
+  if (model.table) file.metadata.emplace("feature_table", to_json(*model.table));
+  file.metadata.emplace(checksum_key, checksum(file.tensors, file.metadata));
+  save_safetensors(path, file);
+}
+
+TrainedModel load_model(const std::string& path) { return ModelReader(path).read(); }
+
+ReadOptions read_options(const TrainedModel& model) {
+  ReadOptions read;
+  read.format = model.format;
+  read.table = model.table;
+  if (!model.table) read.columns = model.features;
+  return read;
+}
+
+std::string feature_name(const TrainedModel& model, std::int64_t feature) {
+  if (model.table) return model.table->name(feature);
+  return fmt::to_string(feature + (model.format == Format::libsvm ? 1 : 0));
+}
+
+}  // namespace gradus

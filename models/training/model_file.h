@@ -1,0 +1,52 @@
+// A trained model in one safetensors file: its parameters as tensors, and in the metadata all that is needed to read
+// other data alike and to tell what was learnt how. Whoever has Python reads it with the stock `safetensors` package.
+//
+//   metadata   gradus_model (the version of this format), task, format, features (how many columns x has), options,
+//              metrics, target, feature_table (JSON; where columns have names), checksum
+//   tensors    the parameters (w0 [1], W [p], V [p, k], ...), field [p] where features have fields, column_scale [p]
+//              where columns are to be divided by it, item_columns [p] of a ranking
+//
+// Files of another version and damaged ones (the checksum says so) are refused. Writing is all or nothing.
+#pragma once
+
+#include <gradus/models/data/read.h>
+#include <gradus/models/training/trainer.h>
+#include <gradus/models/training/training_data.h>
+#include <gradus/models/training/training_options.h>
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace gradus {
+
+struct TrainedModel {
+  TrainingOptions options;  // its task is not "guess"
+  Format format = Format::libsvm;
+  std::int64_t features = 0;                  // p
+  std::shared_ptr<const FeatureTable> table;  // null for sparse text
+  Columns columns;
+  std::string target;          // its column, where columns have names
+  TargetRange target_range{};  // seen in training
+  bool zero_one = false;       // of binary tasks: whether the targets were 0 and 1, else -1 and 1
+  std::map<std::string, Tensor> parameters;
+  Tensor scale;                           // [p]: what columns are divided by; [0]: nothing
+  std::map<std::string, double> metrics;  // what training found, as "validation mse"
+};
+
+/// Throws IoError.
+void save_model(const std::string& path, const TrainedModel& model);
+/// Throws IoError where the file cannot be read, is no model, is of another version, or is damaged.
+TrainedModel load_model(const std::string& path);
+
+/// What a model's file needs to be read like the data that it was trained on.
+ReadOptions read_options(const TrainedModel& model);
+
+/// The name of a feature, as people know it: "user=17" of a table, "17" of sparse text, as its format counts.
+std::string feature_name(const TrainedModel& model, std::int64_t feature);
+
+/// CRC-32 of the tensors and the metadata but for the checksum, as 8 hexadecimal digits.
+std::string checksum(const std::map<std::string, Tensor>& tensors, const std::map<std::string, std::string>& metadata);
+
+}  // namespace gradus

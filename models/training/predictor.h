@@ -1,0 +1,43 @@
+// A trained model at work: predictions for rows of its columns.
+#pragma once
+
+#include <gradus/core/session.h>
+#include <gradus/models/training/model_file.h>
+#include <gradus/models/training/trainer.h>
+
+#include <memory>
+
+namespace gradus {
+
+class Predictor {
+ public:
+  /// Throws IoError, naming the file, where the parameters are not those of the model that the options describe.
+  Predictor(const TrainedModel& model, const std::string& path, const TrainerOptions& where = {});
+  Predictor(const Predictor&) = delete;
+  Predictor& operator=(const Predictor&) = delete;
+  ~Predictor();
+
+  /// What the task tells of a row: a number, or the probability of the greater class.   csr [n, p] -> [n, 1]
+  Tensor operator()(const Tensor& x);
+  /// The same for many rows, a few thousand at a time.
+  Tensor all(const Tensor& x);
+
+  /// What it runs: the placeholder X [n, p], the prediction [n, 1], and the session with the parameters.
+  const Expr& input() const;
+  const Expr& output() const;
+  Session& session();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+/// How good the model is on a file, which is read block by block; what it did not know is counted.
+struct FileEvaluation {
+  Evaluation evaluation;
+  std::string name;  // of the file
+  std::vector<std::int64_t> unseen, missing;
+};
+FileEvaluation evaluate_file(const TrainedModel& model, Predictor& predict, DataFile file);
+
+}  // namespace gradus

@@ -1,0 +1,38 @@
+// Trainings of which only the result is wanted: cross-validation, and a search for good settings by successive halving
+// (Jamieson and Talwalkar, "Non-stochastic best arm identification and hyperparameter optimization", AISTATS 2016).
+#pragma once
+
+#include <gradus/models/training/trainer.h>
+
+#include <functional>
+#include <vector>
+
+namespace gradus {
+
+struct ValidationFold {
+  Evaluation evaluation;  // of the part that was left out
+  std::int64_t epochs = 0;
+};
+
+/// Trains `folds` times, each time without another part of the rows, which are drawn by options.seed, and evaluates on
+/// that part. It plays no role in the training: options.valid_fraction of the other rows say when to stop. Calls `done`
+/// after each. Throws ValueError where there are fewer rows than parts.
+std::vector<ValidationFold> cross_validate(const Dataset& data, const Columns& columns, const TrainingOptions& options,
+                                           std::int64_t folds, const TrainerOptions& where,
+                                           const std::function<void(const ValidationFold&)>& done);
+
+struct Candidate {
+  double rate = 0, l2 = 0;
+  std::int64_t factors = 0;
+  std::int64_t epochs = 0;  // it was trained for
+  double validation = 0;    // infinite where training diverged
+};
+
+/// 27 candidates (learning rates, numbers of factors and L2 penalties around what the options say) are trained for 2
+/// epochs, the best 9 for 6, the best 3 for 18. Returns all, the best first, and leaves it in `options`. Calls `done`
+/// after each training. Throws ValueError where there is no validation set.
+std::vector<Candidate> search(const Dataset& train, const Dataset& validation, const Columns& columns,
+                              TrainingOptions& options, const TrainerOptions& where,
+                              const std::function<void(const Candidate&)>& done);
+
+}  // namespace gradus

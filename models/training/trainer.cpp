@@ -1,0 +1,264 @@
+#include <gradus/models/training/trainer.h>
+
+#include <gradus/models/training/trainer_state.h>
+#include <gradus/ops/ops.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <limits>
+#include <utility>
+
+namespace gradus {
+
+namespace {
+
+constexpr double none = std::numeric_limits<double>::quiet_NaN();
+const BatchOptions in_order{.size = 8192, .shuffle = false, .background = false};
+
+double seconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+// What a batch counts in a mean.
+double weight_of(const Batch& batch) {
+  if (batch.weight.size() == 0) return static_cast<double>(batch.x.dim(0));
+  double sum = 0;
+  for (const double weight : batch.weight) sum += weight;
+  return sum;
+}
+
+// The rows with one drawn beside each, the same every time.
+Dataset pairs_of(const Dataset& rows, const PairSampler& sampler) {
+  const Batch pairs = sampler.pairs({rows.x, rows.y, rows.weight});
+  return {pairs.x, pairs.y, pairs.weight};
+}
+
+BatchOptions batch_options(std::int64_t rows, const TrainingOptions& training, const TrainerOptions& where,
+                           const PairSampler* sampler) {
+  BatchOptions out{.size = training.batch == 0 ? rows : training.batch,
+                   .shuffle = training.batch != 0,
+                   .seed = training.seed,
+                   .background = where.threads != 1};
+  if (sampler != nullptr) out.map = [sampler](Batch& batch) { batch = sampler->pairs(batch); };
+  return out;
+}
+
+bool all_finite(const Tensor& tensor) {
+  return dispatch_floating(tensor.dtype(), [&]<class T>(TypeTag<T>) {
+    const auto numbers = tensor.span<T>();
+    return std::all_of(numbers.begin(), numbers.end(), [](T x) { return std::isfinite(x); });
+  });
+}
+
+// The bias that fits the targets best while there is nothing else: their mean, or its log odds. Ranking has no use for
+// one. Starting there, and not from 0, saves the epochs in which nothing but the bias is learnt.
+double best_constant(Task task, const Dataset& data) {
+  if (task == Task::ranking) return 0;
+  double sum = 0;
+  double weights = 0;
+  dispatch_floating(data.y.dtype(), [&]<class T>(TypeTag<T>) {
+    const std::span<const T> y = data.y.span<T>();
+    const std::span<const T> weight = data.weighted() ? data.weight.span<T>() : std::span<const T>();
+    for (std::size_t i = 0; i < y.size(); ++i) {
+      const double w = weight.empty() ? 1 : static_cast<double>(weight[i]);
+      sum += w * static_cast<double>(y[i]);
+      weights += w;
+    }
+  });
+  const double mean = weights > 0 ? sum / weights : 0;
+  if (task == Task::regression) return mean;
+  constexpr double most = 0.999;  // where all are of one class
+  const double m = std::clamp(mean, -most, most);
+  return std::log((1 + m) / (1 - m));
+}
+
+}  // namespace
+
+Dataset rows_with_items(const Dataset& rows, const std::vector<bool>& of_item) {
+  const CsrPattern& pattern = *rows.x.pattern();
+  std::vector<Index> kept;
+  for (std::size_t row = 0; row + 1 < pattern.row_start.size(); ++row) {
+    const auto first = pattern.column.begin() + pattern.row_start[row];
+    const auto last = pattern.column.begin() + pattern.row_start[row + 1];
+    if (std::any_of(first, last, [&](Index column) { return of_item[static_cast<std::size_t>(column)]; }))
+      kept.push_back(static_cast<Index>(row));
+  }
+  return std::ssize(kept) == rows.size() ? rows : rows.take(kept);
+}
+
+ModelOptions model_options(const TrainingOptions& options, const Columns& columns) {
+  ModelOptions out;
+  out.kind = model_kind_named(options.model);
+  out.task = task_named(options.task);
+  out.factors = options.factors;
+  out.order = static_cast<int>(options.order);
+  out.hidden = options.hidden;
+  if (columns.field) out.field_of = *columns.field;
+  out.init_stddev = options.init_stddev;
+  out.seed = options.seed;
+  out.l2_w0 = options.l2_w0;
+  out.l2_W = options.l2_w;
+  out.l2_V = options.l2_v;
+  out.l2_over = options.l2_over == "all" ? L2Over::all : L2Over::touched;
+  return out;
+}
+
+Expr output_of(const Model& model, const TrainingOptions& options, const TargetRange& range) {
+  if (!options.clip_predictions || options.task != "regression") return model.prediction;
+  return clip_by_value(model.prediction, range.least, range.greatest);  // [n, 1]
+}
+
+Trainer::State::State(const Dataset& train, const Dataset& validation, const Columns& columns,
+                      const TrainingOptions& training, const TrainerOptions& where)
+    : options(training),
+      train_data(train),
+      validation_data(validation),
+      sampler(training.task == "ranking"
+                  ? std::optional<PairSampler>(std::in_place, train, columns.of_item, training.seed)
+                  : std::nullopt),
+      batches(train, batch_options(train.size(), training, where, sampler ? &*sampler : nullptr)),
+      model(make_model(graph, train.x.dim(1), model_options(training, columns), train.weighted())),
+      step(training_step(model.loss, model.parameters, training, batches.count())) {
+  session.emplace(graph, where.device, SessionOptions{.threads = where.threads});
+  if (const Expr w0 = graph.find("w0"))
+    session->assign(w0, Tensor(best_constant(task_named(training.task), train)).reshape({1}).cast(w0.dtype()));
+  const std::vector<Expr> fetches{step.run, model.error};
+  std::vector<Expr> fed{model.X, model.y};
+  if (train.weighted()) fed.push_back(model.weight);
+  whole_batch.emplace(session->prepare(fetches, fed));
+  last_batch.emplace(session->prepare(fetches, fed));
+  predict.emplace(session->prepare(output_of(model, training, range_of(train.y)), {model.X}));
+  if (validation.x.rank() != 2 || validation.size() == 0) return;
+  if (sampler) validation_data = pairs_of(rows_with_items(validation, columns.of_item), *sampler);
+  validation_batches.emplace(validation_data, in_order);
+}
+
+// Makes a step; returns the mean error of the batch before it.
+double Trainer::State::learn(const Batch& rows_of) {
+  PreparedRun& run = rows_of.number + 1 == batches.count() ? *last_batch : *whole_batch;
+  if (rows_of.weight.size() > 0)
+    run(rows_of.x, rows_of.y, rows_of.weight);
+  else
+    run(rows_of.x, rows_of.y);
+  return run.result(1).item();
+}
+
+// With the parameters as they are; `in_order` are batches of the data in their order.
+Evaluation Trainer::State::evaluation_on(const Dataset& data, const Batches& in_order) {
+  Tensor predictions = Tensor::uninitialized(data.y.type());  // [n, 1]
+  auto* to = predictions.writable_data();
+  for (const Batch& rows_of : in_order.epoch(0)) {
+    const Tensor part = (*predict)(rows_of.x);  // [rows, 1]
+    to = std::copy_n(part.data(), static_cast<std::size_t>(part.stored()) * size_of(part.dtype()), to);
+  }
+  return evaluate(options.task, data.y, predictions, data.weight);
+}
+
+void Trainer::State::diverged(std::int64_t at_batch) const {
+  const double rate = options.rate == 0 ? usual_rate(options) : options.rate;
+  fail<DivergedError>(
+      "the loss is no finite number any more in epoch {}, batch {} of {}: lower --rate, which is {}, or set "
+      "--clip-norm "
+      "1{}",
+      epoch + 1, at_batch, batches.count(), rate,
+      options.normalize ? "" : "; where columns hold large numbers, --normalize brings them into reach");
+}
+
+void Trainer::State::end_epoch(double seconds) {
+  EpochRecord record{epoch + 1, error_sum / weight_sum, none, seconds};
+  if (validation_batches) {
+    record.validation = evaluation_on(validation_data, *validation_batches).main();
+    if (!std::isfinite(record.validation)) diverged(batches.count());
+    const bool better =
+        best_epoch == 0 || record.validation < history[static_cast<std::size_t>(best_epoch) - 1].validation;
+    if (better) {
+      best_epoch = record.epoch;
+      for (const Expr& parameter : model.parameters) best.insert_or_assign(parameter.name(), session->value(parameter));
+    }
+  } else {
+    best_epoch = record.epoch;
+  }
+  history.push_back(record);
+  ++epoch;
+  batch = 0;
+  rows = 0;
+  error_sum = 0;
+  weight_sum = 0;
+}
+
+Trainer::Trainer(const Dataset& train, const Dataset& validation, const Columns& columns,
+                 const TrainingOptions& options, const TrainerOptions& where) {
+  check(options);
+  state_ = std::make_unique<State>(train, validation, columns, options, where);
+}
+
+Trainer::~Trainer() = default;
+
+Ending Trainer::run(const Watcher& watcher, std::int64_t epochs) {
+  State& s = *state_;
+  const bool by_validation = s.validation_batches && s.options.patience > 0;
+  const std::int64_t last = std::min(epochs, s.options.epochs);
+  while (s.epoch < last) {
+    if (by_validation && s.epoch - s.best_epoch >= s.options.patience) return Ending::no_improvement;
+    const auto start = std::chrono::steady_clock::now();
+    for (const Batch& batch : s.batches.epoch(s.epoch, s.batch)) {
+      const double error = s.learn(batch);
+      if (!std::isfinite(error)) s.diverged(batch.number + 1);
+      const double weight = weight_of(batch);
+      s.error_sum += error * weight;
+      s.weight_sum += weight;
+      s.rows += batch.x.dim(0);
+      s.batch = batch.number + 1;
+      if (watcher.batch)
+        watcher.batch({s.epoch + 1, s.batch, s.batches.count(), s.rows, s.error_sum / s.weight_sum,
+                       s.history.empty() ? none : s.history.back().validation, seconds_since(start)});
+      if (watcher.stop && s.batch < s.batches.count() && watcher.stop()) {
+        if (!watcher.checkpoint.empty()) save(watcher.checkpoint);
+        return Ending::stopped;
+      }
+    }
+    s.end_epoch(seconds_since(start));
+    if (watcher.epoch) watcher.epoch(s.history.back());
+    const bool stop = watcher.stop && watcher.stop();
+    const bool due = watcher.checkpoint_every > 0 && s.epoch % watcher.checkpoint_every == 0;
+    if (!watcher.checkpoint.empty() && (stop || due)) save(watcher.checkpoint);
+    if (stop) return Ending::stopped;
+  }
+  if (by_validation && s.epoch < s.options.epochs && s.epoch - s.best_epoch >= s.options.patience)
+    return Ending::no_improvement;
+  return Ending::all_epochs;
+}
+
+std::map<std::string, Tensor> Trainer::parameters() {
+  State& s = *state_;
+  if (!s.best.empty()) return s.best;
+  std::map<std::string, Tensor> out;
+  for (const Expr& parameter : s.model.parameters) {
+    const Tensor value = s.session->value(parameter);
+    // The last step of a training without validation is seen by nobody else.
+    if (!all_finite(value)) s.diverged(s.batches.count());
+    out.emplace(parameter.name(), value);
+  }
+  return out;
+}
+
+Evaluation Trainer::evaluate_on(const Dataset& data) {
+  State& s = *state_;
+  std::map<std::string, Tensor> now;
+  for (const Expr& parameter : s.model.parameters) now.emplace(parameter.name(), s.session->value(parameter));
+  // The best epoch's, and then back, so that training may go on.
+  for (const auto& [name, value] : s.best) s.session->assign(s.graph.find(name), value);
+  const Dataset rows = s.sampler ? pairs_of(data, *s.sampler) : data;
+  const Evaluation out = s.evaluation_on(rows, Batches(rows, in_order));
+  for (const auto& [name, value] : now) s.session->assign(s.graph.find(name), value);
+  return out;
+}
+
+const Model& Trainer::model() const { return state_->model; }
+const std::vector<EpochRecord>& Trainer::history() const { return state_->history; }
+std::int64_t Trainer::best_epoch() const { return state_->best_epoch; }
+std::int64_t Trainer::epochs_done() const { return state_->epoch; }
+std::int64_t Trainer::batches_done() const { return state_->batch; }
+
+}  // namespace gradus

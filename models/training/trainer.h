@@ -1,0 +1,119 @@
+// The training loop: epochs of batches, a validation after each, the best epoch kept, and a state that can be written
+// after any batch and taken up again to the bit.
+//
+//   Trainer trainer(train, validation, {}, options);
+//   trainer.run({.epoch = [](const EpochRecord& e) { fmt::print("{} {}\n", e.epoch, e.validation); }});
+//   std::map<std::string, Tensor> parameters = trainer.parameters();
+//
+// Results depend on the data and the options alone: not on the threads, nor on where training was interrupted.
+#pragma once
+
+#include <gradus/core/device/device.h>
+#include <gradus/core/error.h>
+#include <gradus/models/data/dataset.h>
+#include <gradus/models/model.h>
+#include <gradus/models/training/evaluation.h>
+#include <gradus/models/training/training_data.h>
+#include <gradus/models/training/training_options.h>
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace gradus {
+
+/// A loss that is infinite or no number any more: the message says when, and what to lower.
+struct DivergedError : Error {
+  using Error::Error;
+};
+
+struct EpochRecord {
+  std::int64_t epoch = 0;  // from 1
+  double loss = 0;         // the mean error of the rows as they were learnt from
+  double validation = 0;   // the main metric of the task; NaN where there is no validation set
+  double seconds = 0;      // of learning, without the validation
+};
+
+/// How far an epoch has come.
+struct EpochProgress {
+  std::int64_t epoch = 0;  // from 1
+  std::int64_t batch = 0;  // batches done
+  std::int64_t batches = 0;
+  std::int64_t rows = 0;  // done in this epoch
+  double loss = 0;        // mean so far
+  double validation = 0;  // of the epoch before; NaN where there is none
+  double seconds = 0;     // since this epoch began, or was taken up again
+};
+
+/// What is told while training goes on, and asked. All may be left out.
+struct Watcher {
+  std::function<void(const EpochProgress&)> batch = {};
+  std::function<void(const EpochRecord&)> epoch = {};
+  std::function<bool()> stop = {};    // asked after each batch
+  std::string checkpoint = {};        // the file to write the state to when stopped, and
+  std::int64_t checkpoint_every = 0;  // after so many epochs; 0: only when stopped
+};
+
+enum class Ending : std::uint8_t { all_epochs, no_improvement, stopped };
+
+struct TrainerOptions {
+  int threads = 1;  // 0: all cores
+  Device device = Device::cpu();
+};
+
+/// What a model may have to know of the columns of x.
+struct Columns {
+  std::shared_ptr<const std::vector<Index>> field = {};  // of each, where they have fields   [p]
+  std::vector<bool> of_item = {};                        // of rankings: whether it describes the item   [p]
+};
+
+/// The rows that have a column of the item: no others can be ranked.
+Dataset rows_with_items(const Dataset& rows, const std::vector<bool>& of_item);
+
+/// What the options say of the model.
+ModelOptions model_options(const TrainingOptions& options, const Columns& columns);
+
+/// What the model tells of a row: its prediction, kept within the range where the options want that.   [n, 1]
+Expr output_of(const Model& model, const TrainingOptions& options, const TargetRange& range);
+
+class Trainer {
+ public:
+  /// Data of one width p; `validation` may have no rows (Dataset{}). Targets as the task has them; rankings draw an
+  /// item beside each row's by themselves. Throws ValueError for options out of range.
+  Trainer(const Dataset& train, const Dataset& validation, const Columns& columns, const TrainingOptions& options,
+          const TrainerOptions& where = {});
+  Trainer(const Trainer&) = delete;
+  Trainer& operator=(const Trainer&) = delete;
+  ~Trainer();
+
+  /// Goes on to the end, or until `epochs` are done. Throws DivergedError.
+  Ending run(const Watcher& watcher = {}, std::int64_t epochs = INT64_MAX);
+
+  /// Of the best epoch on the validation set; without one, of the last.
+  std::map<std::string, Tensor> parameters();
+  /// How good they are on other rows.
+  Evaluation evaluate_on(const Dataset& data);
+  const std::vector<EpochRecord>& history() const;
+  /// From 1; the last where there is no validation set; 0 before the first.
+  std::int64_t best_epoch() const;
+  /// What is done so far, for messages: epochs, and batches of the next.
+  std::int64_t epochs_done() const;
+  std::int64_t batches_done() const;
+
+  /// The expressions, for those who want to look at them.
+  const Model& model() const;
+
+  /// The whole state, in one file that is replaced only when complete; and back. Throws IoError, for a state that is
+  /// damaged, or of other data or options as well.
+  void save(const std::string& path);
+  void restore(const std::string& path);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace gradus

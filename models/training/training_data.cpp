@@ -1,0 +1,230 @@
+#include <gradus/models/training/training_data.h>
+
+#include <gradus/core/create.h>
+#include <gradus/core/error.h>
+#include <gradus/models/data/cache_source.h>
+#include <gradus/models/data/number_text.h>
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <utility>
+
+namespace gradus {
+
+namespace {
+
+constexpr std::int64_t block_rows = std::int64_t{1} << 17;
+
+// Rows put together from blocks. Each part is one allocation that doubles, so that memory is needed for a part twice,
+// not for all of them; the values of one-hot rows are made at the end.
+template <class T>
+class GrowingRows {
+ public:
+  void add(const Examples& block) {
+    const CsrPattern& pattern = *block.x.pattern();
+    const std::int64_t before = row_start_.back();
+    for (std::size_t row = 1; row < pattern.row_start.size(); ++row)
+      row_start_.push_back(before + pattern.row_start[row]);
+    if (!block.x.ones() && value_.empty()) value_.resize(static_cast<std::size_t>(before), T{1});
+    column_.insert(column_.end(), pattern.column.begin(), pattern.column.end());
+    if (!block.x.ones() || !value_.empty()) append(value_, block.x);
+    append(y_, block.y);
+    append(weight_, block.weight);
+    columns_ = std::max(columns_, pattern.columns);
+  }
+
+  Dataset rows() {
+    const auto pattern = std::make_shared<CsrPattern>();
+    pattern->rows = static_cast<std::int64_t>(row_start_.size()) - 1;
+    pattern->columns = columns_;
+    const std::int64_t non_zeros = row_start_.back();
+    pattern->row_start = std::move(row_start_);
+    pattern->set_column(std::move(column_));
+    const bool ones = value_.empty();
+    const Tensor values =
+        ones ? gradus::ones({non_zeros}, dtype_of<T>) : on(std::move(value_), {non_zeros});  // [non-zeros]
+    const auto n = static_cast<std::int64_t>(pattern->rows);
+    return {Tensor::csr(pattern, values), y_.empty() ? Tensor() : on(std::move(y_), {n, 1}),
+            weight_.empty() ? Tensor() : on(std::move(weight_), {n, 1})};
+  }
+
+ private:
+  static void append(std::vector<T>& to, const Tensor& from) {
+    const auto numbers = from.span<T>();
+    to.insert(to.end(), numbers.begin(), numbers.end());
+  }
+  // A tensor on the numbers of a vector.
+  static Tensor on(std::vector<T> numbers, const Shape& shape) {
+    const auto owner = std::make_shared<std::vector<T>>(std::move(numbers));
+    return Tensor::on({dtype_of<T>, shape, Layout::dense}, {owner, reinterpret_cast<std::byte*>(owner->data())});
+  }
+
+  std::vector<std::int64_t> row_start_{0};
+  std::vector<Index> column_;
+  std::vector<T> value_;  // empty: ones
+  std::vector<T> y_, weight_;
+  std::int64_t columns_ = 0;
+};
+
+template <class T>
+Dataset all_rows(OpenedData& opened, LoadedData& about) {
+  GrowingRows<T> rows;
+  for (;;) {
+    const Examples block = opened.source->next(block_rows);
+    if (block.count() == 0) break;
+    rows.add(block);
+    about.table = block.table;
+    about.field = block.field;
+    const auto add = [](std::vector<std::int64_t>& sums, const std::vector<std::int64_t>& counts) {
+      sums.resize(std::max(sums.size(), counts.size()));
+      for (std::size_t i = 0; i < counts.size(); ++i) sums[i] += counts[i];
+    };
+    add(about.unseen, block.unseen);
+    add(about.missing, block.missing);
+  }
+  return rows.rows();
+}
+
+// The column that is most likely the target: by its name, else the last.
+std::string likely_target(const std::vector<std::string>& columns) {
+  constexpr std::array<std::string_view, 6> usual = {"target", "label", "y", "rating", "class", "click"};
+  for (const std::string_view name : usual)
+    for (const std::string& column : columns)
+      if (std::equal(name.begin(), name.end(), column.begin(), column.end(),
+                     [](char a, char b) { return a == std::tolower(static_cast<unsigned char>(b)); }))
+        return column;
+  return columns.empty() ? "" : columns.back();
+}
+
+// Whether a column's numbers are rather names than amounts: user, item, movie, product, id, and what ends in _id, Id
+// or ID.
+bool names_things(std::string_view column) {
+  std::string lower(column);
+  std::transform(lower.begin(), lower.end(), lower.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  constexpr std::array<std::string_view, 5> things = {"user", "item", "movie", "product", "id"};
+  return std::find(things.begin(), things.end(), lower) != things.end() || lower.ends_with("_id") ||
+         column.ends_with("Id") || column.ends_with("ID");
+}
+
+// Adds those of which nobody has said what they are to the categories.
+void guess_categories(const std::vector<std::string>& columns, ReadOptions& read) {
+  const auto is_in = [](const std::vector<std::string>& names, const std::string& name) {
+    return std::find(names.begin(), names.end(), name) != names.end();
+  };
+  for (const std::string& column : columns)
+    if (names_things(column) && column != read.target && column != read.weight && !is_in(read.categorical, column) &&
+        !is_in(read.numeric, column) && !is_in(read.ignored, column))
+      read.categorical.push_back(column);
+}
+
+// A number for each row, from a file of one a line.
+Tensor read_weights(const std::string& path, std::int64_t rows, DType dtype) {
+  Input input(path);
+  std::vector<double> weights;
+  std::string_view rest = input.look(std::string_view::npos).text;
+  for (std::int64_t line = 1; !rest.empty(); ++line) {
+    const std::size_t end = std::min(rest.find('\n'), rest.size());
+    std::string_view text = rest.substr(0, end);
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+    if (text.ends_with('\r')) text.remove_suffix(1);
+    double weight = 0;
+    if (!number_of(text, weight))
+      fail<IoError>("{}:{}: {} {}", input.name(), line, in_quotes(text),
+                    text.empty() ? "is empty; a weight is expected" : why_not_a_number<double>(text));
+    if (weight < 0) fail<IoError>("{}:{}: {} is negative; weights are 0 or more", input.name(), line, in_quotes(text));
+    weights.push_back(weight);
+  }
+  if (std::ssize(weights) != rows)
+    fail<IoError>("{}: has {} weights but there are {} examples", input.name(), weights.size(), rows);
+  return Tensor::from(weights, {rows, 1}).cast(dtype);
+}
+
+}  // namespace
+
+OpenedData open_data(const DataFile& file) {
+  if (is_data_cache(file.path)) {
+    if (!file.read.target.empty() || !file.read.categorical.empty() || !file.read.numeric.empty() ||
+        !file.read.ignored.empty() || !file.read.weight.empty() || file.read.hash_bits != 0)
+      fail<ValueError>("{}: columns are named, but those of a cache were chosen when it was made", file.path);
+    return {file.path, Format::guess, {}, cache_source(file.path, file.read.columns, file.read.table)};
+  }
+  Input input(file.path);
+  ReadOptions read = file.read;
+  OpenedData out{input.name(), read.format, {}, {}};
+  if (read.format == Format::guess) out.format = read.format = guess_format(input);
+  if (read.table) {
+    const std::int64_t column = read.table->find(ColumnKind::target);
+    if (column >= 0) out.target = read.table->columns()[static_cast<std::size_t>(column)].name;
+  } else if (out.format == Format::csv || out.format == Format::tsv) {
+    const std::vector<std::string> columns = column_names(input, read);
+    if (read.target.empty() && read.need_target) read.target = likely_target(columns);
+    guess_categories(columns, read);
+    out.target = read.target;
+  }
+  out.source = open_examples(std::move(input), read);
+  return out;
+}
+
+LoadedData load_data(const DataFile& file) {
+  OpenedData opened = open_data(file);
+  LoadedData out;
+  out.name = opened.name;
+  out.format = opened.format;
+  out.target = opened.target;
+  out.data = file.read.dtype == float64 ? all_rows<double>(opened, out) : all_rows<float>(opened, out);
+  if (!file.weights.empty()) {
+    if (out.data.weighted())
+      fail<ValueError>("{}: has weights of its own, but {} has others; one of them is expected", out.name,
+                       file.weights);
+    out.data.weight = read_weights(file.weights, out.data.size(), file.read.dtype);  // [n, 1]
+  }
+  return out;
+}
+
+bool are_classes(const Tensor& y) {
+  std::int64_t minus = 0, zero = 0, one = 0;
+  for (const double target : y) {
+    if (target == -1)
+      ++minus;
+    else if (target == 0)
+      ++zero;
+    else if (target == 1)
+      ++one;
+    else
+      return false;
+  }
+  return one > 0 && (minus > 0) != (zero > 0);
+}
+
+Tensor classes(const Tensor& y, const std::string& name) {
+  bool zero = false, minus = false;
+  std::int64_t row = 0;
+  for (const double target : y) {
+    zero = zero || target == 0;
+    minus = minus || target == -1;
+    if ((target != 0 && target != -1 && target != 1) || (zero && minus))
+      fail<ValueError>("{}: the target of example {} is {}{}; a binary task takes 0 and 1, or -1 and 1", name, row + 1,
+                       target, zero && minus ? (target == 0 ? " after a -1" : " after a 0") : "");
+    ++row;
+  }
+  if (!zero) return y;
+  Tensor out = Tensor::uninitialized(y.type());
+  dispatch_floating(y.dtype(), [&]<class T>(TypeTag<T>) {
+    const auto from = y.span<T>();
+    std::transform(from.begin(), from.end(), out.writable<T>().begin(),
+                   [](T target) { return target == T{0} ? static_cast<T>(-1) : target; });
+  });
+  return out;
+}
+
+TargetRange range_of(const Tensor& y) {
+  return dispatch_floating(y.dtype(), [&]<class T>(TypeTag<T>) {
+    const std::span<const T> targets = y.span<T>();
+    const auto [least, greatest] = std::minmax_element(targets.begin(), targets.end());
+    return TargetRange{static_cast<double>(*least), static_cast<double>(*greatest)};
+  });
+}
+
+}  // namespace gradus

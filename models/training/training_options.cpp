@@ -1,0 +1,193 @@
+#include <gradus/models/training/training_options.h>
+
+#include <gradus/core/error.h>
+
+#include <fmt/ranges.h>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <type_traits>
+
+namespace gradus {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr double infinity = std::numeric_limits<double>::infinity();
+constexpr double most_count = 1e9;
+
+// A value as a message shows it.
+template <class T>
+std::string shown(const T& value) {
+  if constexpr (std::is_same_v<T, std::vector<std::int64_t>>) {
+    return value.empty() ? "nothing" : fmt::format("{}", fmt::join(value, ","));
+  } else if constexpr (std::is_same_v<T, bool>) {
+    return value ? "on" : "off";
+  } else {
+    return fmt::format("{}", value);
+  }
+}
+
+void check_number(const Setting& setting, double value) {
+  const bool fits =
+      std::isfinite(value) && value <= setting.most && (setting.above ? value > setting.least : value >= setting.least);
+  if (fits) return;
+  const std::string range =
+      std::isinf(setting.most) || setting.most == most_count
+          ? (setting.above ? fmt::format("a number above {}", setting.least)
+                           : fmt::format("a number of at least {}", setting.least))
+          : fmt::format("a number {} {} to {}", setting.above ? "above" : "from", setting.least, setting.most);
+  fail<ValueError>("--{} is {}; {} is expected", setting.name, value, range);
+}
+
+void check_setting(const Setting& setting) {
+  std::visit(
+      [&](const auto* value) {
+        using T = std::remove_cvref_t<decltype(*value)>;
+        if constexpr (std::is_same_v<T, std::string>) {
+          if (std::find(setting.choices.begin(), setting.choices.end(), *value) == setting.choices.end())
+            fail<ValueError>("--{} is {}; one of {} is expected", setting.name, *value,
+                             fmt::join(setting.choices, ", "));
+        } else if constexpr (std::is_same_v<T, std::vector<std::int64_t>>) {
+          for (const std::int64_t each : *value) check_number(setting, static_cast<double>(each));
+        } else if constexpr (!std::is_same_v<T, bool> && !std::is_same_v<T, std::uint64_t>) {
+          check_number(setting, static_cast<double>(*value));
+        }
+      },
+      setting.value);
+}
+
+}  // namespace
+
+std::vector<Setting> settings(TrainingOptions& o) {
+  constexpr std::string_view model = "Model", optimizer = "Optimizer", course = "Training";
+  const auto number = [](std::string_view name, auto* value, double least, double most, bool above,
+                         std::string_view group,
+                         std::string_view what) { return Setting{name, value, least, most, above, {}, group, what}; };
+  const auto choice = [](std::string_view name, std::string* value, std::vector<std::string_view> choices,
+                         std::string_view group, std::string_view what) {
+    return Setting{name, value, 0, 0, false, std::move(choices), group, what};
+  };
+  const auto flag = [](std::string_view name, bool* value, std::string_view group, std::string_view what) {
+    return Setting{name, value, 0, 0, false, {}, group, what};
+  };
+  return {
+      choice("kind", &o.model, {"linear", "fm", "higher-order", "field-aware", "deep"}, model,
+             "What is learnt of the features"),
+      choice("task", &o.task, {"guess", "regression", "binary", "ranking"}, model,
+             "What is to be told; guess: binary where all targets are 0 and 1, or -1 and 1"),
+      number("factors", &o.factors, 1, 10000, false, model, "k, the numbers of each feature's vector"),
+      number("order", &o.order, 2, 5, false, model, "Features that interact at once, of a higher-order FM"),
+      number("hidden", &o.hidden, 1, 1e6, false, model, "Widths of the layers of a deep FM, as 64,32"),
+      number("init-stddev", &o.init_stddev, 0, infinity, false, model, "Deviation of the factors at the start"),
+      number("l2-w0", &o.l2_w0, 0, infinity, false, model, "L2 penalty on the bias"),
+      number("l2-w", &o.l2_w, 0, infinity, false, model, "L2 penalty on the weights of features"),
+      number("l2-v", &o.l2_v, 0, infinity, false, model, "L2 penalty on the factors"),
+      choice("l2-over", &o.l2_over, {"touched", "all"}, model,
+             "touched: a row's features pay, as in libFM and xLearn; all: every weight pays in every step"),
+      flag("normalize", &o.normalize, model,
+           "Divide each column by the greatest number that it has in training; kept with the model"),
+      flag("clip-predictions", &o.clip_predictions, model, "Keep predictions within the range of the targets seen"),
+
+      choice("optimizer", &o.optimizer, {"sgd", "momentum", "adagrad", "adadelta", "rmsprop", "adam", "adamw", "ftrl"},
+             optimizer, "How the parameters move"),
+      number("rate", &o.rate, 0, infinity, false, optimizer, "Learning rate; 0: the optimizer's usual one"),
+      number("momentum", &o.momentum, 0, 0.999999, false, optimizer, "Of momentum"),
+      flag("nesterov", &o.nesterov, optimizer, "Nesterov's momentum"),
+      number("initial-accumulator", &o.initial_accumulator, 0, infinity, true, optimizer, "Of adagrad and ftrl"),
+      number("rho", &o.rho, 0, 0.999999, false, optimizer, "Of adadelta: decay of its averages"),
+      number("decay", &o.decay, 0, 0.999999, false, optimizer, "Of rmsprop: decay of its averages"),
+      number("rmsprop-momentum", &o.rmsprop_momentum, 0, 0.999999, false, optimizer, "Of rmsprop"),
+      flag("centered", &o.centered, optimizer, "Of rmsprop: divide by the deviation"),
+      number("beta1", &o.beta1, 0, 0.999999, false, optimizer, "Of adam and adamw"),
+      number("beta2", &o.beta2, 0, 0.999999999, false, optimizer, "Of adam and adamw"),
+      number("epsilon", &o.epsilon, 0, infinity, false, optimizer,
+             "Of adadelta, rmsprop, adam, adamw; 0: the optimizer's usual one"),
+      number("weight-decay", &o.weight_decay, 0, infinity, false, optimizer, "Of adamw"),
+      number("l1", &o.l1, 0, infinity, false, optimizer, "Of ftrl"),
+      choice("schedule", &o.schedule, {"constant", "exponential", "cosine", "steps"}, optimizer,
+             "The rate over time: exponential by --schedule-decay each epoch; cosine to 0 at the last epoch; steps by "
+             "--schedule-decay at each epoch of --schedule-at"),
+      number("schedule-decay", &o.schedule_decay, 0, 1, true, optimizer, "What the rate is multiplied by"),
+      number("schedule-at", &o.schedule_at, 1, most_count, false, optimizer, "Epochs, as 10,20"),
+      number("clip-norm", &o.clip_norm, 0, infinity, false, optimizer,
+             "Longest gradient, of all parameters together; 0: any"),
+      number("clip-value", &o.clip_value, 0, infinity, false, optimizer, "Largest number in a gradient; 0: any"),
+
+      number("epochs", &o.epochs, 1, most_count, false, course, "Times that the data are gone through, at most"),
+      number("batch", &o.batch, 0, most_count, false, course, "Rows a step; 0: all of them"),
+      number("patience", &o.patience, 0, most_count, false, course,
+             "Epochs without improvement on the validation set before training stops; 0: never stop early"),
+      number("valid-fraction", &o.valid_fraction, 0, 0.9, false, course,
+             "Part of the rows held out to validate with, unless --valid names a file; 0: none"),
+      flag("refit", &o.refit, course,
+           "Learn again from all rows, those to validate with among them, for as many epochs as did best"),
+      Setting{"seed", &o.seed, 0, 0, false, {}, course, "Of the start, the order of the rows and the held-out part"},
+  };
+}
+
+std::string shown(const Setting& setting) {
+  return std::visit([](const auto* value) { return shown(*value); }, setting.value);
+}
+
+void check(const TrainingOptions& options) {
+  TrainingOptions copy = options;
+  for (const Setting& setting : settings(copy)) check_setting(setting);
+  if (options.schedule == "steps" && options.schedule_at.empty())
+    fail<ValueError>("--schedule is steps but --schedule-at names no epoch");
+  if (!std::is_sorted(options.schedule_at.begin(), options.schedule_at.end(), std::less_equal<>()))
+    fail<ValueError>("--schedule-at is {}; epochs that ascend are expected", shown(options.schedule_at));
+}
+
+std::string to_json(const TrainingOptions& options) {
+  TrainingOptions copy = options;
+  Json json = Json::object();
+  for (const Setting& setting : settings(copy))
+    std::visit([&](const auto* value) { json[std::string(setting.name)] = *value; }, setting.value);
+  return json.dump();
+}
+
+TrainingOptions training_options_from_json(std::string_view text, const std::string& name) {
+  const Json json = Json::parse(text, nullptr, false);
+  if (!json.is_object()) fail<IoError>("{}: its options are not a JSON object", name);
+  TrainingOptions out;
+  for (const Setting& setting : settings(out)) {
+    const auto found = json.find(std::string(setting.name));
+    if (found == json.end()) fail<IoError>("{}: its options lack \"{}\"", name, setting.name);
+    try {
+      std::visit([&](auto* value) { *value = found->template get<std::remove_cvref_t<decltype(*value)>>(); },
+                 setting.value);
+    } catch (const Json::exception&) {
+      fail<IoError>("{}: its option \"{}\" is {}", name, setting.name, found->dump());
+    }
+  }
+  try {
+    check(out);
+  } catch (const ValueError& error) {
+    fail<IoError>("{}: {}", name, error.what());
+  }
+  return out;
+}
+
+std::string difference(const TrainingOptions& now, const TrainingOptions& before) {
+  TrainingOptions a = now;
+  TrainingOptions b = before;
+  const std::vector<Setting> of_b = settings(b);
+  std::string text;
+  for (std::size_t i = 0; const Setting& setting : settings(a)) {
+    std::visit(
+        [&](const auto* value) {
+          const auto& other = *std::get<std::remove_cvref_t<decltype(*value)>*>(of_b[i].value);
+          if (text.empty() && *value != other)
+            text = fmt::format("--{} is {} but was {}", setting.name, shown(*value), shown(other));
+        },
+        setting.value);
+    ++i;
+  }
+  return text;
+}
+
+}  // namespace gradus

@@ -1,0 +1,49 @@
+// What a training begins with and what it ends in: files become rows to train and to validate with, targets fit the
+// task, and a trainer's parameters become a model that can be written.
+#pragma once
+
+#include <gradus/models/training/model_file.h>
+#include <gradus/models/training/trainer.h>
+#include <gradus/models/training/training_data.h>
+
+#include <string>
+
+namespace gradus {
+
+struct TrainingSet {
+  LoadedData about;  // without its data, which are now these:
+  Dataset train;
+  Dataset validation;  // no rows where there are none
+  Columns columns;
+  Tensor scale;  // what the columns of both were divided by   [p]; [0]: nothing
+  bool zero_one = false;
+  TargetRange range{};
+
+  /// Rows to validate with.
+  std::int64_t validation_size() const { return validation.x.rank() == 2 ? validation.size() : 0; }
+};
+
+/// The columns of a ranking's items, by name: of a feature table or ratings.
+using ItemColumns = std::vector<std::string>;
+
+/// Reads the data and the file to validate with, if one is named; else holds out options.valid_fraction of the rows,
+/// where that is one at least.
+/// Finds out the task where options.task is "guess", and says so there. Throws as load_data does, and ValueError where
+/// targets do not fit the task, or it is not known which columns of a ranking are the item's: `items`, else the column
+/// item.
+TrainingSet load_training_set(const DataFile& data, const DataFile& validation, TrainingOptions& options,
+                              const ItemColumns& items = {});
+
+/// What is known of the model before it is trained.
+TrainedModel untrained_model(const TrainingSet& set, const TrainingOptions& options);
+
+/// The file as the model's training data were: the same columns; targets as the task takes them.
+LoadedData load_data_for(const TrainedModel& model, DataFile file);
+
+/// "2623 features (943 user, 1680 item)"
+std::string describe_features(std::int64_t features, const FeatureTable* table);
+
+/// "2 item, 5 age" of the columns of which something is counted; "" where nothing is.
+std::string describe_counts(const std::vector<std::int64_t>& counts, const FeatureTable* table);
+
+}  // namespace gradus
