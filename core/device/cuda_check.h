@@ -2,10 +2,7 @@
 // one is given, the number of bytes. Only files named cuda_* include this.
 #pragma once
 
-#include <cublas_v2.h>
-#include <cuda_runtime_api.h>
-#include <cusparse.h>
-#include <nvrtc.h>
+#include <gradus/core/device/cuda_libraries.h>
 
 #include <cstdint>
 
@@ -17,7 +14,7 @@ void check(cusparseStatus_t status, const char* call, std::int64_t size = -1);
 void check(nvrtcResult status, const char* call);
 
 /// Owns what `destroy` destroys: a handle of a CUDA library.
-template <class Handle, auto destroy>
+template <class Handle, auto& destroy>
 class CudaHandle {
  public:
   CudaHandle() = default;

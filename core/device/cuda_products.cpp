@@ -66,7 +66,7 @@ void CudaProducts::gemm(const GemmWork& work, bool recording) {
   const auto of_a = work.transpose_a ? CUBLAS_OP_T : CUBLAS_OP_N;
   const std::int64_t row_of_b = work.transpose_b ? work.k : work.n;
   const std::int64_t row_of_a = work.transpose_a ? work.m : work.k;
-  const auto product = [&]<class T>(T one, auto one_product, auto many_products, const char* call) {
+  const auto product = [&]<class T>(T one, const auto& one_product, const auto& many_products, const char* call) {
     const T zero = 0;
     const auto* a = reinterpret_cast<const T*>(work.a);
     const auto* b = reinterpret_cast<const T*>(work.b);
