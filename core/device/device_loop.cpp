@@ -18,8 +18,8 @@ constexpr std::int64_t most_pieces = 4096;  // of a row
 constexpr int threads = 256;
 
 // The pieces of each row, in their order.
-constexpr KernelText fold_pieces{"fold_pieces",
-                                 R"(
+const KernelText fold_pieces{"fold_pieces",
+                             R"(
 extern "C" __global__ void NAME(gr_int64 rows, gr_int64 pieces, const W* parts, T* folded) {
   for (gr_int64 r = blockIdx.x; r < rows; r += gridDim.x) {
     W sum = F::start<W>();
@@ -29,16 +29,16 @@ extern "C" __global__ void NAME(gr_int64 rows, gr_int64 pieces, const W* parts, 
   }
 }
 )",
-                                 {}};
+                             {}};
 
 // Numbers to the places that they have among more.
-constexpr KernelText spread_numbers{"spread",
-                                    R"(
+const KernelText spread_numbers{"spread",
+                                R"(
 extern "C" __global__ void NAME(gr_int64 n, const gr_int64* place, const T* from, T* to) {
   for (gr_int64 i = gr_first(); i < n; i += gr_step()) to[place[i]] = from[i];
 }
 )",
-                                    {}};
+                                {}};
 
 bool is_sparse(const Value& value) { return value.type.layout != Layout::dense; }
 

@@ -11,13 +11,13 @@ namespace gradus {
 namespace {
 
 // Rows of a table replaced by those of a block.
-constexpr KernelText scatter_rows_text{"scatter_rows",
-                                       R"(
+const KernelText scatter_rows_text{"scatter_rows",
+                                   R"(
 extern "C" __global__ void NAME(gr_int64 n, gr_int64 width, const int* row, const T* block, T* table) {
   for (gr_int64 i = gr_first(); i < n; i += gr_step()) table[row[i / width] * width + i % width] = block[i];
 }
 )",
-                                       {}};
+                                   {}};
 
 }  // namespace
 
