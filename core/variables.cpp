@@ -70,7 +70,8 @@ void Variables::write(const Expr& variable, const Tensor& value) {
 void Variables::start(const Expr& variable) {
   const Initializer& initial = variable_op(variable).initial();
   const Filled* const filled = initial.filled();
-  if (filled == nullptr) return write(variable, initial.value(variable.name()));
+  // On the CPU one number everywhere needs no tensor of its own; an accelerator is sent one.
+  if (filled == nullptr || accelerator) return write(variable, initial.value(variable.name()));
   const std::size_t number = number_of(variable);
   admit(number);
   const std::int64_t count = filled->shape.size();

@@ -1,5 +1,6 @@
 // The rows of a matrix cut by groups of its columns: what a row holds in each group becomes a row of its own. With it a
 // product has a sum for each group, as field-aware models want. The gradient joins the rows again.
+#include <gradus/core/device/device_call.h>
 #include <gradus/core/op.h>
 #include <gradus/ops/checks.h>
 #include <gradus/ops/ops.h>
@@ -39,6 +40,40 @@ void for_each_split(const CsrPattern& x, const std::vector<Index>& group, std::i
   }
 }
 
+// Copies the numbers of x to where they are when its rows are split, or back, on an accelerator. Each number of the
+// split rows is looked for among the columns of the row that it is of.
+void launch_copy(DeviceCall& call, const Value& x, const Value& split, std::int64_t groups, bool back) {
+  constexpr std::string_view text = R"cuda(
+extern "C" __global__ void NAME(const T* from, T* to, const gr_int64* row_start, const int* column,
+                                const int* split_row, const int* split_column, gr_int64 stored, gr_int64 groups) {
+  for (gr_int64 k = gr_first(); k < stored; k += gr_step()) {
+    const gr_int64 row = split_row[k] / groups;
+    gr_int64 j = row_start[row], last = row_start[row + 1];
+    while (j < last) {
+      const gr_int64 middle = j + (last - j) / 2;
+      if (column[middle] < split_column[k]) {
+        j = middle + 1;
+      } else {
+        last = middle;
+      }
+    }
+    if (back) {
+      to[j] = from[k];
+    } else {
+      to[k] = from[j];
+    }
+  }
+}
+)cuda";
+  if (split.stored == 0) return;
+  DevicePattern& whole = call.pattern(x);
+  DevicePattern& parts = call.pattern(split);
+  call.launch({back ? "join_rows" : "split_rows", text,
+               fmt::format("{} constexpr bool back = {};", using_type(x.type.dtype), back)},
+              grid_for(split.stored), back ? split.data : x.data, call.out().data, whole.row_start(), whole.column(),
+              parts.row(), parts.column(), split.stored, groups);
+}
+
 class SplitRows final : public Op {
  public:
   SplitRows(Groups group, std::int64_t groups) : group_(std::move(group)), groups_(groups) {}
@@ -61,6 +96,23 @@ class SplitRows final : public Op {
 
   void compute(Call& call) const override {
     const CsrPattern& x = *call.in(0).pattern;
+    call.set_pattern(split(x));
+    call.out().ones = call.in(0).ones;
+    dispatch_floating(call.out().type.dtype, [&]<class T>(TypeTag<T>) {
+      const T* from = call.in<T>(0);
+      T* to = call.out<T>();
+      for_each_split(x, *group_, groups_, [&](std::int64_t j, std::int64_t k) { to[k] = from[j]; });
+    });
+  }
+  void launch(DeviceCall& call) const override {
+    const Value& x = call.in(0);
+    call.set_pattern(call.pattern_made_of(x, [&](const CsrPattern& pattern) { return split(pattern); }));
+    call.out().ones = x.ones;
+    launch_copy(call, x, call.out(), groups_, false);
+  }
+
+ private:
+  std::shared_ptr<const CsrPattern> split(const CsrPattern& x) const {
     auto pattern = std::make_shared<CsrPattern>();
     pattern->rows = x.rows * groups_;
     pattern->columns = x.columns;
@@ -71,16 +123,9 @@ class SplitRows final : public Op {
     for (std::size_t r = 1; r < pattern->row_start.size(); ++r) pattern->row_start[r] += pattern->row_start[r - 1];
     const std::span<Index> column = pattern->new_column(pattern->row_start.back());
     for_each_split(x, *group_, groups_, [&](std::int64_t j, std::int64_t k) { column[at(k)] = x.column[at(j)]; });
-    call.set_pattern(pattern);
-    call.out().ones = call.in(0).ones;
-    dispatch_floating(call.out().type.dtype, [&]<class T>(TypeTag<T>) {
-      const T* from = call.in<T>(0);
-      T* to = call.out<T>();
-      for_each_split(x, *group_, groups_, [&](std::int64_t j, std::int64_t k) { to[k] = from[j]; });
-    });
+    return pattern;
   }
 
- private:
   Groups group_;
   std::int64_t groups_;
 };
@@ -111,6 +156,12 @@ class JoinRows final : public Op {
       std::fill_n(to, x.non_zeros(), T{});
       for_each_split(x, *group_, groups_, [&](std::int64_t j, std::int64_t k) { to[j] = from[k]; });
     });
+  }
+  void launch(DeviceCall& call) const override {
+    call.set_pattern(call.in(1).pattern);
+    Value& x = call.out();
+    if (x.stored > 0) call.accelerator().set_zero(x.data, x.stored * static_cast<std::int64_t>(size_of(x.type.dtype)));
+    launch_copy(call, x, call.in(0), groups_, true);
   }
 
  private:

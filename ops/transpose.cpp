@@ -87,7 +87,7 @@ class Transpose : public Op {
     const Value& x = call.in(0);
     const std::size_t bytes = size_of(x.type.dtype);
     if (x.type.layout == Layout::csr) {
-      call.set_pattern(reversed(*x.pattern));
+      call.set_pattern(call.pattern_made_of(x, reversed));
       if (x.stored > 0)
         gather_rows(call, x.data, call.pattern(x).by_column().position, x.stored, bytes, call.out().data);
       return;

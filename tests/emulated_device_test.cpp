@@ -63,6 +63,38 @@ TEST_CASE("device: reads see the values before the run; assigns swap") {
   CHECK(session.run(a) == Tensor({7, 8}));
 }
 
+TEST_CASE("device: variables that start from one number everywhere") {
+  Graph g;
+  const Expr table = g.variable("table", Filled{{30, 7}, 0.25, float64});
+  const Expr count = g.variable("count", Filled{{2}, 3, int64}, {.trainable = false});
+  const Expr none = g.variable("none", Filled{{0, 4}});
+  Session session(g, emulated_device());
+  CHECK(session.run(table + 1) == full({30, 7}, 1.25, float64));
+  CHECK(session.run(count) == full({2}, 3, int64));
+  CHECK(session.run(none) == zeros({0, 4}));
+  session.run(g.assign(table, table + 1));
+  CHECK(session.value(table) == full({30, 7}, 1.25, float64));
+  session.initialize();
+  CHECK(session.value(table) == full({30, 7}, 0.25, float64));
+}
+
+TEST_CASE("device: a step that splits the rows of the same matrix is recorded") {
+  Graph g;
+  const Expr X = g.sparse_placeholder("X", {2, 3});
+  const Expr w = g.variable("w", Tensor({{1}, {2}, {3}}));
+  const Expr sums = g.variable("sums", zeros({2, 1}));
+  const Tensor x = Tensor({{1, 2, 0}, {0, 3, 4}}).to_csr();
+  const Tensor other = Tensor({{0, 2, 1}, {5, 0, 0}}).to_csr();
+  const Expr split = split_rows(X, {0, 1, 1}, 2);
+  const Expr step = assign_add(sums, reduce_sum(reshape(matmul(split, w), {2, 2}), 1, KeepDims::yes) + matmul(X, w));
+  Session session(g, emulated_device());
+  for (int run = 0; run < 4; ++run) session.run(step, {{X, x}});
+  CHECK(contains(session.explain(step, {{X, x}}), "recorded: a run is one launch"));
+  CHECK(session.value(sums) == Tensor({{40}, {144}}));
+  for (int run = 0; run < 3; ++run) session.run(step, {{X, other}});
+  CHECK(session.value(sums) == Tensor({{82}, {174}}));
+}
+
 TEST_CASE("device: a step with the same feeds is recorded at its second run and replayed") {
   Small small;
   Watched watched;

@@ -2,6 +2,7 @@
 
 #include <gradus/core/create.h>
 #include <gradus/core/op.h>
+#include <gradus/core/session.h>
 #include <gradus/ops/ops.h>
 #include <gradus/ops/rules.h>
 #include <gradus/ops/sparse.h>
@@ -162,6 +163,15 @@ std::vector<LaunchCase> sparse_launch_cases() {
       }
       if (!is_floating(dtype)) continue;
       const std::int64_t n = m.dim(0), p = m.dim(1);
+      std::vector<Index> group;  // of the columns: 2, 1, 0, -1, 2, ...
+      for (std::int64_t c = 0; c < p; ++c) group.push_back(static_cast<Index>((c * 3 + 3) % 4) - 1);
+      add("split_rows " + on, {m}, [=](Graph&, const Inputs& in) { return split_rows(in[0], group, 3); });
+      Graph g;
+      const Tensor split = Session(g).run(split_rows(g.constant(m), group, 3));
+      add("join_rows " + on, {split, m}, [=](Graph&, const Inputs& in) {
+        const Expr y = split_rows(in[1], group, 3);
+        return y.op().gradient(y, in[0], 0);
+      });
       for (const Shape& like : {Shape{p}, Shape{n, 1}, Shape{1, p}, Shape{}, Shape{1, 1}, Shape{n, p}})
         add(
             fmt::format("sum {} like {}", on, to_string(like)), {m, some_numbers(like, dtype)},

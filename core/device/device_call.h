@@ -57,6 +57,8 @@ class DeviceIndices {
 struct DeviceGrowing {
   DeviceMemory numbers;
   std::shared_ptr<RowIndex> index;
+  std::shared_ptr<const CsrPattern> made_of;  // held, so that its memory is not used for another; of it was made:
+  std::shared_ptr<const CsrPattern> made;
 };
 
 class DeviceCall {
@@ -84,6 +86,16 @@ class DeviceCall {
   /// Makes the output a csr value on `pattern`, or a rows or part value on `index`, with room for its numbers.
   void set_pattern(std::shared_ptr<const CsrPattern> pattern);
   void set_index(std::shared_ptr<const RowIndex> index);
+  /// The pattern that `make` makes of x's: that of the step's last run, if x has the same one still, so that it need
+  /// not be uploaded again.
+  template <class Make>
+  std::shared_ptr<const CsrPattern> pattern_made_of(const Value& x, const Make& make) {
+    if (growing_.made_of != x.pattern) {
+      growing_.made = make(*x.pattern);
+      growing_.made_of = x.pattern;
+    }
+    return growing_.made;
+  }
   /// An empty index to fill and set: the one this step filled in its last run, unless somebody still has it.
   std::shared_ptr<RowIndex> new_index();
 
