@@ -153,7 +153,7 @@ Tensor Session::State::value(const Expr& variable) {
   return variables.read(variable);
 }
 
-Session::Session(Graph& graph, Device device, const SessionOptions& options) {
+Session::Session(Graph& graph, const Device& device, const SessionOptions& options) {
   if (options.threads < 0) fail<ValueError>("a session with {} threads; 0 means all cores", options.threads);
   for (const std::string& name : options.without)
     if (std::find(other_passes.begin(), other_passes.end(), name) == other_passes.end() &&

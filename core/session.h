@@ -70,7 +70,7 @@ struct Recorder;
 class Session {
  public:
   /// The graph may still grow; it must outlive the session.
-  explicit Session(Graph& graph, Device device = Device::cpu(), const SessionOptions& options = {});
+  explicit Session(Graph& graph, const Device& device = Device::cpu(), const SessionOptions& options = {});
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
   ~Session();

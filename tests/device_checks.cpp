@@ -125,8 +125,8 @@ void check_batches(const Device& device, const Complain& complain) {
           if (!near(got.item(), want.item(), 1e-10))
             complain(fmt::format("{}, L2 {}: loss {} but on the CPU {}", name, l2, got.item(), want.item()));
         }
-      check_variables(g, session, cpu, 1e-9, [&](const std::string& complaint) {
-        complain(fmt::format("{}, L2 {}: {}", name, l2, complaint));
+      check_variables(g, session, cpu, 1e-9, [&, optimizer = name](const std::string& complaint) {
+        complain(fmt::format("{}, L2 {}: {}", optimizer, l2, complaint));
       });
     }
 }

@@ -3,6 +3,7 @@
 #include "refusal.h"
 
 #include <gradus/core/create.h>
+#include <gradus/core/session.h>
 #include <gradus/models/training/search.h>
 #include <gradus/models/training/training_step.h>
 #include <gradus/ops/ops.h>
@@ -241,7 +242,9 @@ TEST_CASE("cross-validation leaves each row out once") {
 }
 
 TEST_CASE("a search halves by thirds and ends with the best") {
-  const auto [train, validation] = ratings(300).split(0.3, 1);
+  const Dataset::Split split = ratings(300).split(0.3, 1);
+  const Dataset& train = split.train;
+  const Dataset& validation = split.validation;
   TrainingOptions options = regression();
   int calls = 0;
   const std::vector<Candidate> all = search(train, validation, {}, options, {}, [&](const Candidate&) { ++calls; });

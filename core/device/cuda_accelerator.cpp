@@ -8,7 +8,7 @@ namespace gradus {
 
 namespace {
 
-constexpr KernelText narrow{"narrow",
+const KernelText narrow{"narrow",
                             R"(
 extern "C" __global__ void NAME(gr_int64 n, const gr_int64* from, int* to) {
   for (gr_int64 i = gr_first(); i < n; i += gr_step()) to[i] = int(from[i]);
@@ -17,7 +17,7 @@ extern "C" __global__ void NAME(gr_int64 n, const gr_int64* from, int* to) {
                             {}};
 
 // For matrices of so many non-zeros that cuSPARSE would need wider indices: a thread for each number of the result.
-constexpr KernelText wide_spmm{"wide_spmm",
+const KernelText wide_spmm{"wide_spmm",
                                R"(
 extern "C" __global__ void NAME(gr_int64 n, gr_int64 k, const gr_int64* start, const int* column, const T* values,
                                 const T* b, T* c) {

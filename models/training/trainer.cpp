@@ -250,7 +250,7 @@ Evaluation Trainer::evaluate_on(const Dataset& data) {
   // The best epoch's, and then back, so that training may go on.
   for (const auto& [name, value] : s.best) s.session->assign(s.graph.find(name), value);
   const Dataset rows = s.sampler ? pairs_of(data, *s.sampler) : data;
-  const Evaluation out = s.evaluation_on(rows, Batches(rows, in_order));
+  Evaluation out = s.evaluation_on(rows, Batches(rows, in_order));
   for (const auto& [name, value] : now) s.session->assign(s.graph.find(name), value);
   return out;
 }
