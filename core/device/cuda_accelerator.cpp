@@ -9,16 +9,16 @@ namespace gradus {
 namespace {
 
 const KernelText narrow{"narrow",
-                            R"(
+                        R"(
 extern "C" __global__ void NAME(gr_int64 n, const gr_int64* from, int* to) {
   for (gr_int64 i = gr_first(); i < n; i += gr_step()) to[i] = int(from[i]);
 }
 )",
-                            {}};
+                        {}};
 
 // For matrices of so many non-zeros that cuSPARSE would need wider indices: a thread for each number of the result.
 const KernelText wide_spmm{"wide_spmm",
-                               R"(
+                           R"(
 extern "C" __global__ void NAME(gr_int64 n, gr_int64 k, const gr_int64* start, const int* column, const T* values,
                                 const T* b, T* c) {
   for (gr_int64 i = gr_first(); i < n; i += gr_step()) {
@@ -29,7 +29,7 @@ extern "C" __global__ void NAME(gr_int64 n, gr_int64 k, const gr_int64* start, c
   }
 }
 )",
-                               {}};
+                           {}};
 
 struct CudaRecording final : Accelerator::Recording {
   CudaGraphExec graph;
