@@ -4,8 +4,9 @@
 
 #include <fmt/core.h>
 
+#include <cstdint>
 #include <stdexcept>
-#include <utility>
+#include <string_view>
 
 namespace gradus {
 
@@ -38,10 +39,18 @@ struct DeviceError : Error {
   using Error::Error;
 };
 
+template <class E>
+[[noreturn, gnu::noinline, gnu::cold]] void fail_with(fmt::string_view format, fmt::format_args args) {
+  throw E(fmt::vformat(format, args));
+}
+
 /// Throws E with a message formatted by fmt.
 template <class E, class... Args>
 [[noreturn, gnu::noinline, gnu::cold]] void fail(fmt::format_string<Args...> format, Args&&... args) {
-  throw E(fmt::format(format, std::forward<Args>(args)...));
+  fail_with<E>(format, fmt::make_format_args(args...));
 }
+
+/// The ending of a noun in a message: "3 rows", "1 row".
+constexpr std::string_view plural(std::int64_t count) { return count == 1 ? "" : "s"; }
 
 }  // namespace gradus

@@ -2,15 +2,16 @@
 
 #include <gradus/core/error.h>
 #include <gradus/core/file.h>
+#include <gradus/core/json.h>
 #include <gradus/core/recorder.h>
 #include <gradus/core/session_state.h>
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <map>
 #include <numeric>
+#include <utility>
 
 namespace gradus {
 
@@ -82,7 +83,7 @@ std::string to_string(const Profile& profile) {
 
 // The format is Google's "Trace Event Format": complete events ("X"), times in microseconds.
 void Profile::write_trace(const std::string& path) const {
-  nlohmann::json events = nlohmann::json::array();
+  Json events = Json::array();
   for (const StepCall& call : calls) {
     const StepTime& step = steps[call.step];
     events.push_back({{"name", step.name.substr(0, step.name.find(" = "))},
@@ -94,7 +95,7 @@ void Profile::write_trace(const std::string& path) const {
                       {"tid", call.lane},
                       {"args", {{"step", step.name}, {"details", step.details}}}});
   }
-  const std::string text = nlohmann::json{{"traceEvents", events}, {"displayTimeUnit", "ns"}}.dump(1);
+  const std::string text = to_text({{"traceEvents", std::move(events)}, {"displayTimeUnit", "ns"}}, 1);
   write_file_atomically(path, std::as_bytes(std::span(text)));
 }
 

@@ -41,8 +41,6 @@ T number_as(double value) {
   }
 }
 
-std::string_view plural(std::int64_t count) { return count == 1 ? "" : "s"; }
-
 // Writes the numbers of `list`, which lies at `path` in the whole, and returns where the next ones go.
 template <class T>
 T* fill(std::span<const Tensor::Literal> list, const std::vector<std::int64_t>& dims, std::vector<std::int64_t>& path,
@@ -65,47 +63,6 @@ T* fill(std::span<const Tensor::Literal> list, const std::vector<std::int64_t>& 
     path.pop_back();
   }
   return out;
-}
-
-// Puts each row's columns in order and sums those named twice, if that is wanted; then checks the pattern.
-template <class T, class I>
-Tensor ordered_csr(CsrPattern& pattern, std::span<const I> column, std::span<const T> values, Duplicates duplicates) {
-  std::vector<std::size_t> order;
-  std::vector<Index> kept;
-  kept.reserve(column.size());
-  Tensor out = Tensor::uninitialized({dtype_of<T>, {static_cast<std::int64_t>(values.size())}, Layout::dense});
-  const std::span<T> sorted = out.writable<T>();
-  std::int64_t count = 0;
-  std::int64_t first = 0;
-  for (std::int64_t r = 0; r < pattern.rows; ++r) {
-    const std::int64_t last = pattern.row_start[as_size(r + 1)];
-    order.resize(as_size(last - first));
-    std::iota(order.begin(), order.end(), as_size(first));
-    const auto before = [&](std::size_t a, std::size_t b) { return column[a] < column[b]; };
-    // Stable, so that duplicates are added in the order given.
-    if (!std::is_sorted(order.begin(), order.end(), before)) std::stable_sort(order.begin(), order.end(), before);
-    const std::int64_t row_begin = count;
-    for (const std::size_t p : order) {
-      const I c = column[p];
-      // Columns may be 64-bit: they are checked before they are cut to an Index.
-      if (c < 0 || c >= pattern.columns)
-        fail<ValueError>("csr [{}, {}]: row {} names column {}; columns are 0 to {}", pattern.rows, pattern.columns, r,
-                         c, pattern.columns - 1);
-      if (duplicates == Duplicates::sum && count > row_begin && kept.back() == static_cast<Index>(c)) {
-        T& sum = sorted[as_size(count - 1)];
-        sum = static_cast<T>(sum + values[p]);
-        continue;
-      }
-      kept.push_back(static_cast<Index>(c));
-      sorted[as_size(count++)] = values[p];
-    }
-    pattern.row_start[as_size(r + 1)] = count;
-    first = last;
-  }
-  pattern.set_column(std::move(kept));
-  pattern.check();
-  return as_size(count) == values.size() ? out
-                                         : Tensor::from(std::span<const T>(sorted.first(as_size(count))), {count});
 }
 
 }  // namespace
@@ -187,36 +144,6 @@ Tensor Tensor::from(const std::vector<T>& values, const Shape& shape) {
   } else {
     return from(std::span<const T>(values), shape);
   }
-}
-
-template <Element T, class I>
-Tensor Tensor::csr(std::int64_t rows, std::int64_t columns, std::span<const I> row_start, std::span<const I> column,
-                   std::span<const T> values, Duplicates duplicates) {
-  if (column.size() != values.size())
-    fail<ValueError>("csr [{}, {}]: {} columns but {} values are given; each non-zero has one of both", rows, columns,
-                     column.size(), values.size());
-  auto pattern = std::make_shared<CsrPattern>();
-  pattern->rows = rows;
-  pattern->columns = columns;
-  pattern->row_start.assign(row_start.begin(), row_start.end());
-  pattern->check_row_start(static_cast<std::int64_t>(column.size()));
-  const Tensor ordered = ordered_csr(*pattern, column, values, duplicates);
-  return csr(std::move(pattern), ordered);
-}
-
-Tensor Tensor::csr(std::shared_ptr<const CsrPattern> pattern, const Tensor& values) {
-  if (values.layout() != Layout::dense || values.shape() != Shape{pattern->non_zeros()})
-    fail<TypeError>("csr [{}, {}]: values are {} but the pattern has {} non-zero{}; dense [{}] is needed",
-                    pattern->rows, pattern->columns, values.type(), pattern->non_zeros(), plural(pattern->non_zeros()),
-                    pattern->non_zeros());
-  Tensor out = values;
-  out.type_ = {values.dtype(), {pattern->rows, pattern->columns}, Layout::csr};
-  out.pattern_ = std::move(pattern);
-  dispatch(values.dtype(), [&]<class T>(TypeTag<T>) {
-    const std::span<const T> stored = values.span<T>();
-    out.ones_ = std::all_of(stored.begin(), stored.end(), [](T x) { return x == T{1}; });
-  });
-  return out;
 }
 
 Tensor Tensor::rows(const Shape& shape, std::shared_ptr<const RowIndex> index, const Tensor& values, Layout layout) {
@@ -321,25 +248,5 @@ template Tensor Tensor::from(const std::vector<double>&, const Shape&);
 template Tensor Tensor::from(const std::vector<std::int32_t>&, const Shape&);
 template Tensor Tensor::from(const std::vector<std::int64_t>&, const Shape&);
 template Tensor Tensor::from(const std::vector<bool>&, const Shape&);
-template Tensor Tensor::csr(std::int64_t, std::int64_t, std::span<const std::int32_t>, std::span<const std::int32_t>,
-                            std::span<const float>, Duplicates);
-template Tensor Tensor::csr(std::int64_t, std::int64_t, std::span<const std::int32_t>, std::span<const std::int32_t>,
-                            std::span<const double>, Duplicates);
-template Tensor Tensor::csr(std::int64_t, std::int64_t, std::span<const std::int32_t>, std::span<const std::int32_t>,
-                            std::span<const std::int32_t>, Duplicates);
-template Tensor Tensor::csr(std::int64_t, std::int64_t, std::span<const std::int32_t>, std::span<const std::int32_t>,
-                            std::span<const std::int64_t>, Duplicates);
-template Tensor Tensor::csr(std::int64_t, std::int64_t, std::span<const std::int32_t>, std::span<const std::int32_t>,
-                            std::span<const bool>, Duplicates);
-template Tensor Tensor::csr(std::int64_t, std::int64_t, std::span<const std::int64_t>, std::span<const std::int64_t>,
-                            std::span<const float>, Duplicates);
-template Tensor Tensor::csr(std::int64_t, std::int64_t, std::span<const std::int64_t>, std::span<const std::int64_t>,
-                            std::span<const double>, Duplicates);
-template Tensor Tensor::csr(std::int64_t, std::int64_t, std::span<const std::int64_t>, std::span<const std::int64_t>,
-                            std::span<const std::int32_t>, Duplicates);
-template Tensor Tensor::csr(std::int64_t, std::int64_t, std::span<const std::int64_t>, std::span<const std::int64_t>,
-                            std::span<const std::int64_t>, Duplicates);
-template Tensor Tensor::csr(std::int64_t, std::int64_t, std::span<const std::int64_t>, std::span<const std::int64_t>,
-                            std::span<const bool>, Duplicates);
 
 }  // namespace gradus

@@ -15,8 +15,6 @@ namespace {
 
 std::size_t as_size(std::int64_t i) { return static_cast<std::size_t>(i); }
 
-std::string_view plural(std::int64_t count) { return count == 1 ? "" : "s"; }
-
 // A T as a U, as a cast does it: floats are cut toward zero, and what lies beyond the integers becomes the
 // nearest of them (NaN becomes 0), as on a GPU, where C++ leaves it undefined.
 template <class U, class T>

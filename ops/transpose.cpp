@@ -178,6 +178,7 @@ class Transpose : public Op {
   void scatter_rows(Call& call) const {
     const Value& x = call.in(0);
     const std::size_t bytes = size_of(x.type.dtype);
+    if (call.out().shape().size() == 0) return;
     std::memset(call.out().data, 0, static_cast<std::size_t>(call.out().shape().size()) * bytes);
     if (x.index->count() == 0) return;
     // One row of x as a box in the result: axis 0 of x is an offset there.

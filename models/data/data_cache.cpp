@@ -2,9 +2,9 @@
 
 #include <gradus/core/error.h>
 #include <gradus/core/file.h>
+#include <gradus/core/json.h>
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -25,8 +25,6 @@
 namespace gradus {
 
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 static_assert(std::endian::native == std::endian::little, "the numbers of a data cache are written as they are");
 
@@ -110,7 +108,7 @@ class IndexWriter {
              {"blocks", blocks_}};
     if (table_) out["table"] = to_json(*table_);
     if (field_) out["field"] = *field_;
-    return out.dump();
+    return to_text(out);
   }
 
  private:
@@ -259,7 +257,7 @@ DataCache::~DataCache() = default;
 
 // The CRC says that it is what was written; but anybody may have written it.
 void DataCache::read_index(const std::string& text) {
-  const Json json = Json::parse(text, nullptr, false);
+  const Json json = parse_json(text);
   if (!json.is_object()) damaged(path_, "its index is not JSON");
   const auto member = [&](const char* key) -> const Json& {
     const auto found = json.find(key);

@@ -1,10 +1,10 @@
 // Feature tables as JSON text. What is read may come from anybody, so it is checked before it is believed.
 #include <gradus/core/error.h>
+#include <gradus/core/json.h>
 #include <gradus/models/data/number_text.h>
 #include <gradus/models/data/table.h>
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <array>
@@ -13,8 +13,6 @@
 namespace gradus {
 
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 constexpr int version = 1;
 
@@ -25,7 +23,7 @@ constexpr std::array kinds = {ColumnKind::ignored, ColumnKind::target, ColumnKin
 Json text_to_json(const std::string& text) {
   Json json(text);
   try {
-    (void)json.dump();
+    (void)to_text(json);
     return json;
   } catch (const Json::type_error&) {
     std::string characters;
@@ -48,7 +46,7 @@ class TableParser {
   explicit TableParser(const std::string& name) : name_(name) {}
 
   FeatureTable parse(std::string_view text) const {
-    const Json json = Json::parse(text, nullptr, false);
+    const Json json = parse_json(text);
     if (json.is_discarded()) malformed("it is not JSON");
     if (!json.is_object()) malformed("an object is expected");
     const std::int64_t found = number(json, "version");
@@ -135,7 +133,7 @@ std::string to_json(const FeatureTable& table) {
     }
     columns.push_back(std::move(json));
   }
-  return Json{{"version", version}, {"hash_bits", table.hash_bits()}, {"columns", std::move(columns)}}.dump();
+  return to_text({{"version", version}, {"hash_bits", table.hash_bits()}, {"columns", std::move(columns)}});
 }
 
 FeatureTable feature_table_from_json(std::string_view json, const std::string& name) {

@@ -1,8 +1,7 @@
 #include <gradus/models/formats/run_log.h>
 
+#include <gradus/core/json.h>
 #include <gradus/models/formats/utf8.h>
-
-#include <nlohmann/json.hpp>
 
 #include <chrono>
 #include <cmath>
@@ -10,8 +9,6 @@
 namespace gradus {
 
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 Json json_of(const Fact::Value& value) {
   if (const auto* truth = std::get_if<bool>(&value)) return *truth;
@@ -39,7 +36,7 @@ void RunLog::write(std::string_view event, const Facts& facts, const Facts& opti
   if (event == "start") line["gradus"] = GRADUS_VERSION;
   add(line, facts);
   if (!options.empty()) add(line["options"] = Json::object(), options);
-  file_.write(line.dump() + "\n");
+  file_.write(to_text(line) + "\n");
 }
 
 }  // namespace gradus

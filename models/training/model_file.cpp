@@ -2,11 +2,11 @@
 
 #include <gradus/core/error.h>
 #include <gradus/core/file.h>
+#include <gradus/core/json.h>
 #include <gradus/core/safetensors.h>
 
 #include <fmt/format.h>
 #include <zlib.h>
-#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -14,8 +14,6 @@
 namespace gradus {
 
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 constexpr const char* version_key = "gradus_model";
 constexpr std::string_view version = "1";
@@ -92,7 +90,7 @@ class ModelReader {
     return found->second;
   }
   Json json(const char* key) const {
-    Json parsed = Json::parse(text(key), nullptr, false);
+    Json parsed = parse_json(text(key));
     if (parsed.is_discarded()) damaged(fmt::format("its {} are not JSON", key));
     return parsed;
   }
@@ -170,12 +168,11 @@ void save_model(const std::string& path, const TrainedModel& model) {
       {"format", std::string(to_string(model.format))},
       {"features", fmt::to_string(model.features)},
       {"options", to_json(model.options)},
-      {"metrics", metrics.dump()},
-      {"target", Json{{"column", model.target},
-                      {"least", model.target_range.least},
-                      {"greatest", model.target_range.greatest},
-                      {"zero_one", model.zero_one}}
-                     .dump(-1, ' ', false, Json::error_handler_t::replace)},
+      {"metrics", to_text(metrics)},
+      {"target", to_text_replacing({{"column", model.target},
+                                    {"least", model.target_range.least},
+                                    {"greatest", model.target_range.greatest},
+                                    {"zero_one", model.zero_one}})},
   };
   if (model.table) file.metadata.emplace("feature_table", to_json(*model.table));
   file.metadata.emplace(checksum_key, checksum(file.tensors, file.metadata));

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <utility>
@@ -12,8 +13,10 @@ namespace gradus {
 
 namespace {
 
-constexpr std::chrono::milliseconds period{100};  // between two drawings
+constexpr double period = 0.1;  // seconds between two drawings
 constexpr std::int64_t width = 30;
+
+double seconds() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
 bool has_colour() {
   const char* const no_color = std::getenv("NO_COLOR");
@@ -23,7 +26,7 @@ bool has_colour() {
 
 }  // namespace
 
-Bar::Bar(std::string label) : label_(std::move(label)) {}
+Bar::Bar(std::string label) : label_(std::move(label)), drawn_(seconds()) {}
 
 Bar::~Bar() {
   if (shown_) std::fputs("\r\033[K", stderr);
@@ -34,13 +37,13 @@ bool Bar::is_seen() {
   return seen;
 }
 
-bool Bar::due() const { return is_seen() && std::chrono::steady_clock::now() - drawn_ >= period; }
+bool Bar::due() const { return is_seen() && seconds() - drawn_ >= period; }
 
 void Bar::show(std::int64_t done, std::int64_t steps, std::string_view text) {
   if (!is_seen()) return;
   static const bool colour = has_colour();
   const std::int64_t filled = width * std::min(done, steps) / std::max<std::int64_t>(steps, 1);
-  drawn_ = std::chrono::steady_clock::now();
+  drawn_ = seconds();
   shown_ = true;
   // fputs, which a terminal that is gone does not make throw.
   std::fputs(fmt::format("\r{} [{}{:#<{}}{}{:{}}] {}\033[K", label_, colour ? "\033[32m" : "", "", filled,

@@ -2,7 +2,6 @@
 // colour unless the environment has NO_COLOR (https://no-color.org) or the terminal is dumb.
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -27,7 +26,7 @@ class Bar {
 
  private:
   std::string label_;
-  std::chrono::steady_clock::time_point drawn_ = std::chrono::steady_clock::now();
+  double drawn_;  // seconds of the steady clock
   bool shown_ = false;
 };
 

@@ -1,9 +1,9 @@
 #include <gradus/models/training/training_options.h>
 
 #include <gradus/core/error.h>
+#include <gradus/core/json.h>
 
 #include <fmt/ranges.h>
-#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -13,8 +13,6 @@
 namespace gradus {
 
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 constexpr double infinity = std::numeric_limits<double>::infinity();
 constexpr double most_count = 1e9;
@@ -147,11 +145,11 @@ std::string to_json(const TrainingOptions& options) {
   Json json = Json::object();
   for (const Setting& setting : settings(copy))
     std::visit([&](const auto* value) { json[std::string(setting.name)] = *value; }, setting.value);
-  return json.dump();
+  return to_text(json);
 }
 
 TrainingOptions training_options_from_json(std::string_view text, const std::string& name) {
-  const Json json = Json::parse(text, nullptr, false);
+  const Json json = parse_json(text);
   if (!json.is_object()) fail<IoError>("{}: its options are not a JSON object", name);
   TrainingOptions out;
   for (const Setting& setting : settings(out)) {
@@ -161,7 +159,7 @@ TrainingOptions training_options_from_json(std::string_view text, const std::str
       std::visit([&](auto* value) { *value = found->template get<std::remove_cvref_t<decltype(*value)>>(); },
                  setting.value);
     } catch (const Json::exception&) {
-      fail<IoError>("{}: its option \"{}\" is {}", name, setting.name, found->dump());
+      fail<IoError>("{}: its option \"{}\" is {}", name, setting.name, to_text(*found));
     }
   }
   try {

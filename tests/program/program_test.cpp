@@ -11,6 +11,13 @@
 
 using namespace gradus;
 
+// Whether the program's memory is its own: sanitizers keep what was freed.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool own_memory = false;
+#else
+constexpr bool own_memory = true;
+#endif
+
 TEST_CASE("wrong usage is one line and exit code 2") {
   const Folder folder;
   const auto refused = [&](const Words& words, const std::string& what) {
@@ -153,7 +160,9 @@ TEST_CASE("predictions stream in constant memory") {
     return done.peak_kib;
   };
   const long small = peak(200'000);
-  CHECK(peak(1'200'000) < small + 4096);
+  const long large = peak(1'200'000);
+  MESSAGE("peak memory ", small, " KiB for 200,000 lines, ", large, " KiB for 1,200,000");
+  if (own_memory) CHECK(large < small + 4096);
 }
 
 TEST_CASE("fm train on a file alone") {
@@ -194,7 +203,5 @@ TEST_CASE("MovieLens-1M's shape: the whole command, its memory and its time") {
   REQUIRE(done.code == 0);
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
   MESSAGE("read and learnt once in ", seconds.count(), " s, peak memory ", done.peak_kib / 1024, " MiB");
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-  CHECK(done.peak_kib < 60 * 1000 * 1000 / 1024);
-#endif
+  if (own_memory) CHECK(done.peak_kib < 60 * 1000 * 1000 / 1024);
 }
