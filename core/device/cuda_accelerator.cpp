@@ -35,6 +35,10 @@ struct CudaRecording final : Accelerator::Recording {
   CudaGraphExec graph;
 };
 
+struct CudaMark final : Accelerator::Mark {
+  CudaEvent event;
+};
+
 }  // namespace
 
 class Accelerator::Kernel {
@@ -201,6 +205,25 @@ std::unique_ptr<Accelerator::Recording> CudaAccelerator::end_recording() {
 void CudaAccelerator::replay(Recording& recording) {
   activate();
   check(cudaGraphLaunch(static_cast<CudaRecording&>(recording).graph.get(), stream_.get()), "cudaGraphLaunch");
+}
+
+std::unique_ptr<Accelerator::Mark> CudaAccelerator::mark() {
+  refuse_in_recording("a mark");
+  activate();
+  auto made = std::make_unique<CudaMark>();
+  check(cudaEventCreateWithFlags(made->event.put(), cudaEventDefault), "cudaEventCreate");
+  check(cudaEventRecord(made->event.get(), stream_.get()), "cudaEventRecord");
+  return made;
+}
+
+double CudaAccelerator::seconds_between(const Mark& from, const Mark& to) {
+  activate();
+  const CudaEvent& later = static_cast<const CudaMark&>(to).event;
+  check(cudaEventSynchronize(later.get()), "cudaEventSynchronize");
+  float milliseconds = 0;
+  check(cudaEventElapsedTime(&milliseconds, static_cast<const CudaMark&>(from).event.get(), later.get()),
+        "cudaEventElapsedTime");
+  return 1e-3 * static_cast<double>(milliseconds);
 }
 
 }  // namespace gradus

@@ -33,6 +33,8 @@ class CudaAccelerator final : public Accelerator {
   void begin_recording() override;
   std::unique_ptr<Recording> end_recording() override;
   void replay(Recording& recording) override;
+  std::unique_ptr<Mark> mark() override;
+  double seconds_between(const Mark& from, const Mark& to) override;
 
  private:
   struct Compiled;
