@@ -66,12 +66,10 @@ CudaAccelerator::CudaAccelerator(int index, std::string name, int capability, bo
       stream_(new_stream(index)),
       memory_(name_, stream_.get()),
       staging_(stream_.get()),
-      products_(memory_, stream_.get(), tf32) {}
+      products_(memory_, stream_.get(), tf32),
+      row_start_(memory_) {}
 
-CudaAccelerator::~CudaAccelerator() {
-  cudaSetDevice(index_);
-  memory_.release(row_start_);
-}
+CudaAccelerator::~CudaAccelerator() { cudaSetDevice(index_); }
 
 void CudaAccelerator::refuse_in_recording(const char* what) const {
   if (recording_) fail<DeviceError>("{} cannot be recorded", what);
@@ -172,18 +170,11 @@ void CudaAccelerator::spmm(const SpmmWork& work) {
 const std::int32_t* CudaAccelerator::narrow_row_start(const SpmmWork& work) {
   std::int64_t n = work.rows + 1;
   const std::int64_t bytes = n * static_cast<std::int64_t>(sizeof(std::int32_t));
-  if (bytes > row_start_bytes_) {
-    refuse_in_recording("an allocation");
-    memory_.release(row_start_);
-    row_start_ = nullptr;
-    row_start_bytes_ = 0;
-    row_start_ = memory_.allocate(bytes);
-    row_start_bytes_ = bytes;
-  }
-  const void* pointers[] = {work.row_start, row_start_};
+  std::byte* const row_start = row_start_.reserve(bytes, recording_);
+  const void* pointers[] = {work.row_start, row_start};
   void* arguments[] = {&n, &pointers[0], &pointers[1]};
   launch(compile(narrow), grid_for(n), arguments);
-  return reinterpret_cast<const std::int32_t*>(row_start_);
+  return reinterpret_cast<const std::int32_t*>(row_start);
 }
 
 void CudaAccelerator::begin_recording() {

@@ -22,20 +22,6 @@ void refuse_in_recording(bool recording, const char* what) {
 
 }  // namespace
 
-CudaProducts::~CudaProducts() {
-  memory_.release(blas_workspace_.memory);
-  memory_.release(sparse_workspace_.memory);
-}
-
-void* CudaProducts::reserve(Workspace& workspace, std::int64_t bytes, bool recording) {
-  if (bytes <= workspace.bytes) return workspace.memory;
-  refuse_in_recording(recording, "memory for a product");
-  memory_.release(workspace.memory);
-  workspace = {};
-  workspace = {memory_.allocate(bytes), bytes};
-  return workspace.memory;
-}
-
 // The same handle, stream and workspace in every run: cuBLAS then gives the same bits.
 void CudaProducts::open_blas(bool recording) {
   if (blas_) return;
@@ -43,7 +29,7 @@ void CudaProducts::open_blas(bool recording) {
   CudaHandle<cublasHandle_t, cublasDestroy> handle;
   check(cublasCreate(handle.put()), "cublasCreate");
   check(cublasSetStream(handle.get(), stream_), "cublasSetStream");
-  void* const workspace = reserve(blas_workspace_, blas_bytes, recording);
+  void* const workspace = blas_workspace_.reserve(blas_bytes, recording);
   check(cublasSetWorkspace(handle.get(), workspace, blas_bytes), "cublasSetWorkspace", blas_bytes);
   check(cublasSetMathMode(handle.get(), tf32_ ? CUBLAS_TF32_TENSOR_OP_MATH : CUBLAS_DEFAULT_MATH), "cublasSetMathMode");
   check(cublasSetAtomicsMode(handle.get(), CUBLAS_ATOMICS_NOT_ALLOWED), "cublasSetAtomicsMode");
@@ -112,7 +98,7 @@ void CudaProducts::spmm(const SpmmWork& work, const std::int32_t* row_start, boo
     check(
         cusparseSpMV_bufferSize(sparse_.get(), as_it_is, one, a.get(), b.get(), zero, c.get(), type, algorithm, &bytes),
         "cusparseSpMV_bufferSize");
-    void* const workspace = reserve(sparse_workspace_, static_cast<std::int64_t>(bytes), recording);
+    void* const workspace = sparse_workspace_.reserve(static_cast<std::int64_t>(bytes), recording);
     check(cusparseSpMV(sparse_.get(), as_it_is, one, a.get(), b.get(), zero, c.get(), type, algorithm, workspace),
           "cusparseSpMV", static_cast<std::int64_t>(bytes));
     return;
@@ -127,7 +113,7 @@ void CudaProducts::spmm(const SpmmWork& work, const std::int32_t* row_start, boo
   check(cusparseSpMM_bufferSize(sparse_.get(), as_it_is, as_it_is, one, a.get(), b.get(), zero, c.get(), type,
                                 algorithm, &bytes),
         "cusparseSpMM_bufferSize");
-  void* const workspace = reserve(sparse_workspace_, static_cast<std::int64_t>(bytes), recording);
+  void* const workspace = sparse_workspace_.reserve(static_cast<std::int64_t>(bytes), recording);
   check(
       cusparseSpMM(sparse_.get(), as_it_is, as_it_is, one, a.get(), b.get(), zero, c.get(), type, algorithm, workspace),
       "cusparseSpMM", static_cast<std::int64_t>(bytes));
