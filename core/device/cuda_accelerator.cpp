@@ -16,9 +16,10 @@ extern "C" __global__ void NAME(gr_int64 n, const gr_int64* from, int* to) {
 )",
                         {}};
 
-// For matrices of so many non-zeros that cuSPARSE would need wider indices: a thread for each number of the result.
-const KernelText wide_spmm{"wide_spmm",
-                           R"(
+// For what cuSPARSE does not do in the same bits every time, or only with wider indices: a thread for each number of
+// the result.
+const KernelText plain_spmm{"plain_spmm",
+                            R"(
 extern "C" __global__ void NAME(gr_int64 n, gr_int64 k, const gr_int64* start, const int* column, const T* values,
                                 const T* b, T* c) {
   for (gr_int64 i = gr_first(); i < n; i += gr_step()) {
@@ -29,7 +30,7 @@ extern "C" __global__ void NAME(gr_int64 n, gr_int64 k, const gr_int64* start, c
   }
 }
 )",
-                           {}};
+                            {}};
 
 struct CudaRecording final : Accelerator::Recording {
   CudaGraphExec graph;
@@ -158,8 +159,8 @@ void CudaAccelerator::spmm(const SpmmWork& work) {
   if (bytes == 0) return;
   if (work.non_zeros == 0) return set_zero(work.c, bytes);
   activate();
-  if (work.non_zeros <= INT32_MAX) return products_.spmm(work, narrow_row_start(work), recording_);
-  KernelText kernel = wide_spmm;
+  if (work.non_zeros <= INT32_MAX && products_.spmm(work, narrow_row_start(work), recording_)) return;
+  KernelText kernel = plain_spmm;
   kernel.settings = using_type(work.dtype);
   std::int64_t n = work.rows * work.k, k = work.k;
   const void* pointers[] = {work.row_start, work.column, work.values, work.b, work.c};

@@ -18,7 +18,8 @@ class CudaProducts {
   /// As Accelerator::gemm. While work is recorded nothing may be opened or grow: throws DeviceError then.
   void gemm(const GemmWork& work, bool recording);
   /// `row_start` is work.row_start as 32-bit numbers: cuSPARSE documents no offsets of another width than its indices.
-  void spmm(const SpmmWork& work, const std::int32_t* row_start, bool recording);
+  /// False, and nothing is done, where the algorithms that give the same bits in every run do not do this product.
+  bool spmm(const SpmmWork& work, const std::int32_t* row_start, bool recording);
 
  private:
   void open_blas(bool recording);
