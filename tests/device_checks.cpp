@@ -131,7 +131,7 @@ void check_batches(const Device& device, const Complain& complain) {
     }
 }
 
-void check_movielens(const Device& device, int steps, const Complain& complain) {
+void check_movielens(const Device& device, std::int64_t rows, int steps, const Complain& complain) {
   const std::filesystem::path folder = data_folder("ml-100k");
   const bool here = std::filesystem::exists(folder / "ua.base");
   const SyntheticRatings made = here ? SyntheticRatings() : synthetic_ratings();
@@ -145,7 +145,8 @@ void check_movielens(const Device& device, int steps, const Complain& complain) 
   const Expr train = Adam(0.01).minimize(fm.error);
   Session session(g, device);
   Session cpu(g);
-  const Feeds feeds = {{X, data.x_train}, {y, data.y_train}};
+  rows = std::min(rows, data.x_train.dim(0));
+  const Feeds feeds = {{X, data.x_train.row_range(0, rows)}, {y, data.y_train.row_range(0, rows)}};
   for (int step = 0; step < steps; ++step) {
     const auto [t, got] = session.run({train, fm.error}, feeds);
     const auto [u, want] = cpu.run({train, fm.error}, feeds);

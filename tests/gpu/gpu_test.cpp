@@ -63,7 +63,7 @@ TEST_CASE("gpu: a factorization machine on csr batches by every optimizer") {
   check_batches(Device::cuda(), fail_check);
 }
 
-TEST_CASE("gpu: MovieLens-100k, 100 steps") { check_movielens(Device::cuda(), 100, fail_check); }
+TEST_CASE("gpu: MovieLens-100k, 100 steps") { check_movielens(Device::cuda(), 90570, 100, fail_check); }
 
 TEST_CASE("gpu: the same bits twice") {
   std::vector<Tensor> V;
