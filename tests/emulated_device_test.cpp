@@ -46,6 +46,8 @@ TEST_CASE("device: a factorization machine on csr batches by every optimizer") {
   check_batches(emulated_device(), fail_check);
 }
 
+TEST_CASE("device: feeds that change") { check_changing_feeds(emulated_device(), fail_check); }
+
 // A step of all rows takes two seconds here; on the first 5,000 the loss falls from 14 to 0.9.
 TEST_CASE("device: MovieLens-100k") {
   check_movielens(emulated_device(), 90570, 2, fail_check);
