@@ -33,11 +33,10 @@ std::int64_t checked(std::int64_t index, std::int64_t rows, std::string_view op,
                    to_string(t.shape()), call.source(table), rows - 1);
 }
 
-// Input i of an accelerator's call, its numbers fetched to `memory` on the host.
-Value on_host(DeviceCall& call, int i, std::vector<std::byte>& memory) {
-  memory = call.download(i);
+// Input i of an accelerator's call, its numbers on the host.
+Value on_host(DeviceCall& call, int i) {
   Value value = call.in(i);
-  value.data = memory.data();
+  value.data = const_cast<std::byte*>(call.numbers(i).data());  // only read
   return value;
 }
 
@@ -80,13 +79,14 @@ class Gather final : public Op {
     });
   }
 
-  // The indices are checked on the host, where an error can be told.
+  // The indices are checked on the host, where an error can be told; once, as long as they stay the same.
   void launch(DeviceCall& call) const override {
     const Value& x = call.in(0);
     const Value& indices = call.in(1);
-    std::vector<std::byte> memory;
-    const Value given = on_host(call, 1, memory);
-    for (std::int64_t i = 0; i < given.stored; ++i) checked(index_at(given, i), x.shape()[0], name(), call, 0);
+    if (!call.unchanged(1)) {
+      const Value given = on_host(call, 1);
+      for (std::int64_t i = 0; i < given.stored; ++i) checked(index_at(given, i), x.shape()[0], name(), call, 0);
+    }
     const std::size_t row = static_cast<std::size_t>(x.row_size()) * size_of(x.type.dtype);
     if (indices.type.dtype == int32) {
       gather_rows(call, x.data, indices.as<Index>(), indices.stored, row, call.out().data);
@@ -142,33 +142,34 @@ class ScatterAdd final : public Op {
     });
   }
 
-  // The order is found on the host, which must know the rows of the result.
+  // The order is found on the host, which must know the rows of the result; once, as long as the indices stay the same.
   void launch(DeviceCall& call) const override {
-    std::vector<std::byte> memory;
-    const Value indices = on_host(call, 0, memory);
+    if (!call.unchanged(0)) keep_order(call);
+    call.set_index(call.last_index());
+    const std::int64_t width = call.out().row_size(), rows = call.out().index->count();
+    if (rows * width == 0) return;
+    call.launch({"scatter_add", text, using_type(call.out().type.dtype)}, grid_for(rows * width), call.in(1).data,
+                call.out().data, call.kept(), rows, width);
+  }
+
+ private:
+  // On the device: where each row's updates begin in the order, then the order.
+  static void keep_order(DeviceCall& call) {
+    const Value indices = on_host(call, 0);
     const auto count = static_cast<std::size_t>(indices.stored);
-    // First where each row's updates begin in the order, then the order.
     std::vector<std::int64_t> order(count);
     sort(indices, call.out().shape(), order.data());
-    const std::shared_ptr<RowIndex> touched = call.new_index();
-    set_touched(indices, order.data(), *touched);
+    set_touched(indices, order.data(), *call.new_index());
     std::vector<std::int64_t> start;
     for (std::size_t i = 0; i < count; ++i)
       if (i == 0 || index_at(indices, order[i]) != index_at(indices, order[i - 1]))
         start.push_back(static_cast<std::int64_t>(i));
     start.push_back(indices.stored);
-    call.set_index(touched);
-    const std::int64_t width = call.out().row_size(), rows = touched->count();
-    if (rows * width == 0) return;
     start.insert(start.end(), order.begin(), order.end());
     const auto bytes = static_cast<std::int64_t>(start.size() * sizeof(std::int64_t));
-    std::byte* on_device = call.scratch(bytes);
-    call.accelerator().upload(on_device, reinterpret_cast<const std::byte*>(start.data()), bytes);
-    call.launch({"scatter_add", text, using_type(call.out().type.dtype)}, grid_for(rows * width), call.in(1).data,
-                call.out().data, on_device, rows, width);
+    call.accelerator().upload(call.keep(bytes), reinterpret_cast<const std::byte*>(start.data()), bytes);
   }
 
- private:
   // A thread for each number of a row of the result, which adds in the order of the indices.
   static constexpr std::string_view text = R"cuda(
 extern "C" __global__ void NAME(const T* updates, T* y, const gr_int64* start, gr_int64 rows, gr_int64 width) {

@@ -90,13 +90,17 @@ class ToCsr final : public Op {
           *to++ = from[r * pattern->columns + pattern->column[static_cast<std::size_t>(j)]];
     });
   }
-  // The pattern is found on the host, which must know it.
+  // The pattern is found on the host, which must know it, since all that reads the result is as large as it; once, as
+  // long as x stays the same.
   void launch(DeviceCall& call) const override {
     const Value& x = call.in(0);
-    const std::vector<std::byte> numbers = call.download(0);
-    dispatch(x.type.dtype, [&]<class T>(TypeTag<T>) {
-      call.set_pattern(non_zeros_of(reinterpret_cast<const T*>(numbers.data()), x.shape()));
-    });
+    call.set_pattern(call.pattern_made_of_numbers(0, [&](std::span<const std::byte> numbers) {
+      std::shared_ptr<const CsrPattern> pattern;
+      dispatch(x.type.dtype, [&]<class T>(TypeTag<T>) {
+        pattern = non_zeros_of(reinterpret_cast<const T*>(numbers.data()), x.shape());
+      });
+      return pattern;
+    }));
     if (call.out().stored == 0) return;
     DevicePattern& pattern = call.pattern(call.out());
     call.launch({"to_csr", text, using_type(x.type.dtype)}, grid_for(call.out().stored), x.data, call.out().data,

@@ -19,8 +19,12 @@ void check_optimizers(const Device& device, const Complain& complain);
 /// The factorization machine of models/ on shuffled csr batches, whose gradients are rows; L2 or none.
 void check_batches(const Device& device, const Complain& complain);
 
-/// The article's second experiment, MovieLens-100k where it is found and else synthetic ratings, all rows at once: the
-/// losses of so many steps in float32 to 1e-4.
-void check_movielens(const Device& device, int steps, const Complain& complain);
+/// Feeds that are others in every step, and the same again: dense ones, which are copied to where a recording reads
+/// them, and indices of rows that are looked up and trained.
+void check_changing_feeds(const Device& device, const Complain& complain);
+
+/// The article's second experiment, MovieLens-100k where it is found and else synthetic ratings, its first `rows` (or
+/// all) at once: the losses of so many steps in float32 to 1e-4.
+void check_movielens(const Device& device, std::int64_t rows, int steps, const Complain& complain);
 
 }  // namespace gradus

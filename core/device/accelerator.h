@@ -64,6 +64,14 @@ class Accelerator {
     Recording& operator=(const Recording&) = delete;
     virtual ~Recording() = default;
   };
+  /// A moment in the order of the work.
+  class Mark {
+   public:
+    Mark() = default;
+    Mark(const Mark&) = delete;
+    Mark& operator=(const Mark&) = delete;
+    virtual ~Mark() = default;
+  };
 
   Accelerator() = default;
   Accelerator(const Accelerator&) = delete;
@@ -100,6 +108,11 @@ class Accelerator {
   virtual void begin_recording() = 0;
   virtual std::unique_ptr<Recording> end_recording() = 0;
   virtual void replay(Recording& recording) = 0;
+
+  /// Marks the moment at which all work given so far is done. Not while work is recorded.
+  virtual std::unique_ptr<Mark> mark() = 0;
+  /// Seconds between two marks, the earlier first, by the device's clock. Waits for the later one.
+  virtual double seconds_between(const Mark& from, const Mark& to) = 0;
 };
 
 /// Memory of an accelerator, owned.

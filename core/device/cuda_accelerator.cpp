@@ -16,9 +16,10 @@ extern "C" __global__ void NAME(gr_int64 n, const gr_int64* from, int* to) {
 )",
                         {}};
 
-// For matrices of so many non-zeros that cuSPARSE would need wider indices: a thread for each number of the result.
-const KernelText wide_spmm{"wide_spmm",
-                           R"(
+// For what cuSPARSE does not do in the same bits every time, or only with wider indices: a thread for each number of
+// the result.
+const KernelText plain_spmm{"plain_spmm",
+                            R"(
 extern "C" __global__ void NAME(gr_int64 n, gr_int64 k, const gr_int64* start, const int* column, const T* values,
                                 const T* b, T* c) {
   for (gr_int64 i = gr_first(); i < n; i += gr_step()) {
@@ -29,10 +30,14 @@ extern "C" __global__ void NAME(gr_int64 n, gr_int64 k, const gr_int64* start, c
   }
 }
 )",
-                           {}};
+                            {}};
 
 struct CudaRecording final : Accelerator::Recording {
   CudaGraphExec graph;
+};
+
+struct CudaMark final : Accelerator::Mark {
+  CudaEvent event;
 };
 
 }  // namespace
@@ -62,12 +67,10 @@ CudaAccelerator::CudaAccelerator(int index, std::string name, int capability, bo
       stream_(new_stream(index)),
       memory_(name_, stream_.get()),
       staging_(stream_.get()),
-      products_(memory_, stream_.get(), tf32) {}
+      products_(memory_, stream_.get(), tf32),
+      row_start_(memory_) {}
 
-CudaAccelerator::~CudaAccelerator() {
-  cudaSetDevice(index_);
-  memory_.release(row_start_);
-}
+CudaAccelerator::~CudaAccelerator() { cudaSetDevice(index_); }
 
 void CudaAccelerator::refuse_in_recording(const char* what) const {
   if (recording_) fail<DeviceError>("{} cannot be recorded", what);
@@ -156,8 +159,8 @@ void CudaAccelerator::spmm(const SpmmWork& work) {
   if (bytes == 0) return;
   if (work.non_zeros == 0) return set_zero(work.c, bytes);
   activate();
-  if (work.non_zeros <= INT32_MAX) return products_.spmm(work, narrow_row_start(work), recording_);
-  KernelText kernel = wide_spmm;
+  if (work.non_zeros <= INT32_MAX && products_.spmm(work, narrow_row_start(work), recording_)) return;
+  KernelText kernel = plain_spmm;
   kernel.settings = using_type(work.dtype);
   std::int64_t n = work.rows * work.k, k = work.k;
   const void* pointers[] = {work.row_start, work.column, work.values, work.b, work.c};
@@ -168,18 +171,11 @@ void CudaAccelerator::spmm(const SpmmWork& work) {
 const std::int32_t* CudaAccelerator::narrow_row_start(const SpmmWork& work) {
   std::int64_t n = work.rows + 1;
   const std::int64_t bytes = n * static_cast<std::int64_t>(sizeof(std::int32_t));
-  if (bytes > row_start_bytes_) {
-    refuse_in_recording("an allocation");
-    memory_.release(row_start_);
-    row_start_ = nullptr;
-    row_start_bytes_ = 0;
-    row_start_ = memory_.allocate(bytes);
-    row_start_bytes_ = bytes;
-  }
-  const void* pointers[] = {work.row_start, row_start_};
+  std::byte* const row_start = row_start_.reserve(bytes, recording_);
+  const void* pointers[] = {work.row_start, row_start};
   void* arguments[] = {&n, &pointers[0], &pointers[1]};
   launch(compile(narrow), grid_for(n), arguments);
-  return reinterpret_cast<const std::int32_t*>(row_start_);
+  return reinterpret_cast<const std::int32_t*>(row_start);
 }
 
 void CudaAccelerator::begin_recording() {
@@ -201,6 +197,25 @@ std::unique_ptr<Accelerator::Recording> CudaAccelerator::end_recording() {
 void CudaAccelerator::replay(Recording& recording) {
   activate();
   check(cudaGraphLaunch(static_cast<CudaRecording&>(recording).graph.get(), stream_.get()), "cudaGraphLaunch");
+}
+
+std::unique_ptr<Accelerator::Mark> CudaAccelerator::mark() {
+  refuse_in_recording("a mark");
+  activate();
+  auto made = std::make_unique<CudaMark>();
+  check(cudaEventCreateWithFlags(made->event.put(), cudaEventDefault), "cudaEventCreate");
+  check(cudaEventRecord(made->event.get(), stream_.get()), "cudaEventRecord");
+  return made;
+}
+
+double CudaAccelerator::seconds_between(const Mark& from, const Mark& to) {
+  activate();
+  const CudaEvent& later = static_cast<const CudaMark&>(to).event;
+  check(cudaEventSynchronize(later.get()), "cudaEventSynchronize");
+  float milliseconds = 0;
+  check(cudaEventElapsedTime(&milliseconds, static_cast<const CudaMark&>(from).event.get(), later.get()),
+        "cudaEventElapsedTime");
+  return 1e-3 * static_cast<double>(milliseconds);
 }
 
 }  // namespace gradus

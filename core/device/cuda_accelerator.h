@@ -33,6 +33,8 @@ class CudaAccelerator final : public Accelerator {
   void begin_recording() override;
   std::unique_ptr<Recording> end_recording() override;
   void replay(Recording& recording) override;
+  std::unique_ptr<Mark> mark() override;
+  double seconds_between(const Mark& from, const Mark& to) override;
 
  private:
   struct Compiled;
@@ -50,8 +52,7 @@ class CudaAccelerator final : public Accelerator {
   CudaStaging staging_;
   CudaProducts products_;
   std::unordered_multimap<std::size_t, std::unique_ptr<Compiled>> kernels_;  // by the hash of name and settings
-  std::byte* row_start_ = nullptr;  // of the product at hand, as 32-bit numbers
-  std::int64_t row_start_bytes_ = 0;
+  CudaWorkspace row_start_;  // of the product at hand, as 32-bit numbers
   bool recording_ = false;
 };
 

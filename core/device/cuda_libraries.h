@@ -47,6 +47,8 @@ inline CudaFunction<decltype(::cudaDriverGetVersion)> cudaDriverGetVersion{CudaL
 inline CudaFunction<decltype(::cudaEventCreateWithFlags)> cudaEventCreateWithFlags{CudaLibraryName::cudart,
                                                                                    "cudaEventCreateWithFlags"};
 inline CudaFunction<decltype(::cudaEventDestroy)> cudaEventDestroy{CudaLibraryName::cudart, "cudaEventDestroy"};
+inline CudaFunction<decltype(::cudaEventElapsedTime)> cudaEventElapsedTime{CudaLibraryName::cudart,
+                                                                           "cudaEventElapsedTime"};
 inline CudaFunction<decltype(::cudaEventRecord)> cudaEventRecord{CudaLibraryName::cudart, "cudaEventRecord"};
 inline CudaFunction<decltype(::cudaEventSynchronize)> cudaEventSynchronize{CudaLibraryName::cudart,
                                                                            "cudaEventSynchronize"};

@@ -62,6 +62,20 @@ void CudaMemory::give_back_kept() {
   }
 }
 
+CudaWorkspace::~CudaWorkspace() {
+  for (std::byte* block : blocks_) memory_.release(block);
+}
+
+std::byte* CudaWorkspace::reserve(std::int64_t bytes, bool recording) {
+  if (bytes > bytes_) {
+    if (recording) fail<DeviceError>("memory to work in cannot be recorded");
+    bytes = std::max(bytes, 2 * bytes_);  // all that stay are no more than the last
+    blocks_.push_back(memory_.allocate(bytes));
+    bytes_ = bytes;
+  }
+  return blocks_.empty() ? nullptr : blocks_.back();
+}
+
 CudaStaging::Block& CudaStaging::next() {
   Block& block = blocks_[turn_];
   turn_ = 1 - turn_;

@@ -36,6 +36,23 @@ class CudaMemory {
   std::int64_t in_use_ = 0;
 };
 
+/// Memory for the work at hand, which grows. Recordings hold its address: what became too small stays until the end.
+class CudaWorkspace {
+ public:
+  explicit CudaWorkspace(CudaMemory& memory) : memory_(memory) {}
+  CudaWorkspace(const CudaWorkspace&) = delete;
+  CudaWorkspace& operator=(const CudaWorkspace&) = delete;
+  ~CudaWorkspace();
+
+  /// At least so many bytes. Throws DeviceError where more are needed while work is recorded.
+  std::byte* reserve(std::int64_t bytes, bool recording);
+
+ private:
+  CudaMemory& memory_;
+  std::vector<std::byte*> blocks_;  // the last is used
+  std::int64_t bytes_ = 0;
+};
+
 /// Two blocks of the host's memory that the GPU reads and writes by itself, used in turn.
 class CudaStaging {
  public:

@@ -22,20 +22,6 @@ void refuse_in_recording(bool recording, const char* what) {
 
 }  // namespace
 
-CudaProducts::~CudaProducts() {
-  memory_.release(blas_workspace_.memory);
-  memory_.release(sparse_workspace_.memory);
-}
-
-void* CudaProducts::reserve(Workspace& workspace, std::int64_t bytes, bool recording) {
-  if (bytes <= workspace.bytes) return workspace.memory;
-  refuse_in_recording(recording, "memory for a product");
-  memory_.release(workspace.memory);
-  workspace = {};
-  workspace = {memory_.allocate(bytes), bytes};
-  return workspace.memory;
-}
-
 // The same handle, stream and workspace in every run: cuBLAS then gives the same bits.
 void CudaProducts::open_blas(bool recording) {
   if (blas_) return;
@@ -43,7 +29,7 @@ void CudaProducts::open_blas(bool recording) {
   CudaHandle<cublasHandle_t, cublasDestroy> handle;
   check(cublasCreate(handle.put()), "cublasCreate");
   check(cublasSetStream(handle.get(), stream_), "cublasSetStream");
-  void* const workspace = reserve(blas_workspace_, blas_bytes, recording);
+  void* const workspace = blas_workspace_.reserve(blas_bytes, recording);
   check(cublasSetWorkspace(handle.get(), workspace, blas_bytes), "cublasSetWorkspace", blas_bytes);
   check(cublasSetMathMode(handle.get(), tf32_ ? CUBLAS_TF32_TENSOR_OP_MATH : CUBLAS_DEFAULT_MATH), "cublasSetMathMode");
   check(cublasSetAtomicsMode(handle.get(), CUBLAS_ATOMICS_NOT_ALLOWED), "cublasSetAtomicsMode");
@@ -89,8 +75,10 @@ void CudaProducts::gemm(const GemmWork& work, bool recording) {
   }
 }
 
-// Of cuSPARSE's algorithms, those that give the same bits in every run.
-void CudaProducts::spmm(const SpmmWork& work, const std::int32_t* row_start, bool recording) {
+// Of cuSPARSE's algorithms for csr, those that are documented to give the same bits in every run, where the matrix is
+// not transposed: CUSPARSE_SPMV_CSR_ALG2 and CUSPARSE_SPMM_CSR_ALG3; the defaults and all others for csr are not. ALG3
+// does not do all products: since CUDA 12.2.1 it refuses the others instead of taking another algorithm.
+bool CudaProducts::spmm(const SpmmWork& work, const std::int32_t* row_start, bool recording) {
   open_sparse(recording);
   const cudaDataType type = work.dtype == float64 ? CUDA_R_64F : CUDA_R_32F;
   const double one64 = 1, zero64 = 0;
@@ -112,10 +100,10 @@ void CudaProducts::spmm(const SpmmWork& work, const std::int32_t* row_start, boo
     check(
         cusparseSpMV_bufferSize(sparse_.get(), as_it_is, one, a.get(), b.get(), zero, c.get(), type, algorithm, &bytes),
         "cusparseSpMV_bufferSize");
-    void* const workspace = reserve(sparse_workspace_, static_cast<std::int64_t>(bytes), recording);
+    void* const workspace = sparse_workspace_.reserve(static_cast<std::int64_t>(bytes), recording);
     check(cusparseSpMV(sparse_.get(), as_it_is, one, a.get(), b.get(), zero, c.get(), type, algorithm, workspace),
           "cusparseSpMV", static_cast<std::int64_t>(bytes));
-    return;
+    return true;
   }
   ConstDenseMatrix b;
   DenseMatrix c;
@@ -124,13 +112,16 @@ void CudaProducts::spmm(const SpmmWork& work, const std::int32_t* row_start, boo
   check(cusparseCreateDnMat(c.put(), work.rows, work.k, work.k, work.c, type, CUSPARSE_ORDER_ROW),
         "cusparseCreateDnMat");
   constexpr auto algorithm = CUSPARSE_SPMM_CSR_ALG3;
-  check(cusparseSpMM_bufferSize(sparse_.get(), as_it_is, as_it_is, one, a.get(), b.get(), zero, c.get(), type,
-                                algorithm, &bytes),
-        "cusparseSpMM_bufferSize");
-  void* const workspace = reserve(sparse_workspace_, static_cast<std::int64_t>(bytes), recording);
-  check(
-      cusparseSpMM(sparse_.get(), as_it_is, as_it_is, one, a.get(), b.get(), zero, c.get(), type, algorithm, workspace),
-      "cusparseSpMM", static_cast<std::int64_t>(bytes));
+  cusparseStatus_t status = cusparseSpMM_bufferSize(sparse_.get(), as_it_is, as_it_is, one, a.get(), b.get(), zero,
+                                                    c.get(), type, algorithm, &bytes);
+  if (status == CUSPARSE_STATUS_NOT_SUPPORTED) return false;
+  check(status, "cusparseSpMM_bufferSize");
+  void* const workspace = sparse_workspace_.reserve(static_cast<std::int64_t>(bytes), recording);
+  status =
+      cusparseSpMM(sparse_.get(), as_it_is, as_it_is, one, a.get(), b.get(), zero, c.get(), type, algorithm, workspace);
+  if (status == CUSPARSE_STATUS_NOT_SUPPORTED) return false;
+  check(status, "cusparseSpMM", static_cast<std::int64_t>(bytes));
+  return true;
 }
 
 }  // namespace gradus

@@ -10,31 +10,26 @@ namespace gradus {
 
 class CudaProducts {
  public:
-  CudaProducts(CudaMemory& memory, cudaStream_t stream, bool tf32) : memory_(memory), stream_(stream), tf32_(tf32) {}
+  CudaProducts(CudaMemory& memory, cudaStream_t stream, bool tf32)
+      : stream_(stream), tf32_(tf32), blas_workspace_(memory), sparse_workspace_(memory) {}
   CudaProducts(const CudaProducts&) = delete;
   CudaProducts& operator=(const CudaProducts&) = delete;
-  ~CudaProducts();
 
   /// As Accelerator::gemm. While work is recorded nothing may be opened or grow: throws DeviceError then.
   void gemm(const GemmWork& work, bool recording);
   /// `row_start` is work.row_start as 32-bit numbers: cuSPARSE documents no offsets of another width than its indices.
-  void spmm(const SpmmWork& work, const std::int32_t* row_start, bool recording);
+  /// False, and nothing is done, where the algorithms that give the same bits in every run do not do this product.
+  bool spmm(const SpmmWork& work, const std::int32_t* row_start, bool recording);
 
  private:
-  struct Workspace {
-    std::byte* memory = nullptr;
-    std::int64_t bytes = 0;
-  };
   void open_blas(bool recording);
   void open_sparse(bool recording);
-  void* reserve(Workspace& workspace, std::int64_t bytes, bool recording);
 
-  CudaMemory& memory_;
   cudaStream_t stream_;
   bool tf32_;
   CudaHandle<cublasHandle_t, cublasDestroy> blas_;
   CudaHandle<cusparseHandle_t, cusparseDestroy> sparse_;
-  Workspace blas_workspace_, sparse_workspace_;
+  CudaWorkspace blas_workspace_, sparse_workspace_;
 };
 
 }  // namespace gradus

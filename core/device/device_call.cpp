@@ -112,7 +112,6 @@ void DeviceCall::set_index(std::shared_ptr<const RowIndex> index) {
 }
 
 std::shared_ptr<RowIndex> DeviceCall::new_index() {
-  decided_on_host_ = true;
   std::shared_ptr<RowIndex>& index = growing_.index;
   if (index.use_count() != 1) index = std::make_shared<RowIndex>();
   std::atomic_thread_fence(std::memory_order_acquire);  // whoever dropped it has read it
@@ -120,11 +119,20 @@ std::shared_ptr<RowIndex> DeviceCall::new_index() {
   return index;
 }
 
-std::vector<std::byte> DeviceCall::download(int i) {
-  decided_on_host_ = true;
-  std::vector<std::byte> numbers(static_cast<std::size_t>(in(i).stored) * size_of(in(i).type.dtype));
-  if (!numbers.empty()) accelerator_->download(numbers.data(), in(i).data, static_cast<std::int64_t>(numbers.size()));
-  return numbers;
+std::byte* DeviceCall::keep(std::int64_t bytes) {
+  growing_.kept.reserve(accelerator_, bytes);
+  return growing_.kept.data();
+}
+
+std::span<const std::byte> DeviceCall::numbers(int i) {
+  const KnownNumbers known = known_of(i);
+  looked_at_numbers_ = true;
+  if (!known.of_feeds) looked_at_changing_numbers_ = true;
+  const std::size_t bytes = static_cast<std::size_t>(in(i).stored) * size_of(in(i).type.dtype);
+  if (known.here != nullptr) return {known.here, bytes};
+  downloaded_.resize(bytes);
+  if (bytes > 0) accelerator_->download(downloaded_.data(), in(i).data, static_cast<std::int64_t>(bytes));
+  return downloaded_;
 }
 
 std::string DeviceCall::source(int i) const {

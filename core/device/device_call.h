@@ -1,6 +1,7 @@
 // What an op's launch() is given on an accelerator: as Call (op.h) for a kernel on the CPU, but all numbers lie in the
-// device's memory. Shapes, patterns and row indices are known on the host as well: only integers that are data (the
-// indices of a gather, the zeros of to_csr) must be fetched from the device to decide how large a result is.
+// device's memory. Shapes, patterns and row indices are known on the host as well. Numbers that are data the host must
+// see where they may be wrong (the indices of a gather) or decide how large a result is (scatter_add, to_csr): a fed
+// tensor's are at hand, others are waited for; and what follows from the feeds stands as long as these stay the same.
 #pragma once
 
 #include <gradus/core/device/accelerator.h>
@@ -53,9 +54,17 @@ class DeviceIndices {
   std::shared_ptr<State> state_;
 };
 
-/// What a step with a sparse result keeps from run to run.
+/// What a plan knows of the numbers of a step's input.
+struct KnownNumbers {
+  const std::byte* here = nullptr;  // on the host; null: they are on the device alone
+  bool of_feeds = false;            // whether they follow from feeds and constants, not from variables or chance
+  bool unchanged = false;           // whether they are those of the step's last run
+};
+
+/// What a step keeps from run to run.
 struct DeviceGrowing {
-  DeviceMemory numbers;
+  DeviceMemory numbers;  // of a sparse result
+  DeviceMemory kept;     // see DeviceCall::keep
   std::shared_ptr<RowIndex> index;
   std::shared_ptr<const CsrPattern> made_of;  // held, so that its memory is not used for another; of it was made:
   std::shared_ptr<const CsrPattern> made;
@@ -96,11 +105,26 @@ class DeviceCall {
     }
     return growing_.made;
   }
+  /// The same of the numbers of a dense input, which `make` is given on the host.
+  template <class Make>
+  std::shared_ptr<const CsrPattern> pattern_made_of_numbers(int i, const Make& make) {
+    if (!unchanged(i)) growing_.made = make(numbers(i));
+    return growing_.made;
+  }
   /// An empty index to fill and set: the one this step filled in its last run, unless somebody still has it.
   std::shared_ptr<RowIndex> new_index();
+  /// The index that the step filled last.
+  const std::shared_ptr<RowIndex>& last_index() const { return growing_.index; }
+  /// Device memory that stays as it is until the step's next run.
+  std::byte* keep(std::int64_t bytes);
+  std::byte* kept() const { return growing_.kept.data(); }
 
-  /// The numbers of an input, on the host. A plan with such a step cannot be recorded.
-  std::vector<std::byte> download(int i);
+  /// Whether an input's numbers are known to be those of the step's last run: what was found of them holds. In a run
+  /// that is recorded they are, if they follow from the feeds.
+  bool unchanged(int i) const { return known_of(i).unchanged; }
+  /// The numbers of an input on the host, until the next call of this. Those that are on the device alone are waited
+  /// for. A run cannot be recorded where they depend on variables or on chance.
+  std::span<const std::byte> numbers(int i);
 
   /// Launches a kernel with these arguments: numbers, pointers into the device's memory, and small structs of them,
   /// each of just the type that the kernel takes.
@@ -110,25 +134,31 @@ class DeviceCall {
     accelerator_->launch(accelerator_->compile(kernel), grid, pointers);
   }
 
-  /// Whether what was launched depends on more than patterns, indices and shapes: on numbers that were downloaded, or
-  /// on an index that was made. Then a run cannot be recorded.
-  bool decided_on_host() const { return decided_on_host_; }
+  /// Whether numbers decided what was launched, or whether anything was. With other feeds a run is another, then;
+  bool looked_at_numbers() const { return looked_at_numbers_; }
+  /// and where they do not follow from the feeds, every run is.
+  bool looked_at_changing_numbers() const { return looked_at_changing_numbers_; }
 
   /// "(X, main.cpp:14)": how the user knows input i, for messages.
   std::string source(int i) const;
 
-  Expr node;                 // what is computed
-  std::uint64_t stream = 0;  // the node's own stream of random numbers
-  std::uint64_t run = 0;     // the number of the run: with the stream, every run draws anew
+  Expr node;                                 // what is computed
+  std::span<const KnownNumbers> known = {};  // by input; none: nothing is known
+  std::uint64_t stream = 0;                  // the node's own stream of random numbers
+  std::uint64_t run = 0;                     // the number of the run: with the stream, every run draws anew
 
  private:
+  KnownNumbers known_of(int i) const { return known.empty() ? KnownNumbers() : known[static_cast<std::size_t>(i)]; }
+
   const std::shared_ptr<Accelerator>& accelerator_;
   DeviceIndices& indices_;
   std::span<const Value* const> inputs_;
   Value& output_;
   DeviceMemory& scratch_;
   DeviceGrowing& growing_;
-  bool decided_on_host_ = false;
+  std::vector<std::byte> downloaded_;
+  bool looked_at_numbers_ = false;
+  bool looked_at_changing_numbers_ = false;
 };
 
 /// A grid with a thread for each of n elements, or as many as keep a device busy: kernels step on by the grid's size.

@@ -92,7 +92,7 @@ DeviceLoop::DeviceLoop(const Program& program, std::span<const int> nodes, const
   }
 }
 
-bool DeviceLoop::run(const std::shared_ptr<Accelerator>& accelerator, DeviceIndices& indices) {
+void DeviceLoop::run(const std::shared_ptr<Accelerator>& accelerator, DeviceIndices& indices) {
   accelerator_ = accelerator;
   const bool united = space_.layout != Layout::dense && prepare_sparse();
   collect_pointers(indices, united);
@@ -103,7 +103,6 @@ bool DeviceLoop::run(const std::shared_ptr<Accelerator>& accelerator, DeviceIndi
   }
   pattern_.reset();
   index_.reset();
-  return united;
 }
 
 // What the elements are: the first operand that is no result of this step says it.
@@ -124,7 +123,8 @@ bool DeviceLoop::prepare_sparse() {
     first.pattern = pattern_;
     first.index = index_;
     if (same_non_zeros(first, operand)) continue;
-    united = unite_operands();
+    unite_operands();
+    united = true;
     break;
   }
   for (Grown& grown : grown_) set_sparse_result(grown);
@@ -147,7 +147,7 @@ void DeviceLoop::set_sparse_result(Grown& grown) {
 
 // Two operands with different non-zeros are brought to the union first (the type rule admits that only for functions
 // that are zero where all sparse operands are).
-bool DeviceLoop::unite_operands() {
+void DeviceLoop::unite_operands() {
   std::vector<std::size_t> sparse;
   for (std::size_t a = 0; a < text_.arguments.size(); ++a)
     if (text_.arguments[a].what == What::read && is_sparse(value(text_.arguments[a].node))) sparse.push_back(a);
@@ -157,25 +157,37 @@ bool DeviceLoop::unite_operands() {
                      space_.layout == Layout::csr ? "non-zeros" : "rows");
   const Value& a = value(text_.arguments[sparse[0]].node);
   const Value& b = value(text_.arguments[sparse[1]].node);
-  if (space_.layout == Layout::csr) {
-    pattern_ = unite(*a.pattern, *b.pattern);
-  } else {
+  const bool csr = space_.layout == Layout::csr;
+  const std::array<std::shared_ptr<const void>, 2> of =
+      csr ? std::array<std::shared_ptr<const void>, 2>{a.pattern, b.pattern}
+          : std::array<std::shared_ptr<const void>, 2>{a.index, b.index};
+  const bool others = union_.of != of;
+  if (others) union_.of = {};  // until all is there
+  if (others && csr) {
+    union_.pattern = unite(*a.pattern, *b.pattern);
+  } else if (others) {
     auto both = std::make_shared<RowIndex>();
     unite(*a.index, *b.index, *both);
-    index_ = both;
+    union_.index = both;
   }
-  for (const std::size_t argument : sparse) {
+  pattern_ = union_.pattern;
+  index_ = union_.index;
+  for (std::size_t i = 0; i < sparse.size(); ++i) {
+    const std::size_t argument = sparse[i];
     const Value& from = value(text_.arguments[argument].node);
     const auto size = static_cast<std::int64_t>(size_of(from.type.dtype));
     const std::int64_t stored = pattern_ ? pattern_->non_zeros() : index_->count() * from.row_size();
     DeviceMemory& memory = united_[argument];
     memory.reserve(accelerator_, stored * size);
     if (stored > 0) accelerator_->set_zero(memory.data(), stored * size);
-    const std::vector<std::int64_t> places = places_among(from, pattern_.get(), index_.get());
-    if (places.empty()) continue;
-    const auto bytes = static_cast<std::int64_t>(places.size() * sizeof(std::int64_t));
-    const DeviceMemory there(accelerator_, bytes);
-    accelerator_->upload(there.data(), reinterpret_cast<const std::byte*>(places.data()), bytes);
+    if (from.stored == 0) continue;
+    DeviceMemory& there = union_.places[i];
+    if (others) {
+      const std::vector<std::int64_t> places = places_among(from, pattern_.get(), index_.get());
+      const auto bytes = static_cast<std::int64_t>(places.size() * sizeof(std::int64_t));
+      there.reserve(accelerator_, bytes);
+      accelerator_->upload(there.data(), reinterpret_cast<const std::byte*>(places.data()), bytes);
+    }
     KernelText kernel = spread_numbers;
     kernel.settings = using_type(from.type.dtype);
     std::int64_t n = from.stored;
@@ -183,7 +195,7 @@ bool DeviceLoop::unite_operands() {
     void* arguments[] = {&n, &pointers[0], &pointers[1], &pointers[2]};
     accelerator_->launch(accelerator_->compile(kernel), grid_for(n), arguments);
   }
-  return true;
+  union_.of = of;
 }
 
 void DeviceLoop::collect_pointers(DeviceIndices& indices, bool united) {

@@ -5,6 +5,8 @@
 #include <gradus/core/device/device_call.h>
 #include <gradus/core/device/loop_text.h>
 
+#include <array>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -15,8 +17,7 @@ class DeviceLoop {
   /// `values`, by node, stay where they are.
   DeviceLoop(const Program& program, std::span<const int> nodes, const MemoryPlan& memory, std::vector<Value>& values);
 
-  /// Returns whether the host had to look at non-zeros: then the run cannot be recorded.
-  bool run(const std::shared_ptr<Accelerator>& accelerator, DeviceIndices& indices);
+  void run(const std::shared_ptr<Accelerator>& accelerator, DeviceIndices& indices);
 
   const std::string& name() const { return text_.name; }
   /// The kernel, which settings need not be given for.
@@ -34,9 +35,16 @@ class DeviceLoop {
     int node;
     DeviceMemory numbers;
   };
+  // Operands with different non-zeros or rows, and what both have: made anew only for others.
+  struct Union {
+    std::array<std::shared_ptr<const void>, 2> of;  // their patterns or indices
+    std::shared_ptr<const CsrPattern> pattern;
+    std::shared_ptr<const RowIndex> index;
+    std::array<DeviceMemory, 2> places;  // of their numbers among those of both
+  };
 
   bool prepare_sparse();
-  bool unite_operands();
+  void unite_operands();
   void set_sparse_result(Grown& grown);
   void collect_pointers(DeviceIndices& indices, bool united);
   void launch(Grid grid, std::span<const std::int64_t> numbers);
@@ -55,6 +63,7 @@ class DeviceLoop {
   std::vector<const void*> pointers_;  // by argument of the text
   std::vector<void*> arguments_;       // of the launch at hand
   std::vector<DeviceMemory> united_;   // by argument: an operand brought to the result's non-zeros
+  Union union_;
   std::shared_ptr<Accelerator> accelerator_;
   std::shared_ptr<const CsrPattern> pattern_;  // of the run
   std::shared_ptr<const RowIndex> index_;

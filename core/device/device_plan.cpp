@@ -1,10 +1,13 @@
 #include <gradus/core/device/device_plan.h>
 
 #include <gradus/core/device/device_schedule.h>
+#include <gradus/core/nodes.h>
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <set>
+#include <utility>
 
 namespace gradus {
 
@@ -26,25 +29,31 @@ DevicePlan::DevicePlan(Program program, Variables& variables, DeviceState& state
       state_(state),
       accelerator_(state.accelerator),
       arena_(accelerator_, memory_.arena_bytes),
-      staged_(memory_.copied.size()) {
+      staged_(memory_.copied.size()),
+      here_(program_.nodes.size()),
+      of_feeds_(program_.nodes.size()) {
   if (!record) why_not_ = "the session records nothing";
   // A recording updates the variables before what is fetched is read.
   for (const int fetch : program_.fetches)
     if (node(program_.root(fetch)).kind == Kind::variable && !memory_.copied.empty())
       why_not_ = fmt::format("{} is fetched as it was before the run", node(fetch).origin.name());
   place_values(arena_.data(), [this](const Tensor& constant) { return upload_constant(constant); });
+  find_known_numbers();
   const std::vector<std::vector<int>> views = moving_views();
   const auto follow = [&](int root) {
     for (const int view : views[static_cast<std::size_t>(root)])
-      steps_.push_back({view, true, nullptr, nullptr, {&value(node(view).viewed())}, {}, 0});
+      steps_.push_back({view, true, nullptr, nullptr, {&value(node(view).viewed())}, {}, {}, 0});
   };
   for (int id = 0; id < static_cast<int>(program_.nodes.size()); ++id)
     if (node(id).kind == Kind::placeholder) follow(id);
   for (const Group& group : schedule_.groups) {
     const int first = group.nodes.front();
     const ProgramNode& n = node(first);
-    Step step{first, false, nullptr, nullptr, {}, {}, n.op->is_random() ? stream_of(n.origin.name()) : 0};
-    for (const int input : n.inputs) step.inputs.push_back(&value(input));
+    Step step{first, false, nullptr, nullptr, {}, {}, {}, n.op->is_random() ? stream_of(n.origin.name()) : 0};
+    for (const int input : n.inputs) {
+      step.inputs.push_back(&value(input));
+      step.known.push_back({.of_feeds = of_feeds_[static_cast<std::size_t>(input)]});
+    }
     if (loop_space(program_, first)) {
       step.loop = std::make_unique<DeviceLoop>(program_, group.nodes, memory_, values_);
     } else if (n.op->row_kernel(input_types(program_, n)) != nullptr) {
@@ -66,30 +75,51 @@ const std::byte* DevicePlan::upload_constant(const Tensor& constant) {
   return memory.data();
 }
 
+void DevicePlan::find_known_numbers() {
+  for (std::size_t id = 0; id < program_.nodes.size(); ++id) {
+    const ProgramNode& n = program_.nodes[id];
+    if (n.kind == Kind::constant) here_[id] = static_cast<const ConstantOp*>(n.op)->value().data();
+    of_feeds_[id] = n.kind != Kind::variable && !n.op->is_random() &&
+                    std::all_of(n.inputs.begin(), n.inputs.end(),
+                                [&](int input) { return of_feeds_[static_cast<std::size_t>(input)]; });
+    if (n.live && n.type.layout != Layout::dense) dense_ = false;
+  }
+}
+
 void DevicePlan::bind(std::span<const Tensor* const> feeds) {
   feeding_.clear();
   for (std::size_t i = 0; i < feeds.size(); ++i) {
     if (program_.feeds[i] < 0) continue;
     const Tensor& tensor = *feeds[i];
     Value& v = value(program_.feeds[i]);
-    v.data = state_.feeds.of(tensor);
+    const DeviceFeeds::Place place = state_.feeds.of(tensor);
+    v.data = place.data;
     v.stored = tensor.stored();
     v.pattern = tensor.pattern();
     v.ones = tensor.ones();
     v.index = tensor.index();
-    feeding_.push_back({v.data, v.pattern, v.index});
+    here_[static_cast<std::size_t>(program_.feeds[i])] = tensor.accelerator() == nullptr ? tensor.data() : nullptr;
+    feeding_.push_back({place, v.pattern, v.index});
   }
 }
 
 void DevicePlan::run(std::span<const Tensor* const> feeds, std::uint64_t run_number, Recorder* recorder) {
   bind(feeds);
-  const bool again = ran_ && feeding_ == fed_;
+  const bool ran = std::exchange(ran_, false);  // until this run has ended well
+  same_ = ran && feeding_ == fed_;
+  bool again = same_;
+  if (!feed_copies_.empty()) {
+    again = ran;
+    stage(ran);
+  } else if (ran && !same_ && may_stage()) {
+    stage(false);
+  }
   if (!again) {
     recording_.reset();
     fed_.clear();
     state_.indices.drop_unused();
   }
-  ran_ = false;  // until this run has ended well
+  if (recorded_scratch_ != state_.scratch.data()) recording_.reset();  // another plan needed more
   if (recorder == nullptr && again && why_not_.empty() && (recording_ || record(run_number))) {
     accelerator_->replay(*recording_);
     for (std::size_t i = 0; i < recorded_.size(); ++i) value(program_.fetches[i]) = recorded_[i];
@@ -119,21 +149,54 @@ void DevicePlan::run_steps(std::uint64_t run_number, Recorder* recorder) {
 
 void DevicePlan::run_step(Step& step, std::uint64_t run_number) {
   const ProgramNode& n = node(step.node);
-  bool on_host = false;
+  std::string why_not;
   if (step.loop) {
-    on_host = step.loop->run(accelerator_, state_.indices);
+    step.loop->run(accelerator_, state_.indices);
   } else if (step.on_host) {
     step.on_host->run(accelerator_);
-    on_host = true;
+    why_not = fmt::format("the host computes {}, to refuse numbers that cannot be divided", n.origin.name());
   } else {
     DeviceCall call(accelerator_, state_.indices, step.inputs, value(step.node), state_.scratch, step.growing);
     call.node = n.origin;
+    for (std::size_t i = 0; i < step.known.size(); ++i) {
+      step.known[i].here = here_[static_cast<std::size_t>(program_.root(n.inputs[i]))];
+      step.known[i].unchanged = same_ && step.known[i].of_feeds;
+    }
+    call.known = step.known;
     call.stream = step.stream;
     call.run = run_number;
     n.op->launch(call);
-    on_host = call.decided_on_host();
+    if (call.looked_at_numbers()) looked_at_numbers_ = true;
+    if (call.looked_at_changing_numbers())
+      why_not = fmt::format("the host must see in each run of what numbers {} is made", n.origin.name());
   }
-  if (on_host && why_not_.empty()) why_not_ = fmt::format("the host decides what {} holds", n.origin.name());
+  if (why_not_.empty()) why_not_ = why_not;
+}
+
+// Feeds that change from run to run may be copied: a recording then stays, and costs less than a launch of each kernel.
+bool DevicePlan::may_stage() const {
+  constexpr std::int64_t most_bytes = 1 << 20;  // which copy in the time of a launch
+  if (!why_not_.empty() || !dense_ || looked_at_numbers_ || feeding_.empty()) return false;
+  std::int64_t bytes = 0;
+  for (const int id : program_.feeds)
+    if (id >= 0) bytes += bytes_stored(values_[static_cast<std::size_t>(id)]);
+  return bytes <= most_bytes;
+}
+
+// Makes the placeholders' values copies of what is fed. `stand`: whether the copies hold the last run's feeds.
+void DevicePlan::stage(bool stand) {
+  std::vector<DeviceMemory> copies = std::exchange(feed_copies_, {});
+  std::size_t number = 0;
+  for (const int id : program_.feeds) {
+    if (id < 0) continue;
+    Value& v = value(id);
+    if (number == copies.size()) copies.emplace_back(accelerator_, bytes_stored(v));
+    std::byte* const copy = copies[number].data();
+    if (!stand || feeding_[number] != fed_[number]) accelerator_->copy(copy, v.data, bytes_stored(v));
+    v.data = copy;
+    ++number;
+  }
+  feed_copies_ = std::move(copies);
 }
 
 // Whether there is a recording now. What it cannot contain makes the accelerator throw; so may an op that would throw
@@ -157,6 +220,7 @@ bool DevicePlan::record(std::uint64_t run_number) {
     why_not_ = failure;
     return false;
   }
+  recorded_scratch_ = state_.scratch.data();
   recorded_.clear();
   for (const int fetch : program_.fetches) recorded_.push_back(value(fetch));
   return true;
@@ -250,7 +314,8 @@ std::string DevicePlan::explain() const {
                            Plan::formula_of(step.node), details_of(step.node));
     }
   }
-  const std::string launched = recording_         ? "recorded: a run is one launch"
+  const std::string launched = recording_         ? fmt::format("recorded: a run is one launch{}",
+                                                        feed_copies_.empty() ? "" : " after its feeds are copied")
                                : why_not_.empty() ? "recorded when the same tensors are fed again"
                                                   : fmt::format("not recorded, for {}", why_not_);
   return fmt::format("on {}: {} kernels of formulas, {} calls of ops, {} bytes of intermediate results; {}\n{}{}",

@@ -18,7 +18,7 @@ void DeviceFeeds::let_go(const Fed& fed) {
   }
 }
 
-std::byte* DeviceFeeds::of(const Tensor& tensor) {
+DeviceFeeds::Place DeviceFeeds::of(const Tensor& tensor) {
   const auto bytes = tensor.stored() * static_cast<std::int64_t>(size_of(tensor.dtype()));
   const bool there = tensor.accelerator() != nullptr;
   if (there && tensor.accelerator()->name() != accelerator_->name())
@@ -40,10 +40,10 @@ std::byte* DeviceFeeds::of(const Tensor& tensor) {
       let_go(fed_.back());
       fed_.pop_back();
     }
-    fed_.push_front({tensor, std::move(memory)});
+    fed_.push_front({tensor, std::move(memory), ++count_});
   }
   // Only ever read.
-  return there ? const_cast<std::byte*>(tensor.device_data()) : fed_.front().memory.data();
+  return {there ? const_cast<std::byte*>(tensor.device_data()) : fed_.front().memory.data(), fed_.front().number};
 }
 
 }  // namespace gradus

@@ -18,20 +18,27 @@ class DeviceFeeds {
   DeviceFeeds& operator=(const DeviceFeeds&) = delete;
   ~DeviceFeeds();
 
+  struct Place {
+    std::byte* data;
+    std::uint64_t number;  // the same number, the same tensor
+    bool operator==(const Place&) const = default;
+  };
   /// Where the tensor's numbers lie on the device. Throws DeviceError for a tensor on another one.
-  std::byte* of(const Tensor& tensor);
+  Place of(const Tensor& tensor);
 
  private:
   struct Fed {
     Tensor tensor;  // kept, because storage that nobody has any more is written anew
     DeviceMemory memory;
+    std::uint64_t number;
   };
   static constexpr std::size_t kept = 16;
 
   void let_go(const Fed& fed);
 
   std::shared_ptr<Accelerator> accelerator_;
-  std::list<Fed> fed_;  // the latest first
+  std::list<Fed> fed_;       // the latest first
+  std::uint64_t count_ = 0;  // of tensors met so far
 };
 
 struct DeviceState {
@@ -41,7 +48,7 @@ struct DeviceState {
   std::shared_ptr<Accelerator> accelerator;
   DeviceIndices indices;
   DeviceFeeds feeds;
-  DeviceMemory scratch;  // of the step at hand
+  DeviceMemory scratch;  // of the step at hand; it moves when one needs more
 };
 
 }  // namespace gradus

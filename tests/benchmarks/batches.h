@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <iterator>
 #include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -29,7 +30,8 @@ struct TrainingOptions {
 
 class Training {
  public:
-  Training(const gradus::Dataset& data, const TrainingOptions& options)
+  Training(const gradus::Dataset& data, const TrainingOptions& options,
+           const gradus::Device& device = gradus::Device::cpu())
       : batches_(data, {.size = options.batch,
                         .shuffle = options.shuffle,
                         .drop_remainder = true,
@@ -38,12 +40,18 @@ class Training {
         y_(g_.placeholder("y", {gradus::any, 1})),
         fm_(X_, y_, {.factors = options.factors, .seed = 1, .task = options.task}),
         train_(gradus::Adagrad(0.1).minimize(fm_.loss)),
-        session_(g_, gradus::Device::cpu(), {.threads = options.threads}) {
+        session_(g_, device, {.threads = options.threads}) {
     if (!options.ready) return;
     for (const gradus::Batch& batch : batches_.epoch(0)) ready_.push_back(batch);
   }
 
   std::int64_t count() const { return batches_.count(); }
+  /// Those made ahead of time.
+  const std::vector<gradus::Batch>& ready() const { return ready_; }
+  std::string explain() {
+    const gradus::Batch& batch = next();
+    return session_.explain(train_, {{X_, batch.x}, {y_, batch.y}});
+  }
   /// The first V.   [p, k]
   std::vector<float> start() { return vector_of(session_.value(fm_.V)); }
 

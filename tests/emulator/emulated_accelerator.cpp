@@ -5,6 +5,7 @@
 #include <gradus/core/error.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <iterator>
@@ -240,6 +241,11 @@ struct Replayable final : Accelerator::Recording {
   std::vector<std::function<void()>> work;
 };
 
+// All work is done when it is given: the host's clock is the device's.
+struct Moment final : Accelerator::Mark {
+  std::chrono::steady_clock::time_point at = std::chrono::steady_clock::now();
+};
+
 }  // namespace
 
 void EmulatedAccelerator::begin_recording() {
@@ -259,6 +265,15 @@ std::unique_ptr<Accelerator::Recording> EmulatedAccelerator::end_recording() {
 void EmulatedAccelerator::replay(Recording& recording) {
   refuse_in_recording("replay");
   for (const auto& work : static_cast<Replayable&>(recording).work) work();
+}
+
+std::unique_ptr<Accelerator::Mark> EmulatedAccelerator::mark() {
+  refuse_in_recording("mark");
+  return std::make_unique<Moment>();
+}
+
+double EmulatedAccelerator::seconds_between(const Mark& from, const Mark& to) {
+  return std::chrono::duration<double>(static_cast<const Moment&>(to).at - static_cast<const Moment&>(from).at).count();
 }
 
 Device emulated_device() {

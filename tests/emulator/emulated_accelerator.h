@@ -34,6 +34,8 @@ class EmulatedAccelerator final : public Accelerator {
   void begin_recording() override;
   std::unique_ptr<Recording> end_recording() override;
   void replay(Recording& recording) override;
+  std::unique_ptr<Mark> mark() override;
+  double seconds_between(const Mark& from, const Mark& to) override;
 
   /// Kernels launched since the accelerator was made, replayed ones too.
   std::int64_t launches() const { return launches_; }

@@ -63,7 +63,22 @@ TEST_CASE("gpu: a factorization machine on csr batches by every optimizer") {
   check_batches(Device::cuda(), fail_check);
 }
 
-TEST_CASE("gpu: MovieLens-100k, 100 steps") { check_movielens(Device::cuda(), 100, fail_check); }
+TEST_CASE("gpu: feeds that change") { check_changing_feeds(Device::cuda(), fail_check); }
+
+TEST_CASE("gpu: marks tell how long work took, by the device's clock") {
+  const std::shared_ptr<Accelerator> stream = Device::cuda().open();
+  constexpr std::int64_t bytes = 64 << 20;
+  const DeviceMemory from(stream, bytes), to(stream, bytes);
+  stream->set_zero(from.data(), bytes);
+  const auto start = stream->mark();
+  for (int i = 0; i < 10; ++i) stream->copy(to.data(), from.data(), bytes);
+  const auto end = stream->mark();
+  const double seconds = stream->seconds_between(*start, *end);
+  CHECK(seconds > 20 * bytes / 100e12);  // no memory moves 100 TB a second
+  CHECK(seconds < 10);
+}
+
+TEST_CASE("gpu: MovieLens-100k, 100 steps") { check_movielens(Device::cuda(), 90570, 100, fail_check); }
 
 TEST_CASE("gpu: the same bits twice") {
   std::vector<Tensor> V;
