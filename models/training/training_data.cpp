@@ -148,7 +148,7 @@ OpenedData open_data(const DataFile& file) {
     if (!file.read.target.empty() || !file.read.categorical.empty() || !file.read.numeric.empty() ||
         !file.read.ignored.empty() || !file.read.weight.empty() || file.read.hash_bits != 0)
       fail<ValueError>("{}: columns are named, but those of a cache were chosen when it was made", file.path);
-    return {file.path, Format::guess, {}, cache_source(file.path, file.read.columns, file.read.table)};
+    return {file.path, Format::guess, {}, cache_source(file.path, file.read.columns, file.read.table, file.read.dtype)};
   }
   Input input(file.path);
   ReadOptions read = file.read;
