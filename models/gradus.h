@@ -11,6 +11,7 @@
 #include <gradus/models/data/column_scale.h>
 #include <gradus/models/data/data_cache.h>
 #include <gradus/models/data/dataset.h>
+#include <gradus/models/data/dataset_blocks.h>
 #include <gradus/models/data/movielens.h>
 #include <gradus/models/data/pair_sampler.h>
 #include <gradus/models/data/read.h>

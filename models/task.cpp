@@ -133,17 +133,16 @@ void check_l2(std::string_view model, std::string_view option, double lambda) {
     fail<ValueError>("{}: {} is {}; a finite number, 0 or more, is expected", model, option, lambda);
 }
 
-BinaryTargets binary_targets(const Tensor& y, BinaryForm so_far) {
-  std::int64_t row = 0;
+BinaryTargets binary_targets(const Tensor& y, BinaryForm so_far, std::string_view name, std::int64_t first_row) {
+  std::int64_t row = first_row;
   for (const double target : y.to_dense()) {
     const BinaryForm form = target == 1 ? BinaryForm::ones : (target == 0 ? BinaryForm::zero_one : BinaryForm::signs);
     if (form == BinaryForm::signs && target != -1)
-      fail<ValueError>("binary_targets: the target of row {} is {}; 0 and 1, or -1 and 1, are expected", row, target);
+      fail<ValueError>("{}: the target of row {} is {}; 0 and 1, or -1 and 1, are expected", name, row, target);
     if (form != BinaryForm::ones && so_far != BinaryForm::ones && form != so_far)
       fail<ValueError>(
-          "binary_targets: the target of row {} is {} where others before it are {}; 0 and 1, or -1 and 1, "
-          "are expected",
-          row, target, so_far == BinaryForm::signs ? "-1" : "0");
+          "{}: the target of row {} is {} where others before it are {}; 0 and 1, or -1 and 1, are expected", name, row,
+          target, so_far == BinaryForm::signs ? "-1" : "0");
     if (form != BinaryForm::ones) so_far = form;
     ++row;
   }
@@ -151,7 +150,7 @@ BinaryTargets binary_targets(const Tensor& y, BinaryForm so_far) {
   Tensor signs;
   dispatch(y.dtype(), [&]<class T>(TypeTag<T>) {
     if constexpr (std::is_same_v<T, bool>) {
-      fail<TypeError>("binary_targets: y is {}; numbers are expected", y.type());
+      fail<TypeError>("{}: y is {}; numbers are expected", name, y.type());
     } else {
       signs = Tensor::make<T>(y.shape(), [&](std::span<T> to) {
         std::transform(y.span<T>().begin(), y.span<T>().end(), to.begin(), [](T x) { return x == T{1} ? x : T{-1}; });

@@ -85,8 +85,9 @@ struct BinaryTargets {
 };
 /// Targets of a binary task brought to -1 and 1, and how they were written; `so_far` is what was found in the rows
 /// before, where data comes in blocks. Throws ValueError, naming row and value, for a target that is not of one form
-/// with those before it.
-BinaryTargets binary_targets(const Tensor& y, BinaryForm so_far = BinaryForm::ones);
+/// with those before it: `name` begins the message, and rows are counted from `first_row` there.
+BinaryTargets binary_targets(const Tensor& y, BinaryForm so_far = BinaryForm::ones,
+                             std::string_view name = "binary_targets", std::int64_t first_row = 0);
 
 /// Throws ValueError, naming the first row at fault, unless every target fits the task: -1 or 1 for binary ones (0 is
 /// the usual mistake), finite for regression, for ranking a 1 and a -1 in each pair of rows.

@@ -50,7 +50,8 @@ TEST_CASE("each model kind trains and is read back") {
     options.hidden = {4};
     const TrainingSet set = load_training_set({.path = file.path()}, {}, options);
     CHECK(options.task == "binary");
-    CHECK(set.validation.size() == 30);
+    CHECK(set.validation_size() == 30);
+    const Dataset validation = set.validation->block(0);
     Trainer trainer(set.train, set.validation, set.columns, options);
     trainer.run();
     CHECK(trainer.history().back().loss < 0.68);
@@ -66,8 +67,7 @@ TEST_CASE("each model kind trains and is read back") {
     CHECK(loaded.zero_one);
     CHECK(loaded.target == "y");
     Predictor predict(loaded, "m");
-    CHECK(evaluate("binary", set.validation.y, predict.all(set.validation.x)).main() ==
-          trainer.evaluate_on(set.validation).main());
+    CHECK(evaluate("binary", validation.y, predict.all(validation.x)).main() == trainer.evaluate_on(validation).main());
     save_model(folder / "again", loaded);
     CHECK(read_file(folder / "again") == read_file(folder / "m"));
   }
@@ -190,16 +190,21 @@ TEST_CASE("files become training sets") {
   CHECK(large.x.at(140'000, 0) == 7);
   CHECK(large.x.at(139'999, 1) == 1);
 
-  CHECK(are_classes(Tensor({{0}, {1}})));
-  CHECK(are_classes(Tensor({{-1}, {1}})));
-  CHECK_FALSE(are_classes(Tensor({{1}, {1}})));
-  CHECK_FALSE(are_classes(Tensor({{-1}, {0}, {1}})));
-  CHECK_FALSE(are_classes(Tensor({{1}, {2}})));
-  CHECK(classes(Tensor({{0}, {1}}), "f") == Tensor({{-1}, {1}}));
-  CHECK(classes(Tensor({{-1}, {1}}), "f") == Tensor({{-1}, {1}}));
-  CHECK(refusal<ValueError>([] {
-          classes(Tensor({{0}, {-1}}), "f");
-        }) == "f: the target of example 2 is -1 after a 0; a binary task takes 0 and 1, or -1 and 1");
+  const auto summary = [](const Tensor& y) { return summary_of(*in_one_block({ones({y.dim(0), 1}), y})); };
+  CHECK(summary(Tensor({{0}, {1}})).are_classes());
+  CHECK(summary(Tensor({{-1}, {1}})).are_classes());
+  CHECK_FALSE(summary(Tensor({{1}, {1}})).are_classes());
+  CHECK_FALSE(summary(Tensor({{-1}, {0}, {1}})).are_classes());
+  CHECK_FALSE(summary(Tensor({{1}, {2}})).are_classes());
+  const auto form = [&](const Tensor& y) {
+    return form_of_classes(summary(y), *in_one_block({ones({y.dim(0), 1}), y}), "f");
+  };
+  CHECK(form(Tensor({{0}, {1}})) == BinaryForm::zero_one);
+  CHECK(form(Tensor({{-1}, {1}})) == BinaryForm::signs);
+  CHECK(form(Tensor({{1}})) == BinaryForm::ones);
+  CHECK(refusal<ValueError>([&] {
+          form(Tensor({{0}, {-1}}));
+        }) == "f: the target of row 2 is -1 where others before it are 0; 0 and 1, or -1 and 1, are expected");
 
   const Dataset a = ones_in_pairs(5), b = ones_in_pairs(9);
   const Dataset both = joined(std::vector<Dataset>{a, b});

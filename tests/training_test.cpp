@@ -227,6 +227,38 @@ TEST_CASE("a state that is written and read goes on to the bit") {
   }
 }
 
+TEST_CASE("a training by blocks goes on to the bit, and needs no more of them than one at a time") {
+  const Folder folder;
+  std::vector<SharedBlocks> parts;
+  const Dataset rows = ratings(500);
+  for (std::int64_t first = 0; first < 500; first += 70)
+    parts.push_back(in_one_block(rows.rows(first, std::min<std::int64_t>(70, 500 - first))));
+  const auto [train, validation] = split(joined(parts), 0.2, 1);
+  TrainingOptions options = regression();
+  options.epochs = 4;
+  options.schedule = "cosine";
+  Trainer whole(train, validation, {}, options);
+  whole.run();
+  CHECK(whole.history().back().loss < whole.history().front().loss);
+  for (const int stop : {1, 3, 8, 15}) {  // batches, of 7 an epoch
+    CAPTURE(stop);
+    int left = stop;
+    Trainer first(train, validation, {}, options);
+    CHECK(first.run({.stop = [&] { return --left == 0; }, .checkpoint = folder / "state"}) == Ending::stopped);
+    Trainer second(train, validation, {}, options, {.threads = 2});
+    second.restore(folder / "state");
+    second.run();
+    CHECK(second.parameters() == whole.parameters());
+    CHECK(second.history().back().validation == whole.history().back().validation);
+  }
+  CHECK(refusal<IoError>([&] {
+          Trainer(train, nullptr, {}, options).restore(folder / "state");
+        }).ends_with(": is of a training on other data"));
+  options.batch = 0;
+  CHECK(refusal<ValueError>([&] { Trainer(train, validation, {}, options); }) ==
+        "Trainer: --batch 0 needs all rows at once, but they are in blocks");
+}
+
 TEST_CASE("cross-validation leaves each row out once") {
   const Dataset data = ratings(301);
   TrainingOptions options = regression();
@@ -243,8 +275,7 @@ TEST_CASE("cross-validation leaves each row out once") {
 
 TEST_CASE("a search halves by thirds and ends with the best") {
   const Dataset::Split split = ratings(300).split(0.3, 1);
-  const Dataset& train = split.train;
-  const Dataset& validation = split.validation;
+  const SharedBlocks train = in_one_block(split.train), validation = in_one_block(split.validation);
   TrainingOptions options = regression();
   int calls = 0;
   const std::vector<Candidate> all = search(train, validation, {}, options, {}, [&](const Candidate&) { ++calls; });

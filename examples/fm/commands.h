@@ -2,6 +2,7 @@
 // gradus::Error with one line for what goes wrong; what is done lies in models/.
 #pragma once
 
+#include <gradus/models/data/data_cache.h>
 #include <gradus/models/training/training_data.h>
 #include <gradus/models/training/training_options.h>
 
@@ -69,6 +70,7 @@ struct ConvertCommand {
   Common common;
   DataArguments data;
   std::string model, out;
+  std::int64_t block_rows = gradus::DataCacheOptions().block_rows;
 };
 
 // Each returns the exit code.

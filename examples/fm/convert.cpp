@@ -3,7 +3,6 @@
 #include "output.h"
 
 #include <gradus/core/error.h>
-#include <gradus/models/data/data_cache.h>
 
 #include <fmt/format.h>
 
@@ -22,7 +21,7 @@ int convert(const ConvertCommand& command) {
     if (file.read.format == Format::guess) file.read.format = known.format;
   }
   const OpenedData opened = open_data(file);
-  const DataCacheSummary done = write_data_cache(command.out, *opened.source);
+  const DataCacheSummary done = write_data_cache(command.out, *opened.source, {.block_rows = command.block_rows});
   if (command.common.json) {
     print_convert_json(command.out, done);
     return 0;

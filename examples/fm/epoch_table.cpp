@@ -21,8 +21,8 @@ std::string per_second(double examples, double seconds) {
 }  // namespace
 
 EpochTable::EpochTable(const TrainingSet& set, const TrainingOptions& options, bool shown)
-    : examples_(static_cast<double>(set.train.size())),
-      validates_(set.validation.x.rank() == 2),
+    : examples_(static_cast<double>(set.train->size())),
+      validates_(set.validation != nullptr),
       epochs_(options.epochs),
       metric_(main_metric(options.task)),
       shown_(shown) {

@@ -164,6 +164,9 @@ void add_convert(CLI::App& app, ConvertCommand& command) {
   CLI::App& convert = *app.add_subcommand("convert", "Write data as a binary cache, which is read much faster");
   add_data(convert, command.data, "Examples with their targets; - is standard input");
   convert.add_option("--out", command.out, "File to write")->required();
+  convert.add_option("--block-rows", command.block_rows, "Rows of a block; training that streams has a few in memory")
+      ->check(CLI::Range(1, 2147483647))
+      ->capture_default_str();
   convert.add_option("--model", command.model, "Read as data for this model")->group("Data");
   add_columns(convert, command.data.file.read);
   convert.add_flag("--json", command.common.json, "Print one JSON object instead of text");

@@ -43,14 +43,14 @@ std::string underlined(std::string text) {
 }  // namespace
 
 Logs::Logs(const TrainCommand& command, const TrainingSet& set, const TrainingOptions& options)
-    : metric_(main_metric(options.task)), examples_(static_cast<double>(set.train.size())) {
+    : metric_(main_metric(options.task)), examples_(static_cast<double>(set.train->size())) {
   if (!command.log.empty()) {
     lines_.emplace(command.log, command.resume ? AppendFile::Open::lines : AppendFile::Open::anew);
     lines_->write("start",
                   {{"data", set.about.name},
-                   {"train_examples", set.train.size()},
+                   {"train_examples", set.train->size()},
                    {"validation_examples", set.validation_size()},
-                   {"features", set.train.x.dim(1)}},
+                   {"features", set.features}},
                   facts_of(options));
   }
   if (!command.tensorboard.empty()) curves_.emplace(command.tensorboard);
@@ -88,10 +88,10 @@ void write_page(const TrainCommand& command, const TrainingSet& set, const Train
   report.subtitle = fmt::format("{}, {} factors", options.model, options.factors);
   for (const auto& [name, value] : model.metrics) report.results.emplace_back(name, value);
   report.data = {{"format", to_string(model.format)},
-                 {"train examples", set.train.size()},
+                 {"train examples", set.train->size()},
                  {"validation examples", set.validation_size()},
                  {"features", model.features},
-                 {"non-zeros", set.train.x.stored()}};
+                 {"non-zeros", summary_of(*set.train).non_zeros}};
   if (!model.target.empty()) report.data.emplace_back("target", model.target);
   std::int64_t parameters = 0;
   for (const auto& [name, value] : model.parameters) parameters += value.size();
@@ -103,12 +103,20 @@ void write_page(const TrainCommand& command, const TrainingSet& set, const Train
   report.best_epoch = best_epoch;
   report.task = task_named(options.task);
   const bool validated = set.validation_size() > 0;
-  const Dataset& rows = validated ? set.validation : set.train;
+  const DatasetBlocks& predicted = validated ? *set.validation : *set.train;
   report.predicted_rows = validated ? "validation rows" : "training rows";
   if (options.task != "ranking") {
-    const Tensor predictions = predict.all(rows.x);  // [n, 1]
-    report.targets.assign(rows.y.begin(), rows.y.end());
-    report.predictions.assign(predictions.begin(), predictions.end());
+    // Of data in blocks as many as a page can show.
+    constexpr std::size_t enough = 100'000;
+    std::int64_t block = 0;
+    for (; block < predicted.blocks() && report.targets.size() < enough; ++block) {
+      const Dataset rows = predicted.block(block);
+      const Tensor predictions = predict.all(rows.x);  // [n, 1]
+      report.targets.insert(report.targets.end(), rows.y.begin(), rows.y.end());
+      report.predictions.insert(report.predictions.end(), predictions.begin(), predictions.end());
+    }
+    if (block < predicted.blocks())
+      report.predicted_rows = fmt::format("the first {} {}", report.targets.size(), report.predicted_rows);
   }
   report.feature_note = "weight of the feature";
   for (NamedWeight& each : strongest_features(model, 20))

@@ -145,8 +145,7 @@ Trained train_once(const TrainingSet& set, const TrainingOptions& options, const
 void refit(const TrainingSet& set, TrainingOptions options, const TrainCommand& command, const std::string& checkpoint,
            Trained& trained) {
   options.epochs = trained.trainer->best_epoch();
-  Trainer again(joined(std::vector<Dataset>{set.train, set.validation}), {}, set.columns, options,
-                trainer_options(command.common));
+  Trainer again(all_rows(set), nullptr, set.columns, options, trainer_options(command.common));
   trained.ending = again.run({.stop = [] { return interrupted != 0; }});
   if (trained.ending == Ending::stopped) {
     if (!checkpoint.empty()) trained.trainer->save(checkpoint);
@@ -159,15 +158,18 @@ void print_data(const TrainingSet& set, const TrainCommand& command) {
   const std::int64_t held_out = set.validation_size();
   fmt::print("{}: {}, {} examples, {}\n", set.about.name,
              set.about.format == Format::guess ? "cache" : to_string(set.about.format),
-             set.train.size() + (command.validation.empty() ? held_out : 0),
-             describe_features(set.train.x.dim(1), set.about.table.get()));
+             set.train->size() + (command.validation.empty() ? held_out : 0),
+             describe_features(set.features, set.about.table.get()));
+  if (set.about.streamed_mib > 0)
+    fmt::print("streamed: {} blocks of {} MiB in all, more than --stream-above {}\n", set.train->blocks(),
+               set.about.streamed_mib, command.options.stream_above);
   if (!set.about.target.empty() && command.data.file.read.target.empty())
     fmt::print("target: {} (--target names another)\n", set.about.target);
   if (held_out > 0)
     fmt::print("validation: {} examples{}\n", held_out,
                command.validation.empty() ? " held out" : fmt::format(" of {}", command.validation));
   else if (command.options.valid_fraction > 0 && command.folds == 0)
-    fmt::print("validation: none; of {} examples none can be spared\n", set.train.size());
+    fmt::print("validation: none; of {} examples none can be spared\n", set.train->size());
   print_counts({}, set.about.missing, set.about.table.get());
 }
 
@@ -175,13 +177,14 @@ int cross_validation(const TrainingSet& set, const TrainingOptions& options, con
   const bool text = !command.common.json;
   if (text) fmt::print("model: {}\n", describe_model(options));
   std::int64_t number = 0;
-  const std::vector<ValidationFold> folds = cross_validate(
-      set.train, set.columns, options, command.folds, trainer_options(command.common), [&](const ValidationFold& fold) {
-        if (!text) return;
-        fmt::print("part {}: {} examples, {} epochs: {}\n", ++number, fold.evaluation.examples, fold.epochs,
-                   to_string(fold.evaluation));
-        std::fflush(stdout);
-      });
+  const std::vector<ValidationFold> folds =
+      cross_validate(set.train->block(0), set.columns, options, command.folds, trainer_options(command.common),
+                     [&](const ValidationFold& fold) {
+                       if (!text) return;
+                       fmt::print("part {}: {} examples, {} epochs: {}\n", ++number, fold.evaluation.examples,
+                                  fold.epochs, to_string(fold.evaluation));
+                       std::fflush(stdout);
+                     });
   if (!text) {
     print_json(folds);
     return 0;
@@ -237,6 +240,7 @@ int train(const TrainCommand& command) {
   if (command.folds > 0) loading.valid_fraction = 0;
   const TrainingSet set = load_training_set(data, validation, loading, command.items);
   options.task = loading.task;
+  if (command.folds > 0) refuse_streamed(set.about, "--cv");
   if (text) print_data(set, command);
   if (command.folds > 0) return cross_validation(set, options, command);
 
@@ -267,7 +271,7 @@ int train(const TrainCommand& command) {
   if (options.refit && validated) {
     refit(set, options, command, checkpoint, trained);
     if (trained.ending == Ending::stopped) return interrupted_at(trainer, command, checkpoint);
-    if (text) fmt::print("refitted: {} epochs on all {} examples\n", best, set.train.size() + set.validation_size());
+    if (text) fmt::print("refitted: {} epochs on all {} examples\n", best, set.train->size() + set.validation_size());
   }
   model.parameters = std::move(trained.parameters);
 

@@ -54,18 +54,6 @@ class Pool : public std::enable_shared_from_this<Pool> {
   std::vector<std::unique_ptr<RowMemory>> free_;
 };
 
-// A data set in memory is one block.
-class OneBlock final : public DatasetBlocks {
- public:
-  explicit OneBlock(const Dataset& data) : data_(data) { data_.check(); }
-  std::int64_t blocks() const override { return 1; }
-  std::int64_t rows_of(std::int64_t) const override { return data_.size(); }
-  Dataset block(std::int64_t) const override { return data_; }
-
- private:
-  Dataset data_;
-};
-
 // What stands at the positions of an epoch: blocks in an order of their own, and in each its rows.
 class EpochOrder {
  public:
@@ -130,7 +118,7 @@ class EpochOrder {
 
 // What all epochs share.
 struct Batches::Source {
-  std::shared_ptr<const DatasetBlocks> data;
+  SharedBlocks data;
   BatchOptions options;
   std::int64_t size = 0;  // rows
   std::int64_t count = 0;
@@ -275,13 +263,12 @@ Epoch::Iterator Epoch::begin() {
   return Iterator(this);
 }
 
-Batches::Batches(const Dataset& data, const BatchOptions& options)
-    : Batches(std::make_shared<OneBlock>(data), options) {}
+Batches::Batches(const Dataset& data, const BatchOptions& options) : Batches(in_one_block(data), options) {}
 
-Batches::Batches(std::shared_ptr<const DatasetBlocks> data, const BatchOptions& options) {
+Batches::Batches(SharedBlocks data, const BatchOptions& options) {
   if (options.size < 1) fail<ValueError>("Batches: .size is {}; at least 1 row is expected", options.size);
   auto source = std::make_shared<Source>();
-  for (std::int64_t b = 0; b < data->blocks(); ++b) source->size += data->rows_of(b);
+  source->size = data->size();
   source->data = std::move(data);
   source->options = options;
   const std::int64_t whole = source->size / options.size;

@@ -5,12 +5,13 @@
 //     for (const Batch& batch : batches.epoch(e)) session.run(train, {{X, batch.x}, {y, batch.y}});
 //
 // The order of epoch e is a function of (seed, e) alone, so training goes on from any batch of any epoch. Data in
-// blocks (dataset.h) is shuffled by blocks and within each: one or two are in memory. In the order of the data, batches
-// share its storage; shuffled ones are copies of its rows. A thread prepares the next few while the caller computes.
-// Memory is used again: an epoch takes no more of it than a few batches have.
+// blocks (dataset_blocks.h) is shuffled by blocks and within each: one or two are in memory. In the order of the data,
+// batches share its storage; shuffled ones are copies of its rows. A thread prepares the next few while the caller
+// computes. Memory is used again: an epoch takes no more of it than a few batches have.
 #pragma once
 
 #include <gradus/models/data/dataset.h>
+#include <gradus/models/data/dataset_blocks.h>
 
 #include <cstddef>
 #include <cstdint>
@@ -88,7 +89,7 @@ class Batches {
   /// Throws ValueError for a data set that does not pass its check(), and for options that leave no batch.
   explicit Batches(const Dataset& data, const BatchOptions& options = {});
   /// Blocks are read while an epoch is under way, which throws what reading them throws.
-  explicit Batches(std::shared_ptr<const DatasetBlocks> data, const BatchOptions& options = {});
+  explicit Batches(SharedBlocks data, const BatchOptions& options = {});
 
   /// Batches an epoch.
   std::int64_t count() const;

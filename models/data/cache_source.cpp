@@ -1,7 +1,6 @@
 #include <gradus/models/data/cache_source.h>
 
 #include <gradus/core/error.h>
-#include <gradus/models/data/data_cache.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -14,24 +13,21 @@ namespace {
 
 class CacheSource final : public ExampleSource {
  public:
-  CacheSource(const std::string& path, std::int64_t columns, const std::shared_ptr<const FeatureTable>& table)
-      : cache_(path), columns_(columns == 0 ? cache_.columns() : columns) {
-    const bool fits = table ? cache_.table() && *cache_.table() == *table : cache_.columns() <= columns_;
-    if (!fits) fail<IoError>("{}: has other columns than the model; make it by fm convert --model", path);
-    if (table) columns_ = cache_.columns();
-  }
+  CacheSource(const std::string& path, std::int64_t columns, const std::shared_ptr<const FeatureTable>& table,
+              DType dtype)
+      : data_(path, columns, table, dtype) {}
 
   Examples next(std::int64_t count) override {
     Examples out;
-    if (block_ == cache_.blocks()) return out;
-    if (at_ == 0) rows_ = cache_.block(block_);
+    if (block_ == data_.blocks()) return out;
+    if (at_ == 0) rows_ = data_.block(block_);
     const std::int64_t taken = std::min(count, rows_.size() - at_);
     const Dataset part = rows_.rows(at_, taken);
-    out.x = widened(part.x);
+    out.x = part.x;
     out.y = part.y;
     out.weight = part.weight;
-    out.table = cache_.table();
-    out.field = cache_.field();
+    out.table = data_.cache().table();
+    out.field = data_.cache().field();
     at_ += taken;
     if (at_ == rows_.size()) {
       ++block_;
@@ -41,24 +37,33 @@ class CacheSource final : public ExampleSource {
   }
 
  private:
-  Tensor widened(const Tensor& x) const {
-    if (x.dim(1) == columns_) return x;
-    const auto pattern = std::make_shared<CsrPattern>();
-    pattern->rows = x.dim(0);
-    pattern->columns = columns_;
-    pattern->row_start = x.pattern()->row_start;
-    pattern->set_column({x.pattern()->column.begin(), x.pattern()->column.end()});
-    return Tensor::csr(pattern, x.values());
-  }
-
-  DataCache cache_;
-  std::int64_t columns_;
+  FittedCache data_;
   std::int64_t block_ = 0;
   std::int64_t at_ = 0;  // rows of it that are taken
   Dataset rows_;         // its rows
 };
 
 }  // namespace
+
+FittedCache::FittedCache(const std::string& path, std::int64_t columns,
+                         const std::shared_ptr<const FeatureTable>& table, DType dtype)
+    : cache_(path), columns_(columns == 0 || table ? cache_.columns() : columns) {
+  const bool fits = table ? cache_.table() && *cache_.table() == *table : cache_.columns() <= columns_;
+  if (!fits) fail<IoError>("{}: has other columns than the model; make it by fm convert --model", path);
+  if (cache_.dtype() != dtype) fail<IoError>("{}: holds {}; {} is expected", path, cache_.dtype(), dtype);
+}
+
+Dataset FittedCache::block(std::int64_t block) const {
+  Dataset out = cache_.block(block);
+  if (cache_.columns() == columns_) return out;
+  const auto pattern = std::make_shared<CsrPattern>();
+  pattern->rows = out.x.dim(0);
+  pattern->columns = columns_;
+  pattern->row_start = out.x.pattern()->row_start;
+  pattern->set_column({out.x.pattern()->column.begin(), out.x.pattern()->column.end()});
+  out.x = Tensor::csr(pattern, out.x.values());
+  return out;
+}
 
 bool is_data_cache(const std::string& path) {
   const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(path == "-" ? nullptr : std::fopen(path.c_str(), "rb"),
@@ -69,8 +74,8 @@ bool is_data_cache(const std::string& path) {
 }
 
 std::unique_ptr<ExampleSource> cache_source(const std::string& path, std::int64_t columns,
-                                            const std::shared_ptr<const FeatureTable>& table) {
-  return std::make_unique<CacheSource>(path, columns, table);
+                                            const std::shared_ptr<const FeatureTable>& table, DType dtype) {
+  return std::make_unique<CacheSource>(path, columns, table, dtype);
 }
 
 }  // namespace gradus

@@ -239,9 +239,9 @@ DataCache::DataCache(const std::string& path) : path_(path), file_(std::make_uni
   const std::byte* const tail = file_->at(size - tail_bytes);
   const auto begin = number_at<std::uint64_t>(tail);
   const auto bytes = number_at<std::uint64_t>(tail + sizeof begin);
-  const auto crc = number_at<std::uint32_t>(tail + sizeof begin + sizeof bytes);
+  index_crc_ = number_at<std::uint32_t>(tail + sizeof begin + sizeof bytes);
   if (begin < head_bytes || begin > size - tail_bytes || bytes != size - tail_bytes - begin ||
-      crc_of(file_->at(begin), bytes) != crc)
+      crc_of(file_->at(begin), bytes) != index_crc_)
     damaged(path, "its index is not what was written");
   read_index(std::string(file_->text(begin, bytes)));
   std::uint64_t reached = head_bytes;
@@ -254,6 +254,8 @@ DataCache::DataCache(const std::string& path) : path_(path), file_(std::make_uni
 }
 
 DataCache::~DataCache() = default;
+
+std::size_t DataCache::bytes() const { return file_->size(); }
 
 // The CRC says that it is what was written; but anybody may have written it.
 void DataCache::read_index(const std::string& text) {

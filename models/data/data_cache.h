@@ -13,7 +13,7 @@
 // told.
 #pragma once
 
-#include <gradus/models/data/dataset.h>
+#include <gradus/models/data/dataset_blocks.h>
 #include <gradus/models/data/examples.h>
 
 #include <atomic>
@@ -50,6 +50,8 @@ class DataCache final : public DatasetBlocks {
   ~DataCache() override;
 
   std::int64_t rows() const { return rows_; }
+  /// Of the file.
+  std::size_t bytes() const;
   std::int64_t columns() const { return columns_; }
   DType dtype() const { return dtype_; }
   bool weighted() const { return weighted_; }
@@ -60,6 +62,8 @@ class DataCache final : public DatasetBlocks {
   std::int64_t blocks() const override { return static_cast<std::int64_t>(blocks_.size()); }
   std::int64_t rows_of(std::int64_t block) const override { return blocks_[static_cast<std::size_t>(block)].rows; }
   Dataset block(std::int64_t block) const override;
+  /// The CRC-32 of the index, which has those of the blocks.
+  std::uint32_t fingerprint() const override { return index_crc_; }
 
   /// All rows in memory.
   Dataset all() const;
@@ -79,6 +83,7 @@ class DataCache final : public DatasetBlocks {
 
   std::string path_;
   std::unique_ptr<const Mapping> file_;
+  std::uint32_t index_crc_ = 0;
   std::int64_t rows_ = 0;
   std::int64_t columns_ = 0;
   DType dtype_ = float32;

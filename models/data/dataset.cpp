@@ -134,22 +134,30 @@ Dataset joined(std::span<const Dataset> parts) {
   return out;
 }
 
-Dataset::Split Dataset::split(double fraction, std::uint64_t seed) const {
-  check();
+DrawnRows draw_rows(std::int64_t count, std::int64_t drawn, std::uint64_t seed, std::uint64_t stream) {
+  RandomOrder order(count, seed, stream);
+  std::vector<bool> is_drawn(static_cast<std::size_t>(count), false);
+  for (const Index row : order.at(0, drawn)) is_drawn[static_cast<std::size_t>(row)] = true;
+  DrawnRows out;
+  for (std::size_t row = 0; row < is_drawn.size(); ++row)
+    (is_drawn[row] ? out.drawn : out.others).push_back(static_cast<Index>(row));
+  return out;
+}
+
+std::int64_t check_split(std::int64_t rows, double fraction) {
   // Only then is it a number of rows at all.
   const bool is_fraction = fraction > 0 && fraction < 1;
-  const std::int64_t aside = is_fraction ? std::llround(fraction * static_cast<double>(size())) : 0;
-  if (aside < 1 || aside >= size())
+  const std::int64_t aside = is_fraction ? std::llround(fraction * static_cast<double>(rows)) : 0;
+  if (aside < 1 || aside >= rows)
     fail<ValueError>("split: a fraction of {} of {} row{} is asked for; each part must have one at least", fraction,
-                     size(), size() == 1 ? "" : "s");
-  RandomOrder order(size(), seed, stream_of("split"));
-  std::vector<bool> is_aside(static_cast<std::size_t>(size()), false);
-  for (const Index row : order.at(0, aside)) is_aside[static_cast<std::size_t>(row)] = true;
-  std::vector<Index> train;
-  std::vector<Index> validation;
-  for (std::size_t row = 0; row < is_aside.size(); ++row)
-    (is_aside[row] ? validation : train).push_back(static_cast<Index>(row));
-  return {take(train), take(validation)};
+                     rows, rows == 1 ? "" : "s");
+  return aside;
+}
+
+Dataset::Split Dataset::split(double fraction, std::uint64_t seed) const {
+  check();
+  const DrawnRows rows = draw_rows(size(), check_split(size(), fraction), seed, stream_of("split"));
+  return {take(rows.others), take(rows.drawn)};
 }
 
 }  // namespace gradus

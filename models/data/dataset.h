@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <vector>
 
 namespace gradus {
 
@@ -56,19 +57,14 @@ struct Dataset::Split {
 /// (TypeError otherwise).
 Dataset joined(std::span<const Dataset> parts);
 
-/// A data set that need not fit in memory: its rows in blocks, each of which does. Threads may ask at once.
-class DatasetBlocks {
- public:
-  DatasetBlocks() = default;
-  DatasetBlocks(const DatasetBlocks&) = delete;
-  DatasetBlocks& operator=(const DatasetBlocks&) = delete;
-  virtual ~DatasetBlocks() = default;
-
-  /// How many blocks there are, and how many rows each has: one at least.
-  virtual std::int64_t blocks() const = 0;
-  virtual std::int64_t rows_of(std::int64_t block) const = 0;
-  /// Reads a block.
-  virtual Dataset block(std::int64_t block) const = 0;
+/// Some rows of `count`, each equally likely, and the others, both ascending: a function of what is given alone.
+struct DrawnRows {
+  std::vector<Index> drawn;
+  std::vector<Index> others;
 };
+DrawnRows draw_rows(std::int64_t count, std::int64_t drawn, std::uint64_t seed, std::uint64_t stream);
+
+/// How many of `rows` rows are set aside by a split. Throws ValueError where that leaves a part empty.
+std::int64_t check_split(std::int64_t rows, double fraction);
 
 }  // namespace gradus

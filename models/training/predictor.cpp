@@ -65,21 +65,34 @@ Tensor Predictor::all(const Tensor& x) {
 }
 
 FileEvaluation evaluate_file(const TrainedModel& model, Predictor& predict, DataFile file) {
-  LoadedData loaded = load_data_for(model, std::move(file));
-  if (loaded.data.y.size() == 0) fail<IoError>("{}: has no targets to compare with", loaded.name);
+  LoadedBlocks loaded = load_blocks_for(model, std::move(file));
   if (model.options.task == "ranking") {
     // Beside each item one that this file's user has not taken.
-    loaded.data = rows_with_items(loaded.data, model.columns.of_item);
-    if (loaded.data.size() == 0) fail<ValueError>("{}: has no item that the model knows", loaded.name);
-    const PairSampler sampler(loaded.data, model.columns.of_item, model.options.seed);
-    const Batch pairs = sampler.pairs({loaded.data.x, loaded.data.y, loaded.data.weight});
-    loaded.data = {pairs.x, pairs.y, pairs.weight};
+    const Dataset rows = rows_with_items(loaded.rows->block(0), model.columns.of_item);
+    if (rows.size() == 0) fail<ValueError>("{}: has no item that the model knows", loaded.about.name);
+    const PairSampler sampler(rows, model.columns.of_item, model.options.seed);
+    const Batch pairs = sampler.pairs({rows.x, rows.y, rows.weight});
+    loaded.rows = in_one_block({pairs.x, pairs.y, pairs.weight});
   }
+  // Metrics may need all numbers, but not all of x.
+  std::vector<float> y, predictions, weight;
+  for (std::int64_t b = 0; b < loaded.rows->blocks(); ++b) {
+    const Dataset rows = loaded.rows->block(b);
+    const auto add = [](std::vector<float>& to, const Tensor& numbers) {
+      to.insert(to.end(), numbers.span<float>().begin(), numbers.span<float>().end());
+    };
+    add(y, rows.y);
+    add(predictions, predict.all(rows.x));
+    add(weight, rows.weight);
+  }
+  const auto column = [&](const std::vector<float>& numbers) {
+    return numbers.empty() ? Tensor() : Tensor::from(numbers, {std::ssize(numbers), 1});  // [n, 1]
+  };
   FileEvaluation out;
-  out.evaluation = evaluate(model.options.task, loaded.data.y, predict.all(loaded.data.x), loaded.data.weight);
-  out.name = loaded.name;
-  out.unseen = loaded.unseen;
-  out.missing = loaded.missing;
+  out.evaluation = evaluate(model.options.task, column(y), column(predictions), column(weight));
+  out.name = loaded.about.name;
+  out.unseen = loaded.about.unseen;
+  out.missing = loaded.about.missing;
   return out;
 }
 

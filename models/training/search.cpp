@@ -22,7 +22,7 @@ std::vector<Index> ascending(std::vector<Index> rows) {
 }
 
 // The best number of a candidate's training; infinite where it diverged.
-double best_validation(const Dataset& train, const Dataset& validation, const Columns& columns,
+double best_validation(const SharedBlocks& train, const SharedBlocks& validation, const Columns& columns,
                        const TrainingOptions& options, const TrainerOptions& where) {
   try {
     Trainer trainer(train, validation, columns, options, where);
@@ -72,10 +72,10 @@ std::vector<ValidationFold> cross_validate(const Dataset& data, const Columns& c
   return out;
 }
 
-std::vector<Candidate> search(const Dataset& train, const Dataset& validation, const Columns& columns,
+std::vector<Candidate> search(const SharedBlocks& train, const SharedBlocks& validation, const Columns& columns,
                               TrainingOptions& options, const TrainerOptions& where,
                               const std::function<void(const Candidate&)>& done) {
-  if (validation.x.rank() != 2)
+  if (!validation)
     fail<ValueError>(
         "--search compares on a validation set, but there is none: name one by --valid or --valid-fraction");
   const double rate = options.rate == 0 ? usual_rate(options) : options.rate;

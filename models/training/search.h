@@ -31,7 +31,7 @@ struct Candidate {
 /// 27 candidates (learning rates, numbers of factors and L2 penalties around what the options say) are trained for 2
 /// epochs, the best 9 for 6, the best 3 for 18. Returns all, the best first, and leaves it in `options`. Calls `done`
 /// after each training. Throws ValueError where there is no validation set.
-std::vector<Candidate> search(const Dataset& train, const Dataset& validation, const Columns& columns,
+std::vector<Candidate> search(const SharedBlocks& train, const SharedBlocks& validation, const Columns& columns,
                               TrainingOptions& options, const TrainerOptions& where,
                               const std::function<void(const Candidate&)>& done);
 

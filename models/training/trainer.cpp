@@ -20,11 +20,12 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
-// What a batch counts in a mean.
-double weight_of(const Batch& batch) {
-  if (batch.weight.size() == 0) return static_cast<double>(batch.x.dim(0));
+// What a batch, or a block, counts in a mean.
+template <class Rows>
+double weight_of(const Rows& rows) {
+  if (rows.weight.size() == 0) return static_cast<double>(rows.x.dim(0));
   double sum = 0;
-  for (const double weight : batch.weight) sum += weight;
+  for (const double weight : rows.weight) sum += weight;
   return sum;
 }
 
@@ -53,24 +54,17 @@ bool all_finite(const Tensor& tensor) {
 
 // The bias that fits the targets best while there is nothing else: their mean, or its log odds. Ranking has no use for
 // one. Starting there, and not from 0, saves the epochs in which nothing but the bias is learnt.
-double best_constant(Task task, const Dataset& data) {
+double best_constant(Task task, const DataSummary& summary) {
   if (task == Task::ranking) return 0;
-  double sum = 0;
-  double weights = 0;
-  dispatch_floating(data.y.dtype(), [&]<class T>(TypeTag<T>) {
-    const std::span<const T> y = data.y.span<T>();
-    const std::span<const T> weight = data.weighted() ? data.weight.span<T>() : std::span<const T>();
-    for (std::size_t i = 0; i < y.size(); ++i) {
-      const double w = weight.empty() ? 1 : static_cast<double>(weight[i]);
-      sum += w * static_cast<double>(y[i]);
-      weights += w;
-    }
-  });
-  const double mean = weights > 0 ? sum / weights : 0;
+  const double mean = summary.weight_sum > 0 ? summary.target_sum / summary.weight_sum : 0;
   if (task == Task::regression) return mean;
   constexpr double most = 0.999;  // where all are of one class
   const double m = std::clamp(mean, -most, most);
   return std::log((1 + m) / (1 - m));
+}
+
+SharedBlocks in_memory(const Dataset& data) {
+  return data.x.rank() == 2 && data.size() > 0 ? in_one_block(data) : nullptr;
 }
 
 }  // namespace
@@ -109,29 +103,29 @@ Expr output_of(const Model& model, const TrainingOptions& options, const TargetR
   return clip_by_value(model.prediction, range.least, range.greatest);  // [n, 1]
 }
 
-Trainer::State::State(const Dataset& train, const Dataset& validation, const Columns& columns,
+Trainer::State::State(SharedBlocks train, SharedBlocks validation, const Columns& columns,
                       const TrainingOptions& training, const TrainerOptions& where)
     : options(training),
-      train_data(train),
-      validation_data(validation),
+      train_data(std::move(train)),
+      validation_data(std::move(validation)),
+      summary(summary_of(*train_data)),
       sampler(training.task == "ranking"
-                  ? std::optional<PairSampler>(std::in_place, train, columns.of_item, training.seed)
+                  ? std::optional<PairSampler>(std::in_place, train_data->block(0), columns.of_item, training.seed)
                   : std::nullopt),
-      batches(train, batch_options(train.size(), training, where, sampler ? &*sampler : nullptr)),
-      model(make_model(graph, train.x.dim(1), model_options(training, columns), train.weighted())),
+      batches(train_data, batch_options(train_data->size(), training, where, sampler ? &*sampler : nullptr)),
+      model(make_model(graph, summary.columns, model_options(training, columns), summary.weighted)),
       step(training_step(model.loss, model.parameters, training, batches.count())) {
   session.emplace(graph, where.device, SessionOptions{.threads = where.threads});
   if (const Expr w0 = graph.find("w0"))
-    session->assign(w0, Tensor(best_constant(task_named(training.task), train)).reshape({1}).cast(w0.dtype()));
+    session->assign(w0, Tensor(best_constant(task_named(training.task), summary)).reshape({1}).cast(w0.dtype()));
   const std::vector<Expr> fetches{step.run, model.error};
   std::vector<Expr> fed{model.X, model.y};
-  if (train.weighted()) fed.push_back(model.weight);
+  if (summary.weighted) fed.push_back(model.weight);
   whole_batch.emplace(session->prepare(fetches, fed));
   last_batch.emplace(session->prepare(fetches, fed));
-  predict.emplace(session->prepare(output_of(model, training, range_of(train.y)), {model.X}));
-  if (validation.x.rank() != 2 || validation.size() == 0) return;
-  if (sampler) validation_data = pairs_of(rows_with_items(validation, columns.of_item), *sampler);
-  validation_batches.emplace(validation_data, in_order);
+  predict.emplace(session->prepare(output_of(model, training, summary.range()), {model.X}));
+  if (validation_data && sampler)
+    validation_data = in_one_block(pairs_of(rows_with_items(validation_data->block(0), columns.of_item), *sampler));
 }
 
 // Makes a step; returns the mean error of the batch before it.
@@ -144,15 +138,31 @@ double Trainer::State::learn(const Batch& rows_of) {
   return run.result(1).item();
 }
 
-// With the parameters as they are; `in_order` are batches of the data in their order.
-Evaluation Trainer::State::evaluation_on(const Dataset& data, const Batches& in_order) {
+// With the parameters as they are.
+Evaluation Trainer::State::evaluation_on(const Dataset& data) {
   Tensor predictions = Tensor::uninitialized(data.y.type());  // [n, 1]
   auto* to = predictions.writable_data();
-  for (const Batch& rows_of : in_order.epoch(0)) {
+  const Batches rows(data, in_order);
+  for (const Batch& rows_of : rows.epoch(0)) {
     const Tensor part = (*predict)(rows_of.x);  // [rows, 1]
     to = std::copy_n(part.data(), static_cast<std::size_t>(part.stored()) * size_of(part.dtype()), to);
   }
   return evaluate(options.task, data.y, predictions, data.weight);
+}
+
+// The main metric on the validation set, which is a mean of its rows': block by block.
+double Trainer::State::validate() {
+  double sum = 0, weights = 0;
+  for (std::int64_t b = 0; b < validation_data->blocks(); ++b) {
+    const Dataset rows = validation_data->block(b);
+    const double main = evaluation_on(rows).main();
+    if (validation_data->blocks() == 1) return main;
+    const double weight = weight_of(rows);
+    if (weight == 0) continue;
+    sum += weight * main;
+    weights += weight;
+  }
+  return sum / weights;
 }
 
 void Trainer::State::diverged(std::int64_t at_batch) const {
@@ -167,8 +177,8 @@ void Trainer::State::diverged(std::int64_t at_batch) const {
 
 void Trainer::State::end_epoch(double seconds) {
   EpochRecord record{epoch + 1, error_sum / weight_sum, none, seconds};
-  if (validation_batches) {
-    record.validation = evaluation_on(validation_data, *validation_batches).main();
+  if (validation_data) {
+    record.validation = validate();
     if (!std::isfinite(record.validation)) diverged(batches.count());
     const bool better =
         best_epoch == 0 || record.validation < history[static_cast<std::size_t>(best_epoch) - 1].validation;
@@ -187,17 +197,25 @@ void Trainer::State::end_epoch(double seconds) {
   weight_sum = 0;
 }
 
-Trainer::Trainer(const Dataset& train, const Dataset& validation, const Columns& columns,
-                 const TrainingOptions& options, const TrainerOptions& where) {
+Trainer::Trainer(SharedBlocks train, SharedBlocks validation, const Columns& columns, const TrainingOptions& options,
+                 const TrainerOptions& where) {
   check(options);
-  state_ = std::make_unique<State>(train, validation, columns, options, where);
+  const bool by_blocks = train->blocks() > 1 || (validation && validation->blocks() > 1);
+  if (by_blocks && (options.task == "ranking" || options.batch == 0))
+    fail<ValueError>("Trainer: {} needs all rows at once, but they are in blocks",
+                     options.batch == 0 ? "--batch 0" : "a ranking");
+  state_ = std::make_unique<State>(std::move(train), std::move(validation), columns, options, where);
 }
+
+Trainer::Trainer(const Dataset& train, const Dataset& validation, const Columns& columns,
+                 const TrainingOptions& options, const TrainerOptions& where)
+    : Trainer(in_one_block(train), in_memory(validation), columns, options, where) {}
 
 Trainer::~Trainer() = default;
 
 Ending Trainer::run(const Watcher& watcher, std::int64_t epochs) {
   State& s = *state_;
-  const bool by_validation = s.validation_batches && s.options.patience > 0;
+  const bool by_validation = s.validation_data && s.options.patience > 0;
   const std::int64_t last = std::min(epochs, s.options.epochs);
   while (s.epoch < last) {
     if (by_validation && s.epoch - s.best_epoch >= s.options.patience) return Ending::no_improvement;
@@ -250,7 +268,7 @@ Evaluation Trainer::evaluate_on(const Dataset& data) {
   // The best epoch's, and then back, so that training may go on.
   for (const auto& [name, value] : s.best) s.session->assign(s.graph.find(name), value);
   const Dataset rows = s.sampler ? pairs_of(data, *s.sampler) : data;
-  Evaluation out = s.evaluation_on(rows, Batches(rows, in_order));
+  Evaluation out = s.evaluation_on(rows);
   for (const auto& [name, value] : now) s.session->assign(s.graph.find(name), value);
   return out;
 }

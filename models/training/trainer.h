@@ -10,7 +10,7 @@
 
 #include <gradus/core/device/device.h>
 #include <gradus/core/error.h>
-#include <gradus/models/data/dataset.h>
+#include <gradus/models/data/dataset_blocks.h>
 #include <gradus/models/model.h>
 #include <gradus/models/training/evaluation.h>
 #include <gradus/models/training/training_data.h>
@@ -81,8 +81,12 @@ Expr output_of(const Model& model, const TrainingOptions& options, const TargetR
 
 class Trainer {
  public:
-  /// Data of one width p; `validation` may have no rows (Dataset{}). Targets as the task has them; rankings draw an
-  /// item beside each row's by themselves. Throws ValueError for options out of range.
+  /// Data of one width p; `validation` may be null. Targets as the task has them; rankings draw an item beside each
+  /// row's by themselves. Blocks are read again for every epoch, and once before the first. Throws ValueError for
+  /// options out of range, and for a ranking or a batch of all rows where there is more than one block.
+  Trainer(SharedBlocks train, SharedBlocks validation, const Columns& columns, const TrainingOptions& options,
+          const TrainerOptions& where = {});
+  /// The same in memory; `validation` may have no rows (Dataset{}).
   Trainer(const Dataset& train, const Dataset& validation, const Columns& columns, const TrainingOptions& options,
           const TrainerOptions& where = {});
   Trainer(const Trainer&) = delete;

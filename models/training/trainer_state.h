@@ -9,23 +9,27 @@
 #include <gradus/models/training/training_step.h>
 
 #include <optional>
+#include <string>
 
 namespace gradus {
 
 struct Trainer::State {
-  State(const Dataset& train, const Dataset& validation, const Columns& columns, const TrainingOptions& training,
+  State(SharedBlocks train, SharedBlocks validation, const Columns& columns, const TrainingOptions& training,
         const TrainerOptions& where);
 
   double learn(const Batch& batch);
-  Evaluation evaluation_on(const Dataset& data, const Batches& in_order);
+  Evaluation evaluation_on(const Dataset& data);
+  double validate();
+  const std::string& data_checksum();
   void end_epoch(double seconds);
   [[noreturn]] void diverged(std::int64_t batch) const;
 
   TrainingOptions options;
-  Dataset train_data, validation_data;
-  std::optional<PairSampler> sampler;  // of rankings
+  SharedBlocks train_data, validation_data;  // the second may be null
+  DataSummary summary;                       // of the first
+  std::string checksum_of_data;              // once it was asked for
+  std::optional<PairSampler> sampler;        // of rankings
   Batches batches;
-  std::optional<Batches> validation_batches;
 
   Graph graph;
   Model model;

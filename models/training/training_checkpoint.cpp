@@ -7,9 +7,6 @@
 #include <gradus/models/training/trainer_state.h>
 
 #include <fmt/format.h>
-#include <zlib.h>
-
-#include <algorithm>
 
 namespace gradus {
 
@@ -23,35 +20,15 @@ constexpr const char* position_name = "position";  // int64: epoch, batch, rows,
 constexpr const char* sums_name = "sums";          // float64: error_sum, weight_sum
 constexpr const char* history_name = "history";    // float64 [epochs, 3]: loss, validation, seconds
 
-std::uint32_t crc_of(std::uint32_t crc, const void* from, std::size_t bytes) {
-  constexpr std::size_t most = 1U << 30;  // zlib counts in 32 bits
-  const auto* at = static_cast<const Bytef*>(from);
-  for (; bytes > 0; bytes -= std::min(bytes, most), at += most)
-    crc = static_cast<std::uint32_t>(crc32(crc, at, static_cast<uInt>(std::min(bytes, most))));
-  return crc;
-}
-
-std::uint32_t crc_of(std::uint32_t crc, const Dataset& data) {
-  if (data.x.rank() != 2) return crc;
-  const auto numbers = [&](const Tensor& tensor) {
-    crc = crc_of(crc, tensor.data(), static_cast<std::size_t>(tensor.stored()) * size_of(tensor.dtype()));
-  };
-  if (const auto& pattern = data.x.pattern()) {
-    crc = crc_of(crc, pattern->row_start.data(), pattern->row_start.size() * sizeof(std::int64_t));
-    crc = crc_of(crc, pattern->column.data(), pattern->column.size_bytes());
-  }
-  numbers(data.x);
-  numbers(data.y);
-  numbers(data.weight);
-  return crc;
-}
+}  // namespace
 
 // Which data a state is of.
-std::string data_checksum(const Dataset& train, const Dataset& validation) {
-  return fmt::format("{:08x}", crc_of(crc_of(0, train), validation));
+const std::string& Trainer::State::data_checksum() {
+  if (checksum_of_data.empty())
+    checksum_of_data =
+        fmt::format("{:08x}{:08x}", train_data->fingerprint(), validation_data ? validation_data->fingerprint() : 0);
+  return checksum_of_data;
 }
-
-}  // namespace
 
 void Trainer::save(const std::string& path) {
   State& s = *state_;
@@ -65,9 +42,7 @@ void Trainer::save(const std::string& path) {
   for (const EpochRecord& record : s.history)
     history.insert(history.end(), {record.loss, record.validation, record.seconds});
   file.tensors.emplace(history_name, Tensor::from(history, {std::ssize(s.history), 3}));
-  file.metadata = {{version_key, std::string(version)},
-                   {"options", to_json(s.options)},
-                   {"data", data_checksum(s.train_data, s.validation_data)}};
+  file.metadata = {{version_key, std::string(version)}, {"options", to_json(s.options)}, {"data", s.data_checksum()}};
   file.metadata.emplace("checksum", checksum(file.tensors, file.metadata));
   save_safetensors(path, file);
 }
@@ -88,8 +63,7 @@ void Trainer::restore(const std::string& path) {
   if (const std::string other = difference(s.options, training_options_from_json(text("options"), path));
       !other.empty())
     fail<IoError>("{}: is of a training with other options: {}", path, other);
-  if (text("data") != data_checksum(s.train_data, s.validation_data))
-    fail<IoError>("{}: is of a training on other data", path);
+  if (text("data") != s.data_checksum()) fail<IoError>("{}: is of a training on other data", path);
 
   const auto tensor = [&](const std::string& name, DType dtype) {
     const auto found = file.tensors.find(name);

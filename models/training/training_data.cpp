@@ -141,14 +141,19 @@ Tensor read_weights(const std::string& path, std::int64_t rows, DType dtype) {
   return Tensor::from(weights, {rows, 1}).cast(dtype);
 }
 
+void refuse_columns(const DataFile& cache) {
+  const ReadOptions& read = cache.read;
+  if (!read.target.empty() || !read.categorical.empty() || !read.numeric.empty() || !read.ignored.empty() ||
+      !read.weight.empty() || read.hash_bits != 0)
+    fail<ValueError>("{}: columns are named, but those of a cache were chosen when it was made", cache.path);
+}
+
 }  // namespace
 
 OpenedData open_data(const DataFile& file) {
   if (is_data_cache(file.path)) {
-    if (!file.read.target.empty() || !file.read.categorical.empty() || !file.read.numeric.empty() ||
-        !file.read.ignored.empty() || !file.read.weight.empty() || file.read.hash_bits != 0)
-      fail<ValueError>("{}: columns are named, but those of a cache were chosen when it was made", file.path);
-    return {file.path, Format::guess, {}, cache_source(file.path, file.read.columns, file.read.table)};
+    refuse_columns(file);
+    return {file.path, Format::guess, {}, cache_source(file.path, file.read.columns, file.read.table, file.read.dtype)};
   }
   Input input(file.path);
   ReadOptions read = file.read;
@@ -183,48 +188,72 @@ LoadedData load_data(const DataFile& file) {
   return out;
 }
 
-bool are_classes(const Tensor& y) {
-  std::int64_t minus = 0, zero = 0, one = 0;
-  for (const double target : y) {
-    if (target == -1)
-      ++minus;
-    else if (target == 0)
-      ++zero;
-    else if (target == 1)
-      ++one;
-    else
-      return false;
+LoadedBlocks load_blocks(const DataFile& file, std::int64_t stream_above) {
+  LoadedBlocks out;
+  if (is_data_cache(file.path)) {
+    refuse_columns(file);
+    const auto cache =
+        std::make_shared<const FittedCache>(file.path, file.read.columns, file.read.table, file.read.dtype);
+    constexpr std::size_t mib = std::size_t{1} << 20;
+    const auto size = static_cast<std::int64_t>((cache->cache().bytes() + mib - 1) / mib);
+    if (size > stream_above) {
+      out.about.name = file.path;
+      out.about.table = cache->cache().table();
+      out.about.field = cache->cache().field();
+      out.about.streamed_mib = size;
+      if (!file.weights.empty()) refuse_streamed(out.about, "a file of weights");
+      out.rows = cache;
+      return out;
+    }
   }
-  return one > 0 && (minus > 0) != (zero > 0);
-}
-
-Tensor classes(const Tensor& y, const std::string& name) {
-  bool zero = false, minus = false;
-  std::int64_t row = 0;
-  for (const double target : y) {
-    zero = zero || target == 0;
-    minus = minus || target == -1;
-    if ((target != 0 && target != -1 && target != 1) || (zero && minus))
-      fail<ValueError>("{}: the target of example {} is {}{}; a binary task takes 0 and 1, or -1 and 1", name, row + 1,
-                       target, zero && minus ? (target == 0 ? " after a -1" : " after a 0") : "");
-    ++row;
-  }
-  if (!zero) return y;
-  Tensor out = Tensor::uninitialized(y.type());
-  dispatch_floating(y.dtype(), [&]<class T>(TypeTag<T>) {
-    const auto from = y.span<T>();
-    std::transform(from.begin(), from.end(), out.writable<T>().begin(),
-                   [](T target) { return target == T{0} ? static_cast<T>(-1) : target; });
-  });
+  out.about = load_data(file);
+  const Dataset data = std::exchange(out.about.data, {});
+  if (data.y.size() == 0) fail<ValueError>("{}: has no targets", out.about.name);
+  out.rows = in_one_block(data);
   return out;
 }
 
-TargetRange range_of(const Tensor& y) {
-  return dispatch_floating(y.dtype(), [&]<class T>(TypeTag<T>) {
-    const std::span<const T> targets = y.span<T>();
-    const auto [least, greatest] = std::minmax_element(targets.begin(), targets.end());
-    return TargetRange{static_cast<double>(*least), static_cast<double>(*greatest)};
+void refuse_streamed(const LoadedData& about, std::string_view what) {
+  if (about.streamed_mib > 0)
+    fail<ValueError>("{}: is streamed, but {} needs all rows at once; --stream-above {} lets them all into memory",
+                     about.name, what, about.streamed_mib);
+}
+
+void DataSummary::add(const Dataset& rows) {
+  columns = rows.x.dim(1);
+  non_zeros += rows.x.stored();
+  weighted = rows.weighted();
+  dispatch_floating(rows.y.dtype(), [&]<class T>(TypeTag<T>) {
+    const std::span<const T> y = rows.y.span<T>();
+    const std::span<const T> weight = weighted ? rows.weight.span<T>() : std::span<const T>();
+    for (std::size_t i = 0; i < y.size(); ++i) {
+      const auto target = static_cast<double>(y[i]);
+      const double w = weight.empty() ? 1 : static_cast<double>(weight[i]);
+      target_sum += w * target;
+      weight_sum += w;
+      least = std::min(least, target);
+      greatest = std::max(greatest, target);
+      (target == -1 ? has_minus : target == 0 ? has_zero : target == 1 ? has_one : has_other) = true;
+    }
   });
+}
+
+DataSummary summary_of(const DatasetBlocks& rows) {
+  DataSummary out;
+  for (std::int64_t b = 0; b < rows.blocks(); ++b) out.add(rows.block(b));
+  return out;
+}
+
+BinaryForm form_of_classes(const DataSummary& summary, const DatasetBlocks& rows, const std::string& name) {
+  BinaryForm form = summary.has_zero ? BinaryForm::zero_one : summary.has_minus ? BinaryForm::signs : BinaryForm::ones;
+  if (!summary.has_other && !(summary.has_zero && summary.has_minus)) return form;
+  form = BinaryForm::ones;
+  std::int64_t first_row = 1;
+  for (std::int64_t b = 0; b < rows.blocks(); ++b) {
+    form = binary_targets(rows.block(b).y, form, name, first_row).form;
+    first_row += rows.rows_of(b);
+  }
+  return form;
 }
 
 }  // namespace gradus

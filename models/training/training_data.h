@@ -1,13 +1,17 @@
 // People's files as data sets: read block by block into memory that grows as they do, so that little more is used than
-// the data take; targets and weights checked; and what a model must remember in order to read other files alike.
+// the data take, or left where they are in a cache that is too large for that; targets and weights checked; and what a
+// model must remember in order to read other files alike.
 #pragma once
 
-#include <gradus/models/data/dataset.h>
+#include <gradus/models/data/dataset_blocks.h>
 #include <gradus/models/data/read.h>
+#include <gradus/models/task.h>
 
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace gradus {
@@ -26,6 +30,7 @@ struct LoadedData {
   std::shared_ptr<const FeatureTable> table;
   std::shared_ptr<const std::vector<Index>> field;  // [p]
   std::vector<std::int64_t> unseen, missing;        // as in Examples
+  std::int64_t streamed_mib = 0;                    // of a cache that is not read whole: its size; else 0
 };
 
 /// Reads a file, which may be a binary cache. Of a table whose target is not named it is the column called target,
@@ -43,15 +48,41 @@ struct OpenedData {
 };
 OpenedData open_data(const DataFile& file);
 
-/// Whether the targets are two classes: 0 and 1, or -1 and 1, and both occur.
-bool are_classes(const Tensor& y);
+/// The rows of a file: in memory as one block, or streamed: in the blocks of a cache, which are read when they are
+/// asked for.
+struct LoadedBlocks {
+  LoadedData about;  // without its data
+  SharedBlocks rows;
+};
+/// Reads a file, unless it is a cache of more than `stream_above` MiB (of 2^20 bytes, begun ones counted), which is
+/// streamed. Throws as load_data does, and for a file without targets.
+LoadedBlocks load_blocks(const DataFile& file, std::int64_t stream_above);
 
-/// Targets of a binary task, 0 and 1 or -1 and 1, as -1 and 1. Throws ValueError, naming the first other one.
-Tensor classes(const Tensor& y, const std::string& name);
+/// Throws ValueError, which says what would help, where the data are streamed, though `what` needs all rows at once.
+void refuse_streamed(const LoadedData& about, std::string_view what);
 
 struct TargetRange {
   double least, greatest;
 };
-TargetRange range_of(const Tensor& y);
+
+/// What is to be known of all rows before any is learnt from.
+struct DataSummary {
+  std::int64_t columns = 0, non_zeros = 0;
+  bool weighted = false;
+  double weight_sum = 0, target_sum = 0;  // of the weights, 1 for each row where there are none; of weight * target
+  double least = std::numeric_limits<double>::infinity(), greatest = -least;     // target
+  bool has_minus = false, has_zero = false, has_one = false, has_other = false;  // among the targets: -1, 0, 1
+
+  void add(const Dataset& rows);
+  TargetRange range() const { return {least, greatest}; }
+  /// Whether the targets are two classes: 0 and 1, or -1 and 1, and both occur.
+  bool are_classes() const { return !has_other && has_one && has_minus != has_zero; }
+};
+/// Reads every block once.
+DataSummary summary_of(const DatasetBlocks& rows);
+
+/// How the classes of a binary task are written. Throws ValueError, which begins with `name`, as binary_targets does;
+/// only then it reads the rows.
+BinaryForm form_of_classes(const DataSummary& summary, const DatasetBlocks& rows, const std::string& name);
 
 }  // namespace gradus

@@ -121,6 +121,9 @@ std::vector<Setting> settings(TrainingOptions& o) {
              "Epochs without improvement on the validation set before training stops; 0: never stop early"),
       number("valid-fraction", &o.valid_fraction, 0, 0.9, false, course,
              "Part of the rows held out to validate with, unless --valid names a file; 0: none"),
+      number("stream-above", &o.stream_above, 0, most_count, false, course,
+             "MiB; a cache that is larger is not read whole but block by block, in the memory of a few blocks, and "
+             "shuffled likewise; 0: any cache"),
       flag("refit", &o.refit, course,
            "Learn again from all rows, those to validate with among them, for as many epochs as did best"),
       Setting{"seed", &o.seed, 0, 0, false, {}, course, "Of the start, the order of the rows and the held-out part"},

@@ -46,6 +46,7 @@ struct TrainingOptions {
   std::int64_t batch = 1024;  // rows; 0: all
   std::int64_t patience = 3;  // epochs without improvement on the validation set; 0: any number
   double valid_fraction = 0.1;
+  std::int64_t stream_above = 1024;  // MiB
   bool refit = false;
   bool clip_predictions = false;
   std::uint64_t seed = 1;

@@ -6,7 +6,7 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
+#include <cstdint>
 #include <memory>
 #include <utility>
 
@@ -39,51 +39,83 @@ std::vector<bool> columns_of_items(const LoadedData& data, std::int64_t features
   return out;
 }
 
+// What has been made of rows in memory is made once and kept there.
+SharedBlocks kept(const LoadedData& about, const SharedBlocks& rows) {
+  return about.streamed_mib > 0 ? rows : in_one_block(rows->block(0));
+}
+
+// Targets as a binary task takes them: -1 and 1.
+SharedBlocks with_signs(const LoadedBlocks& loaded, BinaryForm form) {
+  if (form != BinaryForm::zero_one) return loaded.rows;
+  return kept(loaded.about, changed(loaded.rows, [form](Dataset rows) {
+                rows.y = binary_targets(rows.y, form).y;  // [n, 1]
+                return rows;
+              }));
+}
+
+SharedBlocks divided(const LoadedData& about, const SharedBlocks& rows, const Tensor& scale) {
+  return kept(about, changed(rows, [scale](Dataset part) {
+                part.x = divide_columns(part.x, scale);
+                return part;
+              }));
+}
+
 }  // namespace
 
 TrainingSet load_training_set(const DataFile& data, const DataFile& validation, TrainingOptions& options,
                               const ItemColumns& items) {
   TrainingSet out;
-  out.about = load_data(data);
-  Dataset all = std::exchange(out.about.data, {});
-  if (all.y.size() == 0) fail<ValueError>("{}: has no targets to learn from", out.about.name);
-  if (all.weighted() && std::all_of(all.weight.begin(), all.weight.end(), [](double w) { return w == 0; }))
-    fail<ValueError>("{}: all weights are 0, so no example counts", out.about.name);
-  if (options.task == "guess") options.task = are_classes(all.y) ? "binary" : "regression";
-  out.range = range_of(all.y);
+  LoadedBlocks all = load_blocks(data, options.stream_above);
+  out.about = all.about;
+  if (options.batch == 0) refuse_streamed(out.about, "--batch 0");
+  if (options.task == "ranking") refuse_streamed(out.about, "a ranking");
+  const DataSummary summary = summary_of(*all.rows);
+  if (summary.weight_sum == 0) fail<ValueError>("{}: all weights are 0, so no example counts", out.about.name);
+  if (options.task == "guess") options.task = summary.are_classes() ? "binary" : "regression";
+  out.features = summary.columns;
+  out.range = summary.range();
   out.columns.field = out.about.field;
-  if (options.task == "ranking") out.columns.of_item = columns_of_items(out.about, all.x.dim(1), items);
+  if (options.task == "ranking") out.columns.of_item = columns_of_items(out.about, out.features, items);
   if (options.task == "binary") {
-    out.zero_one = out.range.least == 0;
-    all.y = classes(all.y, out.about.name);  // [n, 1]
+    const BinaryForm form = form_of_classes(summary, *all.rows, out.about.name);
+    out.zero_one = form == BinaryForm::zero_one;
+    all.rows = with_signs(all, form);
   }
+  LoadedData about_validation = out.about;
   if (!validation.path.empty()) {
-    TrainedModel model = untrained_model(out, options);
-    model.features = all.x.dim(1);
-    out.validation = load_data_for(model, validation).data;
-    out.train = std::move(all);
-  } else if (options.valid_fraction * static_cast<double>(all.size()) >= 1) {
-    Dataset::Split split = all.split(options.valid_fraction, options.seed);
-    out.train = std::move(split.train);
-    out.validation = std::move(split.validation);
+    LoadedBlocks loaded = load_blocks_for(untrained_model(out, options), validation);
+    about_validation = std::move(loaded.about);
+    out.validation = std::move(loaded.rows);
+    out.train = std::move(all.rows);
+  } else if (options.valid_fraction * static_cast<double>(all.rows->size()) >= 1) {
+    const SplitBlocks parts = split(all.rows, options.valid_fraction, options.seed);
+    out.train = kept(out.about, parts.train);
+    out.validation = kept(out.about, parts.validation);
   } else {
-    out.train = std::move(all);
+    out.train = std::move(all.rows);
   }
   if (options.normalize) {
-    ColumnScale scale(out.train.x.dim(1));
-    scale.add(out.train.x);
+    ColumnScale scale(out.features);
+    for (std::int64_t b = 0; b < out.train->blocks(); ++b) scale.add(out.train->block(b).x);
     out.scale = scale.tensor();  // [p]
-    out.train.x = divide_columns(out.train.x, out.scale);
-    if (out.validation_size() > 0) out.validation.x = divide_columns(out.validation.x, out.scale);
+    out.train = divided(out.about, out.train, out.scale);
+    if (out.validation) out.validation = divided(about_validation, out.validation, out.scale);
   }
   return out;
+}
+
+SharedBlocks all_rows(const TrainingSet& set) {
+  if (!set.validation) return set.train;
+  if (set.train->blocks() > 1 || set.validation->blocks() > 1) return joined({set.train, set.validation});
+  const Dataset parts[] = {set.train->block(0), set.validation->block(0)};
+  return in_one_block(joined(parts));
 }
 
 TrainedModel untrained_model(const TrainingSet& set, const TrainingOptions& options) {
   TrainedModel model;
   model.options = options;
   model.format = set.about.format;
-  model.features = set.train.x.rank() == 2 ? set.train.x.dim(1) : 0;
+  model.features = set.features;
   model.table = set.about.table;
   model.columns = set.columns;
   model.scale = set.scale;
@@ -93,13 +125,15 @@ TrainedModel untrained_model(const TrainingSet& set, const TrainingOptions& opti
   return model;
 }
 
-LoadedData load_data_for(const TrainedModel& model, DataFile file) {
+LoadedBlocks load_blocks_for(const TrainedModel& model, DataFile file) {
   const ReadOptions known = read_options(model);
   file.read.table = known.table;
   file.read.columns = known.columns;
   if (file.read.format == Format::guess) file.read.format = known.format;
-  LoadedData out = load_data(file);
-  if (model.options.task == "binary" && out.data.y.size() > 0) out.data.y = classes(out.data.y, out.name);  // [n, 1]
+  const bool ranking = model.options.task == "ranking";  // which needs all rows at once
+  LoadedBlocks out = load_blocks(file, ranking ? INT64_MAX : model.options.stream_above);
+  if (model.options.task == "binary")
+    out.rows = with_signs(out, form_of_classes(summary_of(*out.rows), *out.rows, out.about.name));
   return out;
 }
 

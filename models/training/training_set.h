@@ -7,38 +7,45 @@
 #include <gradus/models/training/training_data.h>
 
 #include <string>
+#include <vector>
 
 namespace gradus {
 
 struct TrainingSet {
-  LoadedData about;  // without its data, which are now these:
-  Dataset train;
-  Dataset validation;  // no rows where there are none
+  LoadedData about;         // without its data, which are now these:
+  SharedBlocks train;       // in memory as one block; or, where the data are streamed, a part of each of their blocks
+  SharedBlocks validation;  // null where there are no rows to validate with
+  std::int64_t features = 0;
   Columns columns;
   Tensor scale;  // what the columns of both were divided by   [p]; [0]: nothing
   bool zero_one = false;
   TargetRange range{};
 
-  /// Rows to validate with.
-  std::int64_t validation_size() const { return validation.x.rank() == 2 ? validation.size() : 0; }
+  std::int64_t validation_size() const { return validation ? validation->size() : 0; }
 };
 
 /// The columns of a ranking's items, by name: of a feature table or ratings.
 using ItemColumns = std::vector<std::string>;
 
 /// Reads the data and the file to validate with, if one is named; else holds out options.valid_fraction of the rows,
-/// where that is one at least.
+/// where that is one at least: of a cache that is streamed, of every block (split of dataset_blocks.h).
+/// Caches of more than options.stream_above MiB are streamed: their blocks are read again for every use, and memory is
+/// that of a few blocks.
 /// Finds out the task where options.task is "guess", and says so there. Throws as load_data does, and ValueError where
-/// targets do not fit the task, or it is not known which columns of a ranking are the item's: `items`, else the column
-/// item.
+/// targets do not fit the task, it is not known which columns of a ranking are the item's (`items`, else the column
+/// item), or the options need all rows at once of data that are streamed: a ranking, and a batch of 0.
 TrainingSet load_training_set(const DataFile& data, const DataFile& validation, TrainingOptions& options,
                               const ItemColumns& items = {});
+
+/// The rows of both parts.
+SharedBlocks all_rows(const TrainingSet& set);
 
 /// What is known of the model before it is trained.
 TrainedModel untrained_model(const TrainingSet& set, const TrainingOptions& options);
 
-/// The file as the model's training data were: the same columns; targets as the task takes them.
-LoadedData load_data_for(const TrainedModel& model, DataFile file);
+/// The file as the model's training data were: the same columns; targets as the task takes them. Caches are streamed
+/// as in training.
+LoadedBlocks load_blocks_for(const TrainedModel& model, DataFile file);
 
 /// "2623 features (943 user, 1680 item)"
 std::string describe_features(std::int64_t features, const FeatureTable* table);

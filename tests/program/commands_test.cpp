@@ -134,6 +134,25 @@ TEST_CASE("columns are scaled on request, and the model keeps how") {
   write_text(folder / "by_hand.csv", "a,b,y\n0.5,x,1\n1,y,3\n0.75,x,2\n0.05,z,0\n0.25,z,1\n");
   CHECK(predictions("by_hand.csv", {}) == scaled);
   CHECK(predictions("n.csv", {}) != scaled);
+
+  // From a cache, also by blocks, and from sparse text: in one batch, so that the order of the rows is none.
+  REQUIRE(run_fm(folder, {"convert", "n.csv", "--out", "n.cache"}).code == 0);
+  CHECK(predictions("n.cache", {"--normalize"}) == scaled);
+  CHECK(predictions("n.cache", {"--normalize", "--stream-above", "0"}) == scaled);
+  write_text(folder / "n.svm", "1 1:1000 2:1\n3 1:2000 3:-4\n2 1:1500 2:1\n0 1:100 4:0\n1 1:500\n");
+  write_text(folder / "by_hand.svm", "1 1:0.5 2:1\n3 1:1 3:-1\n2 1:0.75 2:1\n0 1:0.05 4:0\n1 1:0.25\n");
+  const std::string sparse = predictions("n.svm", {"--normalize"});
+  CHECK(predictions("by_hand.svm", {}) == sparse);
+  CHECK(predictions("n.svm", {}) != sparse);
+  REQUIRE(run_fm(folder, {"convert", "n.svm", "--out", "n.cache", "--block-rows", "2"}).code == 0);
+  CHECK(predictions("n.cache", {"--normalize"}) == sparse);
+  // The scale is of the rows to train with, and held-out rows are divided by it as well.
+  const Finished held_out = run_fm(folder, {"train", "n.cache", "--model", "m", "--normalize", "--stream-above", "0",
+                                            "--valid-fraction", "0.4", "--epochs", "2", "--json"});
+  REQUIRE_MESSAGE(held_out.code == 0, held_out.err);
+  const auto run = nlohmann::json::parse(held_out.out);
+  CHECK(run["validation_examples"] == 2);
+  CHECK(run["history"][0]["validation"] < 100);
 }
 
 TEST_CASE("logs and a page are written, and models are exported") {

@@ -84,7 +84,7 @@ TEST_CASE("what goes wrong is one line and exit code 1") {
         "1: fm: clicks.csv: there is no column \"sold\" to be target; the columns are \"user\", \"item\", \"age\", "
         "\"clicked\"\n");
   CHECK(said(folder, {"train", "clicks.csv", "--task", "binary", "--target", "age"}) ==
-        "1: fm: clicks.csv: the target of example 1 is 20; a binary task takes 0 and 1, or -1 and 1\n");
+        "1: fm: clicks.csv: the target of row 1 is 20; 0 and 1, or -1 and 1, are expected\n");
   CHECK(said(folder, {"train", "clicks.csv", "--model", "nowhere/m"}) ==
         "1: fm: nowhere/m: cannot be written: No such file or directory\n");
   CHECK(said(folder, {"predict", "m", "clicks.csv", "--out", "nowhere/p"}) ==

@@ -1,0 +1,56 @@
+// Data that need not fit in memory, in blocks each of which does; and data sets made of others' blocks: a part of each
+// block's rows, one set after another, blocks that are changed on the way. Those read a block when it is asked for and
+// keep none.
+#pragma once
+
+#include <gradus/models/data/dataset.h>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <vector>
+
+namespace gradus {
+
+/// Threads may ask at once.
+class DatasetBlocks {
+ public:
+  DatasetBlocks() = default;
+  DatasetBlocks(const DatasetBlocks&) = delete;
+  DatasetBlocks& operator=(const DatasetBlocks&) = delete;
+  virtual ~DatasetBlocks() = default;
+
+  /// How many blocks there are, and how many rows each has: one at least.
+  virtual std::int64_t blocks() const = 0;
+  virtual std::int64_t rows_of(std::int64_t block) const = 0;
+  /// Reads a block.
+  virtual Dataset block(std::int64_t block) const = 0;
+  /// What tells these data from others: a CRC-32, of all rows where nothing else is known, which reads them.
+  virtual std::uint32_t fingerprint() const;
+
+  /// Rows of all blocks.
+  std::int64_t size() const;
+};
+
+using SharedBlocks = std::shared_ptr<const DatasetBlocks>;
+
+/// A data set in memory. Throws ValueError where it does not pass its check().
+SharedBlocks in_one_block(const Dataset& data);
+
+/// Two parts, drawn by `seed`: of every block about `fraction` of its rows to validate with, round(fraction * size())
+/// in all, and the others to train with; of a single block the rows that Dataset::split draws. Reading either part
+/// reads all. Throws ValueError when the fraction leaves one of them empty.
+struct SplitBlocks {
+  SharedBlocks train;
+  SharedBlocks validation;
+};
+SplitBlocks split(const SharedBlocks& data, double fraction, std::uint64_t seed = 0);
+
+/// The blocks of all, one data set after another.
+SharedBlocks joined(std::vector<SharedBlocks> parts);
+
+/// Each block as `change` returns it, which must leave the number of its rows; threads may call it at once. Its
+/// fingerprint is that of `data`.
+SharedBlocks changed(SharedBlocks data, std::function<Dataset(Dataset)> change);
+
+}  // namespace gradus
