@@ -1,8 +1,6 @@
 // Times training steps on an NVIDIA GPU, with the CUDA events of its stream and with the host's clock, beside what the
 // card can do at most: gpu.sh builds and runs it, GPU.md says what the figures are. Where there is no GPU it says why
 // and exits 77.
-//   gradus_gpu_bench [--device=cuda|cuda:1|cpu|emulated] [--json=FILE] [--only=WORK]
-//                    [--examples=N] [--features=N] [--megabytes=N] [--rounds=N] [--burst=SECONDS]
 #include "works.h"
 
 #include "../../emulator/emulated_accelerator.h"
@@ -10,14 +8,14 @@
 #include <gradus/core/error.h>
 
 #include <fmt/core.h>
+#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
-#include <charconv>
 #include <cstdio>
 #include <exception>
 #include <fstream>
 #include <string>
-#include <string_view>
+#include <vector>
 
 namespace {
 
@@ -26,48 +24,9 @@ using Json = nlohmann::ordered_json;
 struct Options {
   std::string device = "cuda", json, only;
   bench::Sizes sizes;
-  std::int64_t megabytes = 512;  // of a copy: more than any cache holds
+  std::int64_t megabytes = 512;
   bench::Effort effort{.rounds = 15, .burst = 0.1};
 };
-
-template <class T>
-T number(std::string_view name, std::string_view text) {
-  T value{};
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size() || value < 0)
-    gradus::fail<gradus::ValueError>("--{}={}: a number of 0 or more is expected", name, text);
-  return value;
-}
-
-Options options_of(int argc, char** argv) {
-  Options options;
-  for (int i = 1; i < argc; ++i) {
-    const std::string_view argument = argv[i];
-    const std::size_t equals = argument.find('=');
-    const std::string_view name = argument.substr(0, equals);
-    const std::string_view value = equals == std::string_view::npos ? "" : argument.substr(equals + 1);
-    if (name == "--device") {
-      options.device = value;
-    } else if (name == "--json") {
-      options.json = value;
-    } else if (name == "--only") {
-      options.only = value;
-    } else if (name == "--examples") {
-      options.sizes.examples = number<std::int64_t>("examples", value);
-    } else if (name == "--features") {
-      options.sizes.features = number<std::int64_t>("features", value);
-    } else if (name == "--megabytes") {
-      options.megabytes = number<std::int64_t>("megabytes", value);
-    } else if (name == "--rounds") {
-      options.effort.rounds = number<int>("rounds", value);
-    } else if (name == "--burst") {
-      options.effort.burst = number<double>("burst", value);
-    } else {
-      gradus::fail<gradus::ValueError>("{} is not known; the options stand at the head of {}", argument, __FILE__);
-    }
-  }
-  return options;
-}
 
 std::string shown_time(double seconds) {
   return seconds < 1e-3 ? fmt::format("{:.3g} us", 1e6 * seconds) : fmt::format("{:.3g} ms", 1e3 * seconds);
@@ -165,10 +124,24 @@ int run(const Options& options) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  Options options;
+  CLI::App app("Training steps on an NVIDIA GPU, beside what the card can do at most");
+  app.add_option("--device", options.device, "cuda, cuda:1, cpu or emulated")->capture_default_str();
+  app.add_option("--json", options.json, "File for the figures");
+  std::vector<std::string> works;
+  for (const bench::Work& work : bench::all_works()) works.push_back(work.name);
+  app.add_option("--only", options.only, "One work of the table")->check(CLI::IsMember(works));
+  app.add_option("--examples", options.sizes.examples, "Rows at most; 0: as many as the work has")
+      ->check(CLI::NonNegativeNumber);
+  app.add_option("--features", options.sizes.features, "Features of the criteo works")->check(CLI::PositiveNumber);
+  app.add_option("--megabytes", options.megabytes, "Of a copy: more than any cache holds")->check(CLI::PositiveNumber);
+  app.add_option("--rounds", options.effort.rounds, "Bursts, of which the median is taken")->check(CLI::PositiveNumber);
+  app.add_option("--burst", options.effort.burst, "Seconds of steps")->check(CLI::NonNegativeNumber);
+  CLI11_PARSE(app, argc, argv);
   try {
-    return run(options_of(argc, argv));
+    return run(options);
   } catch (const std::exception& error) {
     fmt::print(stderr, "gradus_gpu_bench: {}\n", error.what());
-    return 2;
+    return 1;
   }
 }
