@@ -8,6 +8,7 @@
 
 #include <cmath>
 #include <functional>
+#include <initializer_list>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -147,7 +148,7 @@ void check_changing_feeds(const Device& device, const Complain& complain) {
     feeds.push_back({{x, random_normal({3, 4}, {.seed = static_cast<std::uint64_t>(i), .dtype = float64})},
                      {items, Tensor({i, 4 - i, i}, int32)}});
   for (const Expr& train : {dense, looked_up})
-    for (const std::size_t fed : {0, 0, 0, 1, 2, 3, 3, 3, 1, 0, 2, 2}) {
+    for (const std::size_t fed : std::initializer_list<std::size_t>{0, 0, 0, 1, 2, 3, 3, 3, 1, 0, 2, 2}) {
       session.run(train, feeds[fed]);
       cpu.run(train, feeds[fed]);
       check_variables(g, session, cpu, 1e-10, complain);
