@@ -6,6 +6,8 @@
 #include <gradus/models/higher_order.h>
 #include <gradus/models/linear.h>
 
+#include <fmt/format.h>
+
 #include <array>
 
 namespace gradus {
@@ -131,6 +133,30 @@ Model make_model(Graph& g, std::int64_t p, const ModelOptions& options, bool wei
     case ModelKind::deep: add_deep(model, options); break;
   }
   return model;
+}
+
+std::map<std::string, Shape> parameter_shapes(std::int64_t p, const ModelOptions& options) {
+  const std::int64_t k = options.factors;
+  std::map<std::string, Shape> out{{"w0", {1}}, {"W", {p}}};
+  switch (options.kind) {
+    case ModelKind::linear: break;
+    case ModelKind::fm:
+    case ModelKind::higher_order: out["V"] = {p, k}; break;
+    case ModelKind::field_aware: out["V"] = {p, count_fields("field-aware", options.field_of, p) * k}; break;
+    case ModelKind::deep: {
+      out["V"] = {p, k};
+      std::int64_t units = count_fields("deep", options.field_of, p) * k;
+      std::size_t layer = 1;
+      for (const std::int64_t next : options.hidden) {
+        out[fmt::format("deep/W{}", layer)] = {units, next};
+        out[fmt::format("deep/b{}", layer)] = {next};
+        units = next;
+        ++layer;
+      }
+      out[fmt::format("deep/W{}", layer)] = {units, 1};
+    }
+  }
+  return out;
 }
 
 }  // namespace gradus

@@ -11,6 +11,8 @@
 #include <gradus/core/sparse.h>
 #include <gradus/models/task.h>
 
+#include <map>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -61,5 +63,9 @@ struct Model {
 /// Throws ValueError for options out of range.
 Model make_model(Graph& g, std::int64_t p, const ModelOptions& options = {}, bool weighted = false,
                  Location where = Location::current());
+
+/// The parameters that make_model would make, by name, without making anything: of what files say, which may be
+/// anything. Throws ValueError as it does for fields.
+std::map<std::string, Shape> parameter_shapes(std::int64_t p, const ModelOptions& options);
 
 }  // namespace gradus

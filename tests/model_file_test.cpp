@@ -113,6 +113,19 @@ TEST_CASE("models of other versions and damaged ones are refused") {
   lacking.tensors.erase("w0");
   lacking.metadata["checksum"] = checksum(lacking.tensors, lacking.metadata);
   CHECK(refused(lacking) == "M: is damaged: it lacks w0");
+  // What would ask for more memory than there is, and tensors that nobody expects.
+  CHECK(refused(with("features", "2000000000")) == "M: is damaged: W is float32 [2]; float32 [2000000000] is expected");
+  model.options.model = "field-aware";
+  model.options.factors = 10000;
+  model.columns.field = std::make_shared<const std::vector<Index>>(std::vector<Index>{0, 2000000000});
+  model.parameters.emplace("V", zeros({2, 1}));
+  save_model(folder / "m", model);
+  CHECK(refused(load_safetensors(folder / "m")) ==
+        "M: is damaged: V is float32 [2, 1]; float32 [2, 20000000010000] is expected");
+  SafeTensors more = good;
+  more.tensors.emplace("V", zeros({2, 0}));
+  more.metadata["checksum"] = checksum(more.tensors, more.metadata);
+  CHECK(refused(more) == "M: is damaged: it has a tensor that its model has not");
   // Cut off anywhere, and changed anywhere, it is refused.
   save_safetensors(folder / "m", good);
   const std::vector<std::byte> bytes = read_file(folder / "m");

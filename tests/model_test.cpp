@@ -263,4 +263,20 @@ TEST_CASE("what make_model and weights refuse") {
   CHECK(h.variables().empty());
 }
 
+TEST_CASE("the parameters of a model are known without making it") {
+  for (const ModelKind kind :
+       {ModelKind::linear, ModelKind::fm, ModelKind::higher_order, ModelKind::field_aware, ModelKind::deep}) {
+    CAPTURE(to_string(kind));
+    for (const std::vector<std::int64_t>& hidden : {std::vector<std::int64_t>{}, {4}, {4, 7}}) {
+      const ModelOptions options{
+          .kind = kind, .factors = k, .order = 4, .hidden = hidden, .field_of = {0, 2, -1, 0, 1}};
+      Graph g;
+      std::map<std::string, Shape> made;
+      for (const Expr& parameter : make_model(g, p, options).parameters)
+        made.emplace(parameter.name(), parameter.shape());
+      CHECK(parameter_shapes(p, options) == made);
+    }
+  }
+}
+
 }  // namespace gradus

@@ -67,6 +67,7 @@ class ModelReader {
     for (const auto& [name, value] : metrics.items())
       out.metrics[name] = value.is_number() ? value.get<double>() : std::nan("");
     take_tensors(out);
+    check_parameters(out);
     return out;
   }
 
@@ -129,6 +130,24 @@ class ModelReader {
         out.scale = tensor;
       }
     }
+  }
+
+  // Before a graph is made: options and fields that are nonsense might ask for more memory than there is.
+  void check_parameters(const TrainedModel& model) const {
+    std::map<std::string, Shape> shapes;
+    try {
+      shapes = parameter_shapes(model.features, model_options(model.options, model.columns));
+    } catch (const ValueError& error) {
+      damaged(error.what());
+    }
+    for (const auto& [name, shape] : shapes) {
+      const auto found = model.parameters.find(name);
+      if (found == model.parameters.end()) damaged(fmt::format("it lacks {}", name));
+      const Type expected{float32, shape, Layout::dense};
+      if (found->second.type() != expected)
+        damaged(fmt::format("{} is {}; {} is expected", name, found->second.type(), expected));
+    }
+    if (model.parameters.size() > shapes.size()) damaged("it has a tensor that its model has not");
   }
 
   const std::string& path_;
