@@ -172,7 +172,9 @@ void add_convert(CLI::App& app, ConvertCommand& command) {
   convert.add_flag("--json", command.common.json, "Print one JSON object instead of text");
   convert.add_option("--threads", command.common.threads, "0: all cores; results are the same")
       ->check(CLI::Range(0, 1024));
-  convert.footer("Examples:\n  fm convert train.csv --target clicked --out train.cache\n  fm train train.cache");
+  convert.footer(
+      "Of a cache that is too large for memory, train shuffles blocks and the rows within each: shuffle sorted lines "
+      "first.\nExamples:\n  fm convert train.csv --target clicked --out train.cache\n  fm train train.cache");
 }
 
 void add_export(CLI::App& app, ExportCommand& command) {

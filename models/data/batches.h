@@ -5,9 +5,10 @@
 //     for (const Batch& batch : batches.epoch(e)) session.run(train, {{X, batch.x}, {y, batch.y}});
 //
 // The order of epoch e is a function of (seed, e) alone, so training goes on from any batch of any epoch. Data in
-// blocks (dataset_blocks.h) is shuffled by blocks and within each: one or two are in memory. In the order of the data,
-// batches share its storage; shuffled ones are copies of its rows. A thread prepares the next few while the caller
-// computes. Memory is used again: an epoch takes no more of it than a few batches have.
+// blocks (dataset_blocks.h) is shuffled by blocks and within each: one or two are in memory. So rows that are sorted
+// stay together, and are learnt from less well. In the order of the data, batches share its storage; shuffled ones are
+// copies of its rows. A thread prepares the next few while the caller computes. Memory is used again: an epoch takes no
+// more of it than a few batches have.
 #pragma once
 
 #include <gradus/models/data/dataset.h>

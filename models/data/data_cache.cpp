@@ -185,12 +185,9 @@ class DataCache::Mapping {
   std::string_view text(std::uint64_t begin, std::size_t bytes) const {
     return {reinterpret_cast<const char*>(at(begin)), bytes};
   }
-  // Bytes that were copied need not stay in memory as well. What shares a page with them is read again.
-  void forget(std::uint64_t begin, std::uint64_t bytes) const {
-    const auto page = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
-    const std::uint64_t first = begin / page * page;
-    ::madvise(const_cast<std::byte*>(at(first)), begin + bytes - first, MADV_DONTNEED);
-  }
+  // Bytes that were copied need not stay in memory as well, nor what the system has mapped around them. What somebody
+  // else is reading is mapped again.
+  void forget() const { ::madvise(data_, size_, MADV_DONTNEED); }
 
  private:
   void* data_ = nullptr;
@@ -341,7 +338,7 @@ Dataset DataCache::block(std::int64_t number) const {
     out.y = take({of.rows, 1});
     if (weighted_) out.weight = take({of.rows, 1});
   });
-  file_->forget(of.begin, of.bytes);
+  file_->forget();
   if (!is_new) return out;
   try {
     pattern->check();

@@ -50,10 +50,15 @@ class Running {
     for (const std::string& argument : arguments) words.push_back(const_cast<char*>(argument.c_str()));
     words.push_back(nullptr);
     if (streams.out.empty()) ::unlink(out_.c_str());  // what the program before it printed
+    // Here, so that they are there even when it is killed before it has begun.
+    const int descriptors[] = {::open(in.c_str(), O_RDONLY | O_CLOEXEC),
+                               ::open(out_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666),
+                               ::open(err_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666)};
     pid_ = ::fork();
-    if (pid_ != 0) return;
-    const int descriptors[] = {::open(in.c_str(), O_RDONLY), ::open(out_.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0666),
-                               ::open(err_.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0666)};
+    if (pid_ != 0) {
+      for (const int descriptor : descriptors) ::close(descriptor);
+      return;
+    }
     for (int i = 0; i < 3; ++i) ::dup2(descriptors[i], i);
     if (::chdir(where.c_str()) == 0) ::execv(GRADUS_FM, words.data());
     ::_exit(127);
