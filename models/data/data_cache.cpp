@@ -13,6 +13,7 @@
 #include <zlib.h>
 
 #include <algorithm>
+#include <atomic>
 #include <bit>
 #include <cerrno>
 #include <cmath>
@@ -189,6 +190,8 @@ class DataCache::Mapping {
   // else is reading is mapped again.
   void forget() const { ::madvise(data_, size_, MADV_DONTNEED); }
 
+  mutable std::vector<std::atomic<bool>> checked;  // by block: whether it was found to be what was written
+
  private:
   void* data_ = nullptr;
   std::size_t size_ = 0;
@@ -247,7 +250,7 @@ DataCache::DataCache(const std::string& path) : path_(path), file_(std::make_uni
     reached += block.bytes;
   }
   if (reached != begin) damaged(path, "its blocks do not fill it");
-  checked_ = std::vector<std::atomic<bool>>(blocks_.size());
+  file_->checked = std::vector<std::atomic<bool>>(blocks_.size());
 }
 
 DataCache::~DataCache() = default;
@@ -311,7 +314,7 @@ Dataset DataCache::block(std::int64_t number) const {
   if (number < 0 || number >= blocks())
     fail<ValueError>("{}: block {} is asked for; there are {}, counted from 0", path_, number, blocks());
   const Block& of = blocks_[static_cast<std::size_t>(number)];
-  std::atomic<bool>& checked = checked_[static_cast<std::size_t>(number)];
+  std::atomic<bool>& checked = file_->checked[static_cast<std::size_t>(number)];
   const bool is_new = !checked.load(std::memory_order_relaxed);
   if (is_new && crc_of(file_->at(of.begin), of.bytes) != of.crc)
     damaged(path_, fmt::format("block {} is not what was written", number));

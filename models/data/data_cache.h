@@ -16,7 +16,6 @@
 #include <gradus/models/data/dataset_blocks.h>
 #include <gradus/models/data/examples.h>
 
-#include <atomic>
 #include <memory>
 #include <string>
 #include <vector>
@@ -91,7 +90,6 @@ class DataCache final : public DatasetBlocks {
   std::shared_ptr<const FeatureTable> table_;
   std::shared_ptr<const std::vector<Index>> field_;
   std::vector<Block> blocks_;
-  mutable std::vector<std::atomic<bool>> checked_;  // by block
 };
 
 }  // namespace gradus

@@ -1,4 +1,5 @@
 // What people see of `fm`: exit codes, the one line on standard error for what goes wrong, streams, memory.
+#include "../sanitized.h"
 #include "../scratch_file.h"
 #include "clicks.h"
 #include "ratings_text.h"
@@ -10,13 +11,6 @@
 #include <chrono>
 
 using namespace gradus;
-
-// Whether the program's memory is its own: sanitizers keep what was freed.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool own_memory = false;
-#else
-constexpr bool own_memory = true;
-#endif
 
 TEST_CASE("wrong usage is one line and exit code 2") {
   const Folder folder;
@@ -162,7 +156,7 @@ TEST_CASE("predictions stream in constant memory") {
   const long small = peak(200'000);
   const long large = peak(1'200'000);
   MESSAGE("peak memory ", small, " KiB for 200,000 lines, ", large, " KiB for 1,200,000");
-  if (own_memory) CHECK(large < small + 4096);
+  if (!sanitized) CHECK(large < small + 4096);
 }
 
 TEST_CASE("fm train on a file alone") {
@@ -203,5 +197,5 @@ TEST_CASE("MovieLens-1M's shape: the whole command, its memory and its time") {
   REQUIRE(done.code == 0);
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
   MESSAGE("read and learnt once in ", seconds.count(), " s, peak memory ", done.peak_kib / 1024, " MiB");
-  if (own_memory) CHECK(done.peak_kib < 60 * 1000 * 1000 / 1024);
+  if (!sanitized) CHECK(done.peak_kib < 60 * 1000 * 1000 / 1024);
 }
