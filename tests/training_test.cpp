@@ -233,7 +233,8 @@ TEST_CASE("a training by blocks goes on to the bit, and needs no more of them th
   const Dataset rows = ratings(500);
   for (std::int64_t first = 0; first < 500; first += 70)
     parts.push_back(in_one_block(rows.rows(first, std::min<std::int64_t>(70, 500 - first))));
-  const auto [train, validation] = split(joined(parts), 0.2, 1);
+  const SplitBlocks divided = split(joined(parts), 0.2, 1);
+  const SharedBlocks &train = divided.train, &validation = divided.validation;
   TrainingOptions options = regression();
   options.epochs = 4;
   options.schedule = "cosine";
