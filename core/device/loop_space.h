@@ -18,7 +18,7 @@ struct LoopSpace {
   std::vector<std::int64_t> dims;  // of a dense shape without those of size 1; else of the whole matrix or table
   int source = -1;                 // the csr node whose non-zeros, or whose touched columns, these are
 
-  auto operator<=>(const LoopSpace&) const = default;
+  auto operator<=>(const LoopSpace&) const = default;  // NOLINT(modernize-use-nullptr): clang-tidy 14 sees a 0 in it
 };
 
 /// How a step reads an operand.
