@@ -39,6 +39,7 @@ struct DeviceError : Error {
   using Error::Error;
 };
 
+// What fail does with any arguments: compiled once.
 template <class E>
 [[noreturn, gnu::noinline, gnu::cold]] void fail_with(fmt::string_view format, fmt::format_args args) {
   throw E(fmt::vformat(format, args));

@@ -91,11 +91,10 @@ class EpochOrder {
   }
 
   Dataset rows_of_block(std::int64_t first, std::int64_t count, Pool& pool) {
-    constexpr std::uint64_t apart = 0x9e3779b97f4a7c15U;  // streams of the blocks; that of block 0 is the epoch's
     if (!block_) {
       block_ = data_.block(number_);
       order_.emplace(options_.shuffle ? block_->size() : 0, options_.seed,
-                     stream_of("batches") + epoch_ + apart * static_cast<std::uint64_t>(number_));
+                     stream_of_block(stream_of("batches") + epoch_, number_));
     }
     if (options_.shuffle) return block_->take(order_->at(first, count), pool.take());
     return block_->rows(first, count, block_->x.layout() == Layout::csr ? pool.take() : nullptr);

@@ -1,5 +1,6 @@
 #include <gradus/models/data/data_cache.h>
 
+#include <gradus/core/checksum.h>
 #include <gradus/core/error.h>
 #include <gradus/core/file.h>
 #include <gradus/core/json.h>
@@ -10,7 +11,6 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <zlib.h>
 
 #include <algorithm>
 #include <atomic>
@@ -34,19 +34,6 @@ constexpr std::string_view tail_mark = "cdsudarg";
 constexpr std::uint32_t version = 1;
 constexpr std::size_t head_bytes = head_mark.size() + sizeof version;
 constexpr std::size_t tail_bytes = 2 * sizeof(std::uint64_t) + sizeof(std::uint32_t) + tail_mark.size();
-
-std::uint32_t crc_of(const void* bytes, std::size_t count, std::uint32_t so_far = 0) {
-  constexpr std::size_t at_once = std::size_t{1} << 30;  // zlib counts with 32 bits
-  const auto* next = static_cast<const unsigned char*>(bytes);
-  uLong crc = so_far;
-  while (count > 0) {
-    const std::size_t here = std::min(count, at_once);
-    crc = ::crc32(crc, next, static_cast<uInt>(here));
-    next += here;
-    count -= here;
-  }
-  return static_cast<std::uint32_t>(crc);
-}
 
 template <class T>
 void append(std::vector<std::byte>& to, std::span<const T> numbers) {
@@ -86,7 +73,7 @@ class IndexWriter {
   }
   void add(const Examples& examples, std::uint64_t begin, std::span<const std::byte> bytes) {
     blocks_.push_back(Json::array({begin, bytes.size(), examples.count(), examples.x.stored(),
-                                   examples.x.ones() ? 1 : 0, crc_of(bytes.data(), bytes.size())}));
+                                   examples.x.ones() ? 1 : 0, crc32_of(bytes.data(), bytes.size())}));
     summary_.rows += examples.count();
     summary_.columns = std::max(summary_.columns, examples.x.dim(1));
     ++summary_.blocks;
@@ -144,7 +131,7 @@ DataCacheSummary write_data_cache(const std::string& path, ExampleSource& source
     const std::string json = index.json();
     std::vector<std::byte> tail;
     const std::uint64_t place[] = {begin, json.size()};
-    const std::uint32_t crc = crc_of(json.data(), json.size());
+    const std::uint32_t crc = crc32_of(json.data(), json.size());
     append(tail, std::span<const std::uint64_t>(place));
     append(tail, std::span(&crc, 1));
     append(tail, std::span<const char>(tail_mark));
@@ -241,7 +228,7 @@ DataCache::DataCache(const std::string& path) : path_(path), file_(std::make_uni
   const auto bytes = number_at<std::uint64_t>(tail + sizeof begin);
   index_crc_ = number_at<std::uint32_t>(tail + sizeof begin + sizeof bytes);
   if (begin < head_bytes || begin > size - tail_bytes || bytes != size - tail_bytes - begin ||
-      crc_of(file_->at(begin), bytes) != index_crc_)
+      crc32_of(file_->at(begin), bytes) != index_crc_)
     damaged(path, "its index is not what was written");
   read_index(std::string(file_->text(begin, bytes)));
   std::uint64_t reached = head_bytes;
@@ -316,7 +303,7 @@ Dataset DataCache::block(std::int64_t number) const {
   const Block& of = blocks_[static_cast<std::size_t>(number)];
   std::atomic<bool>& checked = file_->checked[static_cast<std::size_t>(number)];
   const bool is_new = !checked.load(std::memory_order_relaxed);
-  if (is_new && crc_of(file_->at(of.begin), of.bytes) != of.crc)
+  if (is_new && crc32_of(file_->at(of.begin), of.bytes) != of.crc)
     damaged(path_, fmt::format("block {} is not what was written", number));
 
   const std::byte* next = file_->at(of.begin);

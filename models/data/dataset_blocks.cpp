@@ -1,9 +1,8 @@
 #include <gradus/models/data/dataset_blocks.h>
 
+#include <gradus/core/checksum.h>
 #include <gradus/core/error.h>
 #include <gradus/core/random.h>
-
-#include <zlib.h>
 
 #include <algorithm>
 #include <cmath>
@@ -13,30 +12,18 @@ namespace gradus {
 
 namespace {
 
-std::uint32_t crc_of(std::uint32_t crc, const void* from, std::size_t bytes) {
-  constexpr std::size_t most = 1U << 30;  // zlib counts in 32 bits
-  const auto* at = static_cast<const Bytef*>(from);
-  while (bytes > 0) {
-    const std::size_t here = std::min(bytes, most);
-    crc = static_cast<std::uint32_t>(crc32(crc, at, static_cast<uInt>(here)));
-    at += here;
-    bytes -= here;
-  }
-  return crc;
-}
-
 template <class T>
 std::uint32_t crc_of(std::uint32_t crc, const T& number) {
-  return crc_of(crc, &number, sizeof number);
+  return crc32_of(&number, sizeof number, crc);
 }
 
 std::uint32_t crc_of(std::uint32_t crc, const Dataset& data) {
   const auto numbers = [&](const Tensor& tensor) {
-    crc = crc_of(crc, tensor.data(), static_cast<std::size_t>(tensor.stored()) * size_of(tensor.dtype()));
+    crc = crc32_of(tensor.data(), static_cast<std::size_t>(tensor.stored()) * size_of(tensor.dtype()), crc);
   };
   if (const auto& pattern = data.x.pattern()) {
-    crc = crc_of(crc, pattern->row_start.data(), pattern->row_start.size() * sizeof(std::int64_t));
-    crc = crc_of(crc, pattern->column.data(), pattern->column.size_bytes());
+    crc = crc32_of(pattern->row_start.data(), pattern->row_start.size() * sizeof(std::int64_t), crc);
+    crc = crc32_of(pattern->column.data(), pattern->column.size_bytes(), crc);
   }
   numbers(data.x);
   numbers(data.y);
@@ -72,11 +59,9 @@ class PartOfBlocks final : public DatasetBlocks {
   std::int64_t blocks() const override { return std::ssize(blocks_); }
   std::int64_t rows_of(std::int64_t block) const override { return blocks_[static_cast<std::size_t>(block)].rows; }
   Dataset block(std::int64_t block) const override {
-    constexpr std::uint64_t apart = 0x9e3779b97f4a7c15U;  // streams of the blocks; that of block 0 is Dataset::split's
     const Block& of = blocks_[static_cast<std::size_t>(block)];
     const Dataset rows = data_->block(of.number);
-    const DrawnRows drawn =
-        draw_rows(rows.size(), of.aside, seed_, stream_of("split") + apart * static_cast<std::uint64_t>(of.number));
+    const DrawnRows drawn = draw_rows(rows.size(), of.aside, seed_, stream_of_block(stream_of("split"), of.number));
     return rows.take(validation_ ? drawn.drawn : drawn.others);
   }
   std::uint32_t fingerprint() const override {
@@ -141,6 +126,10 @@ class ChangedBlocks final : public DatasetBlocks {
 };
 
 }  // namespace
+
+std::uint64_t stream_of_block(std::uint64_t stream, std::int64_t block) {
+  return stream + 0x9e3779b97f4a7c15U * static_cast<std::uint64_t>(block);
+}
 
 std::int64_t DatasetBlocks::size() const {
   std::int64_t rows = 0;

@@ -34,6 +34,10 @@ class DatasetBlocks {
 
 using SharedBlocks = std::shared_ptr<const DatasetBlocks>;
 
+/// The stream of random numbers that a block has for itself, apart from the others'; that of block 0 is `stream`, as of
+/// data in memory.
+std::uint64_t stream_of_block(std::uint64_t stream, std::int64_t block);
+
 /// A data set in memory. Throws ValueError where it does not pass its check().
 SharedBlocks in_one_block(const Dataset& data);
 

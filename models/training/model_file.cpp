@@ -1,12 +1,12 @@
 #include <gradus/models/training/model_file.h>
 
+#include <gradus/core/checksum.h>
 #include <gradus/core/error.h>
 #include <gradus/core/file.h>
 #include <gradus/core/json.h>
 #include <gradus/core/safetensors.h>
 
 #include <fmt/format.h>
-#include <zlib.h>
 
 #include <algorithm>
 #include <cmath>
@@ -21,13 +21,6 @@ constexpr const char* checksum_key = "checksum";
 constexpr const char* field_name = "field";
 constexpr const char* item_name = "item_columns";
 constexpr const char* scale_name = "column_scale";
-
-void add(uLong& crc, const void* bytes, std::size_t count) {
-  const auto* from = static_cast<const Bytef*>(bytes);
-  constexpr std::size_t most = 1U << 30;  // zlib counts in 32 bits
-  for (std::size_t at = 0; at < count; at += most)
-    crc = crc32(crc, from + at, static_cast<uInt>(std::min(count - at, most)));
-}
 
 // Reads the parts of one model file, each of which may be wrong.
 class ModelReader {
@@ -157,15 +150,16 @@ class ModelReader {
 }  // namespace
 
 std::string checksum(const std::map<std::string, Tensor>& tensors, const std::map<std::string, std::string>& metadata) {
-  uLong crc = crc32(0, nullptr, 0);
+  std::uint32_t crc = 0;
+  const auto add = [&crc](const void* bytes, std::size_t count) { crc = crc32_of(bytes, count, crc); };
   for (const auto& [name, tensor] : tensors) {
-    add(crc, name.c_str(), name.size() + 1);
-    add(crc, tensor.data(), static_cast<std::size_t>(tensor.stored()) * size_of(tensor.dtype()));
+    add(name.c_str(), name.size() + 1);
+    add(tensor.data(), static_cast<std::size_t>(tensor.stored()) * size_of(tensor.dtype()));
   }
   for (const auto& [key, text] : metadata) {
     if (key == checksum_key) continue;
-    add(crc, key.c_str(), key.size() + 1);
-    add(crc, text.c_str(), text.size() + 1);
+    add(key.c_str(), key.size() + 1);
+    add(text.c_str(), text.size() + 1);
   }
   return fmt::format("{:08x}", crc);
 }

@@ -25,16 +25,6 @@ except ImportError as error:
     print(f"skipped: PyTorch is not there ({error})")
     sys.exit(77)
 
-TOY_X = [
-    [1, 0, 0, 1, 0, 0, 0, .3, .3, .3, 0, 13, 0, 0, 0, 0],
-    [1, 0, 0, 0, 1, 0, 0, .3, .3, .3, 0, 14, 1, 0, 0, 0],
-    [1, 0, 0, 0, 0, 1, 0, .3, .3, .3, 0, 16, 0, 1, 0, 0],
-    [0, 1, 0, 0, 0, 1, 0, 0, 0, .5, .5, 5, 0, 0, 0, 0],
-    [0, 1, 0, 0, 0, 0, 1, 0, 0, .5, .5, 8, 0, 0, 1, 0],
-    [0, 0, 1, 1, 0, 0, 0, .5, 0, .5, 0, 9, 0, 0, 0, 0],
-    [0, 0, 1, 0, 0, 1, 0, .5, 0, .5, 0, 12, 1, 0, 0, 0]]
-TOY_Y = [5, 3, 1, 4, 5, 1, 5]
-
 
 def burst(step, count, device):
     """(device, host) seconds of so many steps; on the CPU both are the host's."""
@@ -139,23 +129,26 @@ def captured(step):
 
 
 def toy(options):
-    X = torch.tensor(TOY_X, device=options.device)
-    y = torch.tensor(TOY_Y, device=options.device, dtype=torch.float32)[:, None]
+    golden = os.path.join(os.path.dirname(__file__), "..", "golden", "article.json")
+    with open(golden, encoding="utf-8") as file:
+        article = json.load(file)[0]
+    X, y = (torch.tensor(article[name]["values"], dtype=torch.float32, device=options.device)
+            .reshape(article[name]["shape"]) for name in ("X", "y"))
 
     def machine():
         return Machine(X, y, 5, 0.001, options.device)
 
     m = machine()
     optimizer = torch.optim.Adagrad(m.parameters, lr=0.1, initial_accumulator_value=0.1)
-    yield row("toy", "eager", stepping(m.loss, optimizer), len(TOY_Y), options)
+    yield row("toy", "eager", stepping(m.loss, optimizer), len(y), options)
     if options.compile:
         m = machine()
         optimizer = torch.optim.Adagrad(m.parameters, lr=0.1, initial_accumulator_value=0.1)
-        yield row("toy", "compiled", stepping(torch.compile(m.loss), optimizer), len(TOY_Y), options)
+        yield row("toy", "compiled", stepping(torch.compile(m.loss), optimizer), len(y), options)
     if options.device.type == "cuda":
         m = machine()
         step = captured(stepping(m.loss, Adagrad(m.parameters, 0.1)))
-        yield row("toy", "CUDA graph", step, len(TOY_Y), options)
+        yield row("toy", "CUDA graph", step, len(y), options)
 
 
 def movielens(options):

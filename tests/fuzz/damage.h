@@ -2,6 +2,10 @@
 // fuzzer's input changes; what holds the parts together is made anew.
 #pragma once
 
+#include "../folder.h"
+
+#include <gradus/core/file.h>
+
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -11,6 +15,7 @@
 #include <cstring>
 #include <string>
 #include <string_view>
+#include <vector>
 
 /// Changes `text` as the input says, 4 bytes a change: where (16 bits, as a part of the length), what (replace, insert,
 /// remove up to 16, or a digit), and with which byte.
@@ -49,21 +54,13 @@ class MemoryFile {
   int descriptor_;
 };
 
-/// Where a good file is written for once: its bytes. `write` gets its path.
+/// The bytes of a good file. `write` gets the path that it is to have.
 template <class Write>
 std::string bytes_of_file(const Write& write) {
-  std::string folder = "/tmp/gradus_fuzz_XXXXXX";
-  if (::mkdtemp(folder.data()) == nullptr) std::abort();
-  const std::string path = folder + "/file";
-  write(path);
-  std::string bytes;
-  std::FILE* const file = std::fopen(path.c_str(), "rb");
-  for (int c; file != nullptr && (c = std::fgetc(file)) != EOF;) bytes += static_cast<char>(c);
-  if (file != nullptr) std::fclose(file);
-  ::unlink(path.c_str());
-  ::rmdir(folder.c_str());
-  if (bytes.empty()) std::abort();
-  return bytes;
+  const gradus::Folder folder;
+  write(folder / "file");
+  const std::vector<std::byte> bytes = gradus::read_file(folder / "file");
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
 template <class T>

@@ -1,14 +1,6 @@
 // A training that is killed, at whatever moment, and taken up again ends with the bits of one that never stopped.
+#include "interrupted.h"
 #include "ratings_text.h"
-#include "run_program.h"
-
-#include <gradus/core/safetensors.h>
-
-#include <doctest/doctest.h>
-
-#include <chrono>
-#include <random>
-#include <thread>
 
 using namespace gradus;
 
@@ -37,48 +29,12 @@ const std::vector<std::string> training = {"train",
                                            "--checkpoint-every",
                                            "1"};
 
-std::vector<std::string> with(std::vector<std::string> arguments, const std::vector<std::string>& more) {
-  arguments.insert(arguments.end(), more.begin(), more.end());
-  return arguments;
-}
-
-void wait_until(const Running& program, const std::string& printed) {
-  for (int i = 0; i < 2000 && !program.has_printed(printed); ++i)
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
-}
-
 }  // namespace
 
 TEST_CASE("killed fifty times at random moments") {
   const Folder folder;
   write_text(folder / "ratings", ratings_text({.count = 20000}));
-  const auto start = std::chrono::steady_clock::now();
-  const Finished whole = run_fm(folder, training);
-  const auto all = std::chrono::steady_clock::now() - start;
-  REQUIRE(whole.code == 0);
-  const std::string model = text_of(folder / "m");
-  CHECK(::access((folder / "m.checkpoint").c_str(), F_OK) != 0);  // it has done its work
-  std::filesystem::remove(folder / "m");
-
-  std::mt19937 random(1);
-  std::uniform_real_distribution<double> moment(0, 1.1);
-  int kills = 0, ends = 0;
-  for (int runs = 0; (kills < 50 || ends == 0) && runs < 400; ++runs) {
-    Running program(folder, with(training, {"--resume"}));
-    std::this_thread::sleep_for(all * moment(random) * 0.5);
-    program.send(SIGKILL);
-    const Finished done = program.wait();
-    if (done.signal == SIGKILL) ++kills;
-    if (::access((folder / "m.checkpoint").c_str(), F_OK) == 0)
-      CHECK_NOTHROW(load_safetensors(folder / "m.checkpoint"));
-    if (::access((folder / "m").c_str(), F_OK) != 0) continue;
-    CHECK(text_of(folder / "m") == model);
-    if (done.code != 0) continue;  // killed between the last two lines
-    ++ends;
-    std::filesystem::remove(folder / "m");
-  }
-  CHECK(kills >= 50);
-  CHECK(ends > 0);
+  check_interrupted(folder, training, 50, {SIGKILL});
 }
 
 TEST_CASE("Ctrl-C finishes the batch, saves, and says how to go on") {

@@ -1,6 +1,7 @@
 // Training from a cache that is not read whole: memory, what is learnt, the same bits again, and what is refused.
 #include "../sanitized.h"
 #include "clicks.h"
+#include "interrupted.h"
 #include "ratings_text.h"
 
 #include <gradus/models/data/data_cache.h>
@@ -9,11 +10,9 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <random>
 #include <sstream>
-#include <thread>
 
 using namespace gradus;
 
@@ -49,11 +48,6 @@ class ManyNumbers final : public ExampleSource {
   std::int64_t left_;
   std::mt19937 random_{1};
 };
-
-Words with(Words words, const Words& more) {
-  words.insert(words.end(), more.begin(), more.end());
-  return words;
-}
 
 // 20 blocks; with a numeric column that --normalize changes.
 void write_ratings(const Folder& folder, const std::string& cache = "ratings.cache", std::uint64_t seed = 1) {
@@ -141,28 +135,7 @@ TEST_CASE("what is learnt by blocks is what is learnt of the whole, and the same
 TEST_CASE("a training by blocks that is killed goes on with the same bits") {
   const Folder folder;
   write_ratings(folder);
-  const auto start = std::chrono::steady_clock::now();
-  REQUIRE(run_fm(folder, streamed).code == 0);
-  const auto all = std::chrono::steady_clock::now() - start;
-  const std::string model = text_of(folder / "m");
-  std::filesystem::remove(folder / "m");
-  std::mt19937 random(1);
-  std::uniform_real_distribution<double> moment(0, 1.1);
-  int kills = 0, ends = 0;
-  for (int runs = 0; (kills < 12 || ends == 0) && runs < 200; ++runs) {
-    Running program(folder, with(streamed, {"--resume"}));
-    std::this_thread::sleep_for(all * moment(random) * 0.7);
-    // In turn: at once, and after the batch at hand.
-    program.send(runs % 2 == 0 ? SIGKILL : SIGINT);
-    const Finished done = program.wait();
-    if (done.signal != 0 || done.code != 0) ++kills;
-    if (::access((folder / "m").c_str(), F_OK) != 0) continue;
-    CHECK(text_of(folder / "m") == model);
-    ++ends;
-    std::filesystem::remove(folder / "m");
-  }
-  CHECK(kills >= 12);
-  CHECK(ends > 0);
+  check_interrupted(folder, streamed, 12, {SIGKILL, SIGINT});  // at once, and after the batch at hand
 }
 
 TEST_CASE("a state of streamed data is of those data") {
@@ -172,8 +145,7 @@ TEST_CASE("a state of streamed data is of those data") {
   Words slow = streamed;
   *std::find(slow.begin(), slow.end(), "8") = "100000";
   Running program(folder, slow);
-  for (int i = 0; i < 2000 && !program.has_printed("\n    2 "); ++i)
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  wait_until(program, "\n    2 ");
   program.send(SIGINT);
   REQUIRE(program.wait().code == 1);
   Words other = with(slow, {"--resume"});

@@ -1,0 +1,66 @@
+// Trainings that are ended before they are done, and gone on with.
+#pragma once
+
+#include "run_program.h"
+
+#include <gradus/core/safetensors.h>
+
+#include <doctest/doctest.h>
+
+#include <chrono>
+#include <csignal>
+#include <filesystem>
+#include <random>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace gradus {
+
+inline std::vector<std::string> with(std::vector<std::string> arguments, const std::vector<std::string>& more) {
+  arguments.insert(arguments.end(), more.begin(), more.end());
+  return arguments;
+}
+
+inline void wait_until(const Running& program, const std::string& printed) {
+  for (int i = 0; i < 2000 && !program.has_printed(printed); ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+}
+
+/// Trains the model m once without a stop; then again and again with --resume, sent one of the signals in turn at a
+/// random moment, until so many runs have not come to their end and one has. Checks that what it leaves is the model of
+/// the first to the bit, and that no state is torn.
+inline void check_interrupted(const Folder& folder, const std::vector<std::string>& training, int times,
+                              const std::vector<int>& signals) {
+  const auto start = std::chrono::steady_clock::now();
+  REQUIRE(run_fm(folder, training).code == 0);
+  const auto all = std::chrono::steady_clock::now() - start;
+  const std::string model = text_of(folder / "m");
+  CHECK(::access((folder / "m.checkpoint").c_str(), F_OK) != 0);  // it has done its work
+  std::filesystem::remove(folder / "m");
+
+  std::mt19937 random(1);
+  std::uniform_real_distribution<double> moment(0, 0.6);  // of the time that a whole training takes
+  int stops = 0, ends = 0;
+  for (std::size_t runs = 0; (stops < times || ends == 0) && runs < 400; ++runs) {
+    Running program(folder, with(training, {"--resume"}));
+    std::this_thread::sleep_for(all * moment(random));
+    const int signal = signals[runs % signals.size()];
+    program.send(signal);
+    const Finished done = program.wait();
+    const bool stopped = done.signal == signal || done.err.find("fm: interrupted in epoch") != std::string::npos;
+    CHECK_MESSAGE((stopped || done.code == 0), done.err);
+    if (stopped) ++stops;
+    if (::access((folder / "m.checkpoint").c_str(), F_OK) == 0)
+      CHECK_NOTHROW(load_safetensors(folder / "m.checkpoint"));
+    if (::access((folder / "m").c_str(), F_OK) != 0) continue;
+    CHECK(text_of(folder / "m") == model);
+    if (stopped) continue;  // between the last two lines
+    ++ends;
+    std::filesystem::remove(folder / "m");
+  }
+  CHECK(stops >= times);
+  CHECK(ends > 0);
+}
+
+}  // namespace gradus
