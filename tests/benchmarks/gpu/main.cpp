@@ -137,9 +137,13 @@ int main(int argc, char** argv) {
   app.add_option("--megabytes", options.megabytes, "Of a copy: more than any cache holds")->check(CLI::PositiveNumber);
   app.add_option("--rounds", options.effort.rounds, "Bursts, of which the median is taken")->check(CLI::PositiveNumber);
   app.add_option("--burst", options.effort.burst, "Seconds of steps")->check(CLI::NonNegativeNumber);
-  CLI11_PARSE(app, argc, argv);
   try {
+    app.parse(argc, argv);
     return run(options);
+  } catch (const CLI::ParseError& error) {
+    if (error.get_exit_code() == 0) return app.exit(error);  // --help
+    fmt::print(stderr, "gradus_gpu_bench: {} (see gradus_gpu_bench --help)\n", error.what());
+    return 2;
   } catch (const std::exception& error) {
     fmt::print(stderr, "gradus_gpu_bench: {}\n", error.what());
     return 1;
