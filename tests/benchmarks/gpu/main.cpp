@@ -125,6 +125,7 @@ int run(const Options& options) {
 
 int main(int argc, char** argv) {
   Options options;
+  constexpr int most = 1 << 30;
   CLI::App app("Training steps on an NVIDIA GPU, beside what the card can do at most");
   app.add_option("--device", options.device, "cuda, cuda:1, cpu or emulated")->capture_default_str();
   app.add_option("--json", options.json, "File for the figures");
@@ -132,11 +133,11 @@ int main(int argc, char** argv) {
   for (const bench::Work& work : bench::all_works()) works.push_back(work.name);
   app.add_option("--only", options.only, "One work of the table")->check(CLI::IsMember(works));
   app.add_option("--examples", options.sizes.examples, "Rows at most; 0: as many as the work has")
-      ->check(CLI::NonNegativeNumber);
-  app.add_option("--features", options.sizes.features, "Features of the criteo works")->check(CLI::PositiveNumber);
-  app.add_option("--megabytes", options.megabytes, "Of a copy: more than any cache holds")->check(CLI::PositiveNumber);
-  app.add_option("--rounds", options.effort.rounds, "Bursts, of which the median is taken")->check(CLI::PositiveNumber);
-  app.add_option("--burst", options.effort.burst, "Seconds of steps")->check(CLI::NonNegativeNumber);
+      ->check(CLI::Range(0, most));
+  app.add_option("--features", options.sizes.features, "Features of the criteo works")->check(CLI::Range(1, most));
+  app.add_option("--megabytes", options.megabytes, "Of a copy: more than any cache holds")->check(CLI::Range(1, most));
+  app.add_option("--rounds", options.effort.rounds, "Bursts, of which the median is taken")->check(CLI::Range(1, most));
+  app.add_option("--burst", options.effort.burst, "Seconds of steps")->check(CLI::Range(0.0, 60.0));
   try {
     app.parse(argc, argv);
     return run(options);
