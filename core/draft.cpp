@@ -1,5 +1,6 @@
 #include <gradus/core/draft.h>
 
+#include <gradus/core/at.h>
 #include <gradus/core/nodes.h>
 
 #include <algorithm>
@@ -9,8 +10,6 @@
 namespace gradus {
 
 namespace {
-
-std::size_t at(NodeId id) { return static_cast<std::size_t>(id); }
 
 // Whether a node's input i gives it numbers; others lend their shape, and an assign names its variable.
 bool reads(const Expr& node, int i) { return node.kind() == Kind::assign ? i == 1 : node.op().reads(i); }

@@ -23,10 +23,6 @@ namespace {
 // At most so much at once: what Linux reads and writes in one call.
 constexpr std::size_t piece = std::size_t{1} << 30;
 
-[[noreturn]] void fail_with(int error, const std::string& path, std::string_view what) {
-  fail<IoError>("{}: {}: {}", path, what, std::generic_category().message(error));
-}
-
 // A descriptor that is closed at the end, and a name that is removed with it unless it was given another.
 struct Temporary {
   Temporary() = default;
@@ -49,7 +45,7 @@ void open_beside(const std::string& path, const std::string& target, Temporary& 
     temporary.descriptor = ::open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (temporary.descriptor >= 0) temporary.name = std::move(name);
   } while (temporary.descriptor < 0 && (errno == EEXIST || errno == EINTR));
-  if (temporary.descriptor < 0) fail_with(errno, path, "cannot be written");
+  if (temporary.descriptor < 0) fail_with_system(errno, path, "cannot be written");
 }
 
 // So that the new name survives a crash as well; some file systems cannot, which is no reason to fail.
@@ -64,16 +60,20 @@ void flush_folder(const std::string& target) {
 
 }  // namespace
 
+void fail_with_system(int error, const std::string& path, std::string_view what) {
+  fail<IoError>("{}: {}: {}", path, what, std::generic_category().message(error));
+}
+
 FileReader::FileReader(const std::string& path) : path_(path) {
   do {
     descriptor_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   } while (descriptor_ < 0 && errno == EINTR);
-  if (descriptor_ < 0) fail_with(errno, path, "cannot be opened");
+  if (descriptor_ < 0) fail_with_system(errno, path, "cannot be opened");
   struct stat status {};
   const int error = ::fstat(descriptor_, &status) == 0 ? 0 : errno;
   if (error != 0 || !S_ISREG(status.st_mode)) {
     ::close(descriptor_);
-    if (error != 0) fail_with(error, path, "cannot be read");
+    if (error != 0) fail_with_system(error, path, "cannot be read");
     fail<IoError>("{}: cannot be read: it is not a regular file", path);
   }
   size_ = left_ = static_cast<std::uint64_t>(status.st_size);
@@ -87,7 +87,7 @@ void FileReader::read(void* to, std::size_t bytes) {
   while (bytes > 0) {
     const ssize_t got = ::read(descriptor_, out, std::min(bytes, piece));
     if (got < 0 && errno == EINTR) continue;
-    if (got < 0) fail_with(errno, path_, "cannot be read");
+    if (got < 0) fail_with_system(errno, path_, "cannot be read");
     if (got == 0) fail<IoError>("{}: became shorter while it was read", path_);
     out += got;
     bytes -= static_cast<std::size_t>(got);
@@ -100,7 +100,7 @@ void FileWriter::write(const void* from, std::size_t bytes) {
   while (bytes > 0) {
     const ssize_t put = ::write(descriptor_, next, std::min(bytes, piece));
     if (put < 0 && errno == EINTR) continue;
-    if (put < 0) fail_with(errno, path_, "cannot be written");
+    if (put < 0) fail_with_system(errno, path_, "cannot be written");
     next += put;
     bytes -= static_cast<std::size_t>(put);
   }
@@ -124,13 +124,13 @@ void write_file_atomically(const std::string& path, const std::function<void(Fil
   Temporary temporary;
   open_beside(path, target, temporary);
   if (exists && ::fchmod(temporary.descriptor, status.st_mode & 07777) != 0)
-    fail_with(errno, path, "cannot be written");
+    fail_with_system(errno, path, "cannot be written");
   FileWriter writer(path, temporary.descriptor);
   write(writer);
-  if (::fsync(temporary.descriptor) != 0) fail_with(errno, path, "cannot be written");
+  if (::fsync(temporary.descriptor) != 0) fail_with_system(errno, path, "cannot be written");
   // A disk over the network may say only now that it is full.
-  if (::close(std::exchange(temporary.descriptor, -1)) != 0) fail_with(errno, path, "cannot be written");
-  if (::rename(temporary.name.c_str(), target.c_str()) != 0) fail_with(errno, path, "cannot be written");
+  if (::close(std::exchange(temporary.descriptor, -1)) != 0) fail_with_system(errno, path, "cannot be written");
+  if (::rename(temporary.name.c_str(), target.c_str()) != 0) fail_with_system(errno, path, "cannot be written");
   temporary.name.clear();
   flush_folder(target);
 }

@@ -9,6 +9,7 @@
 #include <functional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace gradus {
@@ -52,6 +53,9 @@ class FileWriter {
   const std::string& path_;
   int descriptor_;
 };
+
+/// Throws IoError: the file, what could not be done, and what errno says of it.
+[[noreturn]] void fail_with_system(int error, const std::string& path, std::string_view what);
 
 std::vector<std::byte> read_file(const std::string& path);
 

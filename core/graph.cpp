@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <variant>
 
 namespace gradus {
 
@@ -65,21 +66,14 @@ std::string to_string(const Expr& expr) {
 
 // --- Operand ---------------------------------------------------------------------------------------------
 
-Expr Operand::expr() const {
-  const Expr* expr = std::get_if<Expr>(&value_);
-  return expr != nullptr ? *expr : Expr();
-}
-
-std::optional<double> Operand::number() const {
-  const Number* number = std::get_if<Number>(&value_);
-  return number != nullptr ? std::optional(number->value) : std::nullopt;
-}
+std::optional<double> Operand::number() const { return number_ ? std::optional(number_->value) : std::nullopt; }
 
 Expr Operand::in(Graph& graph, DType dtype) const {
-  if (const Expr* expr = std::get_if<Expr>(&value_)) return *expr;
-  if (const Tensor* tensor = std::get_if<Tensor>(&value_)) return graph.constant(*tensor, "constant", where_);
-  const Number number = std::get<Number>(value_);
-  return graph.literal(number_as(number.value, number.integral, dtype), fmt::format("{}", number.value), where_);
+  if (tensor_) return graph.constant(*tensor_, "constant", where_);
+  if (number_)
+    return graph.literal(number_as(number_->value, number_->integral, dtype), fmt::format("{}", number_->value),
+                         where_);
+  return expr_;
 }
 
 Expr apply(std::shared_ptr<const Op> op, std::span<const Operand> operands) {
@@ -88,14 +82,13 @@ Expr apply(std::shared_ptr<const Op> op, std::span<const Operand> operands) {
   bool dtype_known = false;
   for (const Operand& operand : operands) {
     const Expr expr = operand.expr();
-    const Tensor* tensor = std::get_if<Tensor>(&operand.value_);
     const auto see = [&](DType seen) {
       if (!dtype_known && seen != boolean) {
         dtype = seen;
         dtype_known = true;
       }
     };
-    if (tensor != nullptr) see(tensor->dtype());
+    if (operand.tensor_) see(operand.tensor_->dtype());
     if (!expr) continue;
     see(expr.dtype());
     if (graph == nullptr) graph = &expr.graph();
@@ -106,8 +99,7 @@ Expr apply(std::shared_ptr<const Op> op, std::span<const Operand> operands) {
     fail<TypeError>("{}: no operand belongs to a graph; at least one must be an expression", op->name());
   // With bool expressions alone, numbers among the operands are bool too: logical_and(mask, true).
   if (!dtype_known && operands.size() > 1 && std::all_of(operands.begin(), operands.end(), [](const Operand& o) {
-        return o.expr() ||
-               (o.number() && (*o.number() == 0 || *o.number() == 1) && std::get<Operand::Number>(o.value_).boolean);
+        return o.expr() || (o.number_ && o.number_->boolean);
       }))
     dtype = boolean;
   std::vector<Expr> inputs;
@@ -119,20 +111,33 @@ Expr apply(std::shared_ptr<const Op> op, std::span<const Operand> operands) {
 
 // --- Initializer -----------------------------------------------------------------------------------------
 
+struct Initializer::Value {
+  std::variant<Tensor, Random, Filled> of;
+};
+
+Initializer::Initializer(const Tensor& value) : value_(std::make_shared<Value>(Value{value})) {}
+Initializer::Initializer(const Random& random) : value_(std::make_shared<Value>(Value{random})) {}
+Initializer::Initializer(const Filled& filled) : value_(std::make_shared<Value>(Value{filled})) {}
+
+const Filled* Initializer::filled() const { return std::get_if<Filled>(&value_->of); }
+
 Type Initializer::type() const {
-  if (const Tensor* tensor = std::get_if<Tensor>(&value_)) return tensor->type();
+  if (const Tensor* tensor = std::get_if<Tensor>(&value_->of)) return tensor->type();
   if (const Filled* all = filled()) return {all->dtype, all->shape, Layout::dense};
-  const Random& random = std::get<Random>(value_);
+  const Random& random = std::get<Random>(value_->of);
   return {random.dtype(), random.shape(), Layout::dense};
 }
 
 Tensor Initializer::value(std::string_view variable) const {
-  if (const Tensor* tensor = std::get_if<Tensor>(&value_)) return *tensor;
+  if (const Tensor* tensor = std::get_if<Tensor>(&value_->of)) return *tensor;
   if (const Filled* all = filled()) return full(all->shape, all->value, all->dtype);
-  return std::get<Random>(value_).draw(stream_of(variable));
+  return std::get<Random>(value_->of).draw(stream_of(variable));
 }
 
 // --- Graph -----------------------------------------------------------------------------------------------
+
+Graph::Graph() = default;
+Graph::~Graph() = default;
 
 Graph::Scope::Scope(Graph& graph, std::string_view name) : graph_(graph), outer_(graph.scope_) {
   graph.scope_ = graph.unique(name) + "/";

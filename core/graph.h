@@ -8,7 +8,6 @@
 
 #include <cstdint>
 #include <deque>
-#include <functional>
 #include <initializer_list>
 #include <memory>
 #include <optional>
@@ -18,7 +17,6 @@
 #include <type_traits>
 #include <unordered_map>
 #include <utility>
-#include <variant>
 #include <vector>
 
 namespace gradus {
@@ -85,16 +83,16 @@ std::string to_string(const Expr& expr);
 class Operand {
  public:
   // NOLINTBEGIN(google-explicit-constructor)
-  Operand(Expr expr, Location where = Location::current()) : value_(expr), where_(where) {}
-  Operand(Tensor tensor, Location where = Location::current()) : value_(std::move(tensor)), where_(where) {}
+  Operand(Expr expr, Location where = Location::current()) : expr_(expr), where_(where) {}
+  Operand(Tensor tensor, Location where = Location::current()) : tensor_(std::move(tensor)), where_(where) {}
   template <class T>
   requires std::is_arithmetic_v<T> Operand(T number, Location where = Location::current())
-      : value_(Number{static_cast<double>(number), std::is_integral_v<T>, std::is_same_v<T, bool>}), where_(where) {}
+      : number_(Number{static_cast<double>(number), std::is_integral_v<T>, std::is_same_v<T, bool>}), where_(where) {}
   // NOLINTEND(google-explicit-constructor)
 
   Location where() const { return where_; }
   /// The expression, or nothing for a number or a tensor.
-  Expr expr() const;
+  Expr expr() const { return expr_; }
   /// The value of a number.
   std::optional<double> number() const;
   /// This operand in `graph`; a number becomes a constant of dtype `dtype`. Throws TypeError where the number
@@ -109,7 +107,10 @@ class Operand {
   };
   friend Expr apply(std::shared_ptr<const Op> op, std::span<const Operand> operands);
 
-  std::variant<Expr, Number, Tensor> value_;
+  // One of the three is given.
+  Expr expr_;
+  std::optional<Tensor> tensor_;
+  std::optional<Number> number_;
   Location where_;
 };
 
@@ -124,18 +125,19 @@ struct Filled {
 class Initializer {
  public:
   // NOLINTBEGIN(google-explicit-constructor)
-  Initializer(Tensor value) : value_(std::move(value)) {}
-  Initializer(Random random) : value_(random) {}
-  Initializer(Filled filled) : value_(filled) {}
+  Initializer(const Tensor& value);
+  Initializer(const Random& random);
+  Initializer(const Filled& filled);
   // NOLINTEND(google-explicit-constructor)
 
   Type type() const;
   Tensor value(std::string_view variable) const;
   /// The number that it is everywhere, if it was given as such.
-  const Filled* filled() const { return std::get_if<Filled>(&value_); }
+  const Filled* filled() const;
 
  private:
-  std::variant<Tensor, Random, Filled> value_;
+  struct Value;
+  std::shared_ptr<const Value> value_;
 };
 
 struct VariableOptions {
@@ -144,7 +146,8 @@ struct VariableOptions {
 
 class Graph {
  public:
-  Graph() = default;
+  Graph();
+  ~Graph();
   Graph(const Graph&) = delete;
   Graph& operator=(const Graph&) = delete;
 
@@ -263,9 +266,4 @@ void write_dot(Graph& graph, const std::string& path);
 }  // namespace gradus
 
 template <>
-struct fmt::formatter<gradus::Expr> : fmt::formatter<std::string_view> {
-  template <class Context>
-  auto format(const gradus::Expr& expr, Context& context) const {
-    return fmt::formatter<std::string_view>::format(gradus::to_string(expr), context);
-  }
-};
+struct fmt::formatter<gradus::Expr> : gradus::StringFormatter<gradus::Expr> {};

@@ -1,6 +1,7 @@
 #include <gradus/core/memory.h>
 
 #include <gradus/core/arena.h>
+#include <gradus/core/at.h>
 
 #include <algorithm>
 
@@ -9,8 +10,6 @@ namespace gradus {
 namespace {
 
 constexpr int never = -1;
-
-std::size_t at(int node) { return static_cast<std::size_t>(node); }
 
 std::int64_t bytes_of(const Type& type) {
   return Arena::whole_lines(type.shape.size() * static_cast<std::int64_t>(size_of(type.dtype)));

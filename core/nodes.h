@@ -54,6 +54,11 @@ class VariableOp final : public Op {
   int number_;
 };
 
+/// VariableOp::number() of a variable.
+inline std::size_t variable_number(const Expr& variable) {
+  return static_cast<std::size_t>(static_cast<const VariableOp&>(variable.op()).number());
+}
+
 /// Inputs: the variable, its new value. The result is the value.
 class AssignOp final : public Op {
  public:

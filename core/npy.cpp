@@ -27,7 +27,7 @@ static_assert(std::endian::native == std::endian::little, "files are little-endi
 
 constexpr std::string_view magic("\x93NUMPY", 6);
 constexpr std::size_t alignment = 64;  // of the numbers in the file
-constexpr std::size_t longest_header = 1 << 20;
+constexpr std::size_t npy_header_limit = 1 << 20;
 
 constexpr std::string_view descriptions[dtype_count] = {"<f4", "<f8", "<i4", "<i8", "|b1"};
 
@@ -176,9 +176,9 @@ Header read_header(Source& source) {
                   static_cast<unsigned char>(start[7]));
   std::uint32_t length = 0;
   source.take(&length, version == 1 ? 2 : 4, "first bytes");
-  if (length > longest_header)
+  if (length > npy_header_limit)
     fail<IoError>("{}: says that its header has {} bytes; more than {} are not believed", source.name, length,
-                  longest_header);
+                  npy_header_limit);
   std::string text(length, '\0');
   source.take(text.data(), length, "header");
   return HeaderParser(source.name, text).parse();

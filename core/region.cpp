@@ -1,6 +1,7 @@
 #include <gradus/core/region.h>
 
 #include <gradus/core/arena.h>
+#include <gradus/core/at.h>
 #include <gradus/core/table_rows.h>
 
 #include <algorithm>
@@ -12,8 +13,6 @@ namespace {
 
 constexpr std::int64_t most_pieces = Recorder::most_lanes - 1;
 constexpr std::int64_t piece_bytes = 1 << 20;  // what a piece reads and writes at the least
-
-std::size_t at(int id) { return static_cast<std::size_t>(id); }
 
 std::int64_t row_bytes_of(const Type& type) {
   return type.shape.slice(1, type.shape.rank()).size() * static_cast<std::int64_t>(size_of(type.dtype));

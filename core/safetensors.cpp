@@ -16,13 +16,13 @@ namespace gradus {
 
 namespace {
 
-using Json = nlohmann::json;
+using HeaderJson = nlohmann::json;
 
 static_assert(std::endian::native == std::endian::little, "files are little-endian and read as they are");
 
-constexpr std::uint64_t longest_header = 100'000'000;  // the format's own limit, in bytes
+constexpr std::uint64_t header_limit = 100'000'000;  // the format's own limit, in bytes
 constexpr std::string_view metadata_key = "__metadata__";
-constexpr std::string_view names[dtype_count] = {"F32", "F64", "I32", "I64", "BOOL"};
+constexpr std::string_view dtype_names[dtype_count] = {"F32", "F64", "I32", "I64", "BOOL"};
 
 // A tensor as the header describes it.
 struct Entry {
@@ -38,27 +38,27 @@ std::uint64_t bytes_of(DType dtype, const Shape& shape) {
 }
 
 // The header as JSON. Of two equal keys nlohmann::json keeps one silently, so they are looked for here.
-Json parse_json(const std::string& path, const std::string& text) {
+HeaderJson parse_header(const std::string& path, const std::string& text) {
   std::vector<std::set<std::string>> keys;  // of the objects that are open
-  const auto refuse_duplicates = [&](int, Json::parse_event_t event, Json& parsed) {
-    if (event == Json::parse_event_t::object_start) keys.emplace_back();
-    if (event == Json::parse_event_t::object_end) keys.pop_back();
-    if (event == Json::parse_event_t::key && !keys.back().insert(parsed.get<std::string>()).second)
+  const auto refuse_duplicates = [&](int, HeaderJson::parse_event_t event, HeaderJson& parsed) {
+    if (event == HeaderJson::parse_event_t::object_start) keys.emplace_back();
+    if (event == HeaderJson::parse_event_t::object_end) keys.pop_back();
+    if (event == HeaderJson::parse_event_t::key && !keys.back().insert(parsed.get<std::string>()).second)
       fail<IoError>("{}: the header names '{}' twice", path, parsed.get<std::string>());
     return true;
   };
   try {
-    return Json::parse(text, refuse_duplicates);
-  } catch (const Json::exception& error) {
+    return HeaderJson::parse(text, refuse_duplicates);
+  } catch (const HeaderJson::exception& error) {
     fail<IoError>("{}: the header is not JSON: {}", path, error.what());
   }
 }
 
 // An array of sizes.
-std::vector<std::int64_t> sizes(const Json& value, const std::string& path, std::string_view tensor,
+std::vector<std::int64_t> sizes(const HeaderJson& value, const std::string& path, std::string_view tensor,
                                 std::string_view key) {
   std::vector<std::int64_t> out;
-  const bool all = value.is_array() && std::all_of(value.begin(), value.end(), [&](const Json& number) {
+  const bool all = value.is_array() && std::all_of(value.begin(), value.end(), [&](const HeaderJson& number) {
                      if (!number.is_number_unsigned() || number.get<std::uint64_t>() > INT64_MAX) return false;
                      out.push_back(number.get<std::int64_t>());
                      return true;
@@ -67,22 +67,22 @@ std::vector<std::int64_t> sizes(const Json& value, const std::string& path, std:
   return out;
 }
 
-Entry parse_entry(const std::string& path, const std::string& name, const Json& value) {
+Entry parse_entry(const std::string& path, const std::string& name, const HeaderJson& value) {
   if (!value.is_object() || value.size() != 3 || !value.contains("dtype") || !value.contains("shape") ||
       !value.contains("data_offsets"))
     fail<IoError>("{}: tensor '{}' is not described by 'dtype', 'shape' and 'data_offsets'", path, name);
-  const auto dtype = std::find_if(std::begin(names), std::end(names), [&](std::string_view known) {
+  const auto dtype = std::find_if(std::begin(dtype_names), std::end(dtype_names), [&](std::string_view known) {
     return value["dtype"].is_string() && value["dtype"].get_ref<const std::string&>() == known;
   });
-  if (dtype == std::end(names))
+  if (dtype == std::end(dtype_names))
     fail<IoError>("{}: tensor '{}': dtype {} is not one of {}", path, name, value["dtype"].dump(),
-                  fmt::join(names, ", "));
+                  fmt::join(dtype_names, ", "));
   const std::vector<std::int64_t> offsets = sizes(value["data_offsets"], path, name, "data_offsets");
   if (offsets.size() != 2 || offsets[0] > offsets[1])
     fail<IoError>("{}: tensor '{}': data_offsets {} are not a begin and an end", path, name,
                   value["data_offsets"].dump());
   Entry out{name,
-            static_cast<DType>(dtype - std::begin(names)),
+            static_cast<DType>(dtype - std::begin(dtype_names)),
             {},
             static_cast<std::uint64_t>(offsets[0]),
             static_cast<std::uint64_t>(offsets[1])};
@@ -124,8 +124,8 @@ std::string read_header(FileReader& file) {
   if (file.left() < sizeof length)
     fail<IoError>("{}: has {} bytes; a safetensors file has at least {}", path, file.left(), sizeof length);
   file.read(&length, sizeof length);
-  if (length > longest_header)
-    fail<IoError>("{}: says that its header has {} bytes; at most {} are allowed", path, length, longest_header);
+  if (length > header_limit)
+    fail<IoError>("{}: says that its header has {} bytes; at most {} are allowed", path, length, header_limit);
   if (length > file.left())
     fail<IoError>("{}: says that its header has {} bytes but {} are left", path, length, file.left());
   std::string text(length, '\0');
@@ -138,7 +138,7 @@ std::string read_header(FileReader& file) {
 
 SafeTensors load_safetensors(const std::string& path) {
   FileReader file(path);
-  const Json header = parse_json(path, read_header(file));
+  const HeaderJson header = parse_header(path, read_header(file));
   SafeTensors out;
   std::vector<Entry> entries;
   for (const auto& [key, value] : header.items()) {
@@ -178,26 +178,26 @@ void save_safetensors(const std::string& path, const SafeTensors& contents) {
     return size_of(a->second.dtype()) > size_of(b->second.dtype());
   });
 
-  Json header = Json::object();
+  HeaderJson header = HeaderJson::object();
   if (!contents.metadata.empty()) header[std::string(metadata_key)] = contents.metadata;
   std::uint64_t end = 0;
   for (const Item* item : items) {
     const auto& [name, tensor] = *item;
     const std::uint64_t begin = end;
     end += bytes_of(tensor.dtype(), tensor.shape());
-    header[name] = {{"dtype", names[static_cast<int>(tensor.dtype())]},
+    header[name] = {{"dtype", dtype_names[static_cast<int>(tensor.dtype())]},
                     {"shape", std::vector<std::int64_t>(tensor.shape().begin(), tensor.shape().end())},
                     {"data_offsets", {begin, end}}};
   }
   std::string text;
   try {
     text = header.dump();
-  } catch (const Json::exception& error) {
+  } catch (const HeaderJson::exception& error) {
     fail<ValueError>("{}: a name or metadata is not UTF-8: {}", path, error.what());
   }
   text.resize((text.size() + 7) / 8 * 8, ' ');
-  if (text.size() > longest_header)
-    fail<ValueError>("{}: the header would have {} bytes; at most {} are allowed", path, text.size(), longest_header);
+  if (text.size() > header_limit)
+    fail<ValueError>("{}: the header would have {} bytes; at most {} are allowed", path, text.size(), header_limit);
   write_file_atomically(path, [&](FileWriter& file) {
     const std::uint64_t length = text.size();
     file.write(&length, sizeof length);

@@ -1,5 +1,7 @@
 #include <gradus/core/schedule.h>
 
+#include <gradus/core/at.h>
+
 #include <algorithm>
 #include <map>
 #include <tuple>
@@ -13,8 +15,6 @@ namespace {
 constexpr std::int64_t strip_bytes = 96 << 10;  // what the nodes of a region may touch of one strip: a part of L2
 constexpr std::int64_t fewest_rows = 16;
 constexpr std::int64_t most_rows = 4096;
-
-std::size_t at(int node) { return static_cast<std::size_t>(node); }
 
 bool holds_rows(const Type& type) { return type.layout == Layout::rows || type.layout == Layout::part; }
 

@@ -28,10 +28,6 @@ constexpr std::string_view recording_pass = "record";
 constexpr std::array other_passes = {stores_pass, storage_pass, strips_pass, fusing_pass, recording_pass};
 constexpr std::size_t plans_kept = 64;  // a stream of batches of many sizes must not fill the memory
 
-std::size_t number_of(const Expr& variable) {
-  return static_cast<std::size_t>(static_cast<const VariableOp&>(variable.op()).number());
-}
-
 void check_feed(const Graph& graph, const Feed& feed) {
   const Expr& p = feed.placeholder;
   if (!p || &p.graph() != &graph) fail<FeedError>("run: {} does not belong to the session's graph", to_string(p));
@@ -60,6 +56,12 @@ void check_feeds(const Graph& graph, const Feeds& feeds) {
 
 }  // namespace
 
+Feeds::Feeds() = default;
+Feeds::Feeds(const Feeds& other) = default;
+Feeds& Feeds::operator=(const Feeds& other) = default;
+Feeds::~Feeds() = default;
+Feeds::Feeds(std::initializer_list<Feed> feeds) : Feeds(std::span(feeds.begin(), feeds.size())) {}
+Feeds::Feeds(const std::vector<Feed>& feeds) : Feeds(std::span(feeds)) {}
 Feeds::Feeds(std::span<const Feed> feeds) : size_(feeds.size()) {
   if (size_ <= few) {
     std::copy(feeds.begin(), feeds.end(), few_.begin());
@@ -107,7 +109,7 @@ std::shared_ptr<Plan> Session::State::compile(std::span<const Expr> fetches, std
   if (uses(storage_pass) && storage.transposing) wanted = wanted_transposed(draft, graph, variables.transposed);
   if (!wanted.empty()) {
     for (const Expr& variable : wanted) {
-      const std::size_t number = number_of(variable);
+      const std::size_t number = variable_number(variable);
       storage.transposed.resize(std::max(storage.transposed.size(), number + 1), false);
       storage.transposed[number] = true;
     }

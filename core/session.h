@@ -37,10 +37,13 @@ struct Feed {
 /// The feeds of a run: {{X, x}, {y, t}}, or a vector of Feed. Few feeds are held without an allocation.
 class Feeds {
  public:
-  Feeds() = default;
+  Feeds();
+  Feeds(const Feeds& other);
+  Feeds& operator=(const Feeds& other);
+  ~Feeds();
   // NOLINTBEGIN(google-explicit-constructor)
-  Feeds(std::initializer_list<Feed> feeds) : Feeds(std::span(feeds.begin(), feeds.size())) {}
-  Feeds(const std::vector<Feed>& feeds) : Feeds(std::span(feeds)) {}
+  Feeds(std::initializer_list<Feed> feeds);
+  Feeds(const std::vector<Feed>& feeds);
   Feeds(std::span<const Feed> feeds);
   // NOLINTEND(google-explicit-constructor)
 

@@ -14,10 +14,6 @@ bool transposes(const Expr& node) {
   return node.kind() == Kind::op && node.arity() > 0 && node.op().transposes(node.input(0).type());
 }
 
-std::size_t number_of(const Expr& variable) {
-  return static_cast<std::size_t>(static_cast<const VariableOp&>(variable.op()).number());
-}
-
 bool replaces_rows(Graph& graph, const Expr& variable) {
   for (NodeId id = variable.id(); id < graph.size(); ++id)
     if (const Expr node = graph[id];
@@ -38,7 +34,7 @@ std::vector<Expr> wanted_transposed(const Draft& draft, Graph& graph, const std:
       shapes.push_back(node.input(0).shape());
   std::vector<Expr> wanted;
   for (const Expr& variable : graph.variables()) {
-    const std::size_t number = number_of(variable);
+    const std::size_t number = variable_number(variable);
     const bool turned = number < transposed.size() && transposed[number];
     if (turned || std::find(shapes.begin(), shapes.end(), variable.shape()) == shapes.end()) continue;
     if (replaces_rows(graph, variable)) return {};
@@ -51,7 +47,7 @@ std::vector<Expr> unfit_transposed(Graph& graph, const std::vector<bool>& transp
   std::vector<Expr> unfit;
   if (std::find(transposed.begin(), transposed.end(), true) == transposed.end()) return unfit;
   for (const Expr& variable : graph.variables())
-    if (const std::size_t number = number_of(variable);
+    if (const std::size_t number = variable_number(variable);
         number < transposed.size() && transposed[number] && replaces_rows(graph, variable))
       unfit.push_back(variable);
   return unfit;

@@ -4,6 +4,8 @@
 // a word, all of one width; then the words are laid out in brackets.
 #include <gradus/core/tensor.h>
 
+#include <gradus/core/graph.h>
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -362,5 +364,6 @@ template struct StringFormatter<Tensor>;
 template struct StringFormatter<Shape>;
 template struct StringFormatter<Type>;
 template struct StringFormatter<DType>;
+template struct StringFormatter<Expr>;
 
 }  // namespace gradus

@@ -11,8 +11,6 @@ namespace {
 
 const VariableOp& variable_op(const Expr& variable) { return static_cast<const VariableOp&>(variable.op()); }
 
-std::size_t number_of(const Expr& variable) { return static_cast<std::size_t>(variable_op(variable).number()); }
-
 // y [n, m] = x^T, in squares that stay in the cache.
 void transpose_matrix(const std::byte* x, const Shape& shape, std::size_t size, std::byte* y) {
   constexpr std::int64_t side = 32;
@@ -36,12 +34,12 @@ void Variables::admit(std::size_t number) {
 }
 
 std::byte* Variables::data(const Expr& variable) const {
-  const std::size_t number = number_of(variable);
+  const std::size_t number = variable_number(variable);
   return accelerator ? device_memory[number].data() : const_cast<std::byte*>(memory[number].data());
 }
 
 void Variables::write(const Expr& variable, const Tensor& value) {
-  const std::size_t number = number_of(variable);
+  const std::size_t number = variable_number(variable);
   admit(number);
   const std::size_t size = size_of(value.dtype());
   const std::size_t bytes = static_cast<std::size_t>(value.stored()) * size;
@@ -72,7 +70,7 @@ void Variables::start(const Expr& variable) {
   const Filled* const filled = initial.filled();
   // On the CPU one number everywhere needs no tensor of its own; an accelerator is sent one.
   if (filled == nullptr || accelerator) return write(variable, initial.value(variable.name()));
-  const std::size_t number = number_of(variable);
+  const std::size_t number = variable_number(variable);
   admit(number);
   const std::int64_t count = filled->shape.size();
   const std::size_t bytes = static_cast<std::size_t>(count) * size_of(filled->dtype);
@@ -84,13 +82,13 @@ void Variables::start(const Expr& variable) {
 }
 
 void Variables::initialize(const Expr& variable) {
-  const std::size_t number = number_of(variable);
+  const std::size_t number = variable_number(variable);
   if (number >= set.size() || !set[number]) start(variable);
 }
 
 Tensor Variables::read(const Expr& variable) {
   initialize(variable);
-  const std::size_t number = number_of(variable);
+  const std::size_t number = variable_number(variable);
   const Type& type = variable_op(variable).initial().type();
   Tensor copy = Tensor::uninitialized(type);
   const std::size_t bytes = static_cast<std::size_t>(copy.stored()) * size_of(type.dtype);
@@ -112,7 +110,7 @@ Tensor Variables::read(const Expr& variable) {
 }
 
 void Variables::turn(const Expr& variable) {
-  const std::size_t number = number_of(variable);
+  const std::size_t number = variable_number(variable);
   admit(number);
   const bool has_value = set[number];
   const Tensor value = has_value ? read(variable) : Tensor();

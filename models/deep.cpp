@@ -13,15 +13,16 @@ namespace gradus {
 
 namespace {
 
-constexpr std::string_view model = "DeepFactorizationMachine";
+constexpr std::string_view deep_fm_model = "DeepFactorizationMachine";
 
 // Checked before the machine makes its variables.
 const FactorizationMachineOptions& checked(const Expr& X, const Expr& y,
                                            const DeepFactorizationMachineOptions& options) {
-  count_fields(model, options.field_of, design_columns(model, X, y));
+  count_fields(deep_fm_model, options.field_of, design_columns(deep_fm_model, X, y));
   for (std::size_t layer = 0; layer < options.hidden.size(); ++layer)
     if (options.hidden[layer] < 1)
-      fail<ValueError>("{}: hidden[{}] is {}; 1 or more units are expected", model, layer, options.hidden[layer]);
+      fail<ValueError>("{}: hidden[{}] is {}; 1 or more units are expected", deep_fm_model, layer,
+                       options.hidden[layer]);
   return options.fm;
 }
 
@@ -31,7 +32,7 @@ DeepFactorizationMachine::DeepFactorizationMachine(const Expr& X, const Expr& y,
                                                    const DeepFactorizationMachineOptions& options, Location where)
     : fm(X, y, checked(X, y, options), where) {
   const std::int64_t k = options.fm.factors;
-  const std::int64_t fields = count_fields(model, options.field_of, X.shape()[1]);
+  const std::int64_t fields = count_fields(deep_fm_model, options.field_of, X.shape()[1]);
   Graph& g = X.graph();
   const Graph::Pin pin = g.pin(where);
 

@@ -12,44 +12,46 @@ namespace gradus {
 
 namespace {
 
-constexpr std::string_view model = "FactorizationMachine";
+constexpr std::string_view fm_model = "FactorizationMachine";
 
 void check_groups(const FactorizationMachineOptions& options, std::int64_t p) {
   const L2Groups& l2 = options.l2_groups;
   const auto check_count = [](std::string_view option, std::size_t count, std::size_t groups) {
     if (count != 0 && count != groups)
-      fail<ValueError>("{}: {} has {} entries but l2_groups.group names {} group{}", model, option, count, groups,
+      fail<ValueError>("{}: {} has {} entries but l2_groups.group names {} group{}", fm_model, option, count, groups,
                        groups == 1 ? "" : "s");
   };
   if (!l2.group.empty() && static_cast<std::int64_t>(l2.group.size()) != p)
-    fail<ValueError>("{}: l2_groups.group has {} entries but X has {} features", model, l2.group.size(), p);
+    fail<ValueError>("{}: l2_groups.group has {} entries but X has {} features", fm_model, l2.group.size(), p);
   std::size_t groups = 1;
   for (std::size_t i = 0; i < l2.group.size(); ++i) {
     if (l2.group[i] < 0 || l2.group[i] >= p)
-      fail<ValueError>("{}: l2_groups.group[{}] is {}; a group from 0 to {} is expected", model, i, l2.group[i], p - 1);
+      fail<ValueError>("{}: l2_groups.group[{}] is {}; a group from 0 to {} is expected", fm_model, i, l2.group[i],
+                       p - 1);
     groups = std::max(groups, static_cast<std::size_t>(l2.group[i]) + 1);
   }
   check_count("l2_groups.W", l2.W.size(), groups);
   check_count("l2_groups.V", l2.V.size(), groups);
-  if (!l2.W.empty() && options.l2_W != 0) fail<ValueError>("{}: l2_W and l2_groups.W are both given", model);
-  if (!l2.V.empty() && options.l2_V != 0) fail<ValueError>("{}: l2_V and l2_groups.V are both given", model);
-  for (std::size_t i = 0; i < l2.W.size(); ++i) check_l2(model, fmt::format("l2_groups.W[{}]", i), l2.W[i]);
+  if (!l2.W.empty() && options.l2_W != 0) fail<ValueError>("{}: l2_W and l2_groups.W are both given", fm_model);
+  if (!l2.V.empty() && options.l2_V != 0) fail<ValueError>("{}: l2_V and l2_groups.V are both given", fm_model);
+  for (std::size_t i = 0; i < l2.W.size(); ++i) check_l2(fm_model, fmt::format("l2_groups.W[{}]", i), l2.W[i]);
   for (std::size_t i = 0; i < l2.V.size(); ++i) {
     const std::size_t count = l2.V[i].size();
     if (count != 1 && static_cast<std::int64_t>(count) != options.factors)
-      fail<ValueError>("{}: l2_groups.V[{}] has {} entries; 1 or {}, as there are factors, is expected", model, i,
+      fail<ValueError>("{}: l2_groups.V[{}] has {} entries; 1 or {}, as there are factors, is expected", fm_model, i,
                        count, options.factors);
     if (count != l2.V[0].size())
-      fail<ValueError>("{}: l2_groups.V[{}] has {} entries but l2_groups.V[0] has {}", model, i, count, l2.V[0].size());
-    for (std::size_t f = 0; f < count; ++f) check_l2(model, fmt::format("l2_groups.V[{}][{}]", i, f), l2.V[i][f]);
+      fail<ValueError>("{}: l2_groups.V[{}] has {} entries but l2_groups.V[0] has {}", fm_model, i, count,
+                       l2.V[0].size());
+    for (std::size_t f = 0; f < count; ++f) check_l2(fm_model, fmt::format("l2_groups.V[{}][{}]", i, f), l2.V[i][f]);
   }
 }
 
 void check(const FactorizationMachineOptions& options, std::int64_t p) {
-  check_factors(model, options.factors, options.init_stddev);
-  check_l2(model, "l2_w0", options.l2_w0);
-  check_l2(model, "l2_W", options.l2_W);
-  check_l2(model, "l2_V", options.l2_V);
+  check_factors(fm_model, options.factors, options.init_stddev);
+  check_l2(fm_model, "l2_w0", options.l2_w0);
+  check_l2(fm_model, "l2_W", options.l2_W);
+  check_l2(fm_model, "l2_V", options.l2_V);
   check_groups(options, p);
 }
 
@@ -79,8 +81,8 @@ Operand lambda_of_V(const FactorizationMachineOptions& options, const Expr& V) {
 
 FactorizationMachine::FactorizationMachine(const Expr& X, const Expr& y, const FactorizationMachineOptions& options,
                                            Location where) {
-  const std::int64_t p = design_columns(model, X, y);
-  check_weight(model, X, options.weight);
+  const std::int64_t p = design_columns(fm_model, X, y);
+  check_weight(fm_model, X, options.weight);
   check(options, p);
   Graph& g = X.graph();
   const Graph::Pin pin = g.pin(where);

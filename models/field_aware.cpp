@@ -10,7 +10,7 @@ namespace gradus {
 
 namespace {
 
-constexpr std::string_view model = "FieldAwareFactorizationMachine";
+constexpr std::string_view ffm_model = "FieldAwareFactorizationMachine";
 
 // 1 where a number of V belongs to the feature's own field, else 0.   [p, fields k]
 Tensor own_field(const std::vector<Index>& field_of, std::int64_t fields, std::int64_t k, DType dtype) {
@@ -42,13 +42,13 @@ std::int64_t count_fields(std::string_view name, const std::vector<Index>& field
 FieldAwareFactorizationMachine::FieldAwareFactorizationMachine(const Expr& X, const Expr& y,
                                                                const FieldAwareFactorizationMachineOptions& options,
                                                                Location where) {
-  const std::int64_t p = design_columns(model, X, y);
-  check_weight(model, X, options.weight);
-  const std::int64_t fields = count_fields(model, options.field_of, p);
-  check_factors(model, options.factors, options.init_stddev);
-  check_l2(model, "l2_w0", options.l2_w0);
-  check_l2(model, "l2_W", options.l2_W);
-  check_l2(model, "l2_V", options.l2_V);
+  const std::int64_t p = design_columns(ffm_model, X, y);
+  check_weight(ffm_model, X, options.weight);
+  const std::int64_t fields = count_fields(ffm_model, options.field_of, p);
+  check_factors(ffm_model, options.factors, options.init_stddev);
+  check_l2(ffm_model, "l2_w0", options.l2_w0);
+  check_l2(ffm_model, "l2_W", options.l2_W);
+  check_l2(ffm_model, "l2_V", options.l2_V);
   const std::int64_t k = options.factors;
   Graph& g = X.graph();
   const Graph::Pin pin = g.pin(where);

@@ -1,5 +1,6 @@
 #include <gradus/models/higher_order.h>
 
+#include <gradus/core/at.h>
 #include <gradus/core/create.h>
 #include <gradus/core/error.h>
 #include <gradus/ops/ops.h>
@@ -10,9 +11,7 @@ namespace gradus {
 
 namespace {
 
-constexpr std::string_view model = "HigherOrderFactorizationMachine";
-
-std::size_t at(int m) { return static_cast<std::size_t>(m); }
+constexpr std::string_view hofm_model = "HigherOrderFactorizationMachine";
 
 // sum_f A_m(v_f, x) of each row, for m from 2 to `order`, by Newton's identities. All but the last P_t are needed
 // factor by factor; of that one the sum is enough.   csr or dense [n, p], [p, k] -> [n, 1] each
@@ -38,14 +37,14 @@ std::vector<Expr> anova(const Expr& X, const Expr& V, int order) {
 HigherOrderFactorizationMachine::HigherOrderFactorizationMachine(const Expr& X, const Expr& y,
                                                                  const HigherOrderFactorizationMachineOptions& options,
                                                                  Location where) {
-  const std::int64_t p = design_columns(model, X, y);
-  check_weight(model, X, options.weight);
+  const std::int64_t p = design_columns(hofm_model, X, y);
+  check_weight(hofm_model, X, options.weight);
   if (options.order < 2 || options.order > 5)
-    fail<ValueError>("{}: order is {}; 2 to 5 are expected", model, options.order);
-  check_factors(model, options.factors, options.init_stddev);
-  check_l2(model, "l2_w0", options.l2_w0);
-  check_l2(model, "l2_W", options.l2_W);
-  check_l2(model, "l2_V", options.l2_V);
+    fail<ValueError>("{}: order is {}; 2 to 5 are expected", hofm_model, options.order);
+  check_factors(hofm_model, options.factors, options.init_stddev);
+  check_l2(hofm_model, "l2_w0", options.l2_w0);
+  check_l2(hofm_model, "l2_W", options.l2_W);
+  check_l2(hofm_model, "l2_V", options.l2_V);
   Graph& g = X.graph();
   const Graph::Pin pin = g.pin(where);
   const NormalOptions normal{.stddev = options.init_stddev, .seed = options.seed, .dtype = X.dtype()};

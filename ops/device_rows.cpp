@@ -4,7 +4,7 @@ namespace gradus {
 
 namespace {
 
-constexpr std::string_view text = R"cuda(
+constexpr std::string_view gather_rows_text = R"cuda(
 extern "C" __global__ void NAME(const T* from, const I* index, T* to, gr_int64 count, gr_int64 width) {
   for (gr_int64 i = gr_first(); i < count * width; i += gr_step()) {
     const gr_int64 row = i / width;
@@ -25,7 +25,8 @@ void gather(DeviceCall& call, const std::byte* from, const I* index, std::int64_
                                  : cell == 4 ? "using T = unsigned; "
                                              : "using T = unsigned char; ";
   const auto width = static_cast<std::int64_t>(row_bytes / cell);
-  call.launch({"gather_rows", text, std::string(cells) + (sizeof(I) == 4 ? "using I = int;" : "using I = gr_int64;")},
+  call.launch({"gather_rows", gather_rows_text,
+               std::string(cells) + (sizeof(I) == 4 ? "using I = int;" : "using I = gr_int64;")},
               grid_for(count * width), from, index, to, count, width);
 }
 

@@ -1,5 +1,6 @@
 #include <gradus/ops/gradients.h>
 
+#include <gradus/core/at.h>
 #include <gradus/core/op.h>
 #include <gradus/ops/ops.h>
 #include <gradus/ops/unbroadcast.h>
@@ -11,8 +12,6 @@
 namespace gradus {
 
 namespace {
-
-std::size_t at(NodeId id) { return static_cast<std::size_t>(id); }
 
 bool could_flow(const Expr& node, int i) {
   return is_floating(node.dtype()) && is_floating(node.input(i).dtype()) && node.op().reads(i);

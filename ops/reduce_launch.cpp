@@ -24,7 +24,7 @@ struct Space {
   }
 };
 
-constexpr std::string_view text = R"cuda(
+constexpr std::string_view reduce_text = R"cuda(
 struct Space {
   int rank;
   gr_int64 size[8], stride[8];
@@ -125,7 +125,7 @@ void reduce_dense(DeviceCall& call, std::string_view fold, const Value& x, const
   const DType wide = wide_type(fold, dtype);
   const auto kernel = [&](DType from, DType to, int threads) {
     return KernelText{
-        "reduce", text,
+        "reduce", reduce_text,
         fmt::format("using T = {}; using Wide = {}; using Out = {}; using F = {}; constexpr int lanes = {};",
                     cuda_name(from), cuda_name(wide), cuda_name(to), fold, threads)};
   };

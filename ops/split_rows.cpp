@@ -1,5 +1,6 @@
 // The rows of a matrix cut by groups of its columns: what a row holds in each group becomes a row of its own. With it a
 // product has a sum for each group, as field-aware models want. The gradient joins the rows again.
+#include <gradus/core/at.h>
 #include <gradus/core/device/device_call.h>
 #include <gradus/core/op.h>
 #include <gradus/ops/checks.h>
@@ -14,8 +15,6 @@
 namespace gradus {
 
 namespace {
-
-std::size_t at(std::int64_t i) { return static_cast<std::size_t>(i); }
 
 // Which group each column is in, -1 for none; shared by the two ops.
 using Groups = std::shared_ptr<const std::vector<Index>>;

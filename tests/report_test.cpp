@@ -51,9 +51,9 @@ TEST_CASE("numbers are written as people read them") {
   for (const auto& [number, text] : rows) CHECK(readable(number) == text);
   CHECK(readable(0.93081, 4) == "0.9308");
   CHECK(readable(123.456, 2) == "123");
-  CHECK(readable(Fact::Value(true)) == "yes");
-  CHECK(readable(Fact::Value(std::numeric_limits<std::int64_t>::min())) == "−9,223,372,036,854,775,808");
-  CHECK(readable(Fact::Value(std::string("text"))) == "text");
+  CHECK(readable(Fact("", true)) == "yes");
+  CHECK(readable(Fact("", std::numeric_limits<std::int64_t>::min())) == "−9,223,372,036,854,775,808");
+  CHECK(readable(Fact("", "text")) == "text");
 }
 
 TEST_CASE("names are escaped, and shortened by characters") {

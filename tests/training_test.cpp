@@ -5,6 +5,7 @@
 #include <gradus/core/create.h>
 #include <gradus/core/session.h>
 #include <gradus/models/training/search.h>
+#include <gradus/models/training/training_settings.h>
 #include <gradus/models/training/training_step.h>
 #include <gradus/ops/ops.h>
 

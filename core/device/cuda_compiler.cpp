@@ -16,12 +16,12 @@ namespace gradus {
 
 namespace {
 
-struct Program {
+struct NvrtcProgram {
   nvrtcProgram handle = nullptr;
-  Program() = default;
-  Program(const Program&) = delete;
-  Program& operator=(const Program&) = delete;
-  ~Program() {
+  NvrtcProgram() = default;
+  NvrtcProgram(const NvrtcProgram&) = delete;
+  NvrtcProgram& operator=(const NvrtcProgram&) = delete;
+  ~NvrtcProgram() {
     if (handle != nullptr) nvrtcDestroyProgram(&handle);
   }
 };
@@ -88,7 +88,7 @@ void write_cubin(const std::string& path, const std::string& key, const std::str
 std::string symbol_of(const KernelText& kernel) { return fmt::format("gr_{}", kernel.name); }
 
 std::string compile_cubin(const KernelText& kernel, int capability) {
-  Program program;
+  NvrtcProgram program;
   const std::string source = source_of(kernel);
   check(nvrtcCreateProgram(&program.handle, source.c_str(), std::string(kernel.name).c_str(), 0, nullptr, nullptr),
         "nvrtcCreateProgram");

@@ -1,5 +1,6 @@
 #include <gradus/core/device/device_schedule.h>
 
+#include <gradus/core/at.h>
 #include <gradus/core/device/loop_space.h>
 
 #include <algorithm>
@@ -11,8 +12,6 @@ namespace gradus {
 namespace {
 
 constexpr std::size_t most_nodes = 48;  // in a kernel: each may bring an operand, which is an argument, and a register
-
-std::size_t at(int node) { return static_cast<std::size_t>(node); }
 
 class Grouping {
  public:

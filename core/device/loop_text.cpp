@@ -1,5 +1,6 @@
 #include <gradus/core/device/loop_text.h>
 
+#include <gradus/core/at.h>
 #include <gradus/core/device/device_call.h>
 #include <gradus/core/schedule.h>
 
@@ -22,8 +23,6 @@ constexpr std::int64_t long_warp_row = 2048;  // the same where there are rows e
 constexpr std::int64_t many_rows = 1024;
 constexpr int lanes_of_pattern = 8;  // threads for a row of a pattern: rows of few non-zeros are the rule
 constexpr std::size_t longest_name = 48;
-
-std::size_t at(int i) { return static_cast<std::size_t>(i); }
 
 class Writer {
  public:

@@ -3,6 +3,7 @@
 #include "commands.h"
 
 #include <gradus/core/error.h>
+#include <gradus/models/training/training_settings.h>
 
 #include <fmt/ranges.h>
 #include <CLI/CLI.hpp>

@@ -1,6 +1,7 @@
 #include "output.h"
 
 #include <gradus/core/error.h>
+#include <gradus/core/file.h>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -8,7 +9,6 @@
 #include <cerrno>
 #include <charconv>
 #include <cmath>
-#include <system_error>
 
 namespace fm {
 
@@ -85,7 +85,7 @@ DataFile data_file(const DataArguments& data) {
 
 void finish_output() {
   if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0)
-    fail<IoError>("standard output: cannot be written: {}", std::generic_category().message(errno));
+    fail_with_system(errno, "standard output", "cannot be written");
 }
 
 void add_counts(std::vector<std::int64_t>& sums, const std::vector<std::int64_t>& counts) {

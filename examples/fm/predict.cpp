@@ -16,7 +16,6 @@
 #include <functional>
 #include <iterator>
 #include <memory>
-#include <system_error>
 
 namespace fm {
 
@@ -86,8 +85,7 @@ int predict(const PredictCommand& command) {
   Predicted found;
   const auto to_stream = [](std::FILE* stream, const std::string& name) {
     return [stream, name](const char* text, std::size_t bytes) {
-      if (std::fwrite(text, 1, bytes, stream) != bytes)
-        fail<IoError>("{}: cannot be written: {}", name, std::generic_category().message(errno));
+      if (std::fwrite(text, 1, bytes, stream) != bytes) fail_with_system(errno, name, "cannot be written");
     };
   };
   if (command.out == "-") {
@@ -95,10 +93,9 @@ int predict(const PredictCommand& command) {
     finish_output();
   } else if (is_stream(command.out)) {
     const std::unique_ptr<std::FILE, int (*)(std::FILE*)> stream(std::fopen(command.out.c_str(), "w"), &std::fclose);
-    if (!stream) fail<IoError>("{}: cannot be written: {}", command.out, std::generic_category().message(errno));
+    if (!stream) fail_with_system(errno, command.out, "cannot be written");
     found = predict_all(*opened.source, predictor, to_stream(stream.get(), command.out));
-    if (std::fflush(stream.get()) != 0)
-      fail<IoError>("{}: cannot be written: {}", command.out, std::generic_category().message(errno));
+    if (std::fflush(stream.get()) != 0) fail_with_system(errno, command.out, "cannot be written");
   } else {
     write_file_atomically(command.out, [&](FileWriter& to) {
       found =

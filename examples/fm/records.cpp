@@ -4,6 +4,7 @@
 
 #include <gradus/models/formats/report.h>
 #include <gradus/models/training/inspection.h>
+#include <gradus/models/training/training_settings.h>
 
 #include <fmt/format.h>
 
@@ -26,9 +27,9 @@ Facts facts_of(const TrainingOptions& options) {
     std::visit(
         [&](const auto* value) {
           if constexpr (std::is_same_v<decltype(value), const std::vector<std::int64_t>*>)
-            facts.emplace_back(std::string(setting.name), shown(setting));
+            facts.emplace_back(setting.name, shown(setting));
           else
-            facts.emplace_back(std::string(setting.name), *value);
+            facts.emplace_back(setting.name, *value);
         },
         setting.value);
   return facts;

@@ -5,6 +5,7 @@
 #include "records.h"
 
 #include <gradus/core/error.h>
+#include <gradus/core/file.h>
 #include <gradus/models/training/progress.h>
 #include <gradus/models/training/search.h>
 #include <gradus/models/training/training_step.h>
@@ -20,7 +21,6 @@
 #include <map>
 #include <memory>
 #include <optional>
-#include <system_error>
 #include <utility>
 
 namespace fm {
@@ -101,8 +101,7 @@ ReadOptions like(const DataFile& data) {
 void check_writable(const std::string& path) {
   const std::size_t slash = path.rfind('/');
   const std::string folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
-  if (::access(folder.c_str(), W_OK | X_OK) != 0)
-    fail<IoError>("{}: cannot be written: {}", path, std::generic_category().message(errno));
+  if (::access(folder.c_str(), W_OK | X_OK) != 0) fail_with_system(errno, path, "cannot be written");
 }
 
 // A training and what it came to.

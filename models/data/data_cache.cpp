@@ -20,7 +20,6 @@
 #include <cstring>
 #include <limits>
 #include <numeric>
-#include <system_error>
 #include <utility>
 
 namespace gradus {
@@ -159,7 +158,7 @@ class DataCache::Mapping {
       if (data_ == MAP_FAILED) error = errno;
     }
     if (descriptor >= 0) ::close(descriptor);
-    if (error != 0) fail<IoError>("{}: cannot be read: {}", path, std::generic_category().message(error));
+    if (error != 0) fail_with_system(error, path, "cannot be read");
     if (!regular) fail<IoError>("{}: cannot be read: it is not a regular file", path);
   }
   Mapping(const Mapping&) = delete;

@@ -1,6 +1,7 @@
 #include <gradus/models/data/input.h>
 
 #include <gradus/core/error.h>
+#include <gradus/core/file.h>
 
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -11,7 +12,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <system_error>
 #include <utility>
 
 namespace gradus {
@@ -23,10 +23,6 @@ constexpr std::size_t records_block = std::size_t{16} << 20;   // of a stream, h
 constexpr std::size_t forgotten_block = std::size_t{2} << 20;  // of a mapped file, given back at a time
 constexpr std::size_t least_growth = std::size_t{64} << 10;    // what a pipe holds
 constexpr std::size_t longest_record = std::size_t{256} << 20;
-
-[[noreturn]] void cannot_be_read(const std::string& name, int error) {
-  fail<IoError>("{}: cannot be read: {}", name, std::generic_category().message(error));
-}
 
 // What is often fed by mistake, told by its first bytes.
 std::string_view unreadable_kind(std::string_view head) {
@@ -95,7 +91,7 @@ class RawBytes {
     for (;;) {
       const ssize_t got = ::read(descriptor_, to, bytes);
       if (got >= 0) return static_cast<std::size_t>(got);
-      if (errno != EINTR) cannot_be_read(name_, errno);
+      if (errno != EINTR) fail_with_system(errno, name_, "cannot be read");
     }
   }
 
@@ -103,7 +99,7 @@ class RawBytes {
   // A constructor that throws has no destructor run.
   [[noreturn]] void give_up(int error) {
     release();
-    cannot_be_read(name_, error);
+    fail_with_system(error, name_, "cannot be read");
   }
   void release() {
     if (mapped_) ::munmap(const_cast<char*>(whole_.data()), whole_.size());

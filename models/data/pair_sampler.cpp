@@ -35,7 +35,7 @@ void split(const CsrPattern& pattern, const T* values, std::int64_t row, const s
   }
 }
 
-Index number_of(const std::unordered_map<std::string, Index>& known, const std::string& key) {
+Index known_number(const std::unordered_map<std::string, Index>& known, const std::string& key) {
   const auto found = known.find(key);
   return found == known.end() ? -1 : found->second;
 }
@@ -126,8 +126,8 @@ Batch PairSampler::pairs_of(const Batch& batch) const {
   Parts parts;
   for (std::int64_t row = 0; row < pattern.rows; ++row) {
     split(pattern, values, row, of_item_, parts);
-    const Index user = number_of(user_, parts.user);
-    const Index item = number_of(item_, parts.item);
+    const Index user = known_number(user_, parts.user);
+    const Index item = known_number(item_, parts.item);
     const auto drawn = static_cast<std::size_t>(other_item(user, item, stream, static_cast<std::uint64_t>(row)));
     const auto first = static_cast<std::size_t>(pattern.row_start[static_cast<std::size_t>(row)]);
     const auto last = static_cast<std::size_t>(pattern.row_start[static_cast<std::size_t>(row) + 1]);
@@ -182,7 +182,7 @@ std::vector<Index> PairSampler::users_of(const Tensor& x) const {
     Parts parts;
     for (std::int64_t row = 0; row < x.dim(0); ++row) {
       split(*x.pattern(), x.span<T>().data(), row, of_item_, parts);
-      users.push_back(number_of(user_, parts.user));
+      users.push_back(known_number(user_, parts.user));
     }
   });
   return users;

@@ -15,7 +15,7 @@ namespace gradus {
 namespace {
 
 constexpr std::string_view names[] = {"guess", "libsvm", "libfm", "libffm", "movielens", "csv", "tsv"};
-constexpr std::size_t head_bytes = std::size_t{1} << 14;
+constexpr std::size_t looked_at = std::size_t{1} << 14;
 
 std::string lower(std::string_view text) {
   std::string out(text);
@@ -88,8 +88,8 @@ Format format_of_name(std::string_view path) {
 
 // The first lines of the input, not taken. A line that is cut off at the end is left out, unless it is the only one.
 std::string_view head_of(Input& input) {
-  const std::string_view text = input.look(head_bytes).text;
-  const std::size_t newline = text.substr(0, head_bytes).rfind('\n');
+  const std::string_view text = input.look(looked_at).text;
+  const std::size_t newline = text.substr(0, looked_at).rfind('\n');
   return newline == std::string_view::npos ? text : text.substr(0, newline);
 }
 

@@ -14,7 +14,7 @@ namespace gradus {
 
 namespace {
 
-constexpr int version = 1;
+constexpr int table_version = 1;
 
 constexpr std::array kinds = {ColumnKind::ignored, ColumnKind::target, ColumnKind::weight, ColumnKind::numeric,
                               ColumnKind::categorical};
@@ -50,7 +50,7 @@ class TableParser {
     if (json.is_discarded()) malformed("it is not JSON");
     if (!json.is_object()) malformed("an object is expected");
     const std::int64_t found = number(json, "version");
-    if (found != version) malformed(fmt::format("its version is {}; {} is expected", found, version));
+    if (found != table_version) malformed(fmt::format("its version is {}; {} is expected", found, table_version));
     const std::int64_t hash_bits = number(json, "hash_bits");
     if (hash_bits < 0 || hash_bits > FeatureTable::most_hash_bits)
       malformed(fmt::format("hash_bits is {}; 0 to {} are expected", hash_bits, FeatureTable::most_hash_bits));
@@ -133,7 +133,7 @@ std::string to_json(const FeatureTable& table) {
     }
     columns.push_back(std::move(json));
   }
-  return to_text({{"version", version}, {"hash_bits", table.hash_bits()}, {"columns", std::move(columns)}});
+  return to_text({{"version", table_version}, {"hash_bits", table.hash_bits()}, {"columns", std::move(columns)}});
 }
 
 FeatureTable feature_table_from_json(std::string_view json, const std::string& name) {

@@ -5,23 +5,26 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <variant>
 #include <vector>
 
 namespace gradus {
 
 struct Fact {
-  using Value = std::variant<bool, std::int64_t, double, std::string>;
+  enum class Kind : std::uint8_t { truth, integer, number, text };
 
-  Fact(std::string fact, bool told) : name(std::move(fact)), value(told) {}
-  Fact(std::string fact, std::integral auto told) : name(std::move(fact)), value(static_cast<std::int64_t>(told)) {}
-  Fact(std::string fact, double told) : name(std::move(fact)), value(told) {}
-  Fact(std::string fact, std::string_view told) : name(std::move(fact)), value(std::string(told)) {}
-  Fact(std::string fact, const std::string& told) : name(std::move(fact)), value(told) {}
-  Fact(std::string fact, const char* told) : name(std::move(fact)), value(std::string(told)) {}
+  Fact(std::string_view fact, bool told) : name(fact), kind(Kind::truth), integer(told ? 1 : 0) {}
+  Fact(std::string_view fact, std::integral auto told)
+      : name(fact), kind(Kind::integer), integer(static_cast<std::int64_t>(told)) {}
+  Fact(std::string_view fact, double told) : name(fact), kind(Kind::number), number(told) {}
+  Fact(std::string_view fact, std::string_view told) : name(fact), kind(Kind::text), text(told) {}
+  Fact(std::string_view fact, const char* told) : Fact(fact, std::string_view(told)) {}
 
   std::string name;
-  Value value;
+  Kind kind;
+  // What it is told to be, by its kind.
+  std::int64_t integer = 0;  // or 1 for true
+  double number = 0;
+  std::string text = {};
 };
 
 using Facts = std::vector<Fact>;

@@ -80,18 +80,17 @@ footer { margin-top: 36px; color: var(--soft); font-size: 13px; }
 std::string entries(const Facts& facts) {
   std::string html;
   for (const Fact& fact : facts)
-    html += fmt::format("<dt>{}</dt><dd>{}</dd>\n", escaped(fact.name), escaped(readable(fact.value)));
+    html += fmt::format("<dt>{}</dt><dd>{}</dd>\n", escaped(fact.name), escaped(readable(fact)));
   return html;
 }
 
 std::string results(const Facts& facts) {
   if (facts.empty()) return {};
   std::string html = "<dl class=\"results\">\n";
-  for (const Fact& fact : facts) {
-    const auto* number = std::get_if<double>(&fact.value);
+  for (const Fact& fact : facts)
     html += fmt::format("<div class=\"card\"><dt>{}</dt><dd>{}</dd></div>\n", escaped(fact.name),
-                        escaped(number == nullptr ? readable(fact.value) : readable(*number, 4)));
-  }
+                        escaped(readable(fact, 4)));
+
   return html + "</dl>\n";
 }
 
@@ -145,7 +144,7 @@ std::string options_card(const Facts& options) {
   if (options.empty()) return {};
   std::string rows;
   for (const Fact& option : options)
-    rows += fmt::format("<div><dt>{}</dt><dd>{}</dd></div>\n", escaped(option.name), escaped(readable(option.value)));
+    rows += fmt::format("<div><dt>{}</dt><dd>{}</dd></div>\n", escaped(option.name), escaped(readable(option)));
   return fmt::format(
       "<section>\n<h2>Options</h2>\n<dl class=\"card\"><div class=\"columns\">\n{}</div></dl>\n</section>\n", rows);
 }

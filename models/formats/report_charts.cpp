@@ -16,9 +16,6 @@ namespace gradus {
 
 namespace {
 
-constexpr double width = 500, height = 330;
-constexpr double left = 66, right = 18, top = 28, bottom = 46;
-
 struct Point {
   double x, y;
 };
@@ -63,12 +60,12 @@ std::string curve_chart(std::string_view id, std::string_view name, const std::v
     y.high = greatest->y * 1.15;
   }
   y.logarithmic = logarithmic;
-  y.from = height - bottom;
-  y.to = top;
+  y.from = chart_height - chart_bottom;
+  y.to = chart_top;
   const double beside = points.size() == 1 ? 1 : 0;
   Axis x = axis_over(points.front().x - beside, points.back().x + beside);
-  x.from = left;
-  x.to = width - right;
+  x.from = chart_left;
+  x.to = chart_width - chart_right;
   x.whole = true;
 
   std::string description =
@@ -78,10 +75,10 @@ std::string curve_chart(std::string_view id, std::string_view name, const std::v
                                  [&](const Point& p) { return best && p.x == static_cast<double>(*best); });
   if (kept != points.end())
     description += fmt::format(" The best epoch is {}, with {}.", readable(kept->x), readable(kept->y, 4));
-  Svg svg(id, width, height, fmt::format("{} by epoch", name), description);
+  Svg svg(id, chart_width, chart_height, fmt::format("{} by epoch", name), description);
   svg.axes(x, y, "epoch", logarithmic ? fmt::format("{} (logarithmic)", name) : std::string(name));
 
-  const std::vector<Point> drawn = thinned(points, static_cast<std::size_t>(width));
+  const std::vector<Point> drawn = thinned(points, static_cast<std::size_t>(chart_width));
   std::string path;
   for (const Point& p : drawn)
     path += fmt::format("{}{} {}", path.empty() ? "M" : "L", pixels(x.at(p.x)), pixels(y.at(p.y)));

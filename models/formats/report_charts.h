@@ -7,6 +7,10 @@
 
 namespace gradus {
 
+/// The size of a chart with axes and the margins around its curves, in pixels.
+inline constexpr double chart_width = 500, chart_height = 330;
+inline constexpr double chart_left = 66, chart_right = 18, chart_top = 28, chart_bottom = 46;
+
 /// A curve over the epochs; the best epoch is marked on both.
 std::string loss_chart(const Report& report);
 std::string metric_chart(const Report& report);

@@ -15,9 +15,6 @@ namespace gradus {
 
 namespace {
 
-constexpr double width = 500, height = 330;
-constexpr double left = 66, right = 18, top = 28, bottom = 46;
-
 struct Row {
   double target, prediction;
 };
@@ -93,11 +90,12 @@ std::string fit_chart(const Report& report) {
   // Targets like stars, 1 to 5: a band for each.
   const bool bands = whole && different.size() <= 20 && t.high - t.low <= 20 && t.high > t.low;
   if (bands) range = {std::floor(range.low + 0.5) - 0.5, std::ceil(range.high - 0.5) + 0.5};
-  const Axis x = along(range, left, width - right), y = along(range, height - bottom, top);
+  const Axis x = along(range, chart_left, chart_width - chart_right),
+             y = along(range, chart_height - chart_bottom, chart_top);
   range = {x.low, x.high};
   std::size_t outside = 0;
   for (const Row& row : rows) outside += range.holds(row.target) && range.holds(row.prediction) ? 0 : 1;
-  Svg svg("fit", width, height, "Actual against predicted",
+  Svg svg("fit", chart_width, chart_height, "Actual against predicted",
           fmt::format("{}. Rows on the diagonal are predicted exactly.", rows_text(rows.size())));
   svg.axes(x, y, "predicted", "actual");
   if (rows.size() <= 500) {
@@ -144,16 +142,16 @@ std::string residual_chart(const Report& report) {
   const double deviation = std::sqrt(squares / n);
   const Range middle = range_of(residuals);
   const double far = std::max(std::abs(middle.low), std::abs(middle.high));
-  const Axis x = along({-far, far}, left, width - right);
+  const Axis x = along({-far, far}, chart_left, chart_width - chart_right);
   const std::size_t bins = std::clamp<std::size_t>(static_cast<std::size_t>(std::sqrt(n)), 8, 41) | 1U;
   std::vector<std::size_t> count(bins);
   for (const double residual : residuals)
     if (residual >= x.low && residual <= x.high) ++count[bin_of(residual, {x.low, x.high}, bins)];
   const std::size_t most = *std::max_element(count.begin(), count.end());
-  Axis y = along({0, 1.08 * static_cast<double>(most)}, height - bottom, top);
+  Axis y = along({0, 1.08 * static_cast<double>(most)}, chart_height - chart_bottom, chart_top);
   y.whole = true;
   const std::string told = fmt::format("mean {}, standard deviation {}", readable(mean, 3), readable(deviation, 3));
-  Svg svg("residuals", width, height, "Residuals", fmt::format("{}: {}.", rows_text(rows.size()), told));
+  Svg svg("residuals", chart_width, chart_height, "Residuals", fmt::format("{}: {}.", rows_text(rows.size()), told));
   svg.axes(x, y, "actual \u2212 predicted", "rows");
   bars(svg, x, y, count, {});
   svg.line(x.at(0), y.from, x.at(0), y.to, "ideal");
@@ -175,8 +173,9 @@ std::string calibration_chart(const Report& report) {
     here.ones += row.target > 0 ? 1 : 0;
     here.sum += row.prediction;
   }
-  const Axis x = along({0, 1}, left, width - right), y = along({0, 1}, height - bottom, top);
-  Svg svg("calibration", width, height, "Calibration",
+  const Axis x = along({0, 1}, chart_left, chart_width - chart_right),
+             y = along({0, 1}, chart_height - chart_bottom, chart_top);
+  Svg svg("calibration", chart_width, chart_height, "Calibration",
           fmt::format("{}. Points on the diagonal are probabilities that hold.", rows_text(rows.size())));
   svg.axes(x, y, "predicted probability", "part that was positive");
   svg.line(x.from, y.from, x.to, y.to, "ideal");
@@ -214,10 +213,10 @@ std::string probability_chart(const Report& report) {
   }
   std::size_t most = 1;
   for (std::size_t i = 0; i < bins; ++i) most = std::max(most, ones[i] + others[i]);
-  const Axis x = along({0, 1}, left, width - right);
-  Axis y = along({0, 1.08 * static_cast<double>(most)}, height - bottom, top);
+  const Axis x = along({0, 1}, chart_left, chart_width - chart_right);
+  Axis y = along({0, 1.08 * static_cast<double>(most)}, chart_height - chart_bottom, chart_top);
   y.whole = true;
-  Svg svg("probabilities", width, height, "Predicted probabilities",
+  Svg svg("probabilities", chart_width, chart_height, "Predicted probabilities",
           fmt::format("{}, {} of them positive.", rows_text(rows.size()), readable(static_cast<double>(positive))));
   svg.axes(x, y, "predicted probability", "rows");
   bars(svg, x, y, ones, others);

@@ -179,19 +179,19 @@ void arrange(Drawing& drawing) {
   }
 }
 
-struct Point {
+struct Bend {
   double x, y;
 };
 
 // A curve downwards through the points, straight down at both ends: cubic pieces whose slopes are the neighbours'.
-std::string smooth(const std::vector<Point>& points) {
+std::string smooth(const std::vector<Bend>& points) {
   const auto slope = [&](std::size_t i) {
     if (i == 0 || i + 1 == points.size()) return 0.0;
     return (points[i + 1].x - points[i - 1].x) / (points[i + 1].y - points[i - 1].y);
   };
   std::string path = fmt::format("M{} {}", pixels(points[0].x), pixels(points[0].y));
   for (std::size_t i = 1; i < points.size(); ++i) {
-    const Point &a = points[i - 1], &b = points[i];
+    const Bend &a = points[i - 1], &b = points[i];
     const double third = (b.y - a.y) / (points.size() == 2 ? 2 : 3);
     path += fmt::format("C{} {} {} {} {} {}", pixels(a.x + slope(i - 1) * third), pixels(a.y + third),
                         pixels(b.x - slope(i) * third), pixels(b.y - third), pixels(b.x), pixels(b.y));
@@ -230,7 +230,7 @@ std::string graph_chart(const Report& report) {
   for (const Place& place : drawing.places)
     for (const int user : place.below) {
       if (!place.node) continue;
-      std::vector<Point> through = {{x(place), y(place) + box}};
+      std::vector<Bend> through = {{x(place), y(place) + box}};
       int next = user;
       for (; !drawing.at(next).node; next = drawing.at(next).below[0])
         through.push_back({x(drawing.at(next)), y(drawing.at(next)) + box / 2});

@@ -65,11 +65,14 @@ std::string readable(double number, int digits) {
   return grouped(text);
 }
 
-std::string readable(const Fact::Value& value) {
-  if (const auto* truth = std::get_if<bool>(&value)) return *truth ? "yes" : "no";
-  if (const auto* integer = std::get_if<std::int64_t>(&value)) return grouped(std::to_string(*integer));
-  if (const auto* number = std::get_if<double>(&value)) return readable(*number);
-  return std::get<std::string>(value);
+std::string readable(const Fact& fact, int digits) {
+  switch (fact.kind) {
+    case Fact::Kind::truth: return fact.integer != 0 ? "yes" : "no";
+    case Fact::Kind::integer: return grouped(std::to_string(fact.integer));
+    case Fact::Kind::number: return readable(fact.number, digits);
+    case Fact::Kind::text: break;
+  }
+  return fact.text;
 }
 
 std::size_t character_count(std::string_view text) {

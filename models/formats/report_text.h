@@ -13,7 +13,7 @@ std::string escaped(std::string_view text);
 
 /// "12,345", "0.0125", "−3.5", "1.2e9": at most `digits` significant digits, integers of up to 15 digits whole.
 std::string readable(double number, int digits = 6);
-std::string readable(const Fact::Value& value);
+std::string readable(const Fact& fact, int digits = 6);
 
 /// At most `length` characters (not bytes), the last an ellipsis where some are left out. Takes UTF-8.
 std::string shortened(std::string_view text, std::size_t length);

@@ -10,17 +10,19 @@ namespace gradus {
 
 namespace {
 
-Json json_of(const Fact::Value& value) {
-  if (const auto* truth = std::get_if<bool>(&value)) return *truth;
-  if (const auto* integer = std::get_if<std::int64_t>(&value)) return *integer;
-  if (const auto* text = std::get_if<std::string>(&value)) return valid_utf8(*text);
-  const double number = std::get<double>(value);
-  if (std::isfinite(number)) return number;
-  return std::isnan(number) ? "nan" : number > 0 ? "inf" : "-inf";
+Json json_of(const Fact& fact) {
+  switch (fact.kind) {
+    case Fact::Kind::truth: return fact.integer != 0;
+    case Fact::Kind::integer: return fact.integer;
+    case Fact::Kind::text: return valid_utf8(fact.text);
+    case Fact::Kind::number: break;
+  }
+  if (std::isfinite(fact.number)) return fact.number;
+  return std::isnan(fact.number) ? "nan" : fact.number > 0 ? "inf" : "-inf";
 }
 
 void add(Json& to, const Facts& facts) {
-  for (const Fact& fact : facts) to[valid_utf8(fact.name)] = json_of(fact.value);
+  for (const Fact& fact : facts) to[valid_utf8(fact.name)] = json_of(fact);
 }
 
 // Seconds since 1970, to the millisecond.

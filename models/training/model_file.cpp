@@ -15,8 +15,8 @@ namespace gradus {
 
 namespace {
 
-constexpr const char* version_key = "gradus_model";
-constexpr std::string_view version = "1";
+constexpr const char* model_key = "gradus_model";
+constexpr std::string_view model_version = "1";
 constexpr const char* checksum_key = "checksum";
 constexpr const char* field_name = "field";
 constexpr const char* item_name = "item_columns";
@@ -26,10 +26,10 @@ constexpr const char* scale_name = "column_scale";
 class ModelReader {
  public:
   explicit ModelReader(const std::string& path) : path_(path), file_(loaded(path)) {
-    const auto found = file_.metadata.find(version_key);
-    if (found == file_.metadata.end()) fail<IoError>("{}: is no model: its metadata have no {}", path_, version_key);
-    if (found->second != version)
-      fail<IoError>("{}: is a model of version {}; this program reads version {}", path_, found->second, version);
+    const auto found = file_.metadata.find(model_key);
+    if (found == file_.metadata.end()) fail<IoError>("{}: is no model: its metadata have no {}", path_, model_key);
+    if (found->second != model_version)
+      fail<IoError>("{}: is a model of version {}; this program reads version {}", path_, found->second, model_version);
     const std::string written = text(checksum_key);
     const std::string now = checksum(file_.tensors, file_.metadata);
     if (written != now)
@@ -176,7 +176,7 @@ void save_model(const std::string& path, const TrainedModel& model) {
   Json metrics = Json::object();
   for (const auto& [name, value] : model.metrics) metrics[name] = value;
   file.metadata = {
-      {version_key, std::string(version)},
+      {model_key, std::string(model_version)},
       {"task", model.options.task},
       {"format", std::string(to_string(model.format))},
       {"features", fmt::to_string(model.features)},

@@ -13,7 +13,7 @@ namespace gradus {
 
 namespace {
 
-constexpr std::int64_t block_rows = 8192;
+constexpr std::int64_t rows_at_once = 8192;
 
 }  // namespace
 
@@ -57,8 +57,8 @@ Session& Predictor::session() { return *state_->session; }
 Tensor Predictor::all(const Tensor& x) {
   return Tensor::make<float>({x.dim(0), 1}, [&](std::span<float> out) {
     auto to = out.begin();
-    for (std::int64_t first = 0; first < x.dim(0); first += block_rows) {
-      const Tensor part = (*this)(x.row_range(first, std::min(block_rows, x.dim(0) - first)));  // [rows, 1]
+    for (std::int64_t first = 0; first < x.dim(0); first += rows_at_once) {
+      const Tensor part = (*this)(x.row_range(first, std::min(rows_at_once, x.dim(0) - first)));  // [rows, 1]
       to = std::copy_n(part.span<float>().begin(), part.stored(), to);
     }
   });

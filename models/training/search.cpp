@@ -14,7 +14,7 @@ namespace gradus {
 
 namespace {
 
-constexpr double infinity = std::numeric_limits<double>::infinity();
+constexpr double no_result = std::numeric_limits<double>::infinity();
 
 std::vector<Index> ascending(std::vector<Index> rows) {
   std::sort(rows.begin(), rows.end());
@@ -29,7 +29,7 @@ double best_validation(const SharedBlocks& train, const SharedBlocks& validation
     trainer.run();
     return trainer.history()[static_cast<std::size_t>(trainer.best_epoch()) - 1].validation;
   } catch (const DivergedError&) {
-    return infinity;
+    return no_result;
   }
 }
 
@@ -100,7 +100,7 @@ std::vector<Candidate> search(const SharedBlocks& train, const SharedBlocks& val
                      [](const Candidate& a, const Candidate& b) { return a.validation < b.validation; });
     alive = std::max<std::size_t>(alive / 3, 1);
   }
-  if (candidates.front().validation == infinity)
+  if (candidates.front().validation == no_result)
     fail<DivergedError>("--search: the loss became infinite with every candidate; begin with a lower --rate than {}",
                         rate);
   options = with(options, candidates.front());

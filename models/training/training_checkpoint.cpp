@@ -12,8 +12,8 @@ namespace gradus {
 
 namespace {
 
-constexpr const char* version_key = "gradus_checkpoint";
-constexpr std::string_view version = "1";
+constexpr const char* checkpoint_key = "gradus_checkpoint";
+constexpr std::string_view checkpoint_version = "1";
 constexpr std::string_view variable_prefix = "variable/";
 constexpr std::string_view best_prefix = "best/";
 constexpr const char* position_name = "position";  // int64: epoch, batch, rows, best epoch
@@ -42,7 +42,8 @@ void Trainer::save(const std::string& path) {
   for (const EpochRecord& record : s.history)
     history.insert(history.end(), {record.loss, record.validation, record.seconds});
   file.tensors.emplace(history_name, Tensor::from(history, {std::ssize(s.history), 3}));
-  file.metadata = {{version_key, std::string(version)}, {"options", to_json(s.options)}, {"data", s.data_checksum()}};
+  file.metadata = {
+      {checkpoint_key, std::string(checkpoint_version)}, {"options", to_json(s.options)}, {"data", s.data_checksum()}};
   file.metadata.emplace("checksum", checksum(file.tensors, file.metadata));
   save_safetensors(path, file);
 }
@@ -56,8 +57,9 @@ void Trainer::restore(const std::string& path) {
       fail<IoError>("{}: is no state of a training: its metadata have no {}", path, key);
     return found->second;
   };
-  if (text(version_key) != version)
-    fail<IoError>("{}: is a state of version {}; this program reads version {}", path, text(version_key), version);
+  if (text(checkpoint_key) != checkpoint_version)
+    fail<IoError>("{}: is a state of version {}; this program reads version {}", path, text(checkpoint_key),
+                  checkpoint_version);
   if (text("checksum") != checksum(file.tensors, file.metadata))
     fail<IoError>("{}: is damaged: its checksum is not that of its contents", path);
   if (const std::string other = difference(s.options, training_options_from_json(text("options"), path));

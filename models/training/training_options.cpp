@@ -2,6 +2,7 @@
 
 #include <gradus/core/error.h>
 #include <gradus/core/json.h>
+#include <gradus/models/training/training_settings.h>
 
 #include <fmt/ranges.h>
 

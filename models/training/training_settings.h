@@ -1,0 +1,34 @@
+// The table of a training's options: one row an option, from which the program makes its command line, a model file its
+// record, and a resumed training what must be as it was.
+#pragma once
+
+#include <gradus/models/training/training_options.h>
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+namespace gradus {
+
+/// An option: how it is called, where its value is, which values it may have, and what it is.
+struct Setting {
+  using Value = std::variant<double*, std::int64_t*, std::uint64_t*, bool*, std::string*, std::vector<std::int64_t>*>;
+
+  std::string_view name;  // on the command line, behind --
+  Value value;
+  double least = 0, most = 0;                  // of numbers
+  bool above = false;                          // least itself is not allowed
+  std::vector<std::string_view> choices = {};  // of texts
+  std::string_view group;                      // under which --help lists it
+  std::string_view what;
+};
+
+/// The settings, with pointers into `options`.
+std::vector<Setting> settings(TrainingOptions& options);
+
+/// The value of a setting as a message shows it: "0.05", "on", "64,32".
+std::string shown(const Setting& setting);
+
+}  // namespace gradus
