@@ -56,6 +56,39 @@ TEST_CASE("device: MovieLens-100k") {
   check_movielens(emulated_device(), 5000, 50, fail_check);
 }
 
+// What ends in one number a column, or in one a row: a column's elements lie apart, and long ones are cut into pieces.
+TEST_CASE("device: elementwise ops and the sums that end them are one kernel, whichever axes are summed") {
+  struct Case {
+    Shape shape;
+    Axes axes;
+  };
+  const std::vector<Case> cases = {
+      {{7, 3}, {0}},      {{1, 5}, {0}},         {{9, 1}, {0}},       {{300, 70}, {0}},        {{70, 300}, {1}},
+      {{20'000, 2}, {0}}, {{40, 30, 5}, {0, 1}}, {{6, 5, 33}, {0}},   {{6, 5, 33}, {1, 2}},    {{0, 4}, {0}},
+      {{4, 0}, {0}},      {{9'000, 33}, {0}},    {{3, 1, 4}, {0, 1}}, {{40, 30, 5}, {0, 1, 2}}};
+  for (const Case& c : cases)
+    for (const DType dtype : {float32, float64, int32}) {
+      CAPTURE(to_string(c.shape));
+      CAPTURE(std::string(to_string(dtype)));
+      Graph g;
+      const Expr x = g.placeholder("x", c.shape, dtype), b = g.placeholder("b", {c.shape[c.shape.rank() - 1]}, dtype);
+      const Expr y = (x + b) * x, sum = reduce_sum(y, c.axes), most = reduce_max(y, c.axes);
+      const bool empty = c.shape.size() == 0;
+      std::vector<Expr> fetches = {y, sum};
+      if (!empty) fetches.push_back(most);  // of nothing there is no greatest
+      const Feeds feeds = {{x, Tensor(random_uniform(c.shape, {.low = -9, .high = 9, .seed = 3})).cast(dtype)},
+                           {b, arange(0, static_cast<double>(c.shape[c.shape.rank() - 1])).cast(dtype)}};
+      Session on_host(g), on_device(g, emulated_device());
+      const std::vector<Tensor> expected = on_host.run(fetches, feeds), found = on_device.run(fetches, feeds);
+      for (std::size_t i = 0; i < fetches.size(); ++i) {
+        CAPTURE(i);
+        CHECK(allclose(found[i], expected[i], dtype == float32 ? 1e-5 : 1e-12, dtype == float32 ? 1e-3 : 1e-9));
+      }
+      CHECK(on_device.run(fetches, feeds) == found);
+      CHECK(contains(on_device.explain(fetches, feeds), "1 kernels of formulas, 0 calls of ops"));
+    }
+}
+
 TEST_CASE("device: reads see the values before the run; assigns swap") {
   Graph g;
   const Expr a = g.variable("a", Tensor({1, 2}));

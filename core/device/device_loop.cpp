@@ -82,7 +82,7 @@ DeviceLoop::DeviceLoop(const Program& program, std::span<const int> nodes, const
     if (fold.by != Fold::By::nothing) rows_ = fold_rows(program, id);
     if (fold.by == Fold::By::nothing && is_sparse(value(id)) && memory.kept[static_cast<std::size_t>(id)])
       grown_.push_back({id, {}});
-    if (fold.by == Fold::By::nothing || text_.form != Form::blocks || !text_.split) continue;
+    if (fold.by == Fold::By::nothing || !text_.split) continue;
     const DType dtype = program.nodes[static_cast<std::size_t>(id)].type.dtype;
     std::string settings =
         fmt::format("using T = {}; using W = {}; using F = {}; __device__ inline {} scale() {{ return {}; }}",
@@ -244,8 +244,9 @@ void DeviceLoop::run_folds() {
     launch({std::min(most_blocks, (rows_.count + teams - 1) / teams), threads}, numbers);
     return;
   }
-  // Pieces depend on the row's length alone, so that sums are the same bits on every device.
-  std::int64_t piece = fold_piece;
+  // Pieces depend on the shape alone, so that sums are the same bits on every device.
+  const std::int64_t neighbours = text_.form == Form::columns ? text_.lanes : 1;
+  std::int64_t piece = fold_piece / neighbours;
   if (length > piece * most_pieces) piece = (length + most_pieces - 1) / most_pieces;
   const std::int64_t pieces = text_.split ? std::max<std::int64_t>(1, (length + piece - 1) / piece) : 1;
   for (Pieces& parts : pieces_) {
@@ -255,7 +256,7 @@ void DeviceLoop::run_folds() {
         pointers_[a] = parts.parts.data();
   }
   const std::int64_t numbers[] = {rows_.count, length, pieces, piece};
-  launch({std::min(most_blocks, rows_.count * pieces), threads}, numbers);
+  launch({std::min(most_blocks, (rows_.count + neighbours - 1) / neighbours * pieces), threads}, numbers);
   for (Pieces& parts : pieces_) {
     KernelText kernel = fold_pieces;
     kernel.settings = parts.settings;

@@ -150,6 +150,19 @@ template <class F, class T> __device__ inline T gr_block_fold(T x) {
   return x;
 }
 
+// The fold of x over the threads whose numbers leave the same remainder by `lanes`, a power of 2 as the threads of the
+// block are. The first `lanes` threads have it.
+template <class F, int lanes, class T> __device__ inline T gr_column_fold(T x) {
+  __shared__ T parts[256];
+  parts[threadIdx.x] = x;
+  for (unsigned step = blockDim.x / 2; step >= lanes; step /= 2) {
+    __syncthreads();
+    if (threadIdx.x < step) parts[threadIdx.x] = x = F::fold(x, parts[threadIdx.x + step]);
+  }
+  __syncthreads();  // before the parts are written again
+  return x;
+}
+
 // Of `segments` that begin at start[0], start[1], ... the one that j lies in: the last that begins at j or before.
 __device__ inline gr_int64 gr_segment_of(const gr_int64* start, gr_int64 segments, gr_int64 j) {
   gr_int64 first = 0, last = segments;  // start[first] <= j < start[last]

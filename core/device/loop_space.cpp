@@ -36,16 +36,23 @@ int source_of(const Program& program, int id) {
   return common ? common.id() : id;
 }
 
-// Whether the axes folded are the last ones, those of size 1 apart.
-bool folds_last_axes(const Shape& shape, unsigned axes) {
-  bool folded = false;
+// Whether the axes folded are the last ones, or the first ones, those of size 1 apart.
+std::optional<FoldRows::Of> rows_of_axes(const Shape& shape, unsigned axes) {
+  int changes = 0;  // between axes that stay and axes that go
+  std::optional<bool> first;
+  bool before = false;
   for (int axis = 0; axis < shape.rank(); ++axis) {
     if (shape[axis] == 1) continue;
-    const bool mine = ((axes >> static_cast<unsigned>(axis)) & 1U) != 0;
-    if (folded && !mine) return false;
-    folded = mine;
+    const bool goes = ((axes >> static_cast<unsigned>(axis)) & 1U) != 0;
+    if (!first) {
+      first = goes;
+    } else if (goes != before) {
+      ++changes;
+    }
+    before = goes;
   }
-  return true;
+  if (changes > 1) return std::nullopt;
+  return changes == 1 && *first ? FoldRows::Of::columns : FoldRows::Of::equal;
 }
 
 }  // namespace
@@ -70,7 +77,7 @@ std::optional<LoopSpace> loop_space(const Program& program, int id) {
     return LoopSpace{Layout::csr, dims_of(types[0]),
                      pattern_source(program.nodes[static_cast<std::size_t>(node.inputs[0])].origin).id()};
   }
-  if (!folds_last_axes(types[0].shape, fold.axes)) return std::nullopt;
+  if (!rows_of_axes(types[0].shape, fold.axes)) return std::nullopt;
   return LoopSpace{Layout::dense, dims_of(types[0]), -1};
 }
 
@@ -100,9 +107,10 @@ LoopOperand loop_operand(const Type& operand, const Type& result) {
 FoldRows fold_rows(const Program& program, int id) {
   const ProgramNode& node = program.nodes[static_cast<std::size_t>(id)];
   const Type& x = program.nodes[static_cast<std::size_t>(node.inputs[0])].type;
-  if (x.layout == Layout::csr && node.type.shape.size() != 1) return {true, x.shape[0]};
-  if (x.layout == Layout::csr && fold_of(program, id).axes == 2) return {true, x.shape[0]};
-  return {false, node.type.shape.size()};
+  const unsigned axes = fold_of(program, id).axes;
+  if (x.layout == Layout::csr && (node.type.shape.size() != 1 || axes == 2)) return {FoldRows::Of::pattern, x.shape[0]};
+  if (x.layout == Layout::csr) return {FoldRows::Of::equal, 1};
+  return {*rows_of_axes(x.shape, axes), node.type.shape.size()};
 }
 
 }  // namespace gradus

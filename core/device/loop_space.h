@@ -37,16 +37,21 @@ struct LoopOperand {
   bool operator==(const LoopOperand&) const = default;
 };
 
-/// How the rows of a fold lie in its space.
+/// How what a fold makes one number of, a row, lies in its space.
 struct FoldRows {
-  bool of_pattern = false;  // the rows of a csr pattern; else so many rows of the same length:
+  enum class Of : std::uint8_t {
+    equal,    // rows of one length, one after the other
+    columns,  // likewise, but element e of row r lies at e * count + r: the first axes are folded
+    pattern,  // the rows of a csr pattern
+  };
+  Of of = Of::equal;
   std::int64_t count = 1;
 
   bool operator==(const FoldRows&) const = default;
 };
 
 /// The space of an elementwise node with a formula, or of the terms of a fold; none for other nodes, and for folds
-/// along others than the last axes. A sparse node whose non-zeros nobody knows before the run has a space of its own.
+/// along axes in the middle. A sparse node whose non-zeros nobody knows before the run has a space of its own.
 std::optional<LoopSpace> loop_space(const Program& program, int node);
 /// How an elementwise node, or a fold's term, of this type reads an operand.
 LoopOperand loop_operand(const Type& operand, const Type& result);

@@ -42,8 +42,9 @@ class Writer {
     std::string text;
     if (packed_) text += "template <class T, int n> struct alignas(sizeof(T) * n) Pack { T of[n]; };\n";
     for (const int id : nodes_) text += function(id);
-    constexpr std::string_view numbers[] = {"gr_int64 n, gr_int64 packs", "gr_int64 rows, gr_int64 length",
-                                            "gr_int64 rows, gr_int64 length, gr_int64 pieces, gr_int64 piece_length"};
+    constexpr std::string_view in_pieces = "gr_int64 rows, gr_int64 length, gr_int64 pieces, gr_int64 piece_length";
+    constexpr std::string_view numbers[] = {"gr_int64 n, gr_int64 packs", "gr_int64 rows, gr_int64 length", in_pieces,
+                                            in_pieces};
     text += fmt::format("extern \"C\" __global__ void NAME({}{}) {{\n", numbers[static_cast<std::size_t>(made_.form)],
                         parameters_);
     for (std::size_t k = 0; k < reads_.size(); ++k)
@@ -52,6 +53,7 @@ class Writer {
     if (made_.form == Form::elements) text += elements();
     if (made_.form == Form::warps) text += warps();
     if (made_.form == Form::blocks) text += blocks();
+    if (made_.form == Form::columns) text += columns();
     made_.text = text + "}\n";
     made_.name = name();
     return std::move(made_);
@@ -94,7 +96,11 @@ class Writer {
     const FoldRows rows = fold_rows(program_, folds_.front());
     const Type& terms = term_type(folds_.front());
     const std::int64_t length = terms.shape.size() / std::max<std::int64_t>(1, rows.count);
-    if (rows.of_pattern) {
+    if (rows.of == FoldRows::Of::columns) {
+      made_.form = Form::columns;
+      while (made_.lanes < 32 && made_.lanes < rows.count) made_.lanes *= 2;
+      made_.split = length > fold_piece / made_.lanes;
+    } else if (rows.of == FoldRows::Of::pattern) {
       made_.form = Form::warps;
       made_.lanes = lanes_of_pattern;
     } else if (terms.layout == Layout::dense && rows.count > 1 &&
@@ -377,6 +383,28 @@ class Writer {
       text += fmt::format("    s{0} = gr_block_fold<{1}>(s{0});\n", m, fold(id));
       text +=
           fmt::format("    if (threadIdx.x == 0) {}[p] = {};\n", results_[at(m)], made_.split ? sum : folded(id, sum));
+    }
+    return text + "  }\n";
+  }
+
+  std::string columns() const {
+    std::string text = fmt::format("  constexpr int lanes = {};\n", made_.lanes) +
+                       "  const gr_int64 tiles = (rows + lanes - 1) / lanes;\n"
+                       "  for (gr_int64 p = blockIdx.x; p < tiles * pieces; p += gridDim.x) {\n"
+                       "    const gr_int64 r = p % tiles * lanes + threadIdx.x % lanes, piece = p / tiles;\n"
+                       "    const gr_int64 begin = piece * piece_length;\n"
+                       "    const gr_int64 end = r >= rows ? begin : begin + piece_length < length ? begin + "
+                       "piece_length : length;\n" +
+                       starts() +
+                       "    for (gr_int64 e = begin + threadIdx.x / lanes; e < end; e += blockDim.x / lanes) {\n"
+                       "      const gr_int64 i = e * rows + r;\n" +
+                       body("      ") + "    }\n";
+    for (const int id : folds_) {
+      const int m = member_.at(id);
+      const std::string sum = fmt::format("s{}", m);
+      text += fmt::format("    s{0} = gr_column_fold<{1}, lanes>(s{0});\n", m, fold(id));
+      text += fmt::format("    if (threadIdx.x < lanes && r < rows) {}[{}] = {};\n", results_[at(m)],
+                          made_.split ? "r * pieces + piece" : "r", made_.split ? sum : folded(id, sum));
     }
     return text + "  }\n";
   }

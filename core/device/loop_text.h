@@ -34,18 +34,20 @@ struct LoopText {
     elements,  // no folds: each takes the next
     warps,     // a few threads of a warp take a row
     blocks,    // a block takes a piece of a row
+    columns,   // a block takes a piece of neighbouring rows whose elements lie side by side
   };
   Form form = Form::elements;
-  int lanes = 1;       // elements: numbers of 16 bytes that are read at once where all is aligned; warps: threads a row
-  bool split = false;  // blocks: whether a row has several pieces
+  int lanes = 1;  // elements: numbers of 16 bytes that are read at once where all is aligned; warps: threads a row;
+                  // columns: rows a block
+  bool split = false;  // blocks, columns: whether a row has several pieces
   std::string name;
   std::string text;
   std::vector<LoopArgument> arguments;  // pointers, after the numbers that the form needs:
-  // elements: n, whole packs of lanes elements; warps: rows, elements a row; blocks: rows, elements a row, pieces a
-  // row, elements a piece
+  // elements: n, whole packs of lanes elements; warps: rows, elements a row; blocks, columns: rows, elements a row,
+  // pieces a row, elements a piece
 };
 
-/// Elements of a row that a block folds at the least; a row of no more is folded at once.
+/// Elements that a block folds at the least; a row, or neighbouring ones, of no more are folded at once.
 inline constexpr std::int64_t fold_piece = 8192;
 
 /// The kernel of `nodes`, all of this space.

@@ -75,7 +75,7 @@ std::uint64_t hash_of(std::string_view text) {
 }
 
 bool waits(std::string_view text) {
-  for (const std::string_view word : {"__sync", "__shfl", "gr_warp_", "gr_block_"})
+  for (const std::string_view word : {"__sync", "__shfl", "gr_warp_", "gr_block_", "gr_column_"})
     if (text.find(word) != std::string_view::npos) return true;
   return false;
 }
