@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -154,7 +155,8 @@ struct Fold {
   By by = By::nothing;
   unsigned axes = 0;        // bit i: axis i of the first input
   double scale = 1;         // of the result: a mean is a scaled sum
-  std::string term = "x0";  // CUDA C++ on the operands x0, x1, all of the first input's type
+  std::string term = "x0";  // CUDA C++ on the operands x0, x1, which broadcast to the first input's shape
+  std::optional<Shape> second = std::nullopt;  // what x1 is read as, where that is not its shape
 };
 
 class Uses;

@@ -2,6 +2,7 @@
 
 #include <gradus/core/cpu_plan.h>
 #include <gradus/core/device/device_plan.h>
+#include <gradus/core/device/recompute.h>
 #include <gradus/core/error.h>
 #include <gradus/core/nodes.h>
 #include <gradus/core/passes.h>
@@ -18,14 +19,16 @@ namespace gradus {
 
 namespace {
 
-// Those that are not for one node at a time: see passes.h, store_transposed.h, schedule.h, device_schedule.h and
-// device_plan.h.
+// Those that are not for one node at a time: see passes.h, store_transposed.h, schedule.h, recompute.h,
+// device_schedule.h and device_plan.h.
 constexpr std::string_view stores_pass = "drop_dead_stores";
 constexpr std::string_view storage_pass = "store_transposed";
 constexpr std::string_view strips_pass = "strips";
+constexpr std::string_view recomputing_pass = "recompute";
 constexpr std::string_view fusing_pass = "fuse";
 constexpr std::string_view recording_pass = "record";
-constexpr std::array other_passes = {stores_pass, storage_pass, strips_pass, fusing_pass, recording_pass};
+constexpr std::array other_passes = {stores_pass,      storage_pass, strips_pass,
+                                     recomputing_pass, fusing_pass,  recording_pass};
 constexpr std::size_t plans_kept = 64;  // a stream of batches of many sizes must not fill the memory
 
 void check_feed(const Graph& graph, const Feed& feed) {
@@ -119,9 +122,11 @@ std::shared_ptr<Plan> Session::State::compile(std::span<const Expr> fetches, std
       draft = std::move(other);
     }
   }
-  if (on_device)
+  if (on_device) {
+    if (uses(recomputing_pass) && uses(fusing_pass)) draft = recompute(draft);
     return std::make_shared<DevicePlan>(make_program(std::move(draft)), variables, *on_device, uses(fusing_pass),
                                         uses(recording_pass));
+  }
   return std::make_shared<CpuPlan>(make_program(std::move(draft)), variables, workers, uses(strips_pass));
 }
 

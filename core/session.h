@@ -61,8 +61,8 @@ class Feeds {
 struct SessionOptions {
   int threads = 0;  // inside one op; 0 means all cores. Results do not depend on it.
   /// Passes of the plan compiler to leave out: drop_dead_stores, fold_constants, simplify,
-  /// share_common_subexpressions, fuse_elementwise, store_transposed; on the CPU strips; on other devices fuse and
-  /// record.
+  /// share_common_subexpressions, fuse_elementwise, store_transposed; on the CPU strips; on other devices
+  /// recompute, fuse and record.
   std::vector<std::string> without = {};
 };
 

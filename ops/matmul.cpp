@@ -65,6 +65,15 @@ class Matmul final : public Op {
     if (options_.transpose_b) return {};
     return {Strips::Gives::accumulated, 3, in[0].shape[0]};
   }
+  // By a column: the sum of the rows, or columns, of a times it.
+  Fold fold(std::span<const Type> in) const override {
+    const Shape &a = in[0].shape, &b = in[1].shape;
+    if (in[0].layout != Layout::dense || in[1].layout != Layout::dense || a.rank() != 2 || b.rank() != 2 ||
+        Matrix(b, options_.transpose_b).columns != 1)
+      return {};
+    return {Fold::By::sum, options_.transpose_a ? 1U : 2U, 1, "x0 * x1",
+            options_.transpose_a ? Shape({b.size(), 1}) : Shape({1, b.size()})};
+  }
   int rows_from() const override { return gives_rows_ ? 0 : -1; }
   void prepare_sum(Call& call) const override { call.set_index(call.in(0).pattern->touched().columns); }
 

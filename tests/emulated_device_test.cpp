@@ -466,3 +466,32 @@ TEST_CASE("device: integers that cannot be divided are refused as on the CPU, an
   session.run(step, {{x, Tensor({2, 3}, int32)}});
   CHECK(session.value(b) == Tensor({2, 2}, int32));
 }
+
+// As the article writes it, over a dense matrix: two products by the factors, and a kernel each way for all else that
+// reads X. Its square is in no memory.
+TEST_CASE("device: a dense factorization machine reads its data four times") {
+  Graph g;
+  const Expr X = g.placeholder("X", {600, 120}), y = g.placeholder("y", {600, 1});
+  const Expr w0 = g.variable("w0", zeros({1})), W = g.variable("W", zeros({120}));
+  const Expr V = g.variable("V", random_normal({20, 120}, {.stddev = 0.1, .seed = 1}));
+  const Expr linear = w0 + reduce_sum(W * X, 1, keep_dims);
+  const Expr pairs =
+      0.5 * reduce_sum(pow(matmul(X, transpose(V)), 2) - matmul(pow(X, 2), transpose(pow(V, 2))), 1, keep_dims);
+  const Expr loss = reduce_mean(square(y - linear - pairs));
+  const Expr train = Adam(0.01).minimize(loss);
+  const Feeds feeds = {{X, random_normal({600, 120}, {.seed = 2})}, {y, random_normal({600, 1}, {.seed = 3})}};
+  Session on_host(g), fused(g, emulated_device()), kept(g, emulated_device(), {.without = {"recompute"}});
+  for (int step = 0; step < 3; ++step) {
+    const double expected = on_host.run({loss, train}, feeds)[0].item();
+    CHECK(fused.run({loss, train}, feeds)[0].item() == doctest::Approx(expected).epsilon(1e-5));
+    CHECK(kept.run({loss, train}, feeds)[0].item() == doctest::Approx(expected).epsilon(1e-5));
+  }
+  const std::string plan = fused.explain(train, feeds);
+  CHECK(contains(plan, "kernel matmul_square_matmul, "));
+  CHECK(contains(plan, "kernel square_matmul_matmul, "));
+  CHECK(contains(kept.explain(train, feeds), "pow_1 = square(X)  float32 [600, 120]  loop  at "));
+  std::size_t readers = 0;
+  for (std::size_t at = plan.find("(X, "); at != std::string::npos; at = plan.find("(X, ", at + 1)) ++readers;
+  for (std::size_t at = plan.find(", X; "); at != std::string::npos; at = plan.find(", X; ", at + 1)) ++readers;
+  CHECK(readers == 4);  // beside the squares, which are in the kernels of two of them
+}

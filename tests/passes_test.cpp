@@ -301,7 +301,7 @@ TEST_CASE("a session without a pass that is none") {
   Graph g;
   CHECK(refusal<ValueError>([&] { Session session(g, Device::cpu(), {.without = {"fusion"}}); }) ==
         "a session without the pass 'fusion'; the passes are fold_constants, simplify, share_common_subexpressions, "
-        "fuse_elementwise, drop_dead_stores, store_transposed, strips, fuse, record");
+        "fuse_elementwise, drop_dead_stores, store_transposed, strips, recompute, fuse, record");
 }
 
 }  // namespace

@@ -15,11 +15,13 @@ constexpr std::size_t most_nodes = 48;  // in a kernel: each may bring an operan
 
 class Grouping {
  public:
-  explicit Grouping(const Program& program) : program_(program), strips_(size()), spaces_(size()), level_(size(), 0) {
+  explicit Grouping(const Program& program)
+      : program_(program), strips_(size()), spaces_(size()), level_(size(), 0), readers_(size(), 0) {
     for (int id = 0; id < static_cast<int>(size()); ++id)
       if (is_computed(node(id))) {
         spaces_[at(id)] = loop_space(program, id);
         if (spaces_[at(id)]) strips_[at(id)] = strips_of(id);
+        for_each_read(program, node(id), [&](int, int root) { ++readers_[at(root)]; });
       }
     times_ = choose_times(program, strips_);
   }
@@ -52,7 +54,7 @@ class Grouping {
 
   // As of a region whose strips are one element long.
   Strips strips_of(int id) const {
-    const std::vector<Type> types = input_types(program_, node(id));
+    const std::vector<Type> types = loop_inputs(program_, id);
     const bool elementwise = node(id).op->row_kernel(types) != nullptr;
     Strips strips{elementwise ? Strips::Gives::rows : Strips::Gives::accumulated, 0, 0, 0};
     for (std::size_t i = 0; i < types.size(); ++i) {
@@ -64,6 +66,15 @@ class Grouping {
     return strips;
   }
 
+  // Whether a fold is of numbers that a kernel before may have in its registers.
+  bool is_bound(int id) const {
+    bool bound = false;
+    for_each_read(program_, node(id), [&](int i, int root) {
+      bound = bound || (is_computed(node(root)) && flows(id, i, root) && readers_[at(root)] > 1);
+    });
+    return is_fold(id) && bound;
+  }
+
   // Whether node `id` can take its input i from a register in which the thread at hand has put `root`.
   bool flows(int id, int i, int root) const {
     return spaces_[at(id)] && spaces_[at(root)] == spaces_[at(id)] && !is_fold(root) &&
@@ -71,7 +82,7 @@ class Grouping {
   }
 
   // As schedule.cpp has it: along the way from one node of a level and a space to another, nothing needs a result as a
-  // whole. Each comes as late as its users allow, but for folds, which belong to what they fold.
+  // whole. Each comes as late as its users allow, but for folds of what others read too, which belong to it.
   void choose_levels() {
     std::fill(level_.begin(), level_.end(), 0);
     const int count = static_cast<int>(size());
@@ -84,7 +95,7 @@ class Grouping {
     std::vector<int> latest(size(), INT32_MAX);
     for (int id = count - 1; id >= 0; --id) {
       if (!is_computed(node(id))) continue;
-      if (latest[at(id)] != INT32_MAX && !times_.waits[at(id)] && spaces_[at(id)] && !is_fold(id))
+      if (latest[at(id)] != INT32_MAX && !times_.waits[at(id)] && spaces_[at(id)] && !is_bound(id))
         level_[at(id)] = std::max(level_[at(id)], latest[at(id)]);
       for_each_read(program_, node(id), [&](int i, int root) {
         if (times_.of[at(root)] == times_.of[at(id)])
@@ -129,6 +140,7 @@ class Grouping {
   std::vector<std::optional<LoopSpace>> spaces_;  // by node: none for those that no other may join
   Timing times_;
   std::vector<int> level_;
+  std::vector<int> readers_;  // by node
 };
 
 }  // namespace

@@ -62,6 +62,13 @@ Fold fold_of(const Program& program, int id) {
   return node.op->fold(input_types(program, node));
 }
 
+std::vector<Type> loop_inputs(const Program& program, int id) {
+  const ProgramNode& node = program.nodes[static_cast<std::size_t>(id)];
+  std::vector<Type> types = input_types(program, node);
+  if (const Fold fold = node.op->fold(types); fold.second) types[1].shape = *fold.second;
+  return types;
+}
+
 std::optional<LoopSpace> loop_space(const Program& program, int id) {
   const ProgramNode& node = program.nodes[static_cast<std::size_t>(id)];
   const std::vector<Type> types = input_types(program, node);

@@ -60,5 +60,7 @@ FoldRows fold_rows(const Program& program, int node);
 
 /// What the node's op says of itself.
 Fold fold_of(const Program& program, int node);
+/// The types of its inputs as a loop reads them.
+std::vector<Type> loop_inputs(const Program& program, int node);
 
 }  // namespace gradus

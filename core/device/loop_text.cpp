@@ -121,16 +121,18 @@ class Writer {
   }
 
   void collect_reads() {
-    for (const int id : nodes_)
-      for (int i = 0; i < static_cast<int>(node(id).inputs.size()); ++i) {
+    for (const int id : nodes_) {
+      const std::vector<Type> types = loop_inputs(program_, id);
+      for (int i = 0; i < static_cast<int>(types.size()); ++i) {
         const int input = node(id).inputs[at(i)];
         if (!node(id).op->reads(i) || register_of(input) >= 0) continue;
-        const LoopOperand operand = loop_operand(type(input), term_type(id));
+        const LoopOperand operand = loop_operand(types[at(i)], term_type(id));
         if (read_of(input, operand) >= 0) continue;
         const Dims stride(operand.stride.begin(), operand.stride.begin() + std::ssize(space_.dims));
         reads_.push_back({input, operand.access, operand, stride,
                           argument(What::read, input, fmt::format("const {}*", cuda(input)))});
       }
+    }
     const auto steps = [&](Access access, std::size_t axis) {
       return std::any_of(reads_.begin(), reads_.end(),
                          [&](const Read& r) { return r.access == access && r.stride[axis] != 0; });
@@ -290,14 +292,15 @@ class Writer {
     }
     for (std::size_t m = 0; m < nodes_.size(); ++m) {
       const int id = nodes_[m];
+      const std::vector<Type> types = loop_inputs(program_, id);
       std::string operands;
-      for (int i = 0; i < static_cast<int>(node(id).inputs.size()); ++i) {
+      for (int i = 0; i < static_cast<int>(types.size()); ++i) {
         if (!node(id).op->reads(i)) continue;
         const int input = node(id).inputs[at(i)];
         const int in_register = register_of(input);
         operands += operands.empty() ? "" : ", ";
         operands += in_register >= 0 ? fmt::format("v{}", in_register)
-                                     : fmt::format("a{}", read_of(input, loop_operand(type(input), term_type(id))));
+                                     : fmt::format("a{}", read_of(input, loop_operand(types[at(i)], term_type(id))));
       }
       text += is_fold(id)
                   ? fmt::format("{}s{} = {}::fold(s{}, {}(f{}({})));\n", indent, m, fold(id), m, wide(id), m, operands)
