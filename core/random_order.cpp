@@ -14,12 +14,14 @@ namespace gradus {
 namespace {
 
 constexpr std::size_t per_block = 4;  // random numbers of 32 bits in a Philox block
-using Block = std::array<std::uint32_t, per_block>;
 
-Block block_of(std::uint64_t seed, std::uint64_t stream, std::uint64_t number, std::uint32_t attempt) {
-  const auto low = [](std::uint64_t x) { return static_cast<std::uint32_t>(x); };
-  const auto high = [](std::uint64_t x) { return static_cast<std::uint32_t>(x >> 32); };
-  return philox({low(number), attempt, low(stream), high(stream)}, {low(seed), high(seed)});
+std::array<std::uint32_t, 2> words_of(std::uint64_t x) {
+  return {static_cast<std::uint32_t>(x), static_cast<std::uint32_t>(x >> 32)};
+}
+
+std::array<std::uint32_t, 4> counter_of(std::uint64_t stream, std::uint64_t number, std::uint32_t attempt) {
+  const auto [low, high] = words_of(stream);
+  return {static_cast<std::uint32_t>(number), attempt, low, high};
 }
 
 // Any number below `range` with the same probability, from a random word; draw(attempt) gives another word for the few
@@ -47,17 +49,18 @@ RandomOrder::RandomOrder(std::int64_t count, std::uint64_t seed, std::uint64_t s
 // Position i is exchanged with one of i to count - 1. Those of a stretch are drawn first and asked for, since a large
 // order is far away; at once they would each be waited for.
 void RandomOrder::extend(std::size_t end) {
-  constexpr std::size_t stretch = 64;
+  constexpr std::size_t stretch = per_block * philox_run_blocks;
+  std::array<std::uint32_t, stretch> word;  // of the positions from `aligned` on
   std::array<std::size_t, stretch> with;
   while (done_ < end) {
-    const std::size_t count = std::min(stretch, end - done_);
-    Block block{};
+    const std::size_t aligned = done_ / per_block * per_block;
+    const std::size_t count = std::min(aligned + stretch, end) - done_;
+    philox_run(counter_of(stream_, aligned / per_block, 0), words_of(seed_), word);
     for (std::size_t j = 0; j < count; ++j) {
       const std::size_t i = done_ + j;
-      if (j == 0 || i % per_block == 0) block = block_of(seed_, stream_, i / per_block, 0);
       const auto range = static_cast<std::uint32_t>(order_.size() - i);
-      with[j] = i + below(range, block[i % per_block], [&](std::uint32_t attempt) {
-                  return block_of(seed_, stream_, i / per_block, attempt)[i % per_block];
+      with[j] = i + below(range, word[i - aligned], [&](std::uint32_t attempt) {
+                  return philox(counter_of(stream_, i / per_block, attempt), words_of(seed_))[i % per_block];
                 });
       __builtin_prefetch(&order_[with[j]], 1);
     }

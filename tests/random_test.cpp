@@ -7,6 +7,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <map>
 #include <vector>
@@ -57,6 +58,19 @@ TEST_CASE("philox gives the numbers of Random123's known answer tests") {
   CHECK(philox({~0U, ~0U, ~0U, ~0U}, {~0U, ~0U}) == Block{0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd});
   CHECK(philox({0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344}, {0xa4093822, 0x299f31d0}) ==
         Block{0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1});
+}
+
+TEST_CASE("blocks side by side are those of philox one by one") {
+  for (const std::uint32_t first : {0U, 1234567U, ~0U - 5}) {
+    const std::array<std::uint32_t, 4> counter{first, 7, 0x13198a2e, 0x03707344};
+    const std::array<std::uint32_t, 2> key{0xa4093822, 0x299f31d0};
+    std::array<std::uint32_t, 4 * philox_run_blocks> run{};
+    philox_run(counter, key, run);
+    for (std::uint32_t b = 0; b < philox_run_blocks; ++b) {
+      const auto block = philox({first + b, counter[1], counter[2], counter[3]}, key);
+      CHECK(std::equal(block.begin(), block.end(), run.begin() + 4 * static_cast<std::ptrdiff_t>(b)));
+    }
+  }
 }
 
 TEST_CASE("a stream is the FNV-1a hash of its name") {
