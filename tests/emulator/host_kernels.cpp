@@ -112,8 +112,8 @@ std::string run_compiler(const std::filesystem::path& source, const std::filesys
 HostKernel::HostKernel(const KernelText& kernel) : name_(kernel.name) {
   static const std::string cuda_on_host = text_of(GRADUS_EMULATOR_DIR "/cuda_on_host.h");
   const std::string own = fmt::format("{}\n#line 1 \"{}\"\n{}\n", kernel.settings, kernel.name, kernel.text);
-  const std::string key =
-      std::string(GRADUS_EMULATOR_COMPILER GRADUS_EMULATOR_FLAGS) + cuda_on_host + std::string(kernel_prelude) + own;
+  const std::string key = std::string(GRADUS_EMULATOR_COMPILER GRADUS_EMULATOR_FLAGS) + cuda_on_host +
+                          std::string(kernel_prelude) + own + (waits(kernel.text) ? "waits" : "");
   const std::string symbol = fmt::format("{}_{:016x}", kernel.name, hash_of(key));
 
   const std::filesystem::path folder = GRADUS_EMULATOR_CACHE;
