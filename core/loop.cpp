@@ -127,6 +127,11 @@ void by_size(std::size_t size, F&& f) {
   }
 }
 
+// Whether it stores other numbers than the output.
+bool differs(const Value& operand, const Value& output) {
+  return operand.type.layout != Layout::dense && !same_non_zeros(operand, output);
+}
+
 }  // namespace
 
 Loop::Loop(const Op& op, RowKernel kernel, std::span<const Value* const> inputs, const Value& output)
@@ -237,28 +242,29 @@ void Loop::prepare_sparse_output(Call& call) const {
 void Loop::run(Call& call) const {
   std::array<const Value*, max_operands> in{};
   for (int i = 0; i < arity_; ++i) in[static_cast<std::size_t>(i)] = &call.in(i);
-  if (layout_ == Layout::dense) return run_blocks(call, in);
-  prepare_sparse_output(call);
-  const Value& output = call.out();
+  if (layout_ != Layout::dense) {
+    prepare_sparse_output(call);
+    std::size_t bytes = 0;
+    for (std::size_t i = 0; i < static_cast<std::size_t>(arity_); ++i)
+      if (differs(*in[i], call.out())) bytes += static_cast<std::size_t>(call.out().stored) * operands_[i].size;
+    if (bytes > 0) return run_united(call, in, bytes);
+  }
+  run_blocks(call, in);
+}
 
-  std::array<Value, max_operands> united;  // operands brought to the output's non-zeros, in scratch memory
-  std::size_t bytes = 0;
-  const auto differs = [&](std::size_t i) {
-    return in[i]->type.layout != Layout::dense && !same_non_zeros(*in[i], output);
-  };
-  for (std::size_t i = 0; i < static_cast<std::size_t>(arity_); ++i)
-    if (differs(i)) bytes += static_cast<std::size_t>(output.stored) * operands_[i].size;
-  if (bytes > 0) {
-    std::byte* memory = call.scratch<std::byte>(static_cast<std::int64_t>(bytes));
-    for (std::size_t i = 0; i < static_cast<std::size_t>(arity_); ++i) {
-      if (!differs(i)) continue;
-      const Value& value = *in[i];
-      united[i] = {value.type, memory, output.stored, output.pattern, output.index};
-      if (output.index) united[i].stored = output.index->count() * value.row_size();
-      spread(value, united[i]);
-      in[i] = &united[i];
-      memory += static_cast<std::size_t>(output.stored) * operands_[i].size;
-    }
+// Operands that store other numbers than the output are brought to its non-zeros first, in `bytes` of scratch memory.
+void Loop::run_united(Call& call, std::array<const Value*, max_operands> in, std::size_t bytes) const {
+  const Value& output = call.out();
+  std::array<Value, max_operands> united;
+  std::byte* memory = call.scratch<std::byte>(static_cast<std::int64_t>(bytes));
+  for (std::size_t i = 0; i < static_cast<std::size_t>(arity_); ++i) {
+    if (!differs(*in[i], output)) continue;
+    const Value& value = *in[i];
+    united[i] = {value.type, memory, output.stored, output.pattern, output.index};
+    if (output.index) united[i].stored = output.index->count() * value.row_size();
+    spread(value, united[i]);
+    in[i] = &united[i];
+    memory += static_cast<std::size_t>(output.stored) * operands_[i].size;
   }
   run_blocks(call, in);
 }

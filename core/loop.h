@@ -50,6 +50,7 @@ class Loop {
                std::byte* to) const;
   void choose_block();
   void prepare_sparse_output(Call& call) const;
+  void run_united(Call& call, std::array<const Value*, max_operands> in, std::size_t bytes) const;
   void run_blocks(Call& call, std::span<const Value* const> in) const;
 
   std::string_view name_;

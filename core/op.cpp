@@ -32,10 +32,10 @@ void Call::set_pattern(std::shared_ptr<const CsrPattern> pattern) {
   output_.pattern = std::move(pattern);
 }
 
-void Call::set_index(std::shared_ptr<const RowIndex> index) {
+void Call::set_index(const std::shared_ptr<const RowIndex>& index) {
   if (in_strip) return;
   grow(index->count() * output_.row_size());
-  output_.index = std::move(index);
+  output_.index = index;
 }
 
 std::shared_ptr<RowIndex> Call::new_index() {

@@ -60,7 +60,11 @@ struct Value {
   /// Of a csr value, by its own rows: where in `column` (and, from the first, at data) each row's non-zeros begin.
   const std::int64_t* row_start() const { return pattern->row_start.data() + first_row; }
   /// Elements in one row of a rows or part value.
-  std::int64_t row_size() const { return type.shape.slice(1, type.shape.rank()).size(); }
+  std::int64_t row_size() const {
+    std::int64_t elements = 1;
+    for (const std::int64_t dim : type.shape.dims().subspan(1)) elements *= dim;
+    return elements;
+  }
   /// Of a rows or part value: which rows of the table it holds (none where rows are empty).
   std::span<const Index> held_rows() const {
     const std::int64_t count = stored == 0 ? 0 : stored / row_size();
@@ -106,7 +110,7 @@ class Call {
 
   /// Makes the output a CSR value on `pattern`, or a rows value on `index`, with room for its numbers.
   void set_pattern(std::shared_ptr<const CsrPattern> pattern);
-  void set_index(std::shared_ptr<const RowIndex> index);
+  void set_index(const std::shared_ptr<const RowIndex>& index);
   /// An empty index to fill and set: the one this step filled in its last run, unless somebody still has it.
   std::shared_ptr<RowIndex> new_index();
 

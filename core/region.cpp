@@ -176,7 +176,7 @@ void Region::set_strip(Piece& piece, std::int64_t first, std::int64_t count) con
 
 // Makes the value, of rows or a part, the `count` rows from the first of those that the region goes along.
 void Region::hold_rows(Value& strip, std::int64_t first, std::int64_t count) const {
-  strip.index = index_;
+  if (strip.index != index_) strip.index = index_;  // a strip after the first has it
   strip.first_row = first;
   strip.stored = count * strip.row_size();
 }

@@ -12,7 +12,7 @@ namespace gradus {
 
 namespace {
 
-constexpr std::int64_t strip_bytes = 96 << 10;  // what the nodes of a region may touch of one strip: a part of L2
+constexpr std::int64_t strip_bytes = 144 << 10;  // what the nodes of a region may touch of one strip: a part of L2
 constexpr std::int64_t fewest_rows = 16;
 constexpr std::int64_t most_rows = 4096;
 

@@ -56,8 +56,14 @@ std::int64_t Shape::size() const {
 }
 
 Shape Shape::with(int axis, std::int64_t dim) const {
+  const auto at = static_cast<std::size_t>(axis);
+  if (dim >= 0 && dim <= dims_[at]) {  // nothing to check, as for each strip of a run
+    Shape smaller = *this;
+    smaller.dims_[at] = dim;
+    return smaller;
+  }
   auto dims = dims_;
-  dims[static_cast<std::size_t>(axis)] = dim;
+  dims[at] = dim;
   return Shape(std::span(dims.data(), static_cast<std::size_t>(rank_)));
 }
 
