@@ -34,7 +34,7 @@ struct Chain {
   Expr x(int i) const { return y.input(i); }
 };
 
-using OperandNames = std::array<std::string_view, 3>;
+using OperandNames = std::array<std::string_view, 4>;
 
 struct Row {
   std::string_view name;
@@ -46,7 +46,7 @@ struct Row {
   std::string_view cuda;  // the formula for an accelerator: see Op::cuda_formula
   Expr (*gradient)(const Chain& c, int i) = nullptr;
   std::string_view no_gradient;  // why, where gradient is null
-  OperandNames operands = {"a", "b", "c"};
+  OperandNames operands = {"a", "b", "c", "d"};
   Expr (*simplified)(const Expr& y, const Uses& uses) = nullptr;  // a rule for plans: see Op::simplified
   Expr (*fused)(const Expr& y, const Uses& uses) = nullptr;       // see Op::fused
   bool throws_for_integers = false;                               // whether the kernels refuse some integers
@@ -181,7 +181,8 @@ template <class F, class T>
 constexpr std::size_t arity_of() {
   if constexpr (std::is_invocable_v<F, T>) return 1;
   if constexpr (std::is_invocable_v<F, T, T>) return 2;
-  return 3;
+  if constexpr (std::is_invocable_v<F, T, T, T>) return 3;
+  return 4;
 }
 
 // What a row's loop is compiled for, to run on a machine with AVX-512.
@@ -196,7 +197,7 @@ inline constexpr bool takes_type = ((static_cast<unsigned>(takes) >> static_cast
 }  // namespace detail
 
 /// A row from its parts. F is a captureless generic lambda, the formula for one element; `cuda` is the same formula in
-/// CUDA C++ on x0, x1, x2, for every dtype that the row takes.
+/// CUDA C++ on x0, x1, ..., for every dtype that the row takes.
 template <Takes takes, class F>
 constexpr Row row(std::string_view name, F, std::string_view cuda, Gives gives, Zeros zeros,
                   Expr (*gradient)(const Chain& c, int i)) {
@@ -240,8 +241,8 @@ Expr stored_power(const Expr& a, double exponent);
 
 /// The layout of an elementwise result, checked. Throws TypeError, naming the op, where zeros would be filled.
 Layout elementwise_layout(std::string_view name, const OpInputs& in, const Shape& shape, Zeros zeros,
-                          const OperandNames& operands = {"a", "b", "c"});
+                          const OperandNames& operands = {"a", "b", "c", "d"});
 /// The broadcast shape of all inputs. Throws TypeError.
-Shape elementwise_shape(std::string_view name, const OpInputs& in, const OperandNames& operands = {"a", "b", "c"});
+Shape elementwise_shape(std::string_view name, const OpInputs& in, const OperandNames& operands = {"a", "b", "c", "d"});
 
 }  // namespace gradus

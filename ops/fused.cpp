@@ -1,4 +1,4 @@
-// Rows that plans alone make: two or three elementwise ops in one loop, so that what stands between them is never
+// Rows that plans alone make: two to four elementwise ops in one loop, so that what stands between them is never
 // written. They give the same bits as the ops one after the other: this file is compiled without fused
 // multiply-additions, and each formula rounds where the ops would.
 #include <gradus/ops/elementwise.h>
@@ -47,6 +47,14 @@ Expr subtract_divided_by_root(const Expr& a, const Expr& b, const Expr& c) {
   return elementwise(r, {a, b, c});
 }
 
+// Adagrad's step: a number times the gradient is what is divided.
+Expr subtract_product_by_root(const Expr& a, const Expr& b, const Expr& c, const Expr& d) {
+  static constexpr Row r = row<Takes::floating>(
+      "subtract_product_by_root", [](auto a, auto b, auto c, auto d) { return a - b * c / std::sqrt(d); },
+      "x0 - x1 * x2 / sqrt(x3)", Gives::same, Zeros::lost, why);
+  return elementwise(r, {a, b, c, d});
+}
+
 // Whether x, an input of y, may be computed within y's loop: y alone reads it, element by element.
 bool stays_inside(const Expr& x, const Expr& y, const Uses& uses) {
   return x.kind() == Kind::op && is_floating(x.dtype()) && uses.of(x) == 1 && x.shape() == y.shape();
@@ -86,7 +94,12 @@ Expr subtract_in_one_loop(const Expr& y, const Uses& uses) {
   if (is_op(x, "multiply")) return subtract_product(a, x.input(0), x.input(1));
   if (y.layout() == Layout::rows) return {};
   if (is_op(x, "divide")) return subtract_quotient(a, x.input(0), x.input(1));
-  return is_op(x, "divide_by_root") ? subtract_divided_by_root(a, x.input(0), x.input(1)) : Expr();
+  if (!is_op(x, "divide_by_root")) return {};
+  const Expr divided = x.input(0), square = x.input(1);
+  if (is_op(divided, "multiply") && stays_inside(divided, y, uses) && divided != a && divided != square &&
+      one_loop(y, {a, divided.input(0), divided.input(1), square}))
+    return subtract_product_by_root(a, divided.input(0), divided.input(1), square);
+  return subtract_divided_by_root(a, divided, square);
 }
 
 Expr divide_in_one_loop(const Expr& y, const Uses& uses) {
