@@ -46,7 +46,7 @@ Draft make_draft(std::span<const Expr> fetches, std::span<const FedType> feeds, 
   std::vector<Expr> inputs;
   std::unordered_map<NodeId, Expr> stored;
   const auto is_transposed = [&](const Expr& variable) {
-    const auto number = static_cast<std::size_t>(static_cast<const VariableOp&>(variable.op()).number());
+    const auto number = variable_number(variable);
     return number < storage.transposed.size() && storage.transposed[number];
   };
   for (NodeId id = 0; id < static_cast<NodeId>(need.size()); ++id) {

@@ -22,6 +22,45 @@ using Block = std::array<std::uint32_t, 4>;
 constexpr std::uint32_t low_word(std::uint64_t x) { return static_cast<std::uint32_t>(x); }
 constexpr std::uint32_t high_word(std::uint64_t x) { return static_cast<std::uint32_t>(x >> 32); }
 
+inline void philox_round(std::uint32_t& c0, std::uint32_t& c1, std::uint32_t& c2, std::uint32_t& c3,
+                         const std::array<std::uint32_t, 2>& key) {
+  const std::uint64_t a = std::uint64_t{0xD2511F53} * c0;
+  const std::uint64_t b = std::uint64_t{0xCD9E8D57} * c2;
+  c0 = high_word(b) ^ c1 ^ key[0];
+  c1 = low_word(b);
+  c2 = high_word(a) ^ c3 ^ key[1];
+  c3 = low_word(a);
+}
+
+constexpr int philox_rounds = 10;
+inline void next_key(std::array<std::uint32_t, 2>& key) {
+  key[0] += 0x9E3779B9;  // the golden ratio's fraction
+  key[1] += 0xBB67AE85;  // the square root of 3, less 1
+}
+
+// A round waits for the one before: blocks side by side fill that time, and a vector has room for several.
+struct PhiloxRun {
+  [[gnu::always_inline]] static void run(const std::uint32_t* counter, std::array<std::uint32_t, 2> key,
+                                         std::uint32_t* out) {
+    constexpr std::size_t n = philox_run_blocks;
+    std::uint32_t c0[n], c1[n], c2[n], c3[n];
+    for (std::size_t j = 0; j < n; ++j) {
+      c0[j] = counter[0] + static_cast<std::uint32_t>(j);
+      c1[j] = counter[1];
+      c2[j] = counter[2];
+      c3[j] = counter[3];
+    }
+    for (int round = 0; round < philox_rounds; ++round, next_key(key))
+      for (std::size_t j = 0; j < n; ++j) philox_round(c0[j], c1[j], c2[j], c3[j], key);
+    for (std::size_t j = 0; j < n; ++j) {
+      out[4 * j] = c0[j];
+      out[4 * j + 1] = c1[j];
+      out[4 * j + 2] = c2[j];
+      out[4 * j + 3] = c3[j];
+    }
+  }
+};
+
 // Four float32 or two float64 numbers of one kind.
 template <class T>
 using Numbers = std::array<T, sizeof(T) == 4 ? 4 : 2>;
@@ -124,50 +163,6 @@ void draw_numbers(Random::Distribution distribution, double a, double b, std::ui
 
 }  // namespace
 
-namespace {
-
-// One round of one block. What the loops below do for a block alone and for several side by side.
-inline void philox_round(std::uint32_t* c0, std::uint32_t* c1, std::uint32_t* c2, std::uint32_t* c3,
-                         const std::array<std::uint32_t, 2>& key) {
-  const std::uint64_t a = std::uint64_t{0xD2511F53} * *c0;
-  const std::uint64_t b = std::uint64_t{0xCD9E8D57} * *c2;
-  *c0 = high_word(b) ^ *c1 ^ key[0];
-  *c1 = low_word(b);
-  *c2 = high_word(a) ^ *c3 ^ key[1];
-  *c3 = low_word(a);
-}
-
-constexpr int philox_rounds = 10;
-inline void next_key(std::array<std::uint32_t, 2>& key) {
-  key[0] += 0x9E3779B9;  // the golden ratio's fraction
-  key[1] += 0xBB67AE85;  // the square root of 3, less 1
-}
-
-// A round waits for the one before: blocks side by side fill that time, and a vector has room for several.
-struct PhiloxRun {
-  [[gnu::always_inline]] static void run(const std::uint32_t* counter, std::array<std::uint32_t, 2> key,
-                                         std::uint32_t* out) {
-    constexpr std::size_t n = philox_run_blocks;
-    std::uint32_t c0[n], c1[n], c2[n], c3[n];
-    for (std::size_t j = 0; j < n; ++j) {
-      c0[j] = counter[0] + static_cast<std::uint32_t>(j);
-      c1[j] = counter[1];
-      c2[j] = counter[2];
-      c3[j] = counter[3];
-    }
-    for (int round = 0; round < philox_rounds; ++round, next_key(key))
-      for (std::size_t j = 0; j < n; ++j) philox_round(c0 + j, c1 + j, c2 + j, c3 + j, key);
-    for (std::size_t j = 0; j < n; ++j) {
-      out[4 * j] = c0[j];
-      out[4 * j + 1] = c1[j];
-      out[4 * j + 2] = c2[j];
-      out[4 * j + 3] = c3[j];
-    }
-  }
-};
-
-}  // namespace
-
 void philox_run(const std::array<std::uint32_t, 4>& counter, const std::array<std::uint32_t, 2>& key,
                 std::span<std::uint32_t, 4 * philox_run_blocks> out) {
   static const auto run =
@@ -177,7 +172,7 @@ void philox_run(const std::array<std::uint32_t, 4>& counter, const std::array<st
 
 std::array<std::uint32_t, 4> philox(std::array<std::uint32_t, 4> counter, std::array<std::uint32_t, 2> key) {
   for (int round = 0; round < philox_rounds; ++round, next_key(key))
-    philox_round(&counter[0], &counter[1], &counter[2], &counter[3], key);
+    philox_round(counter[0], counter[1], counter[2], counter[3], key);
   return counter;
 }
 

@@ -38,21 +38,13 @@ int source_of(const Program& program, int id) {
 
 // Whether the axes folded are the last ones, or the first ones, those of size 1 apart.
 std::optional<FoldRows::Of> rows_of_axes(const Shape& shape, unsigned axes) {
-  int changes = 0;  // between axes that stay and axes that go
-  std::optional<bool> first;
-  bool before = false;
+  std::vector<bool> goes;  // by stretch of neighbouring axes: whether they are folded
   for (int axis = 0; axis < shape.rank(); ++axis) {
-    if (shape[axis] == 1) continue;
-    const bool goes = ((axes >> static_cast<unsigned>(axis)) & 1U) != 0;
-    if (!first) {
-      first = goes;
-    } else if (goes != before) {
-      ++changes;
-    }
-    before = goes;
+    const bool folded = ((axes >> static_cast<unsigned>(axis)) & 1U) != 0;
+    if (shape[axis] != 1 && (goes.empty() || goes.back() != folded)) goes.push_back(folded);
   }
-  if (changes > 1) return std::nullopt;
-  return changes == 1 && *first ? FoldRows::Of::columns : FoldRows::Of::equal;
+  if (goes.size() > 2) return std::nullopt;
+  return goes.size() == 2 && goes.front() ? FoldRows::Of::columns : FoldRows::Of::equal;
 }
 
 }  // namespace
