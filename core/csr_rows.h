@@ -10,9 +10,9 @@
 
 namespace gradus {
 
-/// Makes `to` the rows `rows` of `from`, in this order, and to_values their values, each of `bytes` bytes. The memory
-/// of both is used again. Rows must be in range; one may be named more than once.
+/// Makes `to` the rows `rows` of `from`, in this order, and to_values, if it is not null, their values, each of `bytes`
+/// bytes. The memory of both is used again. Rows must be in range; one may be named more than once.
 void gather_csr_rows(const CsrPattern& from, const std::byte* values, std::size_t bytes, std::span<const Index> rows,
-                     CsrPattern& to, Buffer& to_values);
+                     CsrPattern& to, Buffer* to_values);
 
 }  // namespace gradus

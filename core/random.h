@@ -15,7 +15,7 @@ namespace gradus {
 /// One Philox block: ten rounds over a 128-bit counter with a 64-bit key.
 std::array<std::uint32_t, 4> philox(std::array<std::uint32_t, 4> counter, std::array<std::uint32_t, 2> key);
 /// The blocks of consecutive counters, side by side: word 0 goes up, around its end to 0.
-inline constexpr std::size_t philox_run_blocks = 16;
+inline constexpr std::size_t philox_run_blocks = 64;
 void philox_run(const std::array<std::uint32_t, 4>& counter, const std::array<std::uint32_t, 2>& key,
                 std::span<std::uint32_t, 4 * philox_run_blocks> out);
 

@@ -90,6 +90,8 @@ void find_by_sorting(const CsrPattern& pattern, std::vector<Index>& columns, std
 }  // namespace
 
 struct CsrPattern::Found {
+  static constexpr std::int64_t unknown = -2;
+  std::atomic<std::int64_t> row_length{unknown};
   std::mutex mutex;  // of what follows, while it is being built
   std::atomic<bool> touched_is_built{false};
   std::atomic<bool> by_column_is_built{false};
@@ -101,6 +103,7 @@ CsrPattern::CsrPattern() : found_(std::make_unique<Found>()) {}
 CsrPattern::~CsrPattern() = default;
 
 void CsrPattern::forget() {
+  found_->row_length.store(Found::unknown, std::memory_order_relaxed);
   found_->touched_is_built.store(false, std::memory_order_relaxed);
   found_->by_column_is_built.store(false, std::memory_order_relaxed);
 }
@@ -120,6 +123,18 @@ std::span<Index> CsrPattern::new_column(std::int64_t count) {
   return own_;
 }
 
+std::span<Index> CsrPattern::new_rows(std::int64_t count, std::int64_t length) {
+  // One batch after the other has such rows: where they begin is known already.
+  if (rows != count || found_->row_length.load(std::memory_order_relaxed) != length) {
+    rows = count;
+    row_start.resize(as_size(count) + 1);
+    for (std::int64_t r = 0; r <= count; ++r) row_start[as_size(r)] = r * length;
+  }
+  const std::span<Index> out = new_column(count * length);
+  found_->row_length.store(length, std::memory_order_relaxed);
+  return out;
+}
+
 void CsrPattern::set_rows(const std::shared_ptr<const CsrPattern>& whole, std::int64_t first, std::int64_t count) {
   rows = count;
   columns = whole->columns;
@@ -131,6 +146,17 @@ void CsrPattern::set_rows(const std::shared_ptr<const CsrPattern>& whole, std::i
   // Rows of rows are rows of the whole: what lies between need not live on.
   whole_ = whole->whole_ ? whole->whole_ : whole;
   forget();
+}
+
+std::int64_t CsrPattern::row_length() const {
+  std::int64_t length = found_->row_length.load(std::memory_order_relaxed);
+  if (length != Found::unknown) return length;
+  length = rows > 0 ? row_start[1] : 0;
+  bool equal = true;
+  for (std::int64_t r = 0; r <= rows; ++r) equal &= row_start[as_size(r)] == r * length;
+  if (!equal) length = -1;
+  found_->row_length.store(length, std::memory_order_relaxed);
+  return length;
 }
 
 const CsrPattern::Touched& CsrPattern::touched() const {

@@ -35,11 +35,15 @@ struct CsrPattern {
   void set_column(std::vector<Index> given);
   /// Room for so many columns, to be written. Memory that the pattern has is used again.
   std::span<Index> new_column(std::int64_t count);
+  /// The same for `count` rows of `length` non-zeros each.
+  std::span<Index> new_rows(std::int64_t count, std::int64_t length);
   /// Rows first to first + count of `whole`, which must have them; `whole` lives as long as this pattern shows its
   /// columns. row_start is copied (8 bytes a row), so that whoever reads a pattern may count from 0.
   void set_rows(const std::shared_ptr<const CsrPattern>& whole, std::int64_t first, std::int64_t count);
 
   std::int64_t non_zeros() const { return row_start.back(); }
+  /// How many non-zeros each row has, if all have as many; else -1.
+  std::int64_t row_length() const;
 
   /// The columns that hold a non-zero.
   struct Touched {
@@ -53,7 +57,7 @@ struct CsrPattern {
     std::vector<std::int64_t> position;  // [non-zeros], where row-wise order keeps the value
   };
 
-  /// Built when first asked for, then kept until the columns are set anew. Threads may ask at once.
+  /// Built when first asked for, as row_length() is, then kept until the columns are set anew. Threads may ask at once.
   const Touched& touched() const;
   const ByColumn& by_column() const;
 

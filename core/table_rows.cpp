@@ -49,6 +49,13 @@ std::int64_t rows_at_a_time(std::size_t bytes) {
   return static_cast<std::int64_t>(std::max<std::size_t>(1, bytes_at_a_time / std::max<std::size_t>(1, bytes)));
 }
 
+bool all_below(std::int64_t count, std::span<const Index> rows) {
+  const auto end = static_cast<Index>(std::clamp<std::int64_t>(count, 0, max_sparse_dimension));
+  bool all = true;  // without an exit: they are looked at side by side
+  for (const Index row : rows) all &= row >= 0 && row < end;
+  return all;
+}
+
 void gather_rows(const std::byte* table, std::span<const Index> rows, std::size_t bytes, std::byte* block,
                  std::size_t next_rows) {
   if (bytes == 0) return;

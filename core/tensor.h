@@ -198,6 +198,8 @@ class Tensor {
   const std::shared_ptr<const CsrPattern>& pattern() const { return pattern_; }
   /// Of a csr tensor: whether all non-zeros are 1, as in one-hot rows. Plans then do without their values.
   bool ones() const { return ones_; }
+  /// Of such a tensor: ones where `pattern` has its non-zeros. Shares storage, if there is as much.
+  Tensor ones_at(std::shared_ptr<const CsrPattern> pattern) const;
   const std::shared_ptr<const RowIndex>& index() const { return index_; }
 
   /// Same type, same pattern or rows, and equal numbers (so never equal where there is a NaN).

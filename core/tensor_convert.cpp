@@ -180,6 +180,7 @@ Tensor Tensor::row_range(std::int64_t first, std::int64_t count) const {
   if (layout() == Layout::csr) {
     auto pattern = std::make_shared<CsrPattern>();
     pattern->set_rows(pattern_, first, count);
+    if (ones_) return ones_at(std::move(pattern));
     const Tensor part = values().row_range(pattern_->row_start[as_size(first)], pattern->non_zeros());
     return csr(std::move(pattern), part);
   }

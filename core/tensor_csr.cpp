@@ -1,4 +1,5 @@
 // CSR tensors made from their parts, in time of their non-zeros: data sets and each batch of them come this way.
+#include <gradus/core/create.h>
 #include <gradus/core/error.h>
 #include <gradus/core/tensor.h>
 
@@ -104,6 +105,16 @@ Tensor Tensor::csr(std::shared_ptr<const CsrPattern> pattern, const Tensor& valu
     const std::span<const T> stored = values.span<T>();
     out.ones_ = std::all_of(stored.begin(), stored.end(), [](T x) { return x == T{1}; });
   });
+  return out;
+}
+
+Tensor Tensor::ones_at(std::shared_ptr<const CsrPattern> pattern) const {
+  const std::int64_t count = pattern->non_zeros();
+  Tensor out = count <= stored_ ? *this : gradus::ones({count}, dtype());
+  out.type_ = {dtype(), {pattern->rows, pattern->columns}, Layout::csr};
+  out.stored_ = count;
+  out.pattern_ = std::move(pattern);
+  out.ones_ = true;
   return out;
 }
 

@@ -33,6 +33,14 @@ void check_column(const Dataset& data, std::string_view name, const Tensor& colu
   });
 }
 
+// Throws unless all are rows of the data set.
+void check_rows(const Dataset& data, std::span<const Index> rows) {
+  const std::int64_t n = data.size();
+  if (all_below(n, rows)) return;
+  const auto wrong = std::find_if(rows.begin(), rows.end(), [&](Index row) { return row < 0 || row >= n; });
+  fail<ValueError>("take: row {} of {} is asked for; rows are 0 to {}", *wrong, data.x.type(), n - 1);
+}
+
 // A dense tensor of some rows of a dense one, in `memory`, which `owner` keeps.
 Tensor taken(const Tensor& from, std::span<const Index> rows, Buffer& memory, const std::shared_ptr<RowMemory>& owner) {
   const Shape shape = from.shape().with(0, static_cast<std::int64_t>(rows.size()));
@@ -62,26 +70,29 @@ Dataset Dataset::rows(std::int64_t first, std::int64_t count, const std::shared_
     return out;
   }
   memory->pattern.set_rows(x.pattern(), first, count);
-  out.x = Tensor::csr(
-      {memory, &memory->pattern},
-      x.values().row_range(x.pattern()->row_start[static_cast<std::size_t>(first)], memory->pattern.non_zeros()));
+  const std::shared_ptr<const CsrPattern> pattern(memory, &memory->pattern);
+  out.x = x.ones() ? x.ones_at(pattern)
+                   : Tensor::csr(pattern, x.values().row_range(x.pattern()->row_start[static_cast<std::size_t>(first)],
+                                                               pattern->non_zeros()));
   return out;
 }
 
 Dataset Dataset::take(std::span<const Index> rows, const std::shared_ptr<RowMemory>& memory) const {
-  const std::int64_t n = size();
-  const auto wrong = std::find_if(rows.begin(), rows.end(), [&](Index row) { return row < 0 || row >= n; });
-  if (wrong != rows.end())
-    fail<ValueError>("take: row {} of {} is asked for; rows are 0 to {}", *wrong, x.type(), n - 1);
+  check_rows(*this, rows);
   const std::shared_ptr<RowMemory> owner = memory ? memory : std::make_shared<RowMemory>();
   Dataset out{{}, taken(y, rows, owner->y, owner), weighted() ? taken(weight, rows, owner->weight, owner) : weight};
   if (x.layout() != Layout::csr) {
     out.x = taken(x, rows, owner->x, owner);
     return out;
   }
-  gather_csr_rows(*x.pattern(), x.data(), size_of(x.dtype()), rows, owner->pattern, owner->x);
-  out.x = Tensor::csr({owner, &owner->pattern}, Tensor::on({x.dtype(), {owner->pattern.non_zeros()}, Layout::dense},
-                                                           std::shared_ptr<std::byte>(owner, owner->x.data())));
+  gather_csr_rows(*x.pattern(), x.data(), size_of(x.dtype()), rows, owner->pattern, x.ones() ? nullptr : &owner->x);
+  const std::shared_ptr<const CsrPattern> pattern(owner, &owner->pattern);
+  if (x.ones()) {
+    out.x = x.ones_at(pattern);
+  } else {
+    out.x = Tensor::csr(pattern, Tensor::on({x.dtype(), {pattern->non_zeros()}, Layout::dense},
+                                            std::shared_ptr<std::byte>(owner, owner->x.data())));
+  }
   return out;
 }
 
