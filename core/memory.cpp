@@ -2,6 +2,7 @@
 
 #include <gradus/core/arena.h>
 #include <gradus/core/at.h>
+#include <gradus/core/joined_update.h>
 
 #include <algorithm>
 
@@ -31,12 +32,13 @@ struct Times {
   std::vector<int> group_of;   // by node
   std::vector<int> last_read;  // by root, in the order
   std::vector<int> last_use;   // by root, in groups
+  std::vector<int> readers;    // by root: how often it is read
 };
 
 Times times_of(const Program& program, const Schedule& schedule) {
   const std::size_t count = program.nodes.size();
-  Times times{
-      {}, std::vector(count, never), std::vector(count, never), std::vector(count, never), std::vector(count, never)};
+  const std::vector<int> none(count, never);
+  Times times{{}, none, none, none, none, std::vector(count, 0)};
   for (int g = 0; g < static_cast<int>(schedule.groups.size()); ++g)
     for (const int id : schedule.groups[at(g)].nodes) {
       const int step = static_cast<int>(times.order.size());
@@ -47,11 +49,13 @@ Times times_of(const Program& program, const Schedule& schedule) {
       for_each_read(program, program.nodes[at(id)], [&](int, int root) {
         times.last_read[at(root)] = step;
         times.last_use[at(root)] = g;
+        ++times.readers[at(root)];
       });
     }
   for (const int fetch : program.fetches) {  // read at the end
     times.last_read[at(program.root(fetch))] = static_cast<int>(times.order.size());
     times.last_use[at(program.root(fetch))] = static_cast<int>(schedule.groups.size());
+    ++times.readers[at(program.root(fetch))];
   }
   return times;
 }
@@ -105,6 +109,7 @@ void choose_updates_in_place(const Program& program, const Schedule& schedule, T
       (computed.type.layout == Layout::dense ? plan.in_variable : plan.scattered)[at(value)] = variable;
     } else {
       plan.copied.push_back(id);
+      ++times.readers[at(value)];
       times.last_use[at(value)] = static_cast<int>(schedule.groups.size());
     }
   }
@@ -171,9 +176,11 @@ MemoryPlan plan_memory(const Program& program, const Schedule& schedule) {
   plan.offset.assign(program.nodes.size(), -1);
   plan.in_variable.assign(program.nodes.size(), never);
   plan.scattered.assign(program.nodes.size(), never);
+  plan.joined.assign(program.nodes.size(), never);
   plan.kept.assign(program.nodes.size(), false);
   Times times = times_of(program, schedule);
   choose_updates_in_place(program, schedule, times, plan);
+  choose_joined(program, schedule, times.readers, plan);
   choose_kept(schedule, times, plan);
   assign_offsets(program, schedule, times, plan);
   return plan;

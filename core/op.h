@@ -6,6 +6,7 @@
 #include <gradus/core/graph.h>
 #include <gradus/core/workers.h>
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -153,6 +154,21 @@ struct Strips {
 /// that input i is one number for the whole row.
 using RowKernel = void (*)(const void* const* in, unsigned scalars, void* out, std::int64_t n);
 
+/// What two elementwise ops compute in one loop over rows of two tables, a state's and a variable's:
+///   state' = first(slope, slope, state),  variable' = second(variable, rate, slope, state')
+/// Row i of either table is its row rows[i]; where the variable's rows are read they have been gathered.
+struct JoinedRows {
+  const std::byte* variable;  // [rows, width]
+  const std::byte* rate;      // one number
+  const std::byte* slope;     // [rows, width]
+  std::byte* to_state;
+  std::byte* to_variable;
+  std::span<const Index> rows;
+  std::size_t next_rows;  // so many more row numbers follow in memory
+  std::int64_t width;     // elements in a row
+};
+using JoinedKernel = void (*)(const JoinedRows& rows);
+
 /// How an op folds many numbers into one, for kernels that compute the terms and fold them at once.
 struct Fold {
   enum class By : std::uint8_t { nothing, sum, greatest, least };
@@ -211,6 +227,10 @@ class Op {
   virtual void prepare_sum(Call& call) const;
   /// The row kernel of an elementwise op for inputs of these types; null for any other op.
   virtual RowKernel row_kernel(std::span<const Type> inputs) const;
+  /// Of an elementwise op of four operands, its loop joined with `first`; null where there is none.
+  virtual JoinedKernel joined_kernel(const Op& first, std::span<const Type> inputs) const;
+  /// Whether the result is rows of a table, the first input, as they are.
+  virtual bool looks_up_rows() const { return false; }
   /// Of an elementwise op, its formula in CUDA C++ on the operands x0, x1, x2: "x0 * x1"; functions of
   /// core/kernel_prelude.h may be used. Empty: the host computes it.
   virtual std::string cuda_formula(std::span<const Type> inputs) const;

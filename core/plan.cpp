@@ -119,10 +119,14 @@ std::string Plan::formula_of(int id) const {
 std::string Plan::details_of(int id) const {
   const ProgramNode& n = node(id);
   std::string place;
+  const int joined = memory_.joined[static_cast<std::size_t>(id)];
   if (const int variable = memory_.in_variable[static_cast<std::size_t>(id)]; variable >= 0) {
     place = fmt::format("in place of {}", node(variable).origin.name());
   } else if (const int table = memory_.scattered[static_cast<std::size_t>(id)]; table >= 0) {
     place = fmt::format("to its rows of {}", node(table).origin.name());
+    if (joined >= 0) place += fmt::format(", in the loop of {}", node(joined).origin.name());
+  } else if (joined >= 0) {
+    place = fmt::format("in the loop of {}", node(joined).origin.name());
   } else if (n.is_view || (n.type.layout != Layout::dense && memory_.kept[static_cast<std::size_t>(id)])) {
     place = n.is_view ? "view" : "grows";
   } else if (memory_.kept[static_cast<std::size_t>(id)]) {

@@ -32,23 +32,28 @@ void add(T* y, const T* x, std::int64_t n) {
 Region::Region(const Program& program, const Schedule& schedule, const Group& group, const MemoryPlan& memory,
                std::vector<Value>& values)
     : program_(program),
+      memory_(memory),
       values_(values),
       touched_by_(group.touched_by),
       rows_(group.rows),
       strip_rows_(group.strip_rows) {
   for (const int id : group.nodes) {
     const int table = memory.scattered[at(id)];
-    members_.push_back({id, schedule.strips[at(id)], table >= 0 ? &values[at(table)] : nullptr, {}});
+    members_.push_back(
+        {id, schedule.strips[at(id)], table >= 0 ? &values[at(table)] : nullptr, {}, memory.joined[at(id)]});
   }
 
   for (int m = 0; m < size(); ++m) member_of_[members_[at(m)].node] = m;
 
   // Where results that only the region needs lie, over the members' order.
   std::vector<int> last_use(members_.size(), -1);
-  for (int m = 0; m < size(); ++m)
+  for (int m = 0; m < size(); ++m) {
+    const int joined = members_[at(m)].joined;
     for_each_read(program, node(members_[at(m)].node), [&](int, int root) {
-      if (const int k = member_of(root); k >= 0) last_use[at(k)] = m;
+      if (const int k = member_of(root); k >= 0)
+        last_use[at(k)] = std::max(last_use[at(k)], joined >= 0 ? member_of(joined) : m);
     });
+  }
   offset_.assign(members_.size(), -1);
   std::vector<std::vector<int>> dying(members_.size());
   for (int m = 0; m < size(); ++m) dying[at(std::max(m, last_use[at(m)]))].push_back(m);
@@ -66,7 +71,8 @@ Region::Region(const Program& program, const Schedule& schedule, const Group& gr
     } else {
       constexpr std::int64_t csr_bytes = 16;  // a guess
       row_traffic_ += type.layout == Layout::csr ? csr_bytes : row_bytes_of(type);
-      if (!kept && type.layout != Layout::csr) offset_[at(m)] = arena.take(bytes_of(m));
+      const bool in_memory = !kept && type.layout != Layout::csr && member.joined < 0;
+      if (in_memory) offset_[at(m)] = arena.take(bytes_of(m));
       if (kept && along_held_rows()) whole_rows_.push_back(m);
     }
     for (const int k : dying[at(m)])
@@ -121,7 +127,15 @@ void Region::make_piece() {
   piece.tasks.reserve(members_.size());
   for (const Member& member : members_) {
     Task& task = piece.tasks.emplace_back();
+    if (member.joined >= 0) continue;
     const ProgramNode& n = node(member.node);
+    if (const JoinedNodes joined = joined_with(program_, memory_, member.node); joined.first >= 0) {
+      task.joined_kernel = n.op->joined_kernel(*node(joined.first).op, input_types(program_, n));
+      task.state = &values_[at(memory_.scattered[at(joined.first)])];
+      task.inputs = {strip_of(joined.variable), &values_[at(joined.rate)], strip_of(joined.slope)};
+      task.output = strip_of(member.node);
+      continue;
+    }
     std::vector<Type> types;
     for (int i = 0; i < static_cast<int>(n.inputs.size()); ++i) {
       const int input = n.inputs[at(i)];
@@ -227,6 +241,15 @@ void Region::run_member(Piece& piece, std::size_t m, std::uint64_t run_number) {
   const ProgramNode& n = node(member.node);
   Task& task = piece.tasks[m];
   Value& output = *task.output;
+  if (task.joined_kernel != nullptr)
+    return task.joined_kernel({.variable = task.inputs[0]->data,
+                               .rate = task.inputs[1]->data,
+                               .slope = task.inputs[2]->data,
+                               .to_state = task.state->data,
+                               .to_variable = member.table->data,
+                               .rows = output.held_rows(),
+                               .next_rows = output.rows_after(),
+                               .width = output.row_size()});
   if (task.loop && task.loop->is_plain() && member.table == nullptr) return task.loop->run_plain(task.inputs, output);
   const bool adds_here = member.strips.gives == Strips::Gives::sum;
   std::byte* const sum = output.data;
@@ -269,8 +292,9 @@ void Region::run_piece(std::size_t number, std::uint64_t run_number, Recorder* r
   for (std::int64_t first = begin; first < end; first += strip_rows_) {
     set_strip(piece, first, std::min(strip_rows_, end - first));
     for (std::size_t m = 0; m < members_.size(); ++m)
-      Recorder::time(recorder, members_[m].node, static_cast<int>(number) + 1,
-                     [&] { run_member(piece, m, run_number); });
+      if (members_[m].joined < 0)
+        Recorder::time(recorder, members_[m].node, static_cast<int>(number) + 1,
+                       [&] { run_member(piece, m, run_number); });
   }
   const auto forget = [](Value& value) {
     value.pattern.reset();

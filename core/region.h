@@ -3,6 +3,7 @@
 // sums are added in the order of the pieces, so results are the same bits with any number of threads.
 #pragma once
 
+#include <gradus/core/joined_update.h>
 #include <gradus/core/loop.h>
 #include <gradus/core/memory.h>
 #include <gradus/core/recorder.h>
@@ -17,7 +18,7 @@ namespace gradus {
 class Region {
  public:
   /// `values` are the plan's, by node; `memory` says which results of the region are needed outside it and have their
-  /// memory there. `program` and `values` outlive the region.
+  /// memory there. `program`, `memory` and `values` outlive the region.
   Region(const Program& program, const Schedule& schedule, const Group& group, const MemoryPlan& memory,
          std::vector<Value>& values);
 
@@ -33,10 +34,13 @@ class Region {
     Strips strips;
     Value* table = nullptr;  // the variable whose rows the strip replaces
     Growing growing;         // of a result that exists as a whole and whose size only the run knows
+    int joined;              // the node whose loop computes it as well, or -1
   };
   // A member's work on one piece.
   struct Task {
     std::optional<Loop> loop;
+    JoinedKernel joined_kernel = nullptr;  // of inputs that are variable, rate and slope; the state's table is:
+    Value* state = nullptr;
     std::vector<const Value*> inputs;
     Value* output;
     Growing growing;
@@ -74,6 +78,7 @@ class Region {
   const ProgramNode& node(int id) const { return program_.nodes[static_cast<std::size_t>(id)]; }
 
   const Program& program_;
+  const MemoryPlan& memory_;
   std::vector<Value>& values_;
   std::vector<Member> members_;
   std::unordered_map<int, int> member_of_;  // by node

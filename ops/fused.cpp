@@ -2,6 +2,7 @@
 // written. They give the same bits as the ops one after the other: this file is compiled without fused
 // multiply-additions, and each formula rounds where the ops would.
 #include <gradus/ops/elementwise.h>
+#include <gradus/ops/joined_loop.h>
 #include <gradus/ops/rules.h>
 
 #include <cmath>
@@ -13,9 +14,26 @@ namespace {
 
 constexpr std::string_view why = "only plans make it";
 
+// The row `second`, of formula Second, with loops for it and the row `name`, of formula First.
+template <class First, class Second>
+constexpr Row joined(std::string_view name, Second, Row second) {
+  second.joins = name;
+  const auto add = [&second]<class T>(TypeTag<T>) {
+    constexpr auto dtype = static_cast<std::size_t>(dtype_of<T>);
+    second.joined[0][dtype] = detail::joined_kernel<Isa::portable, First, Second, T>;
+    second.joined[1][dtype] = detail::joined_kernel<Isa::avx2, First, Second, T>;
+    second.joined[2][dtype] = second.joined[1][dtype];
+  };
+  add(TypeTag<float>{});
+  add(TypeTag<double>{});
+  return second;
+}
+
+constexpr auto sum_of_product = [](auto a, auto b, auto c) { return a * b + c; };
+
 Expr multiply_add(const Expr& a, const Expr& b, const Expr& c) {
-  static constexpr Row r = row<Takes::floating>(
-      "multiply_add", [](auto a, auto b, auto c) { return a * b + c; }, "x0 * x1 + x2", Gives::same, Zeros::all, why);
+  static constexpr Row r =
+      row<Takes::floating>("multiply_add", sum_of_product, "x0 * x1 + x2", Gives::same, Zeros::all, why);
   return elementwise(r, {a, b, c});
 }
 
@@ -47,11 +65,13 @@ Expr subtract_divided_by_root(const Expr& a, const Expr& b, const Expr& c) {
   return elementwise(r, {a, b, c});
 }
 
-// Adagrad's step: a number times the gradient is what is divided.
+// Adagrad's step: a number times the gradient is what is divided. On rows of tables it is one loop with the sum of
+// squares that it divides by.
 Expr subtract_product_by_root(const Expr& a, const Expr& b, const Expr& c, const Expr& d) {
-  static constexpr Row r = row<Takes::floating>(
-      "subtract_product_by_root", [](auto a, auto b, auto c, auto d) { return a - b * c / std::sqrt(d); },
-      "x0 - x1 * x2 / sqrt(x3)", Gives::same, Zeros::lost, why);
+  static constexpr auto step = [](auto a, auto b, auto c, auto d) { return a - b * c / std::sqrt(d); };
+  static constexpr Row r = joined<decltype(sum_of_product)>(
+      "multiply_add", step,
+      row<Takes::floating>("subtract_product_by_root", step, "x0 - x1 * x2 / sqrt(x3)", Gives::same, Zeros::lost, why));
   return elementwise(r, {a, b, c, d});
 }
 

@@ -236,6 +236,7 @@ class PartOf final : public Op {
   }
 
   int rows_from() const override { return 1; }
+  bool looks_up_rows() const override { return true; }
   Strips strips(std::span<const Type>, const Type&) const override { return {Strips::Gives::rows, 0, 0, 1}; }
 
   void compute(Call& call) const override {

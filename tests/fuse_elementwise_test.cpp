@@ -89,29 +89,67 @@ TEST_CASE("what somebody else reads, or is smaller than the result, keeps its ow
   CHECK_FALSE(has(session.explain(a - product), "multiply_add("));
 }
 
-TEST_CASE("rows that a batch touches: an optimizer's update is the same to the bit") {
-  for (const DType dtype : {float32, float64}) {
-    Graph g;
-    const Expr X = g.sparse_placeholder("X", {any, 300}, dtype), y = g.placeholder("y", {any, 1}, dtype);
-    const FactorizationMachine fm(X, y, {.factors = 5, .init_stddev = 0.1, .seed = 1});
-    const Expr train = Adagrad(0.1).minimize(fm.loss);
-    std::vector<std::int64_t> start{0}, column;
-    for (std::int64_t r = 0; r < 90; ++r) {
-      column.push_back(r * 7 % 150);
-      column.push_back(150 + r * 11 % 149);
-      start.push_back(2 * (r + 1));
-    }
-    const Tensor x = Tensor::csr(90, 300, start, column, std::vector<double>(180, 0.5)).cast(dtype);
-    const Tensor target = random_normal({90, 1}, {.seed = 3, .dtype = dtype});
-    Session fused(g), plain(g, Device::cpu(), apart);
-    const Feeds feeds{{X, x}, {y, target}};
-    CHECK(has(fused.explain(train, feeds), "subtract_product_by_root("));
-    for (int i = 0; i < 3; ++i) {
-      fused.run(train, feeds);
-      plain.run(train, feeds);
-    }
-    for (const Expr& variable : {fm.w0, fm.W, fm.V}) CHECK(fused.value(variable) == plain.value(variable));
+// A batch of `rows` rows with two non-zeros each, over 300 columns of which some are touched.
+Tensor some_rows(std::int64_t rows, DType dtype) {
+  std::vector<std::int64_t> start{0}, column;
+  for (std::int64_t r = 0; r < rows; ++r) {
+    column.push_back(r * 7 % 150);
+    column.push_back(150 + r * 11 % 149);
+    start.push_back(2 * (r + 1));
   }
+  return Tensor::csr(rows, 300, start, column, std::vector<double>(column.size(), 0.5)).cast(dtype);
+}
+
+void check_same_variables(Graph& g, Session& a, Session& b) {
+  for (const Expr& variable : g.variables()) {
+    CAPTURE(variable.name());
+    CHECK(a.value(variable) == b.value(variable));
+  }
+}
+
+TEST_CASE("rows that a batch touches: an optimizer's update is the same to the bit") {
+  for (const DType dtype : {float32, float64})
+    for (const std::int64_t factors : {1, 2, 5, 8, 15, 16, 20, 32, 64, 67}) {
+      CAPTURE(factors);
+      Graph g;
+      const Expr X = g.sparse_placeholder("X", {any, 300}, dtype), y = g.placeholder("y", {any, 1}, dtype);
+      const FactorizationMachine fm(X, y, {.factors = factors, .init_stddev = 0.1, .seed = 1});
+      const Expr train = Adagrad(0.1).minimize(fm.loss);
+      Session fused(g, Device::cpu(), {.threads = 2}), plain(g, Device::cpu(), apart),
+          whole(g, Device::cpu(), {.without = {"strips"}});
+      for (const std::int64_t rows : {90, 1, 0, 47}) {
+        const Feeds feeds{{X, some_rows(rows, dtype)}, {y, random_normal({rows, 1}, {.seed = 3, .dtype = dtype})}};
+        CHECK(has(fused.explain(train, feeds), "subtract_product_by_root("));
+        // A row of one number is not worth a loop that goes row by row.
+        CHECK(has(fused.explain(train, feeds), ", in the loop of ") == (factors > 1));
+        CHECK_FALSE(has(plain.explain(train, feeds), ", in the loop of "));
+        for (int i = 0; i < 3; ++i)
+          for (Session* session : {&fused, &plain, &whole}) session->run(train, feeds);
+      }
+      check_same_variables(g, fused, plain);
+      check_same_variables(g, fused, whole);
+    }
+}
+
+TEST_CASE("a state that somebody else reads is updated in a loop of its own") {
+  Graph g;
+  const Expr X = g.sparse_placeholder("X", {any, 300}), y = g.placeholder("y", {any, 1});
+  const FactorizationMachine fm(X, y, {.factors = 8, .init_stddev = 0.1, .seed = 1});
+  const Expr train = Adagrad(0.1).minimize(fm.loss);
+  const Expr state = g.find("V/Adagrad/accumulator");
+  const Feeds feeds{{X, some_rows(90, float32)}, {y, random_normal({90, 1}, {.seed = 3})}};
+  Session session(g), plain(g, Device::cpu(), apart);
+  const auto joins = [&](const std::vector<Expr>& fetches) {
+    return has(session.explain(fetches, feeds), ", in the loop of ");
+  };
+  CHECK(joins({train}));
+  CHECK(joins({train, fm.loss}));
+  const std::vector<Expr> fetches{train, state, reduce_sum(state), fm.V};
+  for (int i = 0; i < 3; ++i) {
+    const std::vector<Tensor> found = session.run(fetches, feeds), expected = plain.run(fetches, feeds);
+    for (std::size_t f = 1; f < found.size(); ++f) CHECK(found[f] == expected[f]);
+  }
+  check_same_variables(g, session, plain);
 }
 
 }  // namespace

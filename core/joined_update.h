@@ -1,0 +1,30 @@
+// An optimizer's step on some rows of two tables in one loop: the new state and the new variable are worked out row by
+// row, where the tables lie, and the state is neither gathered before nor scattered after. The loop waits for square
+// roots and divisions; what it reads and writes meanwhile costs nothing.
+#pragma once
+
+#include <gradus/core/memory.h>
+
+#include <cstdint>
+#include <span>
+
+namespace gradus {
+
+/// Where the operands of a joined loop come from, by node.
+struct JoinedNodes {
+  int state;     // the rows of the state that are read, looked up in its table
+  int first;     // the new ones
+  int variable;  // the rows of the variable, which exist beside its table
+  int rate;
+  int slope;
+};
+
+/// Those of node `second`, if the plan joins others with it; otherwise .first is -1.
+JoinedNodes joined_with(const Program& program, const MemoryPlan& memory, int second);
+
+/// Decides which nodes of the plan's regions are joined (MemoryPlan::joined): updates of two tables whose ops have a
+/// loop for both, the first read by the second alone, and the rows of the state that only the first reads. `readers`
+/// has, by root, how often its numbers are read.
+void choose_joined(const Program& program, const Schedule& schedule, std::span<const int> readers, MemoryPlan& plan);
+
+}  // namespace gradus
