@@ -154,13 +154,16 @@ struct Strips {
 /// that input i is one number for the whole row.
 using RowKernel = void (*)(const void* const* in, unsigned scalars, void* out, std::int64_t n);
 
-/// What two elementwise ops compute in one loop over rows of two tables, a state's and a variable's:
+/// What elementwise ops compute in one loop over rows of two tables, a state's and a variable's:
+///   slope = before(column, factor, slope), where there is a column, a number for each row
 ///   state' = first(slope, slope, state),  variable' = second(variable, rate, slope, state')
-/// Row i of either table is its row rows[i]; where the variable's rows are read they have been gathered.
+/// Row i of either table is its row rows[i]; where the variable is read it has been gathered.
 struct JoinedRows {
   const std::byte* variable;  // [rows, width]
   const std::byte* rate;      // one number
   const std::byte* slope;     // [rows, width]
+  const std::byte* column;    // [rows], or null
+  const std::byte* factor;    // [rows, width]
   std::byte* to_state;
   std::byte* to_variable;
   std::span<const Index> rows;
@@ -227,8 +230,9 @@ class Op {
   virtual void prepare_sum(Call& call) const;
   /// The row kernel of an elementwise op for inputs of these types; null for any other op.
   virtual RowKernel row_kernel(std::span<const Type> inputs) const;
-  /// Of an elementwise op of four operands, its loop joined with `first`; null where there is none.
-  virtual JoinedKernel joined_kernel(const Op& first, std::span<const Type> inputs) const;
+  /// Of an elementwise op of four operands, its loop joined with `first` and, unless it is null, `before`; null where
+  /// there is none.
+  virtual JoinedKernel joined_kernel(const Op& first, const Op* before, std::span<const Type> inputs) const;
   /// Whether the result is rows of a table, the first input, as they are.
   virtual bool looks_up_rows() const { return false; }
   /// Of an elementwise op, its formula in CUDA C++ on the operands x0, x1, x2: "x0 * x1"; functions of

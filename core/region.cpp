@@ -130,9 +130,10 @@ void Region::make_piece() {
     if (member.joined >= 0) continue;
     const ProgramNode& n = node(member.node);
     if (const JoinedNodes joined = joined_with(program_, memory_, member.node); joined.first >= 0) {
-      task.joined_kernel = n.op->joined_kernel(*node(joined.first).op, input_types(program_, n));
+      task.joined = joined_kernel(program_, joined, member.node);
       task.state = &values_[at(memory_.scattered[at(joined.first)])];
       task.inputs = {strip_of(joined.variable), &values_[at(joined.rate)], strip_of(joined.slope)};
+      if (joined.column >= 0) task.inputs.insert(task.inputs.end(), {strip_of(joined.column), strip_of(joined.factor)});
       task.output = strip_of(member.node);
       continue;
     }
@@ -241,15 +242,19 @@ void Region::run_member(Piece& piece, std::size_t m, std::uint64_t run_number) {
   const ProgramNode& n = node(member.node);
   Task& task = piece.tasks[m];
   Value& output = *task.output;
-  if (task.joined_kernel != nullptr)
-    return task.joined_kernel({.variable = task.inputs[0]->data,
-                               .rate = task.inputs[1]->data,
-                               .slope = task.inputs[2]->data,
-                               .to_state = task.state->data,
-                               .to_variable = member.table->data,
-                               .rows = output.held_rows(),
-                               .next_rows = output.rows_after(),
-                               .width = output.row_size()});
+  if (task.joined != nullptr) {
+    const bool has_column = task.inputs.size() > 3;
+    return task.joined({.variable = task.inputs[0]->data,
+                        .rate = task.inputs[1]->data,
+                        .slope = task.inputs[2]->data,
+                        .column = has_column ? task.inputs[3]->data : nullptr,
+                        .factor = has_column ? task.inputs[4]->data : nullptr,
+                        .to_state = task.state->data,
+                        .to_variable = member.table->data,
+                        .rows = output.held_rows(),
+                        .next_rows = output.rows_after(),
+                        .width = output.row_size()});
+  }
   if (task.loop && task.loop->is_plain() && member.table == nullptr) return task.loop->run_plain(task.inputs, output);
   const bool adds_here = member.strips.gives == Strips::Gives::sum;
   std::byte* const sum = output.data;

@@ -39,8 +39,8 @@ class Region {
   // A member's work on one piece.
   struct Task {
     std::optional<Loop> loop;
-    JoinedKernel joined_kernel = nullptr;  // of inputs that are variable, rate and slope; the state's table is:
-    Value* state = nullptr;
+    JoinedKernel joined = nullptr;  // of inputs that are variable, rate, slope, and perhaps column and factor
+    Value* state = nullptr;         // the table of the state
     std::vector<const Value*> inputs;
     Value* output;
     Growing growing;

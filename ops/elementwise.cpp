@@ -60,11 +60,9 @@ class ElementwiseOp final : public Op {
   RowKernel row_kernel(std::span<const Type> inputs) const override {
     return row_.kernel[static_cast<std::size_t>(isa())][static_cast<std::size_t>(inputs[0].dtype)];
   }
-  // A row of one number is not worth a loop that goes row by row.
-  JoinedKernel joined_kernel(const Op& first, std::span<const Type> inputs) const override {
-    if (row_.joins.empty() || row_.joins != first.name()) return nullptr;
-    const Shape& row = inputs[0].shape;
-    if (row.rank() < 2 || row.slice(1, row.rank()).size() < 2) return nullptr;
+  JoinedKernel joined_kernel(const Op& first, const Op* before, std::span<const Type> inputs) const override {
+    if (row_.joins.empty() || row_.joins != first.name() || (before != nullptr && row_.joins != before->name()))
+      return nullptr;
     return row_.joined[static_cast<std::size_t>(isa())][static_cast<std::size_t>(inputs[0].dtype)];
   }
   std::string cuda_formula(std::span<const Type> inputs) const override {

@@ -50,7 +50,8 @@ struct Row {
   Expr (*simplified)(const Expr& y, const Uses& uses) = nullptr;  // a rule for plans: see Op::simplified
   Expr (*fused)(const Expr& y, const Uses& uses) = nullptr;       // see Op::fused
   bool throws_for_integers = false;                               // whether the kernels refuse some integers
-  std::string_view joins = {};  // the row with which it has a loop, its last operand, and that loop by Isa and dtype:
+  std::string_view joins =
+      {};  // the row that may be `first` and `before` in JoinedRows, and the loop, by Isa and dtype:
   std::array<std::array<JoinedKernel, dtype_count>, isa_count> joined{};
 
   /// The same row with operands called otherwise in messages.
