@@ -1,5 +1,6 @@
 #include <gradus/core/csr_rows.h>
 
+#include <gradus/core/at.h>
 #include <gradus/core/table_rows.h>
 
 #include <algorithm>
@@ -11,8 +12,6 @@ namespace gradus {
 namespace {
 
 constexpr std::size_t ahead = 16;  // rows
-
-std::size_t as_size(std::int64_t i) { return static_cast<std::size_t>(i); }
 
 // Writes where each row will begin.
 void place_rows(const CsrPattern& from, std::span<const Index> rows, std::vector<std::int64_t>& start) {

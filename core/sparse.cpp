@@ -1,6 +1,7 @@
 // Where a CSR pattern has its columns from, its checks, and what is found out about its columns.
 #include <gradus/core/sparse.h>
 
+#include <gradus/core/at.h>
 #include <gradus/core/cpu.h>
 #include <gradus/core/error.h>
 
@@ -17,8 +18,6 @@
 namespace gradus {
 
 namespace {
-
-std::size_t as_size(std::int64_t i) { return static_cast<std::size_t>(i); }
 
 std::string name_of(const CsrPattern& pattern) { return fmt::format("csr [{}, {}]", pattern.rows, pattern.columns); }
 

@@ -2,6 +2,7 @@
 // a pattern or row index that was checked when it was made.
 #include <gradus/core/tensor.h>
 
+#include <gradus/core/at.h>
 #include <gradus/core/device/accelerator.h>
 #include <gradus/core/error.h>
 
@@ -17,8 +18,6 @@
 namespace gradus {
 
 namespace {
-
-std::size_t as_size(std::int64_t i) { return static_cast<std::size_t>(i); }
 
 // A number of a literal as a T; what would not be the same number is refused.
 template <class T>

@@ -1,5 +1,6 @@
 // Tensors converted and compared. A sparse layout is compared with any other through its entries: the stored
 // elements in row-major order, each with its place in the dense tensor, so nothing is ever made dense for it.
+#include <gradus/core/at.h>
 #include <gradus/core/error.h>
 #include <gradus/core/tensor.h>
 
@@ -12,8 +13,6 @@
 namespace gradus {
 
 namespace {
-
-std::size_t as_size(std::int64_t i) { return static_cast<std::size_t>(i); }
 
 // A T as a U, as a cast does it: floats are cut toward zero, and what lies beyond the integers becomes the
 // nearest of them (NaN becomes 0), as on a GPU, where C++ leaves it undefined.

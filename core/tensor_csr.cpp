@@ -1,4 +1,5 @@
 // CSR tensors made from their parts, in time of their non-zeros: data sets and each batch of them come this way.
+#include <gradus/core/at.h>
 #include <gradus/core/create.h>
 #include <gradus/core/error.h>
 #include <gradus/core/tensor.h>
@@ -9,8 +10,6 @@
 namespace gradus {
 
 namespace {
-
-std::size_t as_size(std::int64_t i) { return static_cast<std::size_t>(i); }
 
 // Where a number given goes: added to number `to` if the one before went there too.
 struct Move {

@@ -12,20 +12,20 @@ using namespace gradus;
 TEST_CASE("cuda: why a device cannot be had, a sentence each") {
   CHECK(cuda_refusal(0, {}) ==
         "cuda:0 was asked for, but this build of Gradus has no CUDA backend: CMake found no CUDA toolkit, or "
-        "GRADUS_CUDA is OFF; use Device::cpu()");
+        "GRADUS_CUDA is OFF; use the CPU");
   CudaFound found;
   found.toolkit = 13000;
   CHECK(cuda_refusal(0, found) ==
-        "cuda:0 was asked for, but there is no NVIDIA driver; install one, or use Device::cpu()");
+        "cuda:0 was asked for, but there is no NVIDIA driver; install one, or use the CPU");
   found.driver = 12040;
   CHECK(cuda_refusal(1, found) ==
         "cuda:1 was asked for, but the NVIDIA driver is for CUDA 12.4 and this build of Gradus needs 13.0; update the "
-        "driver, or use Device::cpu()");
+        "driver, or use the CPU");
   found.driver = 13010;
-  CHECK(cuda_refusal(0, found) == "cuda:0 was asked for, but there is no NVIDIA GPU here; use Device::cpu()");
+  CHECK(cuda_refusal(0, found) == "cuda:0 was asked for, but there is no NVIDIA GPU here; use the CPU");
   found.status = "initialization error";
   CHECK(cuda_refusal(0, found) ==
-        "cuda:0 was asked for, but CUDA does not start: initialization error; use Device::cpu()");
+        "cuda:0 was asked for, but CUDA does not start: initialization error; use the CPU");
   found.status.clear();
   found.devices = 1;
   CHECK(cuda_refusal(1, found) == "cuda:1 was asked for, but there is 1 NVIDIA GPU here; indices are 0 to 0");

@@ -48,6 +48,8 @@ void check_rows(const Dataset& part, const Dataset& whole, const std::vector<Ind
   if (part.x.layout() == Layout::csr) CHECK_NOTHROW(part.x.pattern()->check());
 }
 
+Tensor ones_like(const Tensor& csr) { return Tensor::csr(csr.pattern(), ones({csr.stored()})); }
+
 std::vector<Dataset> kinds() {
   Dataset weighted = numbered(41, false);
   weighted.weight = random_uniform({41, 1});
@@ -55,8 +57,19 @@ std::vector<Dataset> kinds() {
   dense.x = weighted.x.to_dense();
   Dataset doubles = numbered(41, false);
   doubles.x = doubles.x.cast(float64);
-  return {
-      numbered(41, true), numbered(41, false), numbered(41, true, 1), numbered(41, true, 0), weighted, dense, doubles};
+  Dataset ones = numbered(41, false);
+  ones.x = ones_like(ones.x);
+  Dataset equal_ones = numbered(41, true);
+  equal_ones.x = ones_like(equal_ones.x);
+  return {numbered(41, true),
+          numbered(41, false),
+          numbered(41, true, 1),
+          numbered(41, true, 0),
+          weighted,
+          dense,
+          doubles,
+          ones,
+          equal_ones};
 }
 
 TEST_CASE("rows in a row are views, in memory of their own or given") {
@@ -66,7 +79,8 @@ TEST_CASE("rows in a row are views, in memory of their own or given") {
     check_rows(data.rows(40, 1, memory), data, {40});
     check_rows(data.rows(5, 4, memory), data, {5, 6, 7, 8});
     CHECK(data.rows(5, 4).y.data() == data.y.data() + 5 * sizeof(float));
-    const auto at = data.x.layout() == Layout::csr ? data.x.pattern()->row_start[5] : 50;
+    // Any ones do.
+    const auto at = data.x.ones() ? 0 : data.x.layout() == Layout::csr ? data.x.pattern()->row_start[5] : 50;
     CHECK(data.rows(5, 4, memory).x.data() == data.x.data() + static_cast<std::size_t>(at) * size_of(data.x.dtype()));
   }
 }
@@ -82,6 +96,22 @@ TEST_CASE("rows in any order are copies, in memory of their own or given") {
     check_rows(data.take(some, memory), data, some);
     CHECK(data.take({}).size() == 0);
     CHECK(data.take({}).x.shape() == Shape{0, 10});
+  }
+}
+
+TEST_CASE("rows of ones share them, as long as there are enough") {
+  for (const Dataset& data : kinds()) {
+    if (!data.x.ones() || data.x.stored() == 0) continue;
+    const Dataset some = data.take(std::vector<Index>{7, 40, 7});
+    CHECK(some.x.ones());
+    CHECK(some.x.data() == data.x.data());
+    CHECK(data.rows(5, 4).x.ones());
+    const std::vector<Index> often(200, 7);
+    const Dataset many = data.take(often);
+    REQUIRE(many.x.stored() > data.x.stored());
+    CHECK(many.x.ones());
+    CHECK(many.x.data() != data.x.data());
+    check_rows(many, data, often);
   }
 }
 

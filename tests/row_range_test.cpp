@@ -107,6 +107,46 @@ TEST_CASE("a pattern whose columns are set anew forgets what it found out") {
   CHECK(held->row == before);
 }
 
+TEST_CASE("whether all rows have as many non-zeros") {
+  const auto length = [](const std::vector<std::int64_t>& start) {
+    std::vector<std::int64_t> column;
+    for (std::size_t r = 1; r < start.size(); ++r)
+      for (std::int64_t j = start[r - 1]; j < start[r]; ++j) column.push_back(j - start[r - 1]);
+    const std::vector<float> values(column.size(), 2.0F);
+    return Tensor::csr(std::ssize(start) - 1, 9, start, column, values).pattern()->row_length();
+  };
+  CHECK(length({0, 2, 4, 6}) == 2);
+  CHECK(length({0, 2, 4, 5}) == -1);
+  CHECK(length({0, 2, 3, 6}) == -1);
+  CHECK(length({0, 0, 2, 4}) == -1);
+  CHECK(length({0, 0, 0}) == 0);
+  CHECK(length({0, 9}) == 9);
+  CHECK(length({0}) == 0);
+
+  // Rows of one length after rows of another, or of none, in the same memory.
+  CsrPattern pattern;
+  const auto check = [&](std::int64_t rows, std::int64_t of) {
+    std::ranges::fill(pattern.new_rows(rows, of), 0);
+    CHECK(pattern.rows == rows);
+    CHECK(pattern.row_length() == of);
+    REQUIRE(pattern.row_start.size() == static_cast<std::size_t>(rows) + 1);
+    for (std::int64_t r = 0; r <= rows; ++r) CHECK(pattern.row_start[static_cast<std::size_t>(r)] == r * of);
+    CHECK(pattern.non_zeros() == static_cast<std::int64_t>(pattern.column.size()));
+  };
+  check(4, 2);
+  check(4, 2);
+  check(5, 2);
+  check(5, 3);
+  check(2, 3);
+  check(0, 3);
+  check(3, 0);
+  pattern.row_start = {0, 1, 3};
+  pattern.rows = 2;
+  std::ranges::fill(pattern.new_column(3), 0);
+  CHECK(pattern.row_length() == -1);
+  check(3, 1);
+}
+
 // All columns of a word touched, none, and as many as fill several words at once.
 TEST_CASE("the touched columns of every density") {
   for (const std::int64_t columns : {1, 63, 64, 65, 640, 100000})

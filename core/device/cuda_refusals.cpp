@@ -17,22 +17,22 @@ std::string cuda_refusal(int index, const CudaFound& found) {
   if (found.toolkit == 0)
     return fmt::format(
         "{} this build of Gradus has no CUDA backend: CMake found no CUDA toolkit, or GRADUS_CUDA is "
-        "OFF; use Device::cpu()",
+        "OFF; use the CPU",
         asked);
-  if (found.driver == 0) return fmt::format("{} there is no NVIDIA driver; install one, or use Device::cpu()", asked);
+  if (found.driver == 0) return fmt::format("{} there is no NVIDIA driver; install one, or use the CPU", asked);
   if (found.driver / 1000 < found.toolkit / 1000)
     return fmt::format(
         "{} the NVIDIA driver is for CUDA {} and this build of Gradus needs {}; update the driver, or "
-        "use Device::cpu()",
+        "use the CPU",
         asked, version(found.driver), version(found.toolkit));
-  if (!found.status.empty()) return fmt::format("{} CUDA does not start: {}; use Device::cpu()", asked, found.status);
-  if (found.devices == 0) return fmt::format("{} there is no NVIDIA GPU here; use Device::cpu()", asked);
+  if (!found.status.empty()) return fmt::format("{} CUDA does not start: {}; use the CPU", asked, found.status);
+  if (found.devices == 0) return fmt::format("{} there is no NVIDIA GPU here; use the CPU", asked);
   if (index < 0 || index >= found.devices)
     return fmt::format("{} there {} {} NVIDIA GPU{} here; indices are 0 to {}", asked,
                        found.devices == 1 ? "is" : "are", found.devices, found.devices == 1 ? "" : "s",
                        found.devices - 1);
   if (found.capability < found.oldest)
-    return fmt::format("{} {} has compute capability {} and CUDA {} compiles for {} and above; use Device::cpu()",
+    return fmt::format("{} {} has compute capability {} and CUDA {} compiles for {} and above; use the CPU",
                        asked, found.name, capability(found.capability), version(found.toolkit),
                        capability(found.oldest));
   return {};
