@@ -15,8 +15,7 @@ TEST_CASE("cuda: why a device cannot be had, a sentence each") {
         "GRADUS_CUDA is OFF; use the CPU");
   CudaFound found;
   found.toolkit = 13000;
-  CHECK(cuda_refusal(0, found) ==
-        "cuda:0 was asked for, but there is no NVIDIA driver; install one, or use the CPU");
+  CHECK(cuda_refusal(0, found) == "cuda:0 was asked for, but there is no NVIDIA driver; install one, or use the CPU");
   found.driver = 12040;
   CHECK(cuda_refusal(1, found) ==
         "cuda:1 was asked for, but the NVIDIA driver is for CUDA 12.4 and this build of Gradus needs 13.0; update the "
@@ -24,8 +23,7 @@ TEST_CASE("cuda: why a device cannot be had, a sentence each") {
   found.driver = 13010;
   CHECK(cuda_refusal(0, found) == "cuda:0 was asked for, but there is no NVIDIA GPU here; use the CPU");
   found.status = "initialization error";
-  CHECK(cuda_refusal(0, found) ==
-        "cuda:0 was asked for, but CUDA does not start: initialization error; use the CPU");
+  CHECK(cuda_refusal(0, found) == "cuda:0 was asked for, but CUDA does not start: initialization error; use the CPU");
   found.status.clear();
   found.devices = 1;
   CHECK(cuda_refusal(1, found) == "cuda:1 was asked for, but there is 1 NVIDIA GPU here; indices are 0 to 0");
@@ -36,7 +34,7 @@ TEST_CASE("cuda: why a device cannot be had, a sentence each") {
   found.oldest = 75;
   CHECK(cuda_refusal(0, found) ==
         "cuda:0 was asked for, but Tesla V100 has compute capability 7.0 and CUDA 13.0 compiles for 7.5 and above; use "
-        "Device::cpu()");
+        "the CPU");
   found.capability = 90;
   CHECK(cuda_refusal(0, found).empty());
 }
