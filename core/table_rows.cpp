@@ -27,6 +27,25 @@ void by_bytes(std::size_t bytes, F&& f) {
   }
 }
 
+// Copies a row. What is no usual size is copied in blocks of which the last two may overlap: calling memcpy for a few
+// bytes takes longer than they do.
+template <std::size_t fixed>
+void copy_row(std::byte* to, const std::byte* from, std::size_t bytes) {
+  const auto in_blocks = [&](auto block) {
+    for (std::size_t at = 0; at + block < bytes; at += block) std::memcpy(to + at, from + at, block);
+    std::memcpy(to + bytes - block, from + bytes - block, block);
+  };
+  if constexpr (fixed > 0) {
+    std::memcpy(to, from, fixed);
+  } else if (bytes >= 16) {
+    in_blocks(std::integral_constant<std::size_t, 16>{});
+  } else if (bytes >= 4) {
+    in_blocks(std::integral_constant<std::size_t, 4>{});
+  } else {
+    std::memcpy(to, from, bytes);
+  }
+}
+
 // Calls move(row of the table, number in the block) with the rows ahead on their way.
 template <class Move>
 void for_each_row(const std::byte* table, std::span<const Index> rows, std::size_t next_rows, std::size_t bytes,
@@ -61,7 +80,7 @@ void gather_rows(const std::byte* table, std::span<const Index> rows, std::size_
   if (bytes == 0) return;
   by_bytes(bytes, [&](auto fixed) {
     for_each_row(table, rows, next_rows, fixed > 0 ? fixed : bytes, [&](std::size_t from, std::size_t to) {
-      std::memcpy(block + to, table + from, fixed > 0 ? fixed : bytes);
+      copy_row<fixed>(block + to, table + from, bytes);
     });
   });
 }
@@ -71,7 +90,7 @@ void scatter_rows(const std::byte* block, std::span<const Index> rows, std::size
   if (bytes == 0) return;
   by_bytes(bytes, [&](auto fixed) {
     for_each_row(table, rows, next_rows, fixed > 0 ? fixed : bytes, [&](std::size_t to, std::size_t from) {
-      std::memcpy(table + to, block + from, fixed > 0 ? fixed : bytes);
+      copy_row<fixed>(table + to, block + from, bytes);
     });
   });
 }

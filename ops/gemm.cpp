@@ -3,7 +3,7 @@
 #include <gradus/core/cpu.h>
 #include <gradus/core/error.h>
 #include <gradus/ops/narrow_gemm.h>
-#include <gradus/ops/pack.h>
+#include <gradus/ops/line.h>
 
 #include <cblas.h>
 

@@ -38,8 +38,10 @@ struct JoinedLoop {
       T* const v = reinterpret_cast<T*>(joined->to_variable) + row[i] * k;
       const T by = has_column ? column[i] : T{};
       // What is read of a row lies where the same element is written, if anywhere: g++ need not look whether they meet.
+      // It would forget that of a short loop that it unrolls.
 #if !defined(__clang__)
 #pragma GCC ivdep
+#pragma GCC unroll 1
 #endif
       for (std::int64_t j = 0; j < k; ++j) {
         const T g = has_column ? first(by, factor[j], slope[j]) : slope[j];

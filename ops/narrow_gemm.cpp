@@ -1,6 +1,6 @@
 #include <gradus/ops/narrow_gemm.h>
 
-#include <gradus/ops/pack.h>
+#include <gradus/ops/line.h>
 
 #include <algorithm>
 
@@ -23,40 +23,6 @@ struct Block {
   T* c;
   int64_t n;
   bool add;
-};
-
-// A vector wherever it lies in memory: a struct, because clang forgets the alignment of a type that went through
-// templates.
-template <class V>
-struct [[gnu::packed, gnu::may_alias]] Unaligned {
-  V v;
-};
-
-// A row of `width` numbers as `across` vectors. The last one ends where the row ends, and so may overlap the one
-// before it: both then hold the same numbers, and nothing beyond the row is touched.
-template <class T, class V, int across>
-struct Line {
-  using At = Unaligned<V>;
-  static constexpr int64_t lanes = sizeof(V) / sizeof(T);
-
-  V v[across] = {};
-
-  [[gnu::always_inline]] static int64_t at(int i, int64_t width) { return i == across - 1 ? width - lanes : i * lanes; }
-  [[gnu::always_inline]] void load(const T* from, int64_t width) {
-    for (int i = 0; i < across; ++i) v[i] = reinterpret_cast<const At*>(from + at(i, width))->v;
-  }
-  [[gnu::always_inline]] void store(T* to, int64_t width) const {
-    for (int i = 0; i < across; ++i) reinterpret_cast<At*>(to + at(i, width))->v = v[i];
-  }
-  [[gnu::always_inline]] void set(T x, const Line& b) {
-    for (int i = 0; i < across; ++i) v[i] = x * b.v[i];
-  }
-  [[gnu::always_inline]] void add(T x, const Line& b) {
-    for (int i = 0; i < across; ++i) v[i] += x * b.v[i];
-  }
-  [[gnu::always_inline]] void add(const T* from, int64_t width) {
-    for (int i = 0; i < across; ++i) v[i] += reinterpret_cast<const At*>(from + at(i, width))->v;
-  }
 };
 
 // a b: `held` rows of the result stay in registers, and each row of b that is read serves all of them.
@@ -149,13 +115,13 @@ struct RowsTimesColumn {
         b.load(block->b + l, Row::lanes);
         for (int r = 0; r < held; ++r) {
           x.load(a[r] + l, Row::lanes);
-          sums[r].v[0] += x.v[0] * b.v[0];
+          sums[r].last += x.last * b.last;
         }
       }
       for (int r = 0; r < held; ++r) {
         T sum = 0;
         for (int64_t rest = l; rest < block->steps; ++rest) sum += a[r][rest] * block->b[rest];
-        for (int64_t i = 0; i < Row::lanes / 2; ++i) sum += sums[r].v[0][i] + sums[r].v[0][i + Row::lanes / 2];
+        for (int64_t i = 0; i < Row::lanes / 2; ++i) sum += sums[r].last[i] + sums[r].last[i + Row::lanes / 2];
         if (r < count) block->c[row + r] = block->add ? block->c[row + r] + sum : sum;
       }
     }

@@ -1,7 +1,7 @@
 #include <gradus/ops/spmm.h>
 
 #include <gradus/core/cpu.h>
-#include <gradus/ops/pack.h>
+#include <gradus/ops/line.h>
 
 #include <algorithm>
 #include <type_traits>
@@ -33,78 +33,67 @@ struct Rows {
   const T* scale;      // of each row; null where there is none
 
   [[gnu::always_inline]] T value(std::int64_t j) const { return values != nullptr ? values[j] : T{1}; }
+  [[gnu::always_inline]] T scale_of(std::int64_t r) const { return scale != nullptr ? scale[r] : T{1}; }
 };
 
-// The rows [first, last) of x b. With k known to the compiler, a row of y stays in registers.
-template <class T, std::int64_t fixed>
+// The rows [first, last) of x b. A row of y stays in registers; L is its Line, or void.
+template <class T, class L>
 struct MultiplyRows {
   [[gnu::always_inline]] static void run(Rows<T> x, const T* b, std::int64_t width, T* y, std::int64_t first,
                                          std::int64_t last) {
-    const std::int64_t k = fixed > 0 ? fixed : width;
-    for (std::int64_t r = first; r < last; ++r) {
-      const std::int64_t end = x.start[r + 1] - x.start[0];
-      std::int64_t j = x.start[r] - x.start[0];
-      if constexpr (fixed == 1) {
-        T sum = 0;
-        for (; j < end; ++j) sum += x.value(j) * b[x.place[j]];
-        y[r] = sum;
-      } else if constexpr (fixed > 0) {
-        Pack<T, fixed> row;
-        for (; j < end; ++j) row.add(x.value(j), b + x.place[j] * k);
-        row.store(y + r * k);
-      } else {
-        for (std::int64_t c = 0; c < k; ++c) y[r * k + c] = 0;
-        for (; j < end; ++j) add_multiple(y + r * k, x.value(j), b + x.place[j] * k, k);
+    if constexpr (std::is_void_v<L>) {
+      for (std::int64_t r = first; r < last; ++r) {
+        std::fill_n(y + r * width, width, T{});
+        for (std::int64_t j = x.start[r] - x.start[0]; j < x.start[r + 1] - x.start[0]; ++j)
+          add_multiple(y + r * width, x.value(j), b + x.place[j] * width, width);
+      }
+    } else {
+      const std::int64_t k = L::width_of(width);
+      for (std::int64_t r = first; r < last; ++r) {
+        L row;
+        for (std::int64_t j = x.start[r] - x.start[0]; j < x.start[r + 1] - x.start[0]; ++j)
+          row.add(x.value(j), b + x.place[j] * k, k);
+        row.store(y + r * k, k);
       }
     }
   }
 };
 
-// A row of y, of k numbers known to the compiler, that stays in registers.
-template <class T, std::int64_t k>
-struct HeldRow : Pack<T, k> {};
-template <class T>
-struct HeldRow<T, 1> {
-  T number = 0;
-  [[gnu::always_inline]] void load(const T* from) { number = *from; }
-  [[gnu::always_inline]] void store(T* to) const { *to = number; }
-  [[gnu::always_inline]] void add(T x, const T* from) { number += x * *from; }
-};
-
 // y += the part of x^T b that comes from the rows [first, last) of x. Where neighbouring rows begin with the same
 // column, as those of one user do in ratings that are sorted, its row of y is kept in registers: through memory each
 // sum would wait for the one before it. (No other column of such a row is that one.)
-template <class T, std::int64_t fixed>
+template <class T, class L>
 struct ScatterRows {
   [[gnu::always_inline]] static void run(Rows<T> x, const T* b, std::int64_t width, T* y, std::int64_t first,
                                          std::int64_t last) {
-    const std::int64_t k = fixed > 0 ? fixed : width;
-    [[maybe_unused]] HeldRow<T, fixed == 0 ? 1 : fixed> kept;
-    [[maybe_unused]] T* place_of_kept = nullptr;
-    for (std::int64_t r = first; r < last; ++r) {
-      const T scale = x.scale != nullptr ? x.scale[r] : T{1};
-      const std::int64_t end = x.start[r + 1] - x.start[0];
-      std::int64_t j = x.start[r] - x.start[0];
-      if constexpr (fixed > 0) {
+    if constexpr (std::is_void_v<L>) {
+      for (std::int64_t r = first; r < last; ++r)
+        for (std::int64_t j = x.start[r] - x.start[0]; j < x.start[r + 1] - x.start[0]; ++j)
+          add_multiple(y + x.place[j] * width, x.scale_of(r) * x.value(j), b + r * width, width);
+    } else {
+      const std::int64_t k = L::width_of(width);
+      L kept;
+      T* place_of_kept = nullptr;
+      for (std::int64_t r = first; r < last; ++r) {
+        const T scale = x.scale_of(r);
+        const std::int64_t end = x.start[r + 1] - x.start[0];
+        std::int64_t j = x.start[r] - x.start[0];
         if (j == end) continue;
         if (T* const place = y + x.place[j] * k; place != place_of_kept) {
-          if (place_of_kept != nullptr) kept.store(place_of_kept);
-          kept.load(place);
+          if (place_of_kept != nullptr) kept.store(place_of_kept, k);
+          kept.load(place, k);
           place_of_kept = place;
         }
-        kept.add(scale * x.value(j), b + r * k);
+        kept.add(scale * x.value(j), b + r * k, k);
         for (++j; j < end; ++j) {
-          HeldRow<T, fixed> row;
-          row.load(y + x.place[j] * k);
-          row.add(scale * x.value(j), b + r * k);
-          row.store(y + x.place[j] * k);
+          L row;
+          row.load(y + x.place[j] * k, k);
+          row.add(scale * x.value(j), b + r * k, k);
+          row.store(y + x.place[j] * k, k);
         }
-      } else {
-        for (; j < end; ++j) add_multiple(y + x.place[j] * k, scale * x.value(j), b + r * k, k);
       }
+      if (place_of_kept != nullptr) kept.store(place_of_kept, k);
     }
-    if constexpr (fixed > 0)
-      if (place_of_kept != nullptr) kept.store(place_of_kept);
   }
 };
 
@@ -115,21 +104,6 @@ using RowsKernel = void (*)(Rows<T>, const T*, std::int64_t, T*, std::int64_t, s
 template <class Body, class T>
 RowsKernel<T> kernel() {
   return compiled_here<Body, Rows<T>, const T*, std::int64_t, T*, std::int64_t, std::int64_t>();
-}
-
-// f(width as a constant) where it is a usual number of factors, f(0) otherwise.
-template <class F>
-void by_width(std::int64_t k, F&& f) {
-  switch (k) {
-    case 1: return f(std::integral_constant<std::int64_t, 1>{});
-    case 4: return f(std::integral_constant<std::int64_t, 4>{});
-    case 8: return f(std::integral_constant<std::int64_t, 8>{});
-    case 16: return f(std::integral_constant<std::int64_t, 16>{});
-    case 20: return f(std::integral_constant<std::int64_t, 20>{});
-    case 32: return f(std::integral_constant<std::int64_t, 32>{});
-    case 64: return f(std::integral_constant<std::int64_t, 64>{});
-    default: return f(std::integral_constant<std::int64_t, 0>{});
-  }
 }
 
 template <class T>
@@ -147,8 +121,8 @@ void csr_times_dense(Workers& workers, const Value& x, const Value& b, T* y) {
   const Index* place = b.type.layout == Layout::part ? x.pattern->touched().slot.data() : x.pattern->column.data();
   const std::int64_t rows = x.shape()[0];
   const Rows<T> of{x.row_start(), place + x.row_start()[0], x.ones ? nullptr : x.as<T>(), nullptr};
-  by_width(k, [&](auto width) {
-    const RowsKernel<T> multiply = kernel<MultiplyRows<T, width.value>, T>();
+  by_line<T>(k, [&]<class L>(TypeTag<L>) {
+    const RowsKernel<T> multiply = kernel<MultiplyRows<T, L>, T>();
     workers.for_each(rows, chunk_of(rows, x.stored * k),
                      [&](std::int64_t first, std::int64_t last) { multiply(of, b.as<T>(), k, y, first, last); });
   });
@@ -170,8 +144,8 @@ void csr_transposed_times_dense(Call& call, const Value& x, const T* b, std::int
   const std::int64_t rows = (n + pieces - 1) / pieces;
   T* sums = pieces > 1 ? call.scratch<T>((pieces - 1) * size) : nullptr;
   const Rows<T> of{x.row_start(), place + x.row_start()[0], x.ones ? nullptr : x.as<T>(), scale};
-  by_width(k, [&](auto width) {
-    const RowsKernel<T> scatter = kernel<ScatterRows<T, width.value>, T>();
+  by_line<T>(k, [&]<class L>(TypeTag<L>) {
+    const RowsKernel<T> scatter = kernel<ScatterRows<T, L>, T>();
     call.workers().for_each(pieces, 1, [&](std::int64_t piece, std::int64_t) {
       T* to = piece == 0 ? y : sums + (piece - 1) * size;
       if (!call.adds) std::fill_n(to, size, T{});
@@ -186,26 +160,28 @@ void csr_transposed_times_dense(Call& call, const Value& x, const T* b, std::int
 
 namespace {
 
-// Eight sums at once, which fit a vector register or two; the rest of a row goes to the first of them.
-template <class T, std::int64_t fixed>
+template <class T, class L>
 struct DotRows {
   [[gnu::always_inline]] static void run(const T* a, const T* b, std::int64_t n, std::int64_t width, T* y) {
-    constexpr std::int64_t lanes = 8;
-    const std::int64_t k = fixed > 0 ? fixed : width;
-    for (std::int64_t r = 0; r < n; ++r, a += k, b += k) {
-      if constexpr (fixed > 1) {
-        Pack<T, fixed> sum;
-        sum.add_products(a, b);
-        y[r] = sum.sum();
-      } else {
-        T sum[lanes] = {};
-        std::int64_t c = 0;
-        for (; c + lanes <= k; c += lanes)
-          for (std::int64_t l = 0; l < lanes; ++l) sum[l] += a[c + l] * b[c + l];
-        for (std::int64_t l = 0; c + l < k; ++l) sum[l] += a[c + l] * b[c + l];
-        y[r] = ((sum[0] + sum[4]) + (sum[1] + sum[5])) + ((sum[2] + sum[6]) + (sum[3] + sum[7]));
-      }
+    if constexpr (std::is_void_v<L>) {
+      for (std::int64_t r = 0; r < n; ++r) y[r] = in_eight_sums(a + r * width, b + r * width, width);
+    } else {
+      const std::int64_t k = L::width_of(width);
+      const LineProduct<L> product(k);
+      for (std::int64_t r = 0; r < n; ++r) y[r] = product.of(a + r * k, b + r * k, k);
     }
+  }
+
+ private:
+  // They fit a vector register or two; the rest of a row goes to the first of them.
+  [[gnu::always_inline]] static T in_eight_sums(const T* a, const T* b, std::int64_t k) {
+    constexpr std::int64_t lanes = 8;
+    T sum[lanes] = {};
+    std::int64_t c = 0;
+    for (; c + lanes <= k; c += lanes)
+      for (std::int64_t l = 0; l < lanes; ++l) sum[l] += a[c + l] * b[c + l];
+    for (std::int64_t l = 0; c + l < k; ++l) sum[l] += a[c + l] * b[c + l];
+    return ((sum[0] + sum[4]) + (sum[1] + sum[5])) + ((sum[2] + sum[6]) + (sum[3] + sum[7]));
   }
 };
 
@@ -213,9 +189,8 @@ struct DotRows {
 
 template <class T>
 void dot_rows(const T* a, const T* b, std::int64_t n, std::int64_t k, T* y) {
-  by_width(k, [&](auto width) {
-    using Body = DotRows<T, width.value>;
-    compiled_here<Body, const T*, const T*, std::int64_t, std::int64_t, T*>()(a, b, n, k, y);
+  by_line<T>(k, [&]<class L>(TypeTag<L>) {
+    compiled_here<DotRows<T, L>, const T*, const T*, std::int64_t, std::int64_t, T*>()(a, b, n, k, y);
   });
 }
 

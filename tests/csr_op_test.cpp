@@ -15,6 +15,7 @@
 
 #include <cmath>
 #include <functional>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -259,7 +260,7 @@ TEST_CASE("csr: products with X^T where neighbouring rows begin with the same co
   }
   for (const bool ones : {false, true})
     for (const DType dtype : {float32, float64})
-      for (const std::int64_t k : {1, 4, 5, 8, 16, 20, 32, 64}) {
+      for (const std::int64_t k : {0, 1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 15, 16, 20, 23, 30, 32, 50, 64, 65}) {
         const std::vector<double> of = ones ? std::vector<double>(values.size(), 1) : values;
         const Tensor x = Tensor::csr(n, p, start, column, of).cast(dtype);
         const Tensor d = random_normal({n, k}, {.seed = 1, .dtype = dtype});
@@ -277,4 +278,50 @@ TEST_CASE("csr: products with X^T where neighbouring rows begin with the same co
                            dtype == float32 ? 1e-4 : 1e-12)
                   .empty());
       }
+}
+
+// Rows of factors lie in vector registers, and their widths are whatever the user says.
+TEST_CASE("csr: products and sums of squares of every width") {
+  constexpr std::int64_t n = 1035, p = 7;
+  const Tensor few({{1, 0, 0, 2, 0, 0, 0},
+                    {0, 0, 3, 0, 0, 0, 0},
+                    {0, 0, 0, 0, 0, 0, 0},
+                    {0, 4, 0, 0, -1, 0.5, 0},
+                    {-1, 0, 0.5, 0, 0, 0, 2},
+                    {0, 0, 0, 0, 0, 0, 1},
+                    {1, 1, 1, 1, 1, 1, 1},
+                    {0, 0, 0, 0, 2, 0, 0},
+                    {0, 7, 0, 0, 0, 0, 0}});
+  std::vector<double> again;
+  for (std::int64_t r = 0; r < n; r += few.dim(0)) again.insert(again.end(), few.begin(), few.end());
+  const Tensor dense = Tensor::from(again, {n, p});
+  for (const DType dtype : {float32, float64})
+    for (std::int64_t k = 1; k <= 67; ++k) {
+      CAPTURE(k);
+      const Tensor x = dense.cast(dtype);
+      const Tensor b = random_normal({p, k}, {.seed = 1, .dtype = dtype});
+      Graph g;
+      const Expr S = g.sparse_placeholder("S", {n, p}, dtype), X = g.placeholder("X", {n, p}, dtype),
+                 B = g.placeholder("B", {p, k}, dtype);
+      const Expr sparse = matmul(S, B), expected = matmul(X, B);
+      const auto squares = [](const Expr& product) { return reduce_sum(square(product), 1, keep_dims); };
+      Session session(g);
+      CHECK((session.explain(squares(sparse)).find("row_dots(") != std::string::npos) == (k > 1));
+      const auto run = [&](const Tensor& factors) {
+        return session.run({sparse, expected, squares(sparse), squares(expected)},
+                           {{S, x.to_csr()}, {X, x}, {B, factors}});
+      };
+      const double tolerance = dtype == float32 ? 1e-5 : 1e-13;
+      const auto of = run(b);
+      CHECK(disagreement(of[0], of[1], tolerance, 10 * tolerance).empty());
+      CHECK(disagreement(of[2], of[3], tolerance, 10 * tolerance).empty());
+      // What is infinite is so once, wherever in a row it stands.
+      for (const std::int64_t c : {k - 1, k / 2}) {
+        std::vector<double> numbers(b.begin(), b.end());
+        numbers[static_cast<std::size_t>(5 * k + c)] = std::numeric_limits<double>::infinity();
+        const Tensor sums = run(Tensor::from(numbers, {p, k}).cast(dtype))[2];
+        CHECK(std::isinf(sums.at(3, 0)));
+        CHECK(std::isfinite(sums.at(0, 0)));
+      }
+    }
 }

@@ -69,7 +69,7 @@ void compare_batches(benchmark::State& state, double target, const DataSet& data
 }
 
 void movielens_batch(benchmark::State& state, int threads) {
-  compare_batches(state, 2, shuffled(movielens()), {.factors = k, .batch = batch}, threads);
+  compare_batches(state, 2, shuffled(movielens()), {.factors = k, .batch = batch, .ready = false}, threads);
 }
 
 // An epoch of batches with 20 factors, as `fm train` goes through them: at most 4.5 ms are wanted (libFM takes 9.0).

@@ -9,7 +9,7 @@
 #include <gradus/core/workers.h>
 #include <gradus/ops/gemm.h>
 #include <gradus/ops/narrow_gemm.h>
-#include <gradus/ops/pack.h>
+#include <gradus/ops/line.h>
 
 #include <cblas.h>
 #include <fmt/core.h>
