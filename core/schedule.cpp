@@ -69,8 +69,12 @@ bool cannot_fail(const Program& program, const ProgramNode& node, const Strips& 
 Timing choose_times(const Program& program, const std::vector<Strips>& strips) {
   const int count = static_cast<int>(program.nodes.size());
   std::vector<Time> time(at(count), Time::early);
+  std::vector<bool> assigned(at(count), false);
   for (const ProgramNode& node : program.nodes)
-    if (node.kind == Kind::assign) time[at(program.root(node.inputs[1]))] = Time::late;
+    if (node.kind == Kind::assign) {
+      time[at(program.root(node.inputs[1]))] = Time::late;
+      assigned[at(program.root(node.inputs[1]))] = true;
+    }
   for (int id = 0; id < count; ++id) {
     const ProgramNode& node = program.nodes[at(id)];
     if (is_computed(node))
@@ -78,10 +82,14 @@ Timing choose_times(const Program& program, const std::vector<Strips>& strips) {
         if (is_computed(program.nodes[at(root)])) time[at(id)] = std::max(time[at(id)], time[at(root)]);
       });
   }
+  // A single number that is computed from nothing that comes last need not come last either: so all that a rate is
+  // worked out from is there before the loops over large variables that read it.
   for (int id = 0; id < count; ++id) {
     const ProgramNode& node = program.nodes[at(id)];
-    if (time[at(id)] == Time::late && is_computed(node) && cannot_fail(program, node, strips[at(id)]))
-      time[at(id)] = Time::last;
+    if (time[at(id)] != Time::late || !is_computed(node) || !cannot_fail(program, node, strips[at(id)])) continue;
+    bool reads_last = false;
+    for_each_read(program, node, [&](int, int root) { reads_last = reads_last || time[at(root)] == Time::last; });
+    if (assigned[at(id)] || reads_last || node.type.shape.size() != 1) time[at(id)] = Time::last;
   }
   // What leads to another step than a last one is not last itself; what leads to last ones only, and cannot fail, may
   // wait for them.

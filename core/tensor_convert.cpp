@@ -81,6 +81,7 @@ Tensor Tensor::cast(DType dtype) const {
   out.type_ = {dtype, shape(), layout()};
   out.pattern_ = pattern_;
   out.index_ = index_;
+  out.ones_ = ones_;
   return out;
 }
 

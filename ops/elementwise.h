@@ -86,6 +86,11 @@ namespace detail {
 template <class R, class... X>
 inline constexpr bool hoists = std::is_floating_point_v<R> && sizeof...(X) == 2 && (std::is_same_v<X, R> && ...);
 
+// Which operands of a formula are usually numbers where others are arrays, by bits: for these a row has a loop of its
+// own. 0 for those that do not say.
+template <class F>
+inline constexpr unsigned usual_numbers = 0;
+
 // An operand that is one number, read like an array.
 template <class T>
 struct Number {
@@ -93,9 +98,12 @@ struct Number {
   [[gnu::always_inline]] T operator[](std::int64_t) const { return value; }
 };
 
-// The loop of a row: y[j] = f(x[j]...), y of type R. `scalars` may be 1 or 2 where hoists<R, X...>, else it is 0.
+// The loop of a row: y[j] = f(x[j]...), y of type R. `scalars` is one of those that hoists_numbers() names.
 template <class F, class R, class... X>
 struct RowLoop {
+  [[gnu::always_inline]] static constexpr bool hoists_numbers(unsigned scalars) {
+    return scalars == 0 || (hoists<R, X...> && scalars < 3) || scalars == usual_numbers<F>;
+  }
   [[gnu::always_inline]] static void run(const void* const* in, unsigned scalars, void* out, std::int64_t n) {
     run(in, scalars, static_cast<R*>(out), n, std::index_sequence_for<X...>{});
   }
@@ -105,18 +113,20 @@ struct RowLoop {
   [[gnu::always_inline]] static void run(const void* const* in, unsigned scalars, R* y, std::int64_t n,
                                          std::index_sequence<i...>) {
     if constexpr (hoists<R, X...>) {
-      if (scalars == 1) return over_first(y, n, static_cast<const X*>(in[i])...);
-      if (scalars == 2) return over_second(y, n, static_cast<const X*>(in[i])...);
+      if (scalars == 1) return over(y, n, operand<X, i == 0>(in[i])...);
+      if (scalars == 2) return over(y, n, operand<X, i == 1>(in[i])...);
     }
-    over(y, n, static_cast<const X*>(in[i])...);
+    if constexpr (usual_numbers<F> != 0)
+      if (scalars != 0) return over(y, n, operand<X, ((usual_numbers<F> >> i) & 1U) != 0>(in[i])...);
+    over(y, n, operand<X, false>(in[i])...);
   }
-  template <class A, class B>
-  [[gnu::always_inline]] static void over_first(R* y, std::int64_t n, const A* a, const B* b) {
-    over(y, n, Number<A>{*a}, b);
-  }
-  template <class A, class B>
-  [[gnu::always_inline]] static void over_second(R* y, std::int64_t n, const A* a, const B* b) {
-    over(y, n, a, Number<B>{*b});
+  template <class T, bool is_number>
+  [[gnu::always_inline]] static auto operand(const void* in) {
+    if constexpr (is_number) {
+      return Number<T>{*static_cast<const T*>(in)};
+    } else {
+      return static_cast<const T*>(in);
+    }
   }
   template <class... From>
   [[gnu::always_inline]] static void over(R* y, std::int64_t n, From... x) {
@@ -137,9 +147,9 @@ void run_beside_numbers(LoopFunction loop, std::span<const std::size_t> size, st
 /// The row kernel of a formula for one element: F is a captureless lambda that takes X... and gives R.
 template <Isa isa, class F, class R, class... X>
 void row_kernel(const void* const* in, unsigned scalars, void* out, std::int64_t n) {
-  constexpr detail::LoopFunction loop =
-      compiled_for<isa, detail::RowLoop<F, R, X...>, const void* const*, unsigned, void*, std::int64_t>();
-  if (scalars == 0 || (detail::hoists<R, X...> && scalars < 3)) return loop(in, scalars, out, n);
+  using Loop = detail::RowLoop<F, R, X...>;
+  constexpr detail::LoopFunction loop = compiled_for<isa, Loop, const void* const*, unsigned, void*, std::int64_t>();
+  if (Loop::hoists_numbers(scalars)) return loop(in, scalars, out, n);
   static constexpr std::size_t size[] = {sizeof(X)...};
   detail::run_beside_numbers(loop, size, sizeof(R), in, scalars, out, n);
 }
@@ -163,7 +173,20 @@ constexpr ManySteps<F> many_steps(F) {
   return {};
 }
 
+/// A formula whose operands of these bits are usually numbers beside arrays: a learning rate, a decay.
+template <unsigned numbers, class F>
+struct BesideNumbers : F {
+  using F::operator();
+};
+template <unsigned numbers, class F>
+constexpr BesideNumbers<numbers, F> beside_numbers(F) {
+  return {};
+}
+
 namespace detail {
+
+template <unsigned numbers, class F>
+inline constexpr unsigned usual_numbers<BesideNumbers<numbers, F>> = numbers;
 
 template <class F>
 inline constexpr bool is_many_steps = false;

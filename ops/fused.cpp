@@ -29,7 +29,7 @@ constexpr Row joined(std::string_view name, Second, Row second) {
   return second;
 }
 
-constexpr auto sum_of_product = [](auto a, auto b, auto c) { return a * b + c; };
+constexpr auto sum_of_product = beside_numbers<0b001>([](auto a, auto b, auto c) { return a * b + c; });
 
 Expr multiply_add(const Expr& a, const Expr& b, const Expr& c) {
   static constexpr Row r =
@@ -38,9 +38,9 @@ Expr multiply_add(const Expr& a, const Expr& b, const Expr& c) {
 }
 
 Expr subtract_product(const Expr& a, const Expr& b, const Expr& c) {
-  static constexpr Row r = row<Takes::floating>(
-      "subtract_product", [](auto a, auto b, auto c) { return a - b * c; }, "x0 - x1 * x2", Gives::same, Zeros::all,
-      why);
+  static constexpr Row r =
+      row<Takes::floating>("subtract_product", beside_numbers<0b010>([](auto a, auto b, auto c) { return a - b * c; }),
+                           "x0 - x1 * x2", Gives::same, Zeros::all, why);
   return elementwise(r, {a, b, c});
 }
 
@@ -68,10 +68,42 @@ Expr subtract_divided_by_root(const Expr& a, const Expr& b, const Expr& c) {
 // Adagrad's step: a number times the gradient is what is divided. On rows of tables it is one loop with the sum of
 // squares that it divides by.
 Expr subtract_product_by_root(const Expr& a, const Expr& b, const Expr& c, const Expr& d) {
-  static constexpr auto step = [](auto a, auto b, auto c, auto d) { return a - b * c / std::sqrt(d); };
+  static constexpr auto step =
+      beside_numbers<0b0010>([](auto a, auto b, auto c, auto d) { return a - b * c / std::sqrt(d); });
   static constexpr Row r = joined<decltype(sum_of_product)>(
       "multiply_add", step,
       row<Takes::floating>("subtract_product_by_root", step, "x0 - x1 * x2 / sqrt(x3)", Gives::same, Zeros::lost, why));
+  return elementwise(r, {a, b, c, d});
+}
+
+// What Adam keeps of the gradient and of its square.
+Expr sum_of_products(const Expr& a, const Expr& b, const Expr& c, const Expr& d) {
+  static constexpr Row r = row<Takes::floating>(
+      "sum_of_products", beside_numbers<0b0101>([](auto a, auto b, auto c, auto d) { return a * b + c * d; }),
+      "x0 * x1 + x2 * x3", Gives::same, Zeros::all, why);
+  return elementwise(r, {a, b, c, d});
+}
+
+Expr add_product_of_square(const Expr& a, const Expr& b, const Expr& c, const Expr& d) {
+  static constexpr Row r =
+      row<Takes::floating>("add_product_of_square",
+                           beside_numbers<0b0101>([](auto a, auto b, auto c, auto d) { return a * b + c * (d * d); }),
+                           "x0 * x1 + x2 * (x3 * x3)", Gives::same, Zeros::all, why);
+  return elementwise(r, {a, b, c, d});
+}
+
+// And its step.
+Expr add_root(const Expr& a, const Expr& b) {
+  static constexpr Row r = row<Takes::floating>(
+      "add_root", [](auto a, auto b) { return a + std::sqrt(b); }, "x0 + sqrt(x1)", Gives::same, Zeros::all, why);
+  return elementwise(r, {a, b});
+}
+
+Expr subtract_quotient_of_product(const Expr& a, const Expr& b, const Expr& c, const Expr& d) {
+  static constexpr Row r =
+      row<Takes::floating>("subtract_quotient_of_product",
+                           beside_numbers<0b0010>([](auto a, auto b, auto c, auto d) { return a - b * c / d; }),
+                           "x0 - x1 * x2 / x3", Gives::same, Zeros::lost, why);
   return elementwise(r, {a, b, c, d});
 }
 
@@ -95,6 +127,22 @@ bool one_loop(const Expr& y, std::initializer_list<Expr> operands) {
 }  // namespace
 
 Expr add_in_one_loop(const Expr& y, const Uses& uses) {
+  const auto is_inside = [&](const Expr& x, std::string_view name) {
+    return is_op(x, name) && stays_inside(x, y, uses);
+  };
+  for (const int i : {0, 1}) {
+    const Expr x = y.input(i), other = y.input(1 - i);
+    if (!is_inside(x, "multiply") || !is_inside(other, "multiply") || x == other) continue;
+    const Expr a = x.input(0), b = x.input(1);
+    for (const int j : {0, 1}) {
+      const Expr c = other.input(1 - j), squared = other.input(j);
+      if (is_inside(squared, "square") && squared != c && one_loop(y, {a, b, c, squared.input(0)}))
+        return add_product_of_square(a, b, c, squared.input(0));
+    }
+  }
+  if (const Expr u = y.input(0), v = y.input(1); is_inside(u, "multiply") && is_inside(v, "multiply") && u != v &&
+                                                 one_loop(y, {u.input(0), u.input(1), v.input(0), v.input(1)}))
+    return sum_of_products(u.input(0), u.input(1), v.input(0), v.input(1));
   for (const int i : {0, 1}) {
     const Expr x = y.input(i);
     const Expr other = y.input(1 - i);
@@ -103,6 +151,11 @@ Expr add_in_one_loop(const Expr& y, const Uses& uses) {
     const Expr a = x.input(0);
     const Expr b = x.input(is_square ? 0 : 1);
     if (one_loop(y, {a, b, other})) return multiply_add(a, b, other);
+  }
+  for (const int i : {0, 1}) {
+    const Expr root = y.input(i), other = y.input(1 - i);
+    if (is_inside(root, "sqrt") && root != other && y.layout() != Layout::rows && one_loop(y, {root.input(0), other}))
+      return add_root(other, root.input(0));
   }
   return {};
 }
@@ -113,7 +166,13 @@ Expr subtract_in_one_loop(const Expr& y, const Uses& uses) {
   if (!stays_inside(x, y, uses) || x == a || x.arity() != 2 || !one_loop(y, {a, x.input(0), x.input(1)})) return {};
   if (is_op(x, "multiply")) return subtract_product(a, x.input(0), x.input(1));
   if (y.layout() == Layout::rows) return {};
-  if (is_op(x, "divide")) return subtract_quotient(a, x.input(0), x.input(1));
+  if (is_op(x, "divide")) {
+    const Expr product = x.input(0), divisor = x.input(1);
+    if (is_op(product, "multiply") && stays_inside(product, y, uses) && product != a && product != divisor &&
+        one_loop(y, {a, product.input(0), product.input(1), divisor}))
+      return subtract_quotient_of_product(a, product.input(0), product.input(1), divisor);
+    return subtract_quotient(a, product, divisor);
+  }
   if (!is_op(x, "divide_by_root")) return {};
   const Expr divided = x.input(0), square = x.input(1);
   if (is_op(divided, "multiply") && stays_inside(divided, y, uses) && divided != a && divided != square &&

@@ -54,7 +54,7 @@ struct JoinedLoop {
 };
 
 /// Rows of one number: many at a time, since one by one they would fill no vector.
-template <class First, class Second, class T>
+template <class First, class Second, class T, bool has_column>
 struct JoinedNumbers {
   [[gnu::always_inline]] static void run(const JoinedRows* joined) {
     constexpr std::size_t ahead = 64;  // rows
@@ -71,6 +71,8 @@ struct JoinedNumbers {
       const Index* const row = joined->rows.data() + begin;
       const T* const variable = reinterpret_cast<const T*>(joined->variable) + begin;
       const T* const slope = reinterpret_cast<const T*>(joined->slope) + begin;
+      const T* const column = has_column ? reinterpret_cast<const T*>(joined->column) + begin : nullptr;
+      const T* const factor = has_column ? reinterpret_cast<const T*>(joined->factor) + begin : nullptr;
       T s[at_a_time];
       T v[at_a_time];
       for (std::size_t i = 0; i < n; ++i) {
@@ -81,8 +83,9 @@ struct JoinedNumbers {
         s[i] = to_state[row[i]];
       }
       for (std::size_t i = 0; i < n; ++i) {
-        s[i] = first(slope[i], slope[i], s[i]);
-        v[i] = second(variable[i], rate, slope[i], s[i]);
+        const T g = has_column ? first(column[i], factor[i], slope[i]) : slope[i];
+        s[i] = first(g, g, s[i]);
+        v[i] = second(variable[i], rate, g, s[i]);
       }
       for (std::size_t i = 0; i < n; ++i) {
         to_state[row[i]] = s[i];
@@ -92,18 +95,13 @@ struct JoinedNumbers {
   }
 };
 
-template <Isa isa, class First, class Second, class T>
-void joined_kernel(const JoinedRows& rows) {
+template <Isa isa, class First, class Second, class T, bool has_column>
+void joined_kernel_of(const JoinedRows& rows) {
   const auto run = [&]<std::int64_t fixed>(std::integral_constant<std::int64_t, fixed>) {
-    if (rows.column != nullptr) {
-      compiled_for<isa, JoinedLoop<First, Second, T, fixed, true>, const JoinedRows*>()(&rows);
-    } else {
-      compiled_for<isa, JoinedLoop<First, Second, T, fixed, false>, const JoinedRows*>()(&rows);
-    }
+    compiled_for<isa, JoinedLoop<First, Second, T, fixed, has_column>, const JoinedRows*>()(&rows);
   };
-  if (rows.width == 1 && rows.column == nullptr)
-    return compiled_for<isa, JoinedNumbers<First, Second, T>, const JoinedRows*>()(&rows);
   switch (rows.width) {
+    case 1: return compiled_for<isa, JoinedNumbers<First, Second, T, has_column>, const JoinedRows*>()(&rows);
     case 8: return run(std::integral_constant<std::int64_t, 8>{});
     case 16: return run(std::integral_constant<std::int64_t, 16>{});
     case 20: return run(std::integral_constant<std::int64_t, 20>{});
@@ -111,6 +109,12 @@ void joined_kernel(const JoinedRows& rows) {
     case 64: return run(std::integral_constant<std::int64_t, 64>{});
     default: return run(std::integral_constant<std::int64_t, 0>{});
   }
+}
+
+template <Isa isa, class First, class Second, class T>
+void joined_kernel(const JoinedRows& rows) {
+  if (rows.column != nullptr) return joined_kernel_of<isa, First, Second, T, true>(rows);
+  joined_kernel_of<isa, First, Second, T, false>(rows);
 }
 
 }  // namespace gradus::detail

@@ -65,9 +65,25 @@ bool products_of_one_matrix(const Expr& a, const Expr& b, const Uses& uses) {
          a.type() == b.type() && a.input(1).type() == b.input(1).type() && uses.of(a) == 1 && uses.of(b) == 1;
 }
 
+// The same rows x, each times a number, in both terms of a sum: as in the gradient of factors that also have a penalty.
+Expr one_product_of_rows(const Expr& e, const Uses& uses) {
+  const Expr u = e.input(0), v = e.input(1);
+  if (!is_op(u, "multiply") || !is_op(v, "multiply") || u == v || uses.of(u) > 1 || uses.of(v) > 1) return {};
+  for (const int i : {0, 1})
+    for (const int j : {0, 1}) {
+      const Expr x = u.input(i), a = u.input(1 - i), b = v.input(1 - j);
+      if (x != v.input(j) || x.type() != e.type() || a.type() != b.type() || a.layout() != Layout::rows ||
+          touching(a) != touching(b) || a.shape().size() >= x.shape().size())
+        continue;
+      return (is_op(e, "add") ? a + b : a - b) * x;
+    }
+  return {};
+}
+
 }  // namespace
 
 Expr one_product(const Expr& e, const Uses& uses) {
+  if (e.layout() == Layout::rows && is_floating(e.dtype())) return one_product_of_rows(e, uses);
   if (e.layout() != Layout::dense || !is_floating(e.dtype())) return {};
   std::vector<Scaled> terms;
   collect_terms(e, 1, uses, 0, terms);

@@ -30,7 +30,8 @@ Scaled scaled(const Expr& e);
 /// c (d x) = (c d) x and 1 x = x, where e is such a product; the rule of multiply and negative.
 Expr one_factor(const Expr& e, const Uses& uses);
 
-/// f A B + g A C = A (f B + g C), where e is a sum of such products and of other terms; the rule of add and subtract.
+/// f A B + g A C = A (f B + g C), where e is a sum of such products and of other terms; and for rows, a x + b x =
+/// (a + b) x with a number a row in a and b. The rule of add and subtract.
 Expr one_product(const Expr& e, const Uses& uses);
 
 /// a b + c, a - b c, a - b / c and a / sqrt(b) in one loop, where y is such; see Op::fused.

@@ -146,9 +146,10 @@ class Sample final : public Op {
     return {in[0].dtype, in[1].shape, Layout::csr};
   }
   std::string_view no_gradient(int i) const override { return i == 1 ? "only its pattern is used" : ""; }
-  // A csr matrix that an elementwise op made of one other has that one's pattern.
+  // A csr matrix that an elementwise op made of one other has that one's pattern. Ones at a matrix of ones are that.
   Expr simplified(const Expr& y, const Uses&) const override {
     const Expr source = pattern_source(y.input(1));
+    if (has_ones(source) && source.type() == y.type() && constant_number(y.input(0)) == 1.0) return source;
     return source != y.input(1) ? sample(y.input(0), source) : Expr();
   }
   // d sample(x, p) = dx at the non-zeros, 0 elsewhere

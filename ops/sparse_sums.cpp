@@ -53,7 +53,7 @@ class SumCsrLike final : public Op {
       const Expr x = g.input(i);
       const Expr spread = g.input(1 - i);
       if (is_op(spread, "sample") && x.layout() == Layout::csr && spread.input(0).layout() == Layout::dense &&
-          spread.input(1) == x && spread.input(0).shape() == Shape({x.shape()[0], 1}))
+          pattern_source(spread.input(1)) == pattern_source(x) && spread.input(0).shape() == Shape({x.shape()[0], 1}))
         return reshape(rows_product(x, spread.input(0)), y.shape());
     }
     return {};

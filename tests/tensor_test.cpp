@@ -308,6 +308,8 @@ TEST_CASE("casts keep layout and pattern") {
   const Tensor csr = Tensor({{0, 1.5}}).to_csr();
   CHECK(csr.cast(float64).pattern() == csr.pattern());
   CHECK(csr.cast(int32).to_dense() == Tensor({{0, 1}}, int32));
+  CHECK_FALSE(csr.cast(float64).ones());
+  CHECK(Tensor({{0, 1}, {1, 1}}, float64).to_csr().cast(float32).ones());
   const Tensor rows = Tensor::rows({3}, row_index({2}), Tensor({2.5}));
   CHECK(rows.cast(int64).to_dense() == Tensor({0, 0, 2}, int64));
   CHECK(csr.cast(float32).data() == csr.data());

@@ -1,0 +1,103 @@
+// Training steps on the rows that a batch touches: what their plans look like, and that they compute what the graph
+// says, to rounding, with every optimizer.
+#include <gradus/gradus.h>
+
+#include <doctest/doctest.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace gradus {
+namespace {
+
+bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+
+int count(const std::string& text, const std::string& part) {
+  int found = 0;
+  for (auto at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) ++found;
+  return found;
+}
+
+// Users and items, one of each in a row.
+Tensor ratings(bool ones) {
+  std::vector<std::int64_t> start{0}, column;
+  std::vector<double> values;
+  for (std::int64_t r = 0; r < 200; ++r) {
+    column.push_back(r * 7 % 90);
+    column.push_back(90 + r * 11 % 131);
+    values.push_back(ones ? 1 : 0.5 + 0.01 * static_cast<double>(r % 40));
+    values.push_back(ones ? 1 : -1.5);
+    start.push_back(2 * (r + 1));
+  }
+  return Tensor::csr(200, 300, start, column, values).cast(float32);
+}
+
+struct Step {
+  Graph g;
+  Expr X = g.sparse_placeholder("X", {any, 300});
+  Expr y = g.placeholder("y", {any, 1});
+  FactorizationMachine fm{
+      X, y, {.factors = 6, .init_stddev = 0.1, .seed = 1, .l2_W = 0.01, .l2_V = 0.1, .l2_over = L2Over::touched}};
+  Expr train;
+  Feeds feeds;
+
+  Step(Optimizer& optimizer, bool ones)
+      : train(optimizer.minimize(fm.loss)), feeds{{X, ratings(ones)}, {y, random_normal({200, 1}, {.seed = 3})}} {}
+};
+
+template <class T>
+std::unique_ptr<Optimizer> made() {
+  return std::make_unique<T>(0.1);
+}
+constexpr std::unique_ptr<Optimizer> (*optimizers[])() = {made<GradientDescent>, made<Momentum>, made<Adagrad>,
+                                                          made<Adadelta>,        made<RMSProp>,  made<Adam>,
+                                                          made<AdamW>,           made<Ftrl>};
+
+TEST_CASE("with a penalty on what rows touch, an optimizer's step is what its graph says") {
+  for (const auto make : optimizers)
+    for (const bool ones : {true, false}) {
+      const std::unique_ptr<Optimizer> optimizer = make();
+      CAPTURE(optimizer->name());
+      Step step(*optimizer, ones);
+      Session planned(step.g), apart(step.g, Device::cpu(), {.without = {"fuse_elementwise"}}),
+          whole(step.g, Device::cpu(), {.threads = 2, .without = {"strips"}}),
+          plain(step.g, Device::cpu(), {.without = {"simplify", "fuse_elementwise", "strips"}});
+      for (int i = 0; i < 4; ++i)
+        for (Session* session : {&planned, &apart, &whole, &plain}) session->run(step.train, step.feeds);
+      for (const Expr& variable : step.g.variables()) {
+        CAPTURE(variable.name());
+        CHECK(planned.value(variable) == apart.value(variable));
+        CHECK(planned.value(variable) == whole.value(variable));
+        CHECK(allclose(planned.value(variable), plain.value(variable), 1e-4, 1e-6));
+      }
+    }
+}
+
+TEST_CASE("a penalty on what rows touch costs a product more, and no pass over their factors") {
+  for (const bool ones : {true, false}) {
+    Adagrad optimizer(0.1);
+    Step step(optimizer, ones);
+    const std::string plan = Session(step.g).explain(step.train, step.feeds);
+    // Ones at the non-zeros are X itself, where X is one-hot.
+    CHECK(has(plan, " = sample(") == !ones);
+    CHECK(count(plan, "transpose_a") == (ones ? 2 : 3));
+    CHECK(has(plan, "loop  in the loop of "));  // the gradient, with the penalty's
+    CHECK(count(plan, "rows that X touches in strips") == 2);
+  }
+}
+
+TEST_CASE("what a rate is worked out from is there before the loops over large variables") {
+  Adam optimizer(0.01);
+  Step step(optimizer, true);
+  const std::string plan = Session(step.g).explain(step.train, step.feeds);
+  CHECK(count(plan, "rows that X touches in strips") == 2);
+  CHECK(plan.find("= pow(") < plan.rfind("rows that X touches in strips"));
+  for (const char* const loop :
+       {" = sum_of_products(", " = add_product_of_square(", " = add_root(", " = subtract_quotient_of_product("})
+    CHECK(count(plan, loop) == 3);  // for w0, W and V
+}
+
+}  // namespace
+}  // namespace gradus
