@@ -70,7 +70,7 @@ void Op::compute(Call&) const { fail<Error>("{} has no kernel", name()); }
 
 RowKernel Op::row_kernel(std::span<const Type>) const { return nullptr; }
 
-JoinedKernel Op::joined_kernel(const Op&, const Op*, std::span<const Type>) const { return nullptr; }
+std::span<const JoinedSteps> Op::joined_steps() const { return {}; }
 
 std::string Op::cuda_formula(std::span<const Type>) const { return {}; }
 

@@ -2,6 +2,7 @@
 // rule, a gradient rule and a CPU kernel. Ops are made in ops/, a page each; core knows them only through this.
 #pragma once
 
+#include <gradus/core/cpu.h>
 #include <gradus/core/error.h>
 #include <gradus/core/graph.h>
 #include <gradus/core/workers.h>
@@ -154,23 +155,35 @@ struct Strips {
 /// that input i is one number for the whole row.
 using RowKernel = void (*)(const void* const* in, unsigned scalars, void* out, std::int64_t n);
 
-/// What elementwise ops compute in one loop over rows of two tables, a state's and a variable's:
-///   slope = before(column, factor, slope), where there is a column, a number for each row
-///   state' = first(slope, slope, state),  variable' = second(variable, rate, slope, state')
-/// Row i of either table is its row rows[i]; where the variable is read it has been gathered.
+/// What the loop of an optimizer's step on some rows of a table is given (joined_update.h).
 struct JoinedRows {
-  const std::byte* variable;  // [rows, width]
-  const std::byte* rate;      // one number
-  const std::byte* slope;     // [rows, width]
-  const std::byte* column;    // [rows], or null
-  const std::byte* factor;    // [rows, width]
-  std::byte* to_state;
-  std::byte* to_variable;
   std::span<const Index> rows;
-  std::size_t next_rows;  // so many more row numbers follow in memory
-  std::int64_t width;     // elements in a row
+  std::size_t next_rows;            // so many more row numbers follow in memory
+  std::int64_t width;               // elements in a row
+  std::byte* variable;              // a table: row i of the result is its row rows[i]
+  std::array<std::byte*, 2> state;  // tables whose rows are replaced likewise
+  const std::byte* old;             // the variable's rows, gathered   [rows, width]
+  const std::byte* slope;           // [rows, width]
+  const std::byte* column;          // [rows], or null: else the slope is column * factor + slope
+  const std::byte* factor;          // [rows, width]
+  std::array<const std::byte*, 6> number;
 };
 using JoinedKernel = void (*)(const JoinedRows& rows);
+
+/// Elementwise ops, one after the other, that have such a loop. The last gives the variable's new rows.
+struct JoinedSteps {
+  struct Step {
+    std::string_view op;
+    /// A letter for each: v the variable's rows, g the slope, n the next number, 0 and 1 the rows of a state, A, B and
+    /// C what the first, second and third step give.
+    std::string_view operands;
+    int state = -1;  // whose rows the result replaces, if any's
+  };
+  std::array<Step, 4> step;
+  std::size_t count;
+  std::string_view slope;  // the op that may give the slope, of a column, rows and rows
+  std::array<std::array<JoinedKernel, dtype_count>, isa_count> kernel{};  // by Isa and dtype
+};
 
 /// How an op folds many numbers into one, for kernels that compute the terms and fold them at once.
 struct Fold {
@@ -230,9 +243,8 @@ class Op {
   virtual void prepare_sum(Call& call) const;
   /// The row kernel of an elementwise op for inputs of these types; null for any other op.
   virtual RowKernel row_kernel(std::span<const Type> inputs) const;
-  /// Of an elementwise op of four operands, its loop joined with `first` and, unless it is null, `before`; null where
-  /// there is none.
-  virtual JoinedKernel joined_kernel(const Op& first, const Op* before, std::span<const Type> inputs) const;
+  /// The steps that this op may be the last of.
+  virtual std::span<const JoinedSteps> joined_steps() const;
   /// Whether the result is rows of a table, the first input, as they are.
   virtual bool looks_up_rows() const { return false; }
   /// Of an elementwise op, its formula in CUDA C++ on the operands x0, x1, x2: "x0 * x1"; functions of

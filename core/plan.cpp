@@ -120,12 +120,13 @@ std::string Plan::details_of(int id) const {
   const ProgramNode& n = node(id);
   std::string place;
   const int joined = memory_.joined[static_cast<std::size_t>(id)];
+  const bool in_other_loop = joined >= 0 && joined != id;
   if (const int variable = memory_.in_variable[static_cast<std::size_t>(id)]; variable >= 0) {
     place = fmt::format("in place of {}", node(variable).origin.name());
   } else if (const int table = memory_.scattered[static_cast<std::size_t>(id)]; table >= 0) {
     place = fmt::format("to its rows of {}", node(table).origin.name());
-    if (joined >= 0) place += fmt::format(", in the loop of {}", node(joined).origin.name());
-  } else if (joined >= 0) {
+    if (in_other_loop) place += fmt::format(", in the loop of {}", node(joined).origin.name());
+  } else if (in_other_loop) {
     place = fmt::format("in the loop of {}", node(joined).origin.name());
   } else if (n.is_view || (n.type.layout != Layout::dense && memory_.kept[static_cast<std::size_t>(id)])) {
     place = n.is_view ? "view" : "grows";

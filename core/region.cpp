@@ -71,7 +71,7 @@ Region::Region(const Program& program, const Schedule& schedule, const Group& gr
     } else {
       constexpr std::int64_t csr_bytes = 16;  // a guess
       row_traffic_ += type.layout == Layout::csr ? csr_bytes : row_bytes_of(type);
-      const bool in_memory = !kept && type.layout != Layout::csr && member.joined < 0;
+      const bool in_memory = !kept && type.layout != Layout::csr && !member.is_in_other_loop();
       if (in_memory) offset_[at(m)] = arena.take(bytes_of(m));
       if (kept && along_held_rows()) whole_rows_.push_back(m);
     }
@@ -127,13 +127,10 @@ void Region::make_piece() {
   piece.tasks.reserve(members_.size());
   for (const Member& member : members_) {
     Task& task = piece.tasks.emplace_back();
-    if (member.joined >= 0) continue;
+    if (member.is_in_other_loop()) continue;
     const ProgramNode& n = node(member.node);
-    if (const JoinedNodes joined = joined_with(program_, memory_, member.node); joined.first >= 0) {
-      task.joined = joined_kernel(program_, joined, member.node);
-      task.state = &values_[at(memory_.scattered[at(joined.first)])];
-      task.inputs = {strip_of(joined.variable), &values_[at(joined.rate)], strip_of(joined.slope)};
-      if (joined.column >= 0) task.inputs.insert(task.inputs.end(), {strip_of(joined.column), strip_of(joined.factor)});
+    if (member.joined >= 0) {
+      task.joined.emplace(program_, memory_, member.node, values_, strip_of);
       task.output = strip_of(member.node);
       continue;
     }
@@ -242,19 +239,7 @@ void Region::run_member(Piece& piece, std::size_t m, std::uint64_t run_number) {
   const ProgramNode& n = node(member.node);
   Task& task = piece.tasks[m];
   Value& output = *task.output;
-  if (task.joined != nullptr) {
-    const bool has_column = task.inputs.size() > 3;
-    return task.joined({.variable = task.inputs[0]->data,
-                        .rate = task.inputs[1]->data,
-                        .slope = task.inputs[2]->data,
-                        .column = has_column ? task.inputs[3]->data : nullptr,
-                        .factor = has_column ? task.inputs[4]->data : nullptr,
-                        .to_state = task.state->data,
-                        .to_variable = member.table->data,
-                        .rows = output.held_rows(),
-                        .next_rows = output.rows_after(),
-                        .width = output.row_size()});
-  }
+  if (task.joined) return task.joined->run(output);
   if (task.loop && task.loop->is_plain() && member.table == nullptr) return task.loop->run_plain(task.inputs, output);
   const bool adds_here = member.strips.gives == Strips::Gives::sum;
   std::byte* const sum = output.data;
@@ -297,7 +282,7 @@ void Region::run_piece(std::size_t number, std::uint64_t run_number, Recorder* r
   for (std::int64_t first = begin; first < end; first += strip_rows_) {
     set_strip(piece, first, std::min(strip_rows_, end - first));
     for (std::size_t m = 0; m < members_.size(); ++m)
-      if (members_[m].joined < 0)
+      if (!members_[m].is_in_other_loop())
         Recorder::time(recorder, members_[m].node, static_cast<int>(number) + 1,
                        [&] { run_member(piece, m, run_number); });
   }

@@ -34,13 +34,14 @@ class Region {
     Strips strips;
     Value* table = nullptr;  // the variable whose rows the strip replaces
     Growing growing;         // of a result that exists as a whole and whose size only the run knows
-    int joined;              // the node whose loop computes it as well, or -1
+    int joined;              // the last node of the loop that computes it with others, or -1
+
+    bool is_in_other_loop() const { return joined >= 0 && joined != node; }
   };
   // A member's work on one piece.
   struct Task {
     std::optional<Loop> loop;
-    JoinedKernel joined = nullptr;  // of inputs that are variable, rate, slope, and perhaps column and factor
-    Value* state = nullptr;         // the table of the state
+    std::optional<JoinedUpdate> joined;
     std::vector<const Value*> inputs;
     Value* output;
     Growing growing;

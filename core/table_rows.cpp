@@ -79,9 +79,8 @@ void gather_rows(const std::byte* table, std::span<const Index> rows, std::size_
                  std::size_t next_rows) {
   if (bytes == 0) return;
   by_bytes(bytes, [&](auto fixed) {
-    for_each_row(table, rows, next_rows, fixed > 0 ? fixed : bytes, [&](std::size_t from, std::size_t to) {
-      copy_row<fixed>(block + to, table + from, bytes);
-    });
+    for_each_row(table, rows, next_rows, fixed > 0 ? fixed : bytes,
+                 [&](std::size_t from, std::size_t to) { copy_row<fixed>(block + to, table + from, bytes); });
   });
 }
 
@@ -89,9 +88,8 @@ void scatter_rows(const std::byte* block, std::span<const Index> rows, std::size
                   std::size_t next_rows) {
   if (bytes == 0) return;
   by_bytes(bytes, [&](auto fixed) {
-    for_each_row(table, rows, next_rows, fixed > 0 ? fixed : bytes, [&](std::size_t to, std::size_t from) {
-      copy_row<fixed>(table + to, block + from, bytes);
-    });
+    for_each_row(table, rows, next_rows, fixed > 0 ? fixed : bytes,
+                 [&](std::size_t to, std::size_t from) { copy_row<fixed>(table + to, block + from, bytes); });
   });
 }
 

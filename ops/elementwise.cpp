@@ -60,10 +60,8 @@ class ElementwiseOp final : public Op {
   RowKernel row_kernel(std::span<const Type> inputs) const override {
     return row_.kernel[static_cast<std::size_t>(isa())][static_cast<std::size_t>(inputs[0].dtype)];
   }
-  JoinedKernel joined_kernel(const Op& first, const Op* before, std::span<const Type> inputs) const override {
-    if (row_.joins.empty() || row_.joins != first.name() || (before != nullptr && row_.joins != before->name()))
-      return nullptr;
-    return row_.joined[static_cast<std::size_t>(isa())][static_cast<std::size_t>(inputs[0].dtype)];
+  std::span<const JoinedSteps> joined_steps() const override {
+    return row_.joined == nullptr ? std::span<const JoinedSteps>() : row_.joined();
   }
   std::string cuda_formula(std::span<const Type> inputs) const override {
     if (row_.throws_for_integers && is_integer(inputs[0].dtype)) return {};

@@ -50,9 +50,7 @@ struct Row {
   Expr (*simplified)(const Expr& y, const Uses& uses) = nullptr;  // a rule for plans: see Op::simplified
   Expr (*fused)(const Expr& y, const Uses& uses) = nullptr;       // see Op::fused
   bool throws_for_integers = false;                               // whether the kernels refuse some integers
-  std::string_view joins =
-      {};  // the row that may be `first` and `before` in JoinedRows, and the loop, by Isa and dtype:
-  std::array<std::array<JoinedKernel, dtype_count>, isa_count> joined{};
+  std::span<const JoinedSteps> (*joined)() = nullptr;             // see Op::joined_steps
 
   /// The same row with operands called otherwise in messages.
   constexpr Row named(const OperandNames& names) const {
@@ -70,6 +68,12 @@ struct Row {
   constexpr Row fused_by(Expr (*rule)(const Expr& y, const Uses& uses)) const {
     Row r = *this;
     r.fused = rule;
+    return r;
+  }
+  /// The same row, which ends steps that have a loop of their own.
+  constexpr Row joined_by(std::span<const JoinedSteps> (*steps)()) const {
+    Row r = *this;
+    r.joined = steps;
     return r;
   }
   /// The same row, whose kernels throw for some integers: an accelerator cannot, and leaves integers to the host.

@@ -2,7 +2,7 @@
 // written. They give the same bits as the ops one after the other: this file is compiled without fused
 // multiply-additions, and each formula rounds where the ops would.
 #include <gradus/ops/elementwise.h>
-#include <gradus/ops/joined_loop.h>
+#include <gradus/ops/joined_updates.h>
 #include <gradus/ops/rules.h>
 
 #include <cmath>
@@ -14,33 +14,18 @@ namespace {
 
 constexpr std::string_view why = "only plans make it";
 
-// The row `second`, of formula Second, with loops for it and the row `name`, of formula First.
-template <class First, class Second>
-constexpr Row joined(std::string_view name, Second, Row second) {
-  second.joins = name;
-  const auto add = [&second]<class T>(TypeTag<T>) {
-    constexpr auto dtype = static_cast<std::size_t>(dtype_of<T>);
-    second.joined[0][dtype] = detail::joined_kernel<Isa::portable, First, Second, T>;
-    second.joined[1][dtype] = detail::joined_kernel<Isa::avx2, First, Second, T>;
-    second.joined[2][dtype] = second.joined[1][dtype];
-  };
-  add(TypeTag<float>{});
-  add(TypeTag<double>{});
-  return second;
-}
-
-constexpr auto sum_of_product = beside_numbers<0b001>([](auto a, auto b, auto c) { return a * b + c; });
-
 Expr multiply_add(const Expr& a, const Expr& b, const Expr& c) {
   static constexpr Row r =
-      row<Takes::floating>("multiply_add", sum_of_product, "x0 * x1 + x2", Gives::same, Zeros::all, why);
+      row<Takes::floating>("multiply_add", beside_numbers<0b001>([](auto a, auto b, auto c) { return a * b + c; }),
+                           "x0 * x1 + x2", Gives::same, Zeros::all, why);
   return elementwise(r, {a, b, c});
 }
 
 Expr subtract_product(const Expr& a, const Expr& b, const Expr& c) {
   static constexpr Row r =
       row<Takes::floating>("subtract_product", beside_numbers<0b010>([](auto a, auto b, auto c) { return a - b * c; }),
-                           "x0 - x1 * x2", Gives::same, Zeros::all, why);
+                           "x0 - x1 * x2", Gives::same, Zeros::all, why)
+          .joined_by(joined_descent);
   return elementwise(r, {a, b, c});
 }
 
@@ -65,14 +50,14 @@ Expr subtract_divided_by_root(const Expr& a, const Expr& b, const Expr& c) {
   return elementwise(r, {a, b, c});
 }
 
-// Adagrad's step: a number times the gradient is what is divided. On rows of tables it is one loop with the sum of
-// squares that it divides by.
+// Adagrad's step: a number times the gradient is what is divided.
 Expr subtract_product_by_root(const Expr& a, const Expr& b, const Expr& c, const Expr& d) {
-  static constexpr auto step =
-      beside_numbers<0b0010>([](auto a, auto b, auto c, auto d) { return a - b * c / std::sqrt(d); });
-  static constexpr Row r = joined<decltype(sum_of_product)>(
-      "multiply_add", step,
-      row<Takes::floating>("subtract_product_by_root", step, "x0 - x1 * x2 / sqrt(x3)", Gives::same, Zeros::lost, why));
+  static constexpr Row r =
+      row<Takes::floating>("subtract_product_by_root", beside_numbers<0b0010>([](auto a, auto b, auto c, auto d) {
+                             return a - b * c / std::sqrt(d);
+                           }),
+                           "x0 - x1 * x2 / sqrt(x3)", Gives::same, Zeros::lost, why)
+          .joined_by(joined_adagrad);
   return elementwise(r, {a, b, c, d});
 }
 
@@ -103,7 +88,8 @@ Expr subtract_quotient_of_product(const Expr& a, const Expr& b, const Expr& c, c
   static constexpr Row r =
       row<Takes::floating>("subtract_quotient_of_product",
                            beside_numbers<0b0010>([](auto a, auto b, auto c, auto d) { return a - b * c / d; }),
-                           "x0 - x1 * x2 / x3", Gives::same, Zeros::lost, why);
+                           "x0 - x1 * x2 / x3", Gives::same, Zeros::lost, why)
+          .joined_by(joined_adam);
   return elementwise(r, {a, b, c, d});
 }
 

@@ -2,8 +2,8 @@
 
 #include <gradus/core/cpu.h>
 #include <gradus/core/error.h>
-#include <gradus/ops/narrow_gemm.h>
 #include <gradus/ops/line.h>
+#include <gradus/ops/narrow_gemm.h>
 
 #include <cblas.h>
 

@@ -32,6 +32,14 @@ const Case cases[] = {
     {"subtract_divided_by_root(", [](const Expr& a, const Expr& b, const Expr& c) { return a - b / sqrt(c); }},
     {"subtract_product_by_root(", [](const Expr& a, const Expr& b, const Expr& c) { return a - 0.3 * b / sqrt(c); }},
     {"subtract_product_by_root(", [](const Expr& a, const Expr& b, const Expr& c) { return a - c * b / sqrt(b); }},
+    {"sum_of_products(", [](const Expr& a, const Expr& b, const Expr& c) { return a * b + 0.3 * c; }},
+    {"sum_of_products(", [](const Expr& a, const Expr& b, const Expr&) { return 0.3 * a + 0.7 * b; }},
+    {"add_product_of_square(", [](const Expr& a, const Expr& b, const Expr& c) { return a * b + c * square(a); }},
+    {"add_product_of_square(", [](const Expr& a, const Expr& b, const Expr&) { return square(a) * 0.3 + 0.7 * b; }},
+    {"add_root(", [](const Expr& a, const Expr& b, const Expr&) { return sqrt(a) + b; }},
+    {"add_root(", [](const Expr& a, const Expr&, const Expr&) { return 0.3 + sqrt(a); }},
+    {"subtract_quotient_of_product(", [](const Expr& a, const Expr& b, const Expr& c) { return a - 0.3 * b / c; }},
+    {"subtract_quotient_of_product(", [](const Expr& a, const Expr& b, const Expr& c) { return a - b * c / b; }},
 };
 
 // Numbers of many sizes and both signs, and zeros: quotients may be infinite, and roots no numbers.
@@ -87,69 +95,6 @@ TEST_CASE("what somebody else reads, or is smaller than the result, keeps its ow
   CHECK_FALSE(fuses({v * v + a}));               // would be multiplied out for every row
   CHECK_FALSE(fuses({n * n + n}));               // whole numbers
   CHECK_FALSE(has(session.explain(a - product), "multiply_add("));
-}
-
-// A batch of `rows` rows with two non-zeros each, over 300 columns of which some are touched.
-Tensor some_rows(std::int64_t rows, DType dtype) {
-  std::vector<std::int64_t> start{0}, column;
-  for (std::int64_t r = 0; r < rows; ++r) {
-    column.push_back(r * 7 % 150);
-    column.push_back(150 + r * 11 % 149);
-    start.push_back(2 * (r + 1));
-  }
-  return Tensor::csr(rows, 300, start, column, std::vector<double>(column.size(), 0.5)).cast(dtype);
-}
-
-void check_same_variables(Graph& g, Session& a, Session& b) {
-  for (const Expr& variable : g.variables()) {
-    CAPTURE(variable.name());
-    CHECK(a.value(variable) == b.value(variable));
-  }
-}
-
-TEST_CASE("rows that a batch touches: an optimizer's update is the same to the bit") {
-  for (const DType dtype : {float32, float64})
-    for (const std::int64_t factors : {1, 2, 5, 8, 15, 16, 20, 32, 64, 67}) {
-      CAPTURE(factors);
-      Graph g;
-      const Expr X = g.sparse_placeholder("X", {any, 300}, dtype), y = g.placeholder("y", {any, 1}, dtype);
-      const FactorizationMachine fm(X, y, {.factors = factors, .init_stddev = 0.1, .seed = 1});
-      const Expr train = Adagrad(0.1).minimize(fm.loss);
-      Session fused(g, Device::cpu(), {.threads = 2}), plain(g, Device::cpu(), apart),
-          whole(g, Device::cpu(), {.without = {"strips"}});
-      for (const std::int64_t rows : {90, 1, 0, 47}) {
-        const Feeds feeds{{X, some_rows(rows, dtype)}, {y, random_normal({rows, 1}, {.seed = 3, .dtype = dtype})}};
-        CHECK(has(fused.explain(train, feeds), "subtract_product_by_root("));
-        CHECK(has(fused.explain(train, feeds), "to its rows of V/Adagrad/accumulator, in the loop of "));
-        CHECK(has(fused.explain(train, feeds), "to its rows of W/Adagrad/accumulator, in the loop of "));
-        CHECK_FALSE(has(plain.explain(train, feeds), "in the loop of "));
-        for (int i = 0; i < 3; ++i)
-          for (Session* session : {&fused, &plain, &whole}) session->run(train, feeds);
-      }
-      check_same_variables(g, fused, plain);
-      check_same_variables(g, fused, whole);
-    }
-}
-
-TEST_CASE("a state that somebody else reads is updated in a loop of its own") {
-  Graph g;
-  const Expr X = g.sparse_placeholder("X", {any, 300}), y = g.placeholder("y", {any, 1});
-  const FactorizationMachine fm(X, y, {.factors = 8, .init_stddev = 0.1, .seed = 1});
-  const Expr train = Adagrad(0.1).minimize(fm.loss);
-  const Expr state = g.find("V/Adagrad/accumulator");
-  const Feeds feeds{{X, some_rows(90, float32)}, {y, random_normal({90, 1}, {.seed = 3})}};
-  Session session(g), plain(g, Device::cpu(), apart);
-  const auto joins = [&](const std::vector<Expr>& fetches) {
-    return has(session.explain(fetches, feeds), "accumulator, in the loop of ");
-  };
-  CHECK(joins({train}));
-  CHECK(joins({train, fm.loss}));
-  const std::vector<Expr> fetches{train, state, reduce_sum(state), fm.V};
-  for (int i = 0; i < 3; ++i) {
-    const std::vector<Tensor> found = session.run(fetches, feeds), expected = plain.run(fetches, feeds);
-    for (std::size_t f = 1; f < found.size(); ++f) CHECK(found[f] == expected[f]);
-  }
-  check_same_variables(g, session, plain);
 }
 
 }  // namespace

@@ -3,7 +3,9 @@
 #include <gradus/gradus.h>
 
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -97,6 +99,82 @@ TEST_CASE("what a rate is worked out from is there before the loops over large v
   for (const char* const loop :
        {" = sum_of_products(", " = add_product_of_square(", " = add_root(", " = subtract_quotient_of_product("})
     CHECK(count(plan, loop) == 3);  // for w0, W and V
+}
+
+// A batch of `rows` rows with two non-zeros each, over 300 columns of which some are touched.
+Tensor some_rows(std::int64_t rows, DType dtype) {
+  std::vector<std::int64_t> start{0}, column;
+  for (std::int64_t r = 0; r < rows; ++r) {
+    column.push_back(r * 7 % 150);
+    column.push_back(150 + r * 11 % 149);
+    start.push_back(2 * (r + 1));
+  }
+  return Tensor::csr(rows, 300, start, column, std::vector<double>(column.size(), 0.5)).cast(dtype);
+}
+
+// To the bit, NaN or not.
+void check_same_variables(Graph& g, Session& a, Session& b) {
+  for (const Expr& variable : g.variables()) {
+    CAPTURE(variable.name());
+    const Tensor x = a.value(variable), y = b.value(variable);
+    CHECK(std::equal(x.data(), x.data() + static_cast<std::size_t>(x.stored()) * size_of(x.dtype()), y.data()));
+  }
+}
+
+TEST_CASE("an update in one loop, where the tables lie, is the same to the bit for rows of every width") {
+  constexpr std::unique_ptr<Optimizer> (*in_one_loop[])() = {made<GradientDescent>, made<Momentum>, made<Adagrad>,
+                                                             made<Adam>};
+  for (const auto make : in_one_loop)
+    for (const DType dtype : {float32, float64})
+      for (const std::int64_t factors : {1, 2, 5, 8, 15, 16, 20, 32, 64, 67})
+        for (const double l2 : {0.0, 0.01}) {
+          Graph g;
+          const Expr X = g.sparse_placeholder("X", {any, 300}, dtype), y = g.placeholder("y", {any, 1}, dtype);
+          const FactorizationMachine fm(
+              X, y,
+              {.factors = factors, .init_stddev = 0.1, .seed = 1, .l2_W = l2, .l2_V = l2, .l2_over = L2Over::touched});
+          const std::unique_ptr<Optimizer> optimizer = make();
+          CAPTURE(optimizer->name());
+          CAPTURE(factors);
+          const Expr train = optimizer->minimize(fm.loss);
+          Session joined(g, Device::cpu(), {.threads = 2}), apart(g, Device::cpu(), {.without = {"fuse_elementwise"}}),
+              whole(g, Device::cpu(), {.without = {"strips"}});
+          for (const std::int64_t rows : {90, 1, 0, 47}) {
+            const Feeds feeds{{X, some_rows(rows, dtype)}, {y, random_normal({rows, 1}, {.seed = 3, .dtype = dtype})}};
+            const std::string plan = joined.explain(train, feeds);
+            CHECK(count(plan, "rows that X touches in strips") == 2);
+            CHECK(has(plan, "loop  in the loop of "));  // the gradient of V
+            if (optimizer->name() != "GradientDescent")
+              for (const char* const variable : {"V", "W"})
+                CHECK(has(plan, fmt::format("to its rows of {}/{}/", variable, optimizer->name())));
+            CHECK_FALSE(has(apart.explain(train, feeds), "in the loop of "));
+            CHECK_FALSE(has(whole.explain(train, feeds), "in the loop of "));
+            for (int i = 0; i < 3; ++i)
+              for (Session* session : {&joined, &apart, &whole}) session->run(train, feeds);
+          }
+          check_same_variables(g, joined, apart);
+          check_same_variables(g, joined, whole);
+        }
+}
+
+TEST_CASE("a state that somebody else reads is read where it belongs") {
+  for (const bool adam : {false, true}) {
+    const std::unique_ptr<Optimizer> optimizer = adam ? made<Adam>() : made<Adagrad>();
+    Graph g;
+    const Expr X = g.sparse_placeholder("X", {any, 300}), y = g.placeholder("y", {any, 1});
+    const FactorizationMachine fm(X, y, {.factors = 8, .init_stddev = 0.1, .seed = 1});
+    const Expr train = optimizer->minimize(fm.loss);
+    const Expr state = optimizer->slot(fm.V, adam ? "m" : "accumulator");
+    const Feeds feeds{{X, some_rows(90, float32)}, {y, random_normal({90, 1}, {.seed = 3})}};
+    Session session(g), plain(g, Device::cpu(), {.without = {"fuse_elementwise"}});
+    CHECK(has(session.explain(std::vector<Expr>{train, fm.loss}, feeds), ", in the loop of "));
+    const std::vector<Expr> fetches{train, state, reduce_sum(state), fm.V};
+    for (int i = 0; i < 3; ++i) {
+      const std::vector<Tensor> found = session.run(fetches, feeds), expected = plain.run(fetches, feeds);
+      for (std::size_t f = 1; f < found.size(); ++f) CHECK(found[f] == expected[f]);
+    }
+    check_same_variables(g, session, plain);
+  }
 }
 
 }  // namespace

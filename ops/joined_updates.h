@@ -1,0 +1,17 @@
+// Steps of optimizers that have one loop for all of their ops on rows of tables (JoinedSteps), by their last op.
+#pragma once
+
+#include <gradus/core/op.h>
+
+#include <span>
+
+namespace gradus {
+
+/// That of GradientDescent and of Momentum: variable - rate * direction.
+std::span<const JoinedSteps> joined_descent();
+/// Adagrad's: variable - rate * gradient / root.
+std::span<const JoinedSteps> joined_adagrad();
+/// Adam's: variable - rate * moment / divisor.
+std::span<const JoinedSteps> joined_adam();
+
+}  // namespace gradus
