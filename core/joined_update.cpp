@@ -11,17 +11,17 @@ namespace gradus {
 
 namespace {
 
-// Where the operands of a joined loop come from, by node.
+// Where the operands of a joined loop come from, by node; -1 for what it has not.
 struct Match {
   const JoinedSteps* steps = nullptr;
   std::vector<int> step;             // the nodes of the steps
   std::array<int, 2> state{-1, -1};  // the rows of the states that are read
   int old = -1;                      // those of the variable
-  int slope = -1;                    // what is read as the slope, or, where the loop computes it as
-  int whole_slope = -1;              // this node, what is added to
-  int column = -1;                   // the product of these
-  int factor = -1;
   std::vector<int> numbers;
+  int slope = -1;        // what is read as the slope. Where the loop computes the slope,
+  int whole_slope = -1;  // which is this node,
+  int column = -1;       // the product of column and factor is added to it.
+  int factor = -1;
 };
 
 const ProgramNode& node_of(const Program& program, int id) { return program.nodes[at(id)]; }

@@ -7,6 +7,8 @@
 
 #include <cmath>
 #include <initializer_list>
+#include <string_view>
+#include <utility>
 
 namespace gradus {
 
@@ -110,37 +112,40 @@ bool one_loop(const Expr& y, std::initializer_list<Expr> operands) {
   return true;
 }
 
+// a b + c d, or a b + c d^2, where y alone reads both products; none if it is no such sum.
+template <class IsInside>
+Expr two_products(const Expr& y, const IsInside& is_inside) {
+  const Expr u = y.input(0), v = y.input(1);
+  if (u == v || !is_inside(u, "multiply") || !is_inside(v, "multiply")) return {};
+  for (const auto& [one, other] : {std::pair(u, v), std::pair(v, u)})
+    for (const int i : {0, 1}) {
+      const Expr squared = other.input(i), c = other.input(1 - i);
+      if (squared != c && is_inside(squared, "square") &&
+          one_loop(y, {one.input(0), one.input(1), c, squared.input(0)}))
+        return add_product_of_square(one.input(0), one.input(1), c, squared.input(0));
+    }
+  if (!one_loop(y, {u.input(0), u.input(1), v.input(0), v.input(1)})) return {};
+  return sum_of_products(u.input(0), u.input(1), v.input(0), v.input(1));
+}
+
 }  // namespace
 
 Expr add_in_one_loop(const Expr& y, const Uses& uses) {
   const auto is_inside = [&](const Expr& x, std::string_view name) {
     return is_op(x, name) && stays_inside(x, y, uses);
   };
+  if (const Expr sum = two_products(y, is_inside)) return sum;
   for (const int i : {0, 1}) {
     const Expr x = y.input(i), other = y.input(1 - i);
-    if (!is_inside(x, "multiply") || !is_inside(other, "multiply") || x == other) continue;
-    const Expr a = x.input(0), b = x.input(1);
-    for (const int j : {0, 1}) {
-      const Expr c = other.input(1 - j), squared = other.input(j);
-      if (is_inside(squared, "square") && squared != c && one_loop(y, {a, b, c, squared.input(0)}))
-        return add_product_of_square(a, b, c, squared.input(0));
-    }
+    if (x == other) continue;
+    if (is_inside(x, "square") && one_loop(y, {x.input(0), other})) return multiply_add(x.input(0), x.input(0), other);
+    if (is_inside(x, "multiply") && one_loop(y, {x.input(0), x.input(1), other}))
+      return multiply_add(x.input(0), x.input(1), other);
   }
-  if (const Expr u = y.input(0), v = y.input(1); is_inside(u, "multiply") && is_inside(v, "multiply") && u != v &&
-                                                 one_loop(y, {u.input(0), u.input(1), v.input(0), v.input(1)}))
-    return sum_of_products(u.input(0), u.input(1), v.input(0), v.input(1));
-  for (const int i : {0, 1}) {
-    const Expr x = y.input(i);
-    const Expr other = y.input(1 - i);
-    const bool is_square = is_op(x, "square");
-    if (!stays_inside(x, y, uses) || x == other || (!is_square && !is_op(x, "multiply"))) continue;
-    const Expr a = x.input(0);
-    const Expr b = x.input(is_square ? 0 : 1);
-    if (one_loop(y, {a, b, other})) return multiply_add(a, b, other);
-  }
+  if (y.layout() == Layout::rows) return {};
   for (const int i : {0, 1}) {
     const Expr root = y.input(i), other = y.input(1 - i);
-    if (is_inside(root, "sqrt") && root != other && y.layout() != Layout::rows && one_loop(y, {root.input(0), other}))
+    if (root != other && is_inside(root, "sqrt") && one_loop(y, {root.input(0), other}))
       return add_root(other, root.input(0));
   }
   return {};

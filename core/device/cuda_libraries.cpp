@@ -37,8 +37,7 @@ void* find_cuda_function(CudaLibraryName library, const char* name) {
   // The loader counts: a library that is there is not loaded again.
   void* const loaded = load(file);
   if (loaded == nullptr)
-    fail<DeviceError>("{} of the CUDA toolkit cannot be loaded ({}); install it, or use the CPU", file,
-                      dlerror());
+    fail<DeviceError>("{} of the CUDA toolkit cannot be loaded ({}); install it, or use the CPU", file, dlerror());
   void* const found = dlsym(loaded, name);
   if (found == nullptr) fail<DeviceError>("{} has no function {}; another version of it is expected", file, name);
   return found;

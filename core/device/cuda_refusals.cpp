@@ -32,9 +32,8 @@ std::string cuda_refusal(int index, const CudaFound& found) {
                        found.devices == 1 ? "is" : "are", found.devices, found.devices == 1 ? "" : "s",
                        found.devices - 1);
   if (found.capability < found.oldest)
-    return fmt::format("{} {} has compute capability {} and CUDA {} compiles for {} and above; use the CPU",
-                       asked, found.name, capability(found.capability), version(found.toolkit),
-                       capability(found.oldest));
+    return fmt::format("{} {} has compute capability {} and CUDA {} compiles for {} and above; use the CPU", asked,
+                       found.name, capability(found.capability), version(found.toolkit), capability(found.oldest));
   return {};
 }
 
