@@ -134,6 +134,12 @@ bool has_ones(const Expr& csr) {
   return csr.kind() == Kind::constant && static_cast<const ConstantOp&>(csr.op()).value().ones();
 }
 
+Expr touched_source(const Expr& csr) {
+  Expr source = pattern_source(csr);
+  while (source.kind() == Kind::op && source.op().touches_as_input()) source = pattern_source(source.input(0));
+  return source;
+}
+
 Expr touching(const Expr& rows) {
   Expr common;
   std::vector<Expr> open{rows};
@@ -155,7 +161,7 @@ Expr touching(const Expr& rows) {
         open.push_back(input);
         continue;
       }
-      const Expr source = pattern_source(input);
+      const Expr source = touched_source(input);
       if (common && source != common) return {};
       common = source;
     }

@@ -239,6 +239,8 @@ class Op {
   /// Of a rows or part result: the input that says which rows it holds, a csr one by the columns it touches, others by
   /// what they hold themselves; -1 where none does. Not asked of elementwise ops.
   virtual int rows_from() const;
+  /// Of a csr result: whether it touches the columns that the first input, a csr matrix, touches.
+  virtual bool touches_as_input() const { return false; }
   /// Makes a sparse output of an accumulated sum, before its first strip: sets its index.
   virtual void prepare_sum(Call& call) const;
   /// The row kernel of an elementwise op for inputs of these types; null for any other op.
@@ -273,6 +275,8 @@ Expr pattern_source(const Expr& csr);
 /// Whether a node of a plan's graph is a csr matrix of ones, so far as that is known before a run.
 bool has_ones(const Expr& csr);
 
+/// The csr node that touches the same columns as a csr node, as far back as ops lead that touch what they read.
+Expr touched_source(const Expr& csr);
 /// The csr matrix whose touched columns are the rows that a rows or part expression holds; none if it is not known.
 Expr touching(const Expr& rows);
 

@@ -29,6 +29,13 @@ template <>
 struct Cell<8> {
   typedef std::uint64_t type __attribute__((may_alias));
 };
+// Elements that lie together in both memories, moved as one: wherever they lie.
+template <std::size_t bytes>
+requires(bytes > 8) struct Cell<bytes> {
+  struct [[gnu::packed, gnu::may_alias]] type {
+    std::array<std::byte, bytes> of;
+  };
+};
 template <std::size_t bytes>
 using CellOf = typename Cell<bytes>::type;
 
@@ -147,7 +154,7 @@ void copy_transposed(Workers& workers, const Box& box, const CellOf<bytes>* from
 template <std::size_t bytes>
 void copy_cells(Workers& workers, Box box, const CellOf<bytes>* from, CellOf<bytes>* to) {
   const Box::Axis inner = box.axis[static_cast<std::size_t>(box.rank - 1)];
-  if (inner.to == 1 && inner.from > 1) {
+  if (bytes <= 8 && inner.to == 1 && inner.from > 1) {
     const auto begin = box.axis.begin();
     const auto end = begin + box.rank - 1;
     const auto across = std::find_if(begin, end, [](const Box::Axis& axis) { return axis.from == 1; });
@@ -197,15 +204,48 @@ Box Box::simplified() const {
   return out;
 }
 
+namespace {
+
+// A simplified box whose last axis is a few elements that lie together in both memories, as a box of cells that wide;
+// else the same box. `bytes` becomes those of a cell.
+Box of_wide_cells(const Box& box, std::size_t& bytes) {
+  const Box::Axis inner = box.axis[static_cast<std::size_t>(box.rank - 1)];
+  const std::size_t wide = static_cast<std::size_t>(inner.size) * bytes;
+  const auto is_whole = [&](std::int64_t elements) { return elements % inner.size == 0; };
+  bool fits = box.rank > 1 && inner.from == 1 && inner.to == 1 && (wide == 16 || wide == 32 || wide == 64) &&
+              is_whole(box.from) && is_whole(box.to);
+  for (int i = 0; i + 1 < box.rank; ++i)
+    fits = fits && is_whole(box.axis[static_cast<std::size_t>(i)].from) &&
+           is_whole(box.axis[static_cast<std::size_t>(i)].to);
+  if (!fits) return box;
+  Box out;
+  out.from = box.from / inner.size;
+  out.to = box.to / inner.size;
+  for (int i = 0; i + 1 < box.rank; ++i) {
+    const Box::Axis& axis = box.axis[static_cast<std::size_t>(i)];
+    out.add(axis.size, axis.from / inner.size, axis.to / inner.size);
+  }
+  bytes = wide;
+  return out;
+}
+
+}  // namespace
+
 void copy_box(Workers& workers, const Box& box, const std::byte* from, std::byte* to, std::size_t bytes) {
   if (box.size() == 0) return;
+  const Box cells = of_wide_cells(box.simplified(), bytes);
   const auto copy = [&]<std::size_t width>(std::integral_constant<std::size_t, width>) {
-    copy_cells<width>(workers, box.simplified(), reinterpret_cast<const CellOf<width>*>(from),
+    copy_cells<width>(workers, cells, reinterpret_cast<const CellOf<width>*>(from),
                       reinterpret_cast<CellOf<width>*>(to));
   };
-  if (bytes == 1) return copy(std::integral_constant<std::size_t, 1>{});
-  if (bytes == 4) return copy(std::integral_constant<std::size_t, 4>{});
-  copy(std::integral_constant<std::size_t, 8>{});
+  switch (bytes) {
+    case 1: return copy(std::integral_constant<std::size_t, 1>{});
+    case 4: return copy(std::integral_constant<std::size_t, 4>{});
+    case 8: return copy(std::integral_constant<std::size_t, 8>{});
+    case 16: return copy(std::integral_constant<std::size_t, 16>{});
+    case 32: return copy(std::integral_constant<std::size_t, 32>{});
+    default: return copy(std::integral_constant<std::size_t, 64>{});
+  }
 }
 
 namespace {

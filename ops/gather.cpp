@@ -231,7 +231,7 @@ class PartOf final : public Op {
 
   // What a csr matrix touches is known before any gradient is: the rows are gathered once for all uses.
   Expr simplified(const Expr& y, const Uses&) const override {
-    const Expr source = y.input(1).layout() == Layout::csr ? pattern_source(y.input(1)) : touching(y.input(1));
+    const Expr source = y.input(1).layout() == Layout::csr ? touched_source(y.input(1)) : touching(y.input(1));
     return source && source != y.input(1) ? touched_part(y.input(0), source) : Expr();
   }
 

@@ -334,6 +334,86 @@ TEST_CASE("slice and pad are each other's gradient") {
   check_linear({4, 3}, [](const Expr& X) { return slice(pad(X, {{1, 2}, {0, 1}}), {2, 0}, {4, 2}); });
 }
 
+// Runs of 16, 32 and 64 bytes move as one; those beside them, and runs that begin in the middle of one, do not.
+TEST_CASE("the last axis, of every short width, is moved whole") {
+  for (const DType dtype : all_dtypes)
+    for (std::int64_t k = 1; k <= 17; ++k) {
+      CAPTURE(k);
+      const Shape shape{3, 2, 5, k};
+      const Tensor x = numbers(shape, dtype);
+      CHECK(apply_to(x,
+                     [](const Expr& X) {
+                       return transpose(X, {0, 2, 1, 3});
+                     }) ==
+            build(
+                {3, 5, 2, k},
+                [&](const Place& i) {
+                  return at(x, {i[0], i[2], i[1], i[3]});
+                },
+                dtype));
+      CHECK(apply_to(x,
+                     [&](const Expr& X) {
+                       return slice(X, {1, 0, 2, 0}, {2, 2, 2, k});
+                     }) ==
+            build(
+                {2, 2, 2, k},
+                [&](const Place& i) {
+                  return at(x, {i[0] + 1, i[1], i[2] + 2, i[3]});
+                },
+                dtype));
+      CHECK(apply_to(x,
+                     [&](const Expr& X) {
+                       return slice(X, {1, 0, 2, k / 2}, {2, 2, 2, k - k / 2});
+                     }) ==
+            build(
+                {2, 2, 2, k - k / 2},
+                [&](const Place& i) {
+                  return at(x, {i[0] + 1, i[1], i[2] + 2, i[3] + k / 2});
+                },
+                dtype));
+      CHECK(apply_to(x,
+                     [](const Expr& X) {
+                       return concat({X, X}, 2);
+                     }) ==
+            build(
+                {3, 2, 10, k},
+                [&](const Place& i) {
+                  return at(x, {i[0], i[1], i[2] % 5, i[3]});
+                },
+                dtype));
+      CHECK(apply_to(x,
+                     [](const Expr& X) {
+                       return concat({X, X}, 3);
+                     }) ==
+            build(
+                {3, 2, 5, 2 * k},
+                [&](const Place& i) {
+                  return at(x, {i[0], i[1], i[2], i[3] % k});
+                },
+                dtype));
+      CHECK(apply_to(x,
+                     [](const Expr& X) {
+                       return tile(X, {1, 2, 1, 1});
+                     }) ==
+            build(
+                {3, 4, 5, k},
+                [&](const Place& i) {
+                  return at(x, {i[0], i[1] % 2, i[2], i[3]});
+                },
+                dtype));
+      CHECK(apply_to(x,
+                     [&](const Expr& X) {
+                       return broadcast_to(reshape(X, {3, 2, 5, 1, k}), {3, 2, 5, 4, k});
+                     }) ==
+            build(
+                {3, 2, 5, 4, k},
+                [&](const Place& i) {
+                  return at(x, {i[0], i[1], i[2], i[4]});
+                },
+                dtype));
+    }
+}
+
 TEST_CASE("tile repeats each axis") {
   const std::vector<std::pair<Shape, std::vector<std::int64_t>>> cases = {
       {{}, {}},

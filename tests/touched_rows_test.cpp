@@ -157,6 +157,33 @@ TEST_CASE("an update in one loop, where the tables lie, is the same to the bit f
         }
 }
 
+TEST_CASE("rows of a matrix that was split are those of the matrix, where every column has a group") {
+  for (const bool all : {true, false}) {
+    CAPTURE(all);
+    std::vector<Index> field_of(300);
+    for (std::size_t i = 0; i < field_of.size(); ++i) field_of[i] = static_cast<Index>(i % 4);
+    if (!all) field_of[14] = field_of[200] = -1;
+    Graph g;
+    const Expr X = g.sparse_placeholder("X", {any, 300}), y = g.placeholder("y", {any, 1});
+    const FieldAwareFactorizationMachine model(X, y,
+                                               {.field_of = field_of, .factors = 4, .init_stddev = 0.1, .seed = 1});
+    const Expr train = Adagrad(0.1).minimize(model.loss);
+    Session joined(g), apart(g, Device::cpu(), {.without = {"fuse_elementwise"}}),
+        whole(g, Device::cpu(), {.threads = 2, .without = {"strips"}}),
+        plain(g, Device::cpu(), {.without = {"simplify", "fuse_elementwise", "strips"}});
+    for (const std::int64_t rows : {90, 1, 47}) {
+      const Feeds feeds{{X, some_rows(rows, float32)}, {y, random_normal({rows, 1}, {.seed = 3})}};
+      CHECK(has(joined.explain(train, feeds), "to its rows of V/Adagrad/accumulator, in the loop of ") == all);
+      for (int i = 0; i < 3; ++i)
+        for (Session* session : {&joined, &apart, &whole, &plain}) session->run(train, feeds);
+    }
+    check_same_variables(g, joined, apart);
+    check_same_variables(g, joined, whole);
+    for (const Expr& variable : g.variables())
+      CHECK(allclose(joined.value(variable), plain.value(variable), 1e-4, 1e-6));
+  }
+}
+
 TEST_CASE("a state that somebody else reads is read where it belongs") {
   for (const bool adam : {false, true}) {
     const std::unique_ptr<Optimizer> optimizer = adam ? made<Adam>() : made<Adagrad>();
