@@ -27,8 +27,8 @@ struct Schedule {
 
 /// When in a run a node is computed. Values to be assigned are computed late, with all that follows from them: by then
 /// the old values have been read, so most can be written in place. Last of all come the steps that cannot fail and that
-/// only such steps follow, but for single numbers that read nothing of theirs. They alone may write a variable: an error
-/// in any other leaves every variable as it was.
+/// only such steps follow, but for single numbers that read nothing of theirs. They alone may write a variable: an
+/// error in any other leaves every variable as it was.
 enum class Time : std::uint8_t { early, late, last };
 
 struct Timing {
