@@ -32,9 +32,10 @@ struct Cell<8> {
 // Elements that lie together in both memories, moved as one: wherever they lie.
 template <std::size_t bytes>
 requires(bytes > 8) struct Cell<bytes> {
-  struct [[gnu::packed, gnu::may_alias]] type {
+  struct [[gnu::packed, gnu::may_alias]] Bytes {
     std::array<std::byte, bytes> of;
   };
+  using type = Bytes;
 };
 template <std::size_t bytes>
 using CellOf = typename Cell<bytes>::type;

@@ -42,8 +42,10 @@ struct [[gnu::packed, gnu::may_alias]] Unaligned {
 /// row is touched.
 template <class T, class V, int across, class Last = V>
 struct Line {
+  // NOLINTBEGIN(bugprone-sizeof-expression): both may be the same type
   static constexpr std::int64_t lanes = sizeof(V) / sizeof(T);
   static constexpr std::int64_t last_lanes = sizeof(Last) / sizeof(T);
+  // NOLINTEND(bugprone-sizeof-expression)
 
   V v[across > 1 ? across - 1 : 1] = {};
   Last last = {};
