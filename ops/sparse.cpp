@@ -178,8 +178,9 @@ class SampleCsr final : public Op {
 
   Type infer(const OpInputs& in) const override {
     if (in[1].layout != Layout::csr) fail<TypeError>("sample: pattern is {}; csr is expected", in.layout(1));
-    const auto shape = broadcast(in[0].shape, in[1].shape);
-    if (!shape || !matches(in[0].shape, *shape) || !matches(in[1].shape, *shape))
+    // A dimension that is not known yet may turn out to be the other's.
+    const auto agree = [](std::int64_t a, std::int64_t b) { return a == b || a == any || b == any; };
+    if (!std::equal(in[0].shape.begin(), in[0].shape.end(), in[1].shape.begin(), in[1].shape.end(), agree))
       fail<TypeError>("sample: x is csr {} but pattern is {}; they must agree", in.shape(0), in.shape(1));
     return {in[0].dtype, in[1].shape, Layout::csr};
   }

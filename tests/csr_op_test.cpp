@@ -280,6 +280,19 @@ TEST_CASE("csr: products with X^T where neighbouring rows begin with the same co
       }
 }
 
+TEST_CASE("csr: gradients where a dimension of one matrix is known and not of the other") {
+  Graph g;
+  const Expr A = g.sparse_placeholder("A", {any, 1}, float64), B = g.sparse_placeholder("B", {1, any}, float64);
+  const Expr loss = reduce_sum(A * A * B);
+  const std::vector<Expr> slopes = gradients(loss, {A, B});
+  Session session(g);
+  const Tensor a = Tensor({{3.0}}, float64).to_csr(), b = Tensor({{5.0}}, float64).to_csr();
+  const std::vector<Tensor> found = session.run(slopes, {{A, a}, {B, b}});
+  CHECK(found[0].at(0, 0) == 30);
+  CHECK(found[1].at(0, 0) == 9);
+  CHECK_THROWS_AS(session.run(slopes, {{A, Tensor({{3.0}, {1.0}}, float64).to_csr()}, {B, b}}), TypeError);
+}
+
 // Rows of factors lie in vector registers, and their widths are whatever the user says.
 TEST_CASE("csr: products and sums of squares of every width") {
   constexpr std::int64_t n = 1035, p = 7;
