@@ -212,8 +212,8 @@ TEST_CASE("malformed libsvm") {
       {"1 1:1e39\n", "data:1: the value \"1e39\" of \"1:1e39\" is too large for float32; at most 3.4e+38 is expected"},
       {"1 1:2abc\n", "data:1: the value \"2abc\" of \"1:2abc\" is not a number: \"abc\" follows it"},
       {"1 1:1,5\n", "data:1: the value \"1,5\" of \"1:1,5\" is not a number: \",5\" follows it"},
-      {"1 4:1 2:1 4:2\n", "data:1: index 4 is there twice; each is expected once in a line"},
-      {"1 4:1 4:1\n", "data:1: index 4 is there twice; each is expected once in a line"},
+      {"1 4:1 2:1 4:2\n", "data:1: index 4 is there twice; write --sum-duplicates if its values are to be added up"},
+      {"1 4:1 4:1\n", "data:1: index 4 is there twice; write --sum-duplicates if its values are to be added up"},
       {"nan 1:1\n", "data:1: the target \"nan\" is not finite"},
       {"1\n-Inf 1:1\n", "data:2: the target \"-Inf\" is not finite"},
       {"1e400 1:1\n", "data:1: the target \"1e400\" is too large for float32; at most 3.4e+38 is expected"},
@@ -263,12 +263,12 @@ TEST_CASE("malformed libffm") {
       {"1 1:1:one\n", "data:1: the value \"one\" of \"1:1:one\" is not a number"},
       {"1 2:5:1\n\n1 3:4:1\n0 3:5:1\n",
        "data:4: feature 5 is in field 3 here but in field 2 on line 1; each feature has one field"},
-      {"1 2:5:1 3:5:1\n", "data:1: index 5 is there twice; each is expected once in a line"},
+      {"1 2:5:1 3:5:1\n", "data:1: index 5 is there twice; write --sum-duplicates if its values are to be added up"},
       {"", "data: has no examples; lines of target field:index:value ... are expected"},
   };
   for (const auto& [text, message] : cases) CHECK(refused(text, libffm) == message);
   CHECK(refused("1 2:5:1 3:5:1\n", {.form = SparseText::libffm, .duplicates = Duplicates::sum}) ==
-        "data:1: an index is there twice, in two fields; each feature has one field");
+        "data:1: an index is there twice, in two fields; write --keep-first-field if it may stay in its first");
 }
 
 TEST_CASE("of several mistakes the first is told, with its line, whatever the threads and blocks") {

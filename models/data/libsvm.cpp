@@ -117,10 +117,10 @@ class LineParser {
     const Index at_fault = sort_row(out_, first, options_.duplicates);
     const auto index = static_cast<std::uint64_t>(at_fault) + base;
     if (at_fault >= 0 && options_.duplicates == Duplicates::refuse)
-      wrong(fmt::format("index {} is there twice; each is expected once in a line", index));
+      wrong(fmt::format("index {} is there twice; write --sum-duplicates if its values are to be added up", index));
     if (at_fault >= 0) wrong(fmt::format("the values of index {} add up to more than {} can hold", index, dtype_of<T>));
     if (out_.other_fields > other_fields && options_.other_field == OtherField::refuse)
-      wrong("an index is there twice, in two fields; each feature has one field");
+      wrong("an index is there twice, in two fields; write --keep-first-field if it may stay in its first");
   }
 
   [[noreturn]] void wrong(std::string what) const { throw Mistake{out_.lines, std::move(what)}; }
