@@ -47,6 +47,10 @@ auto run_avx512(Args... args) {
 
 }  // namespace detail
 
+// Not for files that are compiled without optimisation (CMakeLists.txt): of a kernel that several files have, the
+// linker keeps any one.
+#ifndef GRADUS_COLD
+
 /// Body::run, a static function that is always inlined, compiled for `isa`.
 template <Isa isa, class Body, class... Args>
 constexpr auto compiled_for() {
@@ -68,5 +72,7 @@ auto compiled_here() {
   return isa() == Isa::portable ? compiled_for<Isa::portable, Body, Args...>()
                                 : compiled_for<Isa::avx2, Body, Args...>();
 }
+
+#endif
 
 }  // namespace gradus

@@ -84,8 +84,8 @@ template <class F, class T>
 struct ReduceRun {
   using Wide = typename F::Wide;
   static constexpr bool gains_from_avx512 = true;
+  static constexpr std::int64_t lanes = sizeof(T) == 4 ? 32 : 16;
   [[gnu::always_inline]] static Wide run(const T* x, std::int64_t n) {
-    constexpr std::int64_t lanes = sizeof(T) == 4 ? 32 : 16;
     Wide total = F::start;
     for (std::int64_t first = 0; first < n; first += reduce_block) {
       const std::int64_t count = std::min(reduce_block, n - first);
@@ -109,6 +109,30 @@ struct ReduceRun {
       total = F::combine(total, block);
     }
     return total;
+  }
+};
+
+/// Each of the short rows [first, last) of x [rows, n] to one, as ReduceRun does it: n is less than its lanes. A sum
+/// waits for the number before; those of several rows do not wait for one another.
+template <class F, class T>
+struct ReduceShortRows {
+  using Wide = typename F::Wide;
+  [[gnu::always_inline]] static void run(const T* x, std::int64_t first, std::int64_t last, std::int64_t n,
+                                         Wide* total) {
+    constexpr std::int64_t rows = 8;
+    std::int64_t row = first;
+    for (; row + rows <= last; row += rows, total += rows) {
+      std::array<Wide, rows> sum;
+      sum.fill(F::start);
+      const T* b = x + row * n;
+      for (std::int64_t j = 0; j < n; ++j)
+        for (std::int64_t r = 0; r < rows; ++r) {
+          Wide& s = sum[static_cast<std::size_t>(r)];
+          s = F::combine(s, static_cast<Wide>(b[r * n + j]));
+        }
+      std::copy_n(sum.begin(), rows, total);
+    }
+    for (; row < last; ++row) *total++ = ReduceRun<F, T>::run(x + row * n, n);
   }
 };
 
@@ -157,6 +181,11 @@ typename F::Wide reduce_run(const T* x, std::int64_t n) {
 }
 
 template <class F, class T>
+void reduce_short_rows(const T* x, std::int64_t first, std::int64_t last, std::int64_t n, typename F::Wide* total) {
+  reduce_here<ReduceShortRows<F, T>, F, T>(x, first, last, n, total);
+}
+
+template <class F, class T>
 void reduce_rows(const T* x, std::int64_t first, std::int64_t last, std::int64_t inner, typename F::Wide* total) {
   reduce_here<ReduceRows<F, T>, F, T>(x, first, last, inner, total);
 }
@@ -175,7 +204,16 @@ void reduce_middle(Workers& workers, const T* x, T* y, std::int64_t outer, std::
   if (inner == 1 && chunks <= 1) {
     const std::int64_t outputs = std::max<std::int64_t>(1, reduce_chunk / std::max<std::int64_t>(1, reduced));
     workers.for_each(outer, outputs, [&](std::int64_t first, std::int64_t last) {
-      for (std::int64_t o = first; o < last; ++o) y[o] = finish(reduce_run<F>(x + o * reduced, reduced));
+      if (reduced >= ReduceRun<F, T>::lanes) {
+        for (std::int64_t o = first; o < last; ++o) y[o] = finish(reduce_run<F>(x + o * reduced, reduced));
+        return;
+      }
+      std::array<Wide, 256> total;
+      for (std::int64_t o = first; o < last; o += std::ssize(total)) {
+        const std::int64_t count = std::min<std::int64_t>(std::ssize(total), last - o);
+        reduce_short_rows<F>(x, o, o + count, reduced, total.data());
+        std::transform(total.begin(), total.begin() + count, y + o, finish);
+      }
     });
     return;
   }
