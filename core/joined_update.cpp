@@ -18,9 +18,9 @@ struct Match {
   std::array<int, 2> state{-1, -1};  // the rows of the states that are read
   int old = -1;                      // those of the variable
   std::vector<int> numbers;
-  int slope = -1;        // what is read as the slope. Where the loop computes the slope,
-  int whole_slope = -1;  // which is this node,
-  int column = -1;       // the product of column and factor is added to it.
+  int gradient = -1;        // what is read as the gradient. Where the loop computes the gradient,
+  int whole_gradient = -1;  // which is this node,
+  int column = -1;          // the product of column and factor is added to it.
   int factor = -1;
 };
 
@@ -65,7 +65,7 @@ class Reading {
     const int root = program_.root(input);
     switch (letter) {
       case 'v': return bind(match_.old, input);
-      case 'g': return bind(match_.slope, input);
+      case 'g': return bind(match_.gradient, input);
       case 'n': return is_number(node_of(program_, input).type);
       case '0':
       case '1': return bind(match_.state[at(letter - '0')], root);
@@ -77,14 +77,14 @@ class Reading {
   Match match_;
 };
 
-// The same update with its slope computed in the loop.
-std::optional<Match> with_slope(const Program& program, Match match) {
-  match.whole_slope = program.root(match.slope);
-  const ProgramNode& node = node_of(program, match.whole_slope);
-  if (!is_computed(node) || node.op->name() != match.steps->slope) return {};
+// The same update with its gradient computed in the loop.
+std::optional<Match> with_gradient(const Program& program, Match match) {
+  match.whole_gradient = program.root(match.gradient);
+  const ProgramNode& node = node_of(program, match.whole_gradient);
+  if (!is_computed(node) || node.op->name() != match.steps->gradient) return {};
   match.column = node.inputs[0];
   match.factor = node.inputs[1];
-  match.slope = node.inputs[2];
+  match.gradient = node.inputs[2];
   return match;
 }
 
@@ -99,7 +99,7 @@ std::optional<Match> match_at(const Program& program, const MemoryPlan& memory, 
   for (const JoinedSteps& steps : node_of(program, id).op->joined_steps()) {
     const std::optional<Match> match = Reading(program, steps).of(id);
     if (!match || !std::all_of(match->step.begin(), match->step.end(), is_joined)) continue;
-    return is_joined(program.root(match->slope)) ? with_slope(program, *match) : match;
+    return is_joined(program.root(match->gradient)) ? with_gradient(program, *match) : match;
   }
   return {};
 }
@@ -117,8 +117,8 @@ class Joining {
       for (const int step : match->step) plan_.joined[at(step)] = id;
       for (const int state : match->state)
         if (state >= 0) plan_.joined[at(state)] = id;
-      if (const auto whole = with_slope(program_, *match); whole && slope_fits(id, *whole))
-        plan_.joined[at(whole->whole_slope)] = id;
+      if (const auto whole = with_gradient(program_, *match); whole && gradient_fits(id, *whole))
+        plan_.joined[at(whole->whole_gradient)] = id;
       return;
     }
   }
@@ -144,7 +144,7 @@ class Joining {
   bool fits(int id, const Match& match) const {
     const JoinedSteps& steps = *match.steps;
     if (kernel_of(match, node(id).type.dtype) == nullptr || !has_rows_of(id, match.old) ||
-        !has_rows_of(id, match.slope))
+        !has_rows_of(id, match.gradient))
       return false;
     for (std::size_t k = 0; k < steps.count; ++k) {
       const int step = match.step[k];
@@ -161,11 +161,11 @@ class Joining {
     return true;
   }
 
-  bool slope_fits(int id, const Match& match) const {
+  bool gradient_fits(int id, const Match& match) const {
     const Shape& column = node(match.column).type.shape;
-    return is_here(match.whole_slope, times_read(*match.steps, 'g')) && plan_.scattered[at(match.whole_slope)] < 0 &&
-           holds_rows(match.column) && column.size() == column[0] && column[0] == node(id).type.shape[0] &&
-           has_rows_of(id, match.factor) && has_rows_of(id, match.slope);
+    return is_here(match.whole_gradient, times_read(*match.steps, 'g')) &&
+           plan_.scattered[at(match.whole_gradient)] < 0 && holds_rows(match.column) && column.size() == column[0] &&
+           column[0] == node(id).type.shape[0] && has_rows_of(id, match.factor) && has_rows_of(id, match.gradient);
   }
 
   const Program& program_;
@@ -190,7 +190,7 @@ JoinedUpdate::JoinedUpdate(const Program& program, const MemoryPlan& memory, int
   for (const int state : match.state)
     if (state >= 0) states_.push_back(&values[at(program.root(node_of(program, state).inputs[0]))]);
   old_ = strip_of(match.old);
-  slope_ = strip_of(match.slope);
+  gradient_ = strip_of(match.gradient);
   if (match.column >= 0) {
     column_ = strip_of(match.column);
     factor_ = strip_of(match.factor);
@@ -205,7 +205,7 @@ void JoinedUpdate::run(const Value& rows) const {
                     .variable = table_->data,
                     .state = {},
                     .old = old_->data,
-                    .slope = slope_->data,
+                    .gradient = gradient_->data,
                     .column = column_ != nullptr ? column_->data : nullptr,
                     .factor = factor_ != nullptr ? factor_->data : nullptr,
                     .number = {}};

@@ -14,7 +14,7 @@
 namespace gradus {
 
 /// Decides which nodes of the plan's regions are joined (MemoryPlan::joined): the steps of an update that nobody else
-/// reads, the rows of states that only they read, and the slope, if it is a product and a sum that only they read.
+/// reads, the rows of states that only they read, and the gradient, if it is a product and a sum that only they read.
 /// `readers` has, by root, how often its numbers are read.
 void choose_joined(const Program& program, const Schedule& schedule, std::span<const int> readers, MemoryPlan& plan);
 
@@ -33,7 +33,7 @@ class JoinedUpdate {
   Value* table_;
   std::vector<Value*> states_;
   const Value* old_;
-  const Value* slope_;
+  const Value* gradient_;
   const Value* column_ = nullptr;
   const Value* factor_ = nullptr;
   std::vector<const Value*> numbers_;

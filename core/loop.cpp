@@ -1,5 +1,6 @@
 #include <gradus/core/loop.h>
 
+#include <gradus/core/as_constant.h>
 #include <gradus/core/sparse_union.h>
 #include <gradus/core/table_rows.h>
 
@@ -30,13 +31,7 @@ void repeat_each(T* to, const T* from, std::int64_t stride, std::int64_t rows, s
     const std::int64_t n = fixed > 0 ? fixed : width;
     for (std::int64_t r = 0; r < rows; ++r) std::fill_n(to + r * n, n, from[r * stride]);
   };
-  switch (width) {
-    case 8: return repeat(std::integral_constant<std::int64_t, 8>{});
-    case 16: return repeat(std::integral_constant<std::int64_t, 16>{});
-    case 20: return repeat(std::integral_constant<std::int64_t, 20>{});
-    case 32: return repeat(std::integral_constant<std::int64_t, 32>{});
-    default: return repeat(std::integral_constant<std::int64_t, 0>{});
-  }
+  as_constant<std::int64_t, 8, 16, 20, 32>(width, repeat);
 }
 
 // Elements [first, first + count) of the row-major space `dims`, read with `stride`.

@@ -163,8 +163,8 @@ struct JoinedRows {
   std::byte* variable;              // a table: row i of the result is its row rows[i]
   std::array<std::byte*, 2> state;  // tables whose rows are replaced likewise
   const std::byte* old;             // the variable's rows, gathered   [rows, width]
-  const std::byte* slope;           // [rows, width]
-  const std::byte* column;          // [rows], or null: else the slope is column * factor + slope
+  const std::byte* gradient;        // [rows, width]
+  const std::byte* column;          // [rows], or null: else the gradient is column * factor + gradient
   const std::byte* factor;          // [rows, width]
   std::array<const std::byte*, 6> number;
 };
@@ -174,14 +174,14 @@ using JoinedKernel = void (*)(const JoinedRows& rows);
 struct JoinedSteps {
   struct Step {
     std::string_view op;
-    /// A letter for each: v the variable's rows, g the slope, n the next number, 0 and 1 the rows of a state, A, B and
-    /// C what the first, second and third step give.
+    /// A letter for each: v the variable's rows, g the gradient, n the next number, 0 and 1 the rows of a state, A, B
+    /// and C what the first, second and third step give.
     std::string_view operands;
     int state = -1;  // whose rows the result replaces, if any's
   };
   std::array<Step, 4> step;
   std::size_t count;
-  std::string_view slope;  // the op that may give the slope, of a column, rows and rows
+  std::string_view gradient;  // the op that may give the gradient, of a column, rows and rows
   std::array<std::array<JoinedKernel, dtype_count>, isa_count> kernel{};  // by Isa and dtype
 };
 

@@ -1,5 +1,6 @@
 #include <gradus/core/table_rows.h>
 
+#include <gradus/core/as_constant.h>
 #include <gradus/core/buffer.h>
 
 #include <algorithm>
@@ -13,18 +14,10 @@ namespace {
 // How many rows on a row is asked for: as many as memory delivers at once while one is waited for.
 constexpr std::size_t ahead_of(std::size_t bytes) { return bytes < 32 ? 64 : 32; }
 
-// f(the size as a constant) for the usual sizes, which a compiler copies without a call; f(0) for others.
+// f(the size as a constant) for the usual sizes, f(0) for others.
 template <class F>
 void by_bytes(std::size_t bytes, F&& f) {
-  switch (bytes) {
-    case 4: return f(std::integral_constant<std::size_t, 4>{});
-    case 8: return f(std::integral_constant<std::size_t, 8>{});
-    case 32: return f(std::integral_constant<std::size_t, 32>{});
-    case 64: return f(std::integral_constant<std::size_t, 64>{});
-    case 80: return f(std::integral_constant<std::size_t, 80>{});
-    case 128: return f(std::integral_constant<std::size_t, 128>{});
-    default: return f(std::integral_constant<std::size_t, 0>{});
-  }
+  as_constant<std::size_t, 4, 8, 32, 64, 80, 128>(bytes, f);
 }
 
 // Copies a row. What is no usual size is copied in blocks of which the last two may overlap: calling memcpy for a few

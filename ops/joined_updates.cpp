@@ -1,6 +1,7 @@
 // Each formula rounds where the ops one after the other would: this file is compiled without fused multiply-additions.
 #include <gradus/ops/joined_updates.h>
 
+#include <gradus/core/as_constant.h>
 #include <gradus/core/cpu.h>
 
 #include <algorithm>
@@ -8,13 +9,12 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <type_traits>
 
 namespace gradus {
 
 namespace {
 
-// The formulas: next(slope, variable, numbers, state...) gives the variable and replaces the states.
+// The formulas: next(gradient, variable, numbers, state...) gives the variable and replaces the states.
 
 struct Descent {
   static constexpr std::size_t numbers = 1, states = 0;
@@ -61,7 +61,7 @@ struct Operands {
   T* variable;
   T* state[2];
   const T* old;
-  const T* slope;
+  const T* gradient;
   const T* column;
   const T* factor;
   T number[F::numbers];
@@ -73,7 +73,7 @@ struct Operands {
         variable(reinterpret_cast<T*>(rows.variable)),
         state{reinterpret_cast<T*>(rows.state[0]), reinterpret_cast<T*>(rows.state[1])},
         old(reinterpret_cast<const T*>(rows.old)),
-        slope(reinterpret_cast<const T*>(rows.slope)),
+        gradient(reinterpret_cast<const T*>(rows.gradient)),
         column(reinterpret_cast<const T*>(rows.column)),
         factor(reinterpret_cast<const T*>(rows.factor)) {
     for (std::size_t n = 0; n < F::numbers; ++n) number[n] = *reinterpret_cast<const T*>(rows.number[n]);
@@ -123,7 +123,7 @@ struct RowByRow {
       T* const s0 = in.state[0] + (F::states > 0 ? in_table : 0);
       T* const s1 = in.state[1] + (F::states > 1 ? in_table : 0);
       const T* const old = in.old + here;
-      const T* const slope = in.slope + here;
+      const T* const gradient = in.gradient + here;
       const T* const factor = in.factor + (has_column ? here : 0);
       const T by = has_column ? in.column[i] : T{};
       // What is read of a row lies where the same element is written, if anywhere: g++ need not look whether they meet.
@@ -133,7 +133,7 @@ struct RowByRow {
 #pragma GCC unroll 1
 #endif
       for (std::int64_t j = 0; j < k; ++j)
-        v[j] = in.next(has_column ? by * factor[j] + slope[j] : slope[j], old[j], s0 + j, s1 + j);
+        v[j] = in.next(has_column ? by * factor[j] + gradient[j] : gradient[j], old[j], s0 + j, s1 + j);
     }
   }
 };
@@ -154,7 +154,7 @@ struct ManyNumbers {
       }
       for (std::size_t i = 0; i < n; ++i) {
         const std::size_t r = begin + i;
-        v[i] = in.next(has_column ? in.column[r] * in.factor[r] + in.slope[r] : in.slope[r], in.old[r], s[0] + i,
+        v[i] = in.next(has_column ? in.column[r] * in.factor[r] + in.gradient[r] : in.gradient[r], in.old[r], s[0] + i,
                        s[1] + i);
       }
       for (std::size_t i = 0; i < n; ++i) {
@@ -167,18 +167,10 @@ struct ManyNumbers {
 
 template <Isa isa, class F, class T, bool has_column>
 void run(const JoinedRows& rows) {
-  const auto row_by_row = [&]<std::int64_t fixed>(std::integral_constant<std::int64_t, fixed>) {
-    compiled_for<isa, RowByRow<F, T, fixed, has_column>, const JoinedRows*>()(&rows);
-  };
-  switch (rows.width) {
-    case 1: return compiled_for<isa, ManyNumbers<F, T, has_column>, const JoinedRows*>()(&rows);
-    case 8: return row_by_row(std::integral_constant<std::int64_t, 8>{});
-    case 16: return row_by_row(std::integral_constant<std::int64_t, 16>{});
-    case 20: return row_by_row(std::integral_constant<std::int64_t, 20>{});
-    case 32: return row_by_row(std::integral_constant<std::int64_t, 32>{});
-    case 64: return row_by_row(std::integral_constant<std::int64_t, 64>{});
-    default: return row_by_row(std::integral_constant<std::int64_t, 0>{});
-  }
+  if (rows.width == 1) return compiled_for<isa, ManyNumbers<F, T, has_column>, const JoinedRows*>()(&rows);
+  as_constant<std::int64_t, 8, 16, 20, 32, 64>(rows.width, [&](auto fixed) {
+    compiled_for<isa, RowByRow<F, T, fixed.value, has_column>, const JoinedRows*>()(&rows);
+  });
 }
 
 template <Isa isa, class F, class T>
@@ -188,7 +180,7 @@ void kernel(const JoinedRows& rows) {
 
 template <class F, std::size_t count>
 constexpr JoinedSteps joined(const JoinedSteps::Step (&steps)[count]) {
-  JoinedSteps out{.step = {}, .count = count, .slope = "multiply_add"};
+  JoinedSteps out{.step = {}, .count = count, .gradient = "multiply_add"};
   std::copy_n(steps, count, out.step.begin());
   const auto add = [&out]<class T>(TypeTag<T>) {
     constexpr auto dtype = static_cast<std::size_t>(dtype_of<T>);
