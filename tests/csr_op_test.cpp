@@ -4,6 +4,7 @@
 #include "golden_file.h"
 
 #include <gradus/core/create.h>
+#include <gradus/core/error.h>
 #include <gradus/core/random.h>
 #include <gradus/core/session.h>
 #include <gradus/ops/check_gradients.h>
