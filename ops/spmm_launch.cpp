@@ -11,12 +11,15 @@ namespace gradus {
 
 namespace {
 
-// The least power of 2 that is not below k, at most a warp: neighbouring threads that share a row.
+// The least power of 2 that is not below k, from 1 to a warp: neighbouring threads that share a row.
 int lanes_for(std::int64_t k) {
   int lanes = 1;
   while (lanes < 32 && lanes < k) lanes *= 2;
   return lanes;
 }
+
+// Numbers that a thread adds up at the least, where several share a sum: to fold two threads' sums takes longer.
+constexpr std::int64_t some = 4;
 
 std::string settings(DType dtype, int lanes) {
   return fmt::format("{} constexpr int lanes = {};", using_type(dtype), lanes);
@@ -48,11 +51,13 @@ extern "C" __global__ void NAME(const T* values, const T* scale, const T* b, T* 
 
 // The same for segments of very different lengths, none of them empty: `lanes` threads take a chunk of the numbers,
 // whatever segments these belong to. What a chunk has of a segment that began before it is the chunk's head; of one
-// that goes on after it, the chunk's tail.
+// that begins in it and goes on after it, which is then open, the chunk's tail. Several numbers are read before any is
+// added: to wait for each would take longer than all else.
 constexpr std::string_view chunks_text = R"cuda(
-extern "C" __global__ void NAME(const T* values, const T* scale, const T* b, T* y, T* heads, T* tails,
+extern "C" __global__ void NAME(const T* values, const T* scale, const T* b, T* y, T* heads, T* tails, int* open,
                                 const gr_int64* start, gr_int64 segments, gr_int64 n, gr_int64 chunk,
                                 const int* place, const gr_int64* position, const int* to, gr_int64 k) {
+  constexpr int at_once = 4;
   const int lane = threadIdx.x % lanes;
   const gr_int64 chunks = (n + chunk - 1) / chunk;
   for (gr_int64 t = gr_first() / lanes; t < chunks; t += gr_step() / lanes) {
@@ -62,54 +67,85 @@ extern "C" __global__ void NAME(const T* values, const T* scale, const T* b, T* 
       gr_int64 s = of_first, end = start[s + 1];
       bool began_here = start[s] == first;
       T sum = 0;
-      for (gr_int64 j = first; j < last; ++j) {
-        const T value = values != nullptr ? values[position != nullptr ? position[j] : j] : T(1);
-        const T factor = scale != nullptr ? scale[place[j]] * value : value;
-        sum += factor * b[gr_int64(place[j]) * k + c];
-        if (j + 1 < end) continue;
-        (began_here ? y + (to != nullptr ? gr_int64(to[s]) : s) * k : heads + t * k)[c] = sum;
-        sum = 0;
-        began_here = true;
-        end = ++s < segments ? start[s + 1] : end;
+      for (gr_int64 begin = first; begin < last; begin += at_once) {
+        T term[at_once];
+#pragma unroll
+        for (int u = 0; u < at_once; ++u) {
+          const gr_int64 j = begin + u < last ? begin + u : last - 1;
+          const T value = values != nullptr ? values[position != nullptr ? position[j] : j] : T(1);
+          const T factor = scale != nullptr ? scale[place[j]] * value : value;
+          term[u] = factor * b[gr_int64(place[j]) * k + c];
+        }
+#pragma unroll
+        for (int u = 0; u < at_once; ++u) {
+          const gr_int64 j = begin + u;
+          if (j >= last) break;
+          sum += term[u];
+          if (j + 1 < end) continue;
+          (began_here ? y + (to != nullptr ? gr_int64(to[s]) : s) * k : heads + t * k)[c] = sum;
+          sum = 0;
+          began_here = true;
+          end = ++s < segments ? start[s + 1] : end;
+        }
       }
-      if (s < segments && start[s] < last) (began_here ? tails : heads)[t * k + c] = sum;
+      const bool goes_on = s < segments && start[s] < last;
+      if (goes_on) (began_here ? tails : heads)[t * k + c] = sum;
+      if (c == 0) open[t] = goes_on && began_here ? int(s) : -1;
     }
   }
 }
 )cuda";
 
-// Then the segments that go on over chunks: the tail where it begins, and the heads of those that follow.
+// Then the segments that are open: the tail where one begins, and the heads of the chunks that follow. `lanes` threads
+// add the heads of one; where these are many, all threads of the block do.
 constexpr std::string_view join_text = R"cuda(
-extern "C" __global__ void NAME(const T* heads, const T* tails, T* y, const gr_int64* start, gr_int64 segments,
+extern "C" __global__ void NAME(const T* heads, const T* tails, const int* open, T* y, const gr_int64* start,
                                 gr_int64 n, gr_int64 chunk, const int* to, gr_int64 k) {
-  const int lane = threadIdx.x % lanes;
+  constexpr int chunks_a_block = 64, few = 16, teams = 256 / lanes;
+  const int lane = threadIdx.x % lanes, team = threadIdx.x / lanes;
   const gr_int64 chunks = (n + chunk - 1) / chunk;
-  for (gr_int64 t = gr_first() / lanes; t + 1 < chunks; t += gr_step() / lanes) {
-    const gr_int64 next = (t + 1) * chunk, s = gr_segment_of(start, segments, next - 1), end = start[s + 1];
-    if (end <= next || start[s] < t * chunk) continue;
-    for (gr_int64 c = lane; c < k; c += lanes) {
-      T sum = tails[t * k + c];
-      for (gr_int64 u = t + 1; u * chunk < end; ++u) sum += heads[u * k + c];
-      y[(to != nullptr ? gr_int64(to[s]) : s) * k + c] = sum;
+  for (gr_int64 first = blockIdx.x * gr_int64(chunks_a_block); first < chunks; first += gridDim.x * chunks_a_block) {
+    const gr_int64 last = first + chunks_a_block < chunks ? first + chunks_a_block : chunks;
+    for (gr_int64 t = first + team; t < last; t += teams) {
+      if (open[t] < 0) continue;
+      const gr_int64 s = open[t], end = (start[s + 1] + chunk - 1) / chunk;
+      if (end - t > few) continue;
+      for (gr_int64 c = lane; c < k; c += lanes) {
+        T sum = tails[t * k + c];
+        for (gr_int64 u = t + 1; u < end; ++u) sum += heads[u * k + c];
+        y[(to != nullptr ? gr_int64(to[s]) : s) * k + c] = sum;
+      }
+    }
+    for (gr_int64 t = first; t < last; ++t) {
+      if (open[t] < 0) continue;
+      const gr_int64 s = open[t], end = (start[s + 1] + chunk - 1) / chunk;
+      if (end - t <= few) continue;
+      for (gr_int64 c = lane; c < (k + lanes - 1) / lanes * lanes; c += lanes) {  // all threads come to the fold
+        T sum = 0;
+        for (gr_int64 u = t + 1 + team; c < k && u < end; u += teams) sum += heads[u * k + c];
+        sum = gr_column_fold<gr_Sum, lanes>(sum);
+        if (team == 0 && c < k) y[(to != nullptr ? gr_int64(to[s]) : s) * k + c] = tails[t * k + c] + sum;
+      }
     }
   }
 }
 )cuda";
 
-// The same for k = 1: a warp for each segment.
+// rows_text for k = 1: `lanes` threads for each segment.
 constexpr std::string_view column_text = R"cuda(
 extern "C" __global__ void NAME(const T* values, const T* scale, const T* b, T* y, const gr_int64* start,
                                 gr_int64 segments, const int* place, const gr_int64* position, const int* to) {
-  const int lane = threadIdx.x % 32;
-  for (gr_int64 s = gr_first() / 32; s < segments; s += gr_step() / 32) {
-    const gr_int64 last = start[s + 1];
+  const int lane = threadIdx.x % lanes;
+  const gr_int64 step = gr_step() / lanes, rounds = (segments + step - 1) / step;
+  gr_int64 s = gr_first() / lanes;
+  for (gr_int64 round = 0; round < rounds; ++round, s += step) {  // all lanes of a warp come to the fold
     T sum = 0;
-    for (gr_int64 j = start[s] + lane; j < last; j += 32) {
+    for (gr_int64 j = s < segments ? start[s] + lane : 0, last = s < segments ? start[s + 1] : 0; j < last; j += lanes) {
       const T value = values != nullptr ? values[position != nullptr ? position[j] : j] : T(1);
       sum += (scale != nullptr ? scale[place[j]] * value : value) * b[place[j]];
     }
-    sum = gr_warp_fold<gr_Sum, 32>(sum);
-    if (lane == 0) y[to != nullptr ? gr_int64(to[s]) : s] = sum;
+    sum = gr_warp_fold<gr_Sum, lanes>(sum);
+    if (lane == 0 && s < segments) y[to != nullptr ? gr_int64(to[s]) : s] = sum;
   }
 }
 )cuda";
@@ -163,9 +199,11 @@ void multiply_segments(DeviceCall& call, const Value& x, const Segments& of, con
                        std::int64_t k) {
   if (of.count * k == 0) return;
   const DType dtype = b.type.dtype;
-  if (k == 1)
-    return call.launch({"csr_column_product", column_text, using_type(dtype)}, grid_for(of.count * 32), values_of(x),
-                       scale, b.data, call.out().data, of.start, of.count, of.place, of.position, of.to);
+  if (k == 1) {
+    const int lanes = lanes_for(x.stored / of.count / some);
+    return call.launch({"csr_column_product", column_text, settings(dtype, lanes)}, grid_for(of.count * lanes),
+                       values_of(x), scale, b.data, call.out().data, of.start, of.count, of.place, of.position, of.to);
+  }
   const int lanes = lanes_for(k);
   call.launch({"csr_product", rows_text, settings(dtype, lanes)}, grid_for(of.count * lanes), values_of(x), scale,
               b.data, call.out().data, of.start, of.count, of.place, of.position, of.to, k);
@@ -175,19 +213,22 @@ void multiply_segments(DeviceCall& call, const Value& x, const Segments& of, con
 void multiply_columns(DeviceCall& call, const Value& x, const Segments& of, const std::byte* scale, const Value& b,
                       std::int64_t k) {
   constexpr std::int64_t worth_chunks = 8192;  // non-zeros
-  if (k <= 1 || x.stored < worth_chunks) return multiply_segments(call, x, of, scale, b, k);
+  constexpr std::int64_t threads = 1 << 18;    // that keep a large device busy
+  constexpr std::int64_t chunks_a_block = 64;  // as in join_text
+  if (k == 0 || x.stored < worth_chunks) return multiply_segments(call, x, of, scale, b, k);
   const DType dtype = b.type.dtype;
   const int lanes = lanes_for(k);
-  const std::int64_t chunk = std::clamp<std::int64_t>(x.stored / 4096, 64, 256);
+  const std::int64_t chunk = std::clamp<std::int64_t>(x.stored * lanes / threads, 16, 256);
   const std::int64_t chunks = (x.stored + chunk - 1) / chunk;
   const std::int64_t bytes = chunks * k * static_cast<std::int64_t>(size_of(dtype));
-  std::byte* const heads = call.scratch(2 * bytes);
-  std::byte* const tails = heads + bytes;
+  std::byte* const heads = call.scratch(2 * bytes + chunks * std::int64_t{sizeof(std::int32_t)});
+  std::byte *const tails = heads + bytes, *const open = tails + bytes;
   call.launch({"csr_column_chunks", chunks_text, settings(dtype, lanes)}, grid_for(chunks * lanes), values_of(x), scale,
-              b.data, call.out().data, heads, tails, of.start, of.count, x.stored, chunk, of.place, of.position, of.to,
-              k);
-  call.launch({"csr_column_chunks_joined", join_text, settings(dtype, lanes)}, grid_for(chunks * lanes), heads, tails,
-              call.out().data, of.start, of.count, x.stored, chunk, of.to, k);
+              b.data, call.out().data, heads, tails, open, of.start, of.count, x.stored, chunk, of.place, of.position,
+              of.to, k);
+  call.launch({"csr_column_chunks_joined", join_text, settings(dtype, lanes)},
+              grid_for((chunks + chunks_a_block - 1) / chunks_a_block * 256), heads, tails, open, call.out().data,
+              of.start, x.stored, chunk, of.to, k);
 }
 
 void multiply_from_left(DeviceCall& call, const Value& a, const Value& x, const Segments& of, std::int64_t columns) {
@@ -211,7 +252,7 @@ void dots(DeviceCall& call, const Value& u, const Value& v, std::byte* y, std::i
           const Index* column) {
   if (pairs == 0) return;
   const std::int64_t k = u.shape()[1];
-  const int lanes = lanes_for(k);
+  const int lanes = lanes_for(k / some);
   call.launch({"row_dots", dots_text, settings(u.type.dtype, lanes)}, grid_for(pairs * lanes), u.data, v.data, y, pairs,
               k, row, column);
 }

@@ -66,10 +66,10 @@ TEST_CASE("every row once an epoch") {
   dense.x = dense.x.to_dense();
   dense.weight = Tensor();
   for (const Dataset& data : {numbered(103), dense})
-    for (const bool background : {false, true})
+    for (const int threads : {0, 1, 3})
       for (const bool shuffle : {false, true})
         for (const std::int64_t size : {1, 2, 10, 102, 103, 104, 5000}) {
-          const Batches batches(data, {.size = size, .shuffle = shuffle, .background = background});
+          const Batches batches(data, {.size = size, .shuffle = shuffle, .threads = threads});
           CHECK(batches.count() == (103 + size - 1) / size);
           Numbers all;
           std::int64_t number = 0;
@@ -90,8 +90,8 @@ TEST_CASE("every row once an epoch") {
 }
 
 TEST_CASE("the remainder may be dropped") {
-  for (const bool background : {false, true}) {
-    const Batches batches(numbered(103), {.size = 10, .drop_remainder = true, .background = background});
+  for (const int threads : {0, 1, 3}) {
+    const Batches batches(numbered(103), {.size = 10, .drop_remainder = true, .threads = threads});
     CHECK(batches.count() == 10);
     CHECK(targets_of(batches.epoch(0)).size() == 100);
     CHECK(Batches(numbered(100), {.size = 10, .drop_remainder = true}).count() == 10);
@@ -99,15 +99,15 @@ TEST_CASE("the remainder may be dropped") {
 }
 
 TEST_CASE("the order is that of seed and epoch, whoever prepares it and wherever it begins") {
-  const auto made = [](std::uint64_t seed, bool background) {
-    return Batches(numbered(103), {.size = 10, .seed = seed, .background = background});
+  const auto made = [](std::uint64_t seed, std::optional<int> threads) {
+    return Batches(numbered(103), {.size = 10, .seed = seed, .threads = threads});
   };
-  const Numbers order = targets_of(made(1, false).epoch(2));
-  CHECK(targets_of(made(1, true).epoch(2)) == order);
-  CHECK(targets_of(made(1, true).epoch(3)) != order);
-  CHECK(targets_of(made(2, true).epoch(2)) != order);
-  for (const bool background : {false, true}) {
-    const Batches batches = made(1, background);
+  const Numbers order = targets_of(made(1, 0).epoch(2));
+  CHECK(targets_of(made(1, {}).epoch(2)) == order);
+  CHECK(targets_of(made(1, {}).epoch(3)) != order);
+  CHECK(targets_of(made(2, {}).epoch(2)) != order);
+  for (const int threads : {0, 1, 3}) {
+    const Batches batches = made(1, threads);
     for (std::int64_t first = 0; first <= batches.count(); ++first) {
       const Numbers rest(order.begin() + std::min<std::int64_t>(10 * first, 103), order.end());
       CHECK(targets_of(batches.epoch(2, first)) == rest);
@@ -120,14 +120,14 @@ TEST_CASE("the order is that of seed and epoch, whoever prepares it and wherever
 
 TEST_CASE("training on views and on gathered rows gives the bits of training on copies") {
   const Dataset data = numbered(103);
-  const auto trained = [&](bool shuffle, bool background, bool copy) {
+  const auto trained = [&](bool shuffle, int threads, bool copy) {
     Graph g;
     const Expr X = g.sparse_placeholder("X", {any, 50});
     const Expr y = g.placeholder("y", {any, 1});
     const FactorizationMachine fm(X, y, {.factors = 4, .seed = 1});
     const Expr train = Adagrad(0.1).minimize(fm.loss);
     Session session(g);
-    const Batches batches(data, {.size = 10, .shuffle = shuffle, .background = background});
+    const Batches batches(data, {.size = 10, .shuffle = shuffle, .threads = threads});
     for (int e = 0; e < 3; ++e)
       for (const Batch& batch : batches.epoch(e)) {
         const Tensor x = copy ? batch.x.to_dense().to_csr() : batch.x;
@@ -136,17 +136,18 @@ TEST_CASE("training on views and on gathered rows gives the bits of training on 
     return session.value(fm.V);
   };
   for (const bool shuffle : {false, true}) {
-    const Tensor expected = trained(shuffle, false, true);
-    CHECK(trained(shuffle, false, false) == expected);
-    CHECK(trained(shuffle, true, false) == expected);
+    const Tensor expected = trained(shuffle, 0, true);
+    CHECK(trained(shuffle, 0, false) == expected);
+    CHECK(trained(shuffle, 1, false) == expected);
+    CHECK(trained(shuffle, 3, false) == expected);
   }
 }
 
 TEST_CASE("what is held stays as it is, and the rest serves again") {
   const Dataset data = numbered(1000);
-  for (const bool background : {false, true})
+  for (const int threads : {0, 1, 3})
     for (const bool shuffle : {false, true}) {
-      const Batches batches(data, {.size = 10, .shuffle = shuffle, .background = background});
+      const Batches batches(data, {.size = 10, .shuffle = shuffle, .threads = threads});
       std::vector<Batch> held;
       std::vector<std::shared_ptr<const RowIndex>> touched;
       std::set<const CsrPattern*> memory;
@@ -166,7 +167,7 @@ TEST_CASE("what is held stays as it is, and the rest serves again") {
       REQUIRE(held.size() == 48);
       CHECK(memory.size() <= 48 + 10);
       std::size_t next = 0;
-      Batches again(data, {.size = 10, .shuffle = shuffle, .background = false});
+      Batches again(data, {.size = 10, .shuffle = shuffle, .threads = 0});
       auto kept = held.begin();
       for (int e = 0; e < 3; ++e)
         for (const Batch& batch : again.epoch(e)) {
@@ -206,8 +207,8 @@ TEST_CASE("memory comes back from other threads, and outlives the batches") {
 }
 
 TEST_CASE("a loop may be left early, never begun, or begun again") {
-  for (const bool background : {false, true}) {
-    std::optional<Batches> batches(std::in_place, numbered(1000), BatchOptions{.size = 10, .background = background});
+  for (const int threads : {0, 1, 3}) {
+    std::optional<Batches> batches(std::in_place, numbered(1000), BatchOptions{.size = 10, .threads = threads});
     const Numbers order = targets_of(batches->epoch(0));
     for (int i = 0; i < 50; ++i) {
       for (const Batch& batch : batches->epoch(0))
@@ -247,8 +248,8 @@ TEST_CASE("several epochs at once") {
 }
 
 TEST_CASE("a map is applied to each batch, and what it throws is thrown to the caller") {
-  for (const bool background : {false, true}) {
-    BatchOptions options{.size = 10, .shuffle = false, .background = background};
+  for (const int threads : {0, 1, 3}) {
+    BatchOptions options{.size = 10, .shuffle = false, .threads = threads};
     options.map = [](Batch& batch) {
       if (batch.number == 7) throw std::out_of_range("batch 7");
       batch.weight = Tensor({static_cast<double>(batch.number)});
@@ -278,6 +279,8 @@ TEST_CASE("a map is applied to each batch, and what it throws is thrown to the c
 TEST_CASE("options and data that leave nothing to train on") {
   const auto made = [](const Dataset& data, const BatchOptions& options) { Batches{data, options}; };
   CHECK_THROWS_WITH_AS(made(numbered(7), {.size = 0}), "Batches: .size is 0; at least 1 row is expected", ValueError);
+  CHECK_THROWS_WITH_AS(made(numbered(7), {.threads = -1}),
+                       "Batches: .threads is -1; 0, or how many threads prepare batches, is expected", ValueError);
   CHECK_THROWS_WITH_AS(made(numbered(7), {.size = -3}), "Batches: .size is -3; at least 1 row is expected", ValueError);
   CHECK_THROWS_WITH_AS(made(numbered(7), {.size = 8, .drop_remainder = true}),
                        "Batches: .size is 8 but the data set has 7 rows; with .drop_remainder no batch is left",

@@ -128,8 +128,7 @@ TEST_CASE("epochs over blocks have each row once, in an order of the seed and th
   std::set<std::vector<double>> seen;
   for (const std::int64_t size : {1, 3, 4, 7, 100}) {
     CHECK(targets(Batches(cache, {.size = size, .shuffle = false}), 0) == in_order);
-    const Batches batches(cache, {.size = size, .seed = 5}),
-        alone(cache, {.size = size, .seed = 5, .background = false});
+    const Batches batches(cache, {.size = size, .seed = 5}), alone(cache, {.size = size, .seed = 5, .threads = 0});
     CHECK(batches.count() == (10 + size - 1) / size);
     for (const std::int64_t e : {0, 1, 2}) {
       const std::vector<double> order = targets(batches, e);

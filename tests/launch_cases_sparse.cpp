@@ -124,6 +124,12 @@ std::vector<LaunchCase> product_launch_cases() {
             add(
                 "X^T B " + on, {m, b}, [](Graph&, const Inputs& in) { return rows_product(in[0], in[1]); }, 10);
         }
+    // And enough for the device to sort them by their columns.
+    const Tensor vast = some_csr(100, 1500, dtype);
+    for (const std::int64_t k : {1, 3})
+      add(
+          fmt::format("X^T B of {} non-zeros, k = {},", vast.stored(), k), {vast, x({100, k})},
+          [](Graph&, const Inputs& in) { return rows_product(in[0], in[1]); }, 10);
     for (const std::int64_t k : {0, 1, 5, 16, 100}) {
       add("row_dots", {x({37, k}), x({37, k})}, [](Graph&, const Inputs& in) { return row_dots(in[0], in[1]); });
       const Tensor part = touched_part_of(csr, k);

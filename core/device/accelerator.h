@@ -12,6 +12,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace gradus {
 
@@ -85,7 +86,7 @@ class Accelerator {
   /// Throws DeviceError, naming the bytes asked for, free and there in all, when there is none.
   virtual std::byte* allocate(std::int64_t bytes) = 0;
   virtual void release(std::byte* memory) noexcept = 0;
-  /// Bytes allocated and not released.
+  /// Bytes allocated and not released, without those that the accelerator itself works in.
   virtual std::int64_t memory_in_use() const = 0;
 
   /// `from` may change as soon as upload returns.
@@ -149,5 +150,21 @@ class DeviceMemory {
   std::byte* data_ = nullptr;
   std::int64_t bytes_ = 0;
 };
+
+/// Launches a kernel with these arguments: numbers, pointers into the device's memory, and small structs of them, each
+/// of just the type that the kernel takes.
+template <class... Arguments>
+void launch_on(Accelerator& accelerator, const KernelText& kernel, const Grid& grid, Arguments... arguments) {
+  void* pointers[] = {static_cast<void*>(&arguments)...};
+  accelerator.launch(accelerator.compile(kernel), grid, pointers);
+}
+
+/// A grid with a thread for each of n elements, or as many as keep a device busy: kernels step on by the grid's size.
+Grid grid_for(std::int64_t n, int threads = 256);
+
+/// "float" for float32, "gr_int64" for int64, and so on.
+std::string_view cuda_name(DType dtype);
+/// "using T = float;".
+std::string using_type(DType dtype);
 
 }  // namespace gradus

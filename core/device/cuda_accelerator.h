@@ -20,7 +20,7 @@ class CudaAccelerator final : public Accelerator {
   std::string name() const override { return name_; }
   std::byte* allocate(std::int64_t bytes) override;
   void release(std::byte* memory) noexcept override;
-  std::int64_t memory_in_use() const override { return memory_.in_use(); }
+  std::int64_t memory_in_use() const override { return memory_.in_use() - products_.held() - row_start_.held(); }
   void upload(std::byte* to, const std::byte* from, std::int64_t bytes) override;
   void download(std::byte* to, const std::byte* from, std::int64_t bytes) override;
   void copy(std::byte* to, const std::byte* from, std::int64_t bytes) override;

@@ -72,6 +72,7 @@ std::byte* CudaWorkspace::reserve(std::int64_t bytes, bool recording) {
     bytes = std::max(bytes, 2 * bytes_);  // all that stay are no more than the last
     blocks_.push_back(memory_.allocate(bytes));
     bytes_ = bytes;
+    held_ += bytes;
   }
   return blocks_.empty() ? nullptr : blocks_.back();
 }

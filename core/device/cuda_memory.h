@@ -46,11 +46,14 @@ class CudaWorkspace {
 
   /// At least so many bytes. Throws DeviceError where more are needed while work is recorded.
   std::byte* reserve(std::int64_t bytes, bool recording);
+  /// Bytes of all blocks.
+  std::int64_t held() const { return held_; }
 
  private:
   CudaMemory& memory_;
   std::vector<std::byte*> blocks_;  // the last is used
-  std::int64_t bytes_ = 0;
+  std::int64_t bytes_ = 0;          // of the last
+  std::int64_t held_ = 0;
 };
 
 /// Two blocks of the host's memory that the GPU reads and writes by itself, used in turn.

@@ -20,6 +20,8 @@ class CudaProducts {
   /// `row_start` is work.row_start as 32-bit numbers: cuSPARSE documents no offsets of another width than its indices.
   /// False, and nothing is done, where the algorithms that give the same bits in every run do not do this product.
   bool spmm(const SpmmWork& work, const std::int32_t* row_start, bool recording);
+  /// Bytes that the libraries work in.
+  std::int64_t held() const { return blas_workspace_.held() + sparse_workspace_.held(); }
 
  private:
   void open_blas(bool recording);

@@ -4,7 +4,7 @@
 // tensor's are at hand, others are waited for; and what follows from the feeds stands as long as these stay the same.
 #pragma once
 
-#include <gradus/core/device/accelerator.h>
+#include <gradus/core/device/device_pattern.h>
 #include <gradus/core/op.h>
 
 #include <memory>
@@ -12,47 +12,6 @@
 #include <vector>
 
 namespace gradus {
-
-/// The index arrays of a csr pattern (see sparse.h) in an accelerator's memory, uploaded when first asked for.
-class DevicePattern {
- public:
-  DevicePattern(std::shared_ptr<Accelerator> accelerator, std::shared_ptr<const CsrPattern> pattern);
-
-  const std::int64_t* row_start();  // [rows + 1]
-  const Index* column();            // [non-zeros]
-  const Index* row();               // [non-zeros]: the row of each
-  const Index* slot();              // [non-zeros]: which of the touched columns
-  const Index* touched();           // [touched columns]
-  struct ByColumn {
-    const std::int64_t* start;     // [touched + 1]
-    const Index* row;              // [non-zeros]
-    const std::int64_t* position;  // [non-zeros]
-  };
-  ByColumn by_column();
-  const CsrPattern& host() const { return *pattern_; }
-
- private:
-  template <class T>
-  const T* uploaded(DeviceMemory& memory, std::span<const T> from);
-
-  std::shared_ptr<Accelerator> accelerator_;
-  std::shared_ptr<const CsrPattern> pattern_;
-  DeviceMemory row_start_, column_, row_, slot_, touched_, start_, by_row_, position_;
-};
-
-/// The patterns and row indices that an accelerator's memory holds, for as long as the host's exist or until dropped.
-class DeviceIndices {
- public:
-  explicit DeviceIndices(std::shared_ptr<Accelerator> accelerator);
-  DevicePattern& of(const std::shared_ptr<const CsrPattern>& pattern);
-  const Index* of(const std::shared_ptr<const RowIndex>& index);  // [count]
-  /// Drops those whose host object nobody else has.
-  void drop_unused();
-
- private:
-  struct State;
-  std::shared_ptr<State> state_;
-};
 
 /// What a plan knows of the numbers of a step's input.
 struct KnownNumbers {
@@ -130,8 +89,7 @@ class DeviceCall {
   /// each of just the type that the kernel takes.
   template <class... Arguments>
   void launch(const KernelText& kernel, const Grid& grid, Arguments... arguments) {
-    void* pointers[] = {static_cast<void*>(&arguments)...};
-    accelerator_->launch(accelerator_->compile(kernel), grid, pointers);
+    launch_on(*accelerator_, kernel, grid, arguments...);
   }
 
   /// Whether numbers decided what was launched, or whether anything was. With other feeds a run is another, then;
@@ -160,13 +118,5 @@ class DeviceCall {
   bool looked_at_numbers_ = false;
   bool looked_at_changing_numbers_ = false;
 };
-
-/// A grid with a thread for each of n elements, or as many as keep a device busy: kernels step on by the grid's size.
-Grid grid_for(std::int64_t n, int threads = 256);
-
-/// "float" for float32, "gr_int64" for int64, and so on.
-std::string_view cuda_name(DType dtype);
-/// "using T = float;".
-std::string using_type(DType dtype);
 
 }  // namespace gradus

@@ -163,6 +163,21 @@ template <class F, int lanes, class T> __device__ inline T gr_column_fold(T x) {
   return x;
 }
 
+// The sum of x over the threads of the block, at most 256, that come before this one; of integers.
+template <class T> __device__ inline T gr_block_sum_before(T x) {
+  __shared__ T sums[256];
+  sums[threadIdx.x] = x;
+  for (unsigned step = 1; step < blockDim.x; step *= 2) {
+    __syncthreads();
+    const T before = threadIdx.x >= step ? sums[threadIdx.x - step] : T(0);
+    __syncthreads();
+    sums[threadIdx.x] += before;
+  }
+  const T before = sums[threadIdx.x] - x;
+  __syncthreads();  // before the sums are written again
+  return before;
+}
+
 // Of `segments` that begin at start[0], start[1], ... the one that j lies in: the last that begins at j or before.
 __device__ inline gr_int64 gr_segment_of(const gr_int64* start, gr_int64 segments, gr_int64 j) {
   gr_int64 first = 0, last = segments;  // start[first] <= j < start[last]

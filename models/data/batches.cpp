@@ -9,6 +9,7 @@
 #include <condition_variable>
 #include <exception>
 #include <mutex>
+#include <new>
 #include <optional>
 #include <system_error>
 #include <thread>
@@ -19,9 +20,17 @@ namespace gradus {
 
 namespace {
 
-// Batches that wait for the caller at most. When there are so many, their thread sleeps until half of them are gone:
-// waking it for each would cost more than a small batch.
+// Batches that wait for the caller at most. When there are so many, their threads sleep until half of them are gone:
+// waking them for each would cost more than a small batch.
 constexpr std::size_t ahead = 8;
+
+constexpr int most_threads = 4;
+
+int preparing_threads(const BatchOptions& options) {
+  if (options.threads) return std::min(*options.threads, most_threads);
+  const int cores = static_cast<int>(std::thread::hardware_concurrency());
+  return cores == 1 ? 0 : std::clamp(cores / 4, 1, most_threads);
+}
 
 // Memory of batches that nobody holds. Whoever lets go of the last tensor on a piece, on whatever thread, puts it back.
 class Pool : public std::enable_shared_from_this<Pool> {
@@ -42,7 +51,7 @@ class Pool : public std::enable_shared_from_this<Pool> {
   }
 
  private:
-  static constexpr std::size_t kept = ahead + 2;  // one is being prepared, one used
+  static constexpr std::size_t kept = ahead + 2;  // one is made by the caller, one is used
 
   void put_back(RowMemory* memory) {
     std::unique_ptr<RowMemory> owner(memory);
@@ -124,28 +133,29 @@ struct Batches::Source {
   std::shared_ptr<Pool> pool = std::make_shared<Pool>();
 };
 
-// Two mutexes: `making` is held while a batch is made and put where it belongs, `mutex` for a moment, where the thread
-// and the caller meet. Who takes both takes `making` first.
+// Two mutexes: `making` is held while a batch's rows are gathered, in order; `mutex` for a moment, where the threads
+// and the caller meet. Who takes both takes `making` first. What can be found out about a batch by itself is found out
+// under neither.
 struct Epoch::State {
   State(std::shared_ptr<const Batches::Source> source_of, std::int64_t e, std::int64_t first)
       : source(std::move(source_of)), epoch(e), next(first) {
-    if (!source->options.background || std::thread::hardware_concurrency() == 1) return;
+    const int count = preparing_threads(source->options);
+    threads.reserve(static_cast<std::size_t>(count));
     try {
-      thread = std::thread([this] { prepare(); });
+      for (int i = 0; i < count; ++i) threads.emplace_back([this] { prepare(); });
     } catch (const std::system_error&) {
-      // No more threads are to be had; the caller makes the same batches.
+      // No more threads are to be had; the others, or the caller, make the same batches.
     }
   }
   State(const State&) = delete;
   State& operator=(const State&) = delete;
   ~State() {
-    if (!thread.joinable()) return;
     {
       const std::lock_guard lock(mutex);
       stop = true;
     }
-    room.notify_one();
-    thread.join();
+    room.notify_all();
+    for (std::thread& thread : threads) thread.join();
   }
 
   // The next batch; none after the last, nor after one that could not be made.
@@ -162,44 +172,54 @@ struct Epoch::State {
     return batch;
   }
 
-  // The thread's work.
+  // The work of a thread.
   void prepare() {
     for (;;) {
       {
         std::unique_lock lock(mutex);
-        if (waiting == ahead) room.wait(lock, [this] { return stop || waiting <= ahead / 2; });
-        if (stop) return;
+        if (promised == ahead) room.wait(lock, [this] { return stop || ended || promised <= ahead / 2; });
+        if (stop || ended) return;
+        ++promised;
       }
-      const std::lock_guard mine(making);
-      std::optional<Batch> made_here;
+      std::optional<Batch> batch;
       std::exception_ptr thrown;
+      std::size_t place = 0;
+      {
+        const std::lock_guard mine(making);
+        try {
+          batch = made();
+        } catch (...) {
+          thrown = std::current_exception();
+        }
+        const std::lock_guard lock(mutex);
+        if (!batch) {
+          --promised;
+          if (!std::exchange(ended, true)) error = thrown;
+          ready.notify_one();
+          room.notify_all();
+          return;
+        }
+        place = (oldest + waiting++) % ahead;
+      }
       try {
-        made_here = made();
         // A step on csr rows will ask for it.
-        if (made_here && made_here->x.layout() == Layout::csr) made_here->x.pattern()->touched();
-      } catch (...) {
-        made_here.reset();
-        thrown = std::current_exception();
+        if (batch->x.layout() == Layout::csr) batch->x.pattern()->touched();
+      } catch (const std::bad_alloc&) {
+        // It will say so.
       }
       const std::lock_guard lock(mutex);
-      if (made_here) {
-        ring[(oldest + waiting++) % ahead] = std::move(*made_here);
-      } else {
-        ended = true;
-        error = thrown;
-      }
-      ready.notify_one();
-      if (ended) return;
+      ring[place] = std::move(batch);
+      if (place == oldest) ready.notify_one();
     }
   }
 
   // The next batch; none after the last.
   std::optional<Batch> taken() {
-    if (!thread.joinable()) return made();
+    if (threads.empty()) return made();
     std::unique_lock lock(mutex);
     if (waiting == 0 && !ended) {
-      // On a busy machine the thread may not have come to run: rather than wait for it, the caller makes the batch,
-      // unless the thread has just begun or put down one.
+      // On a busy machine the threads may not have come to run: rather than wait for them, the caller makes the batch,
+      // unless one of them has just begun or put down one.
       lock.unlock();
       std::unique_lock mine(making, std::try_to_lock);
       lock.lock();
@@ -208,14 +228,15 @@ struct Epoch::State {
         return made();
       }
     }
-    ready.wait(lock, [this] { return waiting > 0 || ended; });
+    ready.wait(lock, [this] { return waiting > 0 ? ring[oldest].has_value() : ended; });
     if (waiting == 0) {
       if (error) std::rethrow_exception(std::exchange(error, nullptr));
       return {};
     }
-    std::optional<Batch> batch(std::move(ring[oldest]));
+    std::optional<Batch> batch = std::exchange(ring[oldest], {});
     oldest = (oldest + 1) % ahead;
-    if (--waiting <= ahead / 2) room.notify_one();
+    --waiting;
+    if (--promised <= ahead / 2) room.notify_all();
     return batch;
   }
 
@@ -230,18 +251,19 @@ struct Epoch::State {
   std::int64_t next;
   std::optional<EpochOrder> order;
 
-  // Between the thread and the caller.
+  // Between the threads and the caller.
   std::mutex mutex;
   std::condition_variable ready;
   std::condition_variable room;
-  std::array<Batch, ahead> ring;
+  std::array<std::optional<Batch>, ahead> ring;
   std::size_t oldest = 0;
-  std::size_t waiting = 0;
+  std::size_t waiting = 0;   // from the oldest on: batches that are there, or being looked at
+  std::size_t promised = 0;  // those, and such as are going to be made
   bool stop = false;
   bool ended = false;
   std::exception_ptr error;
 
-  std::thread thread;  // last: it uses all the others
+  std::vector<std::thread> threads;  // last: they use all the others
 };
 
 Epoch::Epoch(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -266,6 +288,8 @@ Batches::Batches(const Dataset& data, const BatchOptions& options) : Batches(in_
 
 Batches::Batches(SharedBlocks data, const BatchOptions& options) {
   if (options.size < 1) fail<ValueError>("Batches: .size is {}; at least 1 row is expected", options.size);
+  if (options.threads && *options.threads < 0)
+    fail<ValueError>("Batches: .threads is {}; 0, or how many threads prepare batches, is expected", *options.threads);
   auto source = std::make_shared<Source>();
   source->size = data->size();
   source->data = std::move(data);

@@ -7,7 +7,7 @@
 // The order of epoch e is a function of (seed, e) alone, so training goes on from any batch of any epoch. Data in
 // blocks (dataset_blocks.h) is shuffled by blocks and within each: one or two are in memory. So rows that are sorted
 // stay together, and are learnt from less well. In the order of the data, batches share its storage; shuffled ones are
-// copies of its rows. A thread prepares the next few while the caller computes. Memory is used again: an epoch takes no
+// copies of its rows. Threads prepare the next few while the caller computes. Memory is used again: an epoch takes no
 // more of it than a few batches have.
 #pragma once
 
@@ -19,6 +19,7 @@
 #include <functional>
 #include <iterator>
 #include <memory>
+#include <optional>
 
 namespace gradus {
 
@@ -37,10 +38,11 @@ struct BatchOptions {
   bool shuffle = true;       // else in the order of the data
   std::uint64_t seed = 0;
   bool drop_remainder = false;  // leave out a last batch of fewer rows
-  /// Prepare batches on a thread of their own, where the machine has a second core. Batches are the same without it.
-  bool background = true;
+  /// Threads of their own that prepare batches, of which 4 are used at most; 0: the caller does. Not given, one for
+  /// four of the machine's cores, and none where there is one core. Batches are the same.
+  std::optional<int> threads = {};
   /// What else is to be done to a batch when its rows are there: for one batch at a time, on the thread that prepares
-  /// it, which may be the caller's or the other one.
+  /// it, which may be the caller's or another.
   std::function<void(Batch&)> map = {};
 };
 
@@ -87,7 +89,8 @@ class Epoch {
 
 class Batches {
  public:
-  /// Throws ValueError for a data set that does not pass its check(), and for options that leave no batch.
+  /// Throws ValueError for a data set that does not pass its check(), and for options that leave no batch or make
+  /// no sense.
   explicit Batches(const Dataset& data, const BatchOptions& options = {});
   /// Blocks are read while an epoch is under way, which throws what reading them throws.
   explicit Batches(SharedBlocks data, const BatchOptions& options = {});

@@ -14,7 +14,7 @@ namespace gradus {
 namespace {
 
 constexpr double none = std::numeric_limits<double>::quiet_NaN();
-const BatchOptions in_order{.size = 8192, .shuffle = false, .background = false};
+const BatchOptions in_order{.size = 8192, .shuffle = false, .threads = 0};
 
 double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
@@ -35,12 +35,18 @@ Dataset pairs_of(const Dataset& rows, const PairSampler& sampler) {
   return {pairs.x, pairs.y, pairs.weight};
 }
 
+// As many for each thread that computes as Batches takes by itself; where no more than one is asked for, none.
+std::optional<int> preparing_threads(int threads) {
+  if (threads == 0) return {};
+  return threads == 1 ? 0 : std::max(1, threads / 4);
+}
+
 BatchOptions batch_options(std::int64_t rows, const TrainingOptions& training, const TrainerOptions& where,
                            const PairSampler* sampler) {
   BatchOptions out{.size = training.batch == 0 ? rows : training.batch,
                    .shuffle = training.batch != 0,
                    .seed = training.seed,
-                   .background = where.threads != 1};
+                   .threads = preparing_threads(where.threads)};
   if (sampler != nullptr) out.map = [sampler](Batch& batch) { batch = sampler->pairs(batch); };
   return out;
 }

@@ -155,7 +155,7 @@ TEST_CASE("batches use the memory of those before them") {
   const UserItemDesign design = one_hot_user_item(ratings.train, ratings.test);
   for (const bool shuffle : {false, true}) {
     const Batches batches({design.x_train, design.y_train, {}},
-                          {.size = 1000, .shuffle = shuffle, .drop_remainder = true, .background = false});
+                          {.size = 1000, .shuffle = shuffle, .drop_remainder = true, .threads = 0});
     std::int64_t e = 0;
     const auto epoch = [&] {
       for (const Batch& batch : batches.epoch(e)) CHECK(batch.x.pattern()->touched().columns->count() > 1000);

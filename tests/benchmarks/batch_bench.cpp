@@ -118,7 +118,7 @@ void ten_million_features(benchmark::State& state) {
 void preparation(benchmark::State& state, const DataSet& data, bool shuffle) {
   state.SetLabel(data.origin);
   const gradus::Batches batches(tensors_of(data),
-                                {.size = batch, .shuffle = shuffle, .drop_remainder = true, .background = false});
+                                {.size = batch, .shuffle = shuffle, .drop_remainder = true, .threads = 0});
   std::int64_t e = 0;
   std::int64_t made = 0;
   for (auto _ : state) {

@@ -23,7 +23,7 @@ struct TrainingOptions {
   std::int64_t batch = 1024;
   bool ready = true;        // batches are made ahead of time, once; else each step has its batch made first
   bool shuffle = false;     // a new order in each epoch: rows are copied
-  bool background = false;  // batches are made by a thread of their own
+  bool background = false;  // batches are made by threads of their own
   gradus::Task task = gradus::Task::regression;
   int threads = 1;
 };
@@ -35,7 +35,7 @@ class Training {
       : batches_(data, {.size = options.batch,
                         .shuffle = options.shuffle,
                         .drop_remainder = true,
-                        .background = options.background}),
+                        .threads = options.background ? std::optional<int>() : 0}),
         X_(g_.sparse_placeholder("X", {gradus::any, data.x.dim(1)})),
         y_(g_.placeholder("y", {gradus::any, 1})),
         fm_(X_, y_, {.factors = options.factors, .seed = 1, .task = options.task}),

@@ -1,0 +1,231 @@
+#include <gradus/core/device/device_pattern.h>
+
+#include <fmt/format.h>
+
+#include <map>
+#include <string_view>
+#include <utility>
+
+namespace gradus {
+
+namespace {
+
+// Of fewer non-zeros the host finds the columns sooner than the kernels could be launched.
+constexpr std::int64_t worth_sorting_here = 1 << 15;
+constexpr int warp = 32, block = 256;
+
+// Of the sort, which goes by one digit of the keys after the other.
+constexpr int digit_bits = 5;
+constexpr std::int64_t digits = 1 << digit_bits;
+constexpr std::int64_t tile_size = 4096;
+
+const KernelText row_of_each{"row_of_each", R"(
+extern "C" __global__ void NAME(gr_int64 rows, const gr_int64* start, int* row) {
+  for (gr_int64 r = gr_first() / 32; r < rows; r += gr_step() / 32)
+    for (gr_int64 j = start[r] + threadIdx.x % 32; j < start[r + 1]; j += 32) row[j] = int(r);
+}
+)"};
+
+// A step of the sort. First, how often each digit stands in each tile: totals [digits, tiles].
+constexpr std::string_view count_digits = R"(
+extern "C" __global__ void NAME(gr_int64 n, int shift, const int* key, gr_int64 tiles, gr_int64* totals) {
+  __shared__ int count[digits];
+  for (gr_int64 tile = blockIdx.x; tile < tiles; tile += gridDim.x) {
+    if (threadIdx.x < digits) count[threadIdx.x] = 0;
+    __syncthreads();
+    const gr_int64 begin = tile * tile_size, end = begin + tile_size < n ? begin + tile_size : n;
+    for (gr_int64 i = begin + threadIdx.x; i < end; i += blockDim.x)
+      atomicAdd(&count[key[i] >> shift & (digits - 1)], 1);
+    __syncthreads();
+    if (threadIdx.x < digits) totals[threadIdx.x * tiles + tile] = count[threadIdx.x];
+    __syncthreads();
+  }
+}
+)";
+
+// Second, where in the result the first key of each digit and tile stands: sums of the totals before them, by one
+// block.
+constexpr std::string_view sums_before = R"(
+extern "C" __global__ void NAME(gr_int64 n, gr_int64* x) {
+  const gr_int64 each = (n + blockDim.x - 1) / blockDim.x, first = threadIdx.x * each;
+  const gr_int64 end = first + each < n ? first + each : n;
+  gr_int64 sum = 0;
+  for (gr_int64 i = first; i < end; ++i) sum += x[i];
+  gr_int64 before = gr_block_sum_before(sum);
+  for (gr_int64 i = first; i < end; ++i) {
+    const gr_int64 here = x[i];
+    x[i] = before;
+    before += here;
+  }
+}
+)";
+
+// Third, each key to its place. A thread has a stretch of the tile, whose keys stay in their order.
+constexpr std::string_view place_by_digit = R"(
+extern "C" __global__ void NAME(gr_int64 n, int shift, const int* key, const gr_int64* position, gr_int64 tiles,
+                                const gr_int64* first, int* sorted, gr_int64* sorted_position) {
+  constexpr int threads = 256, stretch = tile_size / threads;
+  __shared__ unsigned short place[digits * threads];  // by digit and thread: of its next such key in the sorted tile
+  __shared__ unsigned short digit_first[digits];
+  const int t = threadIdx.x;
+  for (gr_int64 tile = blockIdx.x; tile < tiles; tile += gridDim.x) {
+    for (int digit = 0; digit < digits; ++digit) place[digit * threads + t] = 0;
+    const gr_int64 begin = tile * tile_size + t * stretch, end = begin + stretch < n ? begin + stretch : n;
+    for (gr_int64 i = begin; i < end; ++i) ++place[(key[i] >> shift & (digits - 1)) * threads + t];
+    __syncthreads();
+    int sum = 0;
+    for (int j = t * digits; j < (t + 1) * digits; ++j) sum += place[j];
+    int before = gr_block_sum_before(sum);
+    for (int j = t * digits; j < (t + 1) * digits; ++j) {
+      const int here = place[j];
+      place[j] = (unsigned short)before;
+      before += here;
+    }
+    __syncthreads();
+    if (t < digits) digit_first[t] = place[t * threads];
+    __syncthreads();
+    for (gr_int64 i = begin; i < end; ++i) {
+      const int digit = key[i] >> shift & (digits - 1);
+      const gr_int64 to = first[digit * tiles + tile] + (place[digit * threads + t]++ - digit_first[digit]);
+      sorted[to] = key[i];
+      sorted_position[to] = position != nullptr ? position[i] : i;
+    }
+    __syncthreads();
+  }
+}
+)";
+
+const KernelText columns_of_sorted{"columns_of_sorted", R"(
+extern "C" __global__ void NAME(gr_int64 n, gr_int64 columns, const int* slot, const gr_int64* position,
+                                const int* row, gr_int64* start, int* by_row) {
+  for (gr_int64 i = gr_first(); i < n; i += gr_step()) {
+    by_row[i] = row[position[i]];
+    if (i == 0 || slot[i] != slot[i - 1]) start[slot[i]] = i;
+    if (i + 1 == n) start[columns] = n;
+  }
+}
+)"};
+
+KernelText of_sort(std::string_view name, std::string_view text) {
+  return {name, text, fmt::format("constexpr int digits = {}, tile_size = {};", digits, tile_size)};
+}
+
+template <class T>
+const T* as(const DeviceMemory& memory) {
+  return reinterpret_cast<const T*>(memory.data());
+}
+
+}  // namespace
+
+DevicePattern::DevicePattern(std::shared_ptr<Accelerator> accelerator, std::shared_ptr<const CsrPattern> pattern)
+    : accelerator_(std::move(accelerator)), pattern_(std::move(pattern)) {}
+
+template <class T>
+const T* DevicePattern::uploaded(DeviceMemory& memory, std::span<const T> from) {
+  const auto bytes = static_cast<std::int64_t>(from.size_bytes());
+  if (memory.data() == nullptr && bytes > 0) {
+    memory = DeviceMemory(accelerator_, bytes);
+    accelerator_->upload(memory.data(), reinterpret_cast<const std::byte*>(from.data()), bytes);
+  }
+  return reinterpret_cast<const T*>(memory.data());
+}
+
+const std::int64_t* DevicePattern::row_start() { return uploaded(row_start_, std::span(pattern_->row_start)); }
+const Index* DevicePattern::column() { return uploaded(column_, pattern_->column); }
+const Index* DevicePattern::slot() { return uploaded(slot_, std::span(pattern_->touched().slot)); }
+const Index* DevicePattern::touched() { return uploaded(touched_, std::span(pattern_->touched().columns->row)); }
+
+const Index* DevicePattern::row() {
+  if (row_.data() == nullptr && pattern_->non_zeros() > 0) {
+    row_ = DeviceMemory(accelerator_, pattern_->non_zeros() * std::int64_t{sizeof(Index)});
+    launch_on(*accelerator_, row_of_each, grid_for(pattern_->rows * warp), pattern_->rows, row_start(), row_.data());
+  }
+  return as<Index>(row_);
+}
+
+DevicePattern::ByColumn DevicePattern::by_column() {
+  if (pattern_->non_zeros() < worth_sorting_here) {
+    const CsrPattern::ByColumn& host = pattern_->by_column();
+    return {uploaded(start_, std::span(host.start)), uploaded(by_row_, std::span(host.row)),
+            uploaded(position_, std::span(host.position))};
+  }
+  if (start_.data() == nullptr) sort_by_column();
+  return {as<std::int64_t>(start_), as<Index>(by_row_), as<std::int64_t>(position_)};
+}
+
+// A radix sort of the non-zeros by their slots: stable, so rows ascend within each column.
+void DevicePattern::sort_by_column() {
+  const std::int64_t n = pattern_->non_zeros(), columns = pattern_->touched().columns->count();
+  const std::int64_t tiles = (n + tile_size - 1) / tile_size;
+  const Grid grid = grid_for(tiles * block);  // a block a tile
+  const auto memory = [&](std::int64_t count, std::size_t size) {
+    return DeviceMemory(accelerator_, count * static_cast<std::int64_t>(size));
+  };
+  const DeviceMemory total = memory(tiles * digits, sizeof(std::int64_t));
+  DeviceMemory sorted, next_sorted = memory(n, sizeof(Index));
+  DeviceMemory position, next_position = memory(n, sizeof(std::int64_t));
+  const Index* key = slot();
+  for (int shift = 0; shift == 0 || (columns - 1) >> shift > 0; shift += digit_bits) {
+    launch_on(*accelerator_, of_sort("count_digits", count_digits), grid, n, shift, key, tiles, total.data());
+    launch_on(*accelerator_, of_sort("sums_before", sums_before), {1}, tiles * digits, total.data());
+    launch_on(*accelerator_, of_sort("place_by_digit", place_by_digit), grid, n, shift, key, position.data(), tiles,
+              total.data(), next_sorted.data(), next_position.data());
+    std::swap(sorted, next_sorted);
+    std::swap(position, next_position);
+    key = as<Index>(sorted);
+    if (next_sorted.data() == nullptr) next_sorted = memory(n, sizeof(Index));
+    if (next_position.data() == nullptr) next_position = memory(n, sizeof(std::int64_t));
+  }
+  by_row_ = std::move(next_sorted);
+  start_ = memory(columns + 1, sizeof(std::int64_t));
+  launch_on(*accelerator_, columns_of_sorted, grid_for(n), n, columns, key, position.data(), row(), start_.data(),
+            by_row_.data());
+  position_ = std::move(position);
+}
+
+struct DeviceIndices::State {
+  struct Rows {
+    std::shared_ptr<const RowIndex> host;
+    DeviceMemory memory;
+  };
+  std::shared_ptr<Accelerator> accelerator;
+  std::map<const CsrPattern*, std::unique_ptr<DevicePattern>> patterns;
+  std::map<const CsrPattern*, std::shared_ptr<const CsrPattern>> hosts;
+  std::map<const RowIndex*, Rows> rows;
+};
+
+DeviceIndices::DeviceIndices(std::shared_ptr<Accelerator> accelerator) : state_(std::make_shared<State>()) {
+  state_->accelerator = std::move(accelerator);
+}
+
+DevicePattern& DeviceIndices::of(const std::shared_ptr<const CsrPattern>& pattern) {
+  std::unique_ptr<DevicePattern>& found = state_->patterns[pattern.get()];
+  if (!found) {
+    found = std::make_unique<DevicePattern>(state_->accelerator, pattern);
+    state_->hosts[pattern.get()] = pattern;
+  }
+  return *found;
+}
+
+const Index* DeviceIndices::of(const std::shared_ptr<const RowIndex>& index) {
+  State::Rows& found = state_->rows[index.get()];
+  if (!found.host) {
+    const auto bytes = static_cast<std::int64_t>(index->row.size() * sizeof(Index));
+    found = {index, DeviceMemory(state_->accelerator, bytes)};
+    if (bytes > 0)
+      state_->accelerator->upload(found.memory.data(), reinterpret_cast<const std::byte*>(index->row.data()), bytes);
+  }
+  return reinterpret_cast<const Index*>(found.memory.data());
+}
+
+void DeviceIndices::drop_unused() {
+  std::erase_if(state_->rows, [](const auto& entry) { return entry.second.host.use_count() == 1; });
+  std::erase_if(state_->patterns, [&](const auto& entry) {
+    const auto host = state_->hosts.find(entry.first);
+    if (host->second.use_count() > 2) return false;  // the pattern's own and the map's
+    state_->hosts.erase(host);
+    return true;
+  });
+}
+
+}  // namespace gradus

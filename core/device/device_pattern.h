@@ -1,0 +1,56 @@
+// The indices of sparse tensors in an accelerator's memory. What is found out about the columns of a large pattern is
+// found out there: the host would sort for longer than a step takes.
+#pragma once
+
+#include <gradus/core/device/accelerator.h>
+#include <gradus/core/sparse.h>
+
+#include <cstdint>
+#include <memory>
+#include <span>
+
+namespace gradus {
+
+/// The index arrays of a csr pattern (see sparse.h) in an accelerator's memory, uploaded when first asked for.
+class DevicePattern {
+ public:
+  DevicePattern(std::shared_ptr<Accelerator> accelerator, std::shared_ptr<const CsrPattern> pattern);
+
+  const std::int64_t* row_start();  // [rows + 1]
+  const Index* column();            // [non-zeros]
+  const Index* row();               // [non-zeros]: the row of each
+  const Index* slot();              // [non-zeros]: which of the touched columns
+  const Index* touched();           // [touched columns]
+  struct ByColumn {
+    const std::int64_t* start;     // [touched + 1]
+    const Index* row;              // [non-zeros]
+    const std::int64_t* position;  // [non-zeros]
+  };
+  ByColumn by_column();
+  const CsrPattern& host() const { return *pattern_; }
+
+ private:
+  template <class T>
+  const T* uploaded(DeviceMemory& memory, std::span<const T> from);
+  void sort_by_column();
+
+  std::shared_ptr<Accelerator> accelerator_;
+  std::shared_ptr<const CsrPattern> pattern_;
+  DeviceMemory row_start_, column_, row_, slot_, touched_, start_, by_row_, position_;
+};
+
+/// The patterns and row indices that an accelerator's memory holds, for as long as the host's exist or until dropped.
+class DeviceIndices {
+ public:
+  explicit DeviceIndices(std::shared_ptr<Accelerator> accelerator);
+  DevicePattern& of(const std::shared_ptr<const CsrPattern>& pattern);
+  const Index* of(const std::shared_ptr<const RowIndex>& index);  // [count]
+  /// Drops those whose host object nobody else has.
+  void drop_unused();
+
+ private:
+  struct State;
+  std::shared_ptr<State> state_;
+};
+
+}  // namespace gradus
