@@ -24,12 +24,6 @@ extern "C" __global__ void NAME(const T* x, T* y, long long n) {
 }
 )cuda";
 
-template <class... A>
-void launch(Accelerator& on, const KernelText& kernel, const Grid& grid, A... arguments) {
-  const std::vector<void*> pointers = {static_cast<void*>(&arguments)...};
-  on.launch(on.compile(kernel), grid, pointers);
-}
-
 template <class T>
 T* on_device(Accelerator& on, const std::vector<T>& values) {
   const auto bytes = static_cast<std::int64_t>(values.size() * sizeof(T));
@@ -66,8 +60,8 @@ TEST_CASE("emulator: threads exchange by shared memory and shuffles") {
   for (std::size_t i = 0; i < x.size(); ++i) x[i] = static_cast<double>(i);
   double* from = on_device(device, x);
   double* to = on_device(device, std::vector<double>(8));
-  launch(device, {"block_sums", block_sums, using_type(float64)}, {8, 256}, static_cast<const double*>(from), to,
-         std::int64_t{5000});
+  launch_on(device, {"block_sums", block_sums, using_type(float64)}, {8, 256}, static_cast<const double*>(from), to,
+            std::int64_t{5000});
   double sum = 0;
   for (const double part : from_device(device, to, 8)) sum += part;
   CHECK(sum == 4999.0 * 5000 / 2);
@@ -92,7 +86,7 @@ extern "C" __global__ void NAME(int* y) {
 )cuda";
   EmulatedAccelerator device;
   int* y = on_device(device, std::vector<int>(192));
-  launch(device, {"shuffles", text}, {1, 32}, y);
+  launch_on(device, {"shuffles", text}, {1, 32}, y);
   const std::vector<int> got = from_device(device, y, 192);
   for (int lane = 0; lane < 32; ++lane) {
     const std::vector<int> mine(got.begin() + lane * 6, got.begin() + lane * 6 + 6);
@@ -108,35 +102,38 @@ TEST_CASE("emulator: what would be silent or endless on a GPU is refused") {
   float* x = on_device(device, std::vector<float>(100));
   const std::string not_numbers = "extern \"C\" __global__ void NAME(float* x) { x[100] = 1; }";
   CHECK(refusal_of([&] {
-          launch(device, {"alone", "extern \"C\" __global__ void NAME() { if (threadIdx.x > 40) __syncthreads(); }"},
-                 {1, 64});
+          launch_on(device, {"alone", "extern \"C\" __global__ void NAME() { if (threadIdx.x > 40) __syncthreads(); }"},
+                    {1, 64});
         }) == "kernel alone: threads of a block wait for others that have returned or wait elsewhere");
   // And the next kernel runs.
-  launch(device, {"together", "extern \"C\" __global__ void NAME(float* x) { __syncthreads(); x[threadIdx.x] = 2; }"},
-         {1, 64}, x);
+  launch_on(device,
+            {"together", "extern \"C\" __global__ void NAME(float* x) { __syncthreads(); x[threadIdx.x] = 2; }"},
+            {1, 64}, x);
   CHECK(from_device(device, x, 64) == std::vector<float>(64, 2));
 
   float host = 0;
   const KernelText store = {"store", "extern \"C\" __global__ void NAME(float* x) { *x = 1; }"};
   CHECK(refusal_of([&] {
-          launch(device, store, {1, 32}, &host);
+          launch_on(device, store, {1, 32}, &host);
         }) == "kernel store: argument 0 does not point into device memory");
   CHECK(host == 0);
-  CHECK(refusal_of([&] { launch(device, store, {1, 32}); }) == "kernel store: 0 arguments are given, 1 are taken");
   CHECK(refusal_of([&] {
-          launch(device, store, {1, 33}, x);
+          launch_on(device, store, {1, 32});
+        }) == "kernel store: arguments of  bytes are given, of 8 are taken");
+  CHECK(refusal_of([&] {
+          launch_on(device, store, {1, 33}, x);
         }) == "kernel store: 1 blocks of 33 threads; at most 2147483647 of a multiple of 32 up to 1024 are expected");
-  launch(device, store, {0, 32}, x);  // an empty grid does nothing
+  launch_on(device, store, {0, 32}, x);  // an empty grid does nothing
   CHECK(device.launches() == 2);
   CHECK(refusal_of([&] {
-          launch(device, {"wrong", "extern \"C\" __global__ void NAME() { int x = y; }"}, {1, 32});
+          launch_on(device, {"wrong", "extern \"C\" __global__ void NAME() { int x = y; }"}, {1, 32});
         }).starts_with("kernel wrong does not compile:\n"));
   CHECK(refusal_of([&] {
           device.download(reinterpret_cast<std::byte*>(&host), reinterpret_cast<std::byte*>(x), 404);
         }) == "emulated download of 404 bytes: they do not lie in device memory");
 #if !defined(__SANITIZE_ADDRESS__)  // which would stop the program there
   CHECK(refusal_of([&] {
-          launch(device, {"beyond", not_numbers}, {1, 32}, x);
+          launch_on(device, {"beyond", not_numbers}, {1, 32}, x);
         }) == "kernel beyond writes behind an allocation");
 #endif
   release(device, x);
@@ -167,7 +164,7 @@ TEST_CASE("emulator: a recording does its work when it is replayed") {
   device.end_recording();
   device.compile(twice);
   device.begin_recording();
-  launch(device, twice, {1, 32}, x, 2.0F);
+  launch_on(device, twice, {1, 32}, x, 2.0F);
   CHECK(refusal_of([&] { device.allocate(1); }) == "emulated allocate: not while work is recorded");
   const auto recording = device.end_recording();
   CHECK(from_device(device, x, 3) == std::vector<float>{1, 2, 3});

@@ -6,6 +6,7 @@
 
 #include <gradus/core/dtype.h>
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -16,8 +17,9 @@
 
 namespace gradus {
 
-/// A kernel as CUDA text, `extern "C" __global__ void NAME(...)` with the functions that it calls; NAME is a macro.
-/// What core/kernel_prelude.h declares is there as well.
+/// A kernel as CUDA text, `extern "C" __global__ void NAME(...)` after the functions that it calls; NAME is a macro.
+/// What core/device/kernel_prelude.h declares is there as well. It computes the same with fewer blocks than it is
+/// given.
 struct KernelText {
   std::string_view name;      // the op's, for messages and profiles: an identifier
   std::string_view text;      // one text for all dtypes and sizes: see settings
@@ -27,6 +29,11 @@ struct KernelText {
 struct Grid {
   std::int64_t blocks = 1;
   int threads = 256;
+};
+
+struct KernelArgument {
+  const void* data;  // where the argument itself lies
+  std::size_t bytes;
 };
 
 /// c = a b for `batch` matrices of one dtype, float32 or float64, row-major: c [m, n], a [m, k] or stored [k, m], b
@@ -99,8 +106,10 @@ class Accelerator {
 
   /// Compiled when first asked for. Throws DeviceError with the kernel's name and the compiler's lines.
   virtual const Kernel& compile(const KernelText& kernel) = 0;
-  /// `arguments` are pointers to the kernel's arguments, as cudaLaunchKernel takes them. An empty grid does nothing.
-  virtual void launch(const Kernel& kernel, const Grid& grid, std::span<void* const> arguments) = 0;
+  /// Of what it was compiled. Lives as long as the kernel.
+  virtual KernelText text_of(const Kernel& kernel) const = 0;
+  /// An empty grid does nothing.
+  virtual void launch(const Kernel& kernel, const Grid& grid, std::span<const KernelArgument> arguments) = 0;
   virtual void gemm(const GemmWork& work) = 0;
   virtual void spmm(const SpmmWork& work) = 0;
 
@@ -155,8 +164,8 @@ class DeviceMemory {
 /// of just the type that the kernel takes.
 template <class... Arguments>
 void launch_on(Accelerator& accelerator, const KernelText& kernel, const Grid& grid, Arguments... arguments) {
-  void* pointers[] = {static_cast<void*>(&arguments)...};
-  accelerator.launch(accelerator.compile(kernel), grid, pointers);
+  const std::array<KernelArgument, sizeof...(Arguments)> given = {KernelArgument{&arguments, sizeof arguments}...};
+  accelerator.launch(accelerator.compile(kernel), grid, given);
 }
 
 /// A grid with a thread for each of n elements, or as many as keep a device busy: kernels step on by the grid's size.

@@ -1,7 +1,6 @@
 #include <gradus/core/device/cuda_accelerator.h>
 
 #include <gradus/core/device/cuda_compiler.h>
-#include <gradus/core/device/device_call.h>
 #include <gradus/core/error.h>
 
 namespace gradus {
@@ -44,11 +43,11 @@ struct CudaMark final : Accelerator::Mark {
 
 class Accelerator::Kernel {
  public:
+  std::string name, text, settings;
   cudaKernel_t function = nullptr;
 };
 
 struct CudaAccelerator::Compiled {
-  std::string name, text, settings;
   CudaLibrary library;
   Kernel kernel;
 };
@@ -120,15 +119,13 @@ const Accelerator::Kernel& CudaAccelerator::compile(const KernelText& kernel) {
       std::hash<std::string_view>()(kernel.name) ^ (std::hash<std::string>()(kernel.settings) << 1U);
   const auto [first, last] = kernels_.equal_range(key);
   for (auto found = first; found != last; ++found)
-    if (const Compiled& c = *found->second;
-        c.name == kernel.name && c.settings == kernel.settings && c.text == kernel.text)
-      return c.kernel;
+    if (const Kernel& k = found->second->kernel;
+        k.name == kernel.name && k.settings == kernel.settings && k.text == kernel.text)
+      return k;
   refuse_in_recording("compiling a kernel");
   activate();
   auto made = std::make_unique<Compiled>();
-  made->name = kernel.name;
-  made->text = kernel.text;
-  made->settings = kernel.settings;
+  made->kernel = {std::string(kernel.name), std::string(kernel.text), kernel.settings, nullptr};
   const std::string cubin = kept_cubin(kernel, capability_, cubin_folder());
   check(cudaLibraryLoadData(made->library.put(), cubin.data(), nullptr, nullptr, 0, nullptr, nullptr, 0),
         "cudaLibraryLoadData", static_cast<std::int64_t>(cubin.size()));
@@ -137,12 +134,15 @@ const Accelerator::Kernel& CudaAccelerator::compile(const KernelText& kernel) {
   return kernels_.emplace(key, std::move(made))->second->kernel;
 }
 
-void CudaAccelerator::launch(const Kernel& kernel, const Grid& grid, std::span<void* const> arguments) {
+KernelText CudaAccelerator::text_of(const Kernel& kernel) const { return {kernel.name, kernel.text, kernel.settings}; }
+
+void CudaAccelerator::launch(const Kernel& kernel, const Grid& grid, std::span<const KernelArgument> arguments) {
   if (grid.blocks == 0) return;
   activate();
+  arguments_.clear();
+  for (const KernelArgument& argument : arguments) arguments_.push_back(const_cast<void*>(argument.data));  // only read
   check(cudaLaunchKernel(reinterpret_cast<const void*>(kernel.function), dim3(static_cast<unsigned>(grid.blocks)),
-                         dim3(static_cast<unsigned>(grid.threads)), const_cast<void**>(arguments.data()), 0,
-                         stream_.get()),
+                         dim3(static_cast<unsigned>(grid.threads)), arguments_.data(), 0, stream_.get()),
         "cudaLaunchKernel");
 }
 
@@ -162,19 +162,15 @@ void CudaAccelerator::spmm(const SpmmWork& work) {
   if (work.non_zeros <= INT32_MAX && products_.spmm(work, narrow_row_start(work), recording_)) return;
   KernelText kernel = plain_spmm;
   kernel.settings = using_type(work.dtype);
-  std::int64_t n = work.rows * work.k, k = work.k;
-  const void* pointers[] = {work.row_start, work.column, work.values, work.b, work.c};
-  void* arguments[] = {&n, &k, &pointers[0], &pointers[1], &pointers[2], &pointers[3], &pointers[4]};
-  launch(compile(kernel), grid_for(n), arguments);
+  const std::int64_t n = work.rows * work.k;
+  launch_on(*this, kernel, grid_for(n), n, work.k, work.row_start, work.column, work.values, work.b, work.c);
 }
 
 const std::int32_t* CudaAccelerator::narrow_row_start(const SpmmWork& work) {
-  std::int64_t n = work.rows + 1;
+  const std::int64_t n = work.rows + 1;
   const std::int64_t bytes = n * static_cast<std::int64_t>(sizeof(std::int32_t));
   std::byte* const row_start = row_start_.reserve(bytes, recording_);
-  const void* pointers[] = {work.row_start, row_start};
-  void* arguments[] = {&n, &pointers[0], &pointers[1]};
-  launch(compile(narrow), grid_for(n), arguments);
+  launch_on(*this, narrow, grid_for(n), n, work.row_start, row_start);
   return reinterpret_cast<const std::int32_t*>(row_start);
 }
 

@@ -27,7 +27,8 @@ class CudaAccelerator final : public Accelerator {
   void set_zero(std::byte* to, std::int64_t bytes) override;
   void wait() override;
   const Kernel& compile(const KernelText& kernel) override;
-  void launch(const Kernel& kernel, const Grid& grid, std::span<void* const> arguments) override;
+  KernelText text_of(const Kernel& kernel) const override;
+  void launch(const Kernel& kernel, const Grid& grid, std::span<const KernelArgument> arguments) override;
   void gemm(const GemmWork& work) override;
   void spmm(const SpmmWork& work) override;
   void begin_recording() override;
@@ -52,7 +53,8 @@ class CudaAccelerator final : public Accelerator {
   CudaStaging staging_;
   CudaProducts products_;
   std::unordered_multimap<std::size_t, std::unique_ptr<Compiled>> kernels_;  // by the hash of name and settings
-  CudaWorkspace row_start_;  // of the product at hand, as 32-bit numbers
+  CudaWorkspace row_start_;       // of the product at hand, as 32-bit numbers
+  std::vector<void*> arguments_;  // of the launch at hand
   bool recording_ = false;
 };
 

@@ -103,6 +103,7 @@ void DeviceLoop::run(const std::shared_ptr<Accelerator>& accelerator, DeviceIndi
   }
   pattern_.reset();
   index_.reset();
+  accelerator_.reset();
 }
 
 // What the elements are: the first operand that is no result of this step says it.
@@ -190,10 +191,7 @@ void DeviceLoop::unite_operands() {
     }
     KernelText kernel = spread_numbers;
     kernel.settings = using_type(from.type.dtype);
-    std::int64_t n = from.stored;
-    const void* pointers[] = {there.data(), from.data, memory.data()};
-    void* arguments[] = {&n, &pointers[0], &pointers[1], &pointers[2]};
-    accelerator_->launch(accelerator_->compile(kernel), grid_for(n), arguments);
+    launch_on(*accelerator_, kernel, grid_for(from.stored), from.stored, there.data(), from.data, memory.data());
   }
   union_.of = of;
 }
@@ -216,8 +214,8 @@ void DeviceLoop::collect_pointers(DeviceIndices& indices, bool united) {
 void DeviceLoop::launch(Grid grid, std::span<const std::int64_t> numbers) {
   if (compiled_ == nullptr) compiled_ = &accelerator_->compile(kernel());
   arguments_.clear();
-  for (const std::int64_t& number : numbers) arguments_.push_back(const_cast<std::int64_t*>(&number));  // only read
-  for (const void*& pointer : pointers_) arguments_.push_back(&pointer);
+  for (const std::int64_t& number : numbers) arguments_.push_back({&number, sizeof number});
+  for (const void* const& pointer : pointers_) arguments_.push_back({&pointer, sizeof pointer});
   accelerator_->launch(*compiled_, grid, arguments_);
 }
 
@@ -260,10 +258,8 @@ void DeviceLoop::run_folds() {
   for (Pieces& parts : pieces_) {
     KernelText kernel = fold_pieces;
     kernel.settings = parts.settings;
-    std::int64_t rows = rows_.count, count = pieces;
-    const void* pointers[] = {parts.parts.data(), value(parts.node).data};
-    void* arguments[] = {&rows, &count, &pointers[0], &pointers[1]};
-    accelerator_->launch(accelerator_->compile(kernel), {std::min(most_blocks, rows), threads}, arguments);
+    launch_on(*accelerator_, kernel, {std::min(most_blocks, rows_.count), threads}, rows_.count, pieces,
+              parts.parts.data(), value(parts.node).data);
   }
 }
 

@@ -60,9 +60,9 @@ class DeviceLoop {
   std::vector<Grown> grown_;
   std::vector<Pieces> pieces_;
   FoldRows rows_;
-  std::vector<const void*> pointers_;  // by argument of the text
-  std::vector<void*> arguments_;       // of the launch at hand
-  std::vector<DeviceMemory> united_;   // by argument: an operand brought to the result's non-zeros
+  std::vector<const void*> pointers_;      // by argument of the text
+  std::vector<KernelArgument> arguments_;  // of the launch at hand
+  std::vector<DeviceMemory> united_;       // by argument: an operand brought to the result's non-zeros
   Union union_;
   std::shared_ptr<Accelerator> accelerator_;
   std::shared_ptr<const CsrPattern> pattern_;  // of the run

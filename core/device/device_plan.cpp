@@ -1,6 +1,7 @@
 #include <gradus/core/device/device_plan.h>
 
 #include <gradus/core/device/device_schedule.h>
+#include <gradus/core/device/recorded_work.h>
 #include <gradus/core/nodes.h>
 
 #include <fmt/format.h>
@@ -125,38 +126,39 @@ void DevicePlan::run(std::span<const Tensor* const> feeds, std::uint64_t run_num
     for (std::size_t i = 0; i < recorded_.size(); ++i) value(program_.fetches[i]) = recorded_[i];
     keep_results();
   } else {
-    run_steps(run_number, recorder);
+    run_steps(accelerator_, run_number, recorder);
     keep_results();
-    update_variables();
+    update_variables(accelerator_);
   }
   let_go();
   fed_ = feeding_;
   ran_ = true;
 }
 
-void DevicePlan::run_steps(std::uint64_t run_number, Recorder* recorder) {
+void DevicePlan::run_steps(const std::shared_ptr<Accelerator>& accelerator, std::uint64_t run_number,
+                           Recorder* recorder) {
   for (Step& step : steps_) {
     if (step.view) {
       show(*step.inputs.front(), value(step.node));
       continue;
     }
     Recorder::time(recorder, step.node, 0, [&] {
-      run_step(step, run_number);
-      if (recorder != nullptr) accelerator_->wait();
+      run_step(accelerator, step, run_number);
+      if (recorder != nullptr) accelerator->wait();
     });
   }
 }
 
-void DevicePlan::run_step(Step& step, std::uint64_t run_number) {
+void DevicePlan::run_step(const std::shared_ptr<Accelerator>& accelerator, Step& step, std::uint64_t run_number) {
   const ProgramNode& n = node(step.node);
   std::string why_not;
   if (step.loop) {
-    step.loop->run(accelerator_, state_.indices);
+    step.loop->run(accelerator, state_.indices);
   } else if (step.on_host) {
-    step.on_host->run(accelerator_);
+    step.on_host->run(accelerator);
     why_not = fmt::format("the host computes {}, to refuse numbers that cannot be divided", n.origin.name());
   } else {
-    DeviceCall call(accelerator_, state_.indices, step.inputs, value(step.node), state_.scratch, step.growing);
+    DeviceCall call(accelerator, state_.indices, step.inputs, value(step.node), state_.scratch, step.growing);
     call.node = n.origin;
     for (std::size_t i = 0; i < step.known.size(); ++i) {
       step.known[i].here = here_[static_cast<std::size_t>(program_.root(n.inputs[i]))];
@@ -199,25 +201,16 @@ void DevicePlan::stage(bool stand) {
   feed_copies_ = std::move(copies);
 }
 
-// Whether there is a recording now. What it cannot contain makes the accelerator throw; so may an op that would throw
-// in a run that is not recorded, and does it again there.
+// Whether there is a recording now. What it cannot contain throws; so may an op that would throw in a run that is not
+// recorded, and does it again there.
 bool DevicePlan::record(std::uint64_t run_number) {
-  accelerator_->begin_recording();
-  std::string failure;
   try {
-    run_steps(run_number, nullptr);
-    update_variables();
+    const auto work = std::make_shared<RecordedWork>(accelerator_);
+    run_steps(work, run_number, nullptr);
+    update_variables(work);
+    recording_ = work->record();
   } catch (const Error& error) {
-    failure = error.what();
-  }
-  try {
-    recording_ = accelerator_->end_recording();
-  } catch (const DeviceError& error) {
-    if (failure.empty()) failure = error.what();
-  }
-  if (!failure.empty()) {
-    recording_.reset();
-    why_not_ = failure;
+    why_not_ = error.what();
     return false;
   }
   recorded_scratch_ = state_.scratch.data();
@@ -236,15 +229,15 @@ void DevicePlan::keep_results() {
   }
 }
 
-void DevicePlan::update_variables() {
+void DevicePlan::update_variables(const std::shared_ptr<Accelerator>& accelerator) {
   // Values that are variables themselves are put aside before any variable changes: a = b, b = a swaps.
   for (std::size_t i = 0; i < memory_.copied.size(); ++i) {
     const ProgramNode& assign = node(memory_.copied[i]);
     if (node(program_.root(assign.inputs[1])).kind != Kind::variable) continue;
     const Value& v = value(assign.inputs[1]);
     if (v.stored == 0) continue;
-    staged_[i].reserve(accelerator_, bytes_stored(v));
-    accelerator_->copy(staged_[i].data(), v.data, bytes_stored(v));
+    staged_[i].reserve(accelerator, bytes_stored(v));
+    accelerator->copy(staged_[i].data(), v.data, bytes_stored(v));
   }
   for (std::size_t i = 0; i < memory_.copied.size(); ++i) {
     const ProgramNode& assign = node(memory_.copied[i]);
@@ -252,15 +245,13 @@ void DevicePlan::update_variables() {
     if (v.stored == 0) continue;
     std::byte* variable = variables_.data(node(assign.inputs[0]).origin);
     if (v.type.layout == Layout::dense) {
-      accelerator_->copy(variable, staged_[i].bytes() > 0 ? staged_[i].data() : v.data, bytes_stored(v));
+      accelerator->copy(variable, staged_[i].bytes() > 0 ? staged_[i].data() : v.data, bytes_stored(v));
       continue;
     }
     KernelText kernel = scatter_rows_text;
     kernel.settings = using_type(v.type.dtype);
-    std::int64_t n = v.stored, width = v.row_size();
-    const void* pointers[] = {state_.indices.of(v.index), v.data, variable};
-    void* arguments[] = {&n, &width, &pointers[0], &pointers[1], &pointers[2]};
-    accelerator_->launch(accelerator_->compile(kernel), grid_for(n), arguments);
+    launch_on(*accelerator, kernel, grid_for(v.stored), v.stored, v.row_size(), state_.indices.of(v.index), v.data,
+              variable);
   }
 }
 

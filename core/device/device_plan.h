@@ -57,11 +57,12 @@ class DevicePlan final : public Plan {
   bool may_stage() const;
   void stage(bool stand);
   void bind(std::span<const Tensor* const> feeds);
-  void run_steps(std::uint64_t run_number, Recorder* recorder);
-  void run_step(Step& step, std::uint64_t run_number);
+  // On the accelerator, or on what takes its work to be recorded.
+  void run_steps(const std::shared_ptr<Accelerator>& accelerator, std::uint64_t run_number, Recorder* recorder);
+  void run_step(const std::shared_ptr<Accelerator>& accelerator, Step& step, std::uint64_t run_number);
+  void update_variables(const std::shared_ptr<Accelerator>& accelerator);
   bool record(std::uint64_t run_number);
   void keep_results();
-  void update_variables();
   std::int64_t dense_bytes(const Step& step) const;
 
   DeviceState& state_;

@@ -11,6 +11,12 @@ inline constexpr std::string_view kernel_prelude = R"cuda(
 typedef long long gr_int64;
 typedef unsigned long long gr_uint64;
 
+// The type of parameter i of a function.
+template <int i, class Function> struct gr_Parameter;
+template <class Result, class T, class... Rest> struct gr_Parameter<0, Result(T, Rest...)> { typedef T type; };
+template <int i, class Result, class T, class... Rest>
+struct gr_Parameter<i, Result(T, Rest...)> : gr_Parameter<i - 1, Result(Rest...)> {};
+
 // Integers as unsigned ones, whose sums wrap around; floating numbers as they are.
 __device__ inline float gr_modular(float x) { return x; }
 __device__ inline double gr_modular(double x) { return x; }

@@ -4,6 +4,9 @@
 
 #include <gradus/core/error.h>
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
@@ -102,7 +105,9 @@ void check_pointer(int argument, const void* pointer) {
 
 // What Accelerator::Kernel stands for here.
 struct EmulatedAccelerator::Compiled {
-  explicit Compiled(const KernelText& kernel) : on_host(kernel) {}
+  explicit Compiled(const KernelText& kernel)
+      : name(kernel.name), text(kernel.text), settings(kernel.settings), on_host(kernel) {}
+  std::string name, text, settings;
   HostKernel on_host;
 };
 
@@ -191,16 +196,23 @@ const Accelerator::Kernel& EmulatedAccelerator::compile(const KernelText& kernel
   return reinterpret_cast<const Kernel&>(*compiled);
 }
 
-void EmulatedAccelerator::launch(const Kernel& kernel, const Grid& grid, std::span<void* const> arguments) {
+KernelText EmulatedAccelerator::text_of(const Kernel& kernel) const {
+  const auto& compiled = reinterpret_cast<const Compiled&>(kernel);
+  return {compiled.name, compiled.text, compiled.settings};
+}
+
+void EmulatedAccelerator::launch(const Kernel& kernel, const Grid& grid, std::span<const KernelArgument> arguments) {
   const HostKernel& on_host = reinterpret_cast<const Compiled&>(kernel).on_host;
-  if (arguments.size() != on_host.arguments().size())
-    fail<DeviceError>("kernel {}: {} arguments are given, {} are taken", on_host.name(), arguments.size(),
-                      on_host.arguments().size());
+  std::vector<std::size_t> bytes;
   std::vector<std::vector<std::byte>> copies;  // the caller's arguments are gone when a recording is replayed
-  for (std::size_t i = 0; i < arguments.size(); ++i) {
-    const auto* from = static_cast<const std::byte*>(arguments[i]);
-    copies.emplace_back(from, from + on_host.arguments()[i]);
+  for (const KernelArgument& argument : arguments) {
+    const auto* from = static_cast<const std::byte*>(argument.data);
+    copies.emplace_back(from, from + argument.bytes);
+    bytes.push_back(argument.bytes);
   }
+  if (bytes != on_host.arguments())
+    fail<DeviceError>("kernel {}: arguments of {} bytes are given, of {} are taken", on_host.name(),
+                      fmt::join(bytes, ", "), fmt::join(on_host.arguments(), ", "));
   now_or_later([this, &on_host, grid, copies = std::move(copies)]() mutable {
     std::vector<void*> pointers;
     for (std::vector<std::byte>& copy : copies) pointers.push_back(copy.data());

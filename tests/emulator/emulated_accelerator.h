@@ -28,7 +28,8 @@ class EmulatedAccelerator final : public Accelerator {
   void set_zero(std::byte* to, std::int64_t bytes) override;
   void wait() override;
   const Kernel& compile(const KernelText& kernel) override;
-  void launch(const Kernel& kernel, const Grid& grid, std::span<void* const> arguments) override;
+  KernelText text_of(const Kernel& kernel) const override;
+  void launch(const Kernel& kernel, const Grid& grid, std::span<const KernelArgument> arguments) override;
   void gemm(const GemmWork& work) override;
   void spmm(const SpmmWork& work) override;
   void begin_recording() override;

@@ -1,7 +1,5 @@
 #include "machine.h"
 
-#include <gradus/core/device/device_call.h>
-
 #include <algorithm>
 #include <chrono>
 #include <cstring>
@@ -107,15 +105,11 @@ Machine measure_machine(const Device& device, std::int64_t bytes, const Effort& 
   machine.copy = 2 * moved / timed([&] { stream->copy(to.data(), from.data(), bytes); }).device;
   machine.upload = moved / timed([&] { stream->upload(to.data(), here.data(), bytes); }).host;
 
-  const Accelerator::Kernel& reading = stream->compile(read_text);
-  std::int64_t packs = bytes / 16;
-  std::byte *all = from.data(), *one = to.data();
-  void* read_arguments[] = {&packs, &all, &one};
-  machine.read = moved / timed([&] { stream->launch(reading, grid_for(packs), read_arguments); }).device;
+  const std::int64_t packs = bytes / 16;
+  machine.read =
+      moved / timed([&] { launch_on(*stream, read_text, grid_for(packs), packs, from.data(), to.data()); }).device;
 
-  const Accelerator::Kernel& touching = stream->compile(touch_text);
-  void* touch_arguments[] = {&one};
-  const auto launch = [&] { stream->launch(touching, {1, 32}, touch_arguments); };
+  const auto launch = [&] { launch_on(*stream, touch_text, {1, 32}, to.data()); };
   machine.launch = timed(launch).host;
   machine.round_trip = timed([&] {
                          launch();
