@@ -2,11 +2,14 @@
 // matrix of a batch.
 #pragma once
 
+#include <gradus/core/device/accelerator.h>
 #include <gradus/core/workers.h>
 
 #include <cstdint>
 
 namespace gradus {
+
+class DeviceCall;
 
 /// c [m, n] = a b, where a is [m, k] (stored [k, m] if transpose_a) and b is [k, n] (stored [n, k] if
 /// transpose_b), all row-major; c += a b where `add`. Rows are dealt to threads in pieces that depend on the sizes
@@ -15,5 +18,9 @@ namespace gradus {
 template <class T>
 void gemm(Workers& workers, std::int64_t m, std::int64_t n, std::int64_t k, const T* a, bool transpose_a, const T* b,
           bool transpose_b, T* c, bool add);
+
+/// On an accelerator: small products are a kernel of ours, which a recording joins with its neighbours; others are its
+/// library's.
+void gemm(DeviceCall& call, const GemmWork& work);
 
 }  // namespace gradus

@@ -213,7 +213,7 @@ class Matmul final : public Op {
       work.a = call.in(0).data + a_at * size;
       work.b = call.in(1).data + b_at * size;
       work.c = call.out().data + c_at * size;
-      call.accelerator().gemm(work);
+      gemm(call, work);
     });
   }
 
