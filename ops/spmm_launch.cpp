@@ -25,23 +25,52 @@ std::string settings(DType dtype, int lanes) {
   return fmt::format("{} constexpr int lanes = {};", using_type(dtype), lanes);
 }
 
+// How threads share rows of k numbers: as packs of 16 bytes where whole packs fill a row and lie as they must.
+struct Rows {
+  std::int64_t packs = 0;  // a row
+  int lanes = 1;           // threads that share it
+  std::string settings;
+};
+
+Rows rows_of(DType dtype, std::int64_t k, const std::byte* b, const std::byte* y) {
+  const auto aligned = [](const std::byte* data) { return reinterpret_cast<std::uintptr_t>(data) % 16 == 0; };
+  const auto most = static_cast<std::int64_t>(16 / size_of(dtype));
+  const std::int64_t width = k % most == 0 && aligned(b) && aligned(y) ? most : 1;
+  const int lanes = lanes_for(k / width);
+  return {k / width, lanes, fmt::format("{} constexpr int width = {};", settings(dtype, lanes), width)};
+}
+
+// Some neighbouring numbers of a row.
+constexpr std::string_view pack_text = R"cuda(
+struct alignas(sizeof(T) * width) Pack {
+  T of[width];
+};
+__device__ inline void add(Pack& sum, const Pack& x) {
+  for (int i = 0; i < width; ++i) sum.of[i] += x.of[i];
+}
+__device__ inline void add_product(Pack& sum, T factor, const Pack& x) {
+  for (int i = 0; i < width; ++i) sum.of[i] += factor * x.of[i];
+}
+)cuda";
+
 // Rows of numbers times a table, in segments: row s of y becomes the sum over j in [start[s], start[s + 1]) of
 // value(j) scale(j) b[place[j]]. Of a csr matrix, the segments are its rows, or its columns with `position`.
 constexpr std::string_view rows_text = R"cuda(
 // `lanes` threads share a row of y: each sums its columns in the order of the segment.
-extern "C" __global__ void NAME(const T* values, const T* scale, const T* b, T* y, const gr_int64* start,
+extern "C" __global__ void NAME(const T* values, const T* scale, const Pack* b, Pack* y, const gr_int64* start,
                                 gr_int64 segments, const int* place, const gr_int64* position, const int* to,
                                 gr_int64 k) {
   const int lane = threadIdx.x % lanes;
   for (gr_int64 s = gr_first() / lanes; s < segments; s += gr_step() / lanes) {
-    T* row = y + (to != nullptr ? gr_int64(to[s]) : s) * k;
-    const gr_int64 last = start[s + 1];
+    Pack* row = y + (to != nullptr ? gr_int64(to[s]) : s) * k;
+    const gr_int64 first = start[s], last = start[s + 1];
     for (gr_int64 c = lane; c < k; c += lanes) {
-      T sum = 0;
-      for (gr_int64 j = start[s]; j < last; ++j) {
+      Pack sum = {};
+#pragma unroll 4
+      for (gr_int64 j = first; j < last; ++j) {
         const T value = values != nullptr ? values[position != nullptr ? position[j] : j] : T(1);
         const T factor = scale != nullptr ? scale[place[j]] * value : value;
-        sum += factor * b[gr_int64(place[j]) * k + c];
+        add_product(sum, factor, b[gr_int64(place[j]) * k + c]);
       }
       row[c] = sum;
     }
@@ -49,41 +78,43 @@ extern "C" __global__ void NAME(const T* values, const T* scale, const T* b, T* 
 }
 )cuda";
 
-// The same for segments of very different lengths, none of them empty: `lanes` threads take a chunk of the numbers,
-// whatever segments these belong to. What a chunk has of a segment that began before it is the chunk's head; of one
-// that begins in it and goes on after it, which is then open, the chunk's tail. Several numbers are read before any is
-// added: to wait for each would take longer than all else.
+// The same for a csr matrix' columns, of very different lengths, none of them empty: `lanes` threads take a chunk of
+// the numbers, whatever columns these belong to. What a chunk has of a column that began before it is the chunk's head;
+// of one that begins in it and goes on after it, which is then open, the chunk's tail. Several numbers are read before
+// any is added: to wait for each would take longer than all else.
 constexpr std::string_view chunks_text = R"cuda(
-extern "C" __global__ void NAME(const T* values, const T* scale, const T* b, T* y, T* heads, T* tails, int* open,
-                                const gr_int64* start, gr_int64 segments, gr_int64 n, gr_int64 chunk,
-                                const int* place, const gr_int64* position, const int* to, gr_int64 k) {
-  constexpr int at_once = 4;
+extern "C" __global__ void NAME(const T* values, const T* scale, const Pack* b, Pack* y, Pack* heads, Pack* tails,
+                                int* open, const gr_int64* start, gr_int64 segments, gr_int64 n, gr_int64 chunk,
+                                const int* place, const gr_int64* position, const int* slot, const int* to,
+                                gr_int64 k) {
+  constexpr int at_once = 8;
   const int lane = threadIdx.x % lanes;
   const gr_int64 chunks = (n + chunk - 1) / chunk;
   for (gr_int64 t = gr_first() / lanes; t < chunks; t += gr_step() / lanes) {
     const gr_int64 first = t * chunk, last = first + chunk < n ? first + chunk : n;
-    const gr_int64 of_first = gr_segment_of(start, segments, first);
+    const gr_int64 of_first = slot[position[first]];
     for (gr_int64 c = lane; c < k; c += lanes) {
       gr_int64 s = of_first, end = start[s + 1];
       bool began_here = start[s] == first;
-      T sum = 0;
+      Pack sum = {};
       for (gr_int64 begin = first; begin < last; begin += at_once) {
-        T term[at_once];
+        T factor[at_once];
+        Pack row[at_once];
 #pragma unroll
         for (int u = 0; u < at_once; ++u) {
-          const gr_int64 j = begin + u < last ? begin + u : last - 1;
-          const T value = values != nullptr ? values[position != nullptr ? position[j] : j] : T(1);
-          const T factor = scale != nullptr ? scale[place[j]] * value : value;
-          term[u] = factor * b[gr_int64(place[j]) * k + c];
+          const gr_int64 j = begin + u < last ? begin + u : last - 1, at = place[j];
+          const T value = values != nullptr ? values[position[j]] : T(1);
+          factor[u] = scale != nullptr ? scale[at] * value : value;
+          row[u] = b[at * k + c];
         }
 #pragma unroll
         for (int u = 0; u < at_once; ++u) {
           const gr_int64 j = begin + u;
           if (j >= last) break;
-          sum += term[u];
+          add_product(sum, factor[u], row[u]);
           if (j + 1 < end) continue;
           (began_here ? y + (to != nullptr ? gr_int64(to[s]) : s) * k : heads + t * k)[c] = sum;
-          sum = 0;
+          sum = {};
           began_here = true;
           end = ++s < segments ? start[s + 1] : end;
         }
@@ -96,37 +127,52 @@ extern "C" __global__ void NAME(const T* values, const T* scale, const T* b, T* 
 }
 )cuda";
 
-// Then the segments that are open: the tail where one begins, and the heads of the chunks that follow. `lanes` threads
+// Then the columns that are open: the tail where one begins, and the heads of the chunks that follow. `lanes` threads
 // add the heads of one; where these are many, all threads of the block do.
 constexpr std::string_view join_text = R"cuda(
-extern "C" __global__ void NAME(const T* heads, const T* tails, const int* open, T* y, const gr_int64* start,
+struct Sum {  // of what gr_column_fold folds
+  template <class P> static __device__ inline P fold(P a, const P& b) {
+    add(a, b);
+    return a;
+  }
+};
+extern "C" __global__ void NAME(const Pack* heads, const Pack* tails, const int* open, Pack* y, const gr_int64* start,
                                 gr_int64 n, gr_int64 chunk, const int* to, gr_int64 k) {
-  constexpr int chunks_a_block = 64, few = 16, teams = 256 / lanes;
+  constexpr int few = 16, teams = 256 / lanes;
+  __shared__ int many[teams], how_many;
   const int lane = threadIdx.x % lanes, team = threadIdx.x / lanes;
   const gr_int64 chunks = (n + chunk - 1) / chunk;
-  for (gr_int64 first = blockIdx.x * gr_int64(chunks_a_block); first < chunks; first += gridDim.x * chunks_a_block) {
-    const gr_int64 last = first + chunks_a_block < chunks ? first + chunks_a_block : chunks;
-    for (gr_int64 t = first + team; t < last; t += teams) {
-      if (open[t] < 0) continue;
+  for (gr_int64 first = blockIdx.x * gr_int64(teams); first < chunks; first += gridDim.x * gr_int64(teams)) {
+    if (threadIdx.x == 0) how_many = 0;
+    __syncthreads();
+    if (const gr_int64 t = first + team; t < chunks && open[t] >= 0) {
       const gr_int64 s = open[t], end = (start[s + 1] + chunk - 1) / chunk;
-      if (end - t > few) continue;
-      for (gr_int64 c = lane; c < k; c += lanes) {
-        T sum = tails[t * k + c];
-        for (gr_int64 u = t + 1; u < end; ++u) sum += heads[u * k + c];
+      if (end - t > few) {
+        if (lane == 0) many[atomicAdd(&how_many, 1)] = team;  // in whatever order: each is another row of y
+      } else {
+        for (gr_int64 c = lane; c < k; c += lanes) {
+          Pack sum = tails[t * k + c];
+#pragma unroll 4
+          for (gr_int64 u = t + 1; u < end; ++u) add(sum, heads[u * k + c]);
+          y[(to != nullptr ? gr_int64(to[s]) : s) * k + c] = sum;
+        }
+      }
+    }
+    __syncthreads();
+    for (int i = 0; i < how_many; ++i) {
+      const gr_int64 t = first + many[i], s = open[t], end = (start[s + 1] + chunk - 1) / chunk;
+      for (gr_int64 c = lane; c < (k + lanes - 1) / lanes * lanes; c += lanes) {  // all threads come to the fold
+        Pack sum = {};
+#pragma unroll 4
+        for (gr_int64 u = t + 1 + team; u < end; u += teams)
+          if (c < k) add(sum, heads[u * k + c]);
+        sum = gr_column_fold<Sum, lanes>(sum);
+        if (team > 0 || c >= k) continue;
+        add(sum, tails[t * k + c]);
         y[(to != nullptr ? gr_int64(to[s]) : s) * k + c] = sum;
       }
     }
-    for (gr_int64 t = first; t < last; ++t) {
-      if (open[t] < 0) continue;
-      const gr_int64 s = open[t], end = (start[s + 1] + chunk - 1) / chunk;
-      if (end - t <= few) continue;
-      for (gr_int64 c = lane; c < (k + lanes - 1) / lanes * lanes; c += lanes) {  // all threads come to the fold
-        T sum = 0;
-        for (gr_int64 u = t + 1 + team; c < k && u < end; u += teams) sum += heads[u * k + c];
-        sum = gr_column_fold<gr_Sum, lanes>(sum);
-        if (team == 0 && c < k) y[(to != nullptr ? gr_int64(to[s]) : s) * k + c] = tails[t * k + c] + sum;
-      }
-    }
+    __syncthreads();  // before the list is written again
   }
 }
 )cuda";
@@ -204,9 +250,10 @@ void multiply_segments(DeviceCall& call, const Value& x, const Segments& of, con
     return call.launch({"csr_column_product", column_text, settings(dtype, lanes)}, grid_for(of.count * lanes),
                        values_of(x), scale, b.data, call.out().data, of.start, of.count, of.place, of.position, of.to);
   }
-  const int lanes = lanes_for(k);
-  call.launch({"csr_product", rows_text, settings(dtype, lanes)}, grid_for(of.count * lanes), values_of(x), scale,
-              b.data, call.out().data, of.start, of.count, of.place, of.position, of.to, k);
+  const Rows rows = rows_of(dtype, k, b.data, call.out().data);
+  static const std::string text = fmt::format("{}{}", pack_text, rows_text);
+  call.launch({"csr_product", text, rows.settings}, grid_for(of.count * rows.lanes), values_of(x), scale, b.data,
+              call.out().data, of.start, of.count, of.place, of.position, of.to, rows.packs);
 }
 
 // Columns are as long as features are frequent: a few may hold most of the non-zeros.
@@ -214,21 +261,24 @@ void multiply_columns(DeviceCall& call, const Value& x, const Segments& of, cons
                       std::int64_t k) {
   constexpr std::int64_t worth_chunks = 8192;  // non-zeros
   constexpr std::int64_t threads = 1 << 18;    // that keep a large device busy
-  constexpr std::int64_t chunks_a_block = 64;  // as in join_text
+  constexpr int block = 256;
   if (k == 0 || x.stored < worth_chunks) return multiply_segments(call, x, of, scale, b, k);
   const DType dtype = b.type.dtype;
-  const int lanes = lanes_for(k);
-  const std::int64_t chunk = std::clamp<std::int64_t>(x.stored * lanes / threads, 16, 256);
+  const Rows rows = rows_of(dtype, k, b.data, call.out().data);
+  const std::int64_t chunk = std::clamp<std::int64_t>(x.stored * rows.lanes / threads, 16, 256);
   const std::int64_t chunks = (x.stored + chunk - 1) / chunk;
   const std::int64_t bytes = chunks * k * static_cast<std::int64_t>(size_of(dtype));
-  std::byte* const heads = call.scratch(2 * bytes + chunks * std::int64_t{sizeof(std::int32_t)});
+  std::byte* const heads = call.scratch(2 * bytes + chunks * std::int64_t{sizeof(Index)});
   std::byte *const tails = heads + bytes, *const open = tails + bytes;
-  call.launch({"csr_column_chunks", chunks_text, settings(dtype, lanes)}, grid_for(chunks * lanes), values_of(x), scale,
-              b.data, call.out().data, heads, tails, open, of.start, of.count, x.stored, chunk, of.place, of.position,
-              of.to, k);
-  call.launch({"csr_column_chunks_joined", join_text, settings(dtype, lanes)},
-              grid_for((chunks + chunks_a_block - 1) / chunks_a_block * 256), heads, tails, open, call.out().data,
-              of.start, x.stored, chunk, of.to, k);
+  static const std::string chunked = fmt::format("{}{}", pack_text, chunks_text);
+  call.launch({"csr_column_chunks", chunked, rows.settings}, grid_for(chunks * rows.lanes), values_of(x), scale, b.data,
+              call.out().data, heads, tails, open, of.start, of.count, x.stored, chunk, of.place, of.position,
+              call.pattern(x).slot(), of.to, rows.packs);
+  static const std::string joined = fmt::format("{}{}", pack_text, join_text);
+  const std::int64_t teams = block / rows.lanes;
+  call.launch({"csr_column_chunks_joined", joined, rows.settings},
+              grid_for((chunks + teams - 1) / teams * block, block), heads, tails, open, call.out().data, of.start,
+              x.stored, chunk, of.to, rows.packs);
 }
 
 void multiply_from_left(DeviceCall& call, const Value& a, const Value& x, const Segments& of, std::int64_t columns) {

@@ -244,7 +244,7 @@ void DeviceLoop::run_folds() {
   }
   // Pieces depend on the shape alone, so that sums are the same bits on every device.
   const std::int64_t neighbours = text_.form == Form::columns ? text_.lanes : 1;
-  std::int64_t piece = text_.form == Form::columns ? fold_columns_piece / neighbours : fold_piece;
+  std::int64_t piece = fold_piece(rows_.count) / neighbours;
   if (length > piece * most_pieces) piece = (length + most_pieces - 1) / most_pieces;
   const std::int64_t pieces = text_.split ? std::max<std::int64_t>(1, (length + piece - 1) / piece) : 1;
   for (Pieces& parts : pieces_) {

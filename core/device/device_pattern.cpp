@@ -44,34 +44,43 @@ extern "C" __global__ void NAME(gr_int64 n, int shift, const int* key, gr_int64 
 )";
 
 // Second, where in the result the first key of each digit and tile stands: sums of the totals before them, by one
-// block.
+// block. Several are read before any is written.
 constexpr std::string_view sums_before = R"(
 extern "C" __global__ void NAME(gr_int64 n, gr_int64* x) {
   const gr_int64 each = (n + blockDim.x - 1) / blockDim.x, first = threadIdx.x * each;
   const gr_int64 end = first + each < n ? first + each : n;
   gr_int64 sum = 0;
+#pragma unroll 8
   for (gr_int64 i = first; i < end; ++i) sum += x[i];
   gr_int64 before = gr_block_sum_before(sum);
-  for (gr_int64 i = first; i < end; ++i) {
-    const gr_int64 here = x[i];
-    x[i] = before;
-    before += here;
+  constexpr int at_once = 8;
+  for (gr_int64 i = first; i < end; i += at_once) {
+    gr_int64 here[at_once];
+    for (int u = 0; u < at_once; ++u) here[u] = i + u < end ? x[i + u] : 0;
+    for (int u = 0; u < at_once; ++u) {
+      if (i + u < end) x[i + u] = before;
+      before += here[u];
+    }
   }
 }
 )";
 
-// Third, each key to its place. A thread has a stretch of the tile, whose keys stay in their order.
+// Third, each key to its place, with the position that it had at first. A thread has a stretch of the tile, whose keys
+// stay in their order; the tile is sorted before it is written, so that neighbours are written together.
 constexpr std::string_view place_by_digit = R"(
-extern "C" __global__ void NAME(gr_int64 n, int shift, const int* key, const gr_int64* position, gr_int64 tiles,
-                                const gr_int64* first, int* sorted, gr_int64* sorted_position) {
+extern "C" __global__ void NAME(gr_int64 n, int shift, const int* key, const int* position, gr_int64 tiles,
+                                const gr_int64* first, int* sorted, int* sorted_position) {
   constexpr int threads = 256, stretch = tile_size / threads;
   __shared__ unsigned short place[digits * threads];  // by digit and thread: of its next such key in the sorted tile
-  __shared__ unsigned short digit_first[digits];
+  __shared__ unsigned short digit_first[digits], from[tile_size];
   const int t = threadIdx.x;
   for (gr_int64 tile = blockIdx.x; tile < tiles; tile += gridDim.x) {
+    const gr_int64 begin = tile * tile_size;
+    const int count = begin + tile_size < n ? tile_size : int(n - begin);
+    const int stretch_end = (t + 1) * stretch < count ? (t + 1) * stretch : count;
+    const int* keys = key + begin;
     for (int digit = 0; digit < digits; ++digit) place[digit * threads + t] = 0;
-    const gr_int64 begin = tile * tile_size + t * stretch, end = begin + stretch < n ? begin + stretch : n;
-    for (gr_int64 i = begin; i < end; ++i) ++place[(key[i] >> shift & (digits - 1)) * threads + t];
+    for (int i = t * stretch; i < stretch_end; ++i) ++place[(keys[i] >> shift & (digits - 1)) * threads + t];
     __syncthreads();
     int sum = 0;
     for (int j = t * digits; j < (t + 1) * digits; ++j) sum += place[j];
@@ -84,11 +93,14 @@ extern "C" __global__ void NAME(gr_int64 n, int shift, const int* key, const gr_
     __syncthreads();
     if (t < digits) digit_first[t] = place[t * threads];
     __syncthreads();
-    for (gr_int64 i = begin; i < end; ++i) {
-      const int digit = key[i] >> shift & (digits - 1);
-      const gr_int64 to = first[digit * tiles + tile] + (place[digit * threads + t]++ - digit_first[digit]);
-      sorted[to] = key[i];
-      sorted_position[to] = position != nullptr ? position[i] : i;
+    for (int i = t * stretch; i < stretch_end; ++i)
+      from[place[(keys[i] >> shift & (digits - 1)) * threads + t]++] = (unsigned short)i;
+    __syncthreads();
+    for (int i = t; i < count; i += threads) {
+      const int k = keys[from[i]], digit = k >> shift & (digits - 1);
+      const gr_int64 to = first[digit * tiles + tile] + (i - digit_first[digit]);
+      sorted[to] = k;
+      sorted_position[to] = position != nullptr ? position[begin + from[i]] : int(begin + from[i]);
     }
     __syncthreads();
   }
@@ -96,10 +108,11 @@ extern "C" __global__ void NAME(gr_int64 n, int shift, const int* key, const gr_
 )";
 
 const KernelText columns_of_sorted{"columns_of_sorted", R"(
-extern "C" __global__ void NAME(gr_int64 n, gr_int64 columns, const int* slot, const gr_int64* position,
-                                const int* row, gr_int64* start, int* by_row) {
+extern "C" __global__ void NAME(gr_int64 n, gr_int64 columns, const int* slot, const int* sorted, const int* row,
+                                gr_int64* start, int* by_row, gr_int64* position) {
   for (gr_int64 i = gr_first(); i < n; i += gr_step()) {
-    by_row[i] = row[position[i]];
+    by_row[i] = row[sorted[i]];
+    position[i] = sorted[i];
     if (i == 0 || slot[i] != slot[i - 1]) start[slot[i]] = i;
     if (i + 1 == n) start[columns] = n;
   }
@@ -144,7 +157,7 @@ const Index* DevicePattern::row() {
 }
 
 DevicePattern::ByColumn DevicePattern::by_column() {
-  if (pattern_->non_zeros() < worth_sorting_here) {
+  if (pattern_->non_zeros() < worth_sorting_here || pattern_->non_zeros() > INT32_MAX) {
     const CsrPattern::ByColumn& host = pattern_->by_column();
     return {uploaded(start_, std::span(host.start)), uploaded(by_row_, std::span(host.row)),
             uploaded(position_, std::span(host.position))};
@@ -162,25 +175,27 @@ void DevicePattern::sort_by_column() {
     return DeviceMemory(accelerator_, count * static_cast<std::int64_t>(size));
   };
   const DeviceMemory total = memory(tiles * digits, sizeof(std::int64_t));
-  DeviceMemory sorted, next_sorted = memory(n, sizeof(Index));
-  DeviceMemory position, next_position = memory(n, sizeof(std::int64_t));
+  struct Sorted {
+    DeviceMemory key, position;
+  };
+  Sorted steps[2] = {{memory(n, sizeof(Index)), memory(n, sizeof(Index))},
+                     {memory(n, sizeof(Index)), memory(n, sizeof(Index))}};
   const Index* key = slot();
-  for (int shift = 0; shift == 0 || (columns - 1) >> shift > 0; shift += digit_bits) {
+  const Index* position = nullptr;
+  for (int shift = 0, step = 0; step == 0 || (columns - 1) >> shift > 0; shift += digit_bits, ++step) {
+    const Sorted& to = steps[step % 2];
     launch_on(*accelerator_, of_sort("count_digits", count_digits), grid, n, shift, key, tiles, total.data());
     launch_on(*accelerator_, of_sort("sums_before", sums_before), {1}, tiles * digits, total.data());
-    launch_on(*accelerator_, of_sort("place_by_digit", place_by_digit), grid, n, shift, key, position.data(), tiles,
-              total.data(), next_sorted.data(), next_position.data());
-    std::swap(sorted, next_sorted);
-    std::swap(position, next_position);
-    key = as<Index>(sorted);
-    if (next_sorted.data() == nullptr) next_sorted = memory(n, sizeof(Index));
-    if (next_position.data() == nullptr) next_position = memory(n, sizeof(std::int64_t));
+    launch_on(*accelerator_, of_sort("place_by_digit", place_by_digit), grid, n, shift, key, position, tiles,
+              total.data(), to.key.data(), to.position.data());
+    key = as<Index>(to.key);
+    position = as<Index>(to.position);
   }
-  by_row_ = std::move(next_sorted);
   start_ = memory(columns + 1, sizeof(std::int64_t));
-  launch_on(*accelerator_, columns_of_sorted, grid_for(n), n, columns, key, position.data(), row(), start_.data(),
-            by_row_.data());
-  position_ = std::move(position);
+  by_row_ = memory(n, sizeof(Index));
+  position_ = memory(n, sizeof(std::int64_t));
+  launch_on(*accelerator_, columns_of_sorted, grid_for(n), n, columns, key, position, row(), start_.data(),
+            by_row_.data(), position_.data());
 }
 
 struct DeviceIndices::State {

@@ -184,20 +184,6 @@ template <class T> __device__ inline T gr_block_sum_before(T x) {
   return before;
 }
 
-// Of `segments` that begin at start[0], start[1], ... the one that j lies in: the last that begins at j or before.
-__device__ inline gr_int64 gr_segment_of(const gr_int64* start, gr_int64 segments, gr_int64 j) {
-  gr_int64 first = 0, last = segments;  // start[first] <= j < start[last]
-  while (last - first > 1) {
-    const gr_int64 middle = (first + last) / 2;
-    if (start[middle] <= j) {
-      first = middle;
-    } else {
-      last = middle;
-    }
-  }
-  return first;
-}
-
 // Philox4x32-10, as in core/random.cpp.
 struct gr_Philox { unsigned word[4]; };
 __device__ inline gr_Philox gr_philox(gr_Philox counter, gr_uint64 seed) {

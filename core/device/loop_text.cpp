@@ -99,7 +99,7 @@ class Writer {
     if (rows.of == FoldRows::Of::columns) {
       made_.form = Form::columns;
       while (made_.lanes < 32 && made_.lanes < rows.count) made_.lanes *= 2;
-      made_.split = length > fold_columns_piece / made_.lanes;
+      made_.split = length > fold_piece(rows.count) / made_.lanes;
     } else if (rows.of == FoldRows::Of::pattern) {
       made_.form = Form::warps;
       made_.lanes = lanes_of_pattern;
@@ -109,7 +109,7 @@ class Writer {
       while (made_.lanes < 32 && made_.lanes < length) made_.lanes *= 2;
     } else {
       made_.form = Form::blocks;
-      made_.split = terms.layout == Layout::csr || length > fold_piece;
+      made_.split = terms.layout == Layout::csr || length > fold_piece(rows.count);
     }
   }
 

@@ -47,10 +47,9 @@ struct LoopText {
   // pieces a row, elements a piece
 };
 
-/// Elements that a block folds at the least; a row of no more is folded at once. Of columns that lie side by side, all
-/// that the block folds, more than of a row, since each leaves a sum for every column.
-inline constexpr std::int64_t fold_piece = 1024;
-inline constexpr std::int64_t fold_columns_piece = 8192;
+/// Elements that a block folds at the least; a row, or neighbouring ones, of no more are folded at once. A single row
+/// has nothing else to keep the device busy.
+inline constexpr std::int64_t fold_piece(std::int64_t rows) { return rows == 1 ? 1024 : 8192; }
 
 /// The kernel of `nodes`, all of this space.
 LoopText loop_text(const Program& program, const LoopSpace& space, std::span<const int> nodes,
