@@ -23,6 +23,13 @@ Expr multiply_add(const Expr& a, const Expr& b, const Expr& c) {
   return elementwise(r, {a, b, c});
 }
 
+Expr multiply_subtract(const Expr& a, const Expr& b, const Expr& c) {
+  static constexpr Row r =
+      row<Takes::floating>("multiply_subtract", beside_numbers<0b001>([](auto a, auto b, auto c) { return a * b - c; }),
+                           "x0 * x1 - x2", Gives::same, Zeros::all, why);
+  return elementwise(r, {a, b, c});
+}
+
 Expr subtract_product(const Expr& a, const Expr& b, const Expr& c) {
   static constexpr Row r =
       row<Takes::floating>("subtract_product", beside_numbers<0b010>([](auto a, auto b, auto c) { return a - b * c; }),
@@ -151,7 +158,21 @@ Expr add_in_one_loop(const Expr& y, const Uses& uses) {
   return {};
 }
 
-Expr subtract_in_one_loop(const Expr& y, const Uses& uses) {
+namespace {
+
+// a b - c, where y alone reads the product.
+Expr product_less(const Expr& y, const Uses& uses) {
+  const Expr product = y.input(0), c = y.input(1);
+  if (product == c || !stays_inside(product, y, uses)) return {};
+  if (is_op(product, "square") && one_loop(y, {product.input(0), c}))
+    return multiply_subtract(product.input(0), product.input(0), c);
+  if (is_op(product, "multiply") && one_loop(y, {product.input(0), product.input(1), c}))
+    return multiply_subtract(product.input(0), product.input(1), c);
+  return {};
+}
+
+// a - b c, a - b / c and the steps of optimizers
+Expr less_product(const Expr& y, const Uses& uses) {
   const Expr a = y.input(0);
   const Expr x = y.input(1);
   if (!stays_inside(x, y, uses) || x == a || x.arity() != 2 || !one_loop(y, {a, x.input(0), x.input(1)})) return {};
@@ -170,6 +191,13 @@ Expr subtract_in_one_loop(const Expr& y, const Uses& uses) {
       one_loop(y, {a, divided.input(0), divided.input(1), square}))
     return subtract_product_by_root(a, divided.input(0), divided.input(1), square);
   return subtract_divided_by_root(a, divided, square);
+}
+
+}  // namespace
+
+Expr subtract_in_one_loop(const Expr& y, const Uses& uses) {
+  const Expr less = less_product(y, uses);
+  return less ? less : product_less(y, uses);
 }
 
 Expr divide_in_one_loop(const Expr& y, const Uses& uses) {
