@@ -292,12 +292,7 @@ Expr Matmul::simplified(const Expr& y, const Uses&) const {
   if (a.layout() == Layout::csr && options_.transpose_a) {
     if (const auto [factor, x] = scaled(b); factor != 1 && has_ones(a))
       return factor * (gives_rows_ ? rows_product(a, x) : matmul(a, x, options_));
-    for (const int i : {0, 1}) {
-      if (!is_op(b, "multiply") || b.shape()[1] == 1 || b.input(1 - i).type() != b.type() ||
-          b.input(i).shape() != Shape({b.shape()[0], 1}))
-        continue;
-      return scaled_rows_product(a, b.input(i), b.input(1 - i), y.layout());
-    }
+    if (const auto of = of_column(b)) return scaled_rows_product(a, of->column, of->x, y.layout());
   }
   // Of a table with more rows than A has, A touches few: they are gathered once, for the gradient and the update too.
   if (a.layout() == Layout::csr && !options_.transpose_a && b.layout() == Layout::dense && b.shape()[0] >= a.shape()[0])

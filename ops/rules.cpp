@@ -1,6 +1,8 @@
 #include <gradus/ops/rules.h>
 
 #include <cmath>
+#include <map>
+#include <utility>
 
 namespace gradus {
 
@@ -29,15 +31,85 @@ Scaled scaled(const Expr& e) {
   return {1, e};
 }
 
-Expr one_factor(const Expr& e, const Uses&) {
+Expr one_factor(const Expr& e, const Uses& uses) {
   const auto [factor, x] = scaled(e);
   if (x == e) return {};
+  // c (A^T (d B)) = A^T ((c d) B)
+  if (is_op(x, "scaled_rows_product") && uses.of(x) == 1)
+    return scaled_rows_product(x.input(0), factor * x.input(1), x.input(2), x.layout());
   const auto [inner_factor, inner] = scaled(x);
   if (factor * inner_factor == 1) return inner;
   return inner == x ? Expr() : factor * inner_factor * inner;
 }
 
 namespace {
+
+Expr times(double factor, const Expr& x) { return factor == 1 ? x : factor * x; }
+
+// Looks for a column through products and sums. (A term that others read too is computed twice then; in gradients all
+// that read it are such products, which take the column out alike.)
+class ColumnSearch {
+ public:
+  explicit ColumnSearch(std::int64_t rows) : column_shape_({rows, 1}) {}
+
+  // factor * column * x; x is no expression where it is 1.
+  struct Found {
+    double factor;
+    Expr column;
+    Expr x;
+  };
+  std::optional<Found> in(const Expr& e) {
+    if (const auto known = found_.find(e.id()); known != found_.end()) return known->second;
+    if (depth_ == deepest || e.layout() != Layout::dense) return {};
+    ++depth_;
+    std::optional<Found> found = look(e);
+    --depth_;
+    if (found && !is_moderate(found->factor)) found.reset();
+    return found_[e.id()] = found;
+  }
+
+ private:
+  static constexpr int deepest = 32;
+
+  std::optional<Found> look(const Expr& e) {
+    const auto [factor, x] = scaled(e);
+    if (x.shape() == column_shape_) return Found{factor, x, {}};
+    if (x != e) {
+      std::optional<Found> inner = in(x);
+      if (inner) inner->factor *= factor;
+      return inner;
+    }
+    if (is_op(e, "multiply")) return in_product(e);
+    return is_op(e, "add") || is_op(e, "subtract") ? in_sum(e) : std::nullopt;
+  }
+  std::optional<Found> in_product(const Expr& e) {
+    for (const int i : {0, 1}) {
+      const Expr other = e.input(1 - i);
+      if (other.type() != e.type()) continue;
+      if (std::optional<Found> found = in(e.input(i))) {
+        found->x = found->x ? found->x * other : other;
+        return found;
+      }
+    }
+    return {};
+  }
+  // f d x + g d z = f d (x + g/f z)
+  std::optional<Found> in_sum(const Expr& e) {
+    std::optional<Found> u = in(e.input(0)), v = u ? in(e.input(1)) : std::nullopt;
+    if (!v || u->column != v->column) return {};
+    if (is_op(e, "subtract")) v->factor = -v->factor;
+    if (!u->x) std::swap(u, v);
+    const double ratio = v->factor / u->factor;
+    if (!is_moderate(ratio)) return {};
+    const Operand term = v->x ? Operand(times(std::abs(ratio), v->x)) : Operand(std::abs(ratio));
+    u->x = ratio > 0 ? u->x + term : u->x - term;
+    return u;
+  }
+
+  Shape column_shape_;
+  int depth_ = 0;
+  std::map<NodeId, std::optional<Found>> found_;
+};
 
 constexpr int deepest_sum = 8;  // a sum is looked at from each of its nodes: long ones must not be walked through
 
@@ -57,8 +129,6 @@ void collect_terms(const Expr& e, double factor, const Uses& uses, int depth, st
     terms.push_back({factor, e});
   }
 }
-
-Expr times(double factor, const Expr& x) { return factor == 1 ? x : factor * x; }
 
 bool products_of_one_matrix(const Expr& a, const Expr& b, const Uses& uses) {
   return matrix_product(a) && matrix_product(b) && a.op().same(b.op()) && a.input(0) == b.input(0) &&
@@ -81,6 +151,13 @@ Expr one_product_of_rows(const Expr& e, const Uses& uses) {
 }
 
 }  // namespace
+
+std::optional<OfColumn> of_column(const Expr& e) {
+  if (e.rank() != 2 || !is_floating(e.dtype())) return {};
+  const auto found = ColumnSearch(e.shape()[0]).in(e);
+  if (!found || !found->x || found->x.type() != e.type()) return {};
+  return OfColumn{times(found->factor, found->column), found->x};
+}
 
 Expr one_product(const Expr& e, const Uses& uses) {
   if (e.layout() == Layout::rows && is_floating(e.dtype())) return one_product_of_rows(e, uses);

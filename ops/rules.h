@@ -30,6 +30,14 @@ Scaled scaled(const Expr& e);
 /// c (d x) = (c d) x and 1 x = x, where e is such a product; the rule of multiply and negative.
 Expr one_factor(const Expr& e, const Uses& uses);
 
+/// e [n, k] as column * x, where the column [n, 1], dense as e is, is a factor of every term of e; x has e's type. None
+/// if there is no such column.
+struct OfColumn {
+  Expr column;
+  Expr x;
+};
+std::optional<OfColumn> of_column(const Expr& e);
+
 /// f A B + g A C = A (f B + g C), where e is a sum of such products and of other terms; and for rows, a x + b x =
 /// (a + b) x with a number a row in a and b. The rule of add and subtract.
 Expr one_product(const Expr& e, const Uses& uses);

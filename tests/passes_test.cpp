@@ -185,6 +185,36 @@ TEST_CASE("products of one matrix are one product, wherever they stand in a sum"
   CHECK(allclose(all.run(e, feeds), none.run(e, feeds), 1e-5, 1e-5));
 }
 
+TEST_CASE("a column that is in all terms beside X^T scales its rows, and so does a number") {
+  constexpr std::int64_t n = 60, p = 9, k = 4;
+  Graph g;
+  const Expr X = g.sparse_placeholder("X", {n, p}, float64);
+  const Expr d = g.placeholder("d", {n, 1}, float64), c = g.placeholder("c", {n, 1}, float64);
+  const Expr a = g.placeholder("a", {n, k}, float64), b = g.placeholder("b", {n, k}, float64);
+  const Feeds feeds{{X, design(Input::csr, n, p)},
+                    {d, random_normal({n, 1}, {.seed = 1, .dtype = float64})},
+                    {c, random_normal({n, 1}, {.seed = 2, .dtype = float64})},
+                    {a, random_normal({n, k}, {.seed = 3, .dtype = float64})},
+                    {b, random_normal({n, k}, {.seed = 4, .dtype = float64})}};
+  Session all(g), none(g, Device::cpu(), {.without = pass_names});
+  // How many steps the plan has, if it scales rows; otherwise 0.
+  const auto steps = [&](const Expr& product) {
+    CHECK(allclose(all.run(product, feeds), none.run(product, feeds), 1e-11, 1e-12));
+    const std::string plan = all.explain(product, feeds);
+    return has(plan, "scaled_rows_product(") ? std::stoi(plan) : 0;
+  };
+  const auto turned = [&](const Expr& terms) { return matmul(X, terms, {.transpose_a = true}); };
+  CHECK(steps(turned(d * a)) == 1);
+  CHECK(steps(turned(2 * (a * d))) == 2);            // 2 d
+  CHECK(steps(-3 * turned(d * a)) == 2);             // -3 d
+  CHECK(steps(turned(d * a + b * d)) == 2);          // a + b
+  CHECK(steps(turned(3 * d - 1.5 * (d * a))) == 3);  // -1.5 d and a - 2
+  CHECK(steps(turned(a * (d - 2 * (b * d)) + d)) == 4);
+  CHECK(steps(turned(d * a + d * d * b)) == 0);  // two columns
+  CHECK(steps(turned(c * a + d * b)) == 0);
+  CHECK(steps(turned(d * a + b)) == 0);
+}
+
 TEST_CASE("of one-hot rows no squares are taken, and those of other values are") {
   Graph g;
   const Expr x = g.sparse_placeholder("x", {any, 5});

@@ -248,7 +248,7 @@ bool RandomGraph::sum_of_products() {
   return keep(sum, size);
 }
 
-// A^T (d B) for a column d, A (c B), A (broadcast column).
+// A^T (d B) for a column d, which may be a factor of each term of a sum; A^T (c B), A^T (broadcast column).
 bool RandomGraph::scaled_product() {
   const Item a = dice_.chance(0.7) ? *find_csr() : *find_matrix();
   const Item* const b =
@@ -256,13 +256,19 @@ bool RandomGraph::scaled_product() {
   const Item* const d = find([&](const Item& x) { return !is_csr(x.e) && x.shape == Shape({a.shape[0], 1}); });
   if (b == nullptr || d == nullptr || !fits({a.shape[1], b->shape[1]})) return false;
   Expr right = b->e;
-  switch (dice_.below(4)) {
+  double size = std::sqrt(static_cast<double>(n_)) * a.size * std::max(1.0, d->size) * 3 * std::max(1.0, b->size);
+  switch (dice_.below(6)) {
     case 0: right = factor_number() * right; break;
     case 1: right = broadcast_to(d->e, b->shape); break;
     case 2: right = d->e * (2 * right); break;
+    case 3: {
+      const Expr inner = dice_.chance(0.5) ? factor_number() * d->e - d->e * right : right * d->e + d->e;
+      right = dice_.chance(0.5) ? right * inner - d->e * sin(right) : 2 * (d->e * right) + inner;
+      size *= 4 * std::max(1.0, b->size);
+      break;
+    }
     default: right = right * d->e; break;
   }
-  const double size = std::sqrt(static_cast<double>(n_)) * a.size * std::max(1.0, d->size) * 3 * std::max(1.0, b->size);
   return keep(matmul(a.e, right, {.transpose_a = true}), size);
 }
 
