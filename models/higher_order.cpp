@@ -19,15 +19,18 @@ std::vector<Expr> anova(const Expr& X, const Expr& V, int order) {
   std::vector<Expr> P(1);  // P[t], from 1: [n, k]
   std::vector<Expr> A(1);  // A[t], from 1: [n, k]
   std::vector<Expr> sums;
+  const auto with_term = [](const Expr& sum, const Expr& term, int t) { return t % 2 == 1 ? sum + term : sum - term; };
   for (int m = 1; m <= order; ++m) {
     P.push_back(m == 1 ? matmul(X, V) : matmul(pow(X, m), pow(V, m)));  // [n, k]
-    Expr sum = m == 1 ? P[1] : A[at(m - 1)] * P[1];                     // m A_m  [n, k]
-    for (int t = 2; t <= m; ++t) {
-      const Expr term = t == m ? P[at(t)] : A[at(m - t)] * P[at(t)];  // [n, k]
-      sum = t % 2 == 1 ? sum + term : sum - term;                     // [n, k]
+    if (m == 1) {
+      A.push_back(P[1]);
+      continue;
     }
-    A.push_back(m == 1 ? sum : (1.0 / m) * sum);                    // [n, k]
-    if (m > 1) sums.push_back(reduce_sum(A[at(m)], 1, keep_dims));  // [n, 1]
+    // As A_1 = P_1, the terms of t = 1 and t = m - 1 have it in common; for m = 2 they are one.   m A_m  [n, k]
+    Expr sum = m == 2 ? square(P[1]) : with_term(A[at(m - 1)], P[at(m - 1)], m - 1) * P[1];
+    for (int t = 2; t < m - 1; ++t) sum = with_term(sum, A[at(m - t)] * P[at(t)], t);
+    A.push_back((1.0 / m) * with_term(sum, P[at(m)], m));  // [n, k]
+    sums.push_back(reduce_sum(A[at(m)], 1, keep_dims));    // [n, 1]
   }
   return sums;
 }
