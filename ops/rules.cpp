@@ -1,5 +1,6 @@
 #include <gradus/ops/rules.h>
 
+#include <algorithm>
 #include <cmath>
 #include <map>
 #include <utility>
@@ -117,7 +118,7 @@ constexpr int deepest_sum = 8;  // a sum is looked at from each of its nodes: lo
 void collect_terms(const Expr& e, double factor, const Uses& uses, int depth, std::vector<Scaled>& terms) {
   const bool open = depth == 0 || (uses.of(e) == 1 && depth < deepest_sum);
   const bool subtracts = is_op(e, "subtract");
-  if (open && (subtracts || is_op(e, "add")) && e.layout() == Layout::dense) {
+  if (open && (subtracts || is_op(e, "add"))) {
     collect_terms(e.input(0), factor, uses, depth + 1, terms);
     collect_terms(e.input(1), subtracts ? -factor : factor, uses, depth + 1, terms);
     return;
@@ -135,19 +136,46 @@ bool products_of_one_matrix(const Expr& a, const Expr& b, const Uses& uses) {
          a.type() == b.type() && a.input(1).type() == b.input(1).type() && uses.of(a) == 1 && uses.of(b) == 1;
 }
 
-// The same rows x, each times a number, in both terms of a sum: as in the gradient of factors that also have a penalty.
-Expr one_product_of_rows(const Expr& e, const Uses& uses) {
-  const Expr u = e.input(0), v = e.input(1);
-  if (!is_op(u, "multiply") || !is_op(v, "multiply") || u == v || uses.of(u) > 1 || uses.of(v) > 1) return {};
-  for (const int i : {0, 1})
-    for (const int j : {0, 1}) {
-      const Expr x = u.input(i), a = u.input(1 - i), b = v.input(1 - j);
-      if (x != v.input(j) || x.type() != e.type() || a.type() != b.type() || a.layout() != Layout::rows ||
-          touching(a) != touching(b) || a.shape().size() >= x.shape().size())
-        continue;
-      return (is_op(e, "add") ? a + b : a - b) * x;
-    }
+Expr sum_of(const std::vector<Scaled>& terms) {
+  Expr sum = times(terms[0].factor, terms[0].x);
+  for (std::size_t t = 1; t < terms.size(); ++t) sum = sum + times(terms[t].factor, terms[t].x);
+  return sum;
+}
+
+// e as a x, for rows x and a number a for each of them.
+struct ScaledRows {
+  Expr a;
+  Expr x;
+};
+std::optional<ScaledRows> scaled_rows(const Expr& e) {
+  if (!is_op(e, "multiply")) return {};
+  for (const int i : {0, 1}) {
+    const Expr a = e.input(i), x = e.input(1 - i);
+    if (x.type() == e.type() && a.layout() == Layout::rows && a.shape().size() < x.shape().size())
+      return ScaledRows{a, x};
+  }
   return {};
+}
+
+// The same rows x, each times a number, in two terms of a sum: as in the gradient of factors that also have a penalty.
+// Such terms come last: one of them the loop of an optimizer's update adds by itself (JoinedSteps).
+Expr one_product_of_rows(const Expr& e, const Uses& uses) {
+  std::vector<Scaled> terms;
+  collect_terms(e, 1, uses, 0, terms);
+  for (std::size_t i = 0; i < terms.size(); ++i)
+    for (std::size_t j = i + 1; j < terms.size(); ++j) {
+      const auto u = scaled_rows(terms[i].x), v = scaled_rows(terms[j].x);
+      if (!u || !v || u->x != v->x || u->a.type() != v->a.type() || touching(u->a) != touching(v->a) ||
+          uses.of(terms[i].x) > 1 || uses.of(terms[j].x) > 1)
+        continue;
+      terms[i] = {1, (times(terms[i].factor, u->a) + times(terms[j].factor, v->a)) * u->x};
+      terms.erase(terms.begin() + static_cast<std::ptrdiff_t>(j));
+      return sum_of(terms);
+    }
+  const auto comes_first = [](const Scaled& term) { return !scaled_rows(term.x); };
+  if (!touching(e) || std::is_partitioned(terms.begin(), terms.end(), comes_first)) return {};
+  std::stable_partition(terms.begin(), terms.end(), comes_first);
+  return sum_of(terms);
 }
 
 }  // namespace
@@ -170,9 +198,7 @@ Expr one_product(const Expr& e, const Uses& uses) {
       const Expr b = times(terms[i].factor, terms[i].x.input(1)) + times(terms[j].factor, terms[j].x.input(1));
       terms[i] = {1, matmul(terms[i].x.input(0), b, *matrix_product(terms[i].x))};
       terms.erase(terms.begin() + static_cast<std::ptrdiff_t>(j));
-      Expr sum = times(terms[0].factor, terms[0].x);
-      for (std::size_t t = 1; t < terms.size(); ++t) sum = sum + times(terms[t].factor, terms[t].x);
-      return sum;
+      return sum_of(terms);
     }
   return {};
 }

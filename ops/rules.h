@@ -39,7 +39,7 @@ struct OfColumn {
 std::optional<OfColumn> of_column(const Expr& e);
 
 /// f A B + g A C = A (f B + g C), where e is a sum of such products and of other terms; and for rows, a x + b x =
-/// (a + b) x with a number a row in a and b. The rule of add and subtract.
+/// (a + b) x with a number a row in a and b, which comes last in a sum. The rule of add and subtract.
 Expr one_product(const Expr& e, const Uses& uses);
 
 /// a b + c, a - b c, a - b / c and a / sqrt(b) in one loop, where y is such; see Op::fused.

@@ -85,7 +85,8 @@ TEST_CASE("a penalty on what rows touch costs a product more, and no pass over t
     // Ones at the non-zeros are X itself, where X is one-hot.
     CHECK(has(plan, " = sample(") == !ones);
     CHECK(count(plan, "transpose_a") == (ones ? 2 : 3));
-    CHECK(has(plan, "loop  in the loop of "));  // the gradient, with the penalty's
+    CHECK(has(plan, "rows [300, 6]  loop  in the loop of "));  // the gradient, with the penalty's
+    CHECK(count(plan, "rows [300, 6]  loop") == 1);
     CHECK(count(plan, "rows that X touches in strips") == 2);
   }
 }
@@ -155,6 +156,41 @@ TEST_CASE("an update in one loop, where the tables lie, is the same to the bit f
           check_same_variables(g, joined, apart);
           check_same_variables(g, joined, whole);
         }
+}
+
+TEST_CASE(
+    "the gradient of a machine of a higher order: no error spread over factors, the last sum in the update's loop") {
+  for (const int order : {3, 4, 5})
+    for (const double l2 : {0.0, 0.01}) {
+      CAPTURE(order);
+      CAPTURE(l2);
+      Graph g;
+      const Expr X = g.sparse_placeholder("X", {any, 300}), y = g.placeholder("y", {any, 1});
+      const HigherOrderFactorizationMachine model(X, y,
+                                                  {.order = order,
+                                                   .factors = 20,
+                                                   .init_stddev = 0.1,
+                                                   .seed = 1,
+                                                   .l2_W = l2,
+                                                   .l2_V = l2,
+                                                   .l2_over = L2Over::touched});
+      const Expr train = Adagrad(0.1).minimize(model.loss);
+      Session joined(g), apart(g, Device::cpu(), {.without = {"fuse_elementwise"}}),
+          whole(g, Device::cpu(), {.threads = 2, .without = {"strips"}}),
+          plain(g, Device::cpu(), {.without = {"simplify", "fuse_elementwise", "strips"}});
+      for (const std::int64_t rows : {90, 1, 47}) {
+        const Feeds feeds{{X, some_rows(rows, float32)}, {y, random_normal({rows, 1}, {.seed = 3})}};
+        const std::string plan = joined.explain(train, feeds);
+        CHECK(count(plan, " = scaled_rows_product(") == order - 1);  // of P_1 to P_{m-1}; P_m is summed before
+        CHECK(has(plan, "float32 rows [300, 20]  loop  in the loop of "));
+        for (int i = 0; i < 3; ++i)
+          for (Session* session : {&joined, &apart, &whole, &plain}) session->run(train, feeds);
+      }
+      check_same_variables(g, joined, apart);
+      check_same_variables(g, joined, whole);
+      for (const Expr& variable : g.variables())
+        CHECK(allclose(joined.value(variable), plain.value(variable), 1e-4, 1e-6));
+    }
 }
 
 TEST_CASE("rows of a matrix that was split are those of the matrix, where every column has a group") {
