@@ -73,19 +73,23 @@ class ElementwiseOp final : public Op {
     return gradus::apply(std::make_shared<ElementwiseOp>(row_), operands);
   }
 
-  // Of a table beside rows that a csr matrix touches, just these rows count: they may be gathered already.
+  // Of a table beside rows that a csr matrix touches, just these rows count: they may be gathered already. (Not for a
+  // divisor: the rows that it does not hold would be zeros.)
   Expr with_touched_rows(const Expr& y) const {
     if (y.layout() != Layout::rows && y.layout() != Layout::part) return {};
     std::vector<Operand> operands;
     bool found = false;
+    unsigned sparse = 0;
     for (int i = 0; i < y.arity(); ++i) {
       const Expr x = y.input(i);
       const Expr source = x.shape() == y.shape() && x.layout() == Layout::dense ? touching(y) : Expr();
       const Expr part = source ? touched_rows(x, source) : Expr();
       operands.emplace_back(part ? with_zeros(part) : x, y.where());
       found = found || part;
+      if (operands.back().expr().layout() != Layout::dense) sparse |= 1U << static_cast<unsigned>(i);
     }
-    return found ? on(operands) : Expr();
+    const bool stays = y.layout() == Layout::part || keeps_zeros(row_.zeros, sparse, y.arity());
+    return found && stays ? on(operands) : Expr();
   }
 
   // f(broadcast_to(x), z) = f(x, z) where the other operands give the result its shape anyway; where they do not, the

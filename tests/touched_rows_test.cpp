@@ -91,6 +91,17 @@ TEST_CASE("a penalty on what rows touch costs a product more, and no pass over t
   }
 }
 
+TEST_CASE("rows divided by their table are rows, and the table stays a table") {
+  Graph g;
+  const Expr X = g.sparse_placeholder("X", {any, 300});
+  const Expr V = g.variable("V", random_normal({300, 4}, {.seed = 1}));
+  const Expr gradient = gradients(reduce_sum(square(matmul(X, V))), {V})[0];
+  const Feeds feeds{{X, ratings(false)}};
+  Session planned(g), plain(g, Device::cpu(), {.without = {"simplify", "fuse_elementwise", "strips"}});
+  for (const Expr& y : {gradient / V, gradient * V})
+    CHECK(allclose(planned.run(y, feeds).to_dense(), plain.run(y, feeds).to_dense(), 1e-4, 1e-5));
+}
+
 TEST_CASE("what a rate is worked out from is there before the loops over large variables") {
   Adam optimizer(0.01);
   Step step(optimizer, true);
