@@ -194,6 +194,8 @@ class Tensor {
   const Accelerator* accelerator() const { return accelerator_; }
   /// The numbers wherever they lie.
   const std::byte* device_data() const { return storage_.get(); }
+  /// Tells whether the storage is still there; until it is not, nothing else lies where its numbers do.
+  std::weak_ptr<const void> watched() const { return storage_; }
 
   const std::shared_ptr<const CsrPattern>& pattern() const { return pattern_; }
   /// Of a csr tensor: whether all non-zeros are 1, as in one-hot rows. Plans then do without their values.

@@ -24,8 +24,9 @@ DeviceFeeds::Place DeviceFeeds::of(const Tensor& tensor) {
   if (there && tensor.accelerator()->name() != accelerator_->name())
     fail<DeviceError>("run: a tensor {} on {} is fed to a session on {}; feed its to(Device::cpu())", tensor.type(),
                       tensor.accelerator()->name(), accelerator_->name());
+  fed_.remove_if([](const Fed& fed) { return fed.data != nullptr && fed.storage.expired(); });
   const auto found = std::find_if(fed_.begin(), fed_.end(), [&](const Fed& fed) {
-    return fed.tensor.device_data() == tensor.device_data() && (there || fed.memory.bytes() == bytes) &&
+    return fed.data == tensor.device_data() && (there || fed.memory.bytes() == bytes) &&
            fed.tensor.accelerator() == tensor.accelerator();
   });
   if (found != fed_.end()) {
@@ -40,7 +41,7 @@ DeviceFeeds::Place DeviceFeeds::of(const Tensor& tensor) {
       let_go(fed_.back());
       fed_.pop_back();
     }
-    fed_.push_front({tensor, std::move(memory), ++count_});
+    fed_.push_front({tensor.device_data(), tensor.watched(), std::move(memory), there ? tensor : Tensor(), ++count_});
   }
   // Only ever read.
   return {there ? const_cast<std::byte*>(tensor.device_data()) : fed_.front().memory.data(), fed_.front().number};

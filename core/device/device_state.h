@@ -10,7 +10,8 @@
 
 namespace gradus {
 
-/// Tensors of the host in a device's memory, the last few that were fed: feeding one again does not upload it again.
+/// Tensors of the host in a device's memory, the last few that were fed, for as long as somebody has them: feeding one
+/// again does not upload it again.
 class DeviceFeeds {
  public:
   explicit DeviceFeeds(std::shared_ptr<Accelerator> accelerator) : accelerator_(std::move(accelerator)) {}
@@ -28,8 +29,10 @@ class DeviceFeeds {
 
  private:
   struct Fed {
-    Tensor tensor;  // kept, because storage that nobody has any more is written anew
-    DeviceMemory memory;
+    const std::byte* data;
+    std::weak_ptr<const void> storage;  // of the host's tensor; once it is gone, others may lie where it lay
+    DeviceMemory memory;                // a copy of it;
+    Tensor tensor;                      // or one on the device, which is kept until it has been read
     std::uint64_t number;
   };
   static constexpr std::size_t kept = 16;
