@@ -19,9 +19,10 @@ using Form = LoopText::Form;
 using Dims = std::vector<std::int64_t>;
 
 constexpr std::int64_t warp_row = 256;        // elements of a row that a warp takes
-constexpr std::int64_t long_warp_row = 2048;  // the same where there are rows enough for all warps
+constexpr std::int64_t long_warp_row = 2048;  // the same where there are rows enough for many warps
 constexpr std::int64_t many_rows = 1024;
-constexpr int lanes_of_pattern = 8;  // threads for a row of a pattern: rows of few non-zeros are the rule
+constexpr std::int64_t rows_enough = 16384;  // for all warps: each takes a row, however long
+constexpr int lanes_of_pattern = 8;          // threads for a row of a pattern: rows of few non-zeros are the rule
 constexpr std::size_t longest_name = 48;
 
 class Writer {
@@ -104,7 +105,8 @@ class Writer {
       made_.form = Form::warps;
       made_.lanes = lanes_of_pattern;
     } else if (terms.layout == Layout::dense && rows.count > 1 &&
-               (length <= warp_row || (length <= long_warp_row && rows.count >= many_rows))) {
+               (length <= warp_row || (length <= long_warp_row && rows.count >= many_rows) ||
+                rows.count >= rows_enough)) {
       made_.form = Form::warps;
       while (made_.lanes < 32 && made_.lanes < length) made_.lanes *= 2;
     } else {
@@ -362,6 +364,7 @@ class Writer {
     text += by_pattern() ? fmt::format("      const gr_int64 begin = {0}[r], end = {0}[r + 1];\n", row_start_)
                          : "      const gr_int64 begin = r * length, end = begin + length;\n";
     text += fmt::format(
+        "#pragma unroll 4\n"
         "      for (gr_int64 i = begin + threadIdx.x % lanes; i < end; i += lanes) {{\n{}      }}\n    }}\n",
         body("        "));
     for (const int id : folds_) {
@@ -378,7 +381,8 @@ class Writer {
         "  for (gr_int64 p = blockIdx.x; p < rows * pieces; p += gridDim.x) {\n"
         "    const gr_int64 r = p / pieces, begin = p % pieces * piece_length;\n"
         "    const gr_int64 end = r * length + (begin + piece_length < length ? begin + piece_length : length);\n" +
-        starts() + "    for (gr_int64 i = r * length + begin + threadIdx.x; i < end; i += blockDim.x) {\n" +
+        starts() +
+        "#pragma unroll 4\n    for (gr_int64 i = r * length + begin + threadIdx.x; i < end; i += blockDim.x) {\n" +
         body("      ") + "    }\n";
     for (const int id : folds_) {
       const int m = member_.at(id);
@@ -391,17 +395,18 @@ class Writer {
   }
 
   std::string columns() const {
-    std::string text = fmt::format("  constexpr int lanes = {};\n", made_.lanes) +
-                       "  const gr_int64 tiles = (rows + lanes - 1) / lanes;\n"
-                       "  for (gr_int64 p = blockIdx.x; p < tiles * pieces; p += gridDim.x) {\n"
-                       "    const gr_int64 r = p % tiles * lanes + threadIdx.x % lanes, piece = p / tiles;\n"
-                       "    const gr_int64 begin = piece * piece_length;\n"
-                       "    const gr_int64 end = r >= rows ? begin : begin + piece_length < length ? begin + "
-                       "piece_length : length;\n" +
-                       starts() +
-                       "    for (gr_int64 e = begin + threadIdx.x / lanes; e < end; e += blockDim.x / lanes) {\n"
-                       "      const gr_int64 i = e * rows + r;\n" +
-                       body("      ") + "    }\n";
+    std::string text =
+        fmt::format("  constexpr int lanes = {};\n", made_.lanes) +
+        "  const gr_int64 tiles = (rows + lanes - 1) / lanes;\n"
+        "  for (gr_int64 p = blockIdx.x; p < tiles * pieces; p += gridDim.x) {\n"
+        "    const gr_int64 r = p % tiles * lanes + threadIdx.x % lanes, piece = p / tiles;\n"
+        "    const gr_int64 begin = piece * piece_length;\n"
+        "    const gr_int64 end = r >= rows ? begin : begin + piece_length < length ? begin + "
+        "piece_length : length;\n" +
+        starts() +
+        "#pragma unroll 4\n    for (gr_int64 e = begin + threadIdx.x / lanes; e < end; e += blockDim.x / lanes) {\n"
+        "      const gr_int64 i = e * rows + r;\n" +
+        body("      ") + "    }\n";
     for (const int id : folds_) {
       const int m = member_.at(id);
       const std::string sum = fmt::format("s{}", m);
