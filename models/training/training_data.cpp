@@ -10,6 +10,10 @@
 #include <cctype>
 #include <utility>
 
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
 namespace gradus {
 
 namespace {
@@ -84,6 +88,14 @@ Dataset all_rows(OpenedData& opened, LoadedData& about) {
     add(about.missing, block.missing);
   }
   return rows.rows();
+}
+
+// What rows that grew left behind goes back to the system: the C library would keep it for as long as the training
+// runs.
+void give_back_memory() {
+#ifdef __GLIBC__
+  ::malloc_trim(0);
+#endif
 }
 
 // The column that is most likely the target: by its name, else the last.
@@ -179,6 +191,7 @@ LoadedData load_data(const DataFile& file) {
   out.format = opened.format;
   out.target = opened.target;
   out.data = file.read.dtype == float64 ? all_rows<double>(opened, out) : all_rows<float>(opened, out);
+  give_back_memory();
   if (!file.weights.empty()) {
     if (out.data.weighted())
       fail<ValueError>("{}: has weights of its own, but {} has others; one of them is expected", out.name,
