@@ -49,6 +49,40 @@ struct Step {
       : train(optimizer.minimize(fm.loss)), feeds{{X, ratings(ones)}, {y, random_normal({200, 1}, {.seed = 3})}} {}
 };
 
+// To the bit, NaN or not.
+void check_same_variables(Graph& g, Session& a, Session& b) {
+  for (const Expr& variable : g.variables()) {
+    CAPTURE(variable.name());
+    const Tensor x = a.value(variable), y = b.value(variable);
+    CHECK(std::equal(x.data(), x.data() + static_cast<std::size_t>(x.stored()) * size_of(x.dtype()), y.data()));
+  }
+}
+
+// A session that plans as usual, and others without some of the passes: all give the same bits, but for the last, which
+// keeps the graph's own sums and rounds otherwise.
+struct Ways {
+  explicit Ways(Graph& graph) : g(graph) {}
+
+  void run(const Expr& train, const Feeds& feeds, int times) {
+    for (int i = 0; i < times; ++i)
+      for (Session* session : {&planned, &apart, &whole, &plain}) session->run(train, feeds);
+  }
+  void check_variables() {
+    check_same_variables(g, planned, apart);
+    check_same_variables(g, planned, whole);
+    for (const Expr& variable : g.variables()) {
+      CAPTURE(variable.name());
+      CHECK(allclose(planned.value(variable), plain.value(variable), 1e-4, 1e-6));
+    }
+  }
+
+  Graph& g;
+  Session planned{g};
+  Session apart{g, Device::cpu(), {.without = {"fuse_elementwise"}}};
+  Session whole{g, Device::cpu(), {.threads = 2, .without = {"strips"}}};
+  Session plain{g, Device::cpu(), {.without = {"simplify", "fuse_elementwise", "strips"}}};
+};
+
 template <class T>
 std::unique_ptr<Optimizer> made() {
   return std::make_unique<T>(0.1);
@@ -63,17 +97,9 @@ TEST_CASE("with a penalty on what rows touch, an optimizer's step is what its gr
       const std::unique_ptr<Optimizer> optimizer = make();
       CAPTURE(optimizer->name());
       Step step(*optimizer, ones);
-      Session planned(step.g), apart(step.g, Device::cpu(), {.without = {"fuse_elementwise"}}),
-          whole(step.g, Device::cpu(), {.threads = 2, .without = {"strips"}}),
-          plain(step.g, Device::cpu(), {.without = {"simplify", "fuse_elementwise", "strips"}});
-      for (int i = 0; i < 4; ++i)
-        for (Session* session : {&planned, &apart, &whole, &plain}) session->run(step.train, step.feeds);
-      for (const Expr& variable : step.g.variables()) {
-        CAPTURE(variable.name());
-        CHECK(planned.value(variable) == apart.value(variable));
-        CHECK(planned.value(variable) == whole.value(variable));
-        CHECK(allclose(planned.value(variable), plain.value(variable), 1e-4, 1e-6));
-      }
+      Ways ways(step.g);
+      ways.run(step.train, step.feeds, 4);
+      ways.check_variables();
     }
 }
 
@@ -122,15 +148,6 @@ Tensor some_rows(std::int64_t rows, DType dtype) {
     start.push_back(2 * (r + 1));
   }
   return Tensor::csr(rows, 300, start, column, std::vector<double>(column.size(), 0.5)).cast(dtype);
-}
-
-// To the bit, NaN or not.
-void check_same_variables(Graph& g, Session& a, Session& b) {
-  for (const Expr& variable : g.variables()) {
-    CAPTURE(variable.name());
-    const Tensor x = a.value(variable), y = b.value(variable);
-    CHECK(std::equal(x.data(), x.data() + static_cast<std::size_t>(x.stored()) * size_of(x.dtype()), y.data()));
-  }
 }
 
 TEST_CASE("an update in one loop, where the tables lie, is the same to the bit for rows of every width") {
@@ -186,21 +203,15 @@ TEST_CASE(
                                                    .l2_V = l2,
                                                    .l2_over = L2Over::touched});
       const Expr train = Adagrad(0.1).minimize(model.loss);
-      Session joined(g), apart(g, Device::cpu(), {.without = {"fuse_elementwise"}}),
-          whole(g, Device::cpu(), {.threads = 2, .without = {"strips"}}),
-          plain(g, Device::cpu(), {.without = {"simplify", "fuse_elementwise", "strips"}});
+      Ways ways(g);
       for (const std::int64_t rows : {90, 1, 47}) {
         const Feeds feeds{{X, some_rows(rows, float32)}, {y, random_normal({rows, 1}, {.seed = 3})}};
-        const std::string plan = joined.explain(train, feeds);
+        const std::string plan = ways.planned.explain(train, feeds);
         CHECK(count(plan, " = scaled_rows_product(") == order - 1);  // of P_1 to P_{m-1}; P_m is summed before
         CHECK(has(plan, "float32 rows [300, 20]  loop  in the loop of "));
-        for (int i = 0; i < 3; ++i)
-          for (Session* session : {&joined, &apart, &whole, &plain}) session->run(train, feeds);
+        ways.run(train, feeds, 3);
       }
-      check_same_variables(g, joined, apart);
-      check_same_variables(g, joined, whole);
-      for (const Expr& variable : g.variables())
-        CHECK(allclose(joined.value(variable), plain.value(variable), 1e-4, 1e-6));
+      ways.check_variables();
     }
 }
 
@@ -215,19 +226,13 @@ TEST_CASE("rows of a matrix that was split are those of the matrix, where every 
     const FieldAwareFactorizationMachine model(X, y,
                                                {.field_of = field_of, .factors = 4, .init_stddev = 0.1, .seed = 1});
     const Expr train = Adagrad(0.1).minimize(model.loss);
-    Session joined(g), apart(g, Device::cpu(), {.without = {"fuse_elementwise"}}),
-        whole(g, Device::cpu(), {.threads = 2, .without = {"strips"}}),
-        plain(g, Device::cpu(), {.without = {"simplify", "fuse_elementwise", "strips"}});
+    Ways ways(g);
     for (const std::int64_t rows : {90, 1, 47}) {
       const Feeds feeds{{X, some_rows(rows, float32)}, {y, random_normal({rows, 1}, {.seed = 3})}};
-      CHECK(has(joined.explain(train, feeds), "to its rows of V/Adagrad/accumulator, in the loop of ") == all);
-      for (int i = 0; i < 3; ++i)
-        for (Session* session : {&joined, &apart, &whole, &plain}) session->run(train, feeds);
+      CHECK(has(ways.planned.explain(train, feeds), "to its rows of V/Adagrad/accumulator, in the loop of ") == all);
+      ways.run(train, feeds, 3);
     }
-    check_same_variables(g, joined, apart);
-    check_same_variables(g, joined, whole);
-    for (const Expr& variable : g.variables())
-      CHECK(allclose(joined.value(variable), plain.value(variable), 1e-4, 1e-6));
+    ways.check_variables();
   }
 }
 
