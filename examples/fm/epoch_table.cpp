@@ -18,6 +18,11 @@ std::string per_second(double examples, double seconds) {
   return rate >= 1e3 ? fmt::format("{:.1f} k", rate / 1e3) : fmt::format("{:.0f}", rate);
 }
 
+// A loss that runs away has more digits than a column.
+std::string shown_loss(double loss) {
+  return std::abs(loss) < 1e8 ? fmt::format("{:.4f}", loss) : fmt::format("{:.4e}", loss);
+}
+
 }  // namespace
 
 EpochTable::EpochTable(const TrainingSet& set, const TrainingOptions& options, bool shown)
@@ -36,17 +41,18 @@ void EpochTable::batch(const EpochProgress& p) {
   if (!bar_) bar_.emplace(fmt::format("epoch {:>{}}/{}", p.epoch, fmt::formatted_size("{}", epochs_), epochs_));
   if (!bar_->due()) return;
   const double left = p.seconds * static_cast<double>(p.batches - p.batch) / static_cast<double>(p.batch);
-  bar_->show(p.batch, p.batches,
-             fmt::format("loss {:.4f}{}  {} examples/s  {:.0f} s left", p.loss,
-                         std::isnan(p.validation) ? "" : fmt::format("  valid {} {:.4f}", metric_, p.validation),
-                         per_second(static_cast<double>(p.rows), p.seconds), left));
+  bar_->show(
+      p.batch, p.batches,
+      fmt::format("loss {}{}  {} examples/s  {:.0f} s left", shown_loss(p.loss),
+                  std::isnan(p.validation) ? "" : fmt::format("  valid {} {}", metric_, shown_loss(p.validation)),
+                  per_second(static_cast<double>(p.rows), p.seconds), left));
 }
 
 void EpochTable::epoch(const EpochRecord& record) {
   bar_.reset();
   if (!shown_) return;
-  fmt::print("{:>5}  {:>14.4f}", record.epoch, record.loss);
-  if (validates_) fmt::print("  {:>14.4f}", record.validation);
+  fmt::print("{:>5}  {:>14}", record.epoch, shown_loss(record.loss));
+  if (validates_) fmt::print("  {:>14}", shown_loss(record.validation));
   fmt::print("  {:>10}\n", per_second(examples_, record.seconds));
   std::fflush(stdout);
 }
