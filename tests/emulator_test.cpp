@@ -119,7 +119,7 @@ TEST_CASE("emulator: what would be silent or endless on a GPU is refused") {
   CHECK(host == 0);
   CHECK(refusal_of([&] {
           launch_on(device, store, {1, 32});
-        }) == "kernel store: arguments of  bytes are given, of 8 are taken");
+        }) == "kernel store: arguments of [] bytes are given, of [8] are taken");
   CHECK(refusal_of([&] {
           launch_on(device, store, {1, 33}, x);
         }) == "kernel store: 1 blocks of 33 threads; at most 2147483647 of a multiple of 32 up to 1024 are expected");

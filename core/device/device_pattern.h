@@ -27,7 +27,6 @@ class DevicePattern {
     const std::int64_t* position;  // [non-zeros]
   };
   ByColumn by_column();
-  const CsrPattern& host() const { return *pattern_; }
 
  private:
   template <class T>

@@ -35,10 +35,10 @@ Dataset pairs_of(const Dataset& rows, const PairSampler& sampler) {
   return {pairs.x, pairs.y, pairs.weight};
 }
 
-// As many for each thread that computes as Batches takes by itself; where no more than one is asked for, none.
+// Beside one thread none, beside several one; where their number is not given, as many as Batches takes by itself.
 std::optional<int> preparing_threads(int threads) {
   if (threads == 0) return {};
-  return threads == 1 ? 0 : std::max(1, threads / 4);
+  return threads > 1 ? 1 : 0;
 }
 
 BatchOptions batch_options(std::int64_t rows, const TrainingOptions& training, const TrainerOptions& where,

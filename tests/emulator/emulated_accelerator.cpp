@@ -211,8 +211,8 @@ void EmulatedAccelerator::launch(const Kernel& kernel, const Grid& grid, std::sp
     bytes.push_back(argument.bytes);
   }
   if (bytes != on_host.arguments())
-    fail<DeviceError>("kernel {}: arguments of {} bytes are given, of {} are taken", on_host.name(),
-                      fmt::join(bytes, ", "), fmt::join(on_host.arguments(), ", "));
+    fail<DeviceError>("kernel {}: arguments of {} bytes are given, of {} are taken", on_host.name(), bytes,
+                      on_host.arguments());
   now_or_later([this, &on_host, grid, copies = std::move(copies)]() mutable {
     std::vector<void*> pointers;
     for (std::vector<std::byte>& copy : copies) pointers.push_back(copy.data());
