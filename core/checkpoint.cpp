@@ -56,7 +56,7 @@ std::string differences(Graph& graph, const SafeTensors& file) {
     }
   }
   for (const auto& [name, tensor] : file.tensors)
-    if (const Expr node = graph.find(name); !node || node.kind() != Kind::variable)
+    if (const Expr node = graph.find(name); !node.valid() || node.kind() != Kind::variable)
       text += fmt::format("\n  {} is {} in the file but no variable of the graph", name, to_string(tensor.type()));
   return text;
 }
@@ -64,19 +64,22 @@ std::string differences(Graph& graph, const SafeTensors& file) {
 }  // namespace
 
 void Session::save(const std::string& path) {
+  const Use use(*state_);
   SafeTensors file;
   file.metadata.emplace(version_key, version);
   file.metadata.emplace(runs_key, fmt::format("{}", state_->runs));
-  for (const Expr& variable : state_->graph.variables()) file.tensors.emplace(variable.name(), state_->value(variable));
+  for (const Expr& variable : state_->graph().variables())
+    file.tensors.emplace(variable.name(), state_->value(variable));
   save_safetensors(path, file);
 }
 
 void Session::restore(const std::string& path) {
+  const Use use(*state_);
   const SafeTensors file = load_safetensors(path);
   const std::uint64_t runs = runs_in(file, path);
-  if (const std::string found = differences(state_->graph, file); !found.empty())
+  if (const std::string found = differences(state_->graph(), file); !found.empty())
     fail<IoError>("restore: {} does not fit the graph:{}", path, found);
-  for (const Expr& variable : state_->graph.variables())
+  for (const Expr& variable : state_->graph().variables())
     state_->variables.write(variable, file.tensors.at(variable.name()));
   state_->runs = runs;
 }

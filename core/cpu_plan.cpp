@@ -1,5 +1,6 @@
 #include <gradus/core/cpu_plan.h>
 
+#include <gradus/core/at.h>
 #include <gradus/core/table_rows.h>
 
 #include <fmt/format.h>
@@ -75,13 +76,21 @@ void CpuPlan::bind(std::span<const Tensor* const> feeds) {
 
 void CpuPlan::run(std::span<const Tensor* const> feeds, std::uint64_t run_number, Recorder* recorder) {
   bind(feeds);
+  make_room_for_results();
+  bool nothing_written = true;
   for (Step& step : steps_) {
     Value& output = value(step.node);
+    if (nothing_written && schedule_.may_write[at(step.node)]) {
+      for (const Step& later : steps_)
+        if (later.region && schedule_.may_write[at(later.node)]) later.region->make_room(workers_);
+      nothing_written = false;
+    }
     if (step.view) {
       show(*step.inputs.front(), output);
       continue;
     }
     if (step.region) {
+      if (nothing_written) step.region->make_room(workers_);
       step.region->run(workers_, run_number, recorder);
       continue;
     }

@@ -3,6 +3,8 @@
 #include <gradus/core/at.h>
 #include <gradus/core/nodes.h>
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <unordered_map>
@@ -35,13 +37,34 @@ std::vector<Need> what_is_needed(std::span<const Expr> fetches) {
   return need;
 }
 
+// Which of two values would stay is nowhere said: each variable is assigned once in a run.
+void check_assigned_once(Graph& graph, const std::vector<Need>& need, std::string_view caller) {
+  std::unordered_map<NodeId, NodeId> assigned;  // by variable: its assign
+  for (NodeId id = 0; id < static_cast<NodeId>(need.size()); ++id) {
+    if (need[at(id)] != Need::numbers || graph[id].kind() != Kind::assign) continue;
+    const Expr variable = graph[id].input(0);
+    const auto [first, is_new] = assigned.try_emplace(variable.id(), id);
+    if (is_new) continue;
+    const auto place = [&](NodeId assign) {
+      return fmt::format("{} ({})", graph[assign].name(), to_string(graph[assign].where()));
+    };
+    fail<ValueError>(
+        "{}: the variable {} ({}) would be assigned twice in one run, by {} and by {}; run one after the other, or "
+        "assign "
+        "what both make of it",
+        caller, variable.name(), to_string(variable.where()), place(first->second), place(id));
+  }
+}
+
 }  // namespace
 
-Draft make_draft(std::span<const Expr> fetches, std::span<const FedType> feeds, const Storage& storage) {
+Draft make_draft(std::span<const Expr> fetches, std::span<const FedType> feeds, const Storage& storage,
+                 std::string_view caller) {
   Draft draft{std::make_unique<Graph>(), {}, std::vector<Expr>(feeds.size())};
   if (fetches.empty()) return draft;
   Graph& graph = fetches.front().graph();
   const std::vector<Need> need = what_is_needed(fetches);
+  check_assigned_once(graph, need, caller);
   std::vector<Expr> made(need.size());
   std::vector<Expr> inputs;
   std::unordered_map<NodeId, Expr> stored;
@@ -74,9 +97,10 @@ Draft make_draft(std::span<const Expr> fetches, std::span<const FedType> feeds, 
       made[at(id)] = draft.graph->copy(node, inputs);
       continue;
     }
-    const auto fed = std::find_if(feeds.begin(), feeds.end(), [&](const FedType& f) { return f.placeholder == node; });
+    const auto fed =
+        std::find_if(feeds.begin(), feeds.end(), [&](const FedType& f) { return same_node(f.placeholder, node); });
     if (fed == feeds.end() && (need[at(id)] == Need::numbers || !node.shape().known()))
-      fail<FeedError>("run: the placeholder {} ({}) needs a value: {}", node.name(), to_string(node.where()),
+      fail<FeedError>("{}: the placeholder {} ({}) needs a value: {}", caller, node.name(), to_string(node.where()),
                       to_string(node.type()));
     made[at(id)] = draft.graph->copy_placeholder(node, fed != feeds.end() ? fed->type : node.type(),
                                                  fed != feeds.end() && fed->ones);
@@ -84,24 +108,6 @@ Draft make_draft(std::span<const Expr> fetches, std::span<const FedType> feeds, 
   }
   for (const Expr& fetch : fetches) draft.fetches.push_back(made[at(fetch.id())]);
   return draft;
-}
-
-// From the fetches down: what a rule made in vain is no user.
-Uses::Uses(const Draft& draft) : count_(static_cast<std::size_t>(draft.graph->size()), 0) {
-  for (const Expr& fetch : draft.fetches) ++count_[at(fetch.id())];
-  for (NodeId id = draft.graph->size() - 1; id >= 0; --id) {
-    const Expr node = (*draft.graph)[id];
-    for (int i = 0; count_[at(id)] > 0 && i < node.arity(); ++i) ++count_[at(node.input(i).id())];
-  }
-}
-
-int Uses::of(const Expr& node) const { return at(node.id()) < count_.size() ? std::max(1, count_[at(node.id())]) : 1; }
-
-bool Uses::reads(const Expr& node) const { return at(node.id()) < count_.size() && count_[at(node.id())] > 0; }
-
-void Uses::add(const Expr& node, int uses) {
-  if (count_.size() <= at(node.id())) count_.resize(at(node.id()) + 1, 0);
-  count_[at(node.id())] += uses;
 }
 
 Draft rebuild(const Draft& draft, const Remake& remake) {
@@ -122,7 +128,7 @@ Draft rebuild(const Draft& draft, const Remake& remake) {
     made[at(id)] = node.kind() == Kind::placeholder ? next.graph->copy(node, {}) : remake(node, inputs, *next.graph);
   }
   for (const Expr& fetch : draft.fetches) next.fetches.push_back(made[at(fetch.id())]);
-  for (const Expr& p : draft.placeholders) next.placeholders.push_back(p ? made[at(p.id())] : Expr());
+  for (const Expr& p : draft.placeholders) next.placeholders.push_back(p.valid() ? made[at(p.id())] : Expr());
   return next;
 }
 

@@ -30,24 +30,11 @@ struct Storage {
   Expr transposing;
 };
 
-/// Copies what the fetches need and works out all types. Throws FeedError for a needed placeholder that is not
-/// fed, and TypeError where fed shapes do not fit the ops they meet.
-Draft make_draft(std::span<const Expr> fetches, std::span<const FedType> feeds, const Storage& storage = {});
-
-/// How many nodes read each node of a draft; a fetch counts as one.
-class Uses {
- public:
-  Uses() = default;
-  explicit Uses(const Draft& draft);
-  /// At least 1: a node that was made a moment ago has the one user it was made for.
-  int of(const Expr& node) const;
-  /// Whether anything that the fetches need reads the node, or it is fetched.
-  bool reads(const Expr& node) const;
-  void add(const Expr& node, int uses);
-
- private:
-  std::vector<int> count_;
-};
+/// Copies what the fetches need and works out all types. Throws FeedError for a needed placeholder that is not fed,
+/// ValueError for a variable that two assigns of the run would set, and TypeError where fed shapes do not fit the ops
+/// they meet. `caller` begins messages.
+Draft make_draft(std::span<const Expr> fetches, std::span<const FedType> feeds, const Storage& storage = {},
+                 std::string_view caller = "run");
 
 /// What becomes of a node in the next draft: an expression in `to`, of the same type, on the inputs given.
 using Remake = std::function<Expr(const Expr& node, std::span<const Expr> inputs, Graph& to)>;

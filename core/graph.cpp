@@ -7,7 +7,10 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
+#include <bit>
 #include <cmath>
+#include <mutex>
 #include <variant>
 
 namespace gradus {
@@ -35,32 +38,100 @@ std::string to_string(const Location& where) {
   return fmt::format("{}:{}", slash == std::string_view::npos ? file : file.substr(slash + 1), where.line);
 }
 
-// --- Expr ------------------------------------------------------------------------------------------------
+// --- GraphToken ------------------------------------------------------------------------------------------
 
-Kind Expr::kind() const { return graph_->nodes_[static_cast<std::size_t>(id_)].kind; }
-const Op& Expr::op() const { return *graph_->nodes_[static_cast<std::size_t>(id_)].op; }
-const Type& Expr::type() const { return graph_->nodes_[static_cast<std::size_t>(id_)].type; }
-const std::string& Expr::name() const { return graph_->nodes_[static_cast<std::size_t>(id_)].name; }
-Location Expr::where() const { return graph_->nodes_[static_cast<std::size_t>(id_)].where; }
+namespace {
 
-int Expr::arity() const { return static_cast<int>(graph_->nodes_[static_cast<std::size_t>(id_)].inputs.size()); }
+// Where graphs are found by their tokens. A place outlives its graph and is used again by another, under a new serial
+// number. Readers take no lock: places never move.
+struct Place {
+  std::atomic<Graph*> graph = nullptr;
+  std::atomic<std::uint32_t> serial = 0;
+};
 
-Expr Expr::input(int i) const {
-  return {graph_, graph_->nodes_[static_cast<std::size_t>(id_)].inputs[static_cast<std::size_t>(i)]};
+class Places {
+ public:
+  // Chunk c has 2^c places: those from 2^c on.
+  Place& operator[](std::uint32_t place) {
+    const auto chunk = static_cast<std::size_t>(std::bit_width(place) - 1);
+    return chunks_[chunk].load(std::memory_order_acquire)[place - (std::uint32_t{1} << chunk)];
+  }
+  std::uint32_t take() {
+    const std::lock_guard lock(mutex_);
+    if (free_.empty()) {
+      const auto chunk = static_cast<std::size_t>(std::bit_width(++last_) - 1);
+      // NOLINTNEXTLINE(cppcoreguidelines-owning-memory): never given back, since tokens may be asked at any time
+      if (chunks_[chunk] == nullptr)
+        chunks_[chunk].store(new Place[std::size_t{1} << chunk], std::memory_order_release);
+      return last_;
+    }
+    const std::uint32_t place = free_.back();
+    free_.pop_back();
+    return place;
+  }
+  void give_back(std::uint32_t place) {
+    const std::lock_guard lock(mutex_);
+    free_.push_back(place);
+  }
+
+ private:
+  std::mutex mutex_;  // of what follows but the chunks
+  std::uint32_t last_ = 0;
+  std::vector<std::uint32_t> free_;
+  std::array<std::atomic<Place*>, 32> chunks_{};
+};
+
+Places& places() {
+  // NOLINTNEXTLINE(cppcoreguidelines-owning-memory): graphs of static lifetime may be destroyed after any other object
+  static Places& all = *new Places;
+  return all;
 }
 
+}  // namespace
+
+Graph* GraphToken::graph() const {
+  if (place_ == 0) return nullptr;
+  const Place& place = places()[place_];
+  return place.serial.load(std::memory_order_acquire) == serial_ ? place.graph.load(std::memory_order_relaxed)
+                                                                 : nullptr;
+}
+
+// --- Expr ------------------------------------------------------------------------------------------------
+
+Expr::Expr(Graph* graph, NodeId id) : graph_(graph->token()), id_(id) {}
+
+Graph& Expr::graph() const {
+  Graph* const graph = graph_.graph();
+  if (graph != nullptr) return *graph;
+  if (!valid()) fail<ValueError>("there is no expression: an Expr was used before it was given one");
+  fail<ValueError>("an expression was used after its graph was destroyed; a graph must outlive its expressions");
+}
+
+const Graph::Node& Graph::node(const Expr& expr) { return expr.graph().nodes_[static_cast<std::size_t>(expr.id_)]; }
+
+Kind Expr::kind() const { return Graph::node(*this).kind; }
+const Op& Expr::op() const { return *Graph::node(*this).op; }
+const Type& Expr::type() const { return Graph::node(*this).type; }
+const std::string& Expr::name() const { return Graph::node(*this).name; }
+Location Expr::where() const { return Graph::node(*this).where; }
+
+int Expr::arity() const { return static_cast<int>(Graph::node(*this).inputs.size()); }
+
+Expr Expr::input(int i) const { return {graph_, Graph::node(*this).inputs[static_cast<std::size_t>(i)]}; }
+
 Expr Expr::named(std::string_view name) const {
-  Graph::Node& node = graph_->nodes_[static_cast<std::size_t>(id_)];
-  if (node.name == graph_->scope_ + std::string(name)) return *this;
-  if (const auto old = graph_->by_name_.find(node.name); old != graph_->by_name_.end() && old->second == id_)
-    graph_->by_name_.erase(old);
-  node.name = graph_->unique(name);
-  graph_->by_name_[node.name] = id_;
+  Graph& graph = this->graph();
+  Graph::Node& node = graph.nodes_[static_cast<std::size_t>(id_)];
+  if (node.name == graph.scope_ + std::string(name)) return *this;
+  if (const auto old = graph.by_name_.find(node.name); old != graph.by_name_.end() && old->second == id_)
+    graph.by_name_.erase(old);
+  node.name = graph.unique(name);
+  graph.by_name_[node.name] = id_;
   return *this;
 }
 
 std::string to_string(const Expr& expr) {
-  if (!expr) return "no expression";
+  if (!expr.valid()) return "no expression";
   return fmt::format("{}: {} ({})", expr.name(), to_string(expr.type()), to_string(expr.where()));
 }
 
@@ -89,7 +160,7 @@ Expr apply(std::shared_ptr<const Op> op, std::span<const Operand> operands) {
       }
     };
     if (operand.tensor_) see(operand.tensor_->dtype());
-    if (!expr) continue;
+    if (!expr.valid()) continue;
     see(expr.dtype());
     if (graph == nullptr) graph = &expr.graph();
     if (graph != &expr.graph())
@@ -99,7 +170,7 @@ Expr apply(std::shared_ptr<const Op> op, std::span<const Operand> operands) {
     fail<TypeError>("{}: no operand belongs to a graph; at least one must be an expression", op->name());
   // With bool expressions alone, numbers among the operands are bool too: logical_and(mask, true).
   if (!dtype_known && operands.size() > 1 && std::all_of(operands.begin(), operands.end(), [](const Operand& o) {
-        return o.expr() || (o.number_ && o.number_->boolean);
+        return o.expr().valid() || (o.number_ && o.number_->boolean);
       }))
     dtype = boolean;
   std::vector<Expr> inputs;
@@ -136,8 +207,19 @@ Tensor Initializer::value(std::string_view variable) const {
 
 // --- Graph -----------------------------------------------------------------------------------------------
 
-Graph::Graph() = default;
-Graph::~Graph() = default;
+Graph::Graph() {
+  const std::uint32_t place = places().take();
+  Place& mine = places()[place];
+  mine.graph.store(this, std::memory_order_relaxed);
+  token_ = {place, mine.serial.load(std::memory_order_relaxed)};
+}
+
+Graph::~Graph() {
+  Place& mine = places()[token_.place_];
+  mine.serial.fetch_add(1, std::memory_order_release);
+  mine.graph.store(nullptr, std::memory_order_relaxed);
+  places().give_back(token_.place_);
+}
 
 Graph::Scope::Scope(Graph& graph, std::string_view name) : graph_(graph), outer_(graph.scope_) {
   graph.scope_ = graph.unique(name) + "/";
@@ -177,7 +259,7 @@ Expr Graph::append_unnamed(Kind kind, Type type, std::shared_ptr<const Op> op, s
   ids.reserve(inputs.size());
   for (const Expr& input : inputs) ids.push_back(input.id());
   nodes_.push_back({kind, type, std::move(op), std::move(ids), std::move(shown), pinned_.value_or(where)});
-  return {this, id};
+  return {token_, id};
 }
 
 Expr Graph::literal(const Tensor& value, std::string text, Location where) {
@@ -222,10 +304,10 @@ Expr Graph::constant(const Tensor& value, std::string_view name, Location where)
 }
 
 Expr Graph::assign(Expr variable, const Operand& value) {
-  if (!variable || variable.kind() != Kind::variable)
+  if (!variable.valid() || variable.kind() != Kind::variable)
     fail<TypeError>("assign: {} is not a variable", to_string(variable));
   const Expr inputs[] = {variable, value.in(*this, variable.dtype())};
-  if (!inputs[1]) fail<TypeError>("assign: the value of {} is no expression", variable.name());
+  if (!inputs[1].valid()) fail<TypeError>("assign: the value of {} is no expression", variable.name());
   if (&inputs[1].graph() != this || &variable.graph() != this)
     fail<TypeError>("assign: {} and its value {} belong to different graphs", variable.name(), inputs[1].name());
   auto op = std::make_shared<AssignOp>();
@@ -236,7 +318,7 @@ Expr Graph::assign(Expr variable, const Operand& value) {
 
 Expr Graph::group(std::span<const Expr> members, std::string_view name, Location where) {
   for (const Expr& member : members)
-    if (!member || &member.graph() != this)
+    if (!member.valid() || &member.graph() != this)
       fail<TypeError>("{}: {} does not belong to the graph", name, to_string(member));
   auto op = std::make_shared<GroupOp>();
   const Type type = op->infer({{}, {}});
@@ -253,7 +335,7 @@ Expr Graph::add(std::shared_ptr<const Op> op, std::span<const Expr> inputs, Loca
 }
 
 Expr Graph::copy(const Expr& node, std::span<const Expr> inputs) {
-  const Node& original = node.graph().nodes_[static_cast<std::size_t>(node.id())];
+  const Node& original = Graph::node(node);
   Type type = original.type;
   if (!inputs.empty()) {
     std::vector<Type> types;
@@ -282,13 +364,13 @@ void Graph::show_as(const Expr& node, std::string_view name) {
 
 Expr Graph::find(std::string_view name) {
   const auto found = by_name_.find(std::string(name));
-  return found == by_name_.end() ? Expr() : Expr(this, found->second);
+  return found == by_name_.end() ? Expr() : Expr(token_, found->second);
 }
 
 std::vector<Expr> Graph::variables() {
   std::vector<Expr> all;
   all.reserve(variables_.size());
-  for (const NodeId id : variables_) all.emplace_back(this, id);
+  for (const NodeId id : variables_) all.push_back({token_, id});
   return all;
 }
 

@@ -43,15 +43,38 @@ std::string to_string(const Location& where);
 /// What a node is to a run: ops are pure, the others are known to core alone.
 enum class Kind : std::uint8_t { op, constant, placeholder, variable, assign, group };
 
-/// A symbol: a node of a graph. What ops take and return.
+/// Says of a graph whether it is still there. Expressions, sessions and optimizers name their graph by one, and so find
+/// out that it has been destroyed instead of reading memory that is not its own any more.
+class GraphToken {
+ public:
+  GraphToken() = default;
+
+  /// The graph, or null where it has been destroyed or there never was one.
+  Graph* graph() const;
+  bool operator==(const GraphToken&) const = default;
+
+ private:
+  friend class Graph;
+  GraphToken(std::uint32_t place, std::uint32_t serial) : place_(place), serial_(serial) {}
+
+  std::uint32_t place_ = 0;   // in a table that lives as long as the program; 0 is never a graph's
+  std::uint32_t serial_ = 0;  // of the graph among those that had this place
+};
+
+/// A symbol: a node of a graph. What ops take and return. Comparisons and logic of expressions (==, <, !, &&, ...) are
+/// ops as + is (ops.h); whether two are the same node, same_node() says. All members but valid() throw ValueError where
+/// there is no expression, or its graph has been destroyed.
 class Expr {
  public:
-  /// No expression; only to be assigned to or asked for with `if (e)`.
+  /// No expression; only to be assigned to or asked for with valid().
   Expr() = default;
-  Expr(Graph* graph, NodeId id) : graph_(graph), id_(id) {}
+  Expr(Graph* graph, NodeId id);
 
-  explicit operator bool() const { return graph_ != nullptr; }
-  Graph& graph() const { return *graph_; }
+  /// Whether this is an expression.
+  bool valid() const { return id_ >= 0; }
+  /// Whether it is one of the graph of this token.
+  bool belongs_to(const GraphToken& graph) const { return valid() && graph_ == graph; }
+  Graph& graph() const;
   NodeId id() const { return id_; }
   Kind kind() const;
   const Op& op() const;
@@ -68,12 +91,18 @@ class Expr {
   /// Gives the node another name (made unique if it is taken) and returns the expression.
   Expr named(std::string_view name) const;
 
-  bool operator==(const Expr&) const = default;
+  friend bool same_node(const Expr& a, const Expr& b) { return a.id_ == b.id_ && a.graph_ == b.graph_; }
 
  private:
-  Graph* graph_ = nullptr;
+  friend class Graph;
+  Expr(GraphToken graph, NodeId id) : graph_(graph), id_(id) {}
+
+  GraphToken graph_;
   NodeId id_ = -1;
 };
+
+/// Whether two expressions are one node of one graph.
+bool same_node(const Expr& a, const Expr& b);
 
 /// "matmul_1: float32 [7, 5] (article.cpp:23)".
 std::string to_string(const Expr& expr);
@@ -190,7 +219,8 @@ class Graph {
   Pin pin(Location where, bool override = false);
 
   int size() const { return static_cast<int>(nodes_.size()); }
-  Expr operator[](NodeId id) { return {this, id}; }
+  Expr operator[](NodeId id) { return {token_, id}; }
+  const GraphToken& token() const { return token_; }
   /// The node of that name, or no expression.
   Expr find(std::string_view name);
   /// All variables, or the trainable ones, in the order they were made.
@@ -209,6 +239,7 @@ class Graph {
     Location where;
   };
 
+  static const Node& node(const Expr& expr);
   Expr append(Kind kind, Type type, std::shared_ptr<const Op> op, std::span<const Expr> inputs, std::string name,
               Location where);
   /// The same for a node that is not entered among the names: several may show one.
@@ -218,6 +249,7 @@ class Graph {
   /// A number the user wrote: it is called what it is.
   Expr literal(const Tensor& value, std::string text, Location where);
 
+  GraphToken token_;
   std::deque<Node> nodes_;  // stays where it is as the graph grows: types and names are handed out by reference
   std::vector<NodeId> variables_;
   std::unordered_map<std::string, NodeId> by_name_;

@@ -106,10 +106,11 @@ std::optional<Match> match_at(const Program& program, const MemoryPlan& memory, 
 
 class Joining {
  public:
-  Joining(const Program& program, const Group& group, std::span<const int> readers, MemoryPlan& plan)
-      : program_(program), group_(group), readers_(readers), plan_(plan) {}
+  Joining(const Program& program, std::span<const int> group_of, std::span<const int> readers, MemoryPlan& plan)
+      : program_(program), group_of_(group_of), readers_(readers), plan_(plan) {}
 
-  void join(int id) const {
+  void join(int id) {
+    group_ = group_of_[at(id)];
     if (plan_.scattered[at(id)] < 0 || readers_[at(id)] != 0) return;
     for (const JoinedSteps& steps : node(id).op->joined_steps()) {
       const std::optional<Match> match = Reading(program_, steps).of(id);
@@ -126,8 +127,7 @@ class Joining {
  private:
   const ProgramNode& node(int id) const { return node_of(program_, id); }
   bool is_here(int id, std::ptrdiff_t times_read) const {
-    return std::find(group_.nodes.begin(), group_.nodes.end(), id) != group_.nodes.end() &&
-           readers_[at(id)] == times_read;
+    return group_of_[at(id)] == group_ && readers_[at(id)] == times_read;
   }
   bool holds_rows(int id) const { return node(id).type.layout == Layout::rows || node(id).type.layout == Layout::part; }
   bool has_rows_of(int id, int operand) const {
@@ -169,17 +169,20 @@ class Joining {
   }
 
   const Program& program_;
-  const Group& group_;
+  std::span<const int> group_of_;
+  int group_ = -1;  // of the node at hand
   std::span<const int> readers_;
   MemoryPlan& plan_;
 };
 
 }  // namespace
 
-void choose_joined(const Program& program, const Schedule& schedule, std::span<const int> readers, MemoryPlan& plan) {
+void choose_joined(const Program& program, const Schedule& schedule, std::span<const int> group_of,
+                   std::span<const int> readers, MemoryPlan& plan) {
+  Joining joining(program, group_of, readers, plan);
   for (const Group& group : schedule.groups)
     if (group.touched_by >= 0 && group.strip_rows > 0)
-      for (const int id : group.nodes) Joining(program, group, readers, plan).join(id);
+      for (const int id : group.nodes) joining.join(id);
 }
 
 JoinedUpdate::JoinedUpdate(const Program& program, const MemoryPlan& memory, int id, std::vector<Value>& values,

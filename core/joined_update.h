@@ -15,8 +15,9 @@ namespace gradus {
 
 /// Decides which nodes of the plan's regions are joined (MemoryPlan::joined): the steps of an update that nobody else
 /// reads, the rows of states that only they read, and the gradient, if it is a product and a sum that only they read.
-/// `readers` has, by root, how often its numbers are read.
-void choose_joined(const Program& program, const Schedule& schedule, std::span<const int> readers, MemoryPlan& plan);
+/// `group_of` has, by node, the group that computes it, and `readers`, by root, how often its values are read.
+void choose_joined(const Program& program, const Schedule& schedule, std::span<const int> group_of,
+                   std::span<const int> readers, MemoryPlan& plan);
 
 class JoinedUpdate {
  public:

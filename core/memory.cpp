@@ -60,26 +60,27 @@ Times times_of(const Program& program, const Schedule& schedule) {
   return times;
 }
 
-// Whether a step of `group` reads of `root` anything but the rows of the strip at hand.
-bool reads_whole(const Program& program, const Schedule& schedule, const Group& group, int root) {
-  if (group.strip_rows == 0) return false;
-  return std::any_of(group.nodes.begin(), group.nodes.end(), [&](int id) {
-    const ProgramNode& node = program.nodes[at(id)];
-    const Strips& strips = schedule.strips[at(id)];
-    bool whole = false;
-    for_each_read(program, node, [&](int i, int read) {
-      whole = whole || (read == root && (((strips.sliced | strips.looked_up) >> static_cast<unsigned>(i)) & 1U) == 0);
-    });
-    return whole;
-  });
+// By root: the last group, run strip by strip, in which a step reads more of it than the rows of the strip at hand.
+std::vector<int> groups_that_read_whole(const Program& program, const Schedule& schedule) {
+  std::vector<int> group_of(program.nodes.size(), never);
+  for (int g = 0; g < static_cast<int>(schedule.groups.size()); ++g) {
+    const Group& group = schedule.groups[at(g)];
+    for (std::size_t n = 0; n < group.nodes.size() && group.strip_rows > 0; ++n) {
+      const int id = group.nodes[n];
+      const unsigned by_rows = schedule.strips[at(id)].sliced | schedule.strips[at(id)].looked_up;
+      for_each_read(program, program.nodes[at(id)], [&](int i, int root) {
+        if (((by_rows >> static_cast<unsigned>(i)) & 1U) == 0) group_of[at(root)] = g;
+      });
+    }
+  }
+  return group_of;
 }
 
 void choose_updates_in_place(const Program& program, const Schedule& schedule, Times& times, MemoryPlan& plan) {
   const int end = static_cast<int>(times.order.size());
-  std::vector<int> assigns(program.nodes.size(), 0);
+  const std::vector<int> reads_whole = groups_that_read_whole(program, schedule);
   for (const ProgramNode& node : program.nodes)
     if (node.kind == Kind::assign) {
-      ++assigns[at(node.inputs[0])];
       // One variable assigned to another is read when the run ends.
       const int root = program.root(node.inputs[1]);
       if (program.nodes[at(root)].kind == Kind::variable) times.last_read[at(root)] = end;
@@ -92,18 +93,17 @@ void choose_updates_in_place(const Program& program, const Schedule& schedule, T
     const int value = program.root(node.inputs[1]);
     const ProgramNode& computed = program.nodes[at(value)];
     const int step = times.step_of[at(value)];
-    // A variable assigned twice gets all its values at the end, in the order of the assigns.
     bool in_place = schedule.may_write[at(value)] && is_computed(computed) && plan.in_variable[at(value)] == never &&
-                    plan.scattered[at(value)] == never && assigns[at(variable)] == 1 &&
-                    times.last_read[at(variable)] <= step;
+                    plan.scattered[at(value)] == never && times.last_read[at(variable)] <= step;
     if (in_place && times.last_read[at(variable)] == step)
       for_each_read(program, computed, [&](int i, int root) {
         if (root == variable && !may_overwrite(program, computed, i)) in_place = false;
       });
     if (in_place) {
-      const Group& group = schedule.groups[at(times.group_of[at(value)])];
+      // (The variable is read by no later group: an earlier one has done with it.)
+      const int group = times.group_of[at(value)];
       const bool dense = computed.type.layout == Layout::dense;
-      in_place = (dense || group.strip_rows > 0) && !reads_whole(program, schedule, group, variable);
+      in_place = (dense || schedule.groups[at(group)].strip_rows > 0) && reads_whole[at(variable)] != group;
     }
     if (in_place) {
       (computed.type.layout == Layout::dense ? plan.in_variable : plan.scattered)[at(value)] = variable;
@@ -131,14 +131,17 @@ void assign_offsets(const Program& program, const Schedule& schedule, const Time
            plan.kept[at(id)];
   };
   Arena arena;
+  std::vector<int> dies(program.nodes.size(), never);  // by root: the group at whose end its memory is free
   for (int g = 0; g < static_cast<int>(schedule.groups.size()); ++g) {
     const Group& group = schedule.groups[at(g)];
     std::vector<int> dying;
+    const auto let_die = [&](int root) {
+      if (dies[at(root)] != g) dying.push_back(root);
+      dies[at(root)] = g;
+    };
     for (const int id : group.nodes)
       for_each_read(program, program.nodes[at(id)], [&](int, int root) {
-        if (in_arena(root) && times.last_use[at(root)] == g && times.group_of[at(root)] != g &&
-            std::find(dying.begin(), dying.end(), root) == dying.end())
-          dying.push_back(root);
+        if (in_arena(root) && times.last_use[at(root)] == g && times.group_of[at(root)] != g) let_die(root);
       });
     for (const int id : group.nodes) {
       if (!in_arena(id)) continue;
@@ -147,7 +150,7 @@ void assign_offsets(const Program& program, const Schedule& schedule, const Time
       if (group.strip_rows == 0) {
         // The result takes over the memory of an input that dies here, if the step may overwrite it.
         for_each_read(program, node, [&](int i, int root) {
-          if (heir == never && std::find(dying.begin(), dying.end(), root) != dying.end() &&
+          if (heir == never && dies[at(root)] == g && times.group_of[at(root)] != g &&
               may_overwrite(program, node, i) && bytes_of(program.nodes[at(root)].type) == bytes_of(node.type))
             heir = root;
         });
@@ -158,13 +161,14 @@ void assign_offsets(const Program& program, const Schedule& schedule, const Time
       }
       if (heir != never) {
         plan.offset[at(id)] = plan.offset[at(heir)];
-        std::erase(dying, heir);
+        dies[at(heir)] = never;
       } else {
         plan.offset[at(id)] = arena.take(bytes_of(node.type));
       }
-      if (times.last_use[at(id)] == g) dying.push_back(id);  // computed, but never read outside
+      if (times.last_use[at(id)] == g) let_die(id);  // computed, but never read outside
     }
-    for (const int root : dying) arena.give(plan.offset[at(root)], bytes_of(program.nodes[at(root)].type));
+    for (const int root : dying)
+      if (dies[at(root)] == g) arena.give(plan.offset[at(root)], bytes_of(program.nodes[at(root)].type));
   }
   plan.arena_bytes = arena.bytes();
 }
@@ -180,7 +184,7 @@ MemoryPlan plan_memory(const Program& program, const Schedule& schedule) {
   plan.kept.assign(program.nodes.size(), false);
   Times times = times_of(program, schedule);
   choose_updates_in_place(program, schedule, times, plan);
-  choose_joined(program, schedule, times.readers, plan);
+  choose_joined(program, schedule, times.group_of, times.readers, plan);
   choose_kept(schedule, times, plan);
   assign_offsets(program, schedule, times, plan);
   return plan;

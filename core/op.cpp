@@ -5,9 +5,7 @@
 #include <fmt/format.h>
 
 #include <atomic>
-#include <set>
 #include <typeinfo>
-#include <unordered_set>
 #include <vector>
 
 namespace gradus {
@@ -52,13 +50,15 @@ Expr Op::gradient(const Expr& y, const Expr&, int i) const {
   fail<TypeError>("{} has no gradient for its input {}: {}", to_string(y), i, no_gradient(i));
 }
 
-Expr Op::simplified(const Expr&, const Uses&) const { return {}; }
+Expr Op::simplified(const Expr&, const DraftFacts&) const { return {}; }
+
+Expr Op::reassociated(const Expr&, const DraftFacts&) const { return {}; }
 
 bool Op::same(const Op& other) const {
   return typeid(*this) == typeid(other) && name() == other.name() && attributes() == other.attributes();
 }
 
-Expr Op::fused(const Expr&, const Uses&) const { return {}; }
+Expr Op::fused(const Expr&, const DraftFacts&) const { return {}; }
 
 Strips Op::strips(std::span<const Type>, const Type&) const { return {}; }
 
@@ -112,61 +112,10 @@ std::vector<Type> input_types(const Expr& node) {
 
 bool is_elementwise(const Expr& node) { return node.op().row_kernel(input_types(node)) != nullptr; }
 
-Expr pattern_source(const Expr& csr) {
-  // Nodes that have yet to be followed, the youngest first. Where only one is left, all ways lead through it: what was
-  // passed has its pattern. Two that end at different sources never become one.
-  std::set<NodeId> open{csr.id()};
-  Expr source = csr;
-  for (;;) {
-    const Expr e = csr.graph()[*open.rbegin()];
-    if (open.size() == 1) source = e;
-    if (e.kind() != Kind::op || !is_elementwise(e)) return source;
-    open.erase(e.id());
-    for (int i = 0; i < e.arity(); ++i)
-      if (e.input(i).layout() == Layout::csr) open.insert(e.input(i).id());
-    if (open.empty()) return source;
-  }
-}
-
 bool has_ones(const Expr& csr) {
   if (csr.layout() != Layout::csr) return false;
   if (csr.kind() == Kind::placeholder) return static_cast<const PlaceholderOp&>(csr.op()).ones();
   return csr.kind() == Kind::constant && static_cast<const ConstantOp&>(csr.op()).value().ones();
-}
-
-Expr touched_source(const Expr& csr) {
-  Expr source = pattern_source(csr);
-  while (source.kind() == Kind::op && source.op().touches_as_input()) source = pattern_source(source.input(0));
-  return source;
-}
-
-Expr touching(const Expr& rows) {
-  Expr common;
-  std::vector<Expr> open{rows};
-  std::unordered_set<int> seen;
-  while (!open.empty()) {
-    const Expr e = open.back();
-    open.pop_back();
-    if (!seen.insert(e.id()).second) continue;
-    if (e.kind() == Kind::assign) open.push_back(e.input(1));
-    if (e.kind() == Kind::assign) continue;
-    if (e.kind() != Kind::op) return {};
-    const bool elementwise = is_elementwise(e);
-    const int from = elementwise ? -1 : e.op().rows_from();
-    if (!elementwise && from < 0) return {};
-    for (int i = 0; i < e.arity(); ++i) {
-      const Expr input = e.input(i);
-      if ((!elementwise && i != from) || input.layout() == Layout::dense) continue;
-      if (input.layout() != Layout::csr) {
-        open.push_back(input);
-        continue;
-      }
-      const Expr source = touched_source(input);
-      if (common && source != common) return {};
-      common = source;
-    }
-  }
-  return common;
 }
 
 const Tensor* constant_value(const Expr& expr) {

@@ -195,7 +195,7 @@ struct Fold {
   std::optional<Shape> second = std::nullopt;  // what x1 is read as, where that is not its shape
 };
 
-class Uses;
+class DraftFacts;
 class DeviceCall;
 
 class Op {
@@ -223,12 +223,17 @@ class Op {
   /// Whether dy may be a rows value (otherwise gradients() makes it dense first).
   virtual bool takes_rows_gradient() const { return false; }
 
-  /// An equal expression of y's type that costs less, made in y's graph; none where there is nothing better. Plans ask,
-  /// with all types concrete; `uses` says how many read a node, for rules that pay only where y alone reads it.
-  virtual Expr simplified(const Expr& y, const Uses& uses) const;
+  /// An expression of y's type that costs less, made in y's graph; none where there is nothing better. It is equal to y
+  /// but for rounding, whatever the values are, so that no overflow, infinity, NaN or cancellation comes or goes by it.
+  /// Plans ask, with all types concrete; `facts` tell how many nodes read one, for rules that pay only where y alone
+  /// reads it.
+  virtual Expr simplified(const Expr& y, const DraftFacts& facts) const;
+  /// The same for rules that regroup a sum of products: equal in exact arithmetic, and to rounding as long as no
+  /// partial sum overflows. Each rule says when it applies; the pass `reassociate` asks.
+  virtual Expr reassociated(const Expr& y, const DraftFacts& facts) const;
   /// The same bits in one loop with what y alone reads, where there is such an op; none otherwise. Asked when nothing
   /// is left to simplify.
-  virtual Expr fused(const Expr& y, const Uses& uses) const;
+  virtual Expr fused(const Expr& y, const DraftFacts& facts) const;
   /// Whether this op computes what `other` does from the same inputs, to the same type.
   virtual bool same(const Op& other) const;
 
@@ -269,16 +274,8 @@ class Op {
 
 /// Whether the engine runs the node's op by a row kernel.
 bool is_elementwise(const Expr& node);
-/// The csr node whose pattern a csr node has, as far back as elementwise ops lead to one alone.
-Expr pattern_source(const Expr& csr);
-
 /// Whether a node of a plan's graph is a csr matrix of ones, so far as that is known before a run.
 bool has_ones(const Expr& csr);
-
-/// The csr node that touches the same columns as a csr node, as far back as ops lead that touch what they read.
-Expr touched_source(const Expr& csr);
-/// The csr matrix whose touched columns are the rows that a rows or part expression holds; none if it is not known.
-Expr touching(const Expr& rows);
 
 /// The value of a constant node, or null: for rules that treat pow(x, 2) apart.
 const Tensor* constant_value(const Expr& expr);

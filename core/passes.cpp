@@ -16,9 +16,9 @@ constexpr int most_rounds = 40;
 }  // namespace
 
 std::span<const Pass> passes() {
-  static constexpr std::array all{Pass{"fold_constants", fold_constants}, Pass{"simplify", simplify},
-                                  Pass{"share_common_subexpressions", share_common_subexpressions},
-                                  Pass{"fuse_elementwise", fuse_elementwise}};
+  static constexpr std::array all{
+      Pass{"fold_constants", fold_constants}, Pass{"simplify", simplify}, Pass{"reassociate", reassociate},
+      Pass{"share_common_subexpressions", share_common_subexpressions}, Pass{"fuse_elementwise", fuse_elementwise}};
   return all;
 }
 
@@ -26,15 +26,15 @@ namespace {
 
 // The draft rebuilt, each node by all of the passes; `changed` if one of them found something.
 Draft rebuilt(const Draft& draft, std::span<const Pass> chosen, bool& changed) {
-  const Uses before(draft);
+  const DraftFacts before(draft);
   std::optional<Rewriting> rewriting;
   return rebuild(draft, [&](const Expr& node, std::span<const Expr> inputs, Graph& to) {
     if (!rewriting) rewriting.emplace(Rewriting{to, {}, {}});
     const Expr copy = to.copy(node, inputs);
     Expr y = copy;
     for (const Pass& pass : chosen) y = pass.apply(y, *rewriting);
-    changed = changed || y != copy;
-    rewriting->uses.add(y, before.of(node));
+    changed = changed || !same_node(y, copy);
+    rewriting->facts.add_readers(y, before.readers(node));
     return y;
   });
 }

@@ -87,6 +87,11 @@ void Plan::let_go() {
   }
 }
 
+void Plan::make_room_for_results() {
+  for (std::size_t i = 0; i < results_.size(); ++i)
+    if (const Value& v = value(program_.fetches[i]); v.type.layout == Layout::dense) fresh_result(i, v);
+}
+
 Tensor& Plan::fresh_result(std::size_t i, const Value& v) {
   Tensor& kept = results_[i];
   if (v.type.layout == Layout::dense) {

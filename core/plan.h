@@ -52,6 +52,9 @@ class Plan {
   /// Lets go of patterns and indices, which are shared with tensors of the caller's and with later steps: a step may
   /// write its index anew only when nobody else has it.
   void let_go();
+  /// Makes room for the results whose size is known before the run, so that nothing which may fail is left when
+  /// variables have been written.
+  void make_room_for_results();
   /// What results_[i] is to hold: memory for as many numbers as `v` stores.
   Tensor& fresh_result(std::size_t i, const Value& v);
   /// Makes fetch i, whose numbers are in the memory of fresh_result, the tensor that it is.

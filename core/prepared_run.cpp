@@ -5,19 +5,19 @@
 
 namespace gradus {
 
-PreparedRun::PreparedRun(Session& session, std::span<const Expr> fetches, std::span<const Expr> placeholders)
-    : session_(&session),
+PreparedRun::PreparedRun(std::shared_ptr<Session::State> session, std::span<const Expr> fetches,
+                         std::span<const Expr> placeholders)
+    : session_(std::move(session)),
       fetches_(fetches.begin(), fetches.end()),
       placeholders_(placeholders.begin(), placeholders.end()) {
   if (fetches_.empty()) fail<FeedError>("prepare: there is nothing to fetch");
-  for (const Expr& fetch : fetches_)
-    if (!fetch || &fetch.graph() != &session.graph())
-      fail<FeedError>("prepare: {} does not belong to the session's graph", to_string(fetch));
+  session_->check(fetches_, {}, "prepare");
   for (auto p = placeholders_.begin(); p != placeholders_.end(); ++p) {
-    if (!*p || &p->graph() != &session.graph())
+    if (!p->belongs_to(session_->token))
       fail<FeedError>("prepare: {} does not belong to the session's graph", to_string(*p));
     if (p->kind() != Kind::placeholder) fail<FeedError>("prepare: {} is no placeholder", to_string(*p));
-    if (std::find(placeholders_.begin(), p, *p) != p) fail<FeedError>("prepare: {} is named twice", p->name());
+    if (std::any_of(placeholders_.begin(), p, [&](const Expr& other) { return same_node(other, *p); }))
+      fail<FeedError>("prepare: {} is named twice", p->name());
   }
 }
 
@@ -28,7 +28,9 @@ Tensor PreparedRun::run(std::span<const Tensor* const> values) {
     fail<FeedError>("a prepared run takes {} value{} ({}) but was given {}", placeholders_.size(),
                     placeholders_.size() == 1 ? "" : "s", names, values.size());
   }
-  const bool fits = plan_ && storages_ == session_->state_->storages &&
+  const Session::Use use(*session_);
+  session_->graph();
+  const bool fits = plan_ && storages_ == session_->storages &&
                     std::equal(fed_.begin(), fed_.end(), values.begin(), [](const Fed& a, const Tensor* b) {
                       return a.ones == b->ones() && a.type == b->type();
                     });
@@ -40,12 +42,12 @@ Tensor PreparedRun::run(std::span<const Tensor* const> values) {
       feeds.push_back({placeholders_[i], *values[i]});
       fed_.push_back({values[i]->type(), values[i]->ones()});
     }
-    session_->state_->plan_for(fetches_, feeds);
-    plan_ = session_->state_->plans.front().plan;
-    storages_ = session_->state_->storages;
+    session_->plan_for(fetches_, feeds);
+    plan_ = session_->plans.front().plan;
+    storages_ = session_->storages;
   }
-  plan_->run(values, session_->state_->runs);
-  ++session_->state_->runs;
+  plan_->run(values, session_->runs);
+  ++session_->runs;
   return plan_->result(0);
 }
 

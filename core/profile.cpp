@@ -32,6 +32,7 @@ Profile Session::profile(std::span<const Expr> fetches, const Feeds& feeds, int 
   Profile profile;
   profile.runs = runs;
   if (fetches.empty()) return profile;
+  const Use use(*state_);
   compute(fetches, feeds);  // what only the first run does is not the step's
   const Plan& plan = *state_->plans.front().plan;
   const std::vector<int> order = plan.order();

@@ -24,6 +24,7 @@ std::vector<bool> live_nodes(const Draft& draft) {
 
 Program make_program(Draft draft) {
   Program program;
+  program.facts = DraftFacts(draft);
   const std::vector<bool> live = live_nodes(draft);
   for (NodeId id = 0; id < draft.graph->size(); ++id) {
     const Expr node = (*draft.graph)[id];
@@ -38,7 +39,8 @@ Program make_program(Draft draft) {
     program.nodes.push_back(std::move(copy));
   }
   for (const Expr& fetch : draft.fetches) program.fetches.push_back(fetch.id());
-  for (const Expr& placeholder : draft.placeholders) program.feeds.push_back(placeholder ? placeholder.id() : -1);
+  for (const Expr& placeholder : draft.placeholders)
+    program.feeds.push_back(placeholder.valid() ? placeholder.id() : -1);
   program.graph = std::move(draft.graph);
   return program;
 }

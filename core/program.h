@@ -3,6 +3,7 @@
 #pragma once
 
 #include <gradus/core/draft.h>
+#include <gradus/core/draft_facts.h>
 
 #include <span>
 #include <vector>
@@ -28,6 +29,7 @@ struct Program {
   std::vector<int> fetches;
   std::vector<int> feeds;        // by feed: its placeholder, or -1 where it is not needed
   std::unique_ptr<Graph> graph;  // the draft's, whose ops these are
+  DraftFacts facts;              // of that graph
 
   int root(int node) const { return nodes[static_cast<std::size_t>(node)].root; }
 };

@@ -212,8 +212,8 @@ void Region::prepare_sums(Workers& workers) {
       std::vector<const Value*> inputs;
       // What the region makes of a csr matrix is not there yet; its pattern is.
       for (const int input : node(id).inputs)
-        inputs.push_back(
-            &values_[at(node(input).type.layout == Layout::csr ? pattern_source(node(input).origin).id() : input)]);
+        inputs.push_back(&values_[at(
+            node(input).type.layout == Layout::csr ? program_.facts.pattern_source(node(input).origin).id() : input)]);
       Call call(inputs, output, workers, scratch_, members_[at(m)].growing);
       call.node = node(id).origin;
       node(id).op->prepare_sum(call);
@@ -313,9 +313,12 @@ void Region::add_sums(Workers& workers) {
   }
 }
 
-void Region::run(Workers& workers, std::uint64_t run_number, Recorder* recorder) {
+void Region::make_room(Workers& workers) {
   if (along_held_rows()) prepare_rows(workers);
   prepare_sums(workers);
+}
+
+void Region::run(Workers& workers, std::uint64_t run_number, Recorder* recorder) {
   workers.for_each(pieces_used_, 1, [&](std::int64_t piece, std::int64_t) {
     run_piece(static_cast<std::size_t>(piece), run_number, recorder);
   });

@@ -33,15 +33,15 @@ Strips elementwise_strips(std::span<const Type> in, const Type& out) {
 Strips strips_of(const Program& program, const ProgramNode& node) {
   const std::vector<Type> types = input_types(program, node);
   // Rows held are cut alike where it is known that they are the same.
-  if (holds_rows(node.type) && !touching(node.origin)) return {};
+  if (holds_rows(node.type) && !program.facts.row_set(node.origin).valid()) return {};
   if (node.op->row_kernel(types) == nullptr) return node.op->strips(types, node.type);
   // Different patterns would have to be united first.
   Expr source;
   for (const int input : node.inputs) {
     const Expr& csr = program.nodes[at(input)].origin;
     if (csr.layout() != Layout::csr) continue;
-    const Expr mine = pattern_source(csr);
-    if (source && source != mine) return {};
+    const Expr mine = program.facts.pattern_source(csr);
+    if (source.valid() && !same_node(source, mine)) return {};
     source = mine;
   }
   return elementwise_strips(types, node.type);
@@ -129,7 +129,7 @@ class Grouping {
         level_(program.nodes.size(), 0) {
     for (int id = 0; id < count(); ++id)
       if (strips_[at(id)].gives == Strips::Gives::rows && holds_rows(node(id).type))
-        touched_by_[at(id)] = touching(node(id).origin).id();
+        touched_by_[at(id)] = program_.facts.row_set(node(id).origin).id();
   }
 
   std::vector<Group> groups() {

@@ -19,22 +19,23 @@ namespace gradus {
 
 namespace {
 
-// Those that are not for one node at a time: see passes.h, store_transposed.h, schedule.h, recompute.h,
-// device_schedule.h and device_plan.h.
-constexpr std::string_view stores_pass = "drop_dead_stores";
+// Those that are not for one node at a time: see store_transposed.h, schedule.h, recompute.h, device_schedule.h and
+// device_plan.h.
 constexpr std::string_view storage_pass = "store_transposed";
 constexpr std::string_view strips_pass = "strips";
 constexpr std::string_view recomputing_pass = "recompute";
 constexpr std::string_view fusing_pass = "fuse";
 constexpr std::string_view recording_pass = "record";
-constexpr std::array other_passes = {stores_pass,      storage_pass, strips_pass,
-                                     recomputing_pass, fusing_pass,  recording_pass};
+constexpr std::array other_passes = {storage_pass, strips_pass, recomputing_pass, fusing_pass, recording_pass};
 constexpr std::size_t plans_kept = 64;  // a stream of batches of many sizes must not fill the memory
 
-void check_feed(const Graph& graph, const Feed& feed) {
+std::string name_with_place(const Expr& e) { return fmt::format("{} ({})", e.name(), to_string(e.where())); }
+
+void check_feed(const GraphToken& graph, const Feed& feed, std::string_view caller) {
   const Expr& p = feed.placeholder;
-  if (!p || &p.graph() != &graph) fail<FeedError>("run: {} does not belong to the session's graph", to_string(p));
-  if (p.kind() != Kind::placeholder) fail<FeedError>("run: {} is fed, but it is no placeholder", to_string(p));
+  if (!p.valid()) fail<FeedError>("{}: a value is fed to no expression; a placeholder is expected", caller);
+  if (!p.belongs_to(graph)) fail<FeedError>("{}: {} does not belong to the session's graph", caller, to_string(p));
+  if (p.kind() != Kind::placeholder) fail<FeedError>("{}: {} is fed, but it is no placeholder", caller, to_string(p));
   const Type& want = p.type();
   const Type& have = feed.value.type();
   if (want.dtype == have.dtype && want.layout == have.layout && matches(want.shape, have.shape)) return;
@@ -45,16 +46,23 @@ void check_feed(const Graph& graph, const Feed& feed) {
     hint = "; feed its to_csr()";
   else if (want.dtype != have.dtype)
     hint = "; cast the tensor, or declare the placeholder with its dtype";
-  fail<FeedError>("run: the placeholder {} ({}) is {} but was fed {}{}", p.name(), to_string(p.where()),
-                  to_string(want), to_string(have), hint);
+  fail<FeedError>("{}: the placeholder {} is {} but was fed {}{}", caller, name_with_place(p), to_string(want),
+                  to_string(have), hint);
 }
 
-void check_feeds(const Graph& graph, const Feeds& feeds) {
+void check_feeds(const GraphToken& graph, const Feeds& feeds, std::string_view caller) {
   for (auto feed = feeds.begin(); feed != feeds.end(); ++feed) {
-    check_feed(graph, *feed);
-    if (std::any_of(feeds.begin(), feed, [&](const Feed& other) { return other.placeholder == feed->placeholder; }))
-      fail<FeedError>("run: {} is fed twice", feed->placeholder.name());
+    check_feed(graph, *feed, caller);
+    if (std::any_of(feeds.begin(), feed,
+                    [&](const Feed& other) { return same_node(other.placeholder, feed->placeholder); }))
+      fail<FeedError>("{}: the placeholder {} is fed twice", caller, name_with_place(feed->placeholder));
   }
+}
+
+std::vector<FedType> types_of(const Feeds& feeds) {
+  std::vector<FedType> types;
+  for (const Feed& feed : feeds) types.push_back({feed.placeholder, feed.value.type(), feed.value.ones()});
+  return types;
 }
 
 }  // namespace
@@ -73,61 +81,89 @@ Feeds::Feeds(std::span<const Feed> feeds) : size_(feeds.size()) {
   }
 }
 
-bool CachedPlan::is_for(const Graph& graph, std::span<const Expr> wanted, const Feeds& given) const {
-  return std::equal(fetches.begin(), fetches.end(), wanted.begin(), wanted.end(),
-                    [&](NodeId id, const Expr& e) { return id == e.id() && &graph == &e.graph(); }) &&
+namespace {
+bool are(std::span<const NodeId> ids, const GraphToken& graph, std::span<const Expr> wanted) {
+  return std::equal(ids.begin(), ids.end(), wanted.begin(), wanted.end(),
+                    [&](NodeId id, const Expr& e) { return id == e.id() && e.belongs_to(graph); });
+}
+}  // namespace
+
+bool CachedPlan::is_for(const GraphToken& graph, std::span<const Expr> wanted, const Feeds& given) const {
+  return are(fetches, graph, wanted) &&
          std::equal(feeds.begin(), feeds.end(), given.begin(), given.end(), [](const FedType& a, const Feed& b) {
-           return a.placeholder == b.placeholder && a.type == b.value.type() && a.ones == b.value.ones();
+           return same_node(a.placeholder, b.placeholder) && a.type == b.value.type() && a.ones == b.value.ones();
          });
 }
 
-bool CachedPlan::is_for(const Graph& graph, std::span<const Expr> wanted, std::span<const FedType> given) const {
-  return std::equal(fetches.begin(), fetches.end(), wanted.begin(), wanted.end(),
-                    [&](NodeId id, const Expr& e) { return id == e.id() && &graph == &e.graph(); }) &&
-         std::is_permutation(feeds.begin(), feeds.end(), given.begin(), given.end(),
-                             [](const FedType& a, const FedType& b) {
-                               return a.placeholder == b.placeholder && a.type == b.type && a.ones == b.ones;
-                             });
+bool CachedPlan::is_for(const GraphToken& graph, std::span<const Expr> wanted, std::span<const FedType> given) const {
+  return are(fetches, graph, wanted) && std::is_permutation(feeds.begin(), feeds.end(), given.begin(), given.end(),
+                                                            [](const FedType& a, const FedType& b) {
+                                                              return same_node(a.placeholder, b.placeholder) &&
+                                                                     a.type == b.type && a.ones == b.ones;
+                                                            });
 }
 
-void Session::State::check(std::span<const Expr> fetches, const Feeds& feeds) const {
-  for (const Expr& fetch : fetches)
-    if (!fetch || &fetch.graph() != &graph)
-      fail<FeedError>("run: {} does not belong to the session's graph", to_string(fetch));
-  check_feeds(graph, feeds);
+Graph& Session::State::graph() const {
+  Graph* const graph = token.graph();
+  if (graph == nullptr)
+    fail<ValueError>("a session was used after its graph was destroyed; a graph must outlive its sessions");
+  return *graph;
 }
 
-std::shared_ptr<Plan> Session::State::compile(std::span<const Expr> fetches, std::span<const FedType> feeds) {
+void Session::State::check(std::span<const Expr> fetches, const Feeds& feeds, std::string_view caller) const {
+  graph();
+  for (std::size_t i = 0; i < fetches.size(); ++i) {
+    if (!fetches[i].valid()) fail<FeedError>("{}: fetch {} is no expression", caller, i);
+    if (!fetches[i].belongs_to(token))
+      fail<FeedError>("{}: {} does not belong to the session's graph", caller, to_string(fetches[i]));
+  }
+  check_feeds(token, feeds, caller);
+}
+
+Session::State::Compiled Session::State::compile(std::span<const Expr> fetches, std::span<const FedType> feeds,
+                                                 std::string_view caller) const {
   const auto uses = [&](std::string_view pass) {
     return std::find(without.begin(), without.end(), pass) == without.end();
   };
   const auto drafted = [&](const Storage& storage) {
-    Draft draft = make_draft(fetches, feeds, storage);
-    return rewritten(uses(stores_pass) ? drop_dead_stores(std::move(draft)) : std::move(draft), without);
+    return rewritten(make_draft(fetches, feeds, storage, caller), without);
   };
-  turn(unfit_transposed(graph, variables.transposed));
-  Storage storage{variables.transposed, transposing_node(graph)};
-  Draft draft = drafted(storage);
-  std::vector<Expr> wanted;
-  if (uses(storage_pass) && storage.transposing) wanted = wanted_transposed(draft, graph, variables.transposed);
-  if (!wanted.empty()) {
-    for (const Expr& variable : wanted) {
+  const auto turn_in = [](Storage& storage, std::span<const Expr> turned) {
+    for (const Expr& variable : turned) {
       const std::size_t number = variable_number(variable);
       storage.transposed.resize(std::max(storage.transposed.size(), number + 1), false);
-      storage.transposed[number] = true;
+      storage.transposed[number] = !storage.transposed[number];
     }
+  };
+  Storage storage{variables.transposed, transposing_node(graph())};
+  std::vector<Expr> turned = unfit_transposed(graph(), storage.transposed);
+  turn_in(storage, turned);
+  Compiled compiled{drafted(storage)};
+  std::vector<Expr> wanted;
+  if (uses(storage_pass) && storage.transposing.valid())
+    wanted = wanted_transposed(compiled.draft, graph(), storage.transposed);
+  if (!wanted.empty()) {
+    turn_in(storage, wanted);
     Draft other = drafted(storage);
-    if (numbers_moved(other) < numbers_moved(draft)) {
-      turn(wanted);
-      draft = std::move(other);
+    if (numbers_moved(other) < numbers_moved(compiled.draft)) {
+      compiled.draft = std::move(other);
+      turned.insert(turned.end(), wanted.begin(), wanted.end());
     }
   }
-  if (on_device) {
-    if (uses(recomputing_pass) && uses(fusing_pass)) draft = recompute(draft);
-    return std::make_shared<DevicePlan>(make_program(std::move(draft)), variables, *on_device, uses(fusing_pass),
+  compiled.turned = std::move(turned);
+  if (on_device && uses(recomputing_pass) && uses(fusing_pass)) compiled.draft = recompute(compiled.draft);
+  return compiled;
+}
+
+std::shared_ptr<Plan> Session::State::make_plan(Draft draft, Variables& stored) {
+  const auto uses = [&](std::string_view pass) {
+    return std::find(without.begin(), without.end(), pass) == without.end();
+  };
+  Program program = make_program(std::move(draft));
+  if (on_device)
+    return std::make_shared<DevicePlan>(std::move(program), stored, *on_device, uses(fusing_pass),
                                         uses(recording_pass));
-  }
-  return std::make_shared<CpuPlan>(make_program(std::move(draft)), variables, workers, uses(strips_pass));
+  return std::make_shared<CpuPlan>(std::move(program), stored, workers, uses(strips_pass));
 }
 
 void Session::State::turn(std::span<const Expr> turned) {
@@ -138,24 +174,28 @@ void Session::State::turn(std::span<const Expr> turned) {
 }
 
 Plan& Session::State::plan_for(std::span<const Expr> fetches, const Feeds& feeds) {
+  graph();
   const auto found =
-      std::find_if(plans.begin(), plans.end(), [&](const CachedPlan& p) { return p.is_for(graph, fetches, feeds); });
+      std::find_if(plans.begin(), plans.end(), [&](const CachedPlan& p) { return p.is_for(token, fetches, feeds); });
   if (found != plans.end()) {
     if (found != plans.begin()) plans.splice(plans.begin(), plans, found);
     return *plans.front().plan;
   }
-  check(fetches, feeds);
+  check(fetches, feeds, "run");
   CachedPlan made;
   for (const Expr& fetch : fetches) made.fetches.push_back(fetch.id());
-  for (const Feed& feed : feeds) made.feeds.push_back({feed.placeholder, feed.value.type(), feed.value.ones()});
-  made.plan = compile(fetches, made.feeds);
+  made.feeds = types_of(feeds);
+  Compiled compiled = compile(fetches, made.feeds, "run");
+  turn(compiled.turned);
+  made.plan = make_plan(std::move(compiled.draft), variables);
   if (plans.size() == plans_kept) plans.pop_back();
   plans.push_front(std::move(made));
   return *plans.front().plan;
 }
 
 Tensor Session::State::value(const Expr& variable) {
-  if (!variable || &variable.graph() != &graph || variable.kind() != Kind::variable)
+  graph();
+  if (!is_variable(variable))
     fail<TypeError>("value: {} is not a variable of the session's graph", to_string(variable));
   return variables.read(variable);
 }
@@ -170,12 +210,12 @@ Session::Session(Graph& graph, const Device& device, const SessionOptions& optio
       names += fmt::format("{}", fmt::join(other_passes, ", "));
       fail<ValueError>("a session without the pass '{}'; the passes are {}", name, names);
     }
-  state_ = std::make_unique<State>(graph, device, options);
+  state_ = std::make_shared<State>(graph, device, options);
 }
 
 Session::~Session() = default;
 
-Graph& Session::graph() const { return state_->graph; }
+Graph& Session::graph() const { return state_->graph(); }
 const Device& Session::device() const { return state_->device; }
 int Session::threads() const { return state_->workers.threads(); }
 
@@ -189,21 +229,26 @@ void Session::compute(std::span<const Expr> fetches, const Feeds& feeds, Recorde
 
 Tensor Session::result(std::size_t i) { return state_->plans.front().plan->result(i); }
 
+void Session::run_into(std::span<const Expr> fetches, const Feeds& feeds, std::span<Tensor> results) {
+  const Use use(*state_);
+  compute(fetches, feeds);
+  for (std::size_t i = 0; i < results.size(); ++i) results[i] = result(i);
+}
+
 Tensor Session::run(const Expr& fetch, const Feeds& feeds) {
-  compute(std::span(&fetch, 1), feeds);
-  return result(0);
+  Tensor value;
+  run_into({&fetch, 1}, feeds, {&value, 1});
+  return value;
 }
 
 std::vector<Tensor> Session::run(std::span<const Expr> fetches, const Feeds& feeds) {
-  if (fetches.empty()) return {};
-  compute(fetches, feeds);
-  std::vector<Tensor> results;
-  for (std::size_t i = 0; i < fetches.size(); ++i) results.push_back(result(i));
+  std::vector<Tensor> results(fetches.size());
+  if (!fetches.empty()) run_into(fetches, feeds, results);
   return results;
 }
 
 PreparedRun Session::prepare(std::span<const Expr> fetches, std::span<const Expr> placeholders) {
-  return {*this, fetches, placeholders};
+  return {state_, fetches, placeholders};
 }
 
 PreparedRun Session::prepare(const Expr& fetch, std::initializer_list<Expr> placeholders) {
@@ -211,13 +256,19 @@ PreparedRun Session::prepare(const Expr& fetch, std::initializer_list<Expr> plac
 }
 
 void Session::initialize() {
-  for (const Expr& variable : state_->graph.variables()) state_->variables.start(variable);
+  const Use use(*state_);
+  for (const Expr& variable : state_->graph().variables()) state_->variables.start(variable);
 }
 
-Tensor Session::value(const Expr& variable) { return state_->value(variable); }
+Tensor Session::value(const Expr& variable) {
+  const Use use(*state_);
+  return state_->value(variable);
+}
 
 void Session::assign(const Expr& variable, const Tensor& value) {
-  if (!variable || &variable.graph() != &state_->graph || variable.kind() != Kind::variable)
+  const Use use(*state_);
+  state_->graph();
+  if (!state_->is_variable(variable))
     fail<TypeError>("assign: {} is not a variable of the session's graph", to_string(variable));
   if (variable.type() != value.type())
     fail<TypeError>("assign: the variable {} ({}) is {} but the value is {}", variable.name(),
@@ -227,18 +278,22 @@ void Session::assign(const Expr& variable, const Tensor& value) {
 
 std::string Session::explain(std::span<const Expr> fetches, const Feeds& feeds) {
   if (fetches.empty()) return {};
-  state_->check(fetches, feeds);
-  std::vector<FedType> types;
-  for (const Feed& feed : feeds) types.push_back({feed.placeholder, feed.value.type(), feed.value.ones()});
+  const Use use(*state_);
+  state_->check(fetches, feeds, "explain");
+  std::vector<FedType> types = types_of(feeds);
   // A placeholder whose shape is known explains itself.
-  for (NodeId id = 0; id < state_->graph.size(); ++id) {
-    const Expr node = state_->graph[id];
-    const bool fed = std::any_of(types.begin(), types.end(), [&](const FedType& f) { return f.placeholder == node; });
+  Graph& graph = state_->graph();
+  for (NodeId id = 0; id < graph.size(); ++id) {
+    const Expr node = graph[id];
+    const bool fed =
+        std::any_of(types.begin(), types.end(), [&](const FedType& f) { return same_node(f.placeholder, node); });
     if (!fed && node.kind() == Kind::placeholder && node.shape().known()) types.push_back({node, node.type()});
   }
   for (const CachedPlan& plan : state_->plans)
-    if (plan.is_for(state_->graph, fetches, types)) return plan.plan->explain();
-  return state_->compile(fetches, types)->explain();
+    if (plan.is_for(state_->token, fetches, types)) return plan.plan->explain();
+  State::Compiled compiled = state_->compile(fetches, types, "explain");
+  Variables none{.accelerator = state_->variables.accelerator, .are_places_only = true};
+  return state_->make_plan(std::move(compiled.draft), none)->explain();
 }
 
 }  // namespace gradus

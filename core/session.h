@@ -9,7 +9,8 @@
 //   Session session(g);
 //   Tensor result = session.run(y, {{x, Tensor({{1, 2, 3}})}});
 //
-// A session is used by one thread at a time; several sessions may share a graph that no longer grows.
+// A session is used by one thread at a time; several sessions may share a graph that no longer grows. A second call in
+// a session that is being used throws Error, and a call in one whose graph has been destroyed ValueError.
 #pragma once
 
 #include <gradus/core/device/device.h>
@@ -60,9 +61,10 @@ class Feeds {
 
 struct SessionOptions {
   int threads = 0;  // inside one op; 0 means all cores. Results do not depend on it.
-  /// Passes of the plan compiler to leave out: drop_dead_stores, fold_constants, simplify,
-  /// share_common_subexpressions, fuse_elementwise, store_transposed; on the CPU strips; on other devices
-  /// recompute, fuse and record.
+  /// Passes of the plan compiler to leave out: fold_constants, simplify, reassociate,
+  /// share_common_subexpressions, fuse_elementwise, store_transposed; on the CPU strips; on other
+  /// devices recompute, fuse and record. Without `reassociate` no sum is regrouped: what a plan gives then differs
+  /// from the graph, op by op, by rounding alone, also where sums or powers leave the range of the dtype.
   std::vector<std::string> without = {};
 };
 
@@ -78,16 +80,15 @@ class Session {
   Session& operator=(const Session&) = delete;
   ~Session();
 
-  /// Computes what is fetched, and nothing else. Throws FeedError for feeds that are missing or do not fit, and
-  /// what the ops throw; then no variable has changed.
+  /// Computes what is fetched, and nothing else. Throws FeedError for feeds that are missing or do not fit, ValueError
+  /// where two assigns would set one variable, and what the ops throw; then no variable has changed.
   Tensor run(const Expr& fetch, const Feeds& feeds = {});
   std::vector<Tensor> run(std::span<const Expr> fetches, const Feeds& feeds = {});
   /// auto [loss, accuracy] = session.run({loss_expr, accuracy_expr}, feeds);
   template <std::size_t n>
   requires(n > 1) std::array<Tensor, n> run(const Expr (&fetches)[n], const Feeds& feeds = {}) {
-    compute(std::span(fetches), feeds);
     std::array<Tensor, n> results;
-    for (std::size_t i = 0; i < n; ++i) results[i] = result(i);
+    run_into(std::span(fetches), feeds, results);
     return results;
   }
 
@@ -109,7 +110,8 @@ class Session {
   /// Reads them back. Throws IoError, with all that differs, unless names, dtypes and shapes are the graph's.
   void restore(const std::string& path);
 
-  /// The plan for these fetches as text. Placeholders with unknown dimensions need feeds.
+  /// The plan for these fetches as text; nothing in the session changes. Placeholders with unknown dimensions need
+  /// feeds.
   std::string explain(std::span<const Expr> fetches, const Feeds& feeds = {});
   std::string explain(const Expr& fetch, const Feeds& feeds = {}) { return explain(std::span(&fetch, 1), feeds); }
 
@@ -126,14 +128,18 @@ class Session {
 
  private:
   friend class PreparedRun;
+  struct State;
+  class Use;
+  void run_into(std::span<const Expr> fetches, const Feeds& feeds, std::span<Tensor> results);
+  // Both while the session is held by a Use.
   void compute(std::span<const Expr> fetches, const Feeds& feeds, Recorder* recorder = nullptr);
   Tensor result(std::size_t i);
 
-  struct State;
-  std::unique_ptr<State> state_;
+  std::shared_ptr<State> state_;
 };
 
-/// What Session::prepare makes. The session must outlive it.
+/// What Session::prepare makes. It shares the session's variables and plans, and keeps them should the session go
+/// first.
 class PreparedRun {
  public:
   /// Runs with a value for each placeholder, in their order, and gives the first fetch. Throws as Session::run does,
@@ -149,7 +155,8 @@ class PreparedRun {
   friend class Session;
   template <class T>
   using Value = Tensor;
-  PreparedRun(Session& session, std::span<const Expr> fetches, std::span<const Expr> placeholders);
+  PreparedRun(std::shared_ptr<Session::State> session, std::span<const Expr> fetches,
+              std::span<const Expr> placeholders);
   // A value that is no tensor yet becomes one here, for the length of the call.
   template <class... T>
   Tensor called(const Value<T>&... values) {
@@ -158,7 +165,7 @@ class PreparedRun {
   }
   Tensor run(std::span<const Tensor* const> values);
 
-  Session* session_;
+  std::shared_ptr<Session::State> session_;
   std::vector<Expr> fetches_;
   std::vector<Expr> placeholders_;
   struct Fed {

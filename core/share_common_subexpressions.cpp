@@ -20,7 +20,7 @@ bool same_constant(const Tensor& a, const Tensor& b) {
 bool same(const Expr& a, const Expr& b) {
   if (a.kind() != b.kind() || a.type() != b.type() || a.arity() != b.arity()) return false;
   for (int i = 0; i < a.arity(); ++i)
-    if (a.input(i) != b.input(i)) return false;
+    if (!same_node(a.input(i), b.input(i))) return false;
   if (a.kind() == Kind::constant) return same_constant(*constant_value(a), *constant_value(b));
   return a.kind() == Kind::op && a.op().same(b.op());
 }

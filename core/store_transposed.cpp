@@ -17,7 +17,7 @@ bool transposes(const Expr& node) {
 bool replaces_rows(Graph& graph, const Expr& variable) {
   for (NodeId id = variable.id(); id < graph.size(); ++id)
     if (const Expr node = graph[id];
-        node.kind() == Kind::assign && node.input(0) == variable && node.layout() != Layout::dense)
+        node.kind() == Kind::assign && same_node(node.input(0), variable) && node.layout() != Layout::dense)
       return true;
   return false;
 }
@@ -25,10 +25,10 @@ bool replaces_rows(Graph& graph, const Expr& variable) {
 }  // namespace
 
 std::vector<Expr> wanted_transposed(const Draft& draft, Graph& graph, const std::vector<bool>& transposed) {
-  const Uses uses(draft);
+  const DraftFacts facts(draft);
   std::vector<Shape> shapes;
   for (NodeId id = 0; id < draft.graph->size(); ++id)
-    if (const Expr node = (*draft.graph)[id]; uses.reads(node) && transposes(node) &&
+    if (const Expr node = (*draft.graph)[id]; facts.is_live(node) && transposes(node) &&
                                               node.input(0).kind() == Kind::variable &&
                                               node.shape().size() >= worthwhile)
       shapes.push_back(node.input(0).shape());
@@ -54,10 +54,10 @@ std::vector<Expr> unfit_transposed(Graph& graph, const std::vector<bool>& transp
 }
 
 std::int64_t numbers_moved(const Draft& draft) {
-  const Uses uses(draft);
+  const DraftFacts facts(draft);
   std::int64_t moved = 0;
   for (NodeId id = 0; id < draft.graph->size(); ++id)
-    if (const Expr node = (*draft.graph)[id]; uses.reads(node) && transposes(node)) moved += node.shape().size();
+    if (const Expr node = (*draft.graph)[id]; facts.is_live(node) && transposes(node)) moved += node.shape().size();
   return moved;
 }
 

@@ -83,6 +83,7 @@ void Variables::start(const Expr& variable) {
 
 void Variables::initialize(const Expr& variable) {
   const std::size_t number = variable_number(variable);
+  if (are_places_only) return admit(number);
   if (number >= set.size() || !set[number]) start(variable);
 }
 

@@ -19,6 +19,7 @@ struct Variables {
   std::vector<DeviceMemory> device_memory = {};        // on an accelerator
   std::vector<bool> set = {};                          // whether it has a value yet
   std::vector<bool> transposed = {};                   // whether it is stored so
+  bool are_places_only = false;  // none gets a value, nor memory: for a plan that is explained and not run
 
   /// Makes room for a variable of this number.
   void admit(std::size_t number);

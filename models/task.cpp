@@ -51,7 +51,7 @@ Task task_named(std::string_view name) {
 }
 
 Expr mean_of_rows(const Expr& rows, const Expr& weight) {
-  if (!weight) return reduce_mean(rows);                                            // []
+  if (!weight.valid()) return reduce_mean(rows);                                    // []
   const Expr sum = maximum(reduce_sum(weight), std::numeric_limits<float>::min());  // []
   return reduce_sum(weight * rows) / sum;                                           // []
 }
@@ -63,7 +63,7 @@ Expr mean_error(Task task, const Expr& y, const Expr& y_hat, const Expr& weight)
     case Task::ranking: break;
   }
   // y is 1 and -1: the sum is a difference, of the preferred row and the other.
-  return mean_of_rows(softplus(-sum_of_pairs(y * y_hat)), weight ? sum_of_pairs(weight) : weight);  // []
+  return mean_of_rows(softplus(-sum_of_pairs(y * y_hat)), weight.valid() ? sum_of_pairs(weight) : weight);  // []
 }
 
 Expr prediction(Task task, const Expr& y_hat) {
@@ -83,23 +83,23 @@ Expr l2_penalty(const Expr& X, std::span<const FeaturePenalty> of_features, L2Ov
     if (over == L2Over::all) {
       term = reduce_sum(term);  // []
     } else {
-      if (!occurs) occurs = X.layout() == Layout::csr ? sample(1, X) : cast(not_equal(X, 0), X.dtype());
+      if (!occurs.valid()) occurs = X.layout() == Layout::csr ? sample(1, X) : cast(not_equal(X, 0), X.dtype());
       term = reduce_sum(term.rank() == 1 ? term * occurs : matmul(occurs, term), 1, keep_dims);  // [n, 1]
     }
-    sum = sum ? sum + term : term;
+    sum = sum.valid() ? sum + term : term;
   }
-  return sum && over == L2Over::touched ? mean_of_rows(sum, weight) : sum;  // []
+  return sum.valid() && over == L2Over::touched ? mean_of_rows(sum, weight) : sum;  // []
 }
 
 Expr sum_of_penalties(const Expr& X, std::initializer_list<Expr> terms) {
   Expr sum;
   for (const Expr& term : terms)
-    if (term) sum = sum ? sum + term : term;                    // []
-  return sum ? sum : X.graph().constant(zeros({}, X.dtype()));  // []
+    if (term.valid()) sum = sum.valid() ? sum + term : term;            // []
+  return sum.valid() ? sum : X.graph().constant(zeros({}, X.dtype()));  // []
 }
 
 std::int64_t design_columns(std::string_view model, const Expr& X, const Expr& y) {
-  if (!X || !y) fail<TypeError>("{}: {} is no expression yet", model, X ? "y" : "X");
+  if (!X.valid() || !y.valid()) fail<TypeError>("{}: {} is no expression yet", model, X.valid() ? "y" : "X");
   if (X.rank() != 2) fail<TypeError>("{}: X is {}; a matrix [n, p] is expected", model, shown(X));
   if (X.shape()[1] == any) fail<TypeError>("{}: X is {}; the number of features, p, must be known", model, shown(X));
   if (!is_floating(X.dtype()))
@@ -113,7 +113,7 @@ std::int64_t design_columns(std::string_view model, const Expr& X, const Expr& y
 }
 
 void check_weight(std::string_view model, const Expr& X, const Expr& weight) {
-  if (!weight) return;
+  if (!weight.valid()) return;
   if (!is_column_beside(X, weight))
     fail<TypeError>("{}: weight is {} but X is {}; weight must be [n, 1], a number for each row of X", model,
                     shown(weight), shown(X));

@@ -12,10 +12,13 @@ namespace gradus {
 
 namespace {
 
-// x / c = (1 / c) x
-Expr by_reciprocal(const Expr& y, const Uses&) {
+// x / c = (1 / c) x for a power of two c, whose reciprocal is exact
+Expr by_reciprocal(const Expr& y, const DraftFacts&) {
   const std::optional<double> divisor = constant_number(y.input(1));
-  if (!divisor || !is_moderate(*divisor) || y.input(0).type() != y.type()) return {};
+  int exponent = 0;
+  if (!divisor || !is_moderate(*divisor) || std::abs(std::frexp(*divisor, &exponent)) != 0.5 ||
+      y.input(0).type() != y.type())
+    return {};
   return 1 / *divisor * y.input(0);
 }
 
@@ -27,7 +30,7 @@ Expr add(const Operand& a, const Operand& b) {
       row<Takes::numbers>(
           "add", []<class T>(T a, T b) { return static_cast<T>(modular(a) + modular(b)); }, "gr_add(x0, x1)",
           Gives::same, Zeros::all, [](const Chain& c, int) -> Expr { return c.dy; })
-          .with_rule(one_product)
+          .regrouped_by(one_product_of_rows)
           .fused_by(add_in_one_loop);
   return elementwise(r, {a, b});
 }
@@ -38,7 +41,7 @@ Expr subtract(const Operand& a, const Operand& b) {
       row<Takes::numbers>(
           "subtract", []<class T>(T a, T b) { return static_cast<T>(modular(a) - modular(b)); }, "gr_subtract(x0, x1)",
           Gives::same, Zeros::all, [](const Chain& c, int i) -> Expr { return i == 0 ? c.dy : -c.dy; })
-          .with_rule(one_product)
+          .regrouped_by(one_product_of_rows)
           .fused_by(subtract_in_one_loop);
   return elementwise(r, {a, b});
 }
@@ -49,7 +52,8 @@ Expr multiply(const Operand& a, const Operand& b) {
       row<Takes::numbers>(
           "multiply", []<class T>(T a, T b) { return static_cast<T>(modular(a) * modular(b)); }, "gr_multiply(x0, x1)",
           Gives::same, Zeros::either, [](const Chain& c, int i) -> Expr { return c.dy * c.x(1 - i); })
-          .with_rule(one_factor);
+          .with_rule(one_factor)
+          .regrouped_by(factor_of_product);
   return elementwise(r, {a, b});
 }
 

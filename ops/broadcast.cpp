@@ -45,8 +45,8 @@ class BroadcastTo : public Op {
 
   Type infer(const OpInputs& in) const override {
     // A column of rows, repeated, is rows. (Only rules of plans ask for that.)
-    if (in[0].layout == Layout::rows && in[0].shape == Shape({shape_[0], 1}) && shape_.rank() == 2)
-      return {in[0].dtype, shape_, Layout::rows};
+    const bool held = in[0].layout == Layout::rows || in[0].layout == Layout::part;
+    if (held && shape_.rank() == 2 && in[0].shape == Shape({shape_[0], 1})) return {in[0].dtype, shape_, in[0].layout};
     require_dense(name(), in);
     if (!shape_.known())
       fail<TypeError>("broadcast_to: {} has unknown dimensions; broadcast_like takes a shape from the run",
@@ -63,10 +63,10 @@ class BroadcastTo : public Op {
   Expr gradient(const Expr& y, const Expr& dy, int) const override { return sum_like(dy, y.input(0)); }
 
   // Repeating what was repeated is repeating once; to its own shape, nothing.
-  Expr simplified(const Expr& y, const Uses&) const override {
+  Expr simplified(const Expr& y, const DraftFacts&) const override {
     if (y.input(0).type() == y.type()) return y.input(0);
     const Expr inner = is_op(y.input(0), name()) ? y.input(0).input(0) : Expr();
-    return inner ? broadcast_to(inner, y.shape()) : Expr();
+    return inner.valid() ? broadcast_to(inner, y.shape()) : Expr();
   }
 
   Strips strips(std::span<const Type> in, const Type& y) const override {
@@ -116,7 +116,7 @@ class BroadcastLike : public Op {
   // As broadcast_to.
   Expr gradient(const Expr& y, const Expr& dy, int) const override { return sum_like(dy, y.input(0)); }
   std::string_view no_gradient(int i) const override { return i == 1 ? "only its shape is used" : ""; }
-  Expr simplified(const Expr& y, const Uses&) const override {
+  Expr simplified(const Expr& y, const DraftFacts&) const override {
     return y.layout() == Layout::dense ? broadcast_to(y.input(0), y.shape()) : Expr();
   }
 
@@ -153,7 +153,7 @@ class SumLike : public Op {
   std::string_view no_gradient(int i) const override { return i == 1 ? "only its shape is used" : ""; }
 
   // With the shapes known, a sum over axes that are known.
-  Expr simplified(const Expr& y, const Uses&) const override {
+  Expr simplified(const Expr& y, const DraftFacts&) const override {
     const Expr x = y.input(0);
     if (x.type() == y.type()) return x;
     if (x.layout() != Layout::dense) return {};
@@ -224,7 +224,7 @@ class Fill : public Op {
 Expr unless_equal(std::shared_ptr<const Op> op, const Operand& x, const Operand& like) {
   const Expr a = x.expr();
   const Expr b = like.expr();
-  if (a && b && &a.graph() == &b.graph() && a.shape() == b.shape() && a.shape().known()) return a;
+  if (a.valid() && b.valid() && &a.graph() == &b.graph() && a.shape() == b.shape() && a.shape().known()) return a;
   return apply(std::move(op), {x, like});
 }
 

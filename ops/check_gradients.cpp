@@ -80,7 +80,8 @@ class Loss {
       value_ = session.value(x);
       return;
     }
-    fed_ = std::find_if(feeds_.begin(), feeds_.end(), [&x](const Feed& feed) { return feed.placeholder == x; });
+    fed_ =
+        std::find_if(feeds_.begin(), feeds_.end(), [&x](const Feed& feed) { return same_node(feed.placeholder, x); });
     if (fed_ == feeds_.end()) {
       fail<FeedError>("check_gradients: {} ({}) is not fed", x.name(), to_string(x.where()));
     }

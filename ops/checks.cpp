@@ -12,7 +12,7 @@ void require_dense(std::string_view op, const OpInputs& in, int i, std::string_v
 
 Expr require_expr(std::string_view op, const Operand& x, std::string_view operand) {
   const Expr expr = x.expr();
-  if (!expr)
+  if (!expr.valid())
     fail<TypeError>("{0}: {1} ({2}) is a number or a tensor of no graph; graph.constant({1}) makes it a node", op,
                     operand, to_string(x.where()));
   return expr;

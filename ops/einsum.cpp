@@ -67,7 +67,7 @@ class Agree : public Op {
   bool is_view(std::span<const Type>) const override { return true; }
   bool reads(int i) const override { return i == 0; }
   // With all sizes known, infer() has checked them.
-  Expr simplified(const Expr& y, const Uses&) const override { return y.input(0); }
+  Expr simplified(const Expr& y, const DraftFacts&) const override { return y.input(0); }
 
   Type infer(const OpInputs& in) const override {
     check(0, in);
@@ -205,7 +205,7 @@ Expr matrix_product(const Labelled& a, const Labelled& b, const std::string& bat
 }
 
 Expr contract(std::string_view op, const Letters& letters, const Operand& left, const Operand& right) {
-  const Expr known = left.expr() ? left.expr() : require_expr(op, right, "b");
+  const Expr known = left.expr().valid() ? left.expr() : require_expr(op, right, "b");
   const auto pin = known.graph().pin(left.where());
   Labelled a{left.in(known.graph(), known.dtype()), letters.a};
   Labelled b{right.in(known.graph(), known.dtype()), letters.b};

@@ -45,16 +45,20 @@ class ElementwiseOp final : public Op {
   std::string_view no_gradient(int) const override { return row_.gradient == nullptr ? row_.no_gradient : ""; }
   bool takes_rows_gradient() const override { return true; }
 
-  Expr simplified(const Expr& y, const Uses& uses) const override {
+  Expr simplified(const Expr& y, const DraftFacts& facts) const override {
     if (row_.simplified != nullptr)
-      if (const Expr better = row_.simplified(y, uses)) return better;
-    if (const Expr better = without_repetition(y)) return better;
-    if (const Expr better = with_touched_rows(y)) return better;
+      if (const Expr better = row_.simplified(y, facts); better.valid()) return better;
+    if (const Expr better = without_repetition(y); better.valid()) return better;
+    if (const Expr better = with_touched_rows(y, facts); better.valid()) return better;
     return transposed_last(y);
   }
 
-  Expr fused(const Expr& y, const Uses& uses) const override {
-    return row_.fused != nullptr && is_floating(y.dtype()) ? row_.fused(y, uses) : Expr();
+  Expr reassociated(const Expr& y, const DraftFacts& facts) const override {
+    return row_.reassociated != nullptr ? row_.reassociated(y, facts) : Expr();
+  }
+
+  Expr fused(const Expr& y, const DraftFacts& facts) const override {
+    return row_.fused != nullptr && is_floating(y.dtype()) ? row_.fused(y, facts) : Expr();
   }
 
   RowKernel row_kernel(std::span<const Type> inputs) const override {
@@ -75,17 +79,17 @@ class ElementwiseOp final : public Op {
 
   // Of a table beside rows that a csr matrix touches, just these rows count: they may be gathered already. (Not for a
   // divisor: the rows that it does not hold would be zeros.)
-  Expr with_touched_rows(const Expr& y) const {
+  Expr with_touched_rows(const Expr& y, const DraftFacts& facts) const {
     if (y.layout() != Layout::rows && y.layout() != Layout::part) return {};
     std::vector<Operand> operands;
     bool found = false;
     unsigned sparse = 0;
     for (int i = 0; i < y.arity(); ++i) {
       const Expr x = y.input(i);
-      const Expr source = x.shape() == y.shape() && x.layout() == Layout::dense ? touching(y) : Expr();
-      const Expr part = source ? touched_rows(x, source) : Expr();
-      operands.emplace_back(part ? with_zeros(part) : x, y.where());
-      found = found || part;
+      const Expr source = x.shape() == y.shape() && x.layout() == Layout::dense ? facts.row_set(y) : Expr();
+      const Expr part = source.valid() ? gathered_rows(x, source, facts) : Expr();
+      operands.emplace_back(part.valid() ? with_zeros(part) : x, y.where());
+      found = found || part.valid();
       if (operands.back().expr().layout() != Layout::dense) sparse |= 1U << static_cast<unsigned>(i);
     }
     const bool stays = y.layout() == Layout::part || keeps_zeros(row_.zeros, sparse, y.arity());
@@ -101,7 +105,7 @@ class ElementwiseOp final : public Op {
     for (int i = 0; i < y.arity(); ++i) {
       const Expr x = y.input(i);
       const Expr inner = repeated(x);
-      const bool takes = inner && inner.layout() == x.layout();
+      const bool takes = inner.valid() && inner.layout() == x.layout();
       operands.emplace_back(takes ? inner : x, y.where());
       found = found || takes;
       shape = broadcast(*shape, operands.back().expr().shape());
@@ -116,12 +120,12 @@ class ElementwiseOp final : public Op {
     if (y.rank() != 2 || y.layout() != Layout::dense) return {};
     const auto stored = [&](int i) { return y.input(i).shape() == y.shape() ? transposed_matrix(y.input(i)) : Expr(); };
     bool found = false;
-    for (int i = 0; i < y.arity(); ++i) found = found || stored(i);
+    for (int i = 0; i < y.arity(); ++i) found = found || stored(i).valid();
     if (!found) return {};
     std::vector<Operand> operands;
     for (int i = 0; i < y.arity(); ++i) {
       const Expr x = y.input(i);
-      if (const Expr inner = stored(i)) {
+      if (const Expr inner = stored(i); inner.valid()) {
         operands.emplace_back(inner, y.where());
       } else if (x.shape().size() == 1) {
         operands.emplace_back(x, y.where());
@@ -249,8 +253,8 @@ Expr elementwise(const Row& r, std::initializer_list<Operand> operands) {
   bool part = false;
   for (const Operand& operand : operands) {
     const Expr expr = operand.expr();
-    if (expr && expr.layout() == Layout::rows) rows |= bit;
-    part = part || (expr && expr.layout() == Layout::part);
+    if (expr.valid() && expr.layout() == Layout::rows) rows |= bit;
+    part = part || (expr.valid() && expr.layout() == Layout::part);
     bit <<= 1U;
   }
   auto op = std::make_shared<ElementwiseOp>(r);
@@ -259,7 +263,7 @@ Expr elementwise(const Row& r, std::initializer_list<Operand> operands) {
   std::vector<Operand> dense;
   for (const Operand& operand : operands) {
     const Expr expr = operand.expr();
-    if (expr && expr.layout() == Layout::rows) {
+    if (expr.valid() && expr.layout() == Layout::rows) {
       dense.emplace_back(to_dense(operand), operand.where());
     } else {
       dense.push_back(operand);

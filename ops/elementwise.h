@@ -47,10 +47,11 @@ struct Row {
   Expr (*gradient)(const Chain& c, int i) = nullptr;
   std::string_view no_gradient;  // why, where gradient is null
   OperandNames operands = {"a", "b", "c", "d"};
-  Expr (*simplified)(const Expr& y, const Uses& uses) = nullptr;  // a rule for plans: see Op::simplified
-  Expr (*fused)(const Expr& y, const Uses& uses) = nullptr;       // see Op::fused
-  bool throws_for_integers = false;                               // whether the kernels refuse some integers
-  std::span<const JoinedSteps> (*joined)() = nullptr;             // see Op::joined_steps
+  Expr (*simplified)(const Expr& y, const DraftFacts& facts) = nullptr;    // a rule for plans: see Op::simplified
+  Expr (*reassociated)(const Expr& y, const DraftFacts& facts) = nullptr;  // see Op::reassociated
+  Expr (*fused)(const Expr& y, const DraftFacts& facts) = nullptr;         // see Op::fused
+  bool throws_for_integers = false;                                        // whether the kernels refuse some integers
+  std::span<const JoinedSteps> (*joined)() = nullptr;                      // see Op::joined_steps
 
   /// The same row with operands called otherwise in messages.
   constexpr Row named(const OperandNames& names) const {
@@ -59,13 +60,19 @@ struct Row {
     return r;
   }
   /// The same row with a rule.
-  constexpr Row with_rule(Expr (*rule)(const Expr& y, const Uses& uses)) const {
+  constexpr Row with_rule(Expr (*rule)(const Expr& y, const DraftFacts& facts)) const {
     Row r = *this;
     r.simplified = rule;
     return r;
   }
+  /// The same row with a rule that regroups.
+  constexpr Row regrouped_by(Expr (*rule)(const Expr& y, const DraftFacts& facts)) const {
+    Row r = *this;
+    r.reassociated = rule;
+    return r;
+  }
   /// The same row, which may take what it reads into its own loop.
-  constexpr Row fused_by(Expr (*rule)(const Expr& y, const Uses& uses)) const {
+  constexpr Row fused_by(Expr (*rule)(const Expr& y, const DraftFacts& facts)) const {
     Row r = *this;
     r.fused = rule;
     return r;

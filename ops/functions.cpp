@@ -31,7 +31,8 @@ Expr negative(const Operand& x) {
   static constexpr Row r = row<Takes::numbers>(
                                "negative", []<class T>(T x) { return static_cast<T>(-modular(x)); }, "gr_negative(x0)",
                                Gives::same, Zeros::first, [](const Chain& c, int) -> Expr { return -c.dy; })
-                               .with_rule(one_factor);
+                               .with_rule(one_factor)
+                               .regrouped_by(factor_of_product);
   return elementwise(r, {x});
 }
 
@@ -114,7 +115,8 @@ Expr square(const Operand& x) {
       row<Takes::numbers>(
           "square", []<class T>(T x) { return static_cast<T>(modular(x) * modular(x)); }, "gr_square(x0)", Gives::same,
           Zeros::first, [](const Chain& c, int) -> Expr { return 2 * c.dy * c.x(0); })
-          .with_rule([](const Expr& y, const Uses&) { return has_ones(y.input(0)) ? y.input(0) : Expr(); });  // 1^2 = 1
+          .with_rule(
+              [](const Expr& y, const DraftFacts&) { return has_ones(y.input(0)) ? y.input(0) : Expr(); });  // 1^2 = 1
   return elementwise(r, {x});
 }
 
@@ -148,6 +150,18 @@ Expr softplus(const Operand& x) {
                                                 "gr_softplus(x0)", Gives::same, Zeros::lost,
                                                 [](const Chain& c, int) -> Expr { return c.dy * sigmoid(c.x(0)); });
   return elementwise(r, {x});
+}
+
+Expr sigmoid_cross_entropy_with_logits(const Operand& labels, const Operand& logits) {
+  // d (max(x, 0) - x z + log(1 + exp(-|x|))) = (sigmoid(x) - z) dx - x dz. (As softplus(x) - x z it would lose what is
+  // left of a large x; as three ops the derivatives of max and |x| would not agree at 0.)
+  static constexpr Row unnamed = row<Takes::floating>(
+      "sigmoid_cross_entropy_with_logits",
+      many_steps([](auto z, auto x) { return (x > 0 ? x : 0) - x * z + math::softplus(-std::abs(x)); }),
+      "(x1 > 0 ? x1 : 0) - x1 * x0 + gr_softplus(-gr_abs(x1))", Gives::same, Zeros::lost,
+      [](const Chain& c, int i) -> Expr { return i == 0 ? c.dy * -c.x(1) : c.dy * (sigmoid(c.x(1)) - c.x(0)); });
+  static constexpr Row r = unnamed.named({"labels", "logits"});
+  return elementwise(r, {labels, logits});
 }
 
 Expr tanh(const Operand& x) {

@@ -230,9 +230,10 @@ class PartOf final : public Op {
   std::string_view no_gradient(int) const override { return "it only reads variables for an update"; }
 
   // What a csr matrix touches is known before any gradient is: the rows are gathered once for all uses.
-  Expr simplified(const Expr& y, const Uses&) const override {
-    const Expr source = y.input(1).layout() == Layout::csr ? touched_source(y.input(1)) : touching(y.input(1));
-    return source && source != y.input(1) ? touched_part(y.input(0), source) : Expr();
+  Expr simplified(const Expr& y, const DraftFacts& facts) const override {
+    const Expr of = y.input(1);
+    const Expr source = of.layout() == Layout::csr ? facts.columns_source(of) : facts.row_set(of);
+    return source.valid() && !same_node(source, of) ? touched_part(y.input(0), source) : Expr();
   }
 
   int rows_from() const override { return 1; }

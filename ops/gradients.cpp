@@ -42,12 +42,12 @@ class ReverseWalk {
     const Graph::Pin pin = graph_.pin(y.where(), true);
     dy_[at(y.id())] = y.layout() == Layout::csr ? sample(ones_like(reduce_sum(y)), y) : ones_like(y);
     for (NodeId id = y.id(); id >= 0; --id)
-      if (dy_[at(id)]) hand_down(graph_[id]);
+      if (dy_[at(id)].valid()) hand_down(graph_[id]);
   }
 
   /// d(sum of y)/dx, or no expression if y does not depend on x.
   Expr of(const Expr& x) const {
-    if (x.id() > y_.id() || !dy_[at(x.id())]) return {};
+    if (x.id() > y_.id() || !dy_[at(x.id())].valid()) return {};
     const Graph::Pin pin = graph_.pin(x.where(), true);
     return settled(x, dy_[at(x.id())]);
   }
@@ -82,7 +82,7 @@ class ReverseWalk {
   void receive(const Expr& node, Expr dy) {
     if (node.layout() == Layout::csr) dy = settled(node, dy);
     Expr& sum = dy_[at(node.id())];
-    sum = sum ? add(sum, dy) : dy;
+    sum = sum.valid() ? add(sum, dy) : dy;
   }
 
   Graph& graph_;
@@ -116,11 +116,11 @@ std::string obstacle(const Expr& y, const Expr& x) {
 }  // namespace
 
 std::vector<Expr> gradients(const Expr& y, std::span<const Expr> xs, Unconnected unconnected) {
-  if (!y) fail<TypeError>("gradients: y is no expression");
+  if (!y.valid()) fail<TypeError>("gradients: y is no expression");
   if (!is_floating(y.dtype())) fail<TypeError>("gradients: {} is not of a floating dtype", to_string(y));
   Graph& graph = y.graph();
   for (const Expr& x : xs) {
-    if (!x) fail<TypeError>("gradients: x number {} is no expression", &x - xs.data());
+    if (!x.valid()) fail<TypeError>("gradients: x number {} is no expression", &x - xs.data());
     if (&x.graph() != &graph)
       fail<TypeError>("gradients: {} and {} belong to different graphs", to_string(y), to_string(x));
     if (!is_floating(x.dtype())) fail<TypeError>("gradients: {} is not of a floating dtype", to_string(x));
@@ -130,10 +130,10 @@ std::vector<Expr> gradients(const Expr& y, std::span<const Expr> xs, Unconnected
   std::vector<Expr> all;
   for (const Expr& x : xs) {
     Expr dx = walk.of(x);
-    if (!dx && unconnected == Unconnected::error)
+    if (!dx.valid() && unconnected == Unconnected::error)
       fail<TypeError>("gradients: {} ({}) does not depend on {} ({}){}", y.name(), to_string(y.where()), x.name(),
                       to_string(x.where()), obstacle(y, x));
-    all.push_back(dx ? dx : zeros_like(x));
+    all.push_back(dx.valid() ? dx : zeros_like(x));
   }
   return all;
 }

@@ -52,7 +52,8 @@ class Matmul final : public Op {
   }
 
   Expr gradient(const Expr& y, const Expr& dy, int i) const override;
-  Expr simplified(const Expr& y, const Uses&) const override;
+  Expr simplified(const Expr& y, const DraftFacts& facts) const override;
+  Expr reassociated(const Expr& y, const DraftFacts& facts) const override;
   const MatmulOptions& options() const { return options_; }
 
   // Of a strip of the rows of a matrix: its rows of a b, or its part of the sum that a^T b is. A wide dense product is
@@ -274,35 +275,39 @@ Expr Matmul::gradient(const Expr& y, const Expr& dy, int i) const {
   return dx.rank() == 2 ? dx : sum_like(dx, y.input(i));
 }
 
-Expr Matmul::simplified(const Expr& y, const Uses&) const {
+Expr Matmul::simplified(const Expr& y, const DraftFacts& facts) const {
   if (y.rank() != 2) return {};
   const Expr a = y.input(0);
   const Expr b = y.input(1);
   // A transposed operand is taken as it is stored. (The csr kernels want their dense operand by rows.)
   if (a.layout() == Layout::dense && b.layout() == Layout::dense) {
-    if (const Expr stored = transposed_matrix(a))
+    if (const Expr stored = transposed_matrix(a); stored.valid())
       return matmul(stored, b, {.transpose_a = !options_.transpose_a, .transpose_b = options_.transpose_b});
     // (What multiplies narrow matrices wants them by rows: to turn one round costs little beside a tall product.)
     const bool tall = y.shape()[0] >= 64 && y.shape()[1] <= widest_in_strips && !options_.transpose_a;
-    if (const Expr stored = transposed_matrix(b); stored && !tall)
+    if (const Expr stored = transposed_matrix(b); stored.valid() && !tall)
       return matmul(a, stored, {.transpose_a = options_.transpose_a, .transpose_b = !options_.transpose_b});
-  }
-  // A^T (d B) for a column d: the csr kernel multiplies as it reads. For a number d it is d (A^T B): where A and A^2
-  // are the same, all that differs between two products may be this number.
-  if (a.layout() == Layout::csr && options_.transpose_a) {
-    if (const auto [factor, x] = scaled(b); factor != 1 && has_ones(a))
-      return factor * (gives_rows_ ? rows_product(a, x) : matmul(a, x, options_));
-    if (const auto of = of_column(b)) return scaled_rows_product(a, of->column, of->x, y.layout());
   }
   // Of a table with more rows than A has, A touches few: they are gathered once, for the gradient and the update too.
   if (a.layout() == Layout::csr && !options_.transpose_a && b.layout() == Layout::dense && b.shape()[0] >= a.shape()[0])
-    if (const Expr part = touched_rows(b, pattern_source(a))) return matmul(a, part);
+    if (const Expr part = gathered_rows(b, facts.pattern_source(a), facts); part.valid()) return matmul(a, part);
   // Where the columns of B are all equal, so are those of A B: one is enough.
   const Expr column = repeated(b);
-  if (!column || options_.transpose_b || y.shape()[1] == 1 || column.rank() != 2 || column.shape()[1] != 1 ||
+  if (!column.valid() || options_.transpose_b || y.shape()[1] == 1 || column.rank() != 2 || column.shape()[1] != 1 ||
       column.shape()[0] != b.shape()[0])
     return {};
   return broadcast_to(gives_rows_ ? rows_product(a, column) : matmul(a, column, options_), y.shape());
+}
+
+// A^T (d B) for a column d: the csr kernel multiplies as it reads. For a number d it is d (A^T B): where A and A^2 are
+// the same, all that differs between two products may be this number.
+Expr Matmul::reassociated(const Expr& y, const DraftFacts&) const {
+  const Expr a = y.input(0), b = y.input(1);
+  if (a.layout() != Layout::csr || !options_.transpose_a) return {};
+  if (const auto [factor, x] = scaled(b); factor != 1 && has_ones(a))
+    return factor * (gives_rows_ ? rows_product(a, x) : matmul(a, x, options_));
+  const auto of = of_column(b);
+  return of ? scaled_rows_product(a, of->column, of->x, y.layout()) : Expr();
 }
 
 // A^T (d B) of a csr A [n, p], a column d [n, 1] and B [n, k]. Only plans make it.
@@ -349,7 +354,7 @@ Expr rows_product(const Expr& x, const Expr& d) {
 
 Expr matmul(const Operand& a, const Operand& b, const MatmulOptions& options) {
   // The csr kernels walk the rows of the dense operand: one that is stored the other way is turned round before.
-  const auto is_csr = [](const Operand& x) { return x.expr() && x.expr().layout() == Layout::csr; };
+  const auto is_csr = [](const Operand& x) { return x.expr().valid() && x.expr().layout() == Layout::csr; };
   if (is_csr(a) && options.transpose_b)
     return matmul(a, Operand(transpose(b), b.where()), {.transpose_a = options.transpose_a});
   if (is_csr(b) && options.transpose_a)

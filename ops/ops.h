@@ -84,6 +84,15 @@ Expr greater_equal(const Operand& a, const Operand& b);
 Expr logical_and(const Operand& a, const Operand& b);
 Expr logical_or(const Operand& a, const Operand& b);
 Expr logical_not(const Operand& x);
+inline Expr operator==(const Operand& a, const Operand& b) { return equal(a, b); }  // same_node(a, b) compares nodes
+inline Expr operator!=(const Operand& a, const Operand& b) { return not_equal(a, b); }
+inline Expr operator<(const Operand& a, const Operand& b) { return less(a, b); }
+inline Expr operator<=(const Operand& a, const Operand& b) { return less_equal(a, b); }
+inline Expr operator>(const Operand& a, const Operand& b) { return greater(a, b); }
+inline Expr operator>=(const Operand& a, const Operand& b) { return greater_equal(a, b); }
+inline Expr operator&&(const Operand& a, const Operand& b) { return logical_and(a, b); }
+inline Expr operator||(const Operand& a, const Operand& b) { return logical_or(a, b); }
+inline Expr operator!(const Operand& x) { return logical_not(x); }
 Expr isnan(const Operand& x);
 Expr isfinite(const Operand& x);
 /// a where the condition holds, b elsewhere; all three broadcast.

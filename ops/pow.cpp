@@ -77,7 +77,7 @@ Expr pow_gradient(const Chain& c, int i) {
 }
 
 // x^1 = x, x^2 = x x, x^3 = x^2 x, x^4 = (x^2)^2, x^5 = x^4 x, and 1^c = 1
-Expr small_power(const Expr& y, const Uses&) {
+Expr small_power(const Expr& y, const DraftFacts&) {
   const std::optional<double> exponent = constant_number(y.input(1));
   const Expr x = y.input(0);
   if (!exponent || x.type() != y.type()) return {};
@@ -112,7 +112,7 @@ Expr stored_power(const Expr& a, double exponent) { return elementwise(positive_
 
 Expr pow(const Operand& a, const Operand& b) {
   const Expr base = a.expr();
-  if (!base || base.layout() == Layout::dense) return elementwise(any_power, {a, b});
+  if (!base.valid() || base.layout() == Layout::dense) return elementwise(any_power, {a, b});
 
   const std::array exprs{base, b.in(base.graph(), base.dtype())};
   const std::array types{exprs[0].type(), exprs[1].type()};

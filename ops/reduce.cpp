@@ -9,6 +9,12 @@
 #include <gradus/ops/sparse.h>
 #include <gradus/ops/spmm.h>
 
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <optional>
+#include <utility>
+
 namespace gradus {
 
 namespace {
@@ -29,12 +35,13 @@ bool sums_rows(Reduction reduction, const std::vector<int>& axes, int rank) {
 
 class Reduce final : public Op {
  public:
-  Reduce(Reduction reduction, std::vector<int> axes, KeepDims keep)
-      : reduction_(reduction), axes_(std::move(axes)), keep_(keep) {}
+  Reduce(Reduction reduction, std::vector<int> axes, KeepDims keep, double scale = 1)
+      : reduction_(reduction), axes_(std::move(axes)), keep_(keep), scale_(scale) {}
 
   std::string_view name() const override { return name_of(reduction_); }
   std::string attributes() const override {
-    return fmt::format("axes=[{}]{}", comma_separated(axes_), keep_ == KeepDims::yes ? ", keep_dims" : "");
+    return fmt::format("axes=[{}]{}{}", comma_separated(axes_), keep_ == KeepDims::yes ? ", keep_dims" : "",
+                       scale_ == 1 ? "" : fmt::format(", scale={}", scale_));
   }
 
   Type infer(const OpInputs& in) const override {
@@ -87,7 +94,8 @@ class Reduce final : public Op {
     }
   }
 
-  Expr simplified(const Expr& y, const Uses& uses) const override;
+  Expr simplified(const Expr& y, const DraftFacts& facts) const override;
+  Expr reassociated(const Expr& y, const DraftFacts& facts) const override;
 
   Strips strips(std::span<const Type> in, const Type& out) const override {
     const Type& x = in[0];
@@ -165,7 +173,7 @@ class Reduce final : public Op {
   double scale_for(const Shape& x) const {
     double elements = 1;
     for (const int axis : axes_) elements *= static_cast<double>(x[axis]);
-    return reduction_ == Reduction::mean ? 1 / elements : 1;
+    return reduction_ == Reduction::mean ? 1 / elements : scale_;
   }
 
   // dy with the reduced axes back, of size 1.
@@ -184,6 +192,7 @@ class Reduce final : public Op {
   Reduction reduction_;
   std::vector<int> axes_;
   KeepDims keep_;
+  double scale_;  // of a sum that a plan makes of a mean: it multiplies the sum before that is rounded
 };
 
 // The sum of a matrix along its rows, [n, p] to [n, 1].
@@ -246,64 +255,123 @@ class RowDots final : public Op {
   static constexpr std::int64_t rows_at_a_time = 4096;
 };
 
-// The sum of each row of a part that is a product of two.
-Expr sums_of_part(const Expr& b) {
-  if (is_op(b, "square")) return row_dots(b.input(0), b.input(0));
-  const bool product = is_op(b, "multiply") && b.input(0).type() == b.type() && b.input(1).type() == b.type();
-  return product ? row_dots(b.input(0), b.input(1)) : Expr();
+constexpr std::int64_t short_row = 1024;  // columns: such rows are summed without blocks
+
+// Whether the dot products of so many rows are worth a kernel of their own.
+bool pays_for_dots(const Expr& x) {
+  return x.layout() == Layout::dense && (x.shape()[1] >= 8 || x.shape().size() > 1024) && x.shape()[1] <= short_row;
 }
 
-// Rules for sums of matrices.
-Expr Reduce::simplified(const Expr& y, const Uses& uses) const {
+// The two factors of a product of equal types, element by element; none if e is no such product.
+std::optional<std::pair<Expr, Expr>> factors(const Expr& e) {
+  if (is_op(e, "square")) return std::pair(e.input(0), e.input(0));
+  if (is_op(e, "multiply") && e.input(0).type() == e.type() && e.input(1).type() == e.type())
+    return std::pair(e.input(0), e.input(1));
+  return {};
+}
+
+// Whether e is x^2, x^3, ... of one expression x: the elements of a row of x^2 overflow or vanish together with their
+// sum, but for a band of the range as wide as their number.
+bool is_power(const Expr& e) {
+  Expr base;
+  std::array<Expr, 8> open{e};  // factors of factors, of powers that rules make; few
+  for (std::size_t count = 1; count > 0;) {
+    const Expr part = open[--count];
+    const auto both = factors(part);
+    if (both && count + 2 <= open.size()) {
+      open[count++] = both->first;
+      if (!same_node(both->second, both->first)) open[count++] = both->second;
+    } else if (base.valid() && !same_node(base, part)) {
+      return false;
+    } else {
+      base = part;
+    }
+  }
+  return !same_node(base, e);
+}
+
+// sum_j (A B)_ij = (A b)_i with b_l = sum_j B_lj: the product of a matrix and a vector, where A and B are powers or A
+// holds ones.   [n, 1]
+Expr row_sums_of_product(const Expr& x, const DraftFacts& facts) {
+  const auto flags = matrix_product(x);
+  if (!flags || facts.readers(x) > 1) return {};
+  const Expr a = x.input(0), b = x.input(1);
+  const auto stored = [](const Expr& e) { return transposed_matrix(e).valid() ? transposed_matrix(e) : e; };
+  if ((!has_ones(a) && !is_power(stored(a))) || !is_power(stored(b))) return {};
+  if (b.layout() == Layout::part) return matmul(a, row_dots(factors(b)->first, factors(b)->second));
+  return matmul(a, flags->transpose_b ? reduce_sum(b, 0, KeepDims::yes) : row_sums(b), *flags);
+}
+
+constexpr int most_terms = 16;
+
+// Whether x is a sum of terms each of which has a sum along its rows that costs less than the term itself: products of
+// matrices, as above, and products element by element.
+bool is_sum_of_products(const Expr& x, const DraftFacts& facts, int& terms, int& matrix_products) {
+  const auto [factor, e] = scaled(x);
+  if (++terms > most_terms || facts.readers(x) > 1 || std::abs(factor) > 1) return false;
+  if ((is_op(e, "add") || is_op(e, "subtract")) && e.input(0).type() == e.type() && e.input(1).type() == e.type())
+    return is_sum_of_products(e.input(0), facts, terms, matrix_products) &&
+           is_sum_of_products(e.input(1), facts, terms, matrix_products);
+  const auto flags = matrix_product(e);
+  if (flags) ++matrix_products;
+  if (flags) return row_sums_of_product(e, facts).valid();
+  return factors(e) && e.layout() == Layout::dense && e.shape()[1] <= short_row;
+}
+
+// The sums along the rows of such a sum, term by term.   [n, 1]
+Expr row_sums_by_term(const Expr& x, const DraftFacts& facts) {
+  const auto [factor, e] = scaled(x);
+  Expr sum;
+  if (is_op(e, "add") || is_op(e, "subtract")) {
+    const Expr a = row_sums_by_term(e.input(0), facts), b = row_sums_by_term(e.input(1), facts);
+    sum = is_op(e, "add") ? a + b : a - b;
+  } else if (const auto both = factors(e)) {
+    sum = pays_for_dots(e) ? row_dots(both->first, both->second) : row_sums(e);
+  } else {
+    sum = row_sums_of_product(e, facts);
+  }
+  return factor == 1 ? sum : factor * sum;
+}
+
+// Rules for sums of matrices, that keep each term as it is.
+Expr Reduce::simplified(const Expr& y, const DraftFacts& facts) const {
   const Expr x = y.input(0);
   if (!is_floating(y.dtype()) || !sums(reduction_) || axes_.empty() || x.shape().size() == 0 ||
       y.layout() != Layout::dense)
     return {};
-  const Axes axes(axes_);
-  // mean(x) = sum(x) / n
+  // mean(x) = sum(x) / n, whose scale does not depend on how many rows there are: it may be summed strip by strip.
   if (reduction_ == Reduction::mean)
-    return static_cast<double>(y.shape().size()) / static_cast<double>(x.shape().size()) * reduce_sum(x, axes, keep_);
-  // sum(c x) = c sum(x)
-  if (const auto [factor, inner] = scaled(x); factor != 1 && inner.layout() != Layout::rows)
-    return factor * reduce_sum(inner, axes, keep_);
+    return gradus::apply(std::make_shared<Reduce>(Reduction::sum, axes_, keep_, scale_for(x.shape())), {x});
+  if (scale_ != 1 || x.rank() != 2 || axes_.size() != 1 || x.shape()[1] == 1 || facts.readers(x) > 1) return {};
+  const bool along_rows = axes_[0] == 1;
+  Expr product;
+  if (is_op(x, "multiply")) product = along_rows ? as_product_along_rows(x) : as_product_along_columns(x);
+  if (const auto both = factors(x); both && !product.valid() && along_rows && pays_for_dots(x))
+    product = row_dots(both->first, both->second);
+  return product.valid() ? reshape(product, y.shape()) : Expr();
+}
+
+// Rules that add in another order.
+Expr Reduce::reassociated(const Expr& y, const DraftFacts& facts) const {
+  const Expr x = y.input(0);
+  if (!is_floating(y.dtype()) || reduction_ != Reduction::sum || axes_.empty() || x.shape().size() == 0 ||
+      y.layout() != Layout::dense)
+    return {};
   // The sum of a transposed matrix is one of the matrix itself.
-  if (const Expr inner = transposed_matrix(x)) {
+  if (const Expr inner = transposed_matrix(x); inner.valid()) {
     std::vector<int> turned;
     for (const int axis : axes_) turned.push_back(1 - axis);
-    return reshape(reduce_sum(inner, Axes(turned)), y.shape());
+    std::sort(turned.begin(), turned.end());
+    return reshape(gradus::apply(std::make_shared<Reduce>(Reduction::sum, turned, KeepDims::no, scale_), {inner}),
+                   y.shape());
   }
-  if (x.rank() != 2 || axes_.size() != 1 || x.shape()[1] == 1 || uses.of(x) > 1) return {};
-  const bool along_rows = axes_[0] == 1;
-  // Worth a kernel of its own, and rows short enough to be summed without blocks.
-  const bool pays =
-      x.layout() == Layout::dense && (x.shape()[1] >= 8 || x.shape().size() > 1024) && x.shape()[1] <= 1024;
-  if (is_op(x, "multiply")) {
-    Expr product = along_rows ? as_product_along_rows(x) : as_product_along_columns(x);
-    if (!product && along_rows && x.input(0).type() == x.type() && x.input(1).type() == x.type() && pays)
-      product = row_dots(x.input(0), x.input(1));
-    return product ? reshape(product, y.shape()) : Expr();
-  }
-  if (!along_rows) return {};
-  if (is_op(x, "square") && pays) return reshape(row_dots(x.input(0), x.input(0)), y.shape());
-  // sum_j (A B)_ij = (A b)_i with b_l = sum_j B_lj: the product of a matrix and a vector.
-  if (const auto flags = matrix_product(x)) {
-    const Expr b = x.input(1);
-    if (b.layout() == Layout::part) {
-      const Expr dots = sums_of_part(b);
-      return dots ? reshape(matmul(x.input(0), dots), y.shape()) : Expr();
-    }
-    const Expr summed = flags->transpose_b ? reduce_sum(b, 0, KeepDims::yes) : row_sums(b);
-    return reshape(matmul(x.input(0), summed, *flags), y.shape());
-  }
-  // sum(a + b) = sum(a) + sum(b), if that lets the rule above have its way.
-  if ((is_op(x, "add") || is_op(x, "subtract")) && x.input(0).type() == x.type() && x.input(1).type() == x.type()) {
-    const auto product = [&](int i) { return uses.of(x.input(i)) == 1 && matrix_product(x.input(i)); };
-    if (!product(0) && !product(1)) return {};
-    const Expr a = reduce_sum(x.input(0), axes, keep_);
-    const Expr b = reduce_sum(x.input(1), axes, keep_);
-    return is_op(x, "add") ? a + b : a - b;
-  }
-  return {};
+  // sum(a + b) = sum(a) + sum(b) along rows, where every term is a product that need not be written down, one of them
+  // of matrices: as in (X V)^2 - X^2 V^2. Partial sums are as large as the terms, of which there are few in a short
+  // row.
+  if (scale_ != 1 || axes_ != std::vector{1} || x.rank() != 2 || x.shape()[1] == 1) return {};
+  int terms = 0, matrix_products = 0;
+  if (!is_sum_of_products(x, facts, terms, matrix_products) || matrix_products == 0) return {};
+  return reshape(row_sums_by_term(x, facts), y.shape());
 }
 
 Expr reduce(Reduction reduction, const Operand& x, const Axes& axes, KeepDims keep) {

@@ -63,7 +63,7 @@ class Reshape : public Op {
   Expr gradient(const Expr& y, const Expr& dy, int) const override { return in_shape_of(y.input(0), dy); }
 
   // Of several reshapes the last counts.
-  Expr simplified(const Expr& y, const Uses&) const override {
+  Expr simplified(const Expr& y, const DraftFacts&) const override {
     if (y.input(0).type() == y.type()) return y.input(0);
     return is_op(y.input(0), name()) ? reshape(y.input(0).input(0), y.shape()) : Expr();
   }
@@ -94,7 +94,7 @@ class ReshapeLike : public Op {
   }
 
   Expr gradient(const Expr& y, const Expr& dy, int) const override { return in_shape_of(y.input(0), dy); }
-  Expr simplified(const Expr& y, const Uses&) const override { return reshape(y.input(0), y.shape()); }
+  Expr simplified(const Expr& y, const DraftFacts&) const override { return reshape(y.input(0), y.shape()); }
   std::string_view no_gradient(int i) const override { return i == 1 ? "only its shape is used" : ""; }
 };
 
@@ -116,7 +116,7 @@ class ExpandDims : public Op {
   }
 
   Expr gradient(const Expr& y, const Expr& dy, int) const override { return in_shape_of(y.input(0), dy); }
-  Expr simplified(const Expr& y, const Uses&) const override { return reshape(y.input(0), y.shape()); }
+  Expr simplified(const Expr& y, const DraftFacts&) const override { return reshape(y.input(0), y.shape()); }
 
  private:
   int axis_;
@@ -149,7 +149,7 @@ class Squeeze : public Op {
   }
 
   Expr gradient(const Expr& y, const Expr& dy, int) const override { return in_shape_of(y.input(0), dy); }
-  Expr simplified(const Expr& y, const Uses&) const override { return reshape(y.input(0), y.shape()); }
+  Expr simplified(const Expr& y, const DraftFacts&) const override { return reshape(y.input(0), y.shape()); }
 
  private:
   Axes axes_;

@@ -32,18 +32,33 @@ Scaled scaled(const Expr& e) {
   return {1, e};
 }
 
-Expr one_factor(const Expr& e, const Uses& uses) {
+Expr one_factor(const Expr& e, const DraftFacts&) {
   const auto [factor, x] = scaled(e);
-  if (x == e) return {};
-  // c (A^T (d B)) = A^T ((c d) B)
-  if (is_op(x, "scaled_rows_product") && uses.of(x) == 1)
-    return scaled_rows_product(x.input(0), factor * x.input(1), x.input(2), x.layout());
+  if (same_node(x, e)) return {};
   const auto [inner_factor, inner] = scaled(x);
-  if (factor * inner_factor == 1) return inner;
-  return inner == x ? Expr() : factor * inner_factor * inner;
+  // d x must neither overflow nor lose bits where c (d x) does not: 0.5 (2 x) stays as it is.
+  const double c = std::abs(factor), d = std::abs(inner_factor);
+  const bool same_range = (c <= 1 && d <= 1) || (c >= 1 && d >= 0.5);
+  if (same_node(inner, x)) return factor == 1 ? x : Expr();
+  if (!same_range) return {};
+  return factor * inner_factor == 1 ? inner : factor * inner_factor * inner;
+}
+
+Expr factor_of_product(const Expr& e, const DraftFacts& facts) {
+  const auto [factor, x] = scaled(e);
+  if (same_node(x, e) || !is_op(x, "scaled_rows_product") || facts.readers(x) > 1) return {};
+  return scaled_rows_product(x.input(0), factor * x.input(1), x.input(2), x.layout());
 }
 
 namespace {
+
+// The same with all the factors that stand before one another: for rules that regroup.
+Scaled all_scaled(const Expr& e) {
+  Scaled all{1, e};
+  for (Scaled next = scaled(e); !same_node(next.x, all.x); next = scaled(all.x))
+    all = {all.factor * next.factor, next.x};
+  return all;
+}
 
 Expr times(double factor, const Expr& x) { return factor == 1 ? x : factor * x; }
 
@@ -73,9 +88,9 @@ class ColumnSearch {
   static constexpr int deepest = 32;
 
   std::optional<Found> look(const Expr& e) {
-    const auto [factor, x] = scaled(e);
+    const auto [factor, x] = all_scaled(e);
     if (x.shape() == column_shape_) return Found{factor, x, {}};
-    if (x != e) {
+    if (!same_node(x, e)) {
       std::optional<Found> inner = in(x);
       if (inner) inner->factor *= factor;
       return inner;
@@ -88,7 +103,7 @@ class ColumnSearch {
       const Expr other = e.input(1 - i);
       if (other.type() != e.type()) continue;
       if (std::optional<Found> found = in(e.input(i))) {
-        found->x = found->x ? found->x * other : other;
+        found->x = found->x.valid() ? found->x * other : other;
         return found;
       }
     }
@@ -97,12 +112,12 @@ class ColumnSearch {
   // f d x + g d z = f d (x + g/f z)
   std::optional<Found> in_sum(const Expr& e) {
     std::optional<Found> u = in(e.input(0)), v = u ? in(e.input(1)) : std::nullopt;
-    if (!v || u->column != v->column) return {};
+    if (!v || !same_node(u->column, v->column)) return {};
     if (is_op(e, "subtract")) v->factor = -v->factor;
-    if (!u->x) std::swap(u, v);
+    if (!u->x.valid()) std::swap(u, v);
     const double ratio = v->factor / u->factor;
     if (!is_moderate(ratio)) return {};
-    const Operand term = v->x ? Operand(times(std::abs(ratio), v->x)) : Operand(std::abs(ratio));
+    const Operand term = v->x.valid() ? Operand(times(std::abs(ratio), v->x)) : Operand(std::abs(ratio));
     u->x = ratio > 0 ? u->x + term : u->x - term;
     return u;
   }
@@ -115,25 +130,20 @@ class ColumnSearch {
 constexpr int deepest_sum = 8;  // a sum is looked at from each of its nodes: long ones must not be walked through
 
 // e as a sum of terms, each with its factor, as far as nobody else reads the sums on the way.
-void collect_terms(const Expr& e, double factor, const Uses& uses, int depth, std::vector<Scaled>& terms) {
-  const bool open = depth == 0 || (uses.of(e) == 1 && depth < deepest_sum);
+void collect_terms(const Expr& e, double factor, const DraftFacts& facts, int depth, std::vector<Scaled>& terms) {
+  const bool open = depth == 0 || (facts.readers(e) == 1 && depth < deepest_sum);
   const bool subtracts = is_op(e, "subtract");
   if (open && (subtracts || is_op(e, "add"))) {
-    collect_terms(e.input(0), factor, uses, depth + 1, terms);
-    collect_terms(e.input(1), subtracts ? -factor : factor, uses, depth + 1, terms);
+    collect_terms(e.input(0), factor, facts, depth + 1, terms);
+    collect_terms(e.input(1), subtracts ? -factor : factor, facts, depth + 1, terms);
     return;
   }
   const auto [inner_factor, inner] = scaled(e);
-  if (open && inner != e && is_moderate(factor * inner_factor)) {
-    collect_terms(inner, factor * inner_factor, uses, depth + 1, terms);
+  if (open && !same_node(inner, e) && is_moderate(factor * inner_factor)) {
+    collect_terms(inner, factor * inner_factor, facts, depth + 1, terms);
   } else {
     terms.push_back({factor, e});
   }
-}
-
-bool products_of_one_matrix(const Expr& a, const Expr& b, const Uses& uses) {
-  return matrix_product(a) && matrix_product(b) && a.op().same(b.op()) && a.input(0) == b.input(0) &&
-         a.type() == b.type() && a.input(1).type() == b.input(1).type() && uses.of(a) == 1 && uses.of(b) == 1;
 }
 
 Expr sum_of(const std::vector<Scaled>& terms) {
@@ -157,72 +167,91 @@ std::optional<ScaledRows> scaled_rows(const Expr& e) {
   return {};
 }
 
-// The same rows x, each times a number, in two terms of a sum: as in the gradient of factors that also have a penalty.
-// Such terms come last: one of them the loop of an optimizer's update adds by itself (JoinedSteps).
-Expr one_product_of_rows(const Expr& e, const Uses& uses) {
+}  // namespace
+
+std::optional<OfColumn> of_column(const Expr& e) {
+  if (e.rank() != 2 || !is_floating(e.dtype())) return {};
+  const auto found = ColumnSearch(e.shape()[0]).in(e);
+  if (!found || !found->x.valid() || found->x.type() != e.type()) return {};
+  return OfColumn{times(found->factor, found->column), found->x};
+}
+
+// As in the gradient of factors that also have a penalty. Such terms come last: one of them the loop of an optimizer's
+// update adds by itself (JoinedSteps).
+Expr one_product_of_rows(const Expr& e, const DraftFacts& facts) {
+  if (e.layout() != Layout::rows || !is_floating(e.dtype())) return {};
   std::vector<Scaled> terms;
-  collect_terms(e, 1, uses, 0, terms);
+  collect_terms(e, 1, facts, 0, terms);
   for (std::size_t i = 0; i < terms.size(); ++i)
     for (std::size_t j = i + 1; j < terms.size(); ++j) {
       const auto u = scaled_rows(terms[i].x), v = scaled_rows(terms[j].x);
-      if (!u || !v || u->x != v->x || u->a.type() != v->a.type() || touching(u->a) != touching(v->a) ||
-          uses.of(terms[i].x) > 1 || uses.of(terms[j].x) > 1)
+      if (!u || !v || !same_node(u->x, v->x) || u->a.type() != v->a.type() ||
+          !same_node(facts.row_set(u->a), facts.row_set(v->a)) || facts.readers(terms[i].x) > 1 ||
+          facts.readers(terms[j].x) > 1)
         continue;
       terms[i] = {1, (times(terms[i].factor, u->a) + times(terms[j].factor, v->a)) * u->x};
       terms.erase(terms.begin() + static_cast<std::ptrdiff_t>(j));
       return sum_of(terms);
     }
   const auto comes_first = [](const Scaled& term) { return !scaled_rows(term.x); };
-  if (!touching(e) || std::is_partitioned(terms.begin(), terms.end(), comes_first)) return {};
+  if (!facts.row_set(e).valid() || std::is_partitioned(terms.begin(), terms.end(), comes_first)) return {};
   std::stable_partition(terms.begin(), terms.end(), comes_first);
   return sum_of(terms);
 }
 
+namespace {
+
+bool is_leaf(const Expr& e) { return e.kind() == Kind::variable || e.kind() == Kind::constant; }
+
+// Whether a row of e, a table [p, ...], is computed from the same rows of some of its inputs, and of nothing else that
+// varies from row to row. Elementwise ops are such, and a few that say which input's rows their result has.
+bool goes_row_by_row(const Expr& e) {
+  if (e.kind() != Kind::op || e.op().is_random()) return false;
+  if (is_elementwise(e)) return !is_integer(e.dtype());  // a row that divides by zero must be computed
+  std::vector<Type> types;
+  for (int i = 0; i < e.arity(); ++i) types.push_back(e.input(i).type());
+  if (e.op().rows_from() != 0 || e.rank() == 0 || types[0].shape.rank() == 0 || types[0].shape[0] != e.shape()[0])
+    return false;
+  if (e.op().is_view(types)) return true;
+  const Strips strips = e.op().strips(types, e.type());
+  return strips.gives == Strips::Gives::rows && (strips.sliced & 1U) != 0;
+}
+
+// Whether input x of such an e is a table whose rows go with e's. Others are read whole by every row.
+bool is_table_of(const Expr& x, const Expr& e) {
+  return x.rank() > 0 && x.shape()[0] == e.shape()[0] && (x.rank() == e.rank() || !is_elementwise(e));
+}
+
 }  // namespace
 
-std::optional<OfColumn> of_column(const Expr& e) {
-  if (e.rank() != 2 || !is_floating(e.dtype())) return {};
-  const auto found = ColumnSearch(e.shape()[0]).in(e);
-  if (!found || !found->x || found->x.type() != e.type()) return {};
-  return OfColumn{times(found->factor, found->column), found->x};
-}
-
-Expr one_product(const Expr& e, const Uses& uses) {
-  if (e.layout() == Layout::rows && is_floating(e.dtype())) return one_product_of_rows(e, uses);
-  if (e.layout() != Layout::dense || !is_floating(e.dtype())) return {};
-  std::vector<Scaled> terms;
-  collect_terms(e, 1, uses, 0, terms);
-  for (std::size_t i = 0; i < terms.size(); ++i)
-    for (std::size_t j = i + 1; j < terms.size(); ++j) {
-      if (!products_of_one_matrix(terms[i].x, terms[j].x, uses)) continue;
-      const Expr b = times(terms[i].factor, terms[i].x.input(1)) + times(terms[j].factor, terms[j].x.input(1));
-      terms[i] = {1, matmul(terms[i].x.input(0), b, *matrix_product(terms[i].x))};
-      terms.erase(terms.begin() + static_cast<std::ptrdiff_t>(j));
-      return sum_of(terms);
+Expr gathered_rows(const Expr& table, const Expr& csr, const DraftFacts& facts) {
+  const auto may_be_gathered = [&](const Expr& e) {
+    return e.layout() == Layout::dense && e.rank() > 0 && e.shape()[0] == csr.shape()[1];
+  };
+  if (!may_be_gathered(table) || (!is_leaf(table) && !goes_row_by_row(table))) return {};
+  // Down to what is gathered, without recursion, each node once however many lead to it.
+  std::vector<Expr> open{table};
+  std::vector<Expr> inputs;
+  while (!open.empty()) {
+    const Expr e = open.back();
+    if (facts.gathered(e, csr).valid()) {
+      open.pop_back();
+      continue;
     }
-  return {};
-}
-
-Expr touched_rows(const Expr& table, const Expr& csr) {
-  if (table.layout() != Layout::dense || table.rank() == 0 || table.shape()[0] != csr.shape()[1]) return {};
-  if (table.kind() == Kind::variable || table.kind() == Kind::constant) return touched_part(table, csr);
-  if (table.kind() != Kind::op) return {};
-  const auto inner = [&](int i) { return touched_rows(table.input(i), csr); };
-  if (is_op(table, "reshape")) {
-    const Expr part = table.shape()[0] == table.input(0).shape()[0] ? inner(0) : Expr();
-    return part ? reshape(part, table.shape()) : Expr();
+    bool row_by_row = !is_leaf(e) && goes_row_by_row(e);
+    for (int i = 0; i < e.arity() && row_by_row; ++i) row_by_row = e.input(i).layout() == Layout::dense;
+    const std::size_t before = open.size();
+    inputs.clear();
+    for (int i = 0; i < e.arity() && row_by_row; ++i) {
+      const Expr x = e.input(i);
+      inputs.push_back(is_table_of(x, e) ? facts.gathered(x, csr) : x);
+      if (!inputs.back().valid()) open.push_back(x);
+    }
+    if (open.size() > before) continue;
+    facts.gathered(e, csr) = row_by_row ? e.graph().copy(e, inputs) : touched_part(e, csr);
+    open.pop_back();
   }
-  if (is_op(table, "row_dots")) {
-    const Expr a = inner(0), b = inner(1);
-    return a && b ? row_dots(a, b) : Expr();
-  }
-  if (is_op(table, "multiply") && table.input(0).type() == table.type() && table.input(1).type() == table.type()) {
-    const Expr a = inner(0), b = inner(1);
-    return a && b ? a * b : Expr();
-  }
-  if (!is_op(table, "square")) return {};
-  const Expr part = inner(0);
-  return part ? square(part) : Expr();
+  return facts.gathered(table, csr);
 }
 
 }  // namespace gradus

@@ -1,7 +1,7 @@
 // What rewriting rules (Op::simplified) ask of the expressions they meet. A rule's derivation stands above it.
 #pragma once
 
-#include <gradus/core/draft.h>
+#include <gradus/core/draft_facts.h>
 #include <gradus/core/op.h>
 #include <gradus/ops/ops.h>
 
@@ -18,7 +18,7 @@ Expr transposed_matrix(const Expr& e);
 /// What e repeats to its shape: x of broadcast_to(x), or of fill.
 Expr repeated(const Expr& e);
 
-/// Whether products and quotients by this number may be regrouped: none then overflows, or underflows, that did not.
+/// Whether a number is near enough to 1 to be moved within a product: numbers that are moved are multiplied.
 bool is_moderate(double factor);
 
 /// e as factor * x: x has e's type. The factor of an expression that is not multiplied by a moderate number is 1.
@@ -27,8 +27,11 @@ struct Scaled {
   Expr x;
 };
 Scaled scaled(const Expr& e);
-/// c (d x) = (c d) x and 1 x = x, where e is such a product; the rule of multiply and negative.
-Expr one_factor(const Expr& e, const Uses& uses);
+/// c (d x) = (c d) x and 1 x = x, where e is such a product and d x is in range wherever c (d x) is; the rule of
+/// multiply and negative.
+Expr one_factor(const Expr& e, const DraftFacts& facts);
+/// c (A^T (d B)) = A^T ((c d) B), which regroups the sum; likewise.
+Expr factor_of_product(const Expr& e, const DraftFacts& facts);
 
 /// e [n, k] as column * x, where the column [n, 1], dense as e is, is a factor of every term of e; x has e's type. None
 /// if there is no such column.
@@ -38,14 +41,14 @@ struct OfColumn {
 };
 std::optional<OfColumn> of_column(const Expr& e);
 
-/// f A B + g A C = A (f B + g C), where e is a sum of such products and of other terms; and for rows, a x + b x =
-/// (a + b) x with a number a row in a and b, which comes last in a sum. The rule of add and subtract.
-Expr one_product(const Expr& e, const Uses& uses);
+/// a x + b x = (a + b) x in a sum e of rows, for rows x and a number a row in a and b; such terms come last. The rule
+/// of add and subtract that regroups.
+Expr one_product_of_rows(const Expr& e, const DraftFacts& facts);
 
 /// a b + c, a - b c, a - b / c and a / sqrt(b) in one loop, where y is such; see Op::fused.
-Expr add_in_one_loop(const Expr& y, const Uses& uses);
-Expr subtract_in_one_loop(const Expr& y, const Uses& uses);
-Expr divide_in_one_loop(const Expr& y, const Uses& uses);
+Expr add_in_one_loop(const Expr& y, const DraftFacts& facts);
+Expr subtract_in_one_loop(const Expr& y, const DraftFacts& facts);
+Expr divide_in_one_loop(const Expr& y, const DraftFacts& facts);
 
 /// The matrix product e, dense and of two matrices, with its flags.
 std::optional<MatmulOptions> matrix_product(const Expr& e);
@@ -53,9 +56,10 @@ std::optional<MatmulOptions> matrix_product(const Expr& e);
 /// The rows of a table [p, ...] that a csr matrix [n, p] touches.
 Expr touched_part(const Expr& table, const Expr& csr);
 
-/// Of a table [p, ...], or of what is computed from tables row by row, the rows that a csr matrix [n, p] touches, as a
-/// part; none if it is not such.
-Expr touched_rows(const Expr& table, const Expr& csr);
+/// The rows of a table [p, ...] at the active columns of a csr matrix [n, p]. What is computed from tables row by row
+/// is computed of the rows gathered from them: f(V)[rows] = f(V[rows]). None where the table itself is no variable,
+/// constant or such an expression.
+Expr gathered_rows(const Expr& table, const Expr& csr, const DraftFacts& facts);
 
 /// The rows that a part holds, with zeros elsewhere.  -> rows
 Expr with_zeros(const Expr& part);

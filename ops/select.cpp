@@ -177,7 +177,7 @@ class Identity : public Op {
   Type infer(const OpInputs& in) const override { return in[0]; }
   // d x = dx
   Expr gradient(const Expr&, const Expr& dy, int) const override { return dy; }
-  Expr simplified(const Expr& y, const Uses&) const override { return y.input(0); }
+  Expr simplified(const Expr& y, const DraftFacts&) const override { return y.input(0); }
   bool takes_rows_gradient() const override { return true; }
   bool is_view(std::span<const Type>) const override { return true; }
 };
@@ -187,7 +187,7 @@ class StopGradient : public Op {
   std::string_view name() const override { return "stop_gradient"; }
   Type infer(const OpInputs& in) const override { return in[0]; }
   std::string_view no_gradient(int) const override { return "it is there to stop it"; }
-  Expr simplified(const Expr& y, const Uses&) const override { return y.input(0); }
+  Expr simplified(const Expr& y, const DraftFacts&) const override { return y.input(0); }
   bool is_view(std::span<const Type>) const override { return true; }
 };
 
@@ -197,7 +197,7 @@ Expr where(const Operand& condition, const Operand& a, const Operand& b) {
   // As in every elementwise op, a rows value (a gradient) whose zeros are needed is written out.
   const auto written_out = [](const Operand& operand) {
     const Expr expr = operand.expr();
-    return expr && expr.layout() == Layout::rows ? Operand(to_dense(operand), operand.where()) : operand;
+    return expr.valid() && expr.layout() == Layout::rows ? Operand(to_dense(operand), operand.where()) : operand;
   };
   return apply(std::make_shared<Where>(), {written_out(condition), written_out(a), written_out(b)});
 }
@@ -206,7 +206,7 @@ Expr mask(const Operand& condition, const Operand& x) { return apply(std::make_s
 
 Expr cast(const Operand& x, DType dtype) {
   const Expr expr = x.expr();
-  return apply(std::make_shared<Cast>(expr ? expr.dtype() : dtype, dtype), {x});
+  return apply(std::make_shared<Cast>(expr.valid() ? expr.dtype() : dtype, dtype), {x});
 }
 
 Expr identity(const Operand& x) { return apply(std::make_shared<Identity>(), {x}); }

@@ -109,7 +109,7 @@ class OnesLike : public OfShape {
     return in[0];
   }
   // As one number, which elementwise ops repeat for nothing.
-  Expr simplified(const Expr& y, const Uses&) const override {
+  Expr simplified(const Expr& y, const DraftFacts&) const override {
     return broadcast_to(y.graph().constant(full({}, 1, y.dtype()), "1"), y.shape());
   }
   void compute(Call& call) const override {

@@ -35,13 +35,6 @@ Expr softmax_cross_entropy_with_logits(const Operand& labels, const Operand& log
   return -reduce_sum(labels * log_softmax(x, axis), axis);
 }
 
-Expr sigmoid_cross_entropy_with_logits(const Operand& labels, const Operand& logits) {
-  const Expr x = require_expr("sigmoid_cross_entropy_with_logits", logits, "logits");
-  const Graph::Pin pin = x.graph().pin(logits.where());
-  // max(x, 0) + log(1 + exp(-|x|)) is softplus(x), whose derivative is right at 0 too.
-  return softplus(x) - x * labels;
-}
-
 Expr l2_loss(const Operand& x) {
   const Expr expr = require_expr("l2_loss", x);
   const Graph::Pin pin = expr.graph().pin(x.where());

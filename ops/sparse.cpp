@@ -26,13 +26,13 @@ class ToDense final : public Op {
   }
   bool is_view(std::span<const Type> in) const override { return in[0].layout == Layout::dense; }
   // A product, or what is repeated, is made dense in the first place.
-  Expr simplified(const Expr& y, const Uses& uses) const override {
+  Expr simplified(const Expr& y, const DraftFacts& facts) const override {
     const Expr x = y.input(0);
     if (x.type() == y.type()) return x;
-    if (x.layout() != Layout::rows || uses.of(x) > 1) return {};
+    if (x.layout() != Layout::rows || facts.readers(x) > 1) return {};
     if (is_op(x, "matmul")) return matmul(x.input(0), x.input(1), {.transpose_a = true});
     if (is_op(x, "scaled_rows_product")) return scaled_rows_product(x.input(0), x.input(1), x.input(2), Layout::dense);
-    return repeated(x) ? broadcast_to(to_dense(repeated(x)), y.shape()) : Expr();
+    return repeated(x).valid() ? broadcast_to(to_dense(repeated(x)), y.shape()) : Expr();
   }
   // d to_dense(x) = dx, of which gradients() takes what x holds
   Expr gradient(const Expr&, const Expr& dy, int) const override { return dy; }
@@ -147,10 +147,10 @@ class Sample final : public Op {
   }
   std::string_view no_gradient(int i) const override { return i == 1 ? "only its pattern is used" : ""; }
   // A csr matrix that an elementwise op made of one other has that one's pattern. Ones at a matrix of ones are that.
-  Expr simplified(const Expr& y, const Uses&) const override {
-    const Expr source = pattern_source(y.input(1));
+  Expr simplified(const Expr& y, const DraftFacts& facts) const override {
+    const Expr source = facts.pattern_source(y.input(1));
     if (has_ones(source) && source.type() == y.type() && constant_number(y.input(0)) == 1.0) return source;
-    return source != y.input(1) ? sample(y.input(0), source) : Expr();
+    return !same_node(source, y.input(1)) ? sample(y.input(0), source) : Expr();
   }
   // d sample(x, p) = dx at the non-zeros, 0 elsewhere
   Expr gradient(const Expr&, const Expr& dy, int) const override { return dy; }
@@ -263,22 +263,22 @@ extern "C" __global__ void NAME(const T* x, T* y, const int* row, const int* col
 
 Operand without_rows(const Operand& x) {
   const Expr expr = x.expr();
-  return expr && expr.layout() == Layout::rows ? Operand(to_dense(x), x.where()) : x;
+  return expr.valid() && expr.layout() == Layout::rows ? Operand(to_dense(x), x.where()) : x;
 }
 
 Expr to_dense(const Operand& x) {
   const Expr expr = x.expr();
-  return expr && expr.layout() == Layout::dense ? expr : apply(std::make_shared<ToDense>(), {x});
+  return expr.valid() && expr.layout() == Layout::dense ? expr : apply(std::make_shared<ToDense>(), {x});
 }
 
 Expr to_csr(const Operand& x) {
   const Expr expr = x.expr();
-  return expr && expr.layout() == Layout::csr ? expr : apply(std::make_shared<ToCsr>(), {x});
+  return expr.valid() && expr.layout() == Layout::csr ? expr : apply(std::make_shared<ToCsr>(), {x});
 }
 
 Expr sample(const Operand& x, const Operand& pattern) {
   const Expr expr = x.expr();
-  if (expr && expr.layout() == Layout::csr) return apply(std::make_shared<SampleCsr>(), {x, pattern});
+  if (expr.valid() && expr.layout() == Layout::csr) return apply(std::make_shared<SampleCsr>(), {x, pattern});
   return apply(std::make_shared<Sample>(), {x, pattern});
 }
 

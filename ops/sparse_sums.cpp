@@ -46,14 +46,15 @@ class SumCsrLike final : public Op {
   int rows_from() const override { return 0; }
 
   // sum_i d_i x_ij is the product x^T d; d is spread over x's own pattern here.
-  Expr simplified(const Expr& y, const Uses& uses) const override {
+  Expr simplified(const Expr& y, const DraftFacts& facts) const override {
     const Expr g = y.input(0);
-    if (y.layout() != Layout::rows || !is_op(g, "multiply") || uses.of(g) > 1) return {};
+    if (y.layout() != Layout::rows || !is_op(g, "multiply") || facts.readers(g) > 1) return {};
     for (const int i : {0, 1}) {
       const Expr x = g.input(i);
       const Expr spread = g.input(1 - i);
       if (is_op(spread, "sample") && x.layout() == Layout::csr && spread.input(0).layout() == Layout::dense &&
-          pattern_source(spread.input(1)) == pattern_source(x) && spread.input(0).shape() == Shape({x.shape()[0], 1}))
+          same_node(facts.pattern_source(spread.input(1)), facts.pattern_source(x)) &&
+          spread.input(0).shape() == Shape({x.shape()[0], 1}))
         return reshape(rows_product(x, spread.input(0)), y.shape());
     }
     return {};

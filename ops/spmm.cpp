@@ -1,5 +1,6 @@
 #include <gradus/ops/spmm.h>
 
+#include <gradus/core/as_constant.h>
 #include <gradus/core/cpu.h>
 #include <gradus/ops/line.h>
 
@@ -59,6 +60,22 @@ struct MultiplyRows {
   }
 };
 
+// The same for a column b, where every row of x has `length` non-zeros: a few are a loop that the compiler unrolls.
+template <class T>
+struct MultiplyColumn {
+  [[gnu::always_inline]] static void run(Rows<T> x, const T* b, std::int64_t length, T* y, std::int64_t first,
+                                         std::int64_t last) {
+    as_constant<std::int64_t, 1, 2, 3, 4>(length, [&](auto fixed) {
+      const std::int64_t count = fixed > 0 ? fixed : length;
+      for (std::int64_t r = first; r < last; ++r) {
+        T sum{};
+        for (std::int64_t j = r * count; j < (r + 1) * count; ++j) sum += x.value(j) * b[x.place[j]];
+        y[r] = sum;
+      }
+    });
+  }
+};
+
 // y += the part of x^T b that comes from the rows [first, last) of x. Where neighbouring rows begin with the same
 // column, as those of one user do in ratings that are sorted, its row of y is kept in registers: through memory each
 // sum would wait for the one before it. (No other column of such a row is that one.)
@@ -97,6 +114,31 @@ struct ScatterRows {
   }
 };
 
+// The same for a column b, where every row of x has `length` non-zeros.
+template <class T>
+struct ScatterColumn {
+  [[gnu::always_inline]] static void run(Rows<T> x, const T* b, std::int64_t length, T* y, std::int64_t first,
+                                         std::int64_t last) {
+    as_constant<std::int64_t, 1, 2, 3, 4>(length, [&](auto fixed) {
+      const std::int64_t count = fixed > 0 ? fixed : length;
+      T kept{};
+      T* place_of_kept = nullptr;
+      for (std::int64_t r = first; r < last; ++r) {
+        const T scale = x.scale_of(r);
+        const std::int64_t begin = r * count;
+        if (T* const place = y + x.place[begin]; place != place_of_kept) {
+          if (place_of_kept != nullptr) *place_of_kept = kept;
+          kept = *place;
+          place_of_kept = place;
+        }
+        kept += scale * x.value(begin) * b[r];
+        for (std::int64_t j = begin + 1; j < begin + count; ++j) y[x.place[j]] += scale * x.value(j) * b[r];
+      }
+      if (place_of_kept != nullptr) *place_of_kept = kept;
+    });
+  }
+};
+
 // The kernel for the machine at hand.
 template <class T>
 using RowsKernel = void (*)(Rows<T>, const T*, std::int64_t, T*, std::int64_t, std::int64_t);
@@ -121,6 +163,12 @@ void csr_times_dense(Workers& workers, const Value& x, const Value& b, T* y) {
   const Index* place = b.type.layout == Layout::part ? x.pattern->touched().slot.data() : x.pattern->column.data();
   const std::int64_t rows = x.shape()[0];
   const Rows<T> of{x.row_start(), place + x.row_start()[0], x.ones ? nullptr : x.as<T>(), nullptr};
+  if (const std::int64_t length = x.pattern->row_length(); k == 1 && length > 0) {
+    const RowsKernel<T> multiply = kernel<MultiplyColumn<T>, T>();
+    return workers.for_each(rows, chunk_of(rows, x.stored), [&](std::int64_t first, std::int64_t last) {
+      multiply(of, b.as<T>(), length, y, first, last);
+    });
+  }
   by_line<T>(k, [&]<class L>(TypeTag<L>) {
     const RowsKernel<T> multiply = kernel<MultiplyRows<T, L>, T>();
     workers.for_each(rows, chunk_of(rows, x.stored * k),
@@ -144,14 +192,18 @@ void csr_transposed_times_dense(Call& call, const Value& x, const T* b, std::int
   const std::int64_t rows = (n + pieces - 1) / pieces;
   T* sums = pieces > 1 ? call.scratch<T>((pieces - 1) * size) : nullptr;
   const Rows<T> of{x.row_start(), place + x.row_start()[0], x.ones ? nullptr : x.as<T>(), scale};
-  by_line<T>(k, [&]<class L>(TypeTag<L>) {
-    const RowsKernel<T> scatter = kernel<ScatterRows<T, L>, T>();
+  const auto run = [&](RowsKernel<T> scatter, std::int64_t width) {
     call.workers().for_each(pieces, 1, [&](std::int64_t piece, std::int64_t) {
       T* to = piece == 0 ? y : sums + (piece - 1) * size;
       if (!call.adds) std::fill_n(to, size, T{});
-      scatter(of, b, k, to, piece * rows, std::min((piece + 1) * rows, n));
+      scatter(of, b, width, to, piece * rows, std::min((piece + 1) * rows, n));
     });
-  });
+  };
+  if (const std::int64_t length = x.pattern->row_length(); k == 1 && length > 0) {
+    run(kernel<ScatterColumn<T>, T>(), length);
+  } else {
+    by_line<T>(k, [&]<class L>(TypeTag<L>) { run(kernel<ScatterRows<T, L>, T>(), k); });
+  }
   call.workers().for_each(size, work, [&](std::int64_t first, std::int64_t last) {
     for (std::int64_t piece = 1; piece < pieces; ++piece)
       add_multiple(y + first, T{1}, sums + (piece - 1) * size + first, last - first);

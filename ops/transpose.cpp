@@ -62,14 +62,14 @@ class Transpose : public Op {
   }
 
   // (x^T)^T = x and (A B)^T = B^T A^T, for matrices.
-  Expr simplified(const Expr& y, const Uses& uses) const override {
-    if (transposed_matrix(y) != y.input(0)) return {};
+  Expr simplified(const Expr& y, const DraftFacts& facts) const override {
+    if (!same_node(transposed_matrix(y), y.input(0))) return {};
     const Expr x = y.input(0);
-    if (const Expr inner = transposed_matrix(x)) return inner;
-    if (const Expr column = repeated(x); column && column.rank() == 2 && column.shape()[1] == 1)
+    if (const Expr inner = transposed_matrix(x); inner.valid()) return inner;
+    if (const Expr column = repeated(x); column.valid() && column.rank() == 2 && column.shape()[1] == 1)
       return broadcast_to(reshape(column, {1, column.shape()[0]}), y.shape());
     const auto flags = matrix_product(x);
-    if (!flags || uses.of(x) > 1 || x.input(0).layout() != Layout::dense || x.input(1).layout() != Layout::dense)
+    if (!flags || facts.readers(x) > 1 || x.input(0).layout() != Layout::dense || x.input(1).layout() != Layout::dense)
       return {};
     return matmul(x.input(1), x.input(0), {.transpose_a = !flags->transpose_b, .transpose_b = !flags->transpose_a});
   }

@@ -81,7 +81,7 @@ class Unbroadcast final : public Op {
   }
 
   // With the shapes known, a sum and a multiplication.
-  Expr simplified(const Expr& y, const Uses&) const override {
+  Expr simplified(const Expr& y, const DraftFacts&) const override {
     if (y.layout() != Layout::dense) return {};
     const Undoing u = undoing(y.input(0).shape(), y.input(1).shape(), y.input(2).shape());
     std::vector<int> axes;

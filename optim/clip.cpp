@@ -11,7 +11,7 @@ namespace gradus {
 namespace {
 
 void require_floating(std::string_view function, const Expr& x) {
-  if (!x || !is_floating(x.dtype()))
+  if (!x.valid() || !is_floating(x.dtype()))
     fail<TypeError>("{}: {} has no norm; float32 or float64 is expected", function, to_string(x));
 }
 
@@ -37,7 +37,7 @@ Expr clip_factor(const Expr& norm, const Operand& wanted) { return wanted / maxi
 
 Operand in_dtype(const Operand& x, DType dtype) {
   const Expr expr = x.expr();
-  return expr && expr.dtype() != dtype ? Operand(cast(expr, dtype)) : x;
+  return expr.valid() && expr.dtype() != dtype ? Operand(cast(expr, dtype)) : x;
 }
 
 }  // namespace
@@ -59,7 +59,7 @@ Expr global_norm(std::span<const Expr> values, Location where) {
   Expr sum;
   for (const Expr& value : values) {
     const Operand squares = in_dtype(reduce_sum(square(value)), wide ? float64 : float32);
-    sum = sum ? sum + squares : squares.expr();
+    sum = sum.valid() ? sum + squares : squares.expr();
   }
   return root(sum);
 }

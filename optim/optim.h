@@ -76,12 +76,8 @@ class Optimizer {
   virtual Operand step_size(Step& step) const;
 
  private:
-  struct Slot {
-    Expr variable;
-    const Op* op;  // to know it again
-  };
   // By variable (-1 for what all share) and name.
-  using Slots = std::map<std::pair<NodeId, std::string>, Slot, std::less<>>;
+  using Slots = std::map<std::pair<NodeId, std::string>, Expr, std::less<>>;
 
   Expr known_slot(NodeId variable, std::string_view name) const;
   Expr keep_slot(NodeId variable, std::string_view name, const Expr& made);
@@ -89,7 +85,8 @@ class Optimizer {
   std::string name_;
   Operand rate_;
   Slots slots_;
-  Graph* graph_ = nullptr;
+  Expr counted_;      // the assign that counts a step; train ops that run together count one
+  GraphToken graph_;  // whose slots these are
 };
 
 /// w -= rate * g

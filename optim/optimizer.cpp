@@ -22,8 +22,8 @@ std::string name_and_place(const Expr& expr) { return fmt::format("{} ({})", exp
 
 void require_variables(std::string_view where, std::span<const Expr> variables) {
   for (auto v = variables.begin(); v != variables.end(); ++v) {
-    if (!*v || v->kind() != Kind::variable) fail<TypeError>("{}: {} is not a variable", where, to_string(*v));
-    if (std::find(variables.begin(), v, *v) != v)
+    if (!v->valid() || v->kind() != Kind::variable) fail<TypeError>("{}: {} is not a variable", where, to_string(*v));
+    if (std::any_of(variables.begin(), v, [&](const Expr& other) { return same_node(other, *v); }))
       fail<TypeError>("{}: the variable {} is named twice; once is expected, with the sum of its gradients", where,
                       name_and_place(*v));
   }
@@ -60,16 +60,16 @@ void require_step_counter(const Expr& step, const Graph& graph) {
 
 Operand Optimizer::Step::Scalar::in(DType dtype) {
   const Expr expr = value_.expr();
-  if (!expr || expr.dtype() == dtype) return value_;
+  if (!expr.valid() || expr.dtype() == dtype) return value_;
   Expr& made = cast_[static_cast<std::size_t>(dtype)];
-  if (!made) made = cast(expr, dtype);
+  if (!made.valid()) made = cast(expr, dtype);
   return made;
 }
 
 Operand Optimizer::Step::checked_rate(const Optimizer& optimizer, Graph& graph) {
   if (optimizer.rate_.number()) return optimizer.rate_;
   const Expr rate = optimizer.rate_.in(graph, float64);
-  if (!rate || &rate.graph() != &graph || !is_floating(rate.dtype()) || rate.rank() != 0 ||
+  if (!rate.valid() || &rate.graph() != &graph || !is_floating(rate.dtype()) || rate.rank() != 0 ||
       rate.layout() != Layout::dense)
     fail<TypeError>("{}: the learning rate is {}; a number or a floating scalar of the same graph is expected",
                     optimizer.name(), to_string(rate));
@@ -80,13 +80,13 @@ Optimizer::Step::Step(Optimizer& optimizer, Graph& graph)
     : optimizer_(optimizer), graph_(graph), rate_(checked_rate(optimizer, graph)), size_(optimizer.step_size(*this)) {}
 
 Expr Optimizer::Step::number() {
-  if (number_) return number_;
-  Expr counter = optimizer_.known_slot(shared, "step");
-  if (!counter)
-    counter = optimizer_.keep_slot(
-        shared, "step",
-        graph_.variable(fmt::format("{}/step", optimizer_.name()), zeros({}, int64), {.trainable = false}));
-  assigns_.push_back(assign_add(counter, 1));
+  if (number_.valid()) return number_;
+  if (!optimizer_.known_slot(shared, "step").valid())
+    optimizer_.counted_ = assign_add(optimizer_.keep_slot(shared, "step",
+                                                          graph_.variable(fmt::format("{}/step", optimizer_.name()),
+                                                                          zeros({}, int64), {.trainable = false})),
+                                     1);
+  assigns_.push_back(optimizer_.counted_);
   return number_ = cast(assigns_.back(), float64);
 }
 
@@ -95,7 +95,7 @@ Expr Optimizer::Step::number() {
 Expr Optimizer::Update::slot(std::string_view name, double initial) const {
   const Expr& v = variable();
   Optimizer& optimizer = step_.optimizer_;
-  if (const Expr slot = optimizer.known_slot(v.id(), name)) return slot;
+  if (const Expr slot = optimizer.known_slot(v.id(), name); slot.valid()) return slot;
   return optimizer.keep_slot(v.id(), name,
                              v.graph().variable(fmt::format("{}/{}/{}", v.name(), optimizer.name(), name),
                                                 Filled{v.shape(), initial, v.dtype()}, {.trainable = false}));
@@ -130,24 +130,21 @@ Operand Optimizer::step_size(Step&) const { return rate_; }
 Expr Optimizer::known_slot(NodeId variable, std::string_view name) const {
   const auto found = slots_.find(std::pair(variable, std::string(name)));
   if (found == slots_.end()) return {};
-  // An optimizer may outlive its graph, and the next one lie at the same address.
-  const Expr& slot = found->second.variable;
-  const bool same = slot.id() < graph_->size() && slot.kind() == Kind::variable && &slot.op() == found->second.op;
-  return same ? slot : Expr();
+  return found->second;
 }
 
 Expr Optimizer::keep_slot(NodeId variable, std::string_view name, const Expr& made) {
-  slots_.insert_or_assign(std::pair(variable, std::string(name)), Slot{made, &made.op()});
+  slots_.insert_or_assign(std::pair(variable, std::string(name)), made);
   return made;
 }
 
 Expr Optimizer::slot(const Expr& variable, std::string_view name) const {
-  if (graph_ == nullptr || (variable && &variable.graph() != graph_)) return {};
-  return known_slot(variable ? variable.id() : shared, name);
+  if (graph_.graph() == nullptr || (variable.valid() && !variable.belongs_to(graph_))) return {};
+  return known_slot(variable.valid() ? variable.id() : shared, name);
 }
 
 std::vector<GradientOf> Optimizer::compute_gradients(const Expr& loss, std::vector<Expr> variables) {
-  if (!loss || loss.rank() != 0 || !is_floating(loss.dtype()))
+  if (!loss.valid() || loss.rank() != 0 || !is_floating(loss.dtype()))
     fail<TypeError>("minimize: the loss is {}; a floating scalar is expected (reduce_mean or reduce_sum makes one)",
                     to_string(loss));
   if (variables.empty()) variables = loss.graph().trainable_variables();
@@ -166,32 +163,34 @@ Expr Optimizer::apply_gradients(std::span<const GradientOf> gradients, const Exp
   require_variables("apply_gradients", variables);
 
   Graph& graph = variables.front().graph();
-  if (graph_ != nullptr && graph_ != &graph)
+  if (graph_.graph() == nullptr)
+    slots_.clear();  // of a graph that has been destroyed
+  else if (graph_ != graph.token())
     fail<TypeError>("{}: an optimizer keeps the slots of one graph; make another for the second", name());
   for (const auto& [g, v] : gradients) {
-    if (!g) fail<TypeError>("apply_gradients: the variable {} has no gradient", name_and_place(v));
+    if (!g.valid()) fail<TypeError>("apply_gradients: the variable {} has no gradient", name_and_place(v));
     if (&v.graph() != &graph || &g.graph() != &graph)
       fail<TypeError>("apply_gradients: {} belongs to another graph than {}",
                       name_and_place(&v.graph() != &graph ? v : g), name_and_place(variables.front()));
   }
-  if (step) require_step_counter(step, graph);
+  if (step.valid()) require_step_counter(step, graph);
 
   const Graph::Pin pin = graph.pin(where);
   std::vector<GradientOf> pairs;
   for (const GradientOf& pair : gradients) pairs.push_back(fitting(pair));
-  graph_ = &graph;
+  graph_ = graph.token();
   Step made(*this, graph);
   for (const GradientOf& pair : pairs) {
     Update u(made, pair);
     update(u);
   }
-  if (step) made.assigns_.push_back(assign_add(step, 1));
+  if (step.valid()) made.assigns_.push_back(assign_add(step, 1));
   return graph.group(made.assigns_, name(), where);
 }
 
 Expr Optimizer::minimize(const Expr& loss, const MinimizeOptions& options, Location where) {
   std::optional<Graph::Pin> pin;
-  if (loss) pin.emplace(loss.graph(), where, false);
+  if (loss.valid()) pin.emplace(loss.graph(), where, false);
   return apply_gradients(compute_gradients(loss, options.variables), options.step, where);
 }
 

@@ -17,7 +17,7 @@ namespace {
 // The step as float64, in which counts up to 2^53 are exact.
 Expr counted(std::string_view schedule, const Operand& step) {
   const Expr expr = require_expr(schedule, step, "step");
-  if (!expr || expr.rank() != 0 || expr.dtype() == boolean)
+  if (!expr.valid() || expr.rank() != 0 || expr.dtype() == boolean)
     fail<TypeError>("{}: the step is {}; a scalar number is expected, as MinimizeOptions.step counts", schedule,
                     to_string(expr));
   return cast(expr, float64);

@@ -45,7 +45,7 @@ struct Case {
 
   std::vector<Feed> feeds(const Tensor& x, const Tensor& y, const Tensor& weight = {}) const {
     std::vector<Feed> out{{model.X, x.to_csr()}, {model.y, y}};
-    if (model.weight) out.push_back({model.weight, weight});
+    if (model.weight.valid()) out.push_back({model.weight, weight});
     return out;
   }
   std::vector<Feed> feeds() const { return feeds(some_x(), some_y(), some_weight()); }
@@ -68,7 +68,7 @@ TEST_CASE("make_model gives the model that is asked for") {
     Graph h;
     const Model model = make_model(
         h, p, {.task = task, .factors = k, .init_stddev = 0.3, .seed = 4, .l2_V = 0.1, .l2_over = L2Over::all});
-    CHECK_FALSE(model.weight);
+    CHECK_FALSE(model.weight.valid());
     REQUIRE(model.parameters.size() == 3);
     const Tensor x_data = some_x().cast(float32).to_csr(), y_data = some_y().cast(float32);
     Session of_fm(g), of_model(h);

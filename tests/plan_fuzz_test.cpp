@@ -25,7 +25,7 @@ namespace {
 
 constexpr double tolerance = 1e-9;  // of the largest number of a run
 constexpr std::array<const char*, 7> pass_names{
-    "drop_dead_stores", "fold_constants",   "simplify", "share_common_subexpressions",
+    "fold_constants",   "simplify",         "reassociate", "share_common_subexpressions",
     "fuse_elementwise", "store_transposed", "strips"};
 
 std::int64_t from_environment(const char* name, std::int64_t otherwise) {

@@ -200,13 +200,11 @@ void RandomGraph::make_training() {
     default: minimize(Adagrad(0.1)); break;
   }
   if (dice_.chance(0.4)) {
-    std::vector<Expr> targets = others_;
-    if (dice_.chance(0.3)) targets.push_back(tables_.back());
-    for (const Expr& target : targets) {
+    for (const Expr& target : others_) {
       const Item* const value = find([&](const Item& x) {
         return !is_csr(x.e) && x.shape == target.shape() && (x.e.kind() == Kind::variable || dice_.chance(0.5));
       });
-      if (value == nullptr || value->e == target) continue;
+      if (value == nullptr || same_node(value->e, target)) continue;
       steps.push_back(g.assign(target, dice_.chance(0.6) ? value->e : 0.5 * (value->e + target)));
     }
   }

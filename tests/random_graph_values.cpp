@@ -235,7 +235,7 @@ bool RandomGraph::sum_of_products() {
   double size = 3 * product_size(a, b, *options);
   for (std::int64_t left = 1 + dice_.below(3); left > 0; --left) {
     Item other = *find([&](const Item& c) { return !is_csr(c.e) && c.shape == b.shape; });
-    if (other.e == b.e) other.e = dice_.chance(0.5) ? tanh(b.e) : square(b.e);
+    if (same_node(other.e, b.e)) other.e = dice_.chance(0.5) ? tanh(b.e) : square(b.e);
     other.size = std::max(other.size, other.size * other.size);
     Expr term = matmul(a.e, other.e, *options);
     if (dice_.chance(0.6)) term = factor_number() * term;

@@ -177,17 +177,33 @@ TEST_CASE("one value for two variables; a chain of updates") {
   CHECK(session.value(b) == Tensor({12, 18}));
 }
 
-TEST_CASE("of several assigns to one variable the one made last holds") {
+TEST_CASE("two assigns to one variable in one run are refused, and nothing has changed") {
   Graph g;
-  const Expr a = variable(g, "a", Tensor({1, 2})), b = variable(g, "b", Tensor({3, 4}));
-  const Expr from_variable = g.assign(a, b);
-  const Expr computed = g.assign(a, b + 10);
-  const Expr back = g.assign(a, b);
+  const Expr n = variable(g, "n", Tensor({1.0F})), w = variable(g, "w", Tensor({1, 2}));
+  const Expr one = assign_add(n, 1), ten = assign_add(n, 10);
+  const std::string n_at = here(__LINE__ - 2), at = here(__LINE__ - 1);
+  const Expr move = g.assign(w, w + 1);
   Session session(g);
-  session.run(g.group({{computed, from_variable}}));
-  CHECK(session.value(a) == Tensor({13, 14}));
-  session.run(g.group({{back, computed}}));
-  CHECK(session.value(a) == Tensor({3, 4}));
+  const std::string twice = ": the variable n (" + n_at + ") would be assigned twice in one run, by assign (" + at +
+                            ") and by assign_1 (" + at + "); run one after the other, or assign what both make of it";
+  CHECK(refusal<ValueError>([&] { session.run({move, one, ten}); }) == "run" + twice);
+  CHECK(refusal<ValueError>([&] { session.run(g.group({{one, ten}})); }) == "run" + twice);
+  CHECK(refusal<ValueError>([&] { session.run(one * ten); }) == "run" + twice);
+  CHECK(refusal<ValueError>([&] { session.explain(g.group({{one, ten}})); }) == "explain" + twice);
+  CHECK(session.value(n) == Tensor({1.0F}));
+  CHECK(session.value(w) == Tensor({1, 2}));
+  session.run({one, one});  // one assign, fetched twice
+  session.run(ten);
+  CHECK(session.value(n) == Tensor({12.0F}));
+}
+
+TEST_CASE("two minimize over one variable in one run are refused") {
+  Graph g;
+  const Expr w = g.variable("w", Tensor({1, 2}));
+  const Expr a = GradientDescent(0.1).minimize(reduce_sum(square(w))), b = GradientDescent(0.1).minimize(reduce_sum(w));
+  Session session(g);
+  CHECK_THROWS_AS(session.run({a, b}), ValueError);
+  CHECK(session.value(w) == Tensor({1, 2}));
 }
 
 TEST_CASE("updates of shapes that are read out of step") {

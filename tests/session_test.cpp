@@ -86,10 +86,9 @@ TEST_CASE("fetches that are not the graph's") {
   CHECK(refusal<FeedError>([&] {
           session.run(foreign, {{x, 1}});
         }) == "run: foreign: float32 [] (" + at + ") does not belong to the session's graph");
-  CHECK(refusal<FeedError>([&] { session.run(Expr()); }) ==
-        "run: no expression does not belong to the session's graph");
+  CHECK(refusal<FeedError>([&] { session.run(Expr()); }) == "run: fetch 0 is no expression");
   CHECK(refusal<FeedError>([&] { session.explain(foreign); }) ==
-        "run: foreign: float32 [] (" + at + ") does not belong to the session's graph");
+        "explain: foreign: float32 [] (" + at + ") does not belong to the session's graph");
 }
 
 // --- feeds -----------------------------------------------------------------------------------------------
@@ -129,10 +128,12 @@ TEST_CASE("feeds that do not fit") {
         "run: the placeholder s (" + s_at + ") is float32 csr [?, 3] but was fed float32 [2, 3]; feed its to_csr()");
   CHECK(run(foreign, zeros({2, 3})) ==
         "run: x: float32 [?, 3] (" + here(line + 5) + ") does not belong to the session's graph");
-  CHECK(run(Expr(), 1) == "run: no expression does not belong to the session's graph");
+  CHECK(run(Expr(), 1) == "run: a value is fed to no expression; a placeholder is expected");
   CHECK(run(w, zeros({3})) == "run: w: float32 [3] (" + here(line + 4) + ") is fed, but it is no placeholder");
   CHECK(run(y, 1) == "run: reduce_sum: float32 [] (" + here(line + 6) + ") is fed, but it is no placeholder");
-  CHECK(refusal<FeedError>([&] { session.run(y, {{x, zeros({1, 3})}, {x, ones({1, 3})}}); }) == "run: x is fed twice");
+  CHECK(refusal<FeedError>([&] {
+          session.run(y, {{x, zeros({1, 3})}, {x, ones({1, 3})}});
+        }) == "run: the placeholder x (" + x_at + ") is fed twice");
   CHECK(session.run(y, {{x, ones({1, 3})}}).item() == 0);  // the session is as good as before
 }
 

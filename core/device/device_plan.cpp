@@ -106,6 +106,7 @@ void DevicePlan::bind(std::span<const Tensor* const> feeds) {
 
 void DevicePlan::run(std::span<const Tensor* const> feeds, std::uint64_t run_number, Recorder* recorder) {
   bind(feeds);
+  make_room_for_results();
   const bool ran = std::exchange(ran_, false);  // until this run has ended well
   same_ = ran && feeding_ == fed_;
   bool again = same_;

@@ -21,19 +21,19 @@ int source_of(const Program& program, int id) {
   const ProgramNode& node = program.nodes[static_cast<std::size_t>(id)];
   if (node.type.layout == Layout::dense) return -1;
   if (holds_rows(node.type)) {
-    const Expr source = touching(node.origin);
-    return source ? source.id() : id;
+    const Expr source = program.facts.row_set(node.origin);
+    return source.valid() ? source.id() : id;
   }
   // Operands of different patterns would have to be united first.
   Expr common;
   for (const int input : node.inputs) {
     const Expr& csr = program.nodes[static_cast<std::size_t>(input)].origin;
     if (csr.layout() != Layout::csr) continue;
-    const Expr source = pattern_source(csr);
-    if (common && source != common) return id;
+    const Expr source = program.facts.pattern_source(csr);
+    if (common.valid() && !same_node(source, common)) return id;
     common = source;
   }
-  return common ? common.id() : id;
+  return common.valid() ? common.id() : id;
 }
 
 // Whether the axes folded are the last ones, or the first ones, those of size 1 apart.
@@ -74,7 +74,7 @@ std::optional<LoopSpace> loop_space(const Program& program, int id) {
     // Of a matrix's columns the non-zeros do not lie together.
     if (fold.axes == 1) return std::nullopt;
     return LoopSpace{Layout::csr, dims_of(types[0]),
-                     pattern_source(program.nodes[static_cast<std::size_t>(node.inputs[0])].origin).id()};
+                     program.facts.pattern_source(program.nodes[static_cast<std::size_t>(node.inputs[0])].origin).id()};
   }
   if (!rows_of_axes(types[0].shape, fold.axes)) return std::nullopt;
   return LoopSpace{Layout::dense, dims_of(types[0]), -1};

@@ -32,7 +32,7 @@ void check(Session& session, std::span<const OnnxValue> inputs, std::span<const 
   check_names(inputs, outputs);
   for (const std::span<const OnnxValue> values : {inputs, outputs})
     for (const OnnxValue& value : values)
-      if (!value.value || &value.value.graph() != &session.graph())
+      if (!value.value.belongs_to(session.graph().token()))
         fail<TypeError>("write_onnx: {} is not an expression of the session's graph", value.name);
   for (const OnnxValue& input : inputs) {
     const Expr& x = input.value;
@@ -93,7 +93,7 @@ std::string to_onnx(Session& session, std::span<const OnnxValue> inputs, std::sp
       if (node.kind() != Kind::op || !add_op(onnx, node, in))
         fail<TypeError>("write_onnx: {} {} has no equal in ONNX opset 13", node.op().name(), place(node));
       const auto output =
-          std::find_if(outputs.begin(), outputs.end(), [&](const OnnxValue& o) { return o.value == node; });
+          std::find_if(outputs.begin(), outputs.end(), [&](const OnnxValue& o) { return same_node(o.value, node); });
       name_of(node) = output == outputs.end() ? onnx.unique(node.name()) : output->name;
       onnx.name_last(name_of(node));
     }

@@ -211,7 +211,7 @@ std::string_view look_of(const Place& place) {
 }  // namespace
 
 std::string graph_chart(const Report& report) {
-  if (!report.prediction) return {};
+  if (!report.prediction.valid()) return {};
   const std::vector<Expr> nodes = needed(report.prediction);
   if (nodes.empty()) return {};
   Drawing drawing = layered(nodes);
@@ -229,16 +229,16 @@ std::string graph_chart(const Report& report) {
           fmt::format("{} nodes, from placeholders and variables down to {}.", nodes.size(), report.prediction.name()));
   for (const Place& place : drawing.places)
     for (const int user : place.below) {
-      if (!place.node) continue;
+      if (!place.node.valid()) continue;
       std::vector<Bend> through = {{x(place), y(place) + box}};
       int next = user;
-      for (; !drawing.at(next).node; next = drawing.at(next).below[0])
+      for (; !drawing.at(next).node.valid(); next = drawing.at(next).below[0])
         through.push_back({x(drawing.at(next)), y(drawing.at(next)) + box / 2});
       through.push_back({x(drawing.at(next)), y(drawing.at(next))});
       svg.path(smooth(through), "edge");
     }
   for (const Place& place : drawing.places) {
-    if (!place.node) continue;
+    if (!place.node.valid()) continue;
     svg.rectangle(x(place) - place.width / 2, y(place), place.width, box, look_of(place), 1, 6);
     svg.text(x(place), y(place) + 16, place.name, "node-name", "middle");
     svg.text(x(place), y(place) + 30, place.type, "node-type", "middle");

@@ -122,7 +122,7 @@ Trainer::State::State(SharedBlocks train, SharedBlocks validation, const Columns
       model(make_model(graph, summary.columns, model_options(training, columns), summary.weighted)),
       step(training_step(model.loss, model.parameters, training, batches.count())) {
   session.emplace(graph, where.device, SessionOptions{.threads = where.threads});
-  if (const Expr w0 = graph.find("w0"))
+  if (const Expr w0 = graph.find("w0"); w0.valid())
     session->assign(w0, Tensor(best_constant(task_named(training.task), summary)).reshape({1}).cast(w0.dtype()));
   const std::vector<Expr> fetches{step.run, model.error};
   std::vector<Expr> fed{model.X, model.y};
