@@ -10,7 +10,9 @@ namespace gradus {
 
 namespace {
 
-// Element i is value(i), a double that fits the dtype.
+constexpr std::uint64_t most_numbers = std::uint64_t{1} << 60U;
+
+// Element i is value(i), a number that fits the dtype.
 template <class Value>
 Tensor generate(std::int64_t count, DType dtype, Value&& value) {
   return dispatch(dtype, [&](auto tag) {
@@ -19,6 +21,28 @@ Tensor generate(std::int64_t count, DType dtype, Value&& value) {
       for (std::size_t i = 0; i < out.size(); ++i) out[i] = static_cast<T>(value(static_cast<std::int64_t>(i)));
     });
   });
+}
+
+// The whole numbers from start up, or down, to stop without it, if start and step are numbers of the dtype.
+Tensor whole_range(const Number& start, const Number& stop, const Number& step, DType dtype) {
+  const auto first = Tensor::scalar(start, dtype).cast(int64).span<std::int64_t>()[0];
+  const auto by = Tensor::scalar(step, dtype).cast(int64).span<std::int64_t>()[0];
+  const Number whole_stop = stop.is_whole() ? stop : by > 0 ? std::ceil(stop.value()) : std::floor(stop.value());
+  const auto end = Tensor::scalar(whole_stop, int64).span<std::int64_t>()[0];
+  // Differences of two int64 fit 64 bits without a sign.
+  const auto from = static_cast<std::uint64_t>(first), to = static_cast<std::uint64_t>(end);
+  const auto stride = static_cast<std::uint64_t>(by);
+  const std::uint64_t way = by > 0 ? (end > first ? to - from : 0) : (first > end ? from - to : 0);
+  const std::uint64_t count = way == 0 ? 0 : (way - 1) / (by > 0 ? stride : 0 - stride) + 1;
+  if (count >= most_numbers)
+    fail<ValueError>("arange: from {} to {} by {} are {} numbers; too many", to_string(start), to_string(stop),
+                     to_string(step), count);
+  const auto value = [&](std::int64_t i) {
+    return static_cast<std::int64_t>(from + static_cast<std::uint64_t>(i) * stride);
+  };
+  const auto numbers = static_cast<std::int64_t>(count);
+  if (numbers > 0) (void)Tensor::scalar(value(numbers - 1), dtype);  // checks that it fits
+  return generate(numbers, dtype, value);
 }
 
 }  // namespace
@@ -32,8 +56,8 @@ Tensor zeros(const Shape& shape, DType dtype) {
 
 Tensor ones(const Shape& shape, DType dtype) { return full(shape, 1, dtype); }
 
-Tensor full(const Shape& shape, double value, DType dtype) {
-  const Tensor scalar(value, dtype);  // checks that the value fits
+Tensor full(const Shape& shape, const Number& value, DType dtype) {
+  const Tensor scalar = Tensor::scalar(value, dtype);  // checks that the value fits
   return dispatch(dtype, [&](auto tag) {
     using T = typename decltype(tag)::type;
     return Tensor::make<T>(shape, [&](std::span<T> out) { std::fill(out.begin(), out.end(), scalar.span<T>()[0]); });
@@ -51,17 +75,21 @@ Tensor eye(std::int64_t n, DType dtype) {
   return out;
 }
 
-Tensor arange(double start, double stop, double step, DType dtype) {
+Tensor arange(const Number& start, const Number& stop, const Number& step, DType dtype) {
   if (dtype == boolean) fail<TypeError>("arange: dtype is bool; it must be a number's");
-  if (!std::isfinite(start) || !std::isfinite(stop) || !std::isfinite(step) || step == 0)
-    fail<ValueError>("arange: start is {}, stop {}, step {}; all must be finite and step not 0", start, stop, step);
-  const double count = std::max(0.0, std::ceil((stop - start) / step));
-  if (!(count < 0x1p60))
-    fail<ValueError>("arange: from {} to {} by {} are {} numbers; too many", start, stop, step, count);
-  // All numbers fit the dtype when these do: start and step are whole for integers, and none lies beyond the ends.
-  for (const double number : {start, step, count > 0 ? start + (count - 1) * step : start}) Tensor(number, dtype);
+  const double first = start.value(), end = stop.value(), by = step.value();
+  if (!std::isfinite(first) || !std::isfinite(end) || !std::isfinite(by) || by == 0)
+    fail<ValueError>("arange: start is {}, stop {}, step {}; all must be finite and step not 0", to_string(start),
+                     to_string(stop), to_string(step));
+  if (is_integer(dtype)) return whole_range(start, stop, step, dtype);
+  const double count = std::max(0.0, std::ceil((end - first) / by));
+  if (!(count < static_cast<double>(most_numbers)))
+    fail<ValueError>("arange: from {} to {} by {} are {} numbers; too many", to_string(start), to_string(stop),
+                     to_string(step), count);
+  // All numbers fit the dtype when these do: none lies beyond the ends.
+  for (const double number : {first, by, count > 0 ? first + (count - 1) * by : first}) Tensor(number, dtype);
   return generate(static_cast<std::int64_t>(count), dtype,
-                  [&](std::int64_t i) { return start + static_cast<double>(i) * step; });
+                  [&](std::int64_t i) { return first + static_cast<double>(i) * by; });
 }
 
 Tensor linspace(double start, double stop, std::int64_t count, DType dtype) {

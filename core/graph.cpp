@@ -9,7 +9,6 @@
 #include <array>
 #include <atomic>
 #include <bit>
-#include <cmath>
 #include <mutex>
 #include <variant>
 
@@ -18,16 +17,13 @@ namespace gradus {
 namespace {
 
 // A number as a constant of `dtype`, refused where it would change: 0.5 is no int32.
-Tensor number_as(double value, bool integral, DType dtype) {
-  if (dtype == boolean && !(integral && (value == 0 || value == 1)))
-    fail<TypeError>("the number {} was given where bool is expected", value);
-  if (is_integer(dtype)) {
-    const double bound = dtype == int32 ? 0x1p31 : 0x1p63;
-    if (value != std::trunc(value) || value < -bound || value >= bound)
-      fail<TypeError>("the number {} is not an {}; write an {}, or cast the other operand", value, to_string(dtype),
-                      to_string(dtype));
-  }
-  return {value, dtype};
+Tensor number_as(const Number& number, DType dtype) {
+  if (dtype == boolean && !(number.is_whole() && number.fits(boolean)))
+    fail<TypeError>("the number {} was given where bool is expected", to_string(number));
+  if (is_integer(dtype) && !number.fits(dtype))
+    fail<TypeError>("the number {} is not an {}; write an {}, or cast the other operand", to_string(number),
+                    to_string(dtype), to_string(dtype));
+  return Tensor::scalar(number, dtype);
 }
 
 }  // namespace
@@ -137,13 +133,11 @@ std::string to_string(const Expr& expr) {
 
 // --- Operand ---------------------------------------------------------------------------------------------
 
-std::optional<double> Operand::number() const { return number_ ? std::optional(number_->value) : std::nullopt; }
+std::optional<double> Operand::number() const { return number_ ? std::optional(number_->value()) : std::nullopt; }
 
 Expr Operand::in(Graph& graph, DType dtype) const {
   if (tensor_) return graph.constant(*tensor_, "constant", where_);
-  if (number_)
-    return graph.literal(number_as(number_->value, number_->integral, dtype), fmt::format("{}", number_->value),
-                         where_);
+  if (number_) return graph.literal(number_as(*number_, dtype), to_string(*number_), where_);
   return expr_;
 }
 
@@ -170,7 +164,7 @@ Expr apply(std::shared_ptr<const Op> op, std::span<const Operand> operands) {
     fail<TypeError>("{}: no operand belongs to a graph; at least one must be an expression", op->name());
   // With bool expressions alone, numbers among the operands are bool too: logical_and(mask, true).
   if (!dtype_known && operands.size() > 1 && std::all_of(operands.begin(), operands.end(), [](const Operand& o) {
-        return o.expr().valid() || (o.number_ && o.number_->boolean);
+        return o.expr().valid() || (o.number_ && o.number_->is_bool());
       }))
     dtype = boolean;
   std::vector<Expr> inputs;
@@ -288,7 +282,7 @@ Expr Graph::variable(std::string_view name, const Initializer& initial, const Va
   if (!type.shape.known())
     fail<TypeError>("variable: {} ({}) starts from shape {}; all of its dimensions must be known", name,
                     to_string(where), to_string(type.shape));
-  if (const Filled* all = initial.filled()) Tensor(all->value, all->dtype);  // checks that the number fits
+  if (const Filled* all = initial.filled()) Tensor::scalar(all->value, all->dtype);  // checks that the number fits
   if (options.trainable && !is_floating(type.dtype))
     fail<TypeError>("variable: {} ({}) is {}; only float32 and float64 are trainable (give {{.trainable = false}})",
                     name, to_string(where), to_string(type.dtype));

@@ -116,24 +116,19 @@ class Operand {
   Operand(Tensor tensor, Location where = Location::current()) : tensor_(std::move(tensor)), where_(where) {}
   template <class T>
   requires std::is_arithmetic_v<T> Operand(T number, Location where = Location::current())
-      : number_(Number{static_cast<double>(number), std::is_integral_v<T>, std::is_same_v<T, bool>}), where_(where) {}
+      : number_(number), where_(where) {}
   // NOLINTEND(google-explicit-constructor)
 
   Location where() const { return where_; }
   /// The expression, or nothing for a number or a tensor.
   Expr expr() const { return expr_; }
-  /// The value of a number.
+  /// The value of a number, an integer as the nearest double.
   std::optional<double> number() const;
   /// This operand in `graph`; a number becomes a constant of dtype `dtype`. Throws TypeError where the number
   /// does not fit the dtype.
   Expr in(Graph& graph, DType dtype) const;
 
  private:
-  struct Number {
-    double value;
-    bool integral;
-    bool boolean;
-  };
   friend Expr apply(std::shared_ptr<const Op> op, std::span<const Operand> operands);
 
   // One of the three is given.
@@ -146,7 +141,7 @@ class Operand {
 /// One number everywhere: what an optimizer's slots start from. No tensor is held.
 struct Filled {
   Shape shape;
-  double value = 0;
+  Number value = 0;
   DType dtype = float32;
 };
 

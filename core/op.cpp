@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <atomic>
+#include <cmath>
 #include <typeinfo>
 #include <vector>
 
@@ -97,7 +98,9 @@ Type AssignOp::infer(const OpInputs& in) const {
 }
 
 std::string ConstantOp::attributes() const {
-  return value_.stored() == 1 ? fmt::format("{}", value_.stored_value(0)) : std::string();
+  if (value_.stored() != 1) return {};
+  return value_.dtype() == int64 ? fmt::format("{}", value_.span<std::int64_t>()[0])
+                                 : fmt::format("{}", value_.stored_value(0));
 }
 
 namespace {
@@ -125,7 +128,9 @@ const Tensor* constant_value(const Expr& expr) {
 std::optional<double> constant_number(const Expr& expr) {
   const Tensor* value = constant_value(expr);
   if (value == nullptr || value->layout() != Layout::dense || value->stored() != 1) return std::nullopt;
-  return value->stored_value(0);
+  const double number = value->stored_value(0);
+  if (value->dtype() == int64 && std::abs(number) > 0x1p53) return std::nullopt;  // perhaps rounded
+  return number;
 }
 
 }  // namespace gradus

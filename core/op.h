@@ -279,7 +279,7 @@ bool has_ones(const Expr& csr);
 
 /// The value of a constant node, or null: for rules that treat pow(x, 2) apart.
 const Tensor* constant_value(const Expr& expr);
-/// The value of a constant that holds one number.
+/// The value of a constant that holds one number, if a double holds it exactly.
 std::optional<double> constant_number(const Expr& expr);
 
 }  // namespace gradus

@@ -67,6 +67,12 @@ std::vector<FedType> types_of(const Feeds& feeds) {
 
 }  // namespace
 
+Tensor Feed::fitting(const Expr& placeholder, const Number& number) {
+  const DType own = number.is_bool() ? boolean : number.is_whole() ? int64 : float32;
+  const DType wanted = placeholder.valid() ? placeholder.dtype() : own;
+  return Tensor::scalar(number, number.fits(wanted) ? wanted : own);
+}
+
 Feeds::Feeds() = default;
 Feeds::Feeds(const Feeds& other) = default;
 Feeds& Feeds::operator=(const Feeds& other) = default;

@@ -25,12 +25,22 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 namespace gradus {
 
-/// A placeholder and its value for one run.
+/// A placeholder and its value for one run. A number takes the placeholder's dtype, where that has it.
 struct Feed {
+  Feed() = default;
+  Feed(Expr fed, Tensor tensor) : placeholder(fed), value(std::move(tensor)) {}
+  template <class T>
+  requires std::is_arithmetic_v<T> Feed(Expr fed, T number) : placeholder(fed), value(fitting(fed, number)) {}
+
+  /// The number as a scalar of the placeholder's dtype, or, where it would be another number then, of its own.
+  static Tensor fitting(const Expr& placeholder, const Number& number);
+
   Expr placeholder;
   Tensor value;
 };
@@ -146,22 +156,34 @@ class PreparedRun {
   /// and FeedError for another number of values.
   template <class... T>
   requires(std::convertible_to<const T&, Tensor>&&...) Tensor operator()(const T&... values) {
-    return called<T...>(values...);
+    return called(std::index_sequence_for<T...>(), values...);
   }
   /// Fetch number i of the last call. Throws ValueError where there is none.
   Tensor result(std::size_t i) const;
 
  private:
   friend class Session;
-  template <class T>
-  using Value = Tensor;
   PreparedRun(std::shared_ptr<Session::State> session, std::span<const Expr> fetches,
               std::span<const Expr> placeholders);
   // A value that is no tensor yet becomes one here, for the length of the call.
+  template <std::size_t... i, class... T>
+  Tensor called(std::index_sequence<i...>, const T&... values) {
+    return run_with(as_tensor(i, values)...);
+  }
   template <class... T>
-  Tensor called(const Value<T>&... values) {
-    const std::array<const Tensor*, sizeof...(T)> given{&values...};
+  Tensor run_with(const T&... tensors) {
+    const std::array<const Tensor*, sizeof...(T)> given{&tensors...};
     return run(given);
+  }
+  template <class T>
+  decltype(auto) as_tensor(std::size_t i, const T& value) const {
+    if constexpr (std::is_same_v<T, Tensor>) {
+      return (value);
+    } else if constexpr (std::is_arithmetic_v<T>) {
+      return i < placeholders_.size() ? Feed::fitting(placeholders_[i], value) : Tensor(value);
+    } else {
+      return Tensor(value);
+    }
   }
   Tensor run(std::span<const Tensor* const> values);
 

@@ -21,23 +21,20 @@ namespace {
 
 // A number of a literal as a T; what would not be the same number is refused.
 template <class T>
-T number_as(double value) {
+T number_as(const Number& number) {
   constexpr DType dtype = dtype_of<T>;
-  if constexpr (std::same_as<T, bool>) {
-    if (value != 0 && value != 1) fail<ValueError>("{} is not a {}; 0 and 1 are", value, dtype);
-    return value != 0;
-  } else if constexpr (std::integral<T>) {
-    // -min is a power of two, thus exact as a double where max is not.
-    constexpr double below = -static_cast<double>(std::numeric_limits<T>::min());
-    if (!(value >= -below && value < below) || value != std::trunc(value))
-      fail<ValueError>("{} is not an {}; whole numbers from {} to {} are", value, dtype, std::numeric_limits<T>::min(),
+  if (!number.fits(dtype)) {
+    const std::string text = to_string(number);
+    if constexpr (std::same_as<T, bool>) {
+      fail<ValueError>("{} is not a {}; 0 and 1 are", text, dtype);
+    } else if constexpr (std::integral<T>) {
+      fail<ValueError>("{} is not an {}; whole numbers from {} to {} are", text, dtype, std::numeric_limits<T>::min(),
                        std::numeric_limits<T>::max());
-    return static_cast<T>(value);
-  } else {
-    if (std::isfinite(value) && std::abs(value) > static_cast<double>(std::numeric_limits<T>::max()))
-      fail<ValueError>("{} is not a {}; its largest number is {}", value, dtype, std::numeric_limits<T>::max());
-    return static_cast<T>(value);
+    } else {
+      fail<ValueError>("{} is not a {}; its largest number is {}", text, dtype, std::numeric_limits<T>::max());
+    }
   }
+  return number.as<T>();
 }
 
 // Writes the numbers of `list`, which lies at `path` in the whole, and returns where the next ones go.
@@ -78,7 +75,7 @@ std::string to_string(const Type& type) {
 
 Tensor::Tensor() { type_.shape = {0}; }
 
-Tensor Tensor::scalar(double value, DType dtype) {
+Tensor Tensor::scalar(const Number& value, DType dtype) {
   return dispatch(dtype, [&](auto tag) {
     using T = typename decltype(tag)::type;
     return make<T>({}, [&](std::span<T> out) { out[0] = number_as<T>(value); });

@@ -8,6 +8,7 @@
 
 #include <gradus/core/buffer.h>
 #include <gradus/core/dtype.h>
+#include <gradus/core/number.h>
 #include <gradus/core/shape.h>
 #include <gradus/core/sparse.h>
 
@@ -64,11 +65,14 @@ class Tensor {
   template <class T>
   requires std::is_arithmetic_v<T> Tensor(
       T value, DType dtype = float32)  // NOLINT(google-explicit-constructor): feeds are written {x, 0.5}
-      : Tensor(scalar(static_cast<double>(value), dtype)) {}
+      : Tensor(scalar(value, dtype)) {}
   /// A number, or a braced list of them nested as deeply as the tensor has axes.
   class Literal;
   /// Tensor({1, 2, 3}), Tensor({{1, 2}, {3, 4}}), and so on. Throws TypeError when lists differ in length.
   Tensor(std::initializer_list<Literal> values, DType dtype = float32);
+
+  /// A scalar. Throws ValueError unless the number fits the dtype.
+  static Tensor scalar(const Number& value, DType dtype);
 
   /// A copy of `values`, row-major, with T's dtype. Throws TypeError when shape.size() is another number.
   template <Element T>
@@ -174,7 +178,7 @@ class Tensor {
   /// Stored element number `position`, as double.
   double stored_value(std::int64_t position) const;
 
-  /// The same numbers in another dtype (float to integer truncates toward zero), layout or shape.
+  /// The same numbers in another dtype (as the op cast says), layout or shape.
   Tensor cast(DType dtype) const;
   Tensor to_dense() const;
   /// Throws TypeError unless the tensor is dense of rank 2 (or CSR already). Zeros are left out.
@@ -222,7 +226,6 @@ class Tensor {
   bool unique() const { return storage_.use_count() == 1; }
 
  private:
-  static Tensor scalar(double value, DType dtype);
   void check_dtype(DType asked) const;
   [[noreturn]] void refuse_to_read() const;
 
@@ -239,16 +242,16 @@ class Tensor::Literal {
  public:
   // NOLINTBEGIN(google-explicit-constructor)
   template <class T>
-  requires std::is_arithmetic_v<T> Literal(T number) : number_(static_cast<double>(number)) {}
+  requires std::is_arithmetic_v<T> Literal(T number) : number_(number) {}
   Literal(std::initializer_list<Literal> list) : is_list_(true), list_(list) {}
   // NOLINTEND(google-explicit-constructor)
 
   bool is_list() const { return is_list_; }
-  double number() const { return number_; }
+  const Number& number() const { return number_; }
   std::span<const Literal> list() const { return {list_.begin(), list_.size()}; }
 
  private:
-  double number_ = 0;
+  Number number_ = 0;
   bool is_list_ = false;
   std::initializer_list<Literal> list_;
 };

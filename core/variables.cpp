@@ -76,7 +76,7 @@ void Variables::start(const Expr& variable) {
   const std::size_t bytes = static_cast<std::size_t>(count) * size_of(filled->dtype);
   if (memory[number].bytes() != bytes) memory[number] = Buffer(bytes);
   dispatch(filled->dtype, [&]<class T>(TypeTag<T>) {
-    std::fill_n(reinterpret_cast<T*>(memory[number].data()), count, Tensor(filled->value, filled->dtype).span<T>()[0]);
+    std::fill_n(reinterpret_cast<T*>(memory[number].data()), count, filled->value.as<T>());
   });
   set[number] = true;
 }

@@ -339,12 +339,12 @@ void copy_box(DeviceCall& call, const Box& given, const std::byte* from, std::by
   call.launch({"copy_box", copy_text, cell + index}, grid_for(n), from, to, device, n, place);
 }
 
-void fill(DeviceCall& call, std::byte* to, DType dtype, std::int64_t n, double value) {
+void fill(DeviceCall& call, std::byte* to, DType dtype, std::int64_t n, const Number& value) {
   if (n == 0) return;
-  if (value == 0 && !std::signbit(value))
+  if (value.value() == 0 && !std::signbit(value.value()))
     return call.accelerator().set_zero(to, n * static_cast<std::int64_t>(size_of(dtype)));
   dispatch(dtype, [&]<class T>(TypeTag<T>) {
-    call.launch({"fill", fill_text, using_type(dtype)}, grid_for(n), to, n, static_cast<T>(value));
+    call.launch({"fill", fill_text, using_type(dtype)}, grid_for(n), to, n, value.as<T>());
   });
 }
 

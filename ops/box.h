@@ -48,6 +48,6 @@ void copy_box(DeviceCall& call, const Box& box, const std::byte* from, std::byte
               const Index* place = nullptr);
 
 /// On an accelerator, n numbers that are all `value`.
-void fill(DeviceCall& call, std::byte* to, DType dtype, std::int64_t n, double value);
+void fill(DeviceCall& call, std::byte* to, DType dtype, std::int64_t n, const Number& value);
 
 }  // namespace gradus

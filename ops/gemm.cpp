@@ -3,6 +3,7 @@
 #include <gradus/core/cpu.h>
 #include <gradus/core/error.h>
 #include <gradus/ops/line.h>
+#include <gradus/ops/modular.h>
 #include <gradus/ops/narrow_gemm.h>
 
 #include <cblas.h>
@@ -126,12 +127,10 @@ void small_gemm(std::int64_t m, std::int64_t n, std::int64_t k, const T* a, bool
   }
 }
 
-}  // namespace
-
+// Of float or double: none of the sizes is 0 but k.
 template <class T>
-void gemm(Workers& workers, std::int64_t m, std::int64_t n, std::int64_t k, const T* a, bool transpose_a, const T* b,
-          bool transpose_b, T* c, bool add) {
-  if (m == 0 || n == 0) return;
+void floating_gemm(Workers& workers, std::int64_t m, std::int64_t n, std::int64_t k, const T* a, bool transpose_a,
+                   const T* b, bool transpose_b, T* c, bool add) {
   if (m * n * k <= small_product) return small_gemm(m, n, k, a, transpose_a, b, transpose_b, c, add);
   // About a million multiplications a piece, and rows enough: BLAS packs b anew for each.
   const std::int64_t rows = std::max<std::int64_t>(256, (std::int64_t{1} << 20) / (n * k) / 64 * 64);
@@ -165,9 +164,45 @@ void gemm(Workers& workers, std::int64_t m, std::int64_t n, std::int64_t k, cons
   });
 }
 
+// Of integers, modulo 2^32 or 2^64.
+template <class T>
+void integer_gemm(Workers& workers, std::int64_t m, std::int64_t n, std::int64_t k, const T* a, bool transpose_a,
+                  const T* b, bool transpose_b, T* c, bool add) {
+  const std::int64_t rows = std::max<std::int64_t>(1, (std::int64_t{1} << 16) / std::max<std::int64_t>(1, n * k));
+  workers.for_each(m, rows, [&](std::int64_t first, std::int64_t last) {
+    for (std::int64_t row = first; row < last; ++row) {
+      T* const to = c + row * n;
+      if (!add) std::fill(to, to + n, T{0});
+      for (std::int64_t l = 0; l < k; ++l) {
+        const auto factor = modular(a[transpose_a ? l * m + row : row * k + l]);
+        const T* const by = b + (transpose_b ? l : l * n);
+        const std::int64_t step = transpose_b ? k : 1;
+        for (std::int64_t j = 0; j < n; ++j) to[j] = static_cast<T>(modular(to[j]) + factor * modular(by[j * step]));
+      }
+    }
+  });
+}
+
+}  // namespace
+
+template <class T>
+void gemm(Workers& workers, std::int64_t m, std::int64_t n, std::int64_t k, const T* a, bool transpose_a, const T* b,
+          bool transpose_b, T* c, bool add) {
+  if (m == 0 || n == 0) return;
+  if constexpr (std::is_integral_v<T>) {
+    integer_gemm(workers, m, n, k, a, transpose_a, b, transpose_b, c, add);
+  } else {
+    floating_gemm(workers, m, n, k, a, transpose_a, b, transpose_b, c, add);
+  }
+}
+
 template void gemm(Workers&, std::int64_t, std::int64_t, std::int64_t, const float*, bool, const float*, bool, float*,
                    bool);
 template void gemm(Workers&, std::int64_t, std::int64_t, std::int64_t, const double*, bool, const double*, bool,
                    double*, bool);
+template void gemm(Workers&, std::int64_t, std::int64_t, std::int64_t, const std::int32_t*, bool, const std::int32_t*,
+                   bool, std::int32_t*, bool);
+template void gemm(Workers&, std::int64_t, std::int64_t, std::int64_t, const std::int64_t*, bool, const std::int64_t*,
+                   bool, std::int64_t*, bool);
 
 }  // namespace gradus

@@ -72,16 +72,18 @@ class Matmul final : public Op {
     if (in[0].layout != Layout::dense || in[1].layout != Layout::dense || a.rank() != 2 || b.rank() != 2 ||
         Matrix(b, options_.transpose_b).columns != 1)
       return {};
-    return {Fold::By::sum, options_.transpose_a ? 1U : 2U, 1, "x0 * x1",
+    return {Fold::By::sum, options_.transpose_a ? 1U : 2U, 1, "gr_multiply(x0, x1)",
             options_.transpose_a ? Shape({b.size(), 1}) : Shape({1, b.size()})};
   }
   int rows_from() const override { return gives_rows_ ? 0 : -1; }
   void prepare_sum(Call& call) const override { call.set_index(call.in(0).pattern->touched().columns); }
 
   void compute(Call& call) const override {
-    dispatch_floating(call.out().type.dtype, [&]<class T>(TypeTag<T>) {
-      if (call.in(0).type.layout == Layout::csr) return csr_on_the_left<T>(call);
-      if (call.in(1).type.layout == Layout::csr) return csr_on_the_right<T>(call);
+    dispatch_number(call.out().type.dtype, [&]<class T>(TypeTag<T>) {
+      if constexpr (std::is_floating_point_v<T>) {
+        if (call.in(0).type.layout == Layout::csr) return csr_on_the_left<T>(call);
+        if (call.in(1).type.layout == Layout::csr) return csr_on_the_right<T>(call);
+      }
       dense<T>(call);
     });
   }
@@ -103,7 +105,8 @@ class Matmul final : public Op {
   void check_kinds(const OpInputs& in) const {
     if (in[0].dtype != in[1].dtype)
       fail<TypeError>("matmul: a is {} but b is {}; cast one of them", in.dtype(0), in.dtype(1));
-    if (!is_floating(in[0].dtype)) fail<TypeError>("matmul: a is {}; float32 or float64 is expected", in.dtype(0));
+    if (in[0].dtype == boolean)
+      fail<TypeError>("matmul: a is {}; numbers are expected, so cast(x, int64) first", in.dtype(0));
     for (const int i : {0, 1})
       if (in[i].shape.rank() < 2)
         fail<TypeError>("matmul: {} is {}; at least two dimensions are expected (dot and outer take vectors)",
@@ -111,6 +114,9 @@ class Matmul final : public Op {
     const bool csr = in[0].layout == Layout::csr || in[1].layout == Layout::csr;
     if (in[0].layout == Layout::csr && in[1].layout == Layout::csr)
       fail<TypeError>("matmul: a is {} and b is {}; one of them must be dense", in.layout(0), in.layout(1));
+    if (csr && !is_floating(in[0].dtype))
+      fail<TypeError>("matmul: a is {} and {} is csr; a product with a csr matrix is float32 or float64, so cast both",
+                      in.dtype(0), in[0].layout == Layout::csr ? "it" : "b");
     for (const int i : {0, 1}) {
       const bool part = i == 1 && in[0].layout == Layout::csr && in[1].layout == Layout::part && !options_.transpose_a;
       if (in[i].layout != Layout::csr && !part) require_dense("matmul", in, i, i == 0 ? "a" : "b");

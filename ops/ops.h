@@ -34,7 +34,9 @@ Expr minimum(const Operand& a, const Operand& b);
 /// (a - b)^2.
 Expr squared_difference(const Operand& a, const Operand& b);
 /// floor(a / b), and the remainder with b's sign: a = floordiv(a, b) * b + mod(a, b). Integers divided by
-/// zero throw ValueError in the run. floordiv is piecewise constant: its gradient is zero.
+/// zero throw ValueError in the run. Floats are NumPy's at the ends too: a / 0 is infinite and its remainder NaN, an
+/// infinite a gives NaN for both, and a finite a by an infinite b gives 0 and a, or -1 and b where the signs differ.
+/// floordiv is piecewise constant: its gradient is zero.
 Expr floordiv(const Operand& a, const Operand& b);
 Expr mod(const Operand& a, const Operand& b);
 
@@ -99,8 +101,9 @@ Expr isfinite(const Operand& x);
 Expr where(const Operand& condition, const Operand& a, const Operand& b);
 /// x where the condition holds, 0 elsewhere; both broadcast. csr and rows stay so.
 Expr mask(const Operand& condition, const Operand& x);
-/// The same numbers in another dtype: floats to integers truncate toward zero, anything to bool asks != 0. The
-/// gradient flows between floating dtypes only. csr stays csr.
+/// The same numbers in another dtype: floats to integers truncate toward zero (beyond the integer dtype's ends they
+/// give the nearer end, NaN gives 0), int64 to int32 wraps around, anything to bool asks != 0. The gradient flows
+/// between floating dtypes only. csr stays csr.
 Expr cast(const Operand& x, DType dtype);
 Expr identity(const Operand& x);
 /// x, through which no gradient flows.
@@ -183,7 +186,7 @@ std::vector<Expr> split(const Operand& x, int count, int axis = 0);
 /// size[i] elements from begin[i] on along each axis; a size of -1 takes all that follow.
 Expr slice(const Operand& x, const std::vector<std::int64_t>& begin, const std::vector<std::int64_t>& size);
 /// `before` and `after` copies of `value` added around each axis.
-Expr pad(const Operand& x, const std::vector<std::pair<std::int64_t, std::int64_t>>& paddings, double value = 0);
+Expr pad(const Operand& x, const std::vector<std::pair<std::int64_t, std::int64_t>>& paddings, const Number& value = 0);
 /// x repeated multiples[i] times along axis i.
 Expr tile(const Operand& x, const std::vector<std::int64_t>& multiples);
 /// Rows of x (along axis 0) by int32 or int64 indices of any shape. An index out of range throws ValueError in
@@ -202,7 +205,7 @@ Expr ones_like(const Operand& x);
 /// `shape` filled with a scalar expression.
 Expr fill(const Shape& shape, const Operand& value);
 /// start, start + delta, ... below limit, as a constant of `graph`.
-Expr range(Graph& graph, double start, double limit, double delta = 1, DType dtype = float32,
+Expr range(Graph& graph, const Number& start, const Number& limit, const Number& delta = 1, DType dtype = float32,
            Location where = Location::current());
 
 /// x with the shape that `like` has in the run: broadcast, summed over the axes in which like is broadcast to
@@ -230,9 +233,9 @@ struct MatmulOptions {
   bool transpose_a = false;
   bool transpose_b = false;
 };
-/// Matrix product; leading axes are batches and broadcast. One operand may be csr (then both have rank 2); the
-/// gradient of the other has layout rows when the csr operand stands on the left.   [..., m, k] x [..., k, n] -> [...,
-/// m, n]
+/// Matrix product; leading axes are batches and broadcast. Dense integers are multiplied too, and wrap around on
+/// overflow as NumPy's do. One operand may be csr (then both have rank 2 and are floating); the gradient of the other
+/// has layout rows when the csr operand stands on the left.   [..., m, k] x [..., k, n] -> [..., m, n]
 Expr matmul(const Operand& a, const Operand& b, const MatmulOptions& options = {});
 /// Inner product of two vectors.   [n], [n] -> []
 Expr dot(const Operand& a, const Operand& b);

@@ -131,9 +131,11 @@ Expr zeros_like(const Operand& x) { return apply(std::make_shared<ZerosLike>(), 
 
 Expr ones_like(const Operand& x) { return apply(std::make_shared<OnesLike>(), {x}); }
 
-Expr range(Graph& graph, double start, double limit, double delta, DType dtype, Location where) {
-  if (!std::isfinite(start) || !std::isfinite(limit) || !std::isfinite(delta) || delta == 0)
-    fail<ValueError>("range: start {}, limit {}, delta {}; all must be finite, and delta not 0", start, limit, delta);
+Expr range(Graph& graph, const Number& start, const Number& limit, const Number& delta, DType dtype, Location where) {
+  if (!std::isfinite(start.value()) || !std::isfinite(limit.value()) || !std::isfinite(delta.value()) ||
+      delta.value() == 0)
+    fail<ValueError>("range: start {}, limit {}, delta {}; all must be finite, and delta not 0", to_string(start),
+                     to_string(limit), to_string(delta));
   return graph.constant(arange(start, limit, delta, dtype), "range", where);
 }
 

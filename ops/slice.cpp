@@ -10,7 +10,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 
 namespace gradus {
 
@@ -39,16 +38,16 @@ void copy_into(AnyCall& call, const Shape& shape, const Shape& whole, const Coun
   copy_box(call, box, call.in(0).data, call.out().data, size_of(call.out().type.dtype));
 }
 
-void fill_output(Call& call, double value) {
+void fill_output(Call& call, const Number& value) {
   dispatch(call.out().type.dtype, [&]<class T>(TypeTag<T>) {
     T* out = call.out<T>();
     call.workers().for_each(call.out().shape().size(), 65536, [&](std::int64_t first, std::int64_t last) {
-      std::fill(out + first, out + last, static_cast<T>(value));
+      std::fill(out + first, out + last, value.as<T>());
     });
   });
 }
 
-void fill_output(DeviceCall& call, double value) {
+void fill_output(DeviceCall& call, const Number& value) {
   fill(call, call.out().data, call.out().type.dtype, call.out().shape().size(), value);
 }
 
@@ -112,10 +111,12 @@ class Slice : public Op {
 
 class Pad : public Op {
  public:
-  Pad(Paddings paddings, double value) : paddings_(std::move(paddings)), value_(value) {}
+  Pad(Paddings paddings, const Number& value) : paddings_(std::move(paddings)), value_(value) {}
 
   std::string_view name() const override { return "pad"; }
-  std::string attributes() const override { return fmt::format("paddings={}, value={}", paddings_text(), value_); }
+  std::string attributes() const override {
+    return fmt::format("paddings={}, value={}", paddings_text(), to_string(value_));
+  }
 
   Type infer(const OpInputs& in) const override {
     require_dense(name(), in);
@@ -123,7 +124,8 @@ class Pad : public Op {
     if (paddings_.size() != static_cast<std::size_t>(x.rank()))
       fail<TypeError>("pad: paddings {} name {} axes; x is {} with {}", paddings_text(), paddings_.size(), in.shape(0),
                       x.rank());
-    dispatch(in[0].dtype, [&]<class T>(TypeTag<T>) { check_value<T>(in); });
+    if (!value_.fits(in[0].dtype))
+      fail<TypeError>("pad: value {} does not fit x, which is {}", to_string(value_), in.dtype(0));
     Counts dims;
     for (std::size_t i = 0; i < paddings_.size(); ++i) {
       const auto [before, after] = paddings_[i];
@@ -168,19 +170,8 @@ class Pad : public Op {
     return "{" + text + "}";
   }
 
-  template <class T>
-  void check_value(const OpInputs& in) const {
-    if constexpr (!std::is_floating_point_v<T>) {
-      // Bounds as powers of two: the largest int64 is not a double, 2^63 is.
-      const double limit = std::is_same_v<T, bool> ? 2.0 : std::ldexp(1.0, 8 * static_cast<int>(sizeof(T)) - 1);
-      const double least = std::is_same_v<T, bool> ? 0.0 : -limit;
-      if (!(value_ >= least && value_ < limit) || value_ != std::floor(value_))
-        fail<TypeError>("pad: value {} does not fit x, which is {}", value_, in.dtype(0));
-    }
-  }
-
   Paddings paddings_;
-  double value_;
+  Number value_;
 };
 
 // dy set into zeros of x's shape: the gradient of a slice of a given size from an axis of unknown size.
@@ -225,7 +216,7 @@ Expr slice(const Operand& x, const std::vector<std::int64_t>& begin, const std::
   return slice_between(x, begin, size, Counts(begin.size(), 0));
 }
 
-Expr pad(const Operand& x, const std::vector<std::pair<std::int64_t, std::int64_t>>& paddings, double value) {
+Expr pad(const Operand& x, const std::vector<std::pair<std::int64_t, std::int64_t>>& paddings, const Number& value) {
   return apply(std::make_shared<Pad>(paddings, value), {x});
 }
 

@@ -1,6 +1,7 @@
 // The rows of a matrix cut by groups of its columns: what a row holds in each group becomes a row of its own. With it a
 // product has a sum for each group, as field-aware models want. The gradient joins the rows again.
 #include <gradus/core/at.h>
+#include <gradus/core/create.h>
 #include <gradus/core/device/device_call.h>
 #include <gradus/core/op.h>
 #include <gradus/ops/checks.h>
@@ -187,17 +188,20 @@ Expr split_rows(const Operand& x, const std::vector<Index>& group, std::int64_t 
   if (!is_floating(expr.dtype())) fail<TypeError>("split_rows: x is {}; float32 or float64 is expected", in.dtype(0));
   if (expr.shape()[1] != static_cast<std::int64_t>(group.size()))
     fail<TypeError>("split_rows: x is {} but {} columns have a group", in.shape(0), group.size());
-  if (groups < 1) fail<ValueError>("split_rows: there are {} groups; at least 1 is expected", groups);
+  if (groups < 1 || groups > max_sparse_dimension)
+    fail<ValueError>("split_rows: there are {} groups; 1 to {} are expected", groups, max_sparse_dimension);
   for (std::size_t c = 0; c < group.size(); ++c)
     if (group[c] < -1 || group[c] >= groups)
       fail<ValueError>("split_rows: the group of column {} is {}; -1 to {} are expected", c, group[c], groups - 1);
   if (expr.layout() == Layout::csr)
     return apply(std::make_shared<SplitRows>(std::make_shared<const std::vector<Index>>(group), groups), {x});
   const Graph::Pin pin = expr.graph().pin(x.where());
-  std::vector<double> is_in(at(groups * expr.shape()[1]), 0);
-  for (std::size_t c = 0; c < group.size(); ++c)
-    if (group[c] >= 0) is_in[at(group[c]) * group.size() + c] = 1;
-  const Expr mask = expr.graph().constant(Tensor::from(is_in, {groups, expr.shape()[1]}).cast(expr.dtype()));
+  Tensor is_in = zeros({groups, expr.shape()[1]}, expr.dtype());
+  dispatch_floating(expr.dtype(), [&]<class T>(TypeTag<T>) {
+    for (std::size_t c = 0; c < group.size(); ++c)
+      if (group[c] >= 0) is_in.writable<T>()[at(group[c]) * group.size() + c] = 1;
+  });
+  const Expr mask = expr.graph().constant(is_in);
   const std::int64_t n = expr.shape()[0];
   return reshape(expand_dims(expr, 1) * mask, {n == any ? any : n * groups, expr.shape()[1]});
 }

@@ -12,6 +12,9 @@ namespace gradus {
 /// kernel of its own.
 void check_op_table(const Device& device, const Complain& complain);
 
+/// The same in float64, each node a kernel of its own.
+void check_op_table_alone(const Device& device, const Complain& complain);
+
 /// The article's machine over a dense and a csr X by each optimizer, each step's loss and the variables at the end:
 /// float64 to 1e-10, float32 to 1e-4.
 void check_optimizers(const Device& device, const Complain& complain);

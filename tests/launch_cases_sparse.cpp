@@ -55,10 +55,10 @@ Tensor some_csr(std::int64_t rows, std::int64_t columns, DType dtype, std::uint6
 
 std::vector<LaunchCase> product_launch_cases() {
   std::vector<LaunchCase> cases;
-  for (const DType dtype : {float32, float64}) {
+  for (const DType dtype : {float32, float64, int32, int64}) {
     const auto add = [&](const std::string& name, std::vector<Tensor> inputs, auto build, double longer = 1) {
-      cases.push_back(
-          {fmt::format("{} {}", name, to_string(dtype)), std::move(inputs), build, longer * tolerance(dtype)});
+      cases.push_back({fmt::format("{} {}", name, to_string(dtype)), std::move(inputs), build,
+                       is_floating(dtype) ? longer * tolerance(dtype) : 0});
     };
     const auto x = [&](const Shape& shape) { return some_numbers(shape, dtype); };
     for (const bool ta : {false, true})
@@ -73,6 +73,7 @@ std::vector<LaunchCase> product_launch_cases() {
           return x(tb ? Shape{columns, rows} : Shape{rows, columns});
         };
         add("matmul", {a(5, 7), b(7, 3)}, product);
+        add("large matmul", {a(40, 70), b(70, 50)}, product, 4);
         add("matmul of rows and columns", {a(1, 7), b(7, 1)}, product);
         add("matmul over nothing", {a(4, 0), b(0, 3)}, product);
         add("matmul to nothing", {a(0, 4), b(4, 3)}, product);
@@ -81,6 +82,7 @@ std::vector<LaunchCase> product_launch_cases() {
         add("batches of one",
             {x(ta ? Shape{2, 1, 4, 5} : Shape{2, 1, 5, 4}), x(tb ? Shape{1, 3, 6, 4} : Shape{1, 3, 4, 6})}, product);
       }
+    if (!is_floating(dtype)) continue;
     const Tensor csr = some_csr(23, 17, dtype);
     const Tensor wide = some_csr(70, 300, dtype);
     const Tensor empty = some_csr(4, 0, dtype);

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Builds everything into build/release and runs all tests. On Debian and Ubuntu it installs what is missing.
+# Builds everything but the benchmarks into build/release and runs the tests. On Debian and Ubuntu it installs what is missing.
 set -eu
 cd "$(dirname "$0")/.."
 . cmake/prepare.sh

@@ -96,7 +96,7 @@ TEST_CASE("what split_rows refuses") {
         }) == "split_rows: x is " + at("[?, 3]", "X", 0) + " but 2 columns have a group");
   CHECK(refusal<ValueError>([&] {
           split_rows(X, {0, 0, 0}, 0);
-        }) == "split_rows: there are 0 groups; at least 1 is expected");
+        }) == "split_rows: there are 0 groups; 1 to 2147483647 are expected");
   CHECK(refusal<ValueError>([&] {
           split_rows(X, {0, 2, 0}, 2);
         }) == "split_rows: the group of column 1 is 2; -1 to 1 are expected");

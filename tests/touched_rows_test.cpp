@@ -155,7 +155,7 @@ TEST_CASE("an update in one loop, where the tables lie, is the same to the bit f
                                                              made<Adam>};
   for (const auto make : in_one_loop)
     for (const DType dtype : {float32, float64})
-      for (const std::int64_t factors : {1, 2, 5, 8, 15, 16, 20, 32, 64, 67})
+      for (const std::int64_t factors : {1, 5, 16, 20, 67})  // less than a vector, one, more, with a rest
         for (const double l2 : {0.0, 0.01}) {
           Graph g;
           const Expr X = g.sparse_placeholder("X", {any, 300}, dtype), y = g.placeholder("y", {any, 1}, dtype);

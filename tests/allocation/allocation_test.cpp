@@ -1,20 +1,29 @@
-// A step allocates nothing after its first runs. A program of its own, because it counts every allocation of memory
-// that the process makes: operator new, and aligned_alloc, of which buffers are made.
+// What memory runs ask for: none after the first runs; as much as the graph is long, for the plan of a long one; none
+// that is left behind, where sizes change; and what becomes of a run that gets none. A program of its own, because it
+// counts every allocation of memory that the process makes, operator new, and aligned_alloc, of which buffers are made,
+// and lets one of them fail.
 #include <gradus/gradus.h>
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdlib>
+#include <limits>
 #include <new>
 #include <vector>
 
 namespace {
 
 std::atomic<std::int64_t> allocations{0};
+std::atomic<std::int64_t> allocated_bytes{0};
+std::atomic<std::int64_t> living{0};  // of operator new
+constexpr std::int64_t never = std::numeric_limits<std::int64_t>::max();
+std::atomic<std::int64_t> fails{never};  // the number of the allocation for which there is no memory
 
 void* counted(std::size_t alignment, std::size_t bytes) {
-  allocations.fetch_add(1, std::memory_order_relaxed);
+  allocated_bytes.fetch_add(static_cast<std::int64_t>(bytes), std::memory_order_relaxed);
+  if (allocations.fetch_add(1, std::memory_order_relaxed) == fails.load(std::memory_order_relaxed)) return nullptr;
   void* memory = nullptr;
   return ::posix_memalign(&memory, alignment, bytes) == 0 ? memory : nullptr;
 }
@@ -22,7 +31,13 @@ void* counted(std::size_t alignment, std::size_t bytes) {
 void* counted_or_throw(std::size_t alignment, std::size_t bytes) {
   void* memory = counted(alignment, bytes);
   if (memory == nullptr) throw std::bad_alloc();
+  living.fetch_add(1, std::memory_order_relaxed);
   return memory;
+}
+
+void released(void* memory) {
+  if (memory != nullptr) living.fetch_sub(1, std::memory_order_relaxed);
+  std::free(memory);
 }
 
 }  // namespace
@@ -33,10 +48,10 @@ void* operator new(std::size_t bytes) { return counted_or_throw(alignof(std::max
 void* operator new(std::size_t bytes, std::align_val_t alignment) {
   return counted_or_throw(static_cast<std::size_t>(alignment), bytes);
 }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
-void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t, std::align_val_t) noexcept { std::free(memory); }
+void operator delete(void* memory) noexcept { released(memory); }
+void operator delete(void* memory, std::size_t) noexcept { released(memory); }
+void operator delete(void* memory, std::align_val_t) noexcept { released(memory); }
+void operator delete(void* memory, std::size_t, std::align_val_t) noexcept { released(memory); }
 
 namespace gradus {
 namespace {
@@ -162,6 +177,81 @@ TEST_CASE("batches use the memory of those before them") {
       ++e;
     };
     CHECK(allocations_in_run(2, epoch) <= batches.count() + 2);
+  }
+}
+
+// Bytes that are asked for to build a graph of so many links, its gradient, and to run both once.
+std::int64_t bytes_of_chain(int links) {
+  const std::int64_t before = allocated_bytes.load();
+  Graph g;
+  const Expr w = g.variable("w", ones({4})), x = g.placeholder("x", {4});
+  Expr y = x;
+  for (int i = 0; i < links; ++i) y = i % 50 == 49 ? y + 1e-6 * reduce_sum(square(w)) : tanh(y * w);
+  const Expr step = g.assign(w, w - 0.1 * gradients(reduce_sum(y), {w})[0]);
+  Session session(g, Device::cpu(), {.threads = 1});
+  session.run(step, {{x, ones({4})}});
+  return allocated_bytes.load() - before;
+}
+
+TEST_CASE("the memory of graphs, gradients and plans grows as the graph does") {
+  bytes_of_chain(500);
+  const auto small = static_cast<double>(bytes_of_chain(1000)), large = static_cast<double>(bytes_of_chain(8000));
+  CHECK(large < 9 * small);  // 8 times the nodes; tables grow by doubling
+}
+
+TEST_CASE("runs of changing sizes leave nothing behind") {
+  Adam optimizer(0.01);
+  Machine m(true, optimizer);
+  std::vector<Tensor> x, y;
+  for (std::int64_t rows = 1; rows <= 70; ++rows) {  // more sizes than plans are kept
+    x.push_back(random_uniform({rows, 16}, {.seed = static_cast<std::uint64_t>(rows)}).draw(0).to_csr());
+    y.push_back(ones({rows, 1}));
+  }
+  Session session(m.g, Device::cpu(), {.threads = 1});
+  const auto held = [&](int times) {
+    for (int i = 0; i < times; ++i)
+      for (std::size_t at = 0; at < x.size(); ++at) session.run(m.train, {{m.X, x[at]}, {m.y, y[at]}});
+    return living.load();
+  };
+  const std::int64_t before = held(2);
+  CHECK(held(6) == before);
+}
+
+// A run that finds no memory at any one of its allocations throws, changes no variable, and may be repeated.
+TEST_CASE("no memory at each allocation of a run, and the session used again") {
+  for (const bool sparse : {false, true}) {
+    int failed = 0;
+    for (std::int64_t number = 0;; number += 1 + number / 40) {
+      CAPTURE(sparse);
+      CAPTURE(number);
+      Adam optimizer(0.01);
+      Machine m(sparse, optimizer);
+      const Tensor y = ones({3, 1}), dense = random_uniform({3, 16}, {.seed = 1}).draw(0);
+      const Tensor x = sparse ? dense.to_csr() : dense;
+      const Feeds feeds{{m.X, x}, {m.y, y}};
+      Session session(m.g, Device::cpu(), {.threads = 1}), other(m.g, Device::cpu(), {.threads = 1});
+      const auto same = [&] {
+        const std::vector<Expr> variables = m.g.variables();
+        return std::all_of(variables.begin(), variables.end(),
+                           [&](const Expr& v) { return session.value(v) == other.value(v); });
+      };
+      bool threw = false;
+      fails = allocations.load() + number;
+      try {
+        session.run({m.train, m.error}, feeds);
+      } catch (const std::bad_alloc&) {
+        threw = true;
+      } catch (const Error&) {
+        threw = true;
+      }
+      fails = never;
+      if (!threw) break;
+      ++failed;
+      REQUIRE(same());
+      for (Session* s : {&session, &other}) s->run({m.train, m.error}, feeds);
+      REQUIRE(same());
+    }
+    CHECK(failed > 50);
   }
 }
 
