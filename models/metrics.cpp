@@ -94,6 +94,28 @@ double log_loss(const Tensor& y, const Tensor& probability, const Tensor& weight
   return mean("log_loss", y, probability, weight, [](double a, double p) { return -std::log(a > 0 ? p : 1 - p); });
 }
 
+double log_loss_of_logits(const Tensor& y, const Tensor& logit, const Tensor& weight) {
+  check_targets(Task::binary, y);
+  // ln(1 + e^-m) of the margin m = y logit, without overflow.
+  return mean("log_loss_of_logits", y, logit, weight, [](double a, double z) {
+    const double m = a * z;
+    return std::max(-m, 0.0) + std::log1p(std::exp(-std::abs(m)));
+  });
+}
+
+double accuracy_of_logits(const Tensor& y, const Tensor& logit, const Tensor& weight) {
+  check_targets(Task::binary, y);
+  return mean("accuracy_of_logits", y, logit, weight,
+              [](double a, double z) { return (a > 0) == (z >= 0) ? 1.0 : 0.0; });
+}
+
+double r2(const Tensor& y, const Tensor& y_hat, const Tensor& weight) {
+  const double error = mean("r2", y, y_hat, weight, squared);
+  const double of_all = mean("r2", y, y_hat, weight, [](double a, double) { return a; });
+  const double variance = mean("r2", y, y_hat, weight, [&](double a, double) { return squared(a, of_all); });
+  return variance > 0 ? 1 - error / variance : not_a_number;
+}
+
 double accuracy(const Tensor& y, const Tensor& probability, const Tensor& weight) {
   check_targets(Task::binary, y);
   return mean("accuracy", y, probability, weight, [](double a, double p) { return (a > 0) == (p >= 0.5) ? 1.0 : 0.0; });

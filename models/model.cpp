@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <cmath>
 
 namespace gradus {
 
@@ -27,8 +28,8 @@ void take_outputs(Model& model, const M& made) {
   model.loss = made.loss;
 }
 
-void add_linear(Model& model, const ModelOptions& options) {
-  const LinearRegression made(model.X, model.y,
+void add_linear(Model& model, const Expr& y, const ModelOptions& options) {
+  const LinearRegression made(model.X, y,
                               {.task = options.task,
                                .l2_w0 = options.l2_w0,
                                .l2_W = options.l2_W,
@@ -50,14 +51,14 @@ FactorizationMachineOptions fm_options(const Model& model, const ModelOptions& o
           .weight = model.weight};
 }
 
-void add_fm(Model& model, const ModelOptions& options) {
-  const FactorizationMachine made(model.X, model.y, fm_options(model, options));
+void add_fm(Model& model, const Expr& y, const ModelOptions& options) {
+  const FactorizationMachine made(model.X, y, fm_options(model, options));
   take_outputs(model, made);
   model.parameters = {made.w0, made.W, made.V};
 }
 
-void add_higher_order(Model& model, const ModelOptions& options) {
-  const HigherOrderFactorizationMachine made(model.X, model.y,
+void add_higher_order(Model& model, const Expr& y, const ModelOptions& options) {
+  const HigherOrderFactorizationMachine made(model.X, y,
                                              {.order = options.order,
                                               .factors = options.factors,
                                               .init_stddev = options.init_stddev,
@@ -73,8 +74,8 @@ void add_higher_order(Model& model, const ModelOptions& options) {
   model.parameters.insert(model.parameters.end(), made.V.begin(), made.V.end());
 }
 
-void add_field_aware(Model& model, const ModelOptions& options) {
-  const FieldAwareFactorizationMachine made(model.X, model.y,
+void add_field_aware(Model& model, const Expr& y, const ModelOptions& options) {
+  const FieldAwareFactorizationMachine made(model.X, y,
                                             {.field_of = options.field_of,
                                              .factors = options.factors,
                                              .init_stddev = options.init_stddev,
@@ -89,9 +90,9 @@ void add_field_aware(Model& model, const ModelOptions& options) {
   model.parameters = {made.w0, made.W, made.V};
 }
 
-void add_deep(Model& model, const ModelOptions& options) {
+void add_deep(Model& model, const Expr& y, const ModelOptions& options) {
   const DeepFactorizationMachine made(
-      model.X, model.y, {.fm = fm_options(model, options), .field_of = options.field_of, .hidden = options.hidden});
+      model.X, y, {.fm = fm_options(model, options), .field_of = options.field_of, .hidden = options.hidden});
   take_outputs(model, made);
   model.parameters = {made.fm.w0, made.fm.W, made.fm.V};
   model.parameters.insert(model.parameters.end(), made.weights.begin(), made.weights.end());
@@ -118,6 +119,11 @@ ModelKind model_kind_named(std::string_view name) {
 }
 
 Model make_model(Graph& g, std::int64_t p, const ModelOptions& options, bool weighted, Location where) {
+  if (!std::isfinite(options.target.mean) || !std::isfinite(options.target.deviation) || options.target.deviation <= 0)
+    fail<ValueError>(
+        "make_model: targets of mean {} and deviation {} are given; finite ones and a deviation above 0 are "
+        "expected",
+        options.target.mean, options.target.deviation);
   if (p < 1 || p > max_sparse_dimension)
     fail<ValueError>("make_model: {} features are given; 1 to {} are expected", p, max_sparse_dimension);
   const Graph::Pin pin = g.pin(where);
@@ -125,13 +131,17 @@ Model make_model(Graph& g, std::int64_t p, const ModelOptions& options, bool wei
   model.X = g.sparse_placeholder("X", {any, p}, options.dtype);                   // [n, p]
   model.y = g.placeholder("y", {any, 1}, options.dtype);                          // [n, 1]
   if (weighted) model.weight = g.placeholder("weight", {any, 1}, options.dtype);  // [n, 1]
+  const auto& [mean, deviation] = options.target;
+  const bool scaled = options.task == Task::regression && (mean != 0 || deviation != 1);
+  const Expr y = scaled ? (model.y - mean) / deviation : model.y;  // [n, 1]
   switch (options.kind) {
-    case ModelKind::linear: add_linear(model, options); break;
-    case ModelKind::fm: add_fm(model, options); break;
-    case ModelKind::higher_order: add_higher_order(model, options); break;
-    case ModelKind::field_aware: add_field_aware(model, options); break;
-    case ModelKind::deep: add_deep(model, options); break;
+    case ModelKind::linear: add_linear(model, y, options); break;
+    case ModelKind::fm: add_fm(model, y, options); break;
+    case ModelKind::higher_order: add_higher_order(model, y, options); break;
+    case ModelKind::field_aware: add_field_aware(model, y, options); break;
+    case ModelKind::deep: add_deep(model, y, options); break;
   }
+  if (scaled) model.prediction = mean + deviation * model.prediction;  // [n, 1]
   return model;
 }
 

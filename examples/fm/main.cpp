@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <exception>
+#include <optional>
 #include <string>
 #include <type_traits>
 #include <variant>
@@ -60,6 +61,12 @@ void add_setting(CLI::App& command, const gradus::Setting& setting) {
         using T = std::remove_cvref_t<decltype(*value)>;
         if constexpr (std::is_same_v<T, bool>)
           return command.add_flag(name, *value, what);
+        else if constexpr (std::is_same_v<T, std::optional<bool>>)
+          return command.add_flag_function(
+              fmt::format("{},!--no-{}", name, setting.name), [value](std::int64_t count) { *value = count > 0; },
+              what);
+        else if constexpr (requires { value->has_value(); })
+          return command.add_option(name, *value, what)->default_str("found out");
         else if constexpr (std::is_same_v<T, std::vector<std::int64_t>>)
           return command.add_option(name, *value, what)->delimiter(',')->capture_default_str();
         else

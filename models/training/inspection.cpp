@@ -63,7 +63,7 @@ std::vector<NamedWeight> strongest_features(const TrainedModel& model, std::int6
   std::vector<NamedWeight> out;
   for (std::int64_t i = 0; i < shown; ++i) {
     const std::int64_t feature = order[static_cast<std::size_t>(i)];
-    out.push_back({feature_name(model, feature), weight(feature)});
+    out.push_back({feature_name(model, feature), model.target_scale.deviation * static_cast<double>(weight(feature))});
   }
   return out;
 }
@@ -98,7 +98,7 @@ std::vector<NamedPair> strongest_pairs(const TrainedModel& model, std::int64_t c
   std::vector<NamedPair> out;
   for (const auto& [i, j, product] : best)
     out.push_back({feature_name(model, static_cast<std::int64_t>(i)), feature_name(model, static_cast<std::int64_t>(j)),
-                   product});
+                   model.target_scale.deviation * product});
   return out;
 }
 

@@ -29,6 +29,7 @@ struct TrainedModel {
   Columns columns;
   std::string target;          // its column, where columns have names
   TargetRange target_range{};  // seen in training
+  TargetScale target_scale{};  // of regression: y_hat tells (target - mean) / deviation
   bool zero_one = false;       // of binary tasks: whether the targets were 0 and 1, else -1 and 1
   std::map<std::string, Tensor> parameters;
   Tensor scale;                           // [p]: what columns are divided by; [0]: nothing

@@ -21,6 +21,8 @@ class Predictor {
   Tensor operator()(const Tensor& x);
   /// The same for many rows, a few thousand at a time.
   Tensor all(const Tensor& x);
+  /// What evaluations take of a row (estimate_of).   csr [n, p] -> [n, 1]
+  Tensor estimates(const Tensor& x);
 
   /// What it runs: the placeholder X [n, p], the prediction [n, 1], and the session with the parameters.
   const Expr& input() const;

@@ -28,6 +28,14 @@ struct Candidate {
   double validation = 0;    // infinite where training diverged
 };
 
+/// Where the options leave the penalty of the factors open: trains with the usual one, which is wary of interactions,
+/// and as long as a quarter of the last does better on the validation set, by more than the chance of its rows, with
+/// that. Returns those tried, the last of which did not help unless the loss was infinite before; leaves the best in
+/// `options`. Calls `done` after each training.
+std::vector<Candidate> weigh_factors(const SharedBlocks& train, const SharedBlocks& validation, const Columns& columns,
+                                     TrainingOptions& options, const TrainerOptions& where,
+                                     const std::function<void(const Candidate&)>& done);
+
 /// 27 candidates (learning rates, numbers of factors and L2 penalties around what the options say) are trained for 2
 /// epochs, the best 9 for 6, the best 3 for 18. Returns all, the best first, and leaves it in `options`. Calls `done`
 /// after each training. Throws ValueError where there is no validation set.

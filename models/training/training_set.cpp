@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
 #include <cstdint>
 #include <memory>
 #include <utility>
@@ -60,6 +61,29 @@ SharedBlocks divided(const LoadedData& about, const SharedBlocks& rows, const Te
               }));
 }
 
+// By what the rows of -1 and of 1 are to count, so that both classes count alike and the mean weight stays as it is.
+std::vector<double> weights_of_classes(const LoadedData& about, const DatasetBlocks& rows, const std::string& task) {
+  if (task != "binary") fail<ValueError>("{}: classes are to be balanced, but a {} has none", about.name, task);
+  const DataSummary summary = summary_of(rows);
+  const double mean = summary.target_scale().mean;
+  if (std::abs(mean) == 1) fail<ValueError>("{}: classes are to be balanced, but there is only one", about.name);
+  return {1 / (1 - mean), 1 / (1 + mean)};
+}
+
+SharedBlocks balanced(const LoadedData& about, const SharedBlocks& rows, const std::vector<double>& by) {
+  return kept(about, changed(rows, [by](Dataset part) {
+                dispatch_floating(part.y.dtype(), [&]<class T>(TypeTag<T>) {
+                  const std::span<const T> y = part.y.span<T>();
+                  const std::span<const T> before = part.weighted() ? part.weight.span<T>() : std::span<const T>();
+                  part.weight = Tensor::make<T>(part.y.shape(), [&](std::span<T> to) {
+                    for (std::size_t i = 0; i < to.size(); ++i)
+                      to[i] = static_cast<T>(y[i] > 0 ? by[1] : by[0]) * (before.empty() ? T{1} : before[i]);
+                  });  // [n, 1]
+                });
+                return part;
+              }));
+}
+
 }  // namespace
 
 TrainingSet load_training_set(const DataFile& data, const DataFile& validation, TrainingOptions& options,
@@ -67,11 +91,13 @@ TrainingSet load_training_set(const DataFile& data, const DataFile& validation, 
   TrainingSet out;
   LoadedBlocks all = load_blocks(data, options.stream_above);
   out.about = all.about;
-  if (options.batch == 0) refuse_streamed(out.about, "--batch 0");
+  if (options.batch && *options.batch == 0) refuse_streamed(out.about, "--batch 0");
   if (options.task == "ranking") refuse_streamed(out.about, "a ranking");
   const DataSummary summary = summary_of(*all.rows);
   if (summary.weight_sum == 0) fail<ValueError>("{}: all weights are 0, so no example counts", out.about.name);
   if (options.task == "guess") options.task = summary.are_classes() ? "binary" : "regression";
+  if (options.task == "regression" && summary.target_scale().deviation == 0)
+    fail<ValueError>("{}: all targets are {}, so there is nothing to learn", out.about.name, summary.first);
   out.features = summary.columns;
   out.range = summary.range();
   out.columns.field = out.about.field;
@@ -81,11 +107,15 @@ TrainingSet load_training_set(const DataFile& data, const DataFile& validation, 
     out.zero_one = form == BinaryForm::zero_one;
     all.rows = with_signs(all, form);
   }
+  if (options.balance) {
+    out.class_weights = weights_of_classes(out.about, *all.rows, options.task);
+    all.rows = balanced(out.about, all.rows, out.class_weights);
+  }
   LoadedData about_validation = out.about;
   if (!validation.path.empty()) {
     LoadedBlocks loaded = load_blocks_for(untrained_model(out, options), validation);
     about_validation = std::move(loaded.about);
-    out.validation = std::move(loaded.rows);
+    out.validation = options.balance ? balanced(about_validation, loaded.rows, out.class_weights) : loaded.rows;
     out.train = std::move(all.rows);
   } else if (options.valid_fraction * static_cast<double>(all.rows->size()) >= 1) {
     const SplitBlocks parts = split(all.rows, options.valid_fraction, options.seed);
@@ -94,14 +124,38 @@ TrainingSet load_training_set(const DataFile& data, const DataFile& validation, 
   } else {
     out.train = std::move(all.rows);
   }
-  if (options.normalize) {
+  TrainingSize size = summary.size();
+  const double part = static_cast<double>(out.train->size()) / size.rows;
+  constexpr double few = 200'000;
+  if (!options.refit) options.refit = validation.path.empty() && out.about.streamed_mib == 0 && size.rows <= few;
+  options = settled(options, {size.rows * part, size.features, size.non_zeros * part});
+  if (options.normalize.value_or(true)) {
     ColumnScale scale(out.features);
     for (std::int64_t b = 0; b < out.train->blocks(); ++b) scale.add(out.train->block(b).x);
-    out.scale = scale.tensor();  // [p]
+    out.scale = options.normalize ? scale.tensor() : scale.usual();  // [p] or [0]
+  }
+  if (out.scale.size() > 0) {
     out.train = divided(out.about, out.train, out.scale);
     if (out.validation) out.validation = divided(about_validation, out.validation, out.scale);
   }
   return out;
+}
+
+std::string describe_scale(const TrainingSet& set) {
+  if (set.scale.size() == 0) return "";
+  TrainedModel named;
+  named.format = set.about.format;
+  named.table = set.about.table;
+  constexpr std::int64_t most = 6;
+  std::string text;
+  std::int64_t count = 0;
+  const auto scale = set.scale.span<float>();
+  for (std::int64_t i = 0; i < set.features; ++i) {
+    const float by = scale[static_cast<std::size_t>(i)];
+    if (by == 1 || ++count > most) continue;
+    text += fmt::format("{}{} by {:.4g}", text.empty() ? "" : ", ", feature_name(named, i), by);
+  }
+  return count > most ? fmt::format("{} and {} columns more", text, count - most) : text;
 }
 
 SharedBlocks all_rows(const TrainingSet& set) {
