@@ -25,6 +25,11 @@ double accuracy(const Tensor& y, const Tensor& probability, const Tensor& weight
 double log_loss_of_logits(const Tensor& y, const Tensor& logit, const Tensor& weight = {});
 double accuracy_of_logits(const Tensor& y, const Tensor& logit, const Tensor& weight = {});
 
+/// For classes, 0 to c - 1, and logits of each: the mean of -ln softmax(logits)[y], and the part of the rows where the
+/// greatest logit was right. Throws TypeError for other shapes, ValueError for other targets.   [n, 1], [n, c]
+double multiclass_log_loss(const Tensor& y, const Tensor& logits, const Tensor& weight = {});
+double multiclass_accuracy(const Tensor& y, const Tensor& logits, const Tensor& weight = {});
+
 /// 1 - mse / (the mean squared distance of the targets from their mean): NaN where all targets are one.
 double r2(const Tensor& y, const Tensor& y_hat, const Tensor& weight = {});
 

@@ -5,6 +5,7 @@
 #include <gradus/models/field_aware.h>
 #include <gradus/models/higher_order.h>
 #include <gradus/models/linear.h>
+#include <gradus/models/multiclass.h>
 
 #include <fmt/format.h>
 
@@ -99,6 +100,46 @@ void add_deep(Model& model, const Expr& y, const ModelOptions& options) {
   model.parameters.insert(model.parameters.end(), made.biases.begin(), made.biases.end());
 }
 
+void add_multiclass(Model& model, const ModelOptions& options) {
+  const bool linear = options.kind == ModelKind::linear;
+  if (!linear && options.kind != ModelKind::fm)
+    fail<ValueError>("make_model: a multiclass task is given with a {} model; linear and fm can do that",
+                     to_string(options.kind));
+  const MulticlassFactorizationMachine made(model.X, model.y,
+                                            {.classes = options.classes,
+                                             .factors = linear ? 0 : options.factors,
+                                             .init_stddev = options.init_stddev,
+                                             .seed = options.seed,
+                                             .l2_w0 = options.l2_w0,
+                                             .l2_W = options.l2_W,
+                                             .l2_V = options.l2_V,
+                                             .l2_over = options.l2_over,
+                                             .weight = model.weight});
+  take_outputs(model, made);
+  model.parameters = {made.w0, made.W};
+  if (!linear) model.parameters.push_back(made.V);
+}
+
+// The penalty anew, with lambdas of features.
+void penalize_features(Model& model, std::int64_t p, const ModelOptions& options) {
+  if (std::ssize(options.l2_features) != p)
+    fail<ValueError>("make_model: l2_features has {} entries but there are {} features", options.l2_features.size(), p);
+  std::vector<FeaturePenalty> of_features;
+  for (const Expr& parameter : model.parameters) {
+    if (parameter.shape()[0] != p || parameter.name().starts_with("deep/")) continue;
+    std::vector<double> lambda = options.l2_features;
+    for (double& each : lambda)
+      if (each < 0) each = parameter.name() == "W" ? options.l2_W : options.l2_V;
+    for (const double each : lambda) check_l2("make_model", "l2_features", each);
+    const Tensor all = Tensor::from(lambda).cast(options.dtype);  // [p]
+    of_features.push_back(
+        {model.X.graph().constant(parameter.rank() == 1 ? all : all.reshape({p, 1})), parameter});  // [p] or [p, 1]
+  }
+  model.penalty = sum_of_penalties(model.X, {l2_penalty(options.l2_w0, model.parameters.front()),
+                                             l2_penalty(model.X, of_features, options.l2_over, model.weight)});  // []
+  model.loss = model.error + model.penalty;                                                                      // []
+}
+
 }  // namespace
 
 std::string_view to_string(ModelKind kind) {
@@ -133,6 +174,11 @@ Model make_model(Graph& g, std::int64_t p, const ModelOptions& options, bool wei
   if (weighted) model.weight = g.placeholder("weight", {any, 1}, options.dtype);  // [n, 1]
   const auto& [mean, deviation] = options.target;
   const bool scaled = options.task == Task::regression && (mean != 0 || deviation != 1);
+  if (options.task == Task::multiclass) {
+    add_multiclass(model, options);
+    if (!options.l2_features.empty()) penalize_features(model, p, options);
+    return model;
+  }
   const Expr y = scaled ? (model.y - mean) / deviation : model.y;  // [n, 1]
   switch (options.kind) {
     case ModelKind::linear: add_linear(model, y, options); break;
@@ -141,6 +187,7 @@ Model make_model(Graph& g, std::int64_t p, const ModelOptions& options, bool wei
     case ModelKind::field_aware: add_field_aware(model, y, options); break;
     case ModelKind::deep: add_deep(model, y, options); break;
   }
+  if (!options.l2_features.empty()) penalize_features(model, p, options);
   if (scaled) model.prediction = mean + deviation * model.prediction;  // [n, 1]
   return model;
 }
@@ -148,6 +195,12 @@ Model make_model(Graph& g, std::int64_t p, const ModelOptions& options, bool wei
 std::map<std::string, Shape> parameter_shapes(std::int64_t p, const ModelOptions& options) {
   const std::int64_t k = options.factors;
   std::map<std::string, Shape> out{{"w0", {1}}, {"W", {p}}};
+  if (options.task == Task::multiclass) {
+    const std::int64_t c = options.classes;
+    out = {{"w0", {c}}, {"W", {p, c}}};
+    if (options.kind != ModelKind::linear) out["V"] = {p, c * k};
+    return out;
+  }
   switch (options.kind) {
     case ModelKind::linear: break;
     case ModelKind::fm:

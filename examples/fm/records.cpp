@@ -108,7 +108,7 @@ void write_page(const TrainCommand& command, const TrainingSet& set, const Train
   const bool validated = set.validation_size() > 0;
   const DatasetBlocks& predicted = validated ? *set.validation : *set.train;
   report.predicted_rows = validated ? "validation rows" : "training rows";
-  if (options.task != "ranking") {
+  if (options.task == "regression" || options.task == "binary") {
     // Of data in blocks as many as a page can show.
     constexpr std::size_t enough = 100'000;
     std::int64_t block = 0;

@@ -10,7 +10,7 @@
 #include <gradus/models/training/search.h>
 #include <gradus/models/training/training_step.h>
 
-#include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <unistd.h>
 
@@ -22,6 +22,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <utility>
 
 namespace fm {
@@ -158,6 +159,14 @@ void refit(const TrainingSet& set, TrainingOptions options, const TrainCommand& 
   }
 }
 
+// The first of some names.
+std::string listed(const std::vector<std::string>& names) {
+  constexpr std::size_t most = 12;
+  const auto shown = std::span(names).first(std::min(names.size(), most));
+  return fmt::format("{}{}", fmt::join(shown, ", "),
+                     names.size() > most ? fmt::format(" and {} more", names.size() - most) : "");
+}
+
 void print_data(const TrainingSet& set, const TrainCommand& command) {
   const std::int64_t held_out = set.validation_size();
   fmt::print("{}: {}, {} examples, {}\n", set.about.name,
@@ -172,9 +181,15 @@ void print_data(const TrainingSet& set, const TrainCommand& command) {
   if (const std::string scale = describe_scale(set); !scale.empty())
     fmt::print("divided: {}{}\n", scale,
                command.options.normalize ? "" : " (--no-normalize leaves columns as they are)");
-  if (!set.class_weights.empty())
-    fmt::print("balanced: rows of {} count {:.4g}, of 1 {:.4g}\n", set.zero_one ? 0 : -1, set.class_weights[0],
-               set.class_weights[1]);
+  if (!set.classes.empty()) fmt::print("classes: {}\n", listed(set.classes));
+  if (!set.class_weights.empty()) {
+    const std::vector<std::string> names =
+        set.classes.empty() ? std::vector<std::string>{set.zero_one ? "0" : "-1", "1"} : set.classes;
+    std::vector<std::string> weights;
+    for (std::size_t c = 0; c < names.size(); ++c)
+      weights.push_back(fmt::format("{} by {:.4g}", names[c], set.class_weights[c]));
+    fmt::print("balanced: rows count by their class, {}\n", listed(weights));
+  }
   if (held_out > 0)
     fmt::print("validation: {} examples{}\n", held_out,
                command.validation.empty() ? " held out" : fmt::format(" of {}", command.validation));
@@ -300,7 +315,8 @@ void compare_with_constant(const TrainingSet& set, const TrainingOptions& option
   if (loss > constant * (1 + chance))
     fail<Error>("{}: the model is worse than a constant ({} {} on {} rows; the constant has {}), so it is not kept; {}",
                 set.about.name, metric, shown_metric(loss), rows, shown_metric(constant), what_helps);
-  if (text && loss >= constant) fmt::print("  no better than the constant, by less than chance on so few rows\n");
+  if (text && loss >= constant)
+    fmt::print("  no better than the constant; on {} rows that may be chance\n", found.examples);
 }
 
 }  // namespace

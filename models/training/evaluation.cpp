@@ -47,6 +47,9 @@ Evaluation evaluate(std::string_view task, const Tensor& y, const Tensor& estima
                    {"rmse", rmse(y, estimate, weight)},
                    {"mae", mae(y, estimate, weight)},
                    {"r2", r2(y, estimate, weight)}};
+  else if (task == "multiclass")
+    out.metrics = {{"log loss", multiclass_log_loss(y, estimate, weight)},
+                   {"accuracy", multiclass_accuracy(y, estimate, weight)}};
   else
     out.metrics = {{"log loss", log_loss_of_logits(y, estimate, weight)},
                    {"auc", auc(y, estimate, weight)},

@@ -22,8 +22,9 @@ struct Evaluation {
 };
 
 /// How good estimates of rows with targets y are: predictions of regression and rankings (pairs of rows, as
-/// Task::ranking has them), logits of binary tasks, whose targets are -1 and 1; and weights, or [0] where all count
-/// alike.   [n, 1] each
+/// Task::ranking has them), logits of binary tasks, whose targets are -1 and 1, and of
+/// multiclass ones [n, c], whose targets are classes from 0; and weights, or [0] where all count
+/// alike.   [n, 1]
 Evaluation evaluate(std::string_view task, const Tensor& y, const Tensor& estimate, const Tensor& weight = {});
 
 /// Whether more of the metric is better, as of auc, or less, as of losses.

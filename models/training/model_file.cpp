@@ -58,6 +58,17 @@ class ModelReader {
     out.zero_one = member(target, "zero_one") == true;
     if (!std::isfinite(out.target_scale.mean) || !(out.target_scale.deviation > 0))
       damaged("the mean and deviation of its target are no such");
+    if (out.options.task == "multiclass") {
+      const Json& classes = member(target, "classes");
+      if (!classes.is_array()) damaged("\"classes\" is not a list");
+      for (const Json& each : classes) {
+        if (!each.is_string()) damaged("a class has no name");
+        out.classes.push_back(each.get<std::string>());
+      }
+      out.columns.classes = std::ssize(out.classes);
+      if (out.columns.classes < 2 || out.columns.classes > most_classes)
+        damaged("the number of classes is out of range");
+    }
     const Json metrics = json("metrics");
     if (!metrics.is_object()) damaged("\"metrics\" is not an object");
     for (const auto& [name, value] : metrics.items())
@@ -190,6 +201,7 @@ void save_model(const std::string& path, const TrainedModel& model) {
                                     {"greatest", model.target_range.greatest},
                                     {"mean", model.target_scale.mean},
                                     {"deviation", model.target_scale.deviation},
+                                    {"classes", model.classes},
                                     {"zero_one", model.zero_one}})},
   };
   if (model.table) file.metadata.emplace("feature_table", to_json(*model.table));

@@ -27,11 +27,11 @@ struct Predictor::State {
 
   // For many rows, a few thousand at a time.
   Tensor all(PreparedRun& prepared, const Tensor& x) const {
-    return Tensor::make<float>({x.dim(0), 1}, [&](std::span<float> out) {
+    return Tensor::make<float>({x.dim(0), output.shape()[1]}, [&](std::span<float> out) {
       auto to = out.begin();
       for (std::int64_t first = 0; first < x.dim(0); first += rows_at_once) {
         const Tensor part =
-            prepared(scaled(x.row_range(first, std::min(rows_at_once, x.dim(0) - first))));  // [rows, 1]
+            prepared(scaled(x.row_range(first, std::min(rows_at_once, x.dim(0) - first))));  // [rows, 1] or [rows, c]
         to = std::copy_n(part.span<float>().begin(), part.stored(), to);
       }
     });
@@ -92,8 +92,9 @@ FileEvaluation evaluate_file(const TrainedModel& model, Predictor& predict, Data
     add(estimates, predict.estimates(rows.x));
     add(weight, rows.weight);
   }
-  const auto column = [&](const std::vector<float>& numbers) {
-    return numbers.empty() ? Tensor() : Tensor::from(numbers, {std::ssize(numbers), 1});  // [n, 1]
+  const auto rows = std::ssize(y);
+  const auto column = [rows](const std::vector<float>& numbers) {
+    return numbers.empty() ? Tensor() : Tensor::from(numbers, {rows, std::ssize(numbers) / rows});  // [n, 1] or [n, c]
   };
   FileEvaluation out;
   out.evaluation = evaluate(model.options.task, column(y), column(estimates), column(weight));

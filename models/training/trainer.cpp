@@ -61,12 +61,25 @@ bool all_finite(const Tensor& tensor) {
 
 // What the bias starts from: what fits the targets best while there is nothing else. Starting there, and not from 0,
 // saves the epochs in which nothing but the bias is learnt. Ranking has no use for one, and targets of regression have
-// the mean 0.
-double best_bias(Task task, const DataSummary& summary) {
-  if (task != Task::binary) return 0;
-  constexpr double most = 0.999;  // where all are of one class
-  const double m = std::clamp(summary.target_scale().mean, -most, most);
-  return std::log((1 + m) / (1 - m));
+// the mean 0.   [1], of multiclass tasks [c]
+std::vector<double> best_bias(Task task, std::int64_t classes, const DataSummary& summary) {
+  if (task == Task::binary) {
+    constexpr double most = 0.999;  // where all are of one class
+    const double m = std::clamp(summary.target_scale().mean, -most, most);
+    return {std::log((1 + m) / (1 - m))};
+  }
+  if (task != Task::multiclass) return {0};
+  std::vector<double> out(static_cast<std::size_t>(classes));
+  // Half a row more of each class, as there might have been of those that are not there.
+  for (std::size_t c = 0; c < out.size(); ++c)
+    out[c] = std::log((c < summary.class_sums.size() ? summary.class_sums[c] : 0) + 0.5);
+  return out;
+}
+
+// With the number of classes, where a task has classes and it is not known.
+Columns with_classes(Columns columns, const DataSummary& summary) {
+  if (columns.classes == 0) columns.classes = std::max<std::int64_t>(std::ssize(summary.class_sums), 2);
+  return columns;
 }
 
 // A deviation to divide by: 1 where all targets are one.
@@ -109,6 +122,8 @@ ModelOptions model_options(const TrainingOptions& options, const Columns& column
   out.l2_W = options.l2_w.value_or(0);
   out.l2_V = options.l2_v.value_or(0);
   out.l2_over = options.l2_over == "all" ? L2Over::all : L2Over::touched;
+  out.l2_features = columns.l2;
+  out.classes = columns.classes;
   out.target = target;
   return out;
 }
@@ -126,8 +141,17 @@ double loss_of_constant(Task task, const DataSummary& train, const DataSummary& 
   switch (task) {
     case Task::regression: return deviation * deviation + (mean - told) * (mean - told);
     case Task::binary: {  // targets are -1 and 1
-      const double logit = best_bias(task, train);
+      const double logit = best_bias(task, 2, train).front();
       return (std::log1p(std::exp(-logit)) * (1 + mean) + std::log1p(std::exp(logit)) * (1 - mean)) / 2;
+    }
+    case Task::multiclass: {
+      const auto classes = std::max(std::ssize(train.class_sums), std::ssize(evaluated.class_sums));
+      const std::vector<double> logits = best_bias(task, classes, train);
+      double sum = 0, loss = 0;
+      for (const double logit : logits) sum += std::exp(logit);
+      for (std::size_t c = 0; c < evaluated.class_sums.size(); ++c)
+        loss += evaluated.class_sums[c] * (std::log(sum) - logits[c]);
+      return loss / evaluated.weight_sum;
     }
     case Task::ranking: break;
   }
@@ -135,7 +159,8 @@ double loss_of_constant(Task task, const DataSummary& train, const DataSummary& 
 }
 
 Expr estimate_of(const Model& model, const TrainingOptions& options, const TargetRange& range) {
-  return options.task == "binary" ? model.y_hat : output_of(model, options, range);  // [n, 1]
+  return options.task == "binary" || options.task == "multiclass" ? model.y_hat
+                                                                  : output_of(model, options, range);  // [n, 1]
 }
 
 Expr output_of(const Model& model, const TrainingOptions& options, const TargetRange& range) {
@@ -154,11 +179,13 @@ Trainer::State::State(SharedBlocks train, SharedBlocks validation, const Columns
                   ? std::optional<PairSampler>(std::in_place, train_data->block(0), columns.of_item, training.seed)
                   : std::nullopt),
       batches(train_data, batch_options(train_data->size(), options, where, sampler ? &*sampler : nullptr)),
-      model(make_model(graph, summary.columns, model_options(options, columns, target), summary.weighted)),
+      model(make_model(graph, summary.columns, model_options(options, with_classes(columns, summary), target),
+                       summary.weighted)),
       step(training_step(model.loss, model.parameters, options, batches.count())) {
   session.emplace(graph, where.device, SessionOptions{.threads = where.threads});
   if (const Expr w0 = graph.find("w0"))
-    session->assign(w0, Tensor(best_bias(task_named(options.task), summary)).reshape({1}).cast(w0.dtype()));
+    session->assign(
+        w0, Tensor::from(best_bias(task_named(options.task), w0.shape()[0], summary)).cast(w0.dtype()));  // [1] or [c]
   const std::vector<Expr> fetches{step.run, model.error};
   std::vector<Expr> fed{model.X, model.y};
   if (summary.weighted) fed.push_back(model.weight);
@@ -185,7 +212,8 @@ Evaluation Trainer::State::evaluation_on(const DatasetBlocks& data) {
   double weights = 0;
   for (std::int64_t b = 0; b < data.blocks(); ++b) {
     const Dataset block = data.block(b);
-    Tensor estimates = Tensor::uninitialized({block.y.dtype(), block.y.shape(), Layout::dense});
+    const Shape shape{block.size(), model.y_hat.shape()[1]};
+    Tensor estimates = Tensor::uninitialized({block.y.dtype(), shape, Layout::dense});  // [n, 1] or [n, c]
     auto* to = estimates.writable_data();
     const Batches rows(block, in_order);
     for (const Batch& rows_of : rows.epoch(0)) {

@@ -64,10 +64,12 @@ struct TrainerOptions {
   Device device = Device::cpu();
 };
 
-/// What a model may have to know of the columns of x.
+/// What a model may have to know of the data beside their number of columns.
 struct Columns {
   std::shared_ptr<const std::vector<Index>> field = {};  // of each, where they have fields   [p]
   std::vector<bool> of_item = {};                        // of rankings: whether it describes the item   [p]
+  std::vector<double> l2 = {};  // penalty of each instead of the options'; -1: theirs. Empty: theirs everywhere   [p]
+  std::int64_t classes = 0;     // of multiclass tasks; 0: as many as the greatest target tells
 };
 
 /// The rows that have a column of the item: no others can be ranked.
@@ -82,8 +84,8 @@ std::string stopping_metric(const TrainingOptions& options);
 /// What the model tells of a row: its prediction, kept within the range where the options want that.   [n, 1]
 Expr output_of(const Model& model, const TrainingOptions& options, const TargetRange& range);
 
-/// What evaluations take of a row: the same, but of binary tasks the logit, which no rounding brings to 0 or 1.   [n,
-/// 1]
+/// What evaluations take of a row: the same, but logits of classes, which no rounding brings to 0 or 1.
+/// [n, 1] or [n, c]
 Expr estimate_of(const Model& model, const TrainingOptions& options, const TargetRange& range);
 
 /// The loss, on rows of which `evaluated` is known, of the best that can be told without looking at a row: the mean of

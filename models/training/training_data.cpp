@@ -248,6 +248,10 @@ void DataSummary::add(const Dataset& rows) {
       target_sum += w * target;
       square_sum += w * (target - first) * (target - first);
       weight_sum += w;
+      if (target >= 0 && target < most_classes && target == std::floor(target)) {
+        class_sums.resize(std::max(class_sums.size(), static_cast<std::size_t>(target) + 1));
+        class_sums[static_cast<std::size_t>(target)] += w;
+      }
       least = std::min(least, target);
       greatest = std::max(greatest, target);
       (target == -1 ? has_minus : target == 0 ? has_zero : target == 1 ? has_one : has_other) = true;

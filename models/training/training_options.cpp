@@ -28,7 +28,7 @@ template <class T>
 std::string shown(const T& value) {
   if constexpr (may_be_open<T>) {
     return value ? shown(*value) : "left open";
-  } else if constexpr (std::is_same_v<T, std::vector<std::int64_t>>) {
+  } else if constexpr (std::is_same_v<T, std::vector<std::int64_t>> || std::is_same_v<T, std::vector<std::string>>) {
     return value.empty() ? "nothing" : fmt::format("{}", fmt::join(value, ","));
   } else if constexpr (std::is_same_v<T, bool>) {
     return value ? "on" : "off";
@@ -86,7 +86,7 @@ std::vector<Setting> settings(TrainingOptions& o) {
   return {
       choice("kind", &o.model, {"linear", "fm", "higher-order", "field-aware", "deep"}, model,
              "What is learnt of the features"),
-      choice("task", &o.task, {"guess", "regression", "binary", "ranking"}, model,
+      choice("task", &o.task, {"guess", "regression", "binary", "ranking", "multiclass"}, model,
              "What is to be told; guess: binary where all targets are 0 and 1, or -1 and 1"),
       number("factors", &o.factors, 1, 10000, false, model, "k, the numbers of each feature's vector"),
       number("order", &o.order, 2, 5, false, model, "Features that interact at once, of a higher-order FM"),
@@ -95,6 +95,14 @@ std::vector<Setting> settings(TrainingOptions& o) {
       number("l2-w0", &o.l2_w0, 0, infinity, false, model, "L2 penalty on the bias"),
       number("l2-w", &o.l2_w, 0, infinity, false, model, "L2 penalty on the weights of features"),
       number("l2-v", &o.l2_v, 0, infinity, false, model, "L2 penalty on the factors"),
+      Setting{"l2",
+              &o.l2,
+              0,
+              0,
+              false,
+              {},
+              model,
+              "L2 penalty on the weights and factors of single columns of a table, as user=0.1,item=0.01"},
       choice("l2-over", &o.l2_over, {"guess", "touched", "all"}, model,
              "touched: a row's features pay, as in libFM and xLearn; all: every weight pays in every step; guess: "
              "touched where a penalty is named, or a step reaches few of the weights"),
@@ -162,7 +170,8 @@ TrainingOptions settled(TrainingOptions o, const TrainingSize& size) {
     o.init_stddev = std::min(
         0.05, std::sqrt(0.1 / (std::max(size.non_zeros / rows, 1.0) * std::sqrt(static_cast<double>(o.factors) / 2))));
   const double of_step = size.non_zeros / steps;
-  if (o.l2_over == "guess") o.l2_over = o.l2_w || o.l2_v || size.features > 4 * of_step ? "touched" : "all";
+  if (o.l2_over == "guess")
+    o.l2_over = o.l2_w || o.l2_v || !o.l2.empty() || size.features > 4 * of_step ? "touched" : "all";
   // A penalty that every row pays for its own features reaches a feature as often as it occurs.
   const double rows_of_feature = size.non_zeros / std::max(size.features, 1.0);
   const double count = o.l2_over == "all" ? rows : std::max(rows_of_feature, 1.0);

@@ -20,6 +20,7 @@ struct TrainingOptions {
   std::optional<double> init_stddev = {};
   double l2_w0 = 0;
   std::optional<double> l2_w = {}, l2_v = {};
+  std::vector<std::string> l2 = {};  // of the features of single columns, as user=0.1
   std::string l2_over = "guess";
   std::optional<bool> normalize = {};  // columns by the greatest absolute value of each; not given: those that need it
 

@@ -20,7 +20,9 @@ struct TrainingSet {
   Tensor scale;  // what the columns of both were divided by   [p]; [0]: nothing
   bool zero_one = false;
   TargetRange range{};
-  std::vector<double> class_weights = {};  // of balanced classes, by which each row of -1 and of 1 counts; else empty
+  std::vector<std::string> classes = {};  // of multiclass tasks: their names, as y counts them
+  std::vector<double> class_weights =
+      {};  // of balanced classes, by which a row of each counts: of -1 and 1; else empty
 
   std::int64_t validation_size() const { return validation ? validation->size() : 0; }
 };

@@ -17,7 +17,8 @@ namespace gradus {
 /// not there is found out from the data.
 struct Setting {
   using Value = std::variant<double*, std::int64_t*, std::uint64_t*, bool*, std::string*, std::vector<std::int64_t>*,
-                             std::optional<double>*, std::optional<std::int64_t>*, std::optional<bool>*>;
+                             std::vector<std::string>*, std::optional<double>*, std::optional<std::int64_t>*,
+                             std::optional<bool>*>;
 
   std::string_view name;  // on the command line, behind --
   Value value;
