@@ -200,11 +200,13 @@ void print_data(const TrainingSet& set, const TrainCommand& command) {
 
 int cross_validation(const TrainingSet& set, const TrainingOptions& options, const TrainCommand& command) {
   const bool text = !command.common.json;
-  if (text) fmt::print("model: {}\n", describe_model(options));
+  if (text) fmt::print("model: {}\n", describe_model(settled(options, summary_of(*set.train).size())));
+  double constant = 0;
   std::int64_t number = 0;
   const std::vector<ValidationFold> folds =
       cross_validate(set.train->block(0), set.columns, options, command.folds, trainer_options(command.common),
                      [&](const ValidationFold& fold) {
+                       constant += fold.constant / static_cast<double>(command.folds);
                        if (!text) return;
                        fmt::print("part {}: {} examples, {} epochs: {}\n", ++number, fold.evaluation.examples,
                                   fold.epochs, to_string(fold.evaluation));
@@ -223,11 +225,9 @@ int cross_validation(const TrainingSet& set, const TrainingOptions& options, con
     fmt::print("  {} {} +- {}", folds.front().evaluation.metrics[m].first, shown_metric(mean),
                shown_metric(std::sqrt(squares / static_cast<double>(folds.size() - 1))));
   }
-  fmt::print("\n");
+  fmt::print("\nconstant: {} {}\n", main_metric(options.task), shown_metric(constant));
   return 0;
 }
-
-constexpr std::int64_t most_rows_to_weigh = 200'000;
 
 void weigh_penalty(const TrainingSet& set, TrainingOptions& options, const TrainCommand& command) {
   const std::vector<Candidate> tried = weigh_factors(set.train, set.validation, set.columns, options,
@@ -340,16 +340,17 @@ int train(const TrainCommand& command) {
   const double valid_fraction = options.valid_fraction;
   options = loading;
   options.valid_fraction = valid_fraction;
+  TrainingOptions given = options;
+  given.l2_v = command.options.l2_v;
   if (command.folds > 0) refuse_streamed(set.about, "--cv");
   if (text) print_data(set, command);
-  if (command.folds > 0) return cross_validation(set, options, command);
+  if (command.folds > 0) return cross_validation(set, given, command);
 
   const Interruptions caught;
   std::vector<Candidate> candidates;
   if (command.search)
     candidates = search_settings(set, options, command);
-  else if (!command.options.l2_v && set.validation && options.model != "linear" && set.about.streamed_mib == 0 &&
-           set.train->size() <= most_rows_to_weigh)
+  else if (set.validation && set.about.streamed_mib == 0 && weighs_factors(given, set.train->size()))
     weigh_penalty(set, options, command);
   if (text) fmt::print("model: {}\n", describe_model(options));
   const std::string checkpoint = command.model.empty() ? "" : command.model + ".checkpoint";

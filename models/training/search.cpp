@@ -49,6 +49,11 @@ TrainingOptions with(TrainingOptions options, const Candidate& candidate) {
 
 }  // namespace
 
+bool weighs_factors(const TrainingOptions& options, std::int64_t rows) {
+  constexpr std::int64_t most = 200'000;
+  return !options.l2_v && options.model != "linear" && rows <= most;
+}
+
 std::vector<ValidationFold> cross_validate(const Dataset& data, const Columns& columns, const TrainingOptions& options,
                                            std::int64_t folds, const TrainerOptions& where,
                                            const std::function<void(const ValidationFold&)>& done) {
@@ -70,9 +75,16 @@ std::vector<ValidationFold> cross_validate(const Dataset& data, const Columns& c
       train = std::move(split.train);
       validation = std::move(split.validation);
     }
-    Trainer trainer(train, validation, columns, options, where);
+    TrainingOptions tried = options;
+    if (weighs_factors(options, train.size()) && validation.x.rank() == 2)
+      weigh_factors(in_one_block(train), in_one_block(validation), columns, tried, where, {});
+    Trainer trainer(train, validation, columns, tried, where);
     trainer.run();
-    out.push_back({trainer.evaluate_on(left_out), trainer.best_epoch()});
+    DataSummary known, evaluated;
+    known.add(train);
+    evaluated.add(left_out);
+    out.push_back({trainer.evaluate_on(left_out), loss_of_constant(task_named(tried.task), known, evaluated),
+                   trainer.best_epoch()});
     if (done) done(out.back());
   }
   return out;
@@ -88,6 +100,7 @@ std::vector<Candidate> weigh_factors(const SharedBlocks& train, const SharedBloc
   constexpr std::size_t most = 5;
   std::vector<Candidate> tried;
   double best = 0;
+  int misses = 0;  // one alone may be as far from letting interactions grow as the penalty before it
   for (double l2 = *options.l2_v; tried.size() < most; l2 /= 4) {
     TrainingOptions with = options;
     with.l2_v = l2;
@@ -96,9 +109,13 @@ std::vector<Candidate> weigh_factors(const SharedBlocks& train, const SharedBloc
     const double found = tried.back().validation;
     if (done) done(tried.back());
     const bool better = tried.size() == 1 || (more ? found > best * (1 + chance) : found < best * (1 - chance));
-    if (!better) break;
-    best = found;
-    options.l2_v = l2;
+    if (better) {
+      best = found;
+      options.l2_v = l2;
+      misses = 0;
+    } else if (++misses == 2) {
+      break;
+    }
   }
   return tried;
 }
