@@ -94,6 +94,10 @@ std::vector<Candidate> weigh_factors(const SharedBlocks& train, const SharedBloc
                                      TrainingOptions& options, const TrainerOptions& where,
                                      const std::function<void(const Candidate&)>& done) {
   options = settled(options, summary_of(*train).size());
+  TrainingOptions open = options;
+  open.epochs.reset();
+  open.patience.reset();
+  const TrainingOptions usual = settled(open, summary_of(*train).size());
   const bool more = more_is_better(stopping_metric(options));
   // Part of a loss that chance may add or take, as far as two trainings on the same rows differ in it.
   const double chance = 0.5 / std::sqrt(static_cast<double>(validation->size()));
@@ -104,6 +108,9 @@ std::vector<Candidate> weigh_factors(const SharedBlocks& train, const SharedBloc
   for (double l2 = *options.l2_v; tried.size() < most; l2 /= 4) {
     TrainingOptions with = options;
     with.l2_v = l2;
+    // A training that is told to go on for long, or never to stop, would do so for each penalty.
+    with.epochs = std::min(*options.epochs, *usual.epochs);
+    with.patience = usual.patience;
     tried.push_back(
         {options.rate, l2, options.factors, *options.epochs, best_validation(train, validation, columns, with, where)});
     const double found = tried.back().validation;

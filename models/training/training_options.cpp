@@ -171,7 +171,7 @@ TrainingOptions settled(TrainingOptions o, const TrainingSize& size) {
         0.05, std::sqrt(0.1 / (std::max(size.non_zeros / rows, 1.0) * std::sqrt(static_cast<double>(o.factors) / 2))));
   const double of_step = size.non_zeros / steps;
   if (o.l2_over == "guess")
-    o.l2_over = o.l2_w || o.l2_v || !o.l2.empty() || size.features > 4 * of_step ? "touched" : "all";
+    o.l2_over = o.l2_w || o.l2_v || !o.l2.empty() || size.features > std::min(4 * of_step, 5e4) ? "touched" : "all";
   // A penalty that every row pays for its own features reaches a feature as often as it occurs.
   const double rows_of_feature = size.non_zeros / std::max(size.features, 1.0);
   const double count = o.l2_over == "all" ? rows : std::max(rows_of_feature, 1.0);
