@@ -28,6 +28,7 @@
 #include <gradus/models/linear.h>
 #include <gradus/models/metrics.h>
 #include <gradus/models/model.h>
+#include <gradus/models/multiclass.h>
 #include <gradus/models/polynomial.h>
 #include <gradus/models/training/evaluation.h>
 #include <gradus/models/training/inspection.h>

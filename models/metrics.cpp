@@ -31,6 +31,28 @@ void check(std::string_view metric, const Tensor& y, const Tensor& y_hat, const 
 
 double weight_of(const Tensor& weight, std::int64_t row) { return weight.stored() > 0 ? weight.stored_value(row) : 1; }
 
+// The mean of f(logits of a row, its class).
+template <class F>
+double mean_of_classes(std::string_view metric, const Tensor& y, const Tensor& logits, const Tensor& weight, F f) {
+  if (logits.rank() != 2 || logits.layout() != Layout::dense || y.shape() != Shape{logits.dim(0), 1})
+    fail<TypeError>("{}: y is {} but the logits are {}; [n, 1] and a dense [n, c] are expected", metric, y.type(),
+                    logits.type());
+  check(metric, y, y, weight);
+  const std::int64_t classes = logits.dim(1);
+  std::vector<double> row(static_cast<std::size_t>(classes));
+  double sum = 0, weights = 0;
+  for (std::int64_t i = 0; i < y.stored(); ++i) {
+    const double target = y.stored_value(i);
+    if (!(target >= 0 && target < static_cast<double>(classes)) || target != std::floor(target))
+      fail<ValueError>("{}: target {} is {}; a class from 0 to {} is expected", metric, i, target, classes - 1);
+    for (std::int64_t c = 0; c < classes; ++c) row[static_cast<std::size_t>(c)] = logits.stored_value(i * classes + c);
+    const double w = weight_of(weight, i);
+    if (w > 0) sum += w * f(row, static_cast<std::size_t>(target));
+    weights += w;
+  }
+  return sum / weights;
+}
+
 template <class F>
 double mean(std::string_view metric, const Tensor& y, const Tensor& y_hat, const Tensor& weight, F f) {
   check(metric, y, y_hat, weight);
@@ -92,6 +114,43 @@ double mae(const Tensor& y, const Tensor& y_hat, const Tensor& weight) {
 double log_loss(const Tensor& y, const Tensor& probability, const Tensor& weight) {
   check_targets(Task::binary, y);
   return mean("log_loss", y, probability, weight, [](double a, double p) { return -std::log(a > 0 ? p : 1 - p); });
+}
+
+double log_loss_of_logits(const Tensor& y, const Tensor& logit, const Tensor& weight) {
+  check_targets(Task::binary, y);
+  // ln(1 + e^-m) of the margin m = y logit, without overflow.
+  return mean("log_loss_of_logits", y, logit, weight, [](double a, double z) {
+    const double m = a * z;
+    return std::max(-m, 0.0) + std::log1p(std::exp(-std::abs(m)));
+  });
+}
+
+double accuracy_of_logits(const Tensor& y, const Tensor& logit, const Tensor& weight) {
+  check_targets(Task::binary, y);
+  return mean("accuracy_of_logits", y, logit, weight,
+              [](double a, double z) { return (a > 0) == (z >= 0) ? 1.0 : 0.0; });
+}
+
+double multiclass_log_loss(const Tensor& y, const Tensor& logits, const Tensor& weight) {
+  return mean_of_classes("multiclass_log_loss", y, logits, weight, [](const std::vector<double>& row, std::size_t y_i) {
+    const double greatest = *std::max_element(row.begin(), row.end());
+    double sum = 0;
+    for (const double logit : row) sum += std::exp(logit - greatest);
+    return std::log(sum) + greatest - row[y_i];
+  });
+}
+
+double multiclass_accuracy(const Tensor& y, const Tensor& logits, const Tensor& weight) {
+  return mean_of_classes("multiclass_accuracy", y, logits, weight, [](const std::vector<double>& row, std::size_t y_i) {
+    return std::max_element(row.begin(), row.end()) - row.begin() == static_cast<std::ptrdiff_t>(y_i) ? 1.0 : 0.0;
+  });
+}
+
+double r2(const Tensor& y, const Tensor& y_hat, const Tensor& weight) {
+  const double error = mean("r2", y, y_hat, weight, squared);
+  const double of_all = mean("r2", y, y_hat, weight, [](double a, double) { return a; });
+  const double variance = mean("r2", y, y_hat, weight, [&](double a, double) { return squared(a, of_all); });
+  return variance > 0 ? 1 - error / variance : not_a_number;
 }
 
 double accuracy(const Tensor& y, const Tensor& probability, const Tensor& weight) {

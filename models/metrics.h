@@ -20,6 +20,18 @@ double mae(const Tensor& y, const Tensor& y_hat, const Tensor& weight = {});
 /// probability was right. Throws ValueError for other targets.
 double log_loss(const Tensor& y, const Tensor& probability, const Tensor& weight = {});
 double accuracy(const Tensor& y, const Tensor& probability, const Tensor& weight = {});
+/// The same of logits, ln(p / (1 - p)), which tell how wrong a prediction is where its probability is 0 or 1 by
+/// rounding.
+double log_loss_of_logits(const Tensor& y, const Tensor& logit, const Tensor& weight = {});
+double accuracy_of_logits(const Tensor& y, const Tensor& logit, const Tensor& weight = {});
+
+/// For classes, 0 to c - 1, and logits of each: the mean of -ln softmax(logits)[y], and the part of the rows where the
+/// greatest logit was right. Throws TypeError for other shapes, ValueError for other targets.   [n, 1], [n, c]
+double multiclass_log_loss(const Tensor& y, const Tensor& logits, const Tensor& weight = {});
+double multiclass_accuracy(const Tensor& y, const Tensor& logits, const Tensor& weight = {});
+
+/// 1 - mse / (the mean squared distance of the targets from their mean): NaN where all targets are one.
+double r2(const Tensor& y, const Tensor& y_hat, const Tensor& weight = {});
 
 /// The area under the ROC curve: the probability that a row of target 1 has a greater y_hat than one of target -1,
 /// equal ones counting half; any increasing function of y_hat gives the same. NaN where there is only one class, or a

@@ -5,10 +5,12 @@
 #include <gradus/models/field_aware.h>
 #include <gradus/models/higher_order.h>
 #include <gradus/models/linear.h>
+#include <gradus/models/multiclass.h>
 
 #include <fmt/format.h>
 
 #include <array>
+#include <cmath>
 
 namespace gradus {
 
@@ -27,8 +29,8 @@ void take_outputs(Model& model, const M& made) {
   model.loss = made.loss;
 }
 
-void add_linear(Model& model, const ModelOptions& options) {
-  const LinearRegression made(model.X, model.y,
+void add_linear(Model& model, const Expr& y, const ModelOptions& options) {
+  const LinearRegression made(model.X, y,
                               {.task = options.task,
                                .l2_w0 = options.l2_w0,
                                .l2_W = options.l2_W,
@@ -50,14 +52,14 @@ FactorizationMachineOptions fm_options(const Model& model, const ModelOptions& o
           .weight = model.weight};
 }
 
-void add_fm(Model& model, const ModelOptions& options) {
-  const FactorizationMachine made(model.X, model.y, fm_options(model, options));
+void add_fm(Model& model, const Expr& y, const ModelOptions& options) {
+  const FactorizationMachine made(model.X, y, fm_options(model, options));
   take_outputs(model, made);
   model.parameters = {made.w0, made.W, made.V};
 }
 
-void add_higher_order(Model& model, const ModelOptions& options) {
-  const HigherOrderFactorizationMachine made(model.X, model.y,
+void add_higher_order(Model& model, const Expr& y, const ModelOptions& options) {
+  const HigherOrderFactorizationMachine made(model.X, y,
                                              {.order = options.order,
                                               .factors = options.factors,
                                               .init_stddev = options.init_stddev,
@@ -73,8 +75,8 @@ void add_higher_order(Model& model, const ModelOptions& options) {
   model.parameters.insert(model.parameters.end(), made.V.begin(), made.V.end());
 }
 
-void add_field_aware(Model& model, const ModelOptions& options) {
-  const FieldAwareFactorizationMachine made(model.X, model.y,
+void add_field_aware(Model& model, const Expr& y, const ModelOptions& options) {
+  const FieldAwareFactorizationMachine made(model.X, y,
                                             {.field_of = options.field_of,
                                              .factors = options.factors,
                                              .init_stddev = options.init_stddev,
@@ -89,13 +91,53 @@ void add_field_aware(Model& model, const ModelOptions& options) {
   model.parameters = {made.w0, made.W, made.V};
 }
 
-void add_deep(Model& model, const ModelOptions& options) {
+void add_deep(Model& model, const Expr& y, const ModelOptions& options) {
   const DeepFactorizationMachine made(
-      model.X, model.y, {.fm = fm_options(model, options), .field_of = options.field_of, .hidden = options.hidden});
+      model.X, y, {.fm = fm_options(model, options), .field_of = options.field_of, .hidden = options.hidden});
   take_outputs(model, made);
   model.parameters = {made.fm.w0, made.fm.W, made.fm.V};
   model.parameters.insert(model.parameters.end(), made.weights.begin(), made.weights.end());
   model.parameters.insert(model.parameters.end(), made.biases.begin(), made.biases.end());
+}
+
+void add_multiclass(Model& model, const ModelOptions& options) {
+  const bool linear = options.kind == ModelKind::linear;
+  if (!linear && options.kind != ModelKind::fm)
+    fail<ValueError>("make_model: a multiclass task is given with a {} model; linear and fm can do that",
+                     to_string(options.kind));
+  const MulticlassFactorizationMachine made(model.X, model.y,
+                                            {.classes = options.classes,
+                                             .factors = linear ? 0 : options.factors,
+                                             .init_stddev = options.init_stddev,
+                                             .seed = options.seed,
+                                             .l2_w0 = options.l2_w0,
+                                             .l2_W = options.l2_W,
+                                             .l2_V = options.l2_V,
+                                             .l2_over = options.l2_over,
+                                             .weight = model.weight});
+  take_outputs(model, made);
+  model.parameters = {made.w0, made.W};
+  if (!linear) model.parameters.push_back(made.V);
+}
+
+// The penalty anew, with lambdas of features.
+void penalize_features(Model& model, std::int64_t p, const ModelOptions& options) {
+  if (std::ssize(options.l2_features) != p)
+    fail<ValueError>("make_model: l2_features has {} entries but there are {} features", options.l2_features.size(), p);
+  std::vector<FeaturePenalty> of_features;
+  for (const Expr& parameter : model.parameters) {
+    if (parameter.shape()[0] != p || parameter.name().starts_with("deep/")) continue;
+    std::vector<double> lambda = options.l2_features;
+    for (double& each : lambda)
+      if (each < 0) each = parameter.name() == "W" ? options.l2_W : options.l2_V;
+    for (const double each : lambda) check_l2("make_model", "l2_features", each);
+    const Tensor all = Tensor::from(lambda).cast(options.dtype);  // [p]
+    of_features.push_back(
+        {model.X.graph().constant(parameter.rank() == 1 ? all : all.reshape({p, 1})), parameter});  // [p] or [p, 1]
+  }
+  model.penalty = sum_of_penalties(model.X, {l2_penalty(options.l2_w0, model.parameters.front()),
+                                             l2_penalty(model.X, of_features, options.l2_over, model.weight)});  // []
+  model.loss = model.error + model.penalty;                                                                      // []
 }
 
 }  // namespace
@@ -118,6 +160,11 @@ ModelKind model_kind_named(std::string_view name) {
 }
 
 Model make_model(Graph& g, std::int64_t p, const ModelOptions& options, bool weighted, Location where) {
+  if (!std::isfinite(options.target.mean) || !std::isfinite(options.target.deviation) || options.target.deviation <= 0)
+    fail<ValueError>(
+        "make_model: targets of mean {} and deviation {} are given; finite ones and a deviation above 0 are "
+        "expected",
+        options.target.mean, options.target.deviation);
   if (p < 1 || p > max_sparse_dimension)
     fail<ValueError>("make_model: {} features are given; 1 to {} are expected", p, max_sparse_dimension);
   const Graph::Pin pin = g.pin(where);
@@ -125,19 +172,35 @@ Model make_model(Graph& g, std::int64_t p, const ModelOptions& options, bool wei
   model.X = g.sparse_placeholder("X", {any, p}, options.dtype);                   // [n, p]
   model.y = g.placeholder("y", {any, 1}, options.dtype);                          // [n, 1]
   if (weighted) model.weight = g.placeholder("weight", {any, 1}, options.dtype);  // [n, 1]
-  switch (options.kind) {
-    case ModelKind::linear: add_linear(model, options); break;
-    case ModelKind::fm: add_fm(model, options); break;
-    case ModelKind::higher_order: add_higher_order(model, options); break;
-    case ModelKind::field_aware: add_field_aware(model, options); break;
-    case ModelKind::deep: add_deep(model, options); break;
+  const auto& [mean, deviation] = options.target;
+  const bool scaled = options.task == Task::regression && (mean != 0 || deviation != 1);
+  if (options.task == Task::multiclass) {
+    add_multiclass(model, options);
+    if (!options.l2_features.empty()) penalize_features(model, p, options);
+    return model;
   }
+  const Expr y = scaled ? (model.y - mean) / deviation : model.y;  // [n, 1]
+  switch (options.kind) {
+    case ModelKind::linear: add_linear(model, y, options); break;
+    case ModelKind::fm: add_fm(model, y, options); break;
+    case ModelKind::higher_order: add_higher_order(model, y, options); break;
+    case ModelKind::field_aware: add_field_aware(model, y, options); break;
+    case ModelKind::deep: add_deep(model, y, options); break;
+  }
+  if (!options.l2_features.empty()) penalize_features(model, p, options);
+  if (scaled) model.prediction = mean + deviation * model.prediction;  // [n, 1]
   return model;
 }
 
 std::map<std::string, Shape> parameter_shapes(std::int64_t p, const ModelOptions& options) {
   const std::int64_t k = options.factors;
   std::map<std::string, Shape> out{{"w0", {1}}, {"W", {p}}};
+  if (options.task == Task::multiclass) {
+    const std::int64_t c = options.classes;
+    out = {{"w0", {c}}, {"W", {p, c}}};
+    if (options.kind != ModelKind::linear) out["V"] = {p, c * k};
+    return out;
+  }
   switch (options.kind) {
     case ModelKind::linear: break;
     case ModelKind::fm:

@@ -31,6 +31,11 @@ std::string_view to_string(ModelKind kind);
 /// Throws ValueError for a name that is none of these.
 ModelKind model_kind_named(std::string_view name);
 
+/// What brings targets to mean 0 and deviation 1.
+struct TargetScale {
+  double mean = 0, deviation = 1;
+};
+
 struct ModelOptions {
   ModelKind kind = ModelKind::fm;
   Task task = Task::regression;
@@ -44,16 +49,22 @@ struct ModelOptions {
   double l2_w0 = 0;
   double l2_W = 0;
   double l2_V = 0;
+  /// The penalty of each feature's own parameters in place of l2_W and l2_V; -1 where these hold. Empty: everywhere.
+  /// [p]
+  std::vector<double> l2_features = {};
+  std::int64_t classes = 2;          // of a multiclass task, which linear and fm can do
   L2Over l2_over = L2Over::touched;  // what l2_W and l2_V reach
-  DType dtype = float32;             // or float64
+  /// Of regression: what y_hat tells is (y - mean) / deviation, and the error is that of it.
+  TargetScale target = {};
+  DType dtype = float32;  // or float64
 };
 
 struct Model {
   Expr X;                        // csr placeholder [n, p]
   Expr y;                        // placeholder [n, 1]
   Expr weight;                   // placeholder [n, 1]; no expression where all rows count alike
-  Expr y_hat;                    // [n, 1]
-  Expr prediction;               // [n, 1]
+  Expr y_hat;                    // [n, 1]; [n, classes] of a multiclass task
+  Expr prediction;               // likewise, in the units of y
   Expr error;                    // []
   Expr penalty;                  // []
   Expr loss;                     // []

@@ -31,7 +31,7 @@ bool is_column_beside(const Expr& X, const Expr& v) {
 // The sum of the two rows of each pair.   [2 m, 1] -> [m, 1]
 Expr sum_of_pairs(const Expr& rows) { return reduce_sum(reshape(rows, {any, 2}), 1, keep_dims); }
 
-constexpr std::array tasks = {Task::regression, Task::binary, Task::ranking};
+constexpr std::array tasks = {Task::regression, Task::binary, Task::ranking, Task::multiclass};
 
 }  // namespace
 
@@ -40,6 +40,7 @@ std::string_view to_string(Task task) {
     case Task::regression: return "regression";
     case Task::binary: return "binary";
     case Task::ranking: return "ranking";
+    case Task::multiclass: return "multiclass";
   }
   return "";
 }
@@ -47,7 +48,7 @@ std::string_view to_string(Task task) {
 Task task_named(std::string_view name) {
   for (const Task task : tasks)
     if (to_string(task) == name) return task;
-  fail<ValueError>("task: \"{}\" is given; regression, binary or ranking is expected", name);
+  fail<ValueError>("task: \"{}\" is given; regression, binary, ranking or multiclass is expected", name);
 }
 
 Expr mean_of_rows(const Expr& rows, const Expr& weight) {
@@ -60,6 +61,12 @@ Expr mean_error(Task task, const Expr& y, const Expr& y_hat, const Expr& weight)
   switch (task) {
     case Task::regression: return mean_of_rows(square(y - y_hat), weight);   // []
     case Task::binary: return mean_of_rows(softplus(-(y * y_hat)), weight);  // []
+    case Task::multiclass: {
+      const std::int64_t c = y_hat.shape()[1];
+      const Expr is_class = one_hot(cast(reshape(y, {any}), int64), c, y_hat.dtype());  // [n, c]
+      const Expr of_class = reduce_sum(is_class * y_hat, 1, keep_dims);                 // [n, 1]
+      return mean_of_rows(reduce_logsumexp(y_hat, 1, keep_dims) - of_class, weight);    // []
+    }
     case Task::ranking: break;
   }
   // y is 1 and -1: the sum is a difference, of the preferred row and the other.
@@ -67,6 +74,7 @@ Expr mean_error(Task task, const Expr& y, const Expr& y_hat, const Expr& weight)
 }
 
 Expr prediction(Task task, const Expr& y_hat) {
+  if (task == Task::multiclass) return softmax(y_hat);   // [n, c]
   return task == Task::binary ? sigmoid(y_hat) : y_hat;  // [n, 1]
 }
 
@@ -166,6 +174,8 @@ void check_targets(Task task, const Tensor& y) {
   for (const double target : y.to_dense()) {
     if (task == Task::binary && target != -1 && target != 1)
       fail<ValueError>("check_targets: target {} is {}; a binary task takes -1 and 1", row, target);
+    if (task == Task::multiclass && (target < 0 || target != std::floor(target)))
+      fail<ValueError>("check_targets: target {} is {}; the number of a class, 0 or more, is expected", row, target);
     if (!std::isfinite(target))
       fail<ValueError>("check_targets: target {} is {}; a finite number is expected", row, target);
     if (task == Task::ranking && (row % 2 == 0 ? std::abs(target) != 1 : target != -before))

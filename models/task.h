@@ -16,9 +16,10 @@ enum class Task : std::uint8_t {
   binary,      // y is -1 or 1; the error is -ln sigma(y_hat y)
   ranking,  // rows come in pairs, 2j and 2j + 1: the one whose y is 1 is to be ranked above the one whose y is -1; the
             // error of a pair is -ln sigma(the difference of their y_hat) (BPR: Rendle et al., UAI 2009)
+  multiclass,  // y is a class, 0 to c - 1, y_hat has a column for each; the error is -ln softmax(y_hat)[y]
 };
 
-/// "regression", "binary" or "ranking".
+/// "regression", "binary", "ranking" or "multiclass".
 std::string_view to_string(Task task);
 /// Throws ValueError for a name that is none of these.
 Task task_named(std::string_view name);
@@ -28,11 +29,11 @@ Task task_named(std::string_view name);
 Expr mean_of_rows(const Expr& rows, const Expr& weight);
 
 /// The mean error of the rows; of binary tasks and ranking as softplus(-y y_hat), which does not overflow. The weight
-/// of a pair is the sum of its rows'.   [n, 1], [n, 1], [n, 1] or no expression -> []
+/// of a pair is the sum of its rows'.   [n, 1], [n, 1] (of multiclass [n, c]), [n, 1] or no expression -> []
 Expr mean_error(Task task, const Expr& y, const Expr& y_hat, const Expr& weight = {});
 
-/// What to tell of a row: y_hat for regression and ranking, sigma(y_hat) = P(y = 1) for binary tasks.   [n, 1] -> [n,
-/// 1]
+/// What to tell of a row: y_hat for regression and ranking, sigma(y_hat) = P(y = 1) for binary tasks, the probability
+/// of each class, softmax(y_hat), for multiclass ones.   [n, 1] -> [n, 1], [n, c] -> [n, c]
 Expr prediction(Task task, const Expr& y_hat);
 
 /// What an L2 penalty lambda on the parameters of features reaches.
@@ -90,7 +91,7 @@ BinaryTargets binary_targets(const Tensor& y, BinaryForm so_far = BinaryForm::on
                              std::string_view name = "binary_targets", std::int64_t first_row = 0);
 
 /// Throws ValueError, naming the first row at fault, unless every target fits the task: -1 or 1 for binary ones (0 is
-/// the usual mistake), finite for regression, for ranking a 1 and a -1 in each pair of rows.
+/// the usual mistake), finite for regression, whole for multiclass, for ranking a 1 and a -1 in each pair of rows.
 void check_targets(Task task, const Tensor& y);
 
 }  // namespace gradus

@@ -92,4 +92,41 @@ TEST_CASE("what metrics refuse") {
         "mean_auc: y is float32 [2, 1] but there are 1 groups; one for each row is expected");
 }
 
+TEST_CASE("logits tell how wrong a prediction is where its probability does not") {
+  const Tensor y = Tensor::from(std::vector<float>{1.0F, -1.0F, 1.0F, -1.0F}, {4, 1});
+  const Tensor logit = Tensor::from(std::vector<float>{2.0F, 200.0F, -0.5F, -3.0F}, {4, 1});
+  const double expected = (std::log1p(std::exp(-2)) + 200 + std::log1p(std::exp(0.5)) + std::log1p(std::exp(-3))) / 4;
+  CHECK(log_loss_of_logits(y, logit) == doctest::Approx(expected));
+  CHECK(accuracy_of_logits(y, logit) == 0.5);
+}
+
+TEST_CASE("the metrics of several classes") {
+  const Tensor y = Tensor::from(std::vector<float>{0.0F, 2.0F, 1.0F}, {3, 1});
+  const Tensor logits =
+      Tensor::from(std::vector<float>{1.0F, 0.0F, 0.0F, 0.0F, 1000.0F, 0.0F, -1.0F, 2.0F, 1.0F}, {3, 3});
+  const double first = std::log(std::exp(1) + 2) - 1;
+  const double last = std::log(std::exp(-1) + std::exp(2) + std::exp(1)) - 2;
+  CHECK(multiclass_log_loss(y, logits) == doctest::Approx((first + 1000 + last) / 3));
+  CHECK(multiclass_accuracy(y, logits) == doctest::Approx(2.0 / 3));
+  const Tensor weight = Tensor::from(std::vector<float>{1.0F, 0.0F, 3.0F}, {3, 1});
+  CHECK(multiclass_log_loss(y, logits, weight) == doctest::Approx((first + 3 * last) / 4));
+  CHECK(refusal<ValueError>([&] {
+          multiclass_accuracy(Tensor::from(std::vector<float>{3.0F, 0.0F, 0.0F}, {3, 1}), logits);
+        }) == "multiclass_accuracy: target 0 is 3; a class from 0 to 2 is expected");
+  CHECK(refusal<TypeError>([&] {
+          multiclass_accuracy(y, y.reshape({1, 3}));
+        }) ==
+        "multiclass_accuracy: y is float32 [3, 1] but the logits are float32 [1, 3]; [n, 1] and a dense [n, c] are "
+        "expected");
+}
+
+TEST_CASE("r2 is 1 for what is right, 0 for the mean") {
+  const Tensor y = Tensor::from(std::vector<float>{1.0F, 2.0F, 6.0F}, {3, 1});
+  CHECK(r2(y, y) == 1);
+  CHECK(r2(y, Tensor::from(std::vector<float>{3.0F, 3.0F, 3.0F}, {3, 1})) == doctest::Approx(0));
+  CHECK(r2(y, Tensor::from(std::vector<float>{1.0F, 2.0F, 4.0F}, {3, 1})) == doctest::Approx(1 - 4.0 / 14));
+  CHECK(std::isnan(
+      r2(Tensor::from(std::vector<float>{2.0F, 2.0F}, {2, 1}), Tensor::from(std::vector<float>{2.0F, 3.0F}, {2, 1}))));
+}
+
 }  // namespace gradus

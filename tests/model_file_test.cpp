@@ -67,7 +67,8 @@ TEST_CASE("each model kind trains and is read back") {
     CHECK(loaded.zero_one);
     CHECK(loaded.target == "y");
     Predictor predict(loaded, "m");
-    CHECK(evaluate("binary", validation.y, predict.all(validation.x)).main() == trainer.evaluate_on(validation).main());
+    CHECK(evaluate("binary", validation.y, predict.estimates(validation.x)).main() ==
+          trainer.evaluate_on(validation).main());
     save_model(folder / "again", loaded);
     CHECK(read_file(folder / "again") == read_file(folder / "m"));
   }
@@ -96,7 +97,7 @@ TEST_CASE("models of other versions and damaged ones are refused") {
   };
   CHECK(refused(good) == "nothing was thrown");
   CHECK(refused({good.tensors, {}}) == "M: is no model: its metadata have no gradus_model");
-  CHECK(refused(with("gradus_model", "2")) == "M: is a model of version 2; this program reads version 1");
+  CHECK(refused(with("gradus_model", "1")) == "M: is a model of version 1; this program reads version 2");
   SafeTensors other = good;
   other.tensors.at("W") = ones({2});
   CHECK(refused(other).starts_with("M: is damaged: its checksum is "));

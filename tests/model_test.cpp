@@ -234,7 +234,7 @@ TEST_CASE("names of tasks and models") {
        {ModelKind::linear, ModelKind::fm, ModelKind::higher_order, ModelKind::field_aware, ModelKind::deep})
     CHECK(model_kind_named(to_string(kind)) == kind);
   CHECK(refusal<ValueError>([] { task_named("rank"); }) ==
-        "task: \"rank\" is given; regression, binary or ranking is expected");
+        "task: \"rank\" is given; regression, binary, ranking or multiclass is expected");
   CHECK(refusal<ValueError>([] { model_kind_named("ffm"); }) ==
         "model: \"ffm\" is given; linear, fm, higher-order, field-aware or deep is expected");
 }
@@ -277,6 +277,107 @@ TEST_CASE("the parameters of a model are known without making it") {
       CHECK(parameter_shapes(p, options) == made);
     }
   }
+}
+
+TEST_CASE("a machine for each class, and their softmax") {
+  Graph g;
+  const Model model = make_model(g, p,
+                                 {.task = Task::multiclass,
+                                  .factors = k,
+                                  .l2_W = 0.1,
+                                  .l2_V = 0.2,
+                                  .classes = 3,
+                                  .l2_over = L2Over::all,
+                                  .dtype = float64},
+                                 true);
+  Session session(g);
+  for (std::uint64_t i = 0; i < 3; ++i)
+    session.assign(model.parameters[i],
+                   random_normal(model.parameters[i].shape(), {.stddev = 0.5, .seed = i + 1, .dtype = float64}));
+  const Tensor y = Tensor({{0}, {2}, {1}, {1}, {0}, {2}}, float64);
+  const Feeds feeds{{model.X, some_x().to_csr()}, {model.y, y}, {model.weight, some_weight()}};
+  const Tensor logits = session.run(model.y_hat, feeds);              // [n, 3]
+  const Tensor probabilities = session.run(model.prediction, feeds);  // [n, 3]
+  const Tensor w0 = session.value(model.parameters[0]), W = session.value(model.parameters[1]),
+               V = session.value(model.parameters[2]);
+  const Tensor x = some_x();
+  double loss = 0, weights = 0, of_W = 0, of_V = 0;
+  for (std::int64_t row = 0; row < n; ++row) {
+    double sum = 0, of_class = 0;
+    for (std::int64_t c = 0; c < 3; ++c) {
+      double expected = w0.stored_value(c);
+      for (std::int64_t i = 0; i < p; ++i) {
+        expected += W.stored_value(i * 3 + c) * x.stored_value(row * p + i);
+        for (std::int64_t j = i + 1; j < p; ++j)
+          for (std::int64_t f = c * k; f < (c + 1) * k; ++f)
+            expected += V.stored_value(i * 3 * k + f) * V.stored_value(j * 3 * k + f) * x.stored_value(row * p + i) *
+                        x.stored_value(row * p + j);
+      }
+      CHECK(logits.stored_value(row * 3 + c) == doctest::Approx(expected));
+      sum += std::exp(expected);
+      if (static_cast<double>(c) == y.stored_value(row)) of_class = expected;
+    }
+    CHECK(probabilities.stored_value(row * 3) == doctest::Approx(std::exp(logits.stored_value(row * 3)) / sum));
+    loss += some_weight().stored_value(row) * (std::log(sum) - of_class);
+    weights += some_weight().stored_value(row);
+  }
+  CHECK(session.run(model.error, feeds).item() == doctest::Approx(loss / weights));
+  for (const double w : W) of_W += w * w;
+  for (const double v : V) of_V += v * v;
+  CHECK(session.run(model.penalty, feeds).item() == doctest::Approx(0.1 * of_W + 0.2 * of_V));
+  CHECK(parameter_shapes(p, {.task = Task::multiclass, .factors = k, .classes = 3}) ==
+        std::map<std::string, Shape>{{"w0", {3}}, {"W", {p, 3}}, {"V", {p, 3 * k}}});
+  CHECK(refusal<ValueError>([] {
+          Graph other;
+          make_model(other, p, {.kind = ModelKind::deep, .task = Task::multiclass});
+        }) == "make_model: a multiclass task is given with a deep model; linear and fm can do that");
+}
+
+TEST_CASE("features may have penalties of their own") {
+  for (const ModelKind kind : {ModelKind::linear, ModelKind::fm, ModelKind::higher_order, ModelKind::field_aware}) {
+    CAPTURE(to_string(kind));
+    ModelOptions options{
+        .kind = kind, .factors = k, .field_of = {0, 0, 1, 1, 2}, .l2_W = 0.1, .l2_V = 0.2, .l2_over = L2Over::all};
+    Case plain(options);
+    options.l2_features = {-1, 3, -1, -1, 0};
+    Case own(options);
+    const double before = plain.session.run(plain.model.penalty).item();
+    double change = 0;
+    for (const Expr& parameter : own.model.parameters) {
+      if (parameter.name() == "w0") continue;
+      const Tensor value = own.session.value(parameter);
+      const double lambda = parameter.name() == "W" ? 0.1 : 0.2;
+      const std::int64_t columns = value.stored() / p;
+      for (std::int64_t c = 0; c < columns; ++c)
+        change += (3 - lambda) * std::pow(value.stored_value(columns + c), 2) -
+                  lambda * std::pow(value.stored_value(4 * columns + c), 2);
+    }
+    CHECK(own.session.run(own.model.penalty).item() == doctest::Approx(before + change));
+    CHECK(own.session.run(own.model.loss - own.model.error, {{own.model.X, some_x().to_csr()}, {own.model.y, some_y()}})
+              .item() == doctest::Approx(before + change));
+  }
+  CHECK(refusal<ValueError>([] {
+          Graph g;
+          make_model(g, p, {.l2_features = {1}});
+        }) == "make_model: l2_features has 1 entries but there are 5 features");
+}
+
+TEST_CASE("predictions are in the units of the targets") {
+  Case plain({.factors = k});
+  Case scaled({.factors = k, .target = {.mean = 30, .deviation = 4}});
+  const Tensor y = plain.session.run(plain.model.prediction, {{plain.model.X, some_x().to_csr()}});
+  const Tensor told = scaled.session.run(scaled.model.prediction, {{scaled.model.X, some_x().to_csr()}});
+  for (std::int64_t i = 0; i < n; ++i) CHECK(told.stored_value(i) == doctest::Approx(30 + 4 * y.stored_value(i)));
+  // The error is that of the scaled targets.
+  double error = 0;
+  for (std::int64_t i = 0; i < n; ++i) error += std::pow((some_y().stored_value(i) - told.stored_value(i)) / 4, 2) / n;
+  CHECK(scaled.session.run(scaled.model.error, {{scaled.model.X, some_x().to_csr()}, {scaled.model.y, some_y()}})
+            .item() == doctest::Approx(error));
+  CHECK(refusal<ValueError>([] {
+          Graph g;
+          make_model(g, p, {.target = {.mean = 0, .deviation = 0}});
+        }) ==
+        "make_model: targets of mean 0 and deviation 0 are given; finite ones and a deviation above 0 are expected");
 }
 
 }  // namespace gradus

@@ -279,6 +279,7 @@ TEST_CASE("a search halves by thirds and ends with the best") {
   const Dataset::Split split = ratings(300).split(0.3, 1);
   const SharedBlocks train = in_one_block(split.train), validation = in_one_block(split.validation);
   TrainingOptions options = regression();
+  options.patience = 3;
   int calls = 0;
   const std::vector<Candidate> all = search(train, validation, {}, options, {}, [&](const Candidate&) { ++calls; });
   CHECK(calls == 27 + 9 + 3);
@@ -290,4 +291,131 @@ TEST_CASE("a search halves by thirds and ends with the best") {
   CHECK(all[0].validation <= all[2].validation);
   CHECK(refusal<ValueError>([&] { search(train, {}, {}, options, {}, {}); }) ==
         "--search compares on a validation set, but there is none: name one by --valid or --valid-fraction");
+}
+
+TEST_CASE("what options leave open is found out from the size of the data, and what they say stays") {
+  const TrainingOptions small = settled({}, {.rows = 450, .features = 35, .non_zeros = 900});
+  CHECK(*small.batch == 16);
+  CHECK(*small.epochs == 172);  // of 29 steps
+  CHECK(*small.patience == 10);
+  CHECK(small.l2_over == "all");
+  CHECK(*small.l2_w == doctest::Approx(0.5 / 450));
+  CHECK(*small.l2_v == doctest::Approx(10. / 450));
+  CHECK(*small.init_stddev == 0.05);
+  const TrainingOptions large = settled({}, {.rows = 4e7, .features = 1e6, .non_zeros = 39 * 4e7});
+  CHECK(*large.batch == 1024);
+  CHECK(*large.epochs == 50);
+  CHECK(*large.patience == 3);
+  CHECK(large.l2_over == "touched");
+  CHECK(*large.l2_v == doctest::Approx(10. / (39 * 40)));  // by how often a feature occurs
+  // Rows of many features begin with interactions of little.
+  CHECK(*settled({}, {.rows = 60, .features = 2e5, .non_zeros = 60 * 2e4}).init_stddev < 0.002);
+  TrainingOptions said;
+  said.batch = 7;
+  said.epochs = 8;
+  said.patience = 9;
+  said.l2_v = 0.5;
+  said.init_stddev = 0.25;
+  said.l2_over = "all";
+  said.l2_w = 0;
+  CHECK(difference(settled(said, {.rows = 450, .features = 35, .non_zeros = 900}), said).empty());
+  // A penalty that is named is meant as libFM's.
+  TrainingOptions named;
+  named.l2_v = 0.5;
+  CHECK(settled(named, {.rows = 450, .features = 35, .non_zeros = 900}).l2_over == "touched");
+  CHECK(to_json(TrainingOptions()).find("\"batch\":null") != std::string::npos);
+  CHECK(difference(said, TrainingOptions()).find("was left open") != std::string::npos);
+}
+
+TEST_CASE("targets of any size are learnt alike, and losses are in their units") {
+  const Dataset rows = ratings(600);
+  const auto trained = [&](double times, double plus) {
+    Dataset data = rows;
+    std::vector<double> y;
+    for (const double target : rows.y) y.push_back(times * target + plus);
+    data.y = Tensor::from(y, rows.y.shape()).cast(float32);
+    const auto [train, validation] = data.split(0.2, 1);
+    TrainingOptions options = regression();
+    options.epochs = 40;
+    Trainer trainer(train, validation, {}, options);
+    trainer.run();
+    const Evaluation found = trainer.evaluation();
+    CHECK(found.main() ==
+          doctest::Approx(trainer.history()[static_cast<std::size_t>(trainer.best_epoch()) - 1].validation));
+    CHECK(trainer.constant_loss() > 5 * found.main());
+    CHECK(trainer.target_scale().deviation == doctest::Approx(times * 1.27).epsilon(0.1));
+    CHECK(trainer.history()[0].loss < 2 * trainer.constant_loss());
+    return found.main() / (times * times);
+  };
+  const double usual = trained(1, 0);
+  CHECK(trained(0.001, 0) == doctest::Approx(usual).epsilon(0.02));
+  CHECK(trained(1e6, 3e6) == doctest::Approx(usual).epsilon(0.02));
+}
+
+TEST_CASE("the constant's loss is that of the best constant of the rows learnt from") {
+  const auto column = [](const std::vector<float>& y) { return Tensor::from(y, {std::ssize(y), 1}); };
+  const auto summary = [&](const std::vector<float>& y) {
+    DataSummary out;
+    out.add({ratings(std::ssize(y)).x, column(y)});
+    return out;
+  };
+  CHECK(loss_of_constant(Task::regression, summary({1, 3}), summary({2, 5})) == doctest::Approx(4.5));
+  CHECK(loss_of_constant(Task::binary, summary({1, -1, -1, -1}), summary({1, -1})) ==
+        doctest::Approx(-(std::log(0.25) + std::log(0.75)) / 2));
+  CHECK(loss_of_constant(Task::ranking, summary({1, -1}), summary({1, -1})) == doctest::Approx(std::log(2.0)));
+  // Of 2, 1 and 1 rows, with half a row more of each.
+  CHECK(loss_of_constant(Task::multiclass, summary({0, 0, 1, 2}), summary({1})) ==
+        doctest::Approx(-std::log(1.5 / 5.5)));
+  // A deviation far below the mean is not lost in rounding.
+  CHECK(summary({3e6F, 3e6F + 1}).target_scale().deviation == doctest::Approx(0.5));
+}
+
+TEST_CASE("another metric may say which epoch is best") {
+  Dataset data = ratings(600);
+  std::vector<float> y;
+  for (const double target : data.y) y.push_back(target > 3 ? 1.0F : -1.0F);
+  data.y = Tensor::from(y, data.y.shape());
+  const auto [train, validation] = data.split(0.3, 1);
+  TrainingOptions options = regression();
+  options.task = "binary";
+  options.epochs = 20;
+  options.patience = 0;
+  options.stop_by = "auc";
+  Trainer trainer(train, validation, {}, options);
+  trainer.run();
+  const std::vector<EpochRecord>& history = trainer.history();
+  const double best = history[static_cast<std::size_t>(trainer.best_epoch()) - 1].validation;
+  for (const EpochRecord& record : history) CHECK(record.validation <= best);
+  CHECK(trainer.evaluation().of("auc") == best);
+  options.stop_by = "mse";
+  CHECK(refusal<ValueError>([&] { Trainer(train, validation, {}, options).run(); }) ==
+        "there is no metric mse here; there are log loss, auc, accuracy");
+}
+
+TEST_CASE("the factors' penalty falls as long as the validation set is clearly the better for it") {
+  // Targets that are interactions alone.
+  std::vector<std::int64_t> row_start{0}, column;
+  std::vector<float> y;
+  for (std::int64_t i = 0; i < 800; ++i) {
+    const std::int64_t user = (i * 7) % 20, item = (i * i + 3 * i + i / 20) % 30;
+    column.insert(column.end(), {user, 20 + item});
+    row_start.push_back(std::ssize(column));
+    y.push_back(user % 2 == item % 2 ? 1.0F : -1.0F);
+  }
+  const Dataset data{Tensor::csr(800, 50, row_start, column, std::vector<float>(column.size(), 1)),
+                     Tensor::from(y, {800, 1})};
+  const Dataset::Split split = data.split(0.2, 1);
+  const SharedBlocks train = in_one_block(split.train), validation = in_one_block(split.validation);
+  TrainingOptions options;
+  options.task = "binary";
+  const double usual = *settled(options, summary_of(*train).size()).l2_v;
+  const std::vector<Candidate> tried = weigh_factors(train, validation, {}, options, {}, {});
+  CHECK(tried.front().l2 == usual);
+  CHECK(*options.l2_v < usual);
+  CHECK(tried.front().validation > 4 * tried.back().validation);
+  CHECK(weighs_factors({}, 1000));
+  TrainingOptions linear;
+  linear.model = "linear";
+  CHECK(!weighs_factors(linear, 1000));
+  CHECK(!weighs_factors({}, 1'000'000));
 }

@@ -52,6 +52,7 @@ struct PredictCommand {
   std::string model;
   DataArguments data;
   std::string out = "-";
+  bool probabilities = false;
 };
 
 struct InspectCommand {

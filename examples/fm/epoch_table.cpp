@@ -18,21 +18,17 @@ std::string per_second(double examples, double seconds) {
   return rate >= 1e3 ? fmt::format("{:.1f} k", rate / 1e3) : fmt::format("{:.0f}", rate);
 }
 
-// A loss that runs away has more digits than a column.
-std::string shown_loss(double loss) {
-  return std::abs(loss) < 1e8 ? fmt::format("{:.4f}", loss) : fmt::format("{:.4e}", loss);
-}
-
 }  // namespace
 
 EpochTable::EpochTable(const TrainingSet& set, const TrainingOptions& options, bool shown)
     : examples_(static_cast<double>(set.train->size())),
       validates_(set.validation != nullptr),
-      epochs_(options.epochs),
-      metric_(main_metric(options.task)),
+      epochs_(*options.epochs),
+      loss_(main_metric(options.task)),
+      metric_(stopping_metric(options)),
       shown_(shown) {
   if (!shown_) return;
-  fmt::print("{:>5}  {:>14}", "epoch", "train " + metric_);
+  fmt::print("{:>5}  {:>14}", "epoch", "train " + loss_);
   if (validates_) fmt::print("  {:>14}", "valid " + metric_);
   fmt::print("  {:>10}\n", "examples/s");
 }
@@ -43,16 +39,16 @@ void EpochTable::batch(const EpochProgress& p) {
   const double left = p.seconds * static_cast<double>(p.batches - p.batch) / static_cast<double>(p.batch);
   bar_->show(
       p.batch, p.batches,
-      fmt::format("loss {}{}  {} examples/s  {:.0f} s left", shown_loss(p.loss),
-                  std::isnan(p.validation) ? "" : fmt::format("  valid {} {}", metric_, shown_loss(p.validation)),
+      fmt::format("loss {}{}  {} examples/s  {:.0f} s left", shown_metric(p.loss),
+                  std::isnan(p.validation) ? "" : fmt::format("  valid {} {}", metric_, shown_metric(p.validation)),
                   per_second(static_cast<double>(p.rows), p.seconds), left));
 }
 
 void EpochTable::epoch(const EpochRecord& record) {
   bar_.reset();
   if (!shown_) return;
-  fmt::print("{:>5}  {:>14}", record.epoch, shown_loss(record.loss));
-  if (validates_) fmt::print("  {:>14}", shown_loss(record.validation));
+  fmt::print("{:>5}  {:>14}", record.epoch, shown_metric(record.loss));
+  if (validates_) fmt::print("  {:>14}", shown_metric(record.validation));
   fmt::print("  {:>10}\n", per_second(examples_, record.seconds));
   std::fflush(stdout);
 }

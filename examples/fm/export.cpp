@@ -24,7 +24,7 @@ int export_model(const ExportCommand& command) {
   if (command.common.json)
     print_export_json(command.onnx, model);
   else
-    fmt::print("{}: X [n, {}] -> prediction [n, 1]\n", command.onnx, model.features);
+    fmt::print("{}: X [n, {}] -> prediction [n, {}]\n", command.onnx, model.features, predict.output().shape()[1]);
   return 0;
 }
 

@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <exception>
+#include <optional>
 #include <string>
 #include <type_traits>
 #include <variant>
@@ -60,7 +61,13 @@ void add_setting(CLI::App& command, const gradus::Setting& setting) {
         using T = std::remove_cvref_t<decltype(*value)>;
         if constexpr (std::is_same_v<T, bool>)
           return command.add_flag(name, *value, what);
-        else if constexpr (std::is_same_v<T, std::vector<std::int64_t>>)
+        else if constexpr (std::is_same_v<T, std::optional<bool>>)
+          return command.add_flag_function(
+              fmt::format("{},!--no-{}", name, setting.name), [value](std::int64_t count) { *value = count > 0; },
+              what);
+        else if constexpr (requires { value->has_value(); })
+          return command.add_option(name, *value, what)->default_str("found out");
+        else if constexpr (std::is_same_v<T, std::vector<std::int64_t>> || std::is_same_v<T, std::vector<std::string>>)
           return command.add_option(name, *value, what)->delimiter(',')->capture_default_str();
         else
           return command.add_option(name, *value, what)->capture_default_str();
@@ -138,13 +145,16 @@ void add_evaluate(CLI::App& app, EvaluateCommand& command) {
 }
 
 void add_predict(CLI::App& app, PredictCommand& command) {
-  CLI::App& predict = *app.add_subcommand("predict", "Tell the targets of examples, one number a line");
+  CLI::App& predict = *app.add_subcommand("predict", "Tell the targets of examples, one a line");
   predict.add_option("model", command.model, "What train --model wrote")->required()->type_name("MODEL");
   add_data(predict, command.data, "Examples, with or without targets; - is standard input");
   predict.add_option("--out", command.out, "File to write to; - is standard output")->capture_default_str();
+  predict.add_flag(
+      "--probabilities", command.probabilities,
+      "Of several classes the probability of each, below a line of their names; else the likeliest is told");
   add_common(predict, command.common);
   predict.footer(
-      "Of binary tasks the number is the probability of 1.\n"
+      "Of binary tasks the number is the probability of 1; of several classes the likeliest is named.\n"
       "Examples:\n"
       "  fm predict m.safetensors new.csv --out predictions.txt\n"
       "  zcat new.csv.gz | fm predict m.safetensors - | paste -d, ids.txt -");

@@ -108,6 +108,7 @@ void print_json(const std::vector<ValidationFold>& folds) {
   for (const ValidationFold& fold : folds) {
     Json one = metrics_of(fold.evaluation);
     one["epochs"] = fold.epochs;
+    one["constant"] = number(fold.constant);
     json.push_back(std::move(one));
   }
   print(stdout, {{"folds", std::move(json)}});

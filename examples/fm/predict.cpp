@@ -7,10 +7,11 @@
 #include <gradus/models/training/predictor.h>
 #include <gradus/models/training/training_set.h>
 
-#include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <functional>
@@ -30,18 +31,35 @@ struct Predicted {
   std::vector<std::int64_t> unseen, missing;
 };
 
-// Predicts all examples of a source; gives their numbers to `write` as text, a line each.
-Predicted predict_all(ExampleSource& source, Predictor& predict,
-                      const std::function<void(const char*, std::size_t)>& write) {
+// A line for each row: a number, the likeliest of some classes, or the probabilities of all.   [rows, 1], [rows, c]
+void add_lines(fmt::memory_buffer& text, const Tensor& predictions, const std::vector<std::string>& classes,
+               bool probabilities) {
+  const auto values = predictions.span<float>();
+  const auto columns = static_cast<std::size_t>(predictions.dim(1));
+  for (std::size_t first = 0; first < values.size(); first += columns) {
+    const auto row = values.subspan(first, columns);
+    if (columns == 1 || probabilities)
+      fmt::format_to(std::back_inserter(text), "{}\n", fmt::join(row, ","));
+    else
+      fmt::format_to(std::back_inserter(text), "{}\n",
+                     classes[static_cast<std::size_t>(std::max_element(row.begin(), row.end()) - row.begin())]);
+  }
+}
+
+using Write = std::function<void(const char*, std::size_t)>;
+
+// Predicts all examples of a source; gives what is told of them to `write` as text, a line each.
+Predicted predict_all(ExampleSource& source, Predictor& predict, const std::vector<std::string>& classes,
+                      bool probabilities, const Write& write) {
   Predicted out;
   fmt::memory_buffer text;
+  if (probabilities) fmt::format_to(std::back_inserter(text), "{}\n", fmt::join(classes, ","));
   for (;;) {
     const Examples block = source.next(block_rows);
     if (block.count() == 0) return out;
-    const Tensor numbers = predict(block.x);  // [rows, 1]
-    text.clear();
-    for (const float number : numbers.span<float>()) fmt::format_to(std::back_inserter(text), "{}\n", number);
+    add_lines(text, predict(block.x), classes, probabilities);
     write(text.data(), text.size());
+    text.clear();
     out.examples += block.count();
     add_counts(out.unseen, block.unseen);
     add_counts(out.missing, block.missing);
@@ -73,6 +91,9 @@ int evaluate(const EvaluateCommand& command) {
 int predict(const PredictCommand& command) {
   const TrainedModel model = load_model(command.model);
   Predictor predictor(model, command.model, trainer_options(command.common));
+  if (command.probabilities && model.classes.empty())
+    fail<ValueError>("{}: --probabilities is for models of several classes; this one is of {}", command.model,
+                     model.options.task);
   DataFile file = data_file(command.data);
   const ReadOptions known = read_options(model);
   file.read.table = known.table;
@@ -83,23 +104,25 @@ int predict(const PredictCommand& command) {
   const OpenedData opened = open_data(file);
 
   Predicted found;
+  const auto predict_to = [&](const Write& write) {
+    found = predict_all(*opened.source, predictor, model.classes, command.probabilities, write);
+  };
   const auto to_stream = [](std::FILE* stream, const std::string& name) {
     return [stream, name](const char* text, std::size_t bytes) {
       if (std::fwrite(text, 1, bytes, stream) != bytes) fail_with_system(errno, name, "cannot be written");
     };
   };
   if (command.out == "-") {
-    found = predict_all(*opened.source, predictor, to_stream(stdout, "standard output"));
+    predict_to(to_stream(stdout, "standard output"));
     finish_output();
   } else if (is_stream(command.out)) {
     const std::unique_ptr<std::FILE, int (*)(std::FILE*)> stream(std::fopen(command.out.c_str(), "w"), &std::fclose);
     if (!stream) fail_with_system(errno, command.out, "cannot be written");
-    found = predict_all(*opened.source, predictor, to_stream(stream.get(), command.out));
+    predict_to(to_stream(stream.get(), command.out));
     if (std::fflush(stream.get()) != 0) fail_with_system(errno, command.out, "cannot be written");
   } else {
     write_file_atomically(command.out, [&](FileWriter& to) {
-      found =
-          predict_all(*opened.source, predictor, [&](const char* text, std::size_t bytes) { to.write(text, bytes); });
+      predict_to([&](const char* text, std::size_t bytes) { to.write(text, bytes); });
     });
   }
   // Standard output is the predictions', if they go there.

@@ -26,10 +26,12 @@ Facts facts_of(const TrainingOptions& options) {
   for (const Setting& setting : settings(copy))
     std::visit(
         [&](const auto* value) {
-          if constexpr (std::is_same_v<decltype(value), const std::vector<std::int64_t>*>)
-            facts.emplace_back(setting.name, shown(setting));
-          else
-            facts.emplace_back(setting.name, *value);
+          using T = std::remove_cvref_t<decltype(*value)>;
+          if constexpr (std::is_constructible_v<Fact, std::string_view, T>)
+            return void(facts.emplace_back(setting.name, *value));
+          if constexpr (requires { value->has_value(); })
+            if (*value) return void(facts.emplace_back(setting.name, **value));
+          facts.emplace_back(setting.name, shown(setting));
         },
         setting.value);
   return facts;
@@ -44,7 +46,7 @@ std::string underlined(std::string text) {
 }  // namespace
 
 Logs::Logs(const TrainCommand& command, const TrainingSet& set, const TrainingOptions& options)
-    : metric_(main_metric(options.task)), examples_(static_cast<double>(set.train->size())) {
+    : metric_(stopping_metric(options)), examples_(static_cast<double>(set.train->size())) {
   if (!command.log.empty()) {
     lines_.emplace(command.log, command.resume ? AppendFile::Open::lines : AppendFile::Open::anew);
     lines_->write("start",
@@ -100,13 +102,13 @@ void write_page(const TrainCommand& command, const TrainingSet& set, const Train
   report.options = facts_of(options);
   report.command = command.command_line;
   for (const EpochRecord& record : history) report.epochs.push_back({record.epoch, record.loss, record.validation});
-  report.metric_name = "validation " + main_metric(options.task);
+  report.metric_name = "validation " + stopping_metric(options);
   report.best_epoch = best_epoch;
   report.task = task_named(options.task);
   const bool validated = set.validation_size() > 0;
   const DatasetBlocks& predicted = validated ? *set.validation : *set.train;
   report.predicted_rows = validated ? "validation rows" : "training rows";
-  if (options.task != "ranking") {
+  if (options.task == "regression" || options.task == "binary") {
     // Of data in blocks as many as a page can show.
     constexpr std::size_t enough = 100'000;
     std::int64_t block = 0;

@@ -10,10 +10,11 @@
 #include <gradus/models/training/search.h>
 #include <gradus/models/training/training_step.h>
 
-#include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cmath>
 #include <csignal>
@@ -21,6 +22,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <utility>
 
 namespace fm {
@@ -60,10 +62,11 @@ std::string describe_model(const TrainingOptions& o) {
   text += fmt::format("; {}, {}, rate {:g}", o.task, o.optimizer, o.rate == 0 ? usual_rate(o) : o.rate);
   if (o.schedule != "constant") text += fmt::format(" ({})", o.schedule);
   if (o.l2_w0 != 0) text += fmt::format(", l2-w0 {:g}", o.l2_w0);
-  if (o.l2_w != 0) text += fmt::format(", l2-w {:g}", o.l2_w);
-  if (o.l2_v != 0) text += fmt::format(", l2-v {:g}", o.l2_v);
-  return text + (o.batch == 0 ? "; all rows a step" : fmt::format("; {} rows a step", o.batch)) +
-         fmt::format("; seed {}", o.seed);
+  if (*o.l2_w != 0) text += fmt::format(", l2-w {:.3g}", *o.l2_w);
+  if (*o.l2_v != 0 && o.model != "linear") text += fmt::format(", l2-v {:.3g}", *o.l2_v);
+  if (o.l2_over == "all") text += " over all";
+  return text + (*o.batch == 0 ? "; all rows a step" : fmt::format("; {} rows a step", *o.batch)) +
+         fmt::format("; {} epochs at most, patience {}; seed {}", *o.epochs, *o.patience, o.seed);
 }
 
 std::string ending_name(Ending ending) {
@@ -109,6 +112,7 @@ struct Trained {
   std::unique_ptr<Trainer> trainer;
   Ending ending = Ending::all_epochs;
   std::map<std::string, Tensor> parameters{};
+  TargetScale scale{};  // that goes with them
 };
 
 // Trains once: to the best epoch, or until it is interrupted.
@@ -137,6 +141,7 @@ Trained train_once(const TrainingSet& set, const TrainingOptions& options, const
   if (Bar::is_seen()) watcher.batch = [&](const EpochProgress& progress) { table.batch(progress); };
   out.ending = out.trainer->run(watcher);
   if (out.ending != Ending::stopped) out.parameters = out.trainer->parameters();
+  out.scale = out.trainer->target_scale();
   return out;
 }
 
@@ -150,7 +155,16 @@ void refit(const TrainingSet& set, TrainingOptions options, const TrainCommand& 
     if (!checkpoint.empty()) trained.trainer->save(checkpoint);
   } else {
     trained.parameters = again.parameters();
+    trained.scale = again.target_scale();
   }
+}
+
+// The first of some names.
+std::string listed(const std::vector<std::string>& names) {
+  constexpr std::size_t most = 12;
+  const auto shown = std::span(names).first(std::min(names.size(), most));
+  return fmt::format("{}{}", fmt::join(shown, ", "),
+                     names.size() > most ? fmt::format(" and {} more", names.size() - most) : "");
 }
 
 void print_data(const TrainingSet& set, const TrainCommand& command) {
@@ -164,6 +178,18 @@ void print_data(const TrainingSet& set, const TrainCommand& command) {
                set.about.streamed_mib, command.options.stream_above);
   if (!set.about.target.empty() && command.data.file.read.target.empty())
     fmt::print("target: {} (--target names another)\n", set.about.target);
+  if (const std::string scale = describe_scale(set); !scale.empty())
+    fmt::print("divided: {}{}\n", scale,
+               command.options.normalize ? "" : " (--no-normalize leaves columns as they are)");
+  if (!set.classes.empty()) fmt::print("classes: {}\n", listed(set.classes));
+  if (!set.class_weights.empty()) {
+    const std::vector<std::string> names =
+        set.classes.empty() ? std::vector<std::string>{set.zero_one ? "0" : "-1", "1"} : set.classes;
+    std::vector<std::string> weights;
+    for (std::size_t c = 0; c < names.size(); ++c)
+      weights.push_back(fmt::format("{} by {:.4g}", names[c], set.class_weights[c]));
+    fmt::print("balanced: rows count by their class, {}\n", listed(weights));
+  }
   if (held_out > 0)
     fmt::print("validation: {} examples{}\n", held_out,
                command.validation.empty() ? " held out" : fmt::format(" of {}", command.validation));
@@ -174,11 +200,13 @@ void print_data(const TrainingSet& set, const TrainCommand& command) {
 
 int cross_validation(const TrainingSet& set, const TrainingOptions& options, const TrainCommand& command) {
   const bool text = !command.common.json;
-  if (text) fmt::print("model: {}\n", describe_model(options));
+  if (text) fmt::print("model: {}\n", describe_model(settled(options, summary_of(*set.train).size())));
+  double constant = 0;
   std::int64_t number = 0;
   const std::vector<ValidationFold> folds =
       cross_validate(set.train->block(0), set.columns, options, command.folds, trainer_options(command.common),
                      [&](const ValidationFold& fold) {
+                       constant += fold.constant / static_cast<double>(command.folds);
                        if (!text) return;
                        fmt::print("part {}: {} examples, {} epochs: {}\n", ++number, fold.evaluation.examples,
                                   fold.epochs, to_string(fold.evaluation));
@@ -194,30 +222,101 @@ int cross_validation(const TrainingSet& set, const TrainingOptions& options, con
     for (const ValidationFold& fold : folds) sum += fold.evaluation.metrics[m].second;
     const double mean = sum / static_cast<double>(folds.size());
     for (const ValidationFold& fold : folds) squares += std::pow(fold.evaluation.metrics[m].second - mean, 2);
-    fmt::print("  {} {:.4f} +- {:.4f}", folds.front().evaluation.metrics[m].first, mean,
-               std::sqrt(squares / static_cast<double>(folds.size() - 1)));
+    fmt::print("  {} {} +- {}", folds.front().evaluation.metrics[m].first, shown_metric(mean),
+               shown_metric(std::sqrt(squares / static_cast<double>(folds.size() - 1))));
   }
-  fmt::print("\n");
+  fmt::print("\nconstant: {} {}\n", main_metric(options.task), shown_metric(constant));
   return 0;
 }
 
+void weigh_penalty(const TrainingSet& set, TrainingOptions& options, const TrainCommand& command) {
+  const std::vector<Candidate> tried = weigh_factors(set.train, set.validation, set.columns, options,
+                                                     trainer_options(command.common), [](const Candidate&) {
+                                                       if (interrupted != 0)
+                                                         fail<Error>("interrupted before training; nothing is kept");
+                                                     });
+  if (command.common.json) return;
+  std::string text;
+  for (const Candidate& each : tried)
+    text += fmt::format("{}{:.3g} {}", text.empty() ? "" : ", ", each.l2, shown_metric(each.validation));
+  fmt::print("l2-v and its validation {}: {}; {:.3g} is taken\n", stopping_metric(options), text, *options.l2_v);
+}
+
+// The settings of the best candidate of which there was no smaller, or no greater, among those tried.
+std::string edges_of(const std::vector<Candidate>& all) {
+  std::string text;
+  const auto look = [&](const char* name, auto member) {
+    const auto [least, most] = std::minmax_element(
+        all.begin(), all.end(), [&](const Candidate& a, const Candidate& b) { return a.*member < b.*member; });
+    const auto best = all.front().*member;
+    if (best == (*least).*member || best == (*most).*member)
+      text += fmt::format("{}--{} {:.4g}", text.empty() ? "" : ", ", name, static_cast<double>(best));
+  };
+  look("rate", &Candidate::rate);
+  look("factors", &Candidate::factors);
+  look("l2-v", &Candidate::l2);
+  return text;
+}
+
+constexpr const char* what_helps =
+    "--normalize brings large columns into reach, --rate takes smaller steps, --ignore COLUMN leaves one out";
+
 std::vector<Candidate> search_settings(const TrainingSet& set, TrainingOptions& options, const TrainCommand& command) {
   const bool text = !command.common.json;
+  const std::string metric = stopping_metric(options);
   if (text)
-    fmt::print("{:>6}  {:>10}  {:>8}  {:>10}  {:>14}\n", "epochs", "rate", "factors", "l2-v",
-               "valid " + main_metric(options.task));
+    fmt::print("{:>6}  {:>10}  {:>8}  {:>10}  {:>14}\n", "epochs", "rate", "factors", "l2-v", "valid " + metric);
   std::vector<Candidate> all =
       search(set.train, set.validation, set.columns, options, trainer_options(command.common), [&](const Candidate& c) {
         if (interrupted != 0) fail<Error>("interrupted while searching; nothing is kept");
         if (!text) return;
         fmt::print("{:>6}  {:>10.4g}  {:>8}  {:>10.4g}  {:>14}\n", c.epochs, c.rate, c.factors, c.l2,
-                   std::isfinite(c.validation) ? fmt::format("{:.4f}", c.validation) : "diverged");
+                   std::isfinite(c.validation) ? shown_metric(c.validation) : "diverged");
         std::fflush(stdout);
       });
-  if (text)
-    fmt::print("best: --rate {:.4g} --factors {} --l2-v {:.4g} --l2-w {:.4g}\n", options.rate, options.factors,
-               options.l2_v, options.l2_w);
+  const double constant =
+      loss_of_constant(task_named(options.task), summary_of(*set.train), summary_of(*set.validation));
+  const bool by_loss = metric == main_metric(options.task);
+  if (by_loss && all.front().validation > constant)
+    fail<Error>("{}: the best of the search has a validation {} of {}, worse than the constant's, {}; {}",
+                set.about.name, metric, shown_metric(all.front().validation), shown_metric(constant), what_helps);
+  if (text) {
+    fmt::print("best: --rate {:.4g} --factors {} --l2-v {:.4g} --l2-w {:.4g}: validation {} {}{}\n", options.rate,
+               options.factors, *options.l2_v, *options.l2_w, metric, shown_metric(all.front().validation),
+               by_loss ? fmt::format(" (constant: {})", shown_metric(constant)) : "");
+    if (const std::string edges = edges_of(all); !edges.empty())
+      fmt::print("  on the edge of what was tried: {}; a second search around it may do better\n", edges);
+  }
   return all;
+}
+
+// Says how good the best epoch is, beside the best that can be told without looking at a row, and keeps both with the
+// model. Throws Error where the model is worse, and not by the chance of few rows.
+void compare_with_constant(const TrainingSet& set, const TrainingOptions& options, const Trained& trained, bool text,
+                           TrainedModel& model) {
+  Trainer& trainer = *trained.trainer;
+  const bool validated = set.validation != nullptr;
+  const std::string rows = validated ? "validation" : "training";
+  const Evaluation found = trainer.evaluation();
+  const double constant = trainer.constant_loss();
+  const auto& [metric, loss] = found.metrics.front();
+  for (const auto& [name, value] : found.metrics) model.metrics[fmt::format("{} {}", rows, name)] = value;
+  model.metrics["constant " + metric] = constant;
+  if (text) {
+    const std::int64_t best = trainer.best_epoch();
+    const std::string ended = trained.ending == Ending::no_improvement ? "; stopped early"
+                              : !validated || *options.epochs == 1     ? ""
+                              : best == *options.epochs ? "; it is the last, so more --epochs may do better"
+                                                        : "";
+    fmt::print("{} epoch: {}{}\n{}: {}\nconstant: {} {}\n", validated ? "best" : "last", best, ended, rows,
+               to_string(found), metric, shown_metric(constant));
+  }
+  const double chance = 1 / std::sqrt(static_cast<double>(std::max<std::int64_t>(found.examples, 1)));
+  if (loss > constant * (1 + chance))
+    fail<Error>("{}: the model is worse than a constant ({} {} on {} rows; the constant has {}), so it is not kept; {}",
+                set.about.name, metric, shown_metric(loss), rows, shown_metric(constant), what_helps);
+  if (text && loss >= constant)
+    fmt::print("  no better than the constant; on {} rows that may be chance\n", found.examples);
 }
 
 }  // namespace
@@ -238,41 +337,44 @@ int train(const TrainCommand& command) {
   TrainingOptions loading = options;
   if (command.folds > 0) loading.valid_fraction = 0;
   const TrainingSet set = load_training_set(data, validation, loading, command.items);
-  options.task = loading.task;
+  const double valid_fraction = options.valid_fraction;
+  options = loading;
+  options.valid_fraction = valid_fraction;
+  TrainingOptions given = options;
+  given.l2_v = command.options.l2_v;
   if (command.folds > 0) refuse_streamed(set.about, "--cv");
   if (text) print_data(set, command);
-  if (command.folds > 0) return cross_validation(set, options, command);
+  if (command.folds > 0) return cross_validation(set, given, command);
 
   const Interruptions caught;
   std::vector<Candidate> candidates;
-  if (command.search) candidates = search_settings(set, options, command);
+  if (command.search)
+    candidates = search_settings(set, options, command);
+  else if (set.validation && set.about.streamed_mib == 0 && weighs_factors(given, set.train->size()))
+    weigh_penalty(set, options, command);
   if (text) fmt::print("model: {}\n", describe_model(options));
   const std::string checkpoint = command.model.empty() ? "" : command.model + ".checkpoint";
   Logs logs(command, set, options);
   Trained trained = train_once(set, options, command, checkpoint, logs);
   const bool validated = set.validation_size() > 0;
-  const Trainer& trainer = *trained.trainer;
+  Trainer& trainer = *trained.trainer;
   const std::int64_t best = trainer.best_epoch();
   if (trained.ending == Ending::stopped) return interrupted_at(trainer, command, checkpoint);
   TrainedModel model = untrained_model(set, options);
   model.metrics["epochs"] = static_cast<double>(best);
-  if (validated) {
-    const double reached = trainer.history()[static_cast<std::size_t>(best) - 1].validation;
-    model.metrics["validation " + main_metric(options.task)] = reached;
-    if (text)
-      fmt::print("best epoch: {}, validation {} {:.4f}{}\n", best, main_metric(options.task), reached,
-                 trained.ending == Ending::no_improvement ? "; stopped early" : "");
-  }
+  compare_with_constant(set, options, trained, text, model);
   const Ending ending = trained.ending;
   TrainedModel fitted = model;
   fitted.scale = {};  // the rows that it is shown are scaled already
+  fitted.target_scale = trained.scale;
   if (!command.report.empty()) fitted.parameters = trained.parameters;
-  if (options.refit && validated) {
+  if (*options.refit && validated) {
     refit(set, options, command, checkpoint, trained);
     if (trained.ending == Ending::stopped) return interrupted_at(trainer, command, checkpoint);
     if (text) fmt::print("refitted: {} epochs on all {} examples\n", best, set.train->size() + set.validation_size());
   }
   model.parameters = std::move(trained.parameters);
+  model.target_scale = trained.scale;
 
   std::optional<FileEvaluation> test;
   if (!command.test.empty()) {

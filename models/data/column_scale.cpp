@@ -35,10 +35,13 @@ void for_each_column(const Tensor& x, const Visit& visit) {
 ColumnScale::ColumnScale(std::int64_t columns) {
   if (columns < 0) fail<ValueError>("ColumnScale: {} columns are given; 0 or more are expected", columns);
   greatest_.resize(static_cast<std::size_t>(columns));
+  squares_.resize(greatest_.size());
+  non_zeros_.resize(greatest_.size());
 }
 
 void ColumnScale::add(const Tensor& x) {
   check_matrix("ColumnScale", x, static_cast<std::int64_t>(greatest_.size()));
+  rows_ += x.dim(0);
   dispatch_floating(x.dtype(), [&]<class T>(TypeTag<T>) {
     const std::span<const T> numbers = x.span<T>();
     for_each_column(x, [&](std::size_t j, std::size_t column) {
@@ -46,6 +49,8 @@ void ColumnScale::add(const Tensor& x) {
       if (!std::isfinite(size))
         fail<ValueError>("ColumnScale: column {} has {}; a finite number is expected", column, numbers[j]);
       greatest_[column] = std::max(greatest_[column], size);
+      squares_[column] += size * size;
+      if (size > 0) ++non_zeros_[column];
     });
   });
 }
@@ -54,6 +59,17 @@ Tensor ColumnScale::tensor(DType dtype) const {
   std::vector<double> scale = greatest_;
   std::replace(scale.begin(), scale.end(), 0.0, 1.0);
   return Tensor::from(scale).cast(dtype);
+}
+
+Tensor ColumnScale::usual(DType dtype) const {
+  std::vector<double> scale(greatest_.size(), 1);
+  for (std::size_t i = 0; i < scale.size(); ++i) {
+    if (greatest_[i] == 0 || (greatest_[i] <= 1 && 2 * non_zeros_[i] < rows_)) continue;
+    const double rms = std::sqrt(squares_[i] / static_cast<double>(non_zeros_[i]));
+    scale[i] = std::max(rms, greatest_[i] / 10);
+  }
+  const bool any = std::any_of(scale.begin(), scale.end(), [](double s) { return s != 1; });
+  return any ? Tensor::from(scale).cast(dtype) : Tensor();
 }
 
 Tensor divide_columns(const Tensor& x, const Tensor& scale) {

@@ -23,9 +23,15 @@ class ColumnScale {
   void add(const Tensor& x);
   /// The greatest absolute value of each column, 1 where that is 0.   [p]
   Tensor tensor(DType dtype = float32) const;
+  /// For columns of which nobody has said anything: the root mean square of the non-zeros, but a tenth of the greatest
+  /// at least, of columns that exceed 1 somewhere or that half of the rows have; 1 for all others, such as one-hot
+  /// columns, whatever their number. [0] where every column's scale is 1.   [p] or [0]
+  Tensor usual(DType dtype = float32) const;
 
  private:
-  std::vector<double> greatest_;
+  std::int64_t rows_ = 0;
+  std::vector<double> greatest_, squares_;
+  std::vector<std::int64_t> non_zeros_;
 };
 
 /// x with every column divided by its scale; csr stays csr.   [n, p], [p] -> [n, p]. Throws TypeError unless shapes and

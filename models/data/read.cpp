@@ -96,6 +96,7 @@ std::string_view head_of(Input& input) {
 TableOptions table_options(const ReadOptions& options) {
   TableOptions table;
   table.target = options.target;
+  table.classes = options.classes;
   table.weight = options.weight;
   table.categorical = options.categorical;
   table.numeric = options.numeric;

@@ -47,6 +47,7 @@ struct ReadOptions {
   int hash_bits = 0;
   std::shared_ptr<const FeatureTable> table{};
   bool need_target = true;
+  bool classes = false;  // the target's cells name classes, which the table lists, and whose numbers y takes
 };
 
 /// A file to be read by blocks: source->next(1000) until it gives none. Memory is constant for sparse text with

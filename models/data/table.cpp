@@ -45,7 +45,9 @@ FeatureTable::FeatureTable(std::vector<TableColumn> columns, int hash_bits)
         (column.kind == ColumnKind::target || column.kind == ColumnKind::weight))
       fail<ValueError>("column {} would be a second {}; one is expected", in_quotes(column.name),
                        to_string(column.kind));
-    if (!column.categories.empty() && (column.kind != ColumnKind::categorical || hash_bits > 0))
+    const bool may_list =
+        column.kind == ColumnKind::target || (column.kind == ColumnKind::categorical && hash_bits == 0);
+    if (!column.categories.empty() && !may_list)
       fail<ValueError>("column {} is {}{} but lists categories", in_quotes(column.name), hash_bits > 0 ? "hashed " : "",
                        to_string(column.kind));
     std::sort(column.categories.begin(), column.categories.end(), before);
@@ -85,7 +87,7 @@ std::int64_t FeatureTable::find(ColumnKind kind) const {
 }
 
 Index FeatureTable::feature(std::size_t column, std::string_view category) const {
-  if (hash_bits_ > 0) {
+  if (hash_bits_ > 0 && columns_[column].kind == ColumnKind::categorical) {
     const std::uint64_t hash = category_hash(columns_[column].name, category);
     return first_hashed_ + static_cast<Index>(hash & ((std::uint64_t{1} << hash_bits_) - 1));
   }
@@ -100,7 +102,7 @@ std::string FeatureTable::name(std::int64_t feature) const {
     const TableColumn& column = columns_[i];
     const std::int64_t at = feature - first_[i];
     if (column.kind == ColumnKind::numeric && at == 0) return column.name;
-    if (at >= 0 && at < static_cast<std::int64_t>(column.categories.size()))
+    if (column.kind == ColumnKind::categorical && at >= 0 && at < static_cast<std::int64_t>(column.categories.size()))
       return column.name + "=" + column.categories[static_cast<std::size_t>(at)];
   }
   return fmt::format("hashed {}", feature - first_hashed_);

@@ -23,7 +23,8 @@ std::string_view to_string(ColumnKind kind);
 struct TableColumn {
   std::string name;
   ColumnKind kind = ColumnKind::ignored;
-  std::vector<std::string> categories{};  // each once, in the order of before(); empty where they are hashed
+  /// Each once, in the order of before(); empty where they are hashed. Of a target whose values name classes: these.
+  std::vector<std::string> categories{};
 
   bool operator==(const TableColumn&) const = default;
 };
@@ -58,7 +59,7 @@ class FeatureTable {
 
   /// The feature of a numeric column.
   Index feature(std::size_t column) const { return first_[column]; }
-  /// The feature of a category; -1 where it has none.
+  /// The feature of a category; -1 where it has none. Of a class of the target: its number, behind feature(column).
   Index feature(std::size_t column, std::string_view category) const;
   /// "user=17", "age", or "hashed 5". Throws ValueError unless 0 <= feature < features().
   std::string name(std::int64_t feature) const;

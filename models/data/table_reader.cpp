@@ -182,18 +182,22 @@ class TableSource final : public ExampleSource {
       for (std::size_t i = 0; i < names_.size(); ++i)
         if (!said[i] && columns[i].kind == ColumnKind::ignored) columns[i].kind = ColumnKind::categorical;
     }
-    const bool any = std::any_of(columns.begin(), columns.end(),
-                                 [](const TableColumn& column) { return column.kind == ColumnKind::categorical; });
-    if (any && options_.hash_bits == 0) collect_categories(columns);
+    if (std::any_of(columns.begin(), columns.end(), [this](const TableColumn& column) { return is_listed(column); }))
+      collect_categories(columns);
     return columns;
+  }
+
+  // Whether the column's different cells are listed: categories that are not hashed, and classes.
+  bool is_listed(const TableColumn& column) const {
+    return column.kind == ColumnKind::categorical ? options_.hash_bits == 0
+                                                  : column.kind == ColumnKind::target && options_.classes;
   }
 
   void collect_categories(std::vector<TableColumn>& columns) {
     std::vector<Learnt> parts = look_through([&](const CsvRecords& records, Learnt& out) {
       for (std::size_t i = 0; i < names_.size(); ++i) {
         const std::string_view cell = records.cells()[i];
-        if (columns[i].kind == ColumnKind::categorical && !out.categories[i].contains(cell))
-          out.categories[i].emplace(cell);
+        if (is_listed(columns[i]) && !out.categories[i].contains(cell)) out.categories[i].emplace(cell);
       }
     });
     for (std::size_t i = 0; i < names_.size(); ++i) {
@@ -276,7 +280,15 @@ class TableSource final : public ExampleSource {
     Index feature = -1;
     switch (kind) {
       case ColumnKind::ignored: return;
-      case ColumnKind::target: out.y.push_back(number_in(records, i)); return;
+      case ColumnKind::target:
+        if (table_->columns()[column].categories.empty()) {
+          out.y.push_back(number_in(records, i));
+          return;
+        }
+        feature = table_->feature(column, cell);
+        if (feature < 0) wrong_cell(records, i, "is a class that training has not seen");
+        out.y.push_back(static_cast<T>(feature - table_->feature(column)));
+        return;
       case ColumnKind::weight:
         number = number_in(records, i);
         if (number < 0) wrong_cell(records, i, "is negative; weights are 0 or more");

@@ -26,6 +26,7 @@ struct TableOptions {
   std::string weight{};  // "": none
   std::vector<std::string> categorical{}, numeric{}, ignored{};
   bool whole_categories = false;  // refuse categories that are not whole numbers
+  bool classes = false;           // the target's cells name classes, whose numbers y takes
   int hash_bits = 0;              // hash categories to 2^hash_bits columns; 0: a dictionary
 
   /// Of a trained model; its columns are found by their names, others are ignored. Excludes the options of columns.

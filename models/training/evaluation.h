@@ -15,18 +15,28 @@ struct Evaluation {
   std::int64_t examples = 0;
   std::vector<std::pair<std::string, double>> metrics;  // by name, the main one first
 
-  /// The metric that training watches: less is better.
+  /// The loss that training makes small.
   double main() const { return metrics.front().second; }
+  /// The metric of that name. Throws ValueError, naming those that are there, where it is none of them.
+  double of(std::string_view name) const;
 };
 
-/// Predictions of rows with targets y (of binary tasks -1 and 1; of rankings pairs of rows, as Task::ranking has them)
-/// and weights, or [0] where all count alike.   [n, 1] each
-Evaluation evaluate(std::string_view task, const Tensor& y, const Tensor& prediction, const Tensor& weight = {});
+/// How good estimates of rows with targets y are: predictions of regression and rankings (pairs of rows, as
+/// Task::ranking has them), logits of binary tasks, whose targets are -1 and 1, and of
+/// multiclass ones [n, c], whose targets are classes from 0; and weights, or [0] where all count
+/// alike.   [n, 1]
+Evaluation evaluate(std::string_view task, const Tensor& y, const Tensor& estimate, const Tensor& weight = {});
+
+/// Whether more of the metric is better, as of auc, or less, as of losses.
+bool more_is_better(std::string_view metric);
+
+/// A loss or a metric with four significant digits, or all before the point: "0.8632", "0.001274", "4.381e+12".
+std::string shown_metric(double value);
 
 /// "mse", "log loss" or, of rankings, "pair loss": what comes first in an evaluation.
 std::string main_metric(std::string_view task);
 
-/// "mse 0.8632  rmse 0.9291  mae 0.7312"
+/// "mse 0.8632  rmse 0.9291  mae 0.7312  r2 0.3141"
 std::string to_string(const Evaluation& evaluation);
 
 }  // namespace gradus

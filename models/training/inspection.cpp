@@ -3,11 +3,14 @@
 #include <gradus/core/error.h>
 #include <gradus/models/data/number_text.h>
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <numeric>
 #include <span>
+#include <utility>
 
 namespace gradus {
 
@@ -63,12 +66,17 @@ std::vector<NamedWeight> strongest_features(const TrainedModel& model, std::int6
   std::vector<NamedWeight> out;
   for (std::int64_t i = 0; i < shown; ++i) {
     const std::int64_t feature = order[static_cast<std::size_t>(i)];
-    out.push_back({feature_name(model, feature), weight(feature)});
+    // Of several classes each has a weight of a feature.
+    const std::int64_t classes = std::max<std::int64_t>(std::ssize(model.classes), 1);
+    std::string name = feature_name(model, feature / classes);
+    if (classes > 1) name += fmt::format(" for {}", model.classes[static_cast<std::size_t>(feature % classes)]);
+    out.push_back({std::move(name), model.target_scale.deviation * static_cast<double>(weight(feature))});
   }
   return out;
 }
 
 std::vector<NamedPair> strongest_pairs(const TrainedModel& model, std::int64_t count) {
+  if (!model.classes.empty()) return {};  // a pair has as many weights as there are classes
   const Factors v(model);
   const std::vector<Index> column = columns_of(model);
   std::vector<std::size_t> by_norm(v.count());
@@ -98,7 +106,7 @@ std::vector<NamedPair> strongest_pairs(const TrainedModel& model, std::int64_t c
   std::vector<NamedPair> out;
   for (const auto& [i, j, product] : best)
     out.push_back({feature_name(model, static_cast<std::int64_t>(i)), feature_name(model, static_cast<std::int64_t>(j)),
-                   product});
+                   model.target_scale.deviation * product});
   return out;
 }
 

@@ -16,7 +16,7 @@ namespace gradus {
 namespace {
 
 constexpr const char* model_key = "gradus_model";
-constexpr std::string_view model_version = "1";
+constexpr std::string_view model_version = "2";
 constexpr const char* checksum_key = "checksum";
 constexpr const char* field_name = "field";
 constexpr const char* item_name = "item_columns";
@@ -54,7 +54,21 @@ class ModelReader {
     const Json target = json("target");
     out.target = member(target, "column").is_string() ? target["column"].get<std::string>() : "";
     out.target_range = {real(target, "least"), real(target, "greatest")};
+    out.target_scale = {real(target, "mean"), real(target, "deviation")};
     out.zero_one = member(target, "zero_one") == true;
+    if (!std::isfinite(out.target_scale.mean) || !(out.target_scale.deviation > 0))
+      damaged("the mean and deviation of its target are no such");
+    if (out.options.task == "multiclass") {
+      const Json& classes = member(target, "classes");
+      if (!classes.is_array()) damaged("\"classes\" is not a list");
+      for (const Json& each : classes) {
+        if (!each.is_string()) damaged("a class has no name");
+        out.classes.push_back(each.get<std::string>());
+      }
+      out.columns.classes = std::ssize(out.classes);
+      if (out.columns.classes < 2 || out.columns.classes > most_classes)
+        damaged("the number of classes is out of range");
+    }
     const Json metrics = json("metrics");
     if (!metrics.is_object()) damaged("\"metrics\" is not an object");
     for (const auto& [name, value] : metrics.items())
@@ -185,6 +199,9 @@ void save_model(const std::string& path, const TrainedModel& model) {
       {"target", to_text_replacing({{"column", model.target},
                                     {"least", model.target_range.least},
                                     {"greatest", model.target_range.greatest},
+                                    {"mean", model.target_scale.mean},
+                                    {"deviation", model.target_scale.deviation},
+                                    {"classes", model.classes},
                                     {"zero_one", model.zero_one}})},
   };
   if (model.table) file.metadata.emplace("feature_table", to_json(*model.table));

@@ -2,7 +2,8 @@
 // other data alike and to tell what was learnt how. Whoever has Python reads it with the stock `safetensors` package.
 //
 //   metadata   gradus_model (the version of this format), task, format, features (how many columns x has), options,
-//              metrics, target, feature_table (JSON; where columns have names), checksum
+//              metrics, target (its mean, deviation and classes, too), feature_table (JSON; where columns have names),
+//              checksum
 //   tensors    the parameters (w0 [1], W [p], V [p, k], ...), field [p] where features have fields, column_scale [p]
 //              where columns are to be divided by it, item_columns [p] of a ranking
 //
@@ -27,9 +28,11 @@ struct TrainedModel {
   std::int64_t features = 0;                  // p
   std::shared_ptr<const FeatureTable> table;  // null for sparse text
   Columns columns;
-  std::string target;          // its column, where columns have names
-  TargetRange target_range{};  // seen in training
-  bool zero_one = false;       // of binary tasks: whether the targets were 0 and 1, else -1 and 1
+  std::string target;                     // its column, where columns have names
+  TargetRange target_range{};             // seen in training
+  TargetScale target_scale{};             // of regression: y_hat tells (target - mean) / deviation
+  bool zero_one = false;                  // of binary tasks: whether the targets were 0 and 1, else -1 and 1
+  std::vector<std::string> classes = {};  // of multiclass tasks, in the order of y_hat's columns
   std::map<std::string, Tensor> parameters;
   Tensor scale;                           // [p]: what columns are divided by; [0]: nothing
   std::map<std::string, double> metrics;  // what training found, as "validation mse"

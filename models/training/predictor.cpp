@@ -23,13 +23,27 @@ struct Predictor::State {
   std::unique_ptr<Session> session;
   Expr output;
   Tensor scale;  // what columns are divided by; [0]: nothing
-  std::unique_ptr<PreparedRun> run;
+  std::unique_ptr<PreparedRun> run, estimate;
+
+  // For many rows, a few thousand at a time.
+  Tensor all(PreparedRun& prepared, const Tensor& x) const {
+    return Tensor::make<float>({x.dim(0), output.shape()[1]}, [&](std::span<float> out) {
+      auto to = out.begin();
+      for (std::int64_t first = 0; first < x.dim(0); first += rows_at_once) {
+        const Tensor part =
+            prepared(scaled(x.row_range(first, std::min(rows_at_once, x.dim(0) - first))));  // [rows, 1] or [rows, c]
+        to = std::copy_n(part.span<float>().begin(), part.stored(), to);
+      }
+    });
+  }
+  Tensor scaled(const Tensor& x) const { return scale.size() > 0 ? divide_columns(x, scale) : x; }
 };
 
 Predictor::Predictor(const TrainedModel& trained, const std::string& path, const TrainerOptions& where)
     : state_(std::make_unique<State>()) {
   State& s = *state_;
-  s.model = make_model(s.graph, trained.features, model_options(trained.options, trained.columns), false);
+  s.model = make_model(s.graph, trained.features, model_options(trained.options, trained.columns, trained.target_scale),
+                       false);
   s.session = std::make_unique<Session>(s.graph, where.device, SessionOptions{.threads = where.threads});
   for (const Expr& parameter : s.model.parameters) {
     const auto found = trained.parameters.find(parameter.name());
@@ -42,27 +56,20 @@ Predictor::Predictor(const TrainedModel& trained, const std::string& path, const
   s.scale = trained.scale;
   s.output = output_of(s.model, trained.options, trained.target_range);
   s.run = std::make_unique<PreparedRun>(s.session->prepare(s.output, {s.model.X}));
+  s.estimate = std::make_unique<PreparedRun>(
+      s.session->prepare(estimate_of(s.model, trained.options, trained.target_range), {s.model.X}));
 }
 
 Predictor::~Predictor() = default;
 
-Tensor Predictor::operator()(const Tensor& x) {
-  return (*state_->run)(state_->scale.size() > 0 ? divide_columns(x, state_->scale) : x);
-}
+Tensor Predictor::operator()(const Tensor& x) { return (*state_->run)(state_->scaled(x)); }
 
 const Expr& Predictor::input() const { return state_->model.X; }
 const Expr& Predictor::output() const { return state_->output; }
 Session& Predictor::session() { return *state_->session; }
 
-Tensor Predictor::all(const Tensor& x) {
-  return Tensor::make<float>({x.dim(0), 1}, [&](std::span<float> out) {
-    auto to = out.begin();
-    for (std::int64_t first = 0; first < x.dim(0); first += rows_at_once) {
-      const Tensor part = (*this)(x.row_range(first, std::min(rows_at_once, x.dim(0) - first)));  // [rows, 1]
-      to = std::copy_n(part.span<float>().begin(), part.stored(), to);
-    }
-  });
-}
+Tensor Predictor::all(const Tensor& x) { return state_->all(*state_->run, x); }
+Tensor Predictor::estimates(const Tensor& x) { return state_->all(*state_->estimate, x); }
 
 FileEvaluation evaluate_file(const TrainedModel& model, Predictor& predict, DataFile file) {
   LoadedBlocks loaded = load_blocks_for(model, std::move(file));
@@ -75,21 +82,22 @@ FileEvaluation evaluate_file(const TrainedModel& model, Predictor& predict, Data
     loaded.rows = in_one_block({pairs.x, pairs.y, pairs.weight});
   }
   // Metrics may need all numbers, but not all of x.
-  std::vector<float> y, predictions, weight;
+  std::vector<float> y, estimates, weight;
   for (std::int64_t b = 0; b < loaded.rows->blocks(); ++b) {
     const Dataset rows = loaded.rows->block(b);
     const auto add = [](std::vector<float>& to, const Tensor& numbers) {
       to.insert(to.end(), numbers.span<float>().begin(), numbers.span<float>().end());
     };
     add(y, rows.y);
-    add(predictions, predict.all(rows.x));
+    add(estimates, predict.estimates(rows.x));
     add(weight, rows.weight);
   }
-  const auto column = [&](const std::vector<float>& numbers) {
-    return numbers.empty() ? Tensor() : Tensor::from(numbers, {std::ssize(numbers), 1});  // [n, 1]
+  const auto rows = std::ssize(y);
+  const auto column = [rows](const std::vector<float>& numbers) {
+    return numbers.empty() ? Tensor() : Tensor::from(numbers, {rows, std::ssize(numbers) / rows});  // [n, 1] or [n, c]
   };
   FileEvaluation out;
-  out.evaluation = evaluate(model.options.task, column(y), column(predictions), column(weight));
+  out.evaluation = evaluate(model.options.task, column(y), column(estimates), column(weight));
   out.name = loaded.about.name;
   out.unseen = loaded.about.unseen;
   out.missing = loaded.about.missing;

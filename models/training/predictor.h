@@ -17,12 +17,15 @@ class Predictor {
   Predictor& operator=(const Predictor&) = delete;
   ~Predictor();
 
-  /// What the task tells of a row: a number, or the probability of the greater class.   csr [n, p] -> [n, 1]
+  /// What the task tells of a row: a number, or the probability of the greater class, or of each of several.
+  /// csr [n, p] -> [n, 1] or [n, c]
   Tensor operator()(const Tensor& x);
   /// The same for many rows, a few thousand at a time.
   Tensor all(const Tensor& x);
+  /// What evaluations take of a row (estimate_of).   csr [n, p] -> [n, 1] or [n, c]
+  Tensor estimates(const Tensor& x);
 
-  /// What it runs: the placeholder X [n, p], the prediction [n, 1], and the session with the parameters.
+  /// What it runs: the placeholder X [n, p], the prediction [n, 1] or [n, c], and the session with the parameters.
   const Expr& input() const;
   const Expr& output() const;
   Session& session();

@@ -43,8 +43,9 @@ std::optional<int> preparing_threads(int threads) {
 
 BatchOptions batch_options(std::int64_t rows, const TrainingOptions& training, const TrainerOptions& where,
                            const PairSampler* sampler) {
-  BatchOptions out{.size = training.batch == 0 ? rows : training.batch,
-                   .shuffle = training.batch != 0,
+  const std::int64_t batch = *training.batch;
+  BatchOptions out{.size = batch == 0 ? rows : batch,
+                   .shuffle = batch != 0,
                    .seed = training.seed,
                    .threads = preparing_threads(where.threads)};
   if (sampler != nullptr) out.map = [sampler](Batch& batch) { batch = sampler->pairs(batch); };
@@ -58,15 +59,35 @@ bool all_finite(const Tensor& tensor) {
   });
 }
 
-// The bias that fits the targets best while there is nothing else: their mean, or its log odds. Ranking has no use for
-// one. Starting there, and not from 0, saves the epochs in which nothing but the bias is learnt.
-double best_constant(Task task, const DataSummary& summary) {
-  if (task == Task::ranking) return 0;
-  const double mean = summary.weight_sum > 0 ? summary.target_sum / summary.weight_sum : 0;
-  if (task == Task::regression) return mean;
-  constexpr double most = 0.999;  // where all are of one class
-  const double m = std::clamp(mean, -most, most);
-  return std::log((1 + m) / (1 - m));
+// What the bias starts from: what fits the targets best while there is nothing else. Starting there, and not from 0,
+// saves the epochs in which nothing but the bias is learnt. Ranking has no use for one, and targets of regression have
+// the mean 0.   [1], of multiclass tasks [c]
+std::vector<double> best_bias(Task task, std::int64_t classes, const DataSummary& summary) {
+  if (task == Task::binary) {
+    constexpr double most = 0.999;  // where all are of one class
+    const double m = std::clamp(summary.target_scale().mean, -most, most);
+    return {std::log((1 + m) / (1 - m))};
+  }
+  if (task != Task::multiclass) return {0};
+  std::vector<double> out(static_cast<std::size_t>(classes));
+  // Half a row more of each class, as there might have been of those that are not there.
+  for (std::size_t c = 0; c < out.size(); ++c)
+    out[c] = std::log((c < summary.class_sums.size() ? summary.class_sums[c] : 0) + 0.5);
+  return out;
+}
+
+// With the number of classes, where a task has classes and it is not known.
+Columns with_classes(Columns columns, const DataSummary& summary) {
+  if (columns.classes == 0) columns.classes = std::max<std::int64_t>(std::ssize(summary.class_sums), 2);
+  return columns;
+}
+
+// A deviation to divide by: 1 where all targets are one.
+TargetScale scale_of(Task task, const DataSummary& summary) {
+  if (task != Task::regression) return {};
+  TargetScale scale = summary.target_scale();
+  if (scale.deviation == 0) scale.deviation = 1;
+  return scale;
 }
 
 SharedBlocks in_memory(const Dataset& data) {
@@ -87,7 +108,7 @@ Dataset rows_with_items(const Dataset& rows, const std::vector<bool>& of_item) {
   return std::ssize(kept) == rows.size() ? rows : rows.take(kept);
 }
 
-ModelOptions model_options(const TrainingOptions& options, const Columns& columns) {
+ModelOptions model_options(const TrainingOptions& options, const Columns& columns, const TargetScale& target) {
   ModelOptions out;
   out.kind = model_kind_named(options.model);
   out.task = task_named(options.task);
@@ -95,13 +116,51 @@ ModelOptions model_options(const TrainingOptions& options, const Columns& column
   out.order = static_cast<int>(options.order);
   out.hidden = options.hidden;
   if (columns.field) out.field_of = *columns.field;
-  out.init_stddev = options.init_stddev;
+  out.init_stddev = options.init_stddev.value_or(out.init_stddev);
   out.seed = options.seed;
   out.l2_w0 = options.l2_w0;
-  out.l2_W = options.l2_w;
-  out.l2_V = options.l2_v;
+  out.l2_W = options.l2_w.value_or(0);
+  out.l2_V = options.l2_v.value_or(0);
   out.l2_over = options.l2_over == "all" ? L2Over::all : L2Over::touched;
+  out.l2_features = columns.l2;
+  out.classes = columns.classes;
+  out.target = target;
   return out;
+}
+
+std::string stopping_metric(const TrainingOptions& options) {
+  if (options.stop_by == "guess") return main_metric(options.task);
+  std::string name = options.stop_by;
+  std::replace(name.begin(), name.end(), '-', ' ');
+  return name;
+}
+
+double loss_of_constant(Task task, const DataSummary& train, const DataSummary& evaluated) {
+  const double told = train.target_scale().mean;
+  const auto [mean, deviation] = evaluated.target_scale();
+  switch (task) {
+    case Task::regression: return deviation * deviation + (mean - told) * (mean - told);
+    case Task::binary: {  // targets are -1 and 1
+      const double logit = best_bias(task, 2, train).front();
+      return (std::log1p(std::exp(-logit)) * (1 + mean) + std::log1p(std::exp(logit)) * (1 - mean)) / 2;
+    }
+    case Task::multiclass: {
+      const auto classes = std::max(std::ssize(train.class_sums), std::ssize(evaluated.class_sums));
+      const std::vector<double> logits = best_bias(task, classes, train);
+      double sum = 0, loss = 0;
+      for (const double logit : logits) sum += std::exp(logit);
+      for (std::size_t c = 0; c < evaluated.class_sums.size(); ++c)
+        loss += evaluated.class_sums[c] * (std::log(sum) - logits[c]);
+      return loss / evaluated.weight_sum;
+    }
+    case Task::ranking: break;
+  }
+  return std::log(2);  // both of a pair are ranked alike
+}
+
+Expr estimate_of(const Model& model, const TrainingOptions& options, const TargetRange& range) {
+  return options.task == "binary" || options.task == "multiclass" ? model.y_hat
+                                                                  : output_of(model, options, range);  // [n, 1]
 }
 
 Expr output_of(const Model& model, const TrainingOptions& options, const TargetRange& range) {
@@ -111,25 +170,28 @@ Expr output_of(const Model& model, const TrainingOptions& options, const TargetR
 
 Trainer::State::State(SharedBlocks train, SharedBlocks validation, const Columns& columns,
                       const TrainingOptions& training, const TrainerOptions& where)
-    : options(training),
-      train_data(std::move(train)),
+    : train_data(std::move(train)),
       validation_data(std::move(validation)),
       summary(summary_of(*train_data)),
+      options(settled(training, summary.size())),
+      target(scale_of(task_named(options.task), summary)),
       sampler(training.task == "ranking"
                   ? std::optional<PairSampler>(std::in_place, train_data->block(0), columns.of_item, training.seed)
                   : std::nullopt),
-      batches(train_data, batch_options(train_data->size(), training, where, sampler ? &*sampler : nullptr)),
-      model(make_model(graph, summary.columns, model_options(training, columns), summary.weighted)),
-      step(training_step(model.loss, model.parameters, training, batches.count())) {
+      batches(train_data, batch_options(train_data->size(), options, where, sampler ? &*sampler : nullptr)),
+      model(make_model(graph, summary.columns, model_options(options, with_classes(columns, summary), target),
+                       summary.weighted)),
+      step(training_step(model.loss, model.parameters, options, batches.count())) {
   session.emplace(graph, where.device, SessionOptions{.threads = where.threads});
   if (const Expr w0 = graph.find("w0"); w0.valid())
-    session->assign(w0, Tensor(best_constant(task_named(training.task), summary)).reshape({1}).cast(w0.dtype()));
+    session->assign(
+        w0, Tensor::from(best_bias(task_named(options.task), w0.shape()[0], summary)).cast(w0.dtype()));  // [1] or [c]
   const std::vector<Expr> fetches{step.run, model.error};
   std::vector<Expr> fed{model.X, model.y};
   if (summary.weighted) fed.push_back(model.weight);
   whole_batch.emplace(session->prepare(fetches, fed));
   last_batch.emplace(session->prepare(fetches, fed));
-  predict.emplace(session->prepare(output_of(model, training, summary.range()), {model.X}));
+  predict.emplace(session->prepare(estimate_of(model, options, summary.range()), {model.X}));
   if (validation_data && sampler)
     validation_data = in_one_block(pairs_of(rows_with_items(validation_data->block(0), columns.of_item), *sampler));
 }
@@ -141,34 +203,37 @@ double Trainer::State::learn(const Batch& rows_of) {
     run(rows_of.x, rows_of.y, rows_of.weight);
   else
     run(rows_of.x, rows_of.y);
-  return run.result(1).item();
+  return run.result(1).item() * target.deviation * target.deviation;
 }
 
-// With the parameters as they are.
-Evaluation Trainer::State::evaluation_on(const Dataset& data) {
-  Tensor predictions = Tensor::uninitialized(data.y.type());  // [n, 1]
-  auto* to = predictions.writable_data();
-  const Batches rows(data, in_order);
-  for (const Batch& rows_of : rows.epoch(0)) {
-    const Tensor part = (*predict)(rows_of.x);  // [rows, 1]
-    to = std::copy_n(part.data(), static_cast<std::size_t>(part.stored()) * size_of(part.dtype()), to);
-  }
-  return evaluate(options.task, data.y, predictions, data.weight);
-}
-
-// The main metric on the validation set, which is a mean of its rows': block by block.
-double Trainer::State::validate() {
-  double sum = 0, weights = 0;
-  for (std::int64_t b = 0; b < validation_data->blocks(); ++b) {
-    const Dataset rows = validation_data->block(b);
-    const double main = evaluation_on(rows).main();
-    if (validation_data->blocks() == 1) return main;
-    const double weight = weight_of(rows);
+// With the parameters as they are. Of several blocks, which memory need not hold at once, the mean of theirs.
+Evaluation Trainer::State::evaluation_on(const DatasetBlocks& data) {
+  Evaluation sum;
+  double weights = 0;
+  for (std::int64_t b = 0; b < data.blocks(); ++b) {
+    const Dataset block = data.block(b);
+    const Shape shape{block.size(), model.y_hat.shape()[1]};
+    Tensor estimates = Tensor::uninitialized({block.y.dtype(), shape, Layout::dense});  // [n, 1] or [n, c]
+    auto* to = estimates.writable_data();
+    const Batches rows(block, in_order);
+    for (const Batch& rows_of : rows.epoch(0)) {
+      const Tensor part = (*predict)(rows_of.x);
+      to = std::copy_n(part.data(), static_cast<std::size_t>(part.stored()) * size_of(part.dtype()), to);
+    }
+    const Evaluation of_block = evaluate(options.task, block.y, estimates, block.weight);
+    if (data.blocks() == 1) return of_block;
+    const double weight = weight_of(block);
     if (weight == 0) continue;
-    sum += weight * main;
+    if (sum.metrics.empty()) sum.metrics.resize(of_block.metrics.size());
+    for (std::size_t m = 0; m < sum.metrics.size(); ++m) {
+      sum.metrics[m].first = of_block.metrics[m].first;
+      sum.metrics[m].second += weight * of_block.metrics[m].second;
+    }
+    sum.examples += of_block.examples;
     weights += weight;
   }
-  return sum / weights;
+  for (auto& [name, value] : sum.metrics) value /= weights;
+  return sum;
 }
 
 void Trainer::State::diverged(std::int64_t at_batch) const {
@@ -178,17 +243,24 @@ void Trainer::State::diverged(std::int64_t at_batch) const {
       "--clip-norm "
       "1{}",
       epoch + 1, at_batch, batches.count(), rate,
-      options.normalize ? "" : "; where columns hold large numbers, --normalize brings them into reach");
+      options.normalize.value_or(false) ? ""
+                                        : "; where columns hold large numbers, --normalize brings them into reach");
+}
+
+// Whether an epoch's validation beats those before it. What is no number (the AUC of one class) never does.
+bool Trainer::State::is_better(double validation) const {
+  if (best_epoch == 0) return true;
+  const double best_so_far = history[static_cast<std::size_t>(best_epoch) - 1].validation;
+  return more_is_better(stopping_metric(options)) ? validation > best_so_far : validation < best_so_far;
 }
 
 void Trainer::State::end_epoch(double seconds) {
   EpochRecord record{epoch + 1, error_sum / weight_sum, none, seconds};
   if (validation_data) {
-    record.validation = validate();
-    if (!std::isfinite(record.validation)) diverged(batches.count());
-    const bool better =
-        best_epoch == 0 || record.validation < history[static_cast<std::size_t>(best_epoch) - 1].validation;
-    if (better) {
+    const Evaluation found = evaluation_on(*validation_data);
+    if (!std::isfinite(found.main())) diverged(batches.count());
+    record.validation = found.of(stopping_metric(options));
+    if (is_better(record.validation)) {
       best_epoch = record.epoch;
       for (const Expr& parameter : model.parameters) best.insert_or_assign(parameter.name(), session->value(parameter));
     }
@@ -206,10 +278,11 @@ void Trainer::State::end_epoch(double seconds) {
 Trainer::Trainer(SharedBlocks train, SharedBlocks validation, const Columns& columns, const TrainingOptions& options,
                  const TrainerOptions& where) {
   check(options);
+  const bool all_at_once = options.batch == 0;
   const bool by_blocks = train->blocks() > 1 || (validation && validation->blocks() > 1);
-  if (by_blocks && (options.task == "ranking" || options.batch == 0))
+  if (by_blocks && (options.task == "ranking" || all_at_once))
     fail<ValueError>("Trainer: {} needs all rows at once, but they are in blocks",
-                     options.batch == 0 ? "--batch 0" : "a ranking");
+                     all_at_once ? "--batch 0" : "a ranking");
   state_ = std::make_unique<State>(std::move(train), std::move(validation), columns, options, where);
 }
 
@@ -221,10 +294,10 @@ Trainer::~Trainer() = default;
 
 Ending Trainer::run(const Watcher& watcher, std::int64_t epochs) {
   State& s = *state_;
-  const bool by_validation = s.validation_data && s.options.patience > 0;
-  const std::int64_t last = std::min(epochs, s.options.epochs);
+  const bool by_validation = s.validation_data && *s.options.patience > 0;
+  const std::int64_t last = std::min(epochs, *s.options.epochs);
   while (s.epoch < last) {
-    if (by_validation && s.epoch - s.best_epoch >= s.options.patience) return Ending::no_improvement;
+    if (by_validation && s.epoch - s.best_epoch >= *s.options.patience) return Ending::no_improvement;
     const auto start = std::chrono::steady_clock::now();
     for (const Batch& batch : s.batches.epoch(s.epoch, s.batch)) {
       const double error = s.learn(batch);
@@ -249,7 +322,7 @@ Ending Trainer::run(const Watcher& watcher, std::int64_t epochs) {
     if (!watcher.checkpoint.empty() && (stop || due)) save(watcher.checkpoint);
     if (stop) return Ending::stopped;
   }
-  if (by_validation && s.epoch < s.options.epochs && s.epoch - s.best_epoch >= s.options.patience)
+  if (by_validation && s.epoch < *s.options.epochs && s.epoch - s.best_epoch >= *s.options.patience)
     return Ending::no_improvement;
   return Ending::all_epochs;
 }
@@ -267,18 +340,36 @@ std::map<std::string, Tensor> Trainer::parameters() {
   return out;
 }
 
-Evaluation Trainer::evaluate_on(const Dataset& data) {
-  State& s = *state_;
+// The best epoch's parameters, and then those of now again, so that training may go on.
+Evaluation Trainer::State::best_evaluation_on(const DatasetBlocks& data) {
   std::map<std::string, Tensor> now;
-  for (const Expr& parameter : s.model.parameters) now.emplace(parameter.name(), s.session->value(parameter));
-  // The best epoch's, and then back, so that training may go on.
-  for (const auto& [name, value] : s.best) s.session->assign(s.graph.find(name), value);
-  const Dataset rows = s.sampler ? pairs_of(data, *s.sampler) : data;
-  Evaluation out = s.evaluation_on(rows);
-  for (const auto& [name, value] : now) s.session->assign(s.graph.find(name), value);
+  for (const Expr& parameter : model.parameters) now.emplace(parameter.name(), session->value(parameter));
+  for (const auto& [name, value] : best) session->assign(graph.find(name), value);
+  Evaluation out = evaluation_on(data);
+  for (const auto& [name, value] : now) session->assign(graph.find(name), value);
   return out;
 }
 
+Evaluation Trainer::evaluate_on(const Dataset& data) {
+  return state_->best_evaluation_on(*in_one_block(state_->sampler ? pairs_of(data, *state_->sampler) : data));
+}
+
+const DatasetBlocks& Trainer::State::evaluated_rows() const { return validation_data ? *validation_data : *train_data; }
+
+Evaluation Trainer::evaluation() {
+  State& s = *state_;
+  if (s.sampler && !s.validation_data) return evaluate_on(s.train_data->block(0));
+  return s.best_evaluation_on(s.evaluated_rows());
+}
+
+double Trainer::constant_loss() const {
+  const State& s = *state_;
+  return loss_of_constant(task_named(s.options.task), s.summary,
+                          s.validation_data ? summary_of(*s.validation_data) : s.summary);
+}
+
+const TrainingOptions& Trainer::options() const { return state_->options; }
+const TargetScale& Trainer::target_scale() const { return state_->target; }
 const Model& Trainer::model() const { return state_->model; }
 const std::vector<EpochRecord>& Trainer::history() const { return state_->history; }
 std::int64_t Trainer::best_epoch() const { return state_->best_epoch; }

@@ -33,7 +33,7 @@ struct DivergedError : Error {
 struct EpochRecord {
   std::int64_t epoch = 0;  // from 1
   double loss = 0;         // the mean error of the rows as they were learnt from
-  double validation = 0;   // the main metric of the task; NaN where there is no validation set
+  double validation = 0;   // the metric that options.stop_by names; NaN where there is no validation set
   double seconds = 0;      // of learning, without the validation
 };
 
@@ -64,26 +64,41 @@ struct TrainerOptions {
   Device device = Device::cpu();
 };
 
-/// What a model may have to know of the columns of x.
+/// What a model may have to know of the data beside their number of columns.
 struct Columns {
   std::shared_ptr<const std::vector<Index>> field = {};  // of each, where they have fields   [p]
   std::vector<bool> of_item = {};                        // of rankings: whether it describes the item   [p]
+  std::vector<double> l2 = {};  // penalty of each instead of the options'; -1: theirs. Empty: theirs everywhere   [p]
+  std::int64_t classes = 0;     // of multiclass tasks; 0: as many as the greatest target tells
 };
 
 /// The rows that have a column of the item: no others can be ranked.
 Dataset rows_with_items(const Dataset& rows, const std::vector<bool>& of_item);
 
 /// What the options say of the model.
-ModelOptions model_options(const TrainingOptions& options, const Columns& columns);
+ModelOptions model_options(const TrainingOptions& options, const Columns& columns, const TargetScale& target = {});
+
+/// The metric of the validation set that says which epoch is best, as evaluations call it.
+std::string stopping_metric(const TrainingOptions& options);
 
 /// What the model tells of a row: its prediction, kept within the range where the options want that.   [n, 1]
 Expr output_of(const Model& model, const TrainingOptions& options, const TargetRange& range);
 
+/// What evaluations take of a row: the same, but logits of classes, which no rounding brings to 0 or 1.
+/// [n, 1] or [n, c]
+Expr estimate_of(const Model& model, const TrainingOptions& options, const TargetRange& range);
+
+/// The loss, on rows of which `evaluated` is known, of the best that can be told without looking at a row: the mean of
+/// the targets of `train`, or how often each class is among them; of rankings that of any constant.
+double loss_of_constant(Task task, const DataSummary& train, const DataSummary& evaluated);
+
 class Trainer {
  public:
-  /// Data of one width p; `validation` may be null. Targets as the task has them; rankings draw an item beside each
-  /// row's by themselves. Blocks are read again for every epoch, and once before the first. Throws ValueError for
-  /// options out of range, and for a ranking or a batch of all rows where there is more than one block.
+  /// Data of one width p; `validation` may be null. What the options leave open is found out from `train` (settled).
+  /// Targets of regression are brought to mean 0 and deviation 1; losses and predictions are in their own units.
+  /// Targets as the task has them; rankings draw an item beside each row's by themselves. Blocks are read again for
+  /// every epoch, and once before the first. Throws ValueError for options out of range, and for a ranking or a batch
+  /// of all rows where there is more than one block.
   Trainer(SharedBlocks train, SharedBlocks validation, const Columns& columns, const TrainingOptions& options,
           const TrainerOptions& where = {});
   /// The same in memory; `validation` may have no rows (Dataset{}).
@@ -98,8 +113,15 @@ class Trainer {
 
   /// Of the best epoch on the validation set; without one, of the last.
   std::map<std::string, Tensor> parameters();
-  /// How good they are on other rows.
+  /// How good they are on other rows, and on the validation set, or, without one, on the rows they were learnt from.
   Evaluation evaluate_on(const Dataset& data);
+  Evaluation evaluation();
+  /// The loss of the constant on the rows of evaluation().
+  double constant_loss() const;
+  /// What the trainer goes by: the options that were given, with what they left open found out.
+  const TrainingOptions& options() const;
+  /// What brought targets of regression to mean 0 and deviation 1: a part of the model.
+  const TargetScale& target_scale() const;
   const std::vector<EpochRecord>& history() const;
   /// From 1; the last where there is no validation set; 0 before the first.
   std::int64_t best_epoch() const;

@@ -18,17 +18,20 @@ struct Trainer::State {
         const TrainerOptions& where);
 
   double learn(const Batch& batch);
-  Evaluation evaluation_on(const Dataset& data);
-  double validate();
+  Evaluation evaluation_on(const DatasetBlocks& data);
+  Evaluation best_evaluation_on(const DatasetBlocks& data);
+  const DatasetBlocks& evaluated_rows() const;
+  bool is_better(double validation) const;
   const std::string& data_checksum();
   void end_epoch(double seconds);
   [[noreturn]] void diverged(std::int64_t batch) const;
 
-  TrainingOptions options;
   SharedBlocks train_data, validation_data;  // the second may be null
   DataSummary summary;                       // of the first
-  std::string checksum_of_data;              // once it was asked for
-  std::optional<PairSampler> sampler;        // of rankings
+  TrainingOptions options;                   // settled
+  TargetScale target;
+  std::string checksum_of_data;        // once it was asked for
+  std::optional<PairSampler> sampler;  // of rankings
   Batches batches;
 
   Graph graph;

@@ -62,10 +62,10 @@ void Trainer::restore(const std::string& path) {
                   checkpoint_version);
   if (text("checksum") != checksum(file.tensors, file.metadata))
     fail<IoError>("{}: is damaged: its checksum is not that of its contents", path);
+  if (text("data") != s.data_checksum()) fail<IoError>("{}: is of a training on other data", path);
   if (const std::string other = difference(s.options, training_options_from_json(text("options"), path));
       !other.empty())
     fail<IoError>("{}: is of a training with other options: {}", path, other);
-  if (text("data") != s.data_checksum()) fail<IoError>("{}: is of a training on other data", path);
 
   const auto tensor = [&](const std::string& name, DType dtype) {
     const auto found = file.tensors.find(name);

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <cmath>
 #include <utility>
 
 #ifdef __GLIBC__
@@ -239,16 +240,34 @@ void DataSummary::add(const Dataset& rows) {
   dispatch_floating(rows.y.dtype(), [&]<class T>(TypeTag<T>) {
     const std::span<const T> y = rows.y.span<T>();
     const std::span<const T> weight = weighted ? rows.weight.span<T>() : std::span<const T>();
+    if (this->rows == 0 && !y.empty()) first = static_cast<double>(y.front());
+    this->rows += std::ssize(y);
     for (std::size_t i = 0; i < y.size(); ++i) {
       const auto target = static_cast<double>(y[i]);
       const double w = weight.empty() ? 1 : static_cast<double>(weight[i]);
       target_sum += w * target;
+      square_sum += w * (target - first) * (target - first);
       weight_sum += w;
+      if (target >= 0 && target < most_classes && target == std::floor(target)) {
+        class_sums.resize(std::max(class_sums.size(), static_cast<std::size_t>(target) + 1));
+        class_sums[static_cast<std::size_t>(target)] += w;
+      }
       least = std::min(least, target);
       greatest = std::max(greatest, target);
       (target == -1 ? has_minus : target == 0 ? has_zero : target == 1 ? has_one : has_other) = true;
     }
   });
+}
+
+TargetScale DataSummary::target_scale() const {
+  if (weight_sum == 0) return {};
+  const double mean = target_sum / weight_sum;
+  const double variance = square_sum / weight_sum - (mean - first) * (mean - first);
+  return {mean, least < greatest ? std::sqrt(std::max(variance, 0.0)) : 0};
+}
+
+TrainingSize DataSummary::size() const {
+  return {static_cast<double>(rows), static_cast<double>(columns), static_cast<double>(non_zeros)};
 }
 
 DataSummary summary_of(const DatasetBlocks& rows) {

@@ -5,7 +5,9 @@
 
 #include <gradus/models/data/dataset_blocks.h>
 #include <gradus/models/data/read.h>
+#include <gradus/models/model.h>
 #include <gradus/models/task.h>
+#include <gradus/models/training/training_options.h>
 
 #include <cstdint>
 #include <limits>
@@ -30,6 +32,7 @@ struct LoadedData {
   std::shared_ptr<const FeatureTable> table;
   std::shared_ptr<const std::vector<Index>> field;  // [p]
   std::vector<std::int64_t> unseen, missing;        // as in Examples
+  std::vector<std::string> classes = {};            // that the target's cells name, as y counts them
   std::int64_t streamed_mib = 0;                    // of a cache that is not read whole: its size; else 0
 };
 
@@ -65,16 +68,26 @@ struct TargetRange {
   double least, greatest;
 };
 
+/// The most classes of a multiclass task.
+inline constexpr std::int64_t most_classes = 1000;
+
 /// What is to be known of all rows before any is learnt from.
 struct DataSummary {
   std::int64_t columns = 0, non_zeros = 0;
   bool weighted = false;
   double weight_sum = 0, target_sum = 0;  // of the weights, 1 for each row where there are none; of weight * target
+  double square_sum = 0;                  // of weight * (target - the first target)^2
+  double first = 0;                       // target
+  std::vector<double> class_sums = {};    // of the weights of the rows of target 0, 1, ..., if they are classes
+  std::int64_t rows = 0;
   double least = std::numeric_limits<double>::infinity(), greatest = -least;     // target
   bool has_minus = false, has_zero = false, has_one = false, has_other = false;  // among the targets: -1, 0, 1
 
   void add(const Dataset& rows);
   TargetRange range() const { return {least, greatest}; }
+  /// Of the targets, weighted; 0 and 1 where no row counts. The deviation of equal targets is 0.
+  TargetScale target_scale() const;
+  TrainingSize size() const;
   /// Whether the targets are two classes: 0 and 1, or -1 and 1, and both occur.
   bool are_classes() const { return !has_other && has_one && has_minus != has_zero; }
 };

@@ -18,10 +18,17 @@ namespace {
 constexpr double infinity = std::numeric_limits<double>::infinity();
 constexpr double most_count = 1e9;
 
+template <class T>
+constexpr bool may_be_open = false;
+template <class T>
+constexpr bool may_be_open<std::optional<T>> = true;
+
 // A value as a message shows it.
 template <class T>
 std::string shown(const T& value) {
-  if constexpr (std::is_same_v<T, std::vector<std::int64_t>>) {
+  if constexpr (may_be_open<T>) {
+    return value ? shown(*value) : "left open";
+  } else if constexpr (std::is_same_v<T, std::vector<std::int64_t>> || std::is_same_v<T, std::vector<std::string>>) {
     return value.empty() ? "nothing" : fmt::format("{}", fmt::join(value, ","));
   } else if constexpr (std::is_same_v<T, bool>) {
     return value ? "on" : "off";
@@ -52,7 +59,10 @@ void check_setting(const Setting& setting) {
                              fmt::join(setting.choices, ", "));
         } else if constexpr (std::is_same_v<T, std::vector<std::int64_t>>) {
           for (const std::int64_t each : *value) check_number(setting, static_cast<double>(each));
-        } else if constexpr (!std::is_same_v<T, bool> && !std::is_same_v<T, std::uint64_t>) {
+        } else if constexpr (std::is_same_v<T, std::optional<double>> ||
+                             std::is_same_v<T, std::optional<std::int64_t>>) {
+          if (*value) check_number(setting, static_cast<double>(**value));
+        } else if constexpr (std::is_same_v<T, double> || std::is_same_v<T, std::int64_t>) {
           check_number(setting, static_cast<double>(*value));
         }
       },
@@ -70,13 +80,13 @@ std::vector<Setting> settings(TrainingOptions& o) {
                          std::string_view group, std::string_view what) {
     return Setting{name, value, 0, 0, false, std::move(choices), group, what};
   };
-  const auto flag = [](std::string_view name, bool* value, std::string_view group, std::string_view what) {
+  const auto flag = [](std::string_view name, auto* value, std::string_view group, std::string_view what) {
     return Setting{name, value, 0, 0, false, {}, group, what};
   };
   return {
       choice("kind", &o.model, {"linear", "fm", "higher-order", "field-aware", "deep"}, model,
              "What is learnt of the features"),
-      choice("task", &o.task, {"guess", "regression", "binary", "ranking"}, model,
+      choice("task", &o.task, {"guess", "regression", "binary", "ranking", "multiclass"}, model,
              "What is to be told; guess: binary where all targets are 0 and 1, or -1 and 1"),
       number("factors", &o.factors, 1, 10000, false, model, "k, the numbers of each feature's vector"),
       number("order", &o.order, 2, 5, false, model, "Features that interact at once, of a higher-order FM"),
@@ -85,10 +95,20 @@ std::vector<Setting> settings(TrainingOptions& o) {
       number("l2-w0", &o.l2_w0, 0, infinity, false, model, "L2 penalty on the bias"),
       number("l2-w", &o.l2_w, 0, infinity, false, model, "L2 penalty on the weights of features"),
       number("l2-v", &o.l2_v, 0, infinity, false, model, "L2 penalty on the factors"),
-      choice("l2-over", &o.l2_over, {"touched", "all"}, model,
-             "touched: a row's features pay, as in libFM and xLearn; all: every weight pays in every step"),
+      Setting{"l2",
+              &o.l2,
+              0,
+              0,
+              false,
+              {},
+              model,
+              "L2 penalty on the weights and factors of single columns of a table, as user=0.1,item=0.01"},
+      choice("l2-over", &o.l2_over, {"guess", "touched", "all"}, model,
+             "touched: a row's features pay, as in libFM and xLearn; all: every weight pays in every step; guess: "
+             "touched where a penalty is named, or a step reaches few of the weights"),
       flag("normalize", &o.normalize, model,
-           "Divide each column by the greatest number that it has in training; kept with the model"),
+           "Divide each column by the greatest number that it has in training; kept with the model; without it those "
+           "are divided that are far from 1"),
       flag("clip-predictions", &o.clip_predictions, model, "Keep predictions within the range of the targets seen"),
 
       choice("optimizer", &o.optimizer, {"sgd", "momentum", "adagrad", "adadelta", "rmsprop", "adam", "adamw", "ftrl"},
@@ -120,19 +140,44 @@ std::vector<Setting> settings(TrainingOptions& o) {
       number("batch", &o.batch, 0, most_count, false, course, "Rows a step; 0: all of them"),
       number("patience", &o.patience, 0, most_count, false, course,
              "Epochs without improvement on the validation set before training stops; 0: never stop early"),
+      choice("stop-by", &o.stop_by, {"guess", "mse", "rmse", "mae", "log-loss", "auc", "accuracy", "pair-loss"}, course,
+             "Metric of the validation set that says which epoch is best; guess: the loss that is learnt"),
+      flag("balance", &o.balance, course, "Let classes count alike, however many rows each has"),
       number("valid-fraction", &o.valid_fraction, 0, 0.9, false, course,
              "Part of the rows held out to validate with, unless --valid names a file; 0: none"),
       number("stream-above", &o.stream_above, 0, most_count, false, course,
              "MiB; a cache that is larger is not read whole but block by block, in the memory of a few blocks, and "
              "shuffled likewise; 0: any cache"),
       flag("refit", &o.refit, course,
-           "Learn again from all rows, those to validate with among them, for as many epochs as did best"),
+           "Learn again from all rows, those to validate with among them, for as many epochs as did best; without it, "
+           "where there are at most 200,000"),
       Setting{"seed", &o.seed, 0, 0, false, {}, course, "Of the start, the order of the rows and the held-out part"},
   };
 }
 
 std::string shown(const Setting& setting) {
   return std::visit([](const auto* value) { return shown(*value); }, setting.value);
+}
+
+TrainingOptions settled(TrainingOptions o, const TrainingSize& size) {
+  const double rows = std::max(size.rows, 1.0);
+  if (!o.batch) o.batch = std::clamp<std::int64_t>(std::int64_t{1} << std::lround(std::log2(rows / 50 + 1)), 16, 1024);
+  const double steps = *o.batch == 0 ? 1 : std::ceil(rows / static_cast<double>(*o.batch));
+  if (!o.epochs) o.epochs = std::max<std::int64_t>(std::llround(5000 / steps), 50);
+  if (!o.patience) o.patience = std::clamp<std::int64_t>(std::llround(300 / steps), 3, 50);
+  // The interactions of a row of m ones have the deviation m sqrt(k / 2) stddev^2.
+  if (!o.init_stddev)
+    o.init_stddev = std::min(
+        0.05, std::sqrt(0.1 / (std::max(size.non_zeros / rows, 1.0) * std::sqrt(static_cast<double>(o.factors) / 2))));
+  const double of_step = size.non_zeros / steps;
+  if (o.l2_over == "guess")
+    o.l2_over = o.l2_w || o.l2_v || !o.l2.empty() || size.features > std::min(4 * of_step, 5e4) ? "touched" : "all";
+  // A penalty that every row pays for its own features reaches a feature as often as it occurs.
+  const double rows_of_feature = size.non_zeros / std::max(size.features, 1.0);
+  const double count = o.l2_over == "all" ? rows : std::max(rows_of_feature, 1.0);
+  if (!o.l2_w) o.l2_w = 0.5 / count;
+  if (!o.l2_v) o.l2_v = 10 / count;
+  return o;
 }
 
 void check(const TrainingOptions& options) {
@@ -148,7 +193,16 @@ std::string to_json(const TrainingOptions& options) {
   TrainingOptions copy = options;
   Json json = Json::object();
   for (const Setting& setting : settings(copy))
-    std::visit([&](const auto* value) { json[std::string(setting.name)] = *value; }, setting.value);
+    std::visit(
+        [&](const auto* value) {
+          Json& member = json[std::string(setting.name)];
+          if constexpr (may_be_open<std::remove_cvref_t<decltype(*value)>>) {
+            if (*value) member = **value;
+          } else {
+            member = *value;
+          }
+        },
+        setting.value);
   return to_text(json);
 }
 
@@ -160,8 +214,16 @@ TrainingOptions training_options_from_json(std::string_view text, const std::str
     const auto found = json.find(std::string(setting.name));
     if (found == json.end()) fail<IoError>("{}: its options lack \"{}\"", name, setting.name);
     try {
-      std::visit([&](auto* value) { *value = found->template get<std::remove_cvref_t<decltype(*value)>>(); },
-                 setting.value);
+      std::visit(
+          [&](auto* value) {
+            using T = std::remove_cvref_t<decltype(*value)>;
+            if constexpr (may_be_open<T>) {
+              if (!found->is_null()) *value = found->template get<typename T::value_type>();
+            } else {
+              *value = found->template get<T>();
+            }
+          },
+          setting.value);
     } catch (const Json::exception&) {
       fail<IoError>("{}: its option \"{}\" is {}", name, setting.name, to_text(*found));
     }

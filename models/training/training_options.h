@@ -1,7 +1,9 @@
-// All that a training can be told, in one struct. training_settings.h has the table of it.
+// All that a training can be told, in one struct. training_settings.h has the table of it. What is left open is found
+// out from the data (settled, below).
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,10 +17,12 @@ struct TrainingOptions {
   std::int64_t factors = 8;
   std::int64_t order = 3;
   std::vector<std::int64_t> hidden = {64, 32};
-  double init_stddev = 0.05;
-  double l2_w0 = 0, l2_w = 0.001, l2_v = 0.01;
-  std::string l2_over = "touched";
-  bool normalize = false;
+  std::optional<double> init_stddev = {};
+  double l2_w0 = 0;
+  std::optional<double> l2_w = {}, l2_v = {};
+  std::vector<std::string> l2 = {};  // of the features of single columns, as user=0.1
+  std::string l2_over = "guess";
+  std::optional<bool> normalize = {};  // columns by the greatest absolute value of each; not given: those that need it
 
   // The optimizer. A rate of 0 is the optimizer's default; an epsilon of 0 likewise.
   std::string optimizer = "adam";
@@ -40,12 +44,14 @@ struct TrainingOptions {
   double clip_norm = 0, clip_value = 0;  // 0: none
 
   // The course.
-  std::int64_t epochs = 50;
-  std::int64_t batch = 1024;  // rows; 0: all
-  std::int64_t patience = 3;  // epochs without improvement on the validation set; 0: any number
+  std::optional<std::int64_t> epochs = {};
+  std::optional<std::int64_t> batch = {};     // rows; 0: all
+  std::optional<std::int64_t> patience = {};  // epochs without improvement on the validation set; 0: any number
+  std::string stop_by = "guess";              // the metric of the validation set; guess: the main one of the task
+  bool balance = false;
   double valid_fraction = 0.1;
   std::int64_t stream_above = 1024;  // MiB
-  bool refit = false;
+  std::optional<bool> refit = {};
   bool clip_predictions = false;
   std::uint64_t seed = 1;
 };
@@ -53,7 +59,18 @@ struct TrainingOptions {
 /// Throws ValueError, naming the option, for a value that it may not have.
 void check(const TrainingOptions& options);
 
-/// {"model": "fm", ...}, a member for each setting.
+/// What there is to learn from, as far as options that are left open depend on it.
+struct TrainingSize {
+  double rows = 0, features = 0, non_zeros = 0;
+};
+/// The options with what they leave open found out, but for the task, the scaling of columns and the refit: batches
+/// that make about 50 steps an epoch, of 16 to 1024 rows; epochs for 5000 steps at least, and patience for 300; L2
+/// penalties that weigh what a normal prior of the parameters does (deviation 1 for W of a binary task, 0.22 for V),
+/// over all parameters where a step reaches most of them anyway, else over what it touches; and a start of the factors
+/// from which the interactions of a row come to little.
+TrainingOptions settled(TrainingOptions options, const TrainingSize& size);
+
+/// {"model": "fm", ...}, a member for each setting; null where it is left open.
 std::string to_json(const TrainingOptions& options);
 /// What to_json wrote. Throws IoError, which begins with `name`, where the text is not that.
 TrainingOptions training_options_from_json(std::string_view json, const std::string& name);

@@ -6,8 +6,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cmath>
 #include <cstdint>
+#include <cstdlib>
+#include <map>
 #include <memory>
+#include <set>
 #include <utility>
 
 namespace gradus {
@@ -60,18 +65,119 @@ SharedBlocks divided(const LoadedData& about, const SharedBlocks& rows, const Te
               }));
 }
 
+// By what a row of each class is to count, so that classes count alike and the mean weight stays as it is.
+std::vector<double> weights_of_classes(const LoadedData& about, const DatasetBlocks& rows, const std::string& task) {
+  const DataSummary summary = summary_of(rows);
+  std::vector<double> sums = summary.class_sums;
+  if (task == "binary") {
+    const double mean = summary.target_scale().mean;
+    sums = {summary.weight_sum * (1 - mean) / 2, summary.weight_sum * (1 + mean) / 2};
+  } else if (task != "multiclass") {
+    fail<ValueError>("{}: classes are to be balanced, but a {} has none", about.name, task);
+  }
+  for (double& sum : sums) {
+    if (sum <= 0)
+      fail<ValueError>("{}: classes are to be balanced, but one of them has no rows that count", about.name);
+    sum = summary.weight_sum / (static_cast<double>(sums.size()) * sum);
+  }
+  return sums;
+}
+
+SharedBlocks balanced(const LoadedData& about, const SharedBlocks& rows, const std::vector<double>& by) {
+  return kept(about, changed(rows, [by](Dataset part) {
+                dispatch_floating(part.y.dtype(), [&]<class T>(TypeTag<T>) {
+                  const std::span<const T> y = part.y.span<T>();
+                  const std::span<const T> before = part.weighted() ? part.weight.span<T>() : std::span<const T>();
+                  part.weight = Tensor::make<T>(part.y.shape(), [&](std::span<T> to) {
+                    for (std::size_t i = 0; i < to.size(); ++i) {
+                      const std::size_t of = y[i] < 0 ? 0 : static_cast<std::size_t>(y[i]);
+                      to[i] = static_cast<T>(by[of]) * (before.empty() ? T{1} : before[i]);
+                    }
+                  });  // [n, 1]
+                });
+                return part;
+              }));
+}
+
+// The different targets as the names of classes, ascending.
+std::vector<std::string> names_of_classes(const LoadedData& about, const DatasetBlocks& rows) {
+  std::set<double> found;
+  for (std::int64_t b = 0; b < rows.blocks(); ++b)
+    for (const double target : rows.block(b).y) {
+      found.insert(target);
+      if (std::ssize(found) > most_classes)
+        fail<ValueError>("{}: there are more than {} different targets; classes are expected", about.name,
+                         most_classes);
+    }
+  std::vector<std::string> names;
+  for (const double target : found) names.push_back(fmt::format("{}", target));
+  return names;
+}
+
+// Targets as a multiclass task takes them: the number of the class, as the names count them.
+SharedBlocks with_classes(const LoadedBlocks& loaded, const std::vector<std::string>& names) {
+  std::map<double, std::size_t> number;
+  for (const std::string& name : names) number.emplace(std::strtod(name.c_str(), nullptr), number.size());
+  return kept(loaded.about, changed(loaded.rows, [number, name = loaded.about.name](Dataset rows) {
+                std::vector<double> y;
+                for (const double target : rows.y) {
+                  const auto found = number.find(target);
+                  if (found == number.end())
+                    fail<ValueError>("{}: target {} is a class that training has not seen", name, target);
+                  y.push_back(static_cast<double>(found->second));
+                }
+                rows.y = Tensor::from(y, rows.y.shape()).cast(rows.y.dtype());  // [n, 1]
+                return rows;
+              }));
+}
+
+// The classes that the target's cells name; empty where they are numbers.
+std::vector<std::string> listed_classes(const LoadedData& about) {
+  const std::int64_t column = about.table ? about.table->find(ColumnKind::target) : -1;
+  if (column < 0) return {};
+  return about.table->columns()[static_cast<std::size_t>(column)].categories;
+}
+
+// The penalty of each feature, where columns have some of their own: "user=0.1".   [p] or [0]
+std::vector<double> l2_of_features(const LoadedData& about, std::int64_t features, const std::vector<std::string>& l2) {
+  if (l2.empty()) return {};
+  if (!about.table || about.table->hash_bits() != 0)
+    fail<ValueError>("{}: a column has a penalty of its own, but columns of {} have no features of their own",
+                     about.name, about.table ? "hashed categories" : to_string(about.format));
+  std::vector<double> out(static_cast<std::size_t>(features), -1);
+  for (const std::string& each : l2) {
+    const std::size_t at = each.rfind('=');
+    double lambda = -1;
+    const std::string_view number = std::string_view(each).substr(at == std::string::npos ? each.size() : at + 1);
+    if (!number_of(number, lambda) || !std::isfinite(lambda) || lambda < 0)
+      fail<ValueError>("the penalty {} is no column with a number of at least 0, as user=0.1", in_quotes(each));
+    const std::int64_t column = about.table->find(std::string_view(each).substr(0, at));
+    const auto kind = column < 0 ? ColumnKind::ignored : about.table->columns()[static_cast<std::size_t>(column)].kind;
+    if (kind != ColumnKind::numeric && kind != ColumnKind::categorical)
+      fail<ValueError>("{}: the penalty {} names no column with features", about.name, in_quotes(each));
+    const TableColumn& of = about.table->columns()[static_cast<std::size_t>(column)];
+    const std::size_t count = kind == ColumnKind::numeric ? 1 : of.categories.size();
+    std::fill_n(out.begin() + about.table->feature(static_cast<std::size_t>(column)), count, lambda);
+  }
+  return out;
+}
+
 }  // namespace
 
 TrainingSet load_training_set(const DataFile& data, const DataFile& validation, TrainingOptions& options,
                               const ItemColumns& items) {
   TrainingSet out;
-  LoadedBlocks all = load_blocks(data, options.stream_above);
+  DataFile file = data;
+  file.read.classes = options.task == "multiclass";
+  LoadedBlocks all = load_blocks(file, options.stream_above);
   out.about = all.about;
-  if (options.batch == 0) refuse_streamed(out.about, "--batch 0");
+  if (options.batch && *options.batch == 0) refuse_streamed(out.about, "--batch 0");
   if (options.task == "ranking") refuse_streamed(out.about, "a ranking");
   const DataSummary summary = summary_of(*all.rows);
   if (summary.weight_sum == 0) fail<ValueError>("{}: all weights are 0, so no example counts", out.about.name);
   if (options.task == "guess") options.task = summary.are_classes() ? "binary" : "regression";
+  if (options.task == "regression" && summary.target_scale().deviation == 0)
+    fail<ValueError>("{}: all targets are {}, so there is nothing to learn", out.about.name, summary.first);
   out.features = summary.columns;
   out.range = summary.range();
   out.columns.field = out.about.field;
@@ -81,11 +187,26 @@ TrainingSet load_training_set(const DataFile& data, const DataFile& validation, 
     out.zero_one = form == BinaryForm::zero_one;
     all.rows = with_signs(all, form);
   }
+  if (options.task == "multiclass") {
+    out.classes = listed_classes(out.about);
+    const bool listed = !out.classes.empty();
+    if (!listed) out.classes = names_of_classes(out.about, *all.rows);
+    out.columns.classes = std::ssize(out.classes);
+    if (out.columns.classes < 2 || out.columns.classes > most_classes)
+      fail<ValueError>("{}: there are {} classes; 2 to {} are expected", out.about.name, out.columns.classes,
+                       most_classes);
+    if (!listed) all.rows = with_classes(all, out.classes);
+  }
+  out.columns.l2 = l2_of_features(out.about, out.features, options.l2);
+  if (options.balance) {
+    out.class_weights = weights_of_classes(out.about, *all.rows, options.task);
+    all.rows = balanced(out.about, all.rows, out.class_weights);
+  }
   LoadedData about_validation = out.about;
   if (!validation.path.empty()) {
     LoadedBlocks loaded = load_blocks_for(untrained_model(out, options), validation);
     about_validation = std::move(loaded.about);
-    out.validation = std::move(loaded.rows);
+    out.validation = options.balance ? balanced(about_validation, loaded.rows, out.class_weights) : loaded.rows;
     out.train = std::move(all.rows);
   } else if (options.valid_fraction * static_cast<double>(all.rows->size()) >= 1) {
     const SplitBlocks parts = split(all.rows, options.valid_fraction, options.seed);
@@ -94,14 +215,38 @@ TrainingSet load_training_set(const DataFile& data, const DataFile& validation, 
   } else {
     out.train = std::move(all.rows);
   }
-  if (options.normalize) {
+  TrainingSize size = summary.size();
+  const double part = static_cast<double>(out.train->size()) / size.rows;
+  constexpr double few = 200'000;
+  if (!options.refit) options.refit = validation.path.empty() && out.about.streamed_mib == 0 && size.rows <= few;
+  options = settled(options, {size.rows * part, size.features, size.non_zeros * part});
+  if (options.normalize.value_or(true)) {
     ColumnScale scale(out.features);
     for (std::int64_t b = 0; b < out.train->blocks(); ++b) scale.add(out.train->block(b).x);
-    out.scale = scale.tensor();  // [p]
+    out.scale = options.normalize ? scale.tensor() : scale.usual();  // [p] or [0]
+  }
+  if (out.scale.size() > 0) {
     out.train = divided(out.about, out.train, out.scale);
     if (out.validation) out.validation = divided(about_validation, out.validation, out.scale);
   }
   return out;
+}
+
+std::string describe_scale(const TrainingSet& set) {
+  if (set.scale.size() == 0) return "";
+  TrainedModel named;
+  named.format = set.about.format;
+  named.table = set.about.table;
+  constexpr std::int64_t most = 6;
+  std::string text;
+  std::int64_t count = 0;
+  const auto scale = set.scale.span<float>();
+  for (std::int64_t i = 0; i < set.features; ++i) {
+    const float by = scale[static_cast<std::size_t>(i)];
+    if (by == 1 || ++count > most) continue;
+    text += fmt::format("{}{} by {:.4g}", text.empty() ? "" : ", ", feature_name(named, i), by);
+  }
+  return count > most ? fmt::format("{} and {} columns more", text, count - most) : text;
 }
 
 SharedBlocks all_rows(const TrainingSet& set) {
@@ -122,6 +267,7 @@ TrainedModel untrained_model(const TrainingSet& set, const TrainingOptions& opti
   model.target = set.about.target;
   model.target_range = set.range;
   model.zero_one = set.zero_one;
+  model.classes = set.classes;
   return model;
 }
 
@@ -134,6 +280,8 @@ LoadedBlocks load_blocks_for(const TrainedModel& model, DataFile file) {
   LoadedBlocks out = load_blocks(file, ranking ? INT64_MAX : model.options.stream_above);
   if (model.options.task == "binary")
     out.rows = with_signs(out, form_of_classes(summary_of(*out.rows), *out.rows, out.about.name));
+  if (model.options.task == "multiclass" && listed_classes(out.about).empty())
+    out.rows = with_classes(out, model.classes);
   return out;
 }
 

@@ -20,6 +20,9 @@ struct TrainingSet {
   Tensor scale;  // what the columns of both were divided by   [p]; [0]: nothing
   bool zero_one = false;
   TargetRange range{};
+  std::vector<std::string> classes = {};  // of multiclass tasks: their names, as y counts them
+  std::vector<double> class_weights =
+      {};  // of balanced classes, by which a row of each counts: of -1 and 1; else empty
 
   std::int64_t validation_size() const { return validation ? validation->size() : 0; }
 };
@@ -31,11 +34,17 @@ using ItemColumns = std::vector<std::string>;
 /// where that is one at least: of a cache that is streamed, of every block (split of dataset_blocks.h).
 /// Caches of more than options.stream_above MiB are streamed: their blocks are read again for every use, and memory is
 /// that of a few blocks.
-/// Finds out the task where options.task is "guess", and says so there. Throws as load_data does, and ValueError where
-/// targets do not fit the task, it is not known which columns of a ranking are the item's (`items`, else the column
-/// item), or the options need all rows at once of data that are streamed: a ranking, and a batch of 0.
+/// Finds out the task where options.task is "guess", and what else the options leave open (settled), and says so there;
+/// of at most 200,000 rows in memory, of which it holds out some itself, the model is to learn again from all.
+/// Throws as load_data does, and ValueError where
+/// targets do not fit the task or are all the same number, it is not known which columns of a ranking are the item's
+/// (`items`, else the column item), or the options need all rows at once of data that are streamed: a ranking, and a
+/// batch of 0.
 TrainingSet load_training_set(const DataFile& data, const DataFile& validation, TrainingOptions& options,
                               const ItemColumns& items = {});
+
+/// "age by 48.2, price by 61.3": what columns are divided by; "" where none is.
+std::string describe_scale(const TrainingSet& set);
 
 /// The rows of both parts.
 SharedBlocks all_rows(const TrainingSet& set);

@@ -5,6 +5,7 @@
 #include <gradus/models/training/training_options.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -12,9 +13,12 @@
 
 namespace gradus {
 
-/// An option: how it is called, where its value is, which values it may have, and what it is.
+/// An option: how it is called, where its value is, which values it may have, and what it is. An optional value that is
+/// not there is found out from the data.
 struct Setting {
-  using Value = std::variant<double*, std::int64_t*, std::uint64_t*, bool*, std::string*, std::vector<std::int64_t>*>;
+  using Value = std::variant<double*, std::int64_t*, std::uint64_t*, bool*, std::string*, std::vector<std::int64_t>*,
+                             std::vector<std::string>*, std::optional<double>*, std::optional<std::int64_t>*,
+                             std::optional<bool>*>;
 
   std::string_view name;  // on the command line, behind --
   Value value;
@@ -28,7 +32,7 @@ struct Setting {
 /// The settings, with pointers into `options`.
 std::vector<Setting> settings(TrainingOptions& options);
 
-/// The value of a setting as a message shows it: "0.05", "on", "64,32".
+/// The value of a setting as a message shows it: "0.05", "on", "64,32", "left open".
 std::string shown(const Setting& setting);
 
 }  // namespace gradus

@@ -18,7 +18,8 @@ Operand rate_at(const TrainingOptions& options, const Expr& step, std::int64_t e
   const auto epoch = static_cast<double>(epoch_steps);
   if (options.schedule == "exponential")
     return exponential_decay(rate, step, epoch, options.schedule_decay, {.staircase = true});
-  if (options.schedule == "cosine") return cosine_decay(rate, step, epoch * static_cast<double>(options.epochs));
+  if (options.schedule == "cosine")
+    return cosine_decay(rate, step, epoch * static_cast<double>(options.epochs.value()));
   std::vector<double> boundaries;
   std::vector<double> values{rate};
   for (const std::int64_t at : options.schedule_at) {

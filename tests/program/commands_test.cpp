@@ -119,7 +119,7 @@ TEST_CASE("rankings learn whom to show what") {
         "1: fm: plain.svm: a ranking has to know which columns are the item's, but columns of libsvm have no names\n");
 }
 
-TEST_CASE("columns are scaled on request, and the model keeps how") {
+TEST_CASE("columns are scaled where they need it or on request, and the model keeps how") {
   const Folder folder;
   write_text(folder / "n.csv", "a,b,y\n1000,x,1\n2000,y,3\n1500,x,2\n100,z,0\n500,z,1\n");
   const auto predictions = [&](const std::string& file, const Words& more) {
@@ -132,8 +132,14 @@ TEST_CASE("columns are scaled on request, and the model keeps how") {
   const std::string scaled = predictions("n.csv", {"--normalize"});
   // By the greatest number, which is 2000.
   write_text(folder / "by_hand.csv", "a,b,y\n0.5,x,1\n1,y,3\n0.75,x,2\n0.05,z,0\n0.25,z,1\n");
-  CHECK(predictions("by_hand.csv", {}) == scaled);
+  CHECK(predictions("by_hand.csv", {"--no-normalize"}) == scaled);
+  CHECK(predictions("n.csv", {"--no-normalize"}) != scaled);
+  // Not told: by the root mean square.
   CHECK(predictions("n.csv", {}) != scaled);
+  CHECK(run_fm(folder, {"train", "n.csv"})
+            .out.find("\ndivided: a by 1226 (--no-normalize leaves columns as they are)\n") != std::string::npos);
+  CHECK(run_fm(folder, {"train", "n.csv", "--no-normalize", "--valid-fraction", "0"}).out.find("divided") ==
+        std::string::npos);
 
   // From a cache, also by blocks, and from sparse text: in one batch, so that the order of the rows is none.
   REQUIRE(run_fm(folder, {"convert", "n.csv", "--out", "n.cache"}).code == 0);
@@ -142,7 +148,7 @@ TEST_CASE("columns are scaled on request, and the model keeps how") {
   write_text(folder / "n.svm", "1 1:1000 2:1\n3 1:2000 3:-4\n2 1:1500 2:1\n0 1:100 4:0\n1 1:500\n");
   write_text(folder / "by_hand.svm", "1 1:0.5 2:1\n3 1:1 3:-1\n2 1:0.75 2:1\n0 1:0.05 4:0\n1 1:0.25\n");
   const std::string sparse = predictions("n.svm", {"--normalize"});
-  CHECK(predictions("by_hand.svm", {}) == sparse);
+  CHECK(predictions("by_hand.svm", {"--no-normalize"}) == sparse);
   CHECK(predictions("n.svm", {}) != sparse);
   REQUIRE(run_fm(folder, {"convert", "n.svm", "--out", "n.cache", "--block-rows", "2"}).code == 0);
   CHECK(predictions("n.cache", {"--normalize"}) == sparse);
@@ -203,8 +209,8 @@ TEST_CASE("cross-validation and search print their tables") {
   CHECK(text.out.find("\npart 3: 1000 examples, ") != std::string::npos);
   CHECK(text.out.find("\nmean:  mse ") != std::string::npos);
 
-  const auto found =
-      nlohmann::json::parse(run_fm(folder, {"train", "r", "--format", "movielens", "--search", "--json"}).out);
+  const auto found = nlohmann::json::parse(
+      run_fm(folder, {"train", "r", "--format", "movielens", "--search", "--json", "--patience", "3"}).out);
   const auto& search = found["search"];
   REQUIRE(search.size() == 27);
   CHECK(search[0]["epochs"] == 18);

@@ -169,9 +169,13 @@ TEST_CASE("fm train on a file alone") {
       done.out.starts_with("ratings.csv: csv, 5000 examples, 130 features (50 user, 80 item)\n"
                            "target: rating (--target names another)\n"
                            "validation: 500 examples held out\n"
-                           "model: fm, 8 factors; regression, adam, rate 0.003, l2-w 0.001, l2-v 0.01; 1024 rows a "
-                           "step; seed 1\n"
-                           "epoch       train mse       valid mse  examples/s\n"));
+                           "l2-v and its validation mse: 0.00222 "));
+  CHECK(done.out.find("\nmodel: fm, 8 factors; regression, adam, rate 0.003, l2-w 0.000111, l2-v ") !=
+        std::string::npos);
+  CHECK(done.out.find(" over all; 128 rows a step; 139 epochs at most, patience 8; seed 1\n"
+                      "epoch       train mse       valid mse  examples/s\n") != std::string::npos);
+  CHECK(done.out.find("\nvalidation: mse ") != std::string::npos);
+  CHECK(done.out.find("\nconstant: mse ") != std::string::npos);
   CHECK(done.out.find("best epoch: ") != std::string::npos);
   CHECK(done.out.ends_with("The model is not kept: --model FILE keeps it.\n"));
   CHECK(done.out.find('\033') == std::string::npos);  // nor a bar

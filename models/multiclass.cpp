@@ -1,0 +1,51 @@
+#include <gradus/models/multiclass.h>
+
+#include <gradus/core/create.h>
+#include <gradus/core/error.h>
+#include <gradus/ops/ops.h>
+
+#include <vector>
+
+namespace gradus {
+
+namespace {
+
+constexpr std::string_view multiclass_model = "MulticlassFactorizationMachine";
+
+}  // namespace
+
+MulticlassFactorizationMachine::MulticlassFactorizationMachine(const Expr& X, const Expr& y,
+                                                               const MulticlassFactorizationMachineOptions& options,
+                                                               Location where) {
+  const std::int64_t p = design_columns(multiclass_model, X, y);
+  check_weight(multiclass_model, X, options.weight);
+  const std::int64_t c = options.classes, k = options.factors;
+  if (c < 2) fail<ValueError>("{}: classes is {}; 2 or more are expected", multiclass_model, c);
+  if (k != 0) check_factors(multiclass_model, k, options.init_stddev);
+  check_l2(multiclass_model, "l2_w0", options.l2_w0);
+  check_l2(multiclass_model, "l2_W", options.l2_W);
+  check_l2(multiclass_model, "l2_V", options.l2_V);
+  Graph& g = X.graph();
+  const Graph::Pin pin = g.pin(where);
+
+  w0 = g.variable("w0", zeros({c}, X.dtype()));   // [c]
+  W = g.variable("W", zeros({p, c}, X.dtype()));  // [p, c]
+  y_hat = w0 + matmul(X, W);                      // [n, c]
+  std::vector<FeaturePenalty> of_features{{options.l2_W, W}};
+  if (k != 0) {
+    const NormalOptions normal{.stddev = options.init_stddev, .seed = options.seed, .dtype = X.dtype()};
+    V = g.variable("V", random_normal({p, c * k}, normal));                   // [p, c k]
+    const Expr square_of_sum = square(matmul(X, V));                          // [n, c k]
+    const Expr sum_of_squares = matmul(square(X), square(V));                 // [n, c k]
+    const Expr pairs = reshape(square_of_sum - sum_of_squares, {any, c, k});  // [n, c, k]
+    y_hat = y_hat + 0.5 * reduce_sum(pairs, 2);                               // [n, c]
+    of_features.push_back({options.l2_V, V});
+  }
+  prediction = gradus::prediction(Task::multiclass, y_hat);        // [n, c]
+  error = mean_error(Task::multiclass, y, y_hat, options.weight);  // []
+  penalty = sum_of_penalties(
+      X, {l2_penalty(options.l2_w0, w0), l2_penalty(X, of_features, options.l2_over, options.weight)});  // []
+  loss = error + penalty;                                                                                // []
+}
+
+}  // namespace gradus
