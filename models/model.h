@@ -44,7 +44,7 @@ struct ModelOptions {
   double l2_w0 = 0;
   double l2_W = 0;
   double l2_V = 0;
-  L2Over l2_over = L2Over::touched;  // what l2_W and l2_V reach
+  L2Over l2_over = L2Over::all;  // what l2_W and l2_V reach
   DType dtype = float32;             // or float64
 };
 

@@ -90,7 +90,7 @@ TEST_CASE("options go to JSON and back") {
   CHECK(refusal<IoError>([&] { training_options_from_json(text, "m"); }) == "m: its option \"rate\" is \"x\"");
   text.replace(text.find("\"x\""), 3, "-1");
   CHECK(refusal<IoError>([&] { training_options_from_json(text, "m"); }) ==
-        "m: --rate is -1; a number of at least 0 is expected");
+        "m: .rate is -1; a number of at least 0 is expected");
 }
 
 TEST_CASE("every setting has a name of its own and a default that it may have") {
@@ -197,7 +197,7 @@ TEST_CASE("training stops at the first loss that is not finite") {
   Trainer trainer(ratings(200), {}, {}, options);
   const std::string what = refusal<DivergedError>([&] { trainer.run(); });
   CHECK(what.starts_with("the loss is no finite number any more in epoch 1, batch "));
-  CHECK(what.find(" of 4: lower --rate, which is 1000000, or set --clip-norm 1; ") != std::string::npos);
+  CHECK(what.find(" of 4: lower .rate, which is 1000000, or set .clip_norm 1; ") != std::string::npos);
 }
 
 TEST_CASE("a state that is written and read goes on to the bit") {
@@ -258,7 +258,7 @@ TEST_CASE("a training by blocks goes on to the bit, and needs no more of them th
         }).ends_with(": is of a training on other data"));
   options.batch = 0;
   CHECK(refusal<ValueError>([&] { Trainer(train, validation, {}, options); }) ==
-        "Trainer: --batch 0 needs all rows at once, but they are in blocks");
+        "Trainer: a batch of all rows needs all rows at once, but they are in blocks");
 }
 
 TEST_CASE("cross-validation leaves each row out once") {

@@ -1,5 +1,7 @@
 #include "epoch_table.h"
 
+#include "say.h"
+
 #include <fmt/format.h>
 
 #include <cmath>
@@ -32,9 +34,9 @@ EpochTable::EpochTable(const TrainingSet& set, const TrainingOptions& options, b
       metric_(main_metric(options.task)),
       shown_(shown) {
   if (!shown_) return;
-  fmt::print("{:>5}  {:>14}", "epoch", "train " + metric_);
-  if (validates_) fmt::print("  {:>14}", "valid " + metric_);
-  fmt::print("  {:>10}\n", "examples/s");
+  say("{:>5}  {:>14}", "epoch", "train " + metric_);
+  if (validates_) say("  {:>14}", "valid " + metric_);
+  say("  {:>10}\n", "examples/s");
 }
 
 void EpochTable::batch(const EpochProgress& p) {
@@ -51,9 +53,9 @@ void EpochTable::batch(const EpochProgress& p) {
 void EpochTable::epoch(const EpochRecord& record) {
   bar_.reset();
   if (!shown_) return;
-  fmt::print("{:>5}  {:>14}", record.epoch, shown_loss(record.loss));
-  if (validates_) fmt::print("  {:>14}", shown_loss(record.validation));
-  fmt::print("  {:>10}\n", per_second(examples_, record.seconds));
+  say("{:>5}  {:>14}", record.epoch, shown_loss(record.loss));
+  if (validates_) say("  {:>14}", shown_loss(record.validation));
+  say("  {:>10}\n", per_second(examples_, record.seconds));
   std::fflush(stdout);
 }
 

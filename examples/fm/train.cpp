@@ -1,6 +1,7 @@
 // fm train: data are read, a model is learnt, what it is worth is said, and it is written.
 #include "commands.h"
 #include "epoch_table.h"
+#include "files.h"
 #include "output.h"
 #include "records.h"
 
@@ -21,6 +22,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <utility>
 
 namespace fm {
@@ -80,10 +82,10 @@ int interrupted_at(const Trainer& trainer, const TrainCommand& command, const st
   const std::string where =
       fmt::format("interrupted in epoch {} after {} of its batches", trainer.epochs_done() + 1, trainer.batches_done());
   if (checkpoint.empty()) {
-    fmt::print(stderr, "fm: {}; nothing is kept, since no --model is named\n", where);
+    say(stderr, "fm: {}; nothing is kept, since no --model is named\n", where);
   } else {
     const std::string again = command.command_line + (command.resume ? "" : " --resume");
-    fmt::print(stderr, "fm: {}; {} is saved; go on with: {}\n", where, checkpoint, again);
+    say(stderr, "fm: {}; {} is saved; go on with: {}\n", where, checkpoint, again);
   }
   return 1;
 }
@@ -98,10 +100,30 @@ ReadOptions like(const DataFile& data) {
   return read;
 }
 
-void check_writable(const std::string& path) {
-  const std::size_t slash = path.rfind('/');
-  const std::string folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
-  if (::access(folder.c_str(), W_OK | X_OK) != 0) fail_with_system(errno, path, "cannot be written");
+std::string checkpoint_of(const TrainCommand& command) {
+  return command.model.empty() ? "" : command.model + ".checkpoint";
+}
+
+void check_files_of(const TrainCommand& command) {
+  const std::string checkpoint = checkpoint_of(command);
+  check_files({{"the data", command.data.file.path},
+               {"the file of --weights", command.data.file.weights},
+               {"the file of --valid", command.validation},
+               {"the file of --valid-weights", command.validation_weights},
+               {"the file of --test", command.test},
+               {"the file of --config", command.config}},
+              {{"--model", command.model, FileKind::model},
+               {"the checkpoint of --model", checkpoint, FileKind::state},
+               {"--report", command.report, FileKind::report},
+               {"--log", command.log, FileKind::log},
+               {"--tensorboard", command.tensorboard, FileKind::folder},
+               {"--save-config", command.save_config, FileKind::config}},
+              command.overwrite);
+  if (command.resume && ::access(checkpoint.c_str(), F_OK) != 0)
+    fail<IoError>("{}: is not there, so there is no training to go on with; without --resume a new one begins",
+                  checkpoint);
+  if (!command.save_config.empty())
+    write_file_atomically(command.save_config, std::as_bytes(std::span(command.config_text)));
 }
 
 // A training and what it came to.
@@ -117,13 +139,10 @@ Trained train_once(const TrainingSet& set, const TrainingOptions& options, const
   Trained out{
       std::make_unique<Trainer>(set.train, set.validation, set.columns, options, trainer_options(command.common))};
   const bool text = !command.common.json;
-  if (command.resume && ::access(checkpoint.c_str(), F_OK) == 0) {
+  if (command.resume) {
     out.trainer->restore(checkpoint);
     if (text)
-      fmt::print("resumed: {} epochs and {} batches are done\n", out.trainer->epochs_done(),
-                 out.trainer->batches_done());
-  } else if (command.resume) {
-    fmt::print(stderr, "fm: {} is not there; training begins at the beginning\n", checkpoint);
+      say("resumed: {} epochs and {} batches are done\n", out.trainer->epochs_done(), out.trainer->batches_done());
   }
   EpochTable table(set, options, text && !command.quiet);
   Watcher watcher{.epoch =
@@ -155,68 +174,68 @@ void refit(const TrainingSet& set, TrainingOptions options, const TrainCommand& 
 
 void print_data(const TrainingSet& set, const TrainCommand& command) {
   const std::int64_t held_out = set.validation_size();
-  fmt::print("{}: {}, {} examples, {}\n", set.about.name,
-             set.about.format == Format::guess ? "cache" : to_string(set.about.format),
-             set.train->size() + (command.validation.empty() ? held_out : 0),
-             describe_features(set.features, set.about.table.get()));
+  say("{}: {}, {} examples, {}\n", set.about.name,
+      set.about.format == Format::guess ? "cache" : to_string(set.about.format),
+      set.train->size() + (command.validation.empty() ? held_out : 0),
+      describe_features(set.features, set.about.table.get()));
   if (set.about.streamed_mib > 0)
-    fmt::print("streamed: {} blocks of {} MiB in all, more than --stream-above {}\n", set.train->blocks(),
-               set.about.streamed_mib, command.options.stream_above);
+    say("streamed: {} blocks of {} MiB in all, more than --stream-above {}\n", set.train->blocks(),
+        set.about.streamed_mib, command.options.stream_above);
   if (!set.about.target.empty() && command.data.file.read.target.empty())
-    fmt::print("target: {} (--target names another)\n", set.about.target);
+    say("target: {} (--target names another)\n", set.about.target);
   if (held_out > 0)
-    fmt::print("validation: {} examples{}\n", held_out,
-               command.validation.empty() ? " held out" : fmt::format(" of {}", command.validation));
+    say("validation: {} examples{}\n", held_out,
+        command.validation.empty() ? " held out" : fmt::format(" of {}", command.validation));
   else if (command.options.valid_fraction > 0 && command.folds == 0)
-    fmt::print("validation: none; of {} examples none can be spared\n", set.train->size());
+    say("validation: none; of {} examples none can be spared\n", set.train->size());
   print_counts({}, set.about.missing, set.about.table.get());
 }
 
 int cross_validation(const TrainingSet& set, const TrainingOptions& options, const TrainCommand& command) {
   const bool text = !command.common.json;
-  if (text) fmt::print("model: {}\n", describe_model(options));
+  if (text) say("model: {}\n", describe_model(options));
   std::int64_t number = 0;
   const std::vector<ValidationFold> folds =
       cross_validate(set.train->block(0), set.columns, options, command.folds, trainer_options(command.common),
                      [&](const ValidationFold& fold) {
                        if (!text) return;
-                       fmt::print("part {}: {} examples, {} epochs: {}\n", ++number, fold.evaluation.examples,
-                                  fold.epochs, to_string(fold.evaluation));
+                       say("part {}: {} examples, {} epochs: {}\n", ++number, fold.evaluation.examples, fold.epochs,
+                           to_string(fold.evaluation));
                        std::fflush(stdout);
                      });
   if (!text) {
     print_json(folds);
     return 0;
   }
-  fmt::print("mean:");
+  say("mean:");
   for (std::size_t m = 0; m < folds.front().evaluation.metrics.size(); ++m) {
     double sum = 0, squares = 0;
     for (const ValidationFold& fold : folds) sum += fold.evaluation.metrics[m].second;
     const double mean = sum / static_cast<double>(folds.size());
     for (const ValidationFold& fold : folds) squares += std::pow(fold.evaluation.metrics[m].second - mean, 2);
-    fmt::print("  {} {:.4f} +- {:.4f}", folds.front().evaluation.metrics[m].first, mean,
-               std::sqrt(squares / static_cast<double>(folds.size() - 1)));
+    say("  {} {:.4f} +- {:.4f}", folds.front().evaluation.metrics[m].first, mean,
+        std::sqrt(squares / static_cast<double>(folds.size() - 1)));
   }
-  fmt::print("\n");
+  say("\n");
   return 0;
 }
 
 std::vector<Candidate> search_settings(const TrainingSet& set, TrainingOptions& options, const TrainCommand& command) {
   const bool text = !command.common.json;
   if (text)
-    fmt::print("{:>6}  {:>10}  {:>8}  {:>10}  {:>14}\n", "epochs", "rate", "factors", "l2-v",
-               "valid " + main_metric(options.task));
+    say("{:>6}  {:>10}  {:>8}  {:>10}  {:>14}\n", "epochs", "rate", "factors", "l2-v",
+        "valid " + main_metric(options.task));
   std::vector<Candidate> all =
       search(set.train, set.validation, set.columns, options, trainer_options(command.common), [&](const Candidate& c) {
         if (interrupted != 0) fail<Error>("interrupted while searching; nothing is kept");
         if (!text) return;
-        fmt::print("{:>6}  {:>10.4g}  {:>8}  {:>10.4g}  {:>14}\n", c.epochs, c.rate, c.factors, c.l2,
-                   std::isfinite(c.validation) ? fmt::format("{:.4f}", c.validation) : "diverged");
+        say("{:>6}  {:>10.4g}  {:>8}  {:>10.4g}  {:>14}\n", c.epochs, c.rate, c.factors, c.l2,
+            std::isfinite(c.validation) ? fmt::format("{:.4f}", c.validation) : "diverged");
         std::fflush(stdout);
       });
   if (text)
-    fmt::print("best: --rate {:.4g} --factors {} --l2-v {:.4g} --l2-w {:.4g}\n", options.rate, options.factors,
-               options.l2_v, options.l2_w);
+    say("best: --rate {:.4g} --factors {} --l2-v {:.4g} --l2-w {:.4g}\n", options.rate, options.factors, options.l2_v,
+        options.l2_w);
   return all;
 }
 
@@ -225,8 +244,7 @@ std::vector<Candidate> search_settings(const TrainingSet& set, TrainingOptions& 
 int train(const TrainCommand& command) {
   // What would fail in the end is said at the beginning.
   trainer_options(command.common);
-  for (const std::string& file : {command.model, command.report})
-    if (!file.empty()) check_writable(file);
+  check_files_of(command);
   const bool text = !command.common.json;
   TrainingOptions options = command.options;
   DataFile data = data_file(command.data);
@@ -246,8 +264,8 @@ int train(const TrainCommand& command) {
   const Interruptions caught;
   std::vector<Candidate> candidates;
   if (command.search) candidates = search_settings(set, options, command);
-  if (text) fmt::print("model: {}\n", describe_model(options));
-  const std::string checkpoint = command.model.empty() ? "" : command.model + ".checkpoint";
+  if (text) say("model: {}\n", describe_model(options));
+  const std::string checkpoint = checkpoint_of(command);
   Logs logs(command, set, options);
   Trained trained = train_once(set, options, command, checkpoint, logs);
   const bool validated = set.validation_size() > 0;
@@ -260,8 +278,8 @@ int train(const TrainCommand& command) {
     const double reached = trainer.history()[static_cast<std::size_t>(best) - 1].validation;
     model.metrics["validation " + main_metric(options.task)] = reached;
     if (text)
-      fmt::print("best epoch: {}, validation {} {:.4f}{}\n", best, main_metric(options.task), reached,
-                 trained.ending == Ending::no_improvement ? "; stopped early" : "");
+      say("best epoch: {}, validation {} {:.4f}{}\n", best, main_metric(options.task), reached,
+          trained.ending == Ending::no_improvement ? "; stopped early" : "");
   }
   const Ending ending = trained.ending;
   TrainedModel fitted = model;
@@ -270,7 +288,7 @@ int train(const TrainCommand& command) {
   if (options.refit && validated) {
     refit(set, options, command, checkpoint, trained);
     if (trained.ending == Ending::stopped) return interrupted_at(trainer, command, checkpoint);
-    if (text) fmt::print("refitted: {} epochs on all {} examples\n", best, set.train->size() + set.validation_size());
+    if (text) say("refitted: {} epochs on all {} examples\n", best, set.train->size() + set.validation_size());
   }
   model.parameters = std::move(trained.parameters);
 
@@ -284,21 +302,21 @@ int train(const TrainCommand& command) {
     test = evaluate_file(model, predict, file);
     for (const auto& [name, value] : test->evaluation.metrics) model.metrics["test " + name] = value;
     if (text) {
-      fmt::print("test: {}: {} examples: {}\n", test->name, test->evaluation.examples, to_string(test->evaluation));
+      say("test: {}: {} examples: {}\n", test->name, test->evaluation.examples, to_string(test->evaluation));
       print_counts(test->unseen, test->missing, model.table.get());
     }
   }
   logs.end(ending_name(ending), best, model);
   if (!command.report.empty()) {
     write_page(command, set, model, fitted, trainer.history(), best);
-    if (text) fmt::print("report: {}\n", command.report);
+    if (text) say("report: {}\n", command.report);
   }
   if (!command.model.empty()) {
     save_model(command.model, model);
     ::unlink(checkpoint.c_str());  // it has done its work; if there is none, all the better
-    if (text) fmt::print("model: {}\n", command.model);
+    if (text) say("model: {}\n", command.model);
   } else if (text) {
-    fmt::print("The model is not kept: --model FILE keeps it.\n");
+    say("The model is not kept: --model FILE keeps it.\n");
   }
   if (command.common.json)
     print_json({&set, &model, &trainer.history(), best, ending_name(ending), &candidates, test ? &*test : nullptr,

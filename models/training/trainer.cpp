@@ -174,11 +174,10 @@ double Trainer::State::validate() {
 void Trainer::State::diverged(std::int64_t at_batch) const {
   const double rate = options.rate == 0 ? usual_rate(options) : options.rate;
   fail<DivergedError>(
-      "the loss is no finite number any more in epoch {}, batch {} of {}: lower --rate, which is {}, or set "
-      "--clip-norm "
+      "the loss is no finite number any more in epoch {}, batch {} of {}: lower .rate, which is {}, or set .clip_norm "
       "1{}",
       epoch + 1, at_batch, batches.count(), rate,
-      options.normalize ? "" : "; where columns hold large numbers, --normalize brings them into reach");
+      options.normalize ? "" : "; where columns hold large numbers, .normalize brings them into reach");
 }
 
 void Trainer::State::end_epoch(double seconds) {
@@ -209,7 +208,7 @@ Trainer::Trainer(SharedBlocks train, SharedBlocks validation, const Columns& col
   const bool by_blocks = train->blocks() > 1 || (validation && validation->blocks() > 1);
   if (by_blocks && (options.task == "ranking" || options.batch == 0))
     fail<ValueError>("Trainer: {} needs all rows at once, but they are in blocks",
-                     options.batch == 0 ? "--batch 0" : "a ranking");
+                     options.batch == 0 ? "a batch of all rows" : "a ranking");
   state_ = std::make_unique<State>(std::move(train), std::move(validation), columns, options, where);
 }
 

@@ -79,6 +79,9 @@ ModelOptions model_options(const TrainingOptions& options, const Columns& column
 /// What the model tells of a row: its prediction, kept within the range where the options want that.   [n, 1]
 Expr output_of(const Model& model, const TrainingOptions& options, const TargetRange& range);
 
+/// Whether the file is what Trainer::save writes; files that cannot be read are not.
+bool is_training_state(const std::string& path);
+
 class Trainer {
  public:
   /// Data of one width p; `validation` may be null. Targets as the task has them; rankings draw an item beside each
