@@ -236,8 +236,10 @@ std::string quoted(int argc, char** argv) {
   return text;
 }
 
-// A message in one line.
+// A message in one line, which quotes no more of somebody's data than can be read.
 std::string one_line(std::string text) {
+  constexpr std::size_t longest = 2000;
+  if (text.size() > longest) text = text.substr(0, longest) + " ...";
   for (char& c : text)
     if (c == '\n') c = ' ';
   return text;

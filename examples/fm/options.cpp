@@ -210,15 +210,15 @@ std::vector<GivenOption> read_config(CLI::App& command, const std::string& path)
     if (equals == std::string_view::npos) fail<ValueError>("{}: NAME = VALUE is expected", where);
     const std::string name(trimmed(line.substr(0, equals)));
     CLI::Option* const option = option_named(command, name);
-    if (option == nullptr || !is_for_files(*option))
-      fail<ValueError>("{}: there is no option {} for a file{}", where, name,
-                       did_you_mean_option("--" + name, command));
+    if (option == nullptr)
+      fail<ValueError>("{}: there is no option {}{}", where, name, did_you_mean_option("--" + name, command));
+    if (!is_for_files(*option)) fail<ValueError>("{}: {} is for the command line alone", where, name);
     const std::string known = option->get_name();
     if (std::any_of(given.begin(), given.end(), [&](const GivenOption& each) { return each.option == known; }))
       fail<ValueError>("{}: {} is given twice", where, name);
     try {
       std::vector<std::string> values = ConfigValues(line.substr(equals + 1)).read();
-      if (option->count() > 0) continue;
+      if (option->count() > 0 || values.empty()) continue;
       if (option->get_items_expected_max() == 0) {  // a flag
         if (values.size() != 1 || (values[0] != "true" && values[0] != "false"))
           fail<ValueError>("{} is true or false", name);

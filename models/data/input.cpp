@@ -74,6 +74,12 @@ class RawBytes {
   bool in_memory() const { return in_memory_; }
   std::string_view whole() const { return whole_; }
 
+  // Bytes to make room for at a time: no more than a small file has, and one to see its end.
+  std::size_t block_size() const {
+    return stamp_ ? static_cast<std::size_t>(std::clamp<std::uint64_t>(stamp_->size() + 1, least_growth, block))
+                  : block;
+  }
+
   // Up to `bytes` of what comes next; 0 at the end. Not for what is in memory.
   std::size_t read(char* to, std::size_t bytes) {
     for (;;) {
@@ -180,10 +186,10 @@ struct Input::Source {
   // More of the raw bytes, behind none: all that were there have been used. At least 16, if there are, to know the
   // kind.
   void fill_packed() {
-    packed_buffer.resize(block);
+    packed_buffer.resize(raw.block_size());
     std::size_t got = 0;
     while (got < 16 && !packed_ends) {
-      const std::size_t more = raw.read(packed_buffer.data() + got, block - got);
+      const std::size_t more = raw.read(packed_buffer.data() + got, packed_buffer.size() - got);
       packed_ends = more == 0;
       got += more;
     }
@@ -192,7 +198,7 @@ struct Input::Source {
 
   // Adds to the buffer, whose end it moves up; false at the end of the input.
   bool fill() {
-    buffer.resize(std::max(buffer.size(), used + block));
+    buffer.resize(std::max(buffer.size(), used + raw.block_size()));
     char* const to = buffer.data() + used;
     const std::size_t room = buffer.size() - used;
     std::size_t got = 0;
