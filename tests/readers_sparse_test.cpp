@@ -190,8 +190,7 @@ TEST_CASE("malformed libsvm") {
       {"1 2::4\n",
        "data:1: \"2::4\" has 2 colons; index:value is expected; field:index:value is read with Format::libffm"},
       {"1 1:2:3:4\n", "data:1: \"1:2:3:4\" has 3 colons; index:value is expected"},
-      {"\n#\n1 0:1\n",
-       "data:3: the index of \"0:1\" is 0, but libsvm counts from 1; Format::libfm counts from 0"},
+      {"\n#\n1 0:1\n", "data:3: the index of \"0:1\" is 0, but libsvm counts from 1; Format::libfm counts from 0"},
       {"1 -3:1\n", "data:1: the index of \"-3:1\" is negative; 1 to 2147483647 is expected"},
       {"1 9223372036854775808:1\n",
        "data:1: the index of \"9223372036854775808:1\" is too large; 1 to 2147483647 is expected"},
@@ -231,7 +230,7 @@ TEST_CASE("malformed libsvm") {
        "data:1: the target \"\\x7fELF\\x02\\x01\" is not a number"},
       {"1 1:1\r2:1\n",
        "data:1: \"1:1\\x0d2:1\" has 2 colons; index:value is expected; field:index:value is read with "
-       "--format libffm"},
+       "Format::libffm"},
       {"", "data: has no examples; lines of target index:value ... are expected"},
       {"\n \n# nothing\n", "data: has no examples; lines of target index:value ... are expected"},
   };

@@ -82,7 +82,7 @@ TEST_CASE("options go to JSON and back") {
   const TrainingOptions back = training_options_from_json(to_json(options), "m");
   CHECK(difference(options, back).empty());
   CHECK(back.seed == options.seed);
-  CHECK(difference(options, TrainingOptions()) == "--hidden is 7,8 but was 64,32");
+  CHECK(difference(options, TrainingOptions()) == ".hidden is 7,8 but was 64,32");
   CHECK(refusal<IoError>([] { training_options_from_json("[]", "m"); }) == "m: its options are not a JSON object");
   CHECK(refusal<IoError>([] { training_options_from_json("{}", "m"); }) == "m: its options lack \"kind\"");
   std::string text = to_json(options);
@@ -289,5 +289,5 @@ TEST_CASE("a search halves by thirds and ends with the best") {
   for (std::size_t i = 0; i < 27; ++i) CHECK(all[i].epochs == (i < 3 ? 18 : i < 9 ? 6 : 2));
   CHECK(all[0].validation <= all[2].validation);
   CHECK(refusal<ValueError>([&] { search(train, {}, {}, options, {}, {}); }) ==
-        "--search compares on a validation set, but there is none: name one by --valid or --valid-fraction");
+        "a search compares on a validation set, but there is none; .valid_fraction holds one out");
 }

@@ -68,7 +68,7 @@ class Factors {
   double dot(std::size_t i, std::size_t of_i, std::size_t j, std::size_t of_j) const {
     const float* const a = &numbers_[(i * vectors_ + of_i) * k_];
     const float* const b = &numbers_[(j * vectors_ + of_j) * k_];
-    return std::inner_product(a, a + k_, b, 0.0, std::plus<>(), std::multiplies<double>());
+    return std::inner_product(a, a + k_, b, 0.0, std::plus<>(), [](double x, double y) { return x * y; });
   }
 
   std::span<const float> numbers_;  // [p, vectors, k]
