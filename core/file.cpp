@@ -12,6 +12,7 @@
 #include <atomic>
 #include <cerrno>
 #include <cstdlib>
+#include <filesystem>
 #include <memory>
 #include <system_error>
 #include <utility>
@@ -64,19 +65,41 @@ void fail_with_system(int error, const std::string& path, std::string_view what)
   fail<IoError>("{}: {}: {}", path, what, std::generic_category().message(error));
 }
 
-FileReader::FileReader(const std::string& path) : path_(path) {
-  do {
-    descriptor_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  } while (descriptor_ < 0 && errno == EINTR);
-  if (descriptor_ < 0) fail_with_system(errno, path, "cannot be opened");
+FileStamp::FileStamp(int descriptor, const std::string& path) {
   struct stat status {};
-  const int error = ::fstat(descriptor_, &status) == 0 ? 0 : errno;
-  if (error != 0 || !S_ISREG(status.st_mode)) {
-    ::close(descriptor_);
-    if (error != 0) fail_with_system(error, path, "cannot be read");
-    fail<IoError>("{}: cannot be read: it is not a regular file", path);
-  }
-  size_ = left_ = static_cast<std::uint64_t>(status.st_size);
+  if (::fstat(descriptor, &status) != 0) fail_with_system(errno, path, "cannot be read");
+  regular_ = S_ISREG(status.st_mode);
+  size_ = static_cast<std::uint64_t>(status.st_size);
+  seconds_ = status.st_mtim.tv_sec;
+  nanoseconds_ = status.st_mtim.tv_nsec;
+}
+
+void FileStamp::check_unchanged(int descriptor, const std::string& path) const {
+  const FileStamp now(descriptor, path);
+  if (!regular_) return;
+  if (now.size_ < size_) fail<IoError>("{}: became shorter while it was read", path);
+  if (now.size_ != size_ || now.seconds_ != seconds_ || now.nanoseconds_ != nanoseconds_)
+    fail<IoError>("{}: was written to while it was read", path);
+}
+
+namespace {
+
+int opened(const std::string& path) {
+  int descriptor = -1;
+  do {  // a FIFO that nobody writes to would be waited for
+    descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  } while (descriptor < 0 && errno == EINTR);
+  if (descriptor < 0) fail_with_system(errno, path, "cannot be opened");
+  return descriptor;
+}
+
+}  // namespace
+
+FileReader::FileReader(const std::string& path)
+    : path_(path), descriptor_(opened(path)), stamp_(descriptor_, path), left_(stamp_.size()) {
+  if (stamp_.is_regular()) return;
+  ::close(descriptor_);
+  fail<IoError>("{}: cannot be read: it is not a regular file", path);
 }
 
 FileReader::~FileReader() { ::close(descriptor_); }
@@ -93,6 +116,21 @@ void FileReader::read(void* to, std::size_t bytes) {
     bytes -= static_cast<std::size_t>(got);
     left_ -= static_cast<std::uint64_t>(got);
   }
+  if (left_ == 0) stamp_.check_unchanged(descriptor_, path_);
+}
+
+void FileReader::read_at(std::uint64_t begin, void* to, std::size_t bytes) const {
+  auto* out = static_cast<std::byte*>(to);
+  while (bytes > 0) {
+    const ssize_t got = ::pread(descriptor_, out, std::min(bytes, piece), static_cast<off_t>(begin));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) fail_with_system(errno, path_, "cannot be read");
+    if (got == 0) fail<IoError>("{}: became shorter while it was read", path_);
+    out += got;
+    begin += static_cast<std::uint64_t>(got);
+    bytes -= static_cast<std::size_t>(got);
+  }
+  stamp_.check_unchanged(descriptor_, path_);
 }
 
 void FileWriter::write(const void* from, std::size_t bytes) {
@@ -137,6 +175,20 @@ void write_file_atomically(const std::string& path, const std::function<void(Fil
 
 void write_file_atomically(const std::string& path, std::span<const std::byte> bytes) {
   write_file_atomically(path, [&](FileWriter& file) { file.write(bytes); });
+}
+
+bool is_same_file(const std::string& a, const std::string& b) {
+  struct stat of_a {};
+  struct stat of_b {};
+  const bool has_a = ::stat(a.c_str(), &of_a) == 0;
+  const bool has_b = ::stat(b.c_str(), &of_b) == 0;
+  if (has_a && has_b) return of_a.st_dev == of_b.st_dev && of_a.st_ino == of_b.st_ino;
+  if (has_a != has_b) return false;
+  std::error_code error;
+  const auto name = [&](const std::string& path) {
+    return std::filesystem::weakly_canonical(std::filesystem::absolute(path, error), error);
+  };
+  return name(a) == name(b);
 }
 
 void check_bools(const std::string& name, std::span<const std::byte> bytes) {

@@ -14,7 +14,27 @@
 
 namespace gradus {
 
-/// A file read from front to back.
+/// What the system says of an open file, to tell whether somebody has written to it since.
+class FileStamp {
+ public:
+  /// Of a descriptor. Throws, naming `path`, where the system cannot say.
+  FileStamp(int descriptor, const std::string& path);
+
+  /// Whether it is a file with a size, as opposed to a pipe, a terminal or a folder.
+  bool is_regular() const { return regular_; }
+  /// Bytes.
+  std::uint64_t size() const { return size_; }
+  /// Throws where a regular file is not as it was.
+  void check_unchanged(int descriptor, const std::string& path) const;
+
+ private:
+  bool regular_ = false;
+  std::uint64_t size_ = 0;
+  std::int64_t seconds_ = 0, nanoseconds_ = 0;  // of the last change
+};
+
+/// A file read from front to back, or by pieces from wherever. A file that somebody writes to meanwhile is refused:
+/// what was read would be neither the old one nor the new.
 class FileReader {
  public:
   explicit FileReader(const std::string& path);
@@ -24,16 +44,18 @@ class FileReader {
 
   const std::string& path() const { return path_; }
   /// Bytes of the whole file, as it was when it was opened.
-  std::uint64_t size() const { return size_; }
+  std::uint64_t size() const { return stamp_.size(); }
   /// Bytes not read yet.
   std::uint64_t left() const { return left_; }
   /// The next `bytes` bytes. Throws where the file has fewer.
   void read(void* to, std::size_t bytes);
+  /// The `bytes` bytes from byte `begin` on, for any number of threads at once.
+  void read_at(std::uint64_t begin, void* to, std::size_t bytes) const;
 
  private:
   std::string path_;
   int descriptor_ = -1;
-  std::uint64_t size_ = 0;
+  FileStamp stamp_;
   std::uint64_t left_ = 0;
 };
 
@@ -62,6 +84,10 @@ std::vector<std::byte> read_file(const std::string& path);
 /// An exception from `write` leaves the file as it was and passes through.
 void write_file_atomically(const std::string& path, const std::function<void(FileWriter&)>& write);
 void write_file_atomically(const std::string& path, std::span<const std::byte> bytes);
+
+/// Whether two names are of one file: through links, `..`, or as hard links. Names that are free are one where a file
+/// made by either would be the other's.
+bool is_same_file(const std::string& a, const std::string& b);
 
 /// Throws, naming `name`, unless each byte is 0 or 1: no other is a bool of C++.
 void check_bools(const std::string& name, std::span<const std::byte> bytes);

@@ -2,6 +2,7 @@
 
 #include <gradus/core/error.h>
 #include <gradus/core/file.h>
+#include <gradus/core/json.h>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -20,7 +21,8 @@ using HeaderJson = nlohmann::json;
 
 static_assert(std::endian::native == std::endian::little, "files are little-endian and read as they are");
 
-constexpr std::uint64_t header_limit = 100'000'000;  // the format's own limit, in bytes
+constexpr std::uint64_t header_limit = 100'000'000;  // the format's own limit, in bytes: metadata may be long texts,
+constexpr JsonLimits header_limits{.depth = 8, .members = 100'000, .values = 2'000'000};  // but are no deep trees
 constexpr std::string_view metadata_key = "__metadata__";
 constexpr std::string_view dtype_names[dtype_count] = {"F32", "F64", "I32", "I64", "BOOL"};
 
@@ -39,6 +41,9 @@ std::uint64_t bytes_of(DType dtype, const Shape& shape) {
 
 // The header as JSON. Of two equal keys nlohmann::json keeps one silently, so they are looked for here.
 HeaderJson parse_header(const std::string& path, const std::string& text) {
+  if (!keeps_within(text, header_limits))
+    fail<IoError>("{}: the header is nested more than {} deep, or names more than {} tensors", path,
+                  header_limits.depth, header_limits.members);
   std::vector<std::set<std::string>> keys;  // of the objects that are open
   const auto refuse_duplicates = [&](int, HeaderJson::parse_event_t event, HeaderJson& parsed) {
     if (event == HeaderJson::parse_event_t::object_start) keys.emplace_back();
@@ -47,11 +52,9 @@ HeaderJson parse_header(const std::string& path, const std::string& text) {
       fail<IoError>("{}: the header names '{}' twice", path, parsed.get<std::string>());
     return true;
   };
-  try {
-    return HeaderJson::parse(text, refuse_duplicates);
-  } catch (const HeaderJson::exception& error) {
-    fail<IoError>("{}: the header is not JSON: {}", path, error.what());
-  }
+  HeaderJson header = HeaderJson::parse(text, refuse_duplicates, false);
+  if (!header.is_object()) fail<IoError>("{}: the header is not JSON", path);
+  return header;
 }
 
 // An array of sizes.
@@ -136,6 +139,17 @@ std::string read_header(FileReader& file) {
 
 }  // namespace
 
+bool has_metadata(const std::string& path, const std::string& key) {
+  try {
+    FileReader file(path);
+    const HeaderJson header = parse_header(path, read_header(file));
+    const auto metadata = header.find(metadata_key);
+    return metadata != header.end() && metadata->is_object() && metadata->contains(key);
+  } catch (const IoError&) {
+    return false;
+  }
+}
+
 SafeTensors load_safetensors(const std::string& path) {
   FileReader file(path);
   const HeaderJson header = parse_header(path, read_header(file));
@@ -192,8 +206,8 @@ void save_safetensors(const std::string& path, const SafeTensors& contents) {
   std::string text;
   try {
     text = header.dump();
-  } catch (const HeaderJson::exception& error) {
-    fail<ValueError>("{}: a name or metadata is not UTF-8: {}", path, error.what());
+  } catch (const HeaderJson::exception&) {
+    fail<ValueError>("{}: a name or metadata is not UTF-8", path);
   }
   text.resize((text.size() + 7) / 8 * 8, ' ');
   if (text.size() > header_limit)

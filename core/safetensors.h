@@ -16,6 +16,8 @@ struct SafeTensors {
 };
 
 SafeTensors load_safetensors(const std::string& path);
+/// Whether the file is of this format and its metadata name the key. Its header alone is read.
+bool has_metadata(const std::string& path, const std::string& key);
 /// Throws TypeError unless all tensors are dense; written atomically. The same contents give the same bytes.
 void save_safetensors(const std::string& path, const SafeTensors& contents);
 

@@ -53,7 +53,7 @@ struct ModelOptions {
   /// [p]
   std::vector<double> l2_features = {};
   std::int64_t classes = 2;          // of a multiclass task, which linear and fm can do
-  L2Over l2_over = L2Over::touched;  // what l2_W and l2_V reach
+  L2Over l2_over = L2Over::all;      // what l2_W and l2_V reach
   /// Of regression: what y_hat tells is (y - mean) / deviation, and the error is that of it.
   TargetScale target = {};
   DType dtype = float32;  // or float64

@@ -7,6 +7,7 @@
 #include <gradus/ops/narrow_gemm.h>
 
 #include <cblas.h>
+#include <sys/mman.h>
 
 #include <algorithm>
 #include <cstring>
@@ -24,6 +25,18 @@ constexpr std::int64_t small_product = 4096;
 void use_one_blas_thread() {
   static std::once_flag once;
   std::call_once(once, [] { openblas_set_num_threads(1); });
+}
+
+// OpenBLAS takes a buffer at the first product of each thread, and where there is no room for it tries again for ever.
+void check_room_for_blas() {
+  constexpr std::size_t bytes = std::size_t{130} << 20;
+  static thread_local bool has_room = false;
+  if (has_room) return;
+  void* const room = ::mmap(nullptr, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (room == MAP_FAILED)
+    fail<DeviceError>("matmul: OpenBLAS needs {} MiB of address space, which are not to be had", bytes >> 20);
+  ::munmap(room, bytes);
+  has_room = true;
 }
 
 // Where the kernels of narrow_gemm.h are the faster ones, by shape alone; measured beside OpenBLAS 0.3.21 on a Zen 3
@@ -153,6 +166,7 @@ void floating_gemm(Workers& workers, std::int64_t m, std::int64_t n, std::int64_
   const int lda = static_cast<int>(stride);
   const int ldb = static_cast<int>(transpose_b ? k : n);
   workers.for_each(m, rows, [&](std::int64_t first, std::int64_t last) {
+    check_room_for_blas();
     const int count = static_cast<int>(last - first);
     if constexpr (std::is_same_v<T, float>) {
       cblas_sgemm(CblasRowMajor, op_a, op_b, count, static_cast<int>(n), static_cast<int>(k), 1, from(first), lda, b,

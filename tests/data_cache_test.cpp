@@ -199,8 +199,8 @@ TEST_CASE("what is wrong with a cache is said") {
   changed[8] = 2;
   CHECK(said(changed) == path + ": is a data cache of version 2; version 1 is expected: convert the data again");
   CHECK(said(whole.substr(0, 100)) == path + ": was cut short, at 100 bytes: convert the data again");
-  CHECK(said("1 1:1\n") == path + ": is not a data cache; `fm convert` makes one of a data file");
-  CHECK(said("") == path + ": is not a data cache; `fm convert` makes one of a data file");
+  CHECK(said("1 1:1\n") == path + ": is not a data cache, which write_data_cache makes");
+  CHECK(said("") == path + ": is not a data cache, which write_data_cache makes");
   changed = whole;
   changed[20] = static_cast<char>(changed[20] + 1);
   CHECK(said(changed) == path + ": is damaged: block 0 is not what was written");
@@ -208,7 +208,7 @@ TEST_CASE("what is wrong with a cache is said") {
   changed[whole.find("float32")] = 'g';
   CHECK(said(changed) == path + ": is damaged: its index is not what was written");
   CHECK(refusal<IoError>([&] { DataCache cache(folder / "none"); }) ==
-        folder / "none" + ": cannot be read: No such file or directory");
+        folder / "none" + ": cannot be opened: No such file or directory");
   CHECK(refusal<IoError>([&] { DataCache cache(folder / ""); }) ==
         folder / "" + ": cannot be read: it is not a regular file");
 }

@@ -256,8 +256,8 @@ TEST_CASE("malformed safetensors files are refused") {
   CHECK(refusal(little(50, 8) + "{}", load_safetensors) == "FILE: says that its header has 50 bytes but 2 are left");
   CHECK(refused_safetensors(" {}") == "FILE: the header does not begin with '{'");
   CHECK(refused_safetensors("") == "FILE: the header does not begin with '{'");
-  CHECK(refused_safetensors("{\"a\":").starts_with("FILE: the header is not JSON: "));
-  CHECK(refused_safetensors("{\"\xff\":1}").starts_with("FILE: the header is not JSON: "));
+  CHECK(refused_safetensors("{\"a\":") == "FILE: the header is not JSON");
+  CHECK(refused_safetensors("{\"\xff\":1}") == "FILE: the header is not JSON");
   CHECK(refused_safetensors("{" + entry("a", "F32", "[1]", 0, 4) + "," + entry("a", "F32", "[1]", 0, 4) + "}", four) ==
         "FILE: the header names 'a' twice");
   CHECK(refused_safetensors(R"({"__metadata__":{"k":"v","k":"w"}})") == "FILE: the header names 'k' twice");

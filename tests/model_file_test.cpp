@@ -17,6 +17,7 @@
 #include <algorithm>
 #include <cmath>
 #include <span>
+#include <tuple>
 
 using namespace gradus;
 
@@ -166,6 +167,35 @@ TEST_CASE("strongest features and pairs, nearest features") {
   CHECK(near[2].name == "3");
   CHECK(refusal<ValueError>([&] { nearest_features(model, "5", 1); }) == "there is no feature \"5\"; \"1\" is one");
   CHECK(refusal<ValueError>([&] { nearest_features(model, "x", 1); }) == "there is no feature \"x\"; \"1\" is one");
+}
+
+TEST_CASE("pairs of a field-aware model are of the vectors for each other's field") {
+  TrainedModel model;
+  model.options.model = "field-aware";
+  model.options.factors = 2;
+  model.features = 5;
+  model.format = Format::libffm;
+  model.columns.field = std::make_shared<const std::vector<Index>>(std::vector<Index>{0, 0, 1, 2, -1});
+  // Rows are v for field 0, 1 and 2; 9 stands where no two features meet.
+  model.parameters = {{"V", Tensor({{9, 9, 1, 2, 3, 0},  //
+                                    {9, 9, -1, 1, 0, 4},
+                                    {2, 1, 9, 9, 1, 1},
+                                    {-1, 5, 2, 2, 9, 9},
+                                    {9, 9, 9, 9, 9, 9}})}};
+  const auto pairs = strongest_pairs(model, 20);
+  const std::vector<std::tuple<std::string, std::string, double>> right = {
+      {"1", "3", 20}, {"0", "2", 4}, {"2", "3", 4}, {"0", "3", -3}, {"1", "2", -1}};
+  REQUIRE(pairs.size() == right.size());
+  for (std::size_t i = 0; i < right.size(); ++i) {
+    CHECK(pairs[i].first == std::get<0>(right[i]));
+    CHECK(pairs[i].second == std::get<1>(right[i]));
+    CHECK(pairs[i].weight == std::get<2>(right[i]));
+  }
+  // Alike are features of one field, by what they have learnt of the others: (1, 2, 3, 0) and (-1, 1, 0, 4).
+  const auto near = nearest_features(model, "0", 9);
+  REQUIRE(near.size() == 1);
+  CHECK(near[0].name == "1");
+  CHECK(near[0].weight == doctest::Approx(1 / std::sqrt(14. * 18)));
 }
 
 TEST_CASE("the strongest pairs are those of all pairs") {

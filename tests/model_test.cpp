@@ -124,7 +124,7 @@ TEST_CASE("a weight of 2 is a row twice, a weight of 0 no row") {
 
 TEST_CASE("a penalty of what is touched is the mean over rows of what their features pay") {
   for (const bool weighted : {false, true}) {
-    Case c({.factors = k, .l2_w0 = 0.5, .l2_W = 0.25, .l2_V = 2}, weighted);
+    Case c({.factors = k, .l2_w0 = 0.5, .l2_W = 0.25, .l2_V = 2, .l2_over = L2Over::touched}, weighted);
     const Tensor w0 = c.session.value(c.model.parameters[0]), W = c.session.value(c.model.parameters[1]),
                  V = c.session.value(c.model.parameters[2]);
     double sum = 0, count = 0;

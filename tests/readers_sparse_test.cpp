@@ -186,12 +186,11 @@ TEST_CASE("malformed libsvm") {
   const std::pair<std::string, std::string> cases[] = {
       {"1 1:1 5 7:1\n", "data:1: \"5\" has no colon; index:value is expected"},
       {"1 1:1\n1 2:3:4\n",
-       "data:2: \"2:3:4\" has 2 colons; index:value is expected; field:index:value is read with --format libffm"},
+       "data:2: \"2:3:4\" has 2 colons; index:value is expected; field:index:value is read with Format::libffm"},
       {"1 2::4\n",
-       "data:1: \"2::4\" has 2 colons; index:value is expected; field:index:value is read with --format libffm"},
+       "data:1: \"2::4\" has 2 colons; index:value is expected; field:index:value is read with Format::libffm"},
       {"1 1:2:3:4\n", "data:1: \"1:2:3:4\" has 3 colons; index:value is expected"},
-      {"\n#\n1 0:1\n",
-       "data:3: the index of \"0:1\" is 0, but libsvm counts from 1; write --format libfm if indices start at 0"},
+      {"\n#\n1 0:1\n", "data:3: the index of \"0:1\" is 0, but libsvm counts from 1; Format::libfm counts from 0"},
       {"1 -3:1\n", "data:1: the index of \"-3:1\" is negative; 1 to 2147483647 is expected"},
       {"1 9223372036854775808:1\n",
        "data:1: the index of \"9223372036854775808:1\" is too large; 1 to 2147483647 is expected"},
@@ -212,8 +211,8 @@ TEST_CASE("malformed libsvm") {
       {"1 1:1e39\n", "data:1: the value \"1e39\" of \"1:1e39\" is too large for float32; at most 3.4e+38 is expected"},
       {"1 1:2abc\n", "data:1: the value \"2abc\" of \"1:2abc\" is not a number: \"abc\" follows it"},
       {"1 1:1,5\n", "data:1: the value \"1,5\" of \"1:1,5\" is not a number: \",5\" follows it"},
-      {"1 4:1 2:1 4:2\n", "data:1: index 4 is there twice; write --sum-duplicates if its values are to be added up"},
-      {"1 4:1 4:1\n", "data:1: index 4 is there twice; write --sum-duplicates if its values are to be added up"},
+      {"1 4:1 2:1 4:2\n", "data:1: index 4 is there twice; Duplicates::sum adds up its values"},
+      {"1 4:1 4:1\n", "data:1: index 4 is there twice; Duplicates::sum adds up its values"},
       {"nan 1:1\n", "data:1: the target \"nan\" is not finite"},
       {"1\n-Inf 1:1\n", "data:2: the target \"-Inf\" is not finite"},
       {"1e400 1:1\n", "data:1: the target \"1e400\" is too large for float32; at most 3.4e+38 is expected"},
@@ -223,7 +222,7 @@ TEST_CASE("malformed libsvm") {
       {std::string("1 1:1\n\0\0\n", 9), "data:2: the target \"\\x00\\x00\" is not a number"},
       {std::string("1 1:1\0002:1\n", 11),
        "data:1: \"1:1\\x002:1\" has 2 colons; index:value is expected; "
-       "field:index:value is read with --format libffm"},
+       "field:index:value is read with Format::libffm"},
       {std::string("1 1:1\000\n", 7),
        "data:1: the value \"1\\x00\" of \"1:1\\x00\" is not a number: \"\\x00\" follows it"},
       {"\x7f"
@@ -231,7 +230,7 @@ TEST_CASE("malformed libsvm") {
        "data:1: the target \"\\x7fELF\\x02\\x01\" is not a number"},
       {"1 1:1\r2:1\n",
        "data:1: \"1:1\\x0d2:1\" has 2 colons; index:value is expected; field:index:value is read with "
-       "--format libffm"},
+       "Format::libffm"},
       {"", "data: has no examples; lines of target index:value ... are expected"},
       {"\n \n# nothing\n", "data: has no examples; lines of target index:value ... are expected"},
   };
@@ -252,7 +251,7 @@ TEST_CASE("malformed libsvm") {
 TEST_CASE("malformed libffm") {
   const std::pair<std::string, std::string> cases[] = {
       {"1 1:1\n",
-       "data:1: \"1:1\" has 1 colon; field:index:value is expected; index:value is read with --format libsvm "
+       "data:1: \"1:1\" has 1 colon; field:index:value is expected; index:value is read with Format::libsvm "
        "or libfm"},
       {"1 7\n", "data:1: \"7\" has no colon; field:index:value is expected"},
       {"1 0:1:2:3\n", "data:1: \"0:1:2:3\" has 3 colons; field:index:value is expected"},
@@ -263,12 +262,12 @@ TEST_CASE("malformed libffm") {
       {"1 1:1:one\n", "data:1: the value \"one\" of \"1:1:one\" is not a number"},
       {"1 2:5:1\n\n1 3:4:1\n0 3:5:1\n",
        "data:4: feature 5 is in field 3 here but in field 2 on line 1; each feature has one field"},
-      {"1 2:5:1 3:5:1\n", "data:1: index 5 is there twice; write --sum-duplicates if its values are to be added up"},
+      {"1 2:5:1 3:5:1\n", "data:1: index 5 is there twice; Duplicates::sum adds up its values"},
       {"", "data: has no examples; lines of target field:index:value ... are expected"},
   };
   for (const auto& [text, message] : cases) CHECK(refused(text, libffm) == message);
   CHECK(refused("1 2:5:1 3:5:1\n", {.form = SparseText::libffm, .duplicates = Duplicates::sum}) ==
-        "data:1: an index is there twice, in two fields; write --keep-first-field if it may stay in its first");
+        "data:1: an index is there twice, in two fields; OtherField::keep_first lets it stay in its first");
 }
 
 TEST_CASE("of several mistakes the first is told, with its line, whatever the threads and blocks") {

@@ -82,7 +82,7 @@ TEST_CASE("options go to JSON and back") {
   const TrainingOptions back = training_options_from_json(to_json(options), "m");
   CHECK(difference(options, back).empty());
   CHECK(back.seed == options.seed);
-  CHECK(difference(options, TrainingOptions()) == "--hidden is 7,8 but was 64,32");
+  CHECK(difference(options, TrainingOptions()) == ".hidden is 7,8 but was 64,32");
   CHECK(refusal<IoError>([] { training_options_from_json("[]", "m"); }) == "m: its options are not a JSON object");
   CHECK(refusal<IoError>([] { training_options_from_json("{}", "m"); }) == "m: its options lack \"kind\"");
   std::string text = to_json(options);
@@ -90,7 +90,7 @@ TEST_CASE("options go to JSON and back") {
   CHECK(refusal<IoError>([&] { training_options_from_json(text, "m"); }) == "m: its option \"rate\" is \"x\"");
   text.replace(text.find("\"x\""), 3, "-1");
   CHECK(refusal<IoError>([&] { training_options_from_json(text, "m"); }) ==
-        "m: --rate is -1; a number of at least 0 is expected");
+        "m: .rate is -1; a number of at least 0 is expected");
 }
 
 TEST_CASE("every setting has a name of its own and a default that it may have") {
@@ -197,7 +197,7 @@ TEST_CASE("training stops at the first loss that is not finite") {
   Trainer trainer(ratings(200), {}, {}, options);
   const std::string what = refusal<DivergedError>([&] { trainer.run(); });
   CHECK(what.starts_with("the loss is no finite number any more in epoch 1, batch "));
-  CHECK(what.find(" of 4: lower --rate, which is 1000000, or set --clip-norm 1; ") != std::string::npos);
+  CHECK(what.find(" of 4: lower .rate, which is 1000000, or set .clip_norm 1; ") != std::string::npos);
 }
 
 TEST_CASE("a state that is written and read goes on to the bit") {
@@ -258,7 +258,7 @@ TEST_CASE("a training by blocks goes on to the bit, and needs no more of them th
         }).ends_with(": is of a training on other data"));
   options.batch = 0;
   CHECK(refusal<ValueError>([&] { Trainer(train, validation, {}, options); }) ==
-        "Trainer: --batch 0 needs all rows at once, but they are in blocks");
+        "Trainer: a batch of all rows needs all rows at once, but they are in blocks");
 }
 
 TEST_CASE("cross-validation leaves each row out once") {
@@ -290,7 +290,7 @@ TEST_CASE("a search halves by thirds and ends with the best") {
   for (std::size_t i = 0; i < 27; ++i) CHECK(all[i].epochs == (i < 3 ? 18 : i < 9 ? 6 : 2));
   CHECK(all[0].validation <= all[2].validation);
   CHECK(refusal<ValueError>([&] { search(train, {}, {}, options, {}, {}); }) ==
-        "--search compares on a validation set, but there is none: name one by --valid or --valid-fraction");
+        "a search compares on a validation set, but there is none; .valid_fraction holds one out");
 }
 
 TEST_CASE("what options leave open is found out from the size of the data, and what they say stays") {

@@ -34,6 +34,9 @@ struct TrainCommand {
   std::vector<std::string> items;  // columns of a ranking's items
   gradus::TrainingOptions options;
   std::string log, tensorboard, report;  // "": none
+  std::string config, save_config;       // "": none
+  std::string config_text;               // what to write there
+  bool overwrite = false;
   std::int64_t checkpoint_every = 0;
   bool resume = false, quiet = false;
   std::int64_t folds = 0;  // of a cross-validation; 0: none
@@ -53,6 +56,7 @@ struct PredictCommand {
   DataArguments data;
   std::string out = "-";
   bool probabilities = false;
+  bool overwrite = false;
 };
 
 struct InspectCommand {
@@ -65,12 +69,14 @@ struct InspectCommand {
 struct ExportCommand {
   Common common;
   std::string model, onnx;
+  bool overwrite = false;
 };
 
 struct ConvertCommand {
   Common common;
   DataArguments data;
   std::string model, out;
+  bool overwrite = false;
   std::int64_t block_rows = gradus::DataCacheOptions().block_rows;
 };
 
@@ -87,8 +93,5 @@ gradus::DataFile data_file(const DataArguments& data);
 
 /// Throws ValueError where no device is called so; whether there is one is another question.
 void check_device(const std::string& device);
-
-/// Throws IoError where standard output could not take all that was printed.
-void finish_output();
 
 }  // namespace fm

@@ -1,5 +1,6 @@
 // fm convert: a data file as a binary cache, which is read many times faster.
 #include "commands.h"
+#include "files.h"
 #include "output.h"
 
 #include <gradus/core/error.h>
@@ -11,6 +12,8 @@ namespace fm {
 using namespace gradus;
 
 int convert(const ConvertCommand& command) {
+  check_files({{"the data", command.data.file.path}, {"the model", command.model}},
+              {{"--out", command.out, FileKind::cache}}, command.overwrite);
   DataFile file = data_file(command.data);
   file.read.threads = command.common.threads;
   if (!command.model.empty()) {
@@ -27,10 +30,10 @@ int convert(const ConvertCommand& command) {
     return 0;
   }
   if (!opened.target.empty() && file.read.target.empty() && !file.read.table)
-    fmt::print("target: {} (--target names another)\n", opened.target);
-  fmt::print("{}: {} examples, {} features\n", command.out, done.rows, done.columns);
-  if (done.unseen > 0) fmt::print("  never seen in training, so left out: {}\n", done.unseen);
-  if (done.missing > 0) fmt::print("  empty, so read as 0: {}\n", done.missing);
+    say("target: {} (--target names another)\n", opened.target);
+  say("{}: {} examples, {} features\n", command.out, done.rows, done.columns);
+  if (done.unseen > 0) say("  never seen in training, so left out: {}\n", done.unseen);
+  if (done.missing > 0) say("  empty, so read as 0: {}\n", done.missing);
   return 0;
 }
 

@@ -1,5 +1,7 @@
 #include "epoch_table.h"
 
+#include "say.h"
+
 #include <fmt/format.h>
 
 #include <cmath>
@@ -28,9 +30,9 @@ EpochTable::EpochTable(const TrainingSet& set, const TrainingOptions& options, b
       metric_(stopping_metric(options)),
       shown_(shown) {
   if (!shown_) return;
-  fmt::print("{:>5}  {:>14}", "epoch", "train " + loss_);
-  if (validates_) fmt::print("  {:>14}", "valid " + metric_);
-  fmt::print("  {:>10}\n", "examples/s");
+  say("{:>5}  {:>14}", "epoch", "train " + loss_);
+  if (validates_) say("  {:>14}", "valid " + metric_);
+  say("  {:>10}\n", "examples/s");
 }
 
 void EpochTable::batch(const EpochProgress& p) {
@@ -47,9 +49,9 @@ void EpochTable::batch(const EpochProgress& p) {
 void EpochTable::epoch(const EpochRecord& record) {
   bar_.reset();
   if (!shown_) return;
-  fmt::print("{:>5}  {:>14}", record.epoch, shown_metric(record.loss));
-  if (validates_) fmt::print("  {:>14}", shown_metric(record.validation));
-  fmt::print("  {:>10}\n", per_second(examples_, record.seconds));
+  say("{:>5}  {:>14}", record.epoch, shown_metric(record.loss));
+  if (validates_) say("  {:>14}", shown_metric(record.validation));
+  say("  {:>10}\n", per_second(examples_, record.seconds));
   std::fflush(stdout);
 }
 

@@ -1,5 +1,6 @@
 // fm export: a model in the words of other programs.
 #include "commands.h"
+#include "files.h"
 #include "output.h"
 
 #include <gradus/models/formats/onnx.h>
@@ -13,6 +14,7 @@ namespace fm {
 using namespace gradus;
 
 int export_model(const ExportCommand& command) {
+  check_files({{"the model", command.model}}, {{"--onnx", command.onnx, FileKind::onnx}}, command.overwrite);
   const TrainedModel model = load_model(command.model);
   Predictor predict(model, command.model, {1, Device::cpu()});
   // ONNX multiplies where this program divides.
@@ -24,7 +26,7 @@ int export_model(const ExportCommand& command) {
   if (command.common.json)
     print_export_json(command.onnx, model);
   else
-    fmt::print("{}: X [n, {}] -> prediction [n, {}]\n", command.onnx, model.features, predict.output().shape()[1]);
+    say("{}: X [n, {}] -> prediction [n, {}]\n", command.onnx, model.features, predict.output().shape()[1]);
   return 0;
 }
 

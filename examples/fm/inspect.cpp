@@ -13,8 +13,8 @@ using namespace gradus;
 namespace {
 
 void print_list(const char* title, const std::vector<NamedWeight>& list) {
-  fmt::print("\n{}\n", title);
-  for (const NamedWeight& each : list) fmt::print("  {:>+10.4f}  {}\n", each.weight, each.name);
+  say("\n{}\n", title);
+  for (const NamedWeight& each : list) say("  {:>+10.4f}  {}\n", each.weight, each.name);
 }
 
 }  // namespace
@@ -30,18 +30,17 @@ int inspect(const InspectCommand& command) {
     print_json(found);
     return 0;
   }
-  fmt::print("{}: {}, {}, trained on {}, {}\n", command.model, model.options.model, model.options.task,
-             to_string(model.format), describe_features(model.features, model.table.get()));
-  for (const auto& [name, value] : model.metrics) fmt::print("  {} {:.6g}\n", name, value);
+  say("{}: {}, {}, trained on {}, {}\n", command.model, model.options.model, model.options.task,
+      to_string(model.format), describe_features(model.features, model.table.get()));
+  for (const auto& [name, value] : model.metrics) say("  {} {:.6g}\n", name, value);
   if (!found.nearest.empty()) {
     print_list(fmt::format("nearest to {} (cosine)", found.feature).c_str(), found.nearest);
     return 0;
   }
   print_list("strongest features (weight)", found.features);
   if (found.pairs.empty()) return 0;
-  fmt::print("\nstrongest pairs (product of their factors)\n");
-  for (const NamedPair& pair : found.pairs)
-    fmt::print("  {:>+10.4f}  {} and {}\n", pair.weight, pair.first, pair.second);
+  say("\nstrongest pairs (product of their factors)\n");
+  for (const NamedPair& pair : found.pairs) say("  {:>+10.4f}  {} and {}\n", pair.weight, pair.first, pair.second);
   return 0;
 }
 

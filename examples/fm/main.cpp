@@ -1,6 +1,9 @@
 // Factorization machines on people's own data: train, evaluate, predict, inspect. This file is the command line; the
 // commands are in the files beside it, and what they do is in models/.
 #include "commands.h"
+#include "options.h"
+#include "process.h"
+#include "say.h"
 
 #include <gradus/core/error.h>
 #include <gradus/models/training/training_settings.h>
@@ -11,6 +14,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <exception>
+#include <new>
 #include <optional>
 #include <string>
 #include <type_traits>
@@ -53,7 +57,7 @@ void add_data(CLI::App& command, DataArguments& data, const std::string& what) {
 
 // A row of the table of settings as an option.
 void add_setting(CLI::App& command, const gradus::Setting& setting) {
-  const std::string name = fmt::format("--{}", setting.name);
+  const std::string name = fmt::format("--{}{}{}", setting.name, setting.alias.empty() ? "" : ",", setting.alias);
   std::string what(setting.what);
   if (!setting.choices.empty()) what += fmt::format(" ({})", fmt::join(setting.choices, ", "));
   CLI::Option* option = std::visit(
@@ -79,7 +83,7 @@ void add_setting(CLI::App& command, const gradus::Setting& setting) {
 // What the columns of a table are.
 void add_columns(CLI::App& command, gradus::ReadOptions& read) {
   command
-      .add_option("--target", read.target,
+      .add_option("--target,-t", read.target,
                   "Column of what is to be told; without it target, label, y, rating, class "
                   "or click, else the last")
       ->group("Data");
@@ -96,8 +100,24 @@ void add_columns(CLI::App& command, gradus::ReadOptions& read) {
       ->group("Data");
 }
 
-void add_train(CLI::App& app, TrainCommand& command) {
+void add_overwrite(CLI::App& command, bool& overwrite) {
+  command.add_flag("--overwrite", overwrite, "Let files be replaced that are not of the kind that is written")
+      ->group("Files");
+}
+
+struct ShortHelp {
+  const CLI::App* command;
+};
+
+void add_train(CLI::App& app, TrainCommand& command, std::vector<GivenOption>& of_file) {
   CLI::App& train = *app.add_subcommand("train", "Learn a model from data");
+  train.set_help_flag("--help", "Print all options and exit");
+  train.add_flag_callback(
+      "-h", [&train] { throw ShortHelp{&train}; }, "Print the options that matter first and exit");
+  train.add_option_function<std::string>(
+      "--config", [&](const std::string& path) { of_file = read_config(train, command.config = path); },
+      "File of options, as rate = 0.05; those of the command line go before");
+  train.add_option("--save-config", command.save_config, "File to write the options to, for --config")->group("Files");
   add_data(train, command.data, "The examples to learn from; - is standard input");
   add_common(train, command.common);
   add_columns(train, command.data.file.read);
@@ -117,15 +137,16 @@ void add_train(CLI::App& app, TrainCommand& command) {
   train.add_option("--report", command.report, "Page to write: curves, fit, features, graph, options")->group("Files");
   train.add_option("--log", command.log, "File of JSON lines that grows with the training")->group("Files");
   train.add_option("--tensorboard", command.tensorboard, "Folder of curves for TensorBoard")->group("Files");
-  train.add_option("--model", command.model, "File to keep the model in")->group("Files");
+  train.add_option("--model,-m", command.model, "File to keep the model in")->group("Files");
+  add_overwrite(train, command.overwrite);
   train
       .add_option("--checkpoint-every", command.checkpoint_every,
                   "Epochs after which the state is saved in MODEL.checkpoint; 0: only when interrupted")
       ->check(CLI::Range(0, 1000000000))
       ->capture_default_str()
       ->group("Files");
-  train.add_flag("--resume", command.resume, "Go on from MODEL.checkpoint, if it is there")->group("Files");
-  train.add_flag("--quiet", command.quiet, "No line an epoch");
+  train.add_flag("--resume", command.resume, "Go on from MODEL.checkpoint")->group("Files");
+  train.add_flag("--quiet,-q", command.quiet, "No line an epoch");
   train.footer(
       "Examples:\n"
       "  fm train ratings.csv\n"
@@ -148,7 +169,8 @@ void add_predict(CLI::App& app, PredictCommand& command) {
   CLI::App& predict = *app.add_subcommand("predict", "Tell the targets of examples, one a line");
   predict.add_option("model", command.model, "What train --model wrote")->required()->type_name("MODEL");
   add_data(predict, command.data, "Examples, with or without targets; - is standard input");
-  predict.add_option("--out", command.out, "File to write to; - is standard output")->capture_default_str();
+  predict.add_option("--out,-o", command.out, "File to write to; - is standard output")->capture_default_str();
+  add_overwrite(predict, command.overwrite);
   predict.add_flag(
       "--probabilities", command.probabilities,
       "Of several classes the probability of each, below a line of their names; else the likeliest is told");
@@ -174,7 +196,8 @@ void add_inspect(CLI::App& app, InspectCommand& command) {
 void add_convert(CLI::App& app, ConvertCommand& command) {
   CLI::App& convert = *app.add_subcommand("convert", "Write data as a binary cache, which is read much faster");
   add_data(convert, command.data, "Examples with their targets; - is standard input");
-  convert.add_option("--out", command.out, "File to write")->required();
+  convert.add_option("--out,-o", command.out, "File to write")->required();
+  add_overwrite(convert, command.overwrite);
   convert.add_option("--block-rows", command.block_rows, "Rows of a block; training that streams has a few in memory")
       ->check(CLI::Range(1, 2147483647))
       ->capture_default_str();
@@ -192,11 +215,12 @@ void add_export(CLI::App& app, ExportCommand& command) {
   CLI::App& out = *app.add_subcommand("export", "Write a model for other programs");
   out.add_option("model", command.model, "What train --model wrote")->required()->type_name("MODEL");
   out.add_option("--onnx", command.onnx, "File to write as ONNX, for onnxruntime and the like")->required();
+  add_overwrite(out, command.overwrite);
   out.add_flag("--json", command.common.json, "Print one JSON object instead of text");
   out.footer("Examples:\n  fm export m.safetensors --onnx m.onnx");
 }
 
-// The command line as a shell would read it again.
+// The command line as a shell would read it again; what is not printable as $'...' takes it.
 std::string quoted(int argc, char** argv) {
   std::string text = "fm";
   for (int i = 1; i < argc; ++i) {
@@ -209,15 +233,23 @@ std::string quoted(int argc, char** argv) {
       text += word;
       continue;
     }
-    text += "'";
-    for (const char c : word) text += c == '\'' ? std::string("'\\''") : std::string(1, c);
-    text += "'";
+    const bool printable = gradus::printable(word) == word;
+    std::string inside;
+    for (const char c : word) {
+      if (c == '\'')
+        inside += printable ? "'\\''" : "\\'";
+      else
+        inside += c == '\\' && !printable ? std::string("\\\\") : std::string(1, c);
+    }
+    text += printable ? "'" + inside + "'" : "$'" + gradus::printable(inside) + "'";
   }
   return text;
 }
 
-// A message in one line.
+// A message in one line, which quotes no more of somebody's data than can be read.
 std::string one_line(std::string text) {
+  constexpr std::size_t longest = 2000;
+  if (text.size() > longest) text = text.substr(0, longest) + " ...";
   for (char& c : text)
     if (c == '\n') c = ' ';
   return text;
@@ -229,8 +261,23 @@ void check_command(const CLI::App& app, int argc, char** argv) {
   std::vector<std::string> names;
   for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; }))
     names.push_back(command->get_name());
-  if (std::find(names.begin(), names.end(), argv[1]) == names.end())
-    gradus::fail<gradus::ValueError>("there is no command {}; {} are there", argv[1], fmt::join(names, ", "));
+  if (std::find(names.begin(), names.end(), argv[1]) != names.end()) return;
+  const std::string meant = did_you_mean(argv[1], names);
+  gradus::fail<gradus::ValueError>("there is no command {}{}", argv[1],
+                                   meant.empty() ? fmt::format("; {} are there", fmt::join(names, ", ")) : meant);
+}
+
+// What CLI11 found wrong.
+std::string wrong_usage(const CLI::ParseError& error, const CLI::App& app) {
+  const std::vector<CLI::App*> parsed = app.get_subcommands();
+  if (error.get_exit_code() != static_cast<int>(CLI::ExitCodes::ExtrasError)) return error.what();
+  for (const std::string& word : app.remaining(true))
+    if (word.starts_with('-') && word != "-") {
+      const std::string name = word.substr(0, word.find('='));
+      return fmt::format("there is no option {}{}", name,
+                         did_you_mean_option(name, parsed.empty() ? app : *parsed.front()));
+    }
+  return fmt::format("{} is not expected", app.remaining(true).front());
 }
 
 // What is wrong whatever the data are. Throws ValueError.
@@ -245,13 +292,18 @@ void check_usage(const TrainCommand& train, const EvaluateCommand& evaluate, con
 }
 
 int usage_error(const std::string& what, const std::string& command) {
-  fmt::print(stderr, "fm: {} (see fm {}--help)\n", one_line(what), command.empty() ? "" : command + " ");
+  say(stderr, "fm: {} (see fm {}--help)\n", one_line(what), command.empty() ? "" : command + " ");
   return 2;
 }
 
-}  // namespace
+// What is asked of the program instead of a command.
+int answer(const std::string& text) {
+  put(stdout, text);
+  finish_output();
+  return 0;
+}
 
-int main(int argc, char** argv) {
+int run(int argc, char** argv) {
   CLI::App app("Factorization machines on your own data.", "fm");
   app.footer(usage);
   app.set_version_flag("--version", "fm, of Gradus " GRADUS_VERSION);
@@ -262,39 +314,62 @@ int main(int argc, char** argv) {
   InspectCommand inspect_command;
   ConvertCommand convert_command;
   ExportCommand export_command;
-  add_train(app, train_command);
+  std::vector<GivenOption> of_file;  // of --config
+  add_train(app, train_command, of_file);
   add_evaluate(app, evaluate_command);
   add_predict(app, predict_command);
   add_inspect(app, inspect_command);
   add_convert(app, convert_command);
   add_export(app, export_command);
   train_command.command_line = quoted(argc, argv);
+  std::string command;
   try {
-    std::string command;
-    try {
-      check_command(app, argc, argv);
-      app.parse(argc, argv);
-      command = app.get_subcommands().front()->get_name();
-      check_usage(train_command, evaluate_command, predict_command, inspect_command, convert_command);
-    } catch (const CLI::ParseError& error) {
-      if (error.get_exit_code() == 0) return app.exit(error);  // --help
-      const auto parsed = app.get_subcommands();
-      return usage_error(error.what(), parsed.empty() ? "" : parsed.front()->get_name());
-    } catch (const gradus::ValueError& error) {
-      return usage_error(error.what(), command);
-    }
-    int code = 0;
-    if (command == "train") code = train(train_command);
-    if (command == "evaluate") code = evaluate(evaluate_command);
-    if (command == "predict") code = predict(predict_command);
-    if (command == "inspect") code = inspect(inspect_command);
-    if (command == "convert") code = convert(convert_command);
-    if (command == "export") code = export_model(export_command);
-    finish_output();
-    return code;
+    check_command(app, argc, argv);
+    if (argc > 1 && argv[1][0] != '-') command = argv[1];
+    app.parse(argc, argv);
+    check_usage(train_command, evaluate_command, predict_command, inspect_command, convert_command);
+    if (!train_command.save_config.empty()) train_command.config_text = config_text(*app.get_subcommand("train"));
+  } catch (const ShortHelp& asked) {
+    return answer(short_help(*asked.command));
+  } catch (const CLI::CallForVersion& asked) {
+    return answer(asked.what() + std::string("\n"));
+  } catch (const CLI::ParseError& error) {
+    return error.get_exit_code() == 0 ? answer(app.help()) : usage_error(wrong_usage(error, app), command);
+  } catch (const gradus::ValueError& error) {
+    std::string what = in_option_words(error.what());
+    for (const GivenOption& each : of_file)
+      if (what.starts_with(each.option + " ")) what = each.where + ": " + what;
+    return usage_error(what, command);
+  }
+  int code = 0;
+  if (command == "train") code = train(train_command);
+  if (command == "evaluate") code = evaluate(evaluate_command);
+  if (command == "predict") code = predict(predict_command);
+  if (command == "inspect") code = inspect(inspect_command);
+  if (command == "convert") code = convert(convert_command);
+  if (command == "export") code = export_model(export_command);
+  finish_output();
+  return code;
+}
+
+int run_safely(int argc, char** argv) {
+  try {
+    return run(argc, argv);
+  } catch (const Unheard&) {
+    return 1;
+  } catch (const std::bad_alloc&) {
+    std::fflush(stdout);
+    std::fputs("fm: there is not enough memory\n", stderr);
   } catch (const std::exception& error) {
     std::fflush(stdout);
-    fmt::print(stderr, "fm: {}\n", one_line(error.what()));
-    return 1;
+    say(stderr, "fm: {}\n", one_line(in_option_words(error.what())));
   }
+  return 1;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  prepare_streams();
+  end_program(with_enough_stack([&] { return run_safely(argc, argv); }));
 }

@@ -19,7 +19,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 void print(std::FILE* to, const Json& json) {
-  fmt::print(to, "{}\n", json.dump(2, ' ', false, Json::error_handler_t::replace));
+  put(to, json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
 }
 
 Json number(double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); }
@@ -83,11 +83,6 @@ DataFile data_file(const DataArguments& data) {
   return file;
 }
 
-void finish_output() {
-  if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0)
-    fail_with_system(errno, "standard output", "cannot be written");
-}
-
 void add_counts(std::vector<std::int64_t>& sums, const std::vector<std::int64_t>& counts) {
   sums.resize(std::max(sums.size(), counts.size()));
   for (std::size_t i = 0; i < counts.size(); ++i) sums[i] += counts[i];
@@ -96,9 +91,9 @@ void add_counts(std::vector<std::int64_t>& sums, const std::vector<std::int64_t>
 void print_counts(const std::vector<std::int64_t>& unseen, const std::vector<std::int64_t>& missing,
                   const FeatureTable* table, std::FILE* to) {
   if (const std::string text = describe_counts(unseen, table); !text.empty())
-    fmt::print(to, "  never seen in training, so left out: {}\n", text);
+    say(to, "  never seen in training, so left out: {}\n", text);
   if (const std::string text = describe_counts(missing, table); !text.empty())
-    fmt::print(to, "  empty, so read as 0: {}\n", text);
+    say(to, "  empty, so read as 0: {}\n", text);
 }
 
 void print_json(const FileEvaluation& found, const FeatureTable* table) { print(stdout, evaluation_of(found, table)); }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "commands.h"
+#include "say.h"
 
 #include <gradus/models/data/data_cache.h>
 #include <gradus/models/training/inspection.h>

@@ -1,5 +1,6 @@
 // fm evaluate and fm predict: a model on a file, block by block.
 #include "commands.h"
+#include "files.h"
 #include "output.h"
 
 #include <gradus/core/error.h>
@@ -82,13 +83,15 @@ int evaluate(const EvaluateCommand& command) {
     print_json(found, model.table.get());
     return 0;
   }
-  fmt::print("{}: {} examples\n", found.name, found.evaluation.examples);
+  say("{}: {} examples\n", found.name, found.evaluation.examples);
   print_counts(found.unseen, found.missing, model.table.get());
-  fmt::print("{}\n", to_string(found.evaluation));
+  say("{}\n", to_string(found.evaluation));
   return 0;
 }
 
 int predict(const PredictCommand& command) {
+  check_files({{"the model", command.model}, {"the data", command.data.file.path}},
+              {{"--out", command.out, FileKind::predictions}}, command.overwrite);
   const TrainedModel model = load_model(command.model);
   Predictor predictor(model, command.model, trainer_options(command.common));
   if (command.probabilities && model.classes.empty())
@@ -109,7 +112,9 @@ int predict(const PredictCommand& command) {
   };
   const auto to_stream = [](std::FILE* stream, const std::string& name) {
     return [stream, name](const char* text, std::size_t bytes) {
-      if (std::fwrite(text, 1, bytes, stream) != bytes) fail_with_system(errno, name, "cannot be written");
+      if (std::fwrite(text, 1, bytes, stream) == bytes) return;
+      if (stream == stdout) fail_output(errno);
+      fail_with_system(errno, name, "cannot be written");
     };
   };
   if (command.out == "-") {
@@ -130,7 +135,7 @@ int predict(const PredictCommand& command) {
   if (command.common.json) {
     print_json(about, found.examples, found.unseen, found.missing, model.table.get());
   } else if (command.out != "-") {
-    fmt::print("{}: {} predictions\n", command.out, found.examples);
+    say("{}: {} predictions\n", command.out, found.examples);
   }
   if (!command.common.json) print_counts(found.unseen, found.missing, model.table.get(), about);
   return 0;

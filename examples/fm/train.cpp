@@ -1,6 +1,7 @@
 // fm train: data are read, a model is learnt, what it is worth is said, and it is written.
 #include "commands.h"
 #include "epoch_table.h"
+#include "files.h"
 #include "output.h"
 #include "records.h"
 
@@ -83,10 +84,10 @@ int interrupted_at(const Trainer& trainer, const TrainCommand& command, const st
   const std::string where =
       fmt::format("interrupted in epoch {} after {} of its batches", trainer.epochs_done() + 1, trainer.batches_done());
   if (checkpoint.empty()) {
-    fmt::print(stderr, "fm: {}; nothing is kept, since no --model is named\n", where);
+    say(stderr, "fm: {}; nothing is kept, since no --model is named\n", where);
   } else {
     const std::string again = command.command_line + (command.resume ? "" : " --resume");
-    fmt::print(stderr, "fm: {}; {} is saved; go on with: {}\n", where, checkpoint, again);
+    say(stderr, "fm: {}; {} is saved; go on with: {}\n", where, checkpoint, again);
   }
   return 1;
 }
@@ -101,10 +102,30 @@ ReadOptions like(const DataFile& data) {
   return read;
 }
 
-void check_writable(const std::string& path) {
-  const std::size_t slash = path.rfind('/');
-  const std::string folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
-  if (::access(folder.c_str(), W_OK | X_OK) != 0) fail_with_system(errno, path, "cannot be written");
+std::string checkpoint_of(const TrainCommand& command) {
+  return command.model.empty() ? "" : command.model + ".checkpoint";
+}
+
+void check_files_of(const TrainCommand& command) {
+  const std::string checkpoint = checkpoint_of(command);
+  check_files({{"the data", command.data.file.path},
+               {"the file of --weights", command.data.file.weights},
+               {"the file of --valid", command.validation},
+               {"the file of --valid-weights", command.validation_weights},
+               {"the file of --test", command.test},
+               {"the file of --config", command.config}},
+              {{"--model", command.model, FileKind::model},
+               {"the checkpoint of --model", checkpoint, FileKind::state},
+               {"--report", command.report, FileKind::report},
+               {"--log", command.log, FileKind::log},
+               {"--tensorboard", command.tensorboard, FileKind::folder},
+               {"--save-config", command.save_config, FileKind::config}},
+              command.overwrite);
+  if (command.resume && ::access(checkpoint.c_str(), F_OK) != 0)
+    fail<IoError>("{}: is not there, so there is no training to go on with; without --resume a new one begins",
+                  checkpoint);
+  if (!command.save_config.empty())
+    write_file_atomically(command.save_config, std::as_bytes(std::span(command.config_text)));
 }
 
 // A training and what it came to.
@@ -121,13 +142,10 @@ Trained train_once(const TrainingSet& set, const TrainingOptions& options, const
   Trained out{
       std::make_unique<Trainer>(set.train, set.validation, set.columns, options, trainer_options(command.common))};
   const bool text = !command.common.json;
-  if (command.resume && ::access(checkpoint.c_str(), F_OK) == 0) {
+  if (command.resume) {
     out.trainer->restore(checkpoint);
     if (text)
-      fmt::print("resumed: {} epochs and {} batches are done\n", out.trainer->epochs_done(),
-                 out.trainer->batches_done());
-  } else if (command.resume) {
-    fmt::print(stderr, "fm: {} is not there; training begins at the beginning\n", checkpoint);
+      say("resumed: {} epochs and {} batches are done\n", out.trainer->epochs_done(), out.trainer->batches_done());
   }
   EpochTable table(set, options, text && !command.quiet);
   Watcher watcher{.epoch =
@@ -169,38 +187,38 @@ std::string listed(const std::vector<std::string>& names) {
 
 void print_data(const TrainingSet& set, const TrainCommand& command) {
   const std::int64_t held_out = set.validation_size();
-  fmt::print("{}: {}, {} examples, {}\n", set.about.name,
-             set.about.format == Format::guess ? "cache" : to_string(set.about.format),
-             set.train->size() + (command.validation.empty() ? held_out : 0),
-             describe_features(set.features, set.about.table.get()));
+  say("{}: {}, {} examples, {}\n", set.about.name,
+      set.about.format == Format::guess ? "cache" : to_string(set.about.format),
+      set.train->size() + (command.validation.empty() ? held_out : 0),
+      describe_features(set.features, set.about.table.get()));
   if (set.about.streamed_mib > 0)
-    fmt::print("streamed: {} blocks of {} MiB in all, more than --stream-above {}\n", set.train->blocks(),
-               set.about.streamed_mib, command.options.stream_above);
+    say("streamed: {} blocks of {} MiB in all, more than --stream-above {}\n", set.train->blocks(),
+        set.about.streamed_mib, command.options.stream_above);
   if (!set.about.target.empty() && command.data.file.read.target.empty())
-    fmt::print("target: {} (--target names another)\n", set.about.target);
+    say("target: {} (--target names another)\n", set.about.target);
   if (const std::string scale = describe_scale(set); !scale.empty())
-    fmt::print("divided: {}{}\n", scale,
+    say("divided: {}{}\n", scale,
                command.options.normalize ? "" : " (--no-normalize leaves columns as they are)");
-  if (!set.classes.empty()) fmt::print("classes: {}\n", listed(set.classes));
+  if (!set.classes.empty()) say("classes: {}\n", listed(set.classes));
   if (!set.class_weights.empty()) {
     const std::vector<std::string> names =
         set.classes.empty() ? std::vector<std::string>{set.zero_one ? "0" : "-1", "1"} : set.classes;
     std::vector<std::string> weights;
     for (std::size_t c = 0; c < names.size(); ++c)
       weights.push_back(fmt::format("{} by {:.4g}", names[c], set.class_weights[c]));
-    fmt::print("balanced: rows count by their class, {}\n", listed(weights));
+    say("balanced: rows count by their class, {}\n", listed(weights));
   }
   if (held_out > 0)
-    fmt::print("validation: {} examples{}\n", held_out,
-               command.validation.empty() ? " held out" : fmt::format(" of {}", command.validation));
+    say("validation: {} examples{}\n", held_out,
+        command.validation.empty() ? " held out" : fmt::format(" of {}", command.validation));
   else if (command.options.valid_fraction > 0 && command.folds == 0)
-    fmt::print("validation: none; of {} examples none can be spared\n", set.train->size());
+    say("validation: none; of {} examples none can be spared\n", set.train->size());
   print_counts({}, set.about.missing, set.about.table.get());
 }
 
 int cross_validation(const TrainingSet& set, const TrainingOptions& options, const TrainCommand& command) {
   const bool text = !command.common.json;
-  if (text) fmt::print("model: {}\n", describe_model(settled(options, summary_of(*set.train).size())));
+  if (text) say("model: {}\n", describe_model(settled(options, summary_of(*set.train).size())));
   double constant = 0;
   std::int64_t number = 0;
   const std::vector<ValidationFold> folds =
@@ -208,24 +226,24 @@ int cross_validation(const TrainingSet& set, const TrainingOptions& options, con
                      [&](const ValidationFold& fold) {
                        constant += fold.constant / static_cast<double>(command.folds);
                        if (!text) return;
-                       fmt::print("part {}: {} examples, {} epochs: {}\n", ++number, fold.evaluation.examples,
-                                  fold.epochs, to_string(fold.evaluation));
+                       say("part {}: {} examples, {} epochs: {}\n", ++number, fold.evaluation.examples, fold.epochs,
+                           to_string(fold.evaluation));
                        std::fflush(stdout);
                      });
   if (!text) {
     print_json(folds);
     return 0;
   }
-  fmt::print("mean:");
+  say("mean:");
   for (std::size_t m = 0; m < folds.front().evaluation.metrics.size(); ++m) {
     double sum = 0, squares = 0;
     for (const ValidationFold& fold : folds) sum += fold.evaluation.metrics[m].second;
     const double mean = sum / static_cast<double>(folds.size());
     for (const ValidationFold& fold : folds) squares += std::pow(fold.evaluation.metrics[m].second - mean, 2);
-    fmt::print("  {} {} +- {}", folds.front().evaluation.metrics[m].first, shown_metric(mean),
+    say("  {} {} +- {}", folds.front().evaluation.metrics[m].first, shown_metric(mean),
                shown_metric(std::sqrt(squares / static_cast<double>(folds.size() - 1))));
   }
-  fmt::print("\nconstant: {} {}\n", main_metric(options.task), shown_metric(constant));
+  say("\nconstant: {} {}\n", main_metric(options.task), shown_metric(constant));
   return 0;
 }
 
@@ -239,7 +257,7 @@ void weigh_penalty(const TrainingSet& set, TrainingOptions& options, const Train
   std::string text;
   for (const Candidate& each : tried)
     text += fmt::format("{}{:.3g} {}", text.empty() ? "" : ", ", each.l2, shown_metric(each.validation));
-  fmt::print("l2-v and its validation {}: {}; {:.3g} is taken\n", stopping_metric(options), text, *options.l2_v);
+  say("l2-v and its validation {}: {}; {:.3g} is taken\n", stopping_metric(options), text, *options.l2_v);
 }
 
 // The settings of the best candidate of which there was no smaller, or no greater, among those tried.
@@ -265,12 +283,12 @@ std::vector<Candidate> search_settings(const TrainingSet& set, TrainingOptions& 
   const bool text = !command.common.json;
   const std::string metric = stopping_metric(options);
   if (text)
-    fmt::print("{:>6}  {:>10}  {:>8}  {:>10}  {:>14}\n", "epochs", "rate", "factors", "l2-v", "valid " + metric);
+    say("{:>6}  {:>10}  {:>8}  {:>10}  {:>14}\n", "epochs", "rate", "factors", "l2-v", "valid " + metric);
   std::vector<Candidate> all =
       search(set.train, set.validation, set.columns, options, trainer_options(command.common), [&](const Candidate& c) {
         if (interrupted != 0) fail<Error>("interrupted while searching; nothing is kept");
         if (!text) return;
-        fmt::print("{:>6}  {:>10.4g}  {:>8}  {:>10.4g}  {:>14}\n", c.epochs, c.rate, c.factors, c.l2,
+        say("{:>6}  {:>10.4g}  {:>8}  {:>10.4g}  {:>14}\n", c.epochs, c.rate, c.factors, c.l2,
                    std::isfinite(c.validation) ? shown_metric(c.validation) : "diverged");
         std::fflush(stdout);
       });
@@ -281,11 +299,11 @@ std::vector<Candidate> search_settings(const TrainingSet& set, TrainingOptions& 
     fail<Error>("{}: the best of the search has a validation {} of {}, worse than the constant's, {}; {}",
                 set.about.name, metric, shown_metric(all.front().validation), shown_metric(constant), what_helps);
   if (text) {
-    fmt::print("best: --rate {:.4g} --factors {} --l2-v {:.4g} --l2-w {:.4g}: validation {} {}{}\n", options.rate,
+    say("best: --rate {:.4g} --factors {} --l2-v {:.4g} --l2-w {:.4g}: validation {} {}{}\n", options.rate,
                options.factors, *options.l2_v, *options.l2_w, metric, shown_metric(all.front().validation),
                by_loss ? fmt::format(" (constant: {})", shown_metric(constant)) : "");
     if (const std::string edges = edges_of(all); !edges.empty())
-      fmt::print("  on the edge of what was tried: {}; a second search around it may do better\n", edges);
+      say("  on the edge of what was tried: {}; a second search around it may do better\n", edges);
   }
   return all;
 }
@@ -308,7 +326,7 @@ void compare_with_constant(const TrainingSet& set, const TrainingOptions& option
                               : !validated || *options.epochs == 1     ? ""
                               : best == *options.epochs ? "; it is the last, so more --epochs may do better"
                                                         : "";
-    fmt::print("{} epoch: {}{}\n{}: {}\nconstant: {} {}\n", validated ? "best" : "last", best, ended, rows,
+    say("{} epoch: {}{}\n{}: {}\nconstant: {} {}\n", validated ? "best" : "last", best, ended, rows,
                to_string(found), metric, shown_metric(constant));
   }
   const double chance = 1 / std::sqrt(static_cast<double>(std::max<std::int64_t>(found.examples, 1)));
@@ -316,7 +334,7 @@ void compare_with_constant(const TrainingSet& set, const TrainingOptions& option
     fail<Error>("{}: the model is worse than a constant ({} {} on {} rows; the constant has {}), so it is not kept; {}",
                 set.about.name, metric, shown_metric(loss), rows, shown_metric(constant), what_helps);
   if (text && loss >= constant)
-    fmt::print("  no better than the constant; on {} rows that may be chance\n", found.examples);
+    say("  no better than the constant; on {} rows that may be chance\n", found.examples);
 }
 
 }  // namespace
@@ -324,8 +342,7 @@ void compare_with_constant(const TrainingSet& set, const TrainingOptions& option
 int train(const TrainCommand& command) {
   // What would fail in the end is said at the beginning.
   trainer_options(command.common);
-  for (const std::string& file : {command.model, command.report})
-    if (!file.empty()) check_writable(file);
+  check_files_of(command);
   const bool text = !command.common.json;
   TrainingOptions options = command.options;
   DataFile data = data_file(command.data);
@@ -352,8 +369,8 @@ int train(const TrainCommand& command) {
     candidates = search_settings(set, options, command);
   else if (set.validation && set.about.streamed_mib == 0 && weighs_factors(given, set.train->size()))
     weigh_penalty(set, options, command);
-  if (text) fmt::print("model: {}\n", describe_model(options));
-  const std::string checkpoint = command.model.empty() ? "" : command.model + ".checkpoint";
+  if (text) say("model: {}\n", describe_model(options));
+  const std::string checkpoint = checkpoint_of(command);
   Logs logs(command, set, options);
   Trained trained = train_once(set, options, command, checkpoint, logs);
   const bool validated = set.validation_size() > 0;
@@ -371,7 +388,7 @@ int train(const TrainCommand& command) {
   if (*options.refit && validated) {
     refit(set, options, command, checkpoint, trained);
     if (trained.ending == Ending::stopped) return interrupted_at(trainer, command, checkpoint);
-    if (text) fmt::print("refitted: {} epochs on all {} examples\n", best, set.train->size() + set.validation_size());
+    if (text) say("refitted: {} epochs on all {} examples\n", best, set.train->size() + set.validation_size());
   }
   model.parameters = std::move(trained.parameters);
   model.target_scale = trained.scale;
@@ -386,21 +403,21 @@ int train(const TrainCommand& command) {
     test = evaluate_file(model, predict, file);
     for (const auto& [name, value] : test->evaluation.metrics) model.metrics["test " + name] = value;
     if (text) {
-      fmt::print("test: {}: {} examples: {}\n", test->name, test->evaluation.examples, to_string(test->evaluation));
+      say("test: {}: {} examples: {}\n", test->name, test->evaluation.examples, to_string(test->evaluation));
       print_counts(test->unseen, test->missing, model.table.get());
     }
   }
   logs.end(ending_name(ending), best, model);
   if (!command.report.empty()) {
     write_page(command, set, model, fitted, trainer.history(), best);
-    if (text) fmt::print("report: {}\n", command.report);
+    if (text) say("report: {}\n", command.report);
   }
   if (!command.model.empty()) {
     save_model(command.model, model);
     ::unlink(checkpoint.c_str());  // it has done its work; if there is none, all the better
-    if (text) fmt::print("model: {}\n", command.model);
+    if (text) say("model: {}\n", command.model);
   } else if (text) {
-    fmt::print("The model is not kept: --model FILE keeps it.\n");
+    say("The model is not kept: --model FILE keeps it.\n");
   }
   if (command.common.json)
     print_json({&set, &model, &trainer.history(), best, ending_name(ending), &candidates, test ? &*test : nullptr,

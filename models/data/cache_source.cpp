@@ -49,7 +49,11 @@ FittedCache::FittedCache(const std::string& path, std::int64_t columns,
                          const std::shared_ptr<const FeatureTable>& table, DType dtype)
     : cache_(path), columns_(columns == 0 || table ? cache_.columns() : columns) {
   const bool fits = table ? cache_.table() && *cache_.table() == *table : cache_.columns() <= columns_;
-  if (!fits) fail<IoError>("{}: has other columns than the model; make it by fm convert --model", path);
+  if (!fits)
+    fail<IoError>(
+        "{}: has other columns than the model; write_data_cache of data read by read_options(model) makes one that "
+        "fits",
+        path);
   if (cache_.dtype() != dtype) fail<IoError>("{}: holds {}; {} is expected", path, cache_.dtype(), dtype);
 }
 

@@ -7,15 +7,9 @@
 
 #include <fmt/format.h>
 
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <atomic>
 #include <bit>
-#include <cerrno>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -142,61 +136,27 @@ DataCacheSummary write_data_cache(const std::string& path, ExampleSource& source
 
 // --- reading -----------------------------------------------------------------------------------------------
 
-class DataCache::Mapping {
- public:
-  explicit Mapping(const std::string& path) {
-    int descriptor = -1;
-    do {
-      descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-    } while (descriptor < 0 && errno == EINTR);
-    struct stat status {};
-    int error = descriptor < 0 || ::fstat(descriptor, &status) != 0 ? errno : 0;
-    const bool regular = error == 0 && S_ISREG(status.st_mode);
-    if (regular && status.st_size > 0) {
-      size_ = static_cast<std::size_t>(status.st_size);
-      data_ = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, descriptor, 0);
-      if (data_ == MAP_FAILED) error = errno;
-    }
-    if (descriptor >= 0) ::close(descriptor);
-    if (error != 0) fail_with_system(error, path, "cannot be read");
-    if (!regular) fail<IoError>("{}: cannot be read: it is not a regular file", path);
-  }
-  Mapping(const Mapping&) = delete;
-  Mapping& operator=(const Mapping&) = delete;
-  ~Mapping() {
-    if (size_ > 0) ::munmap(data_, size_);
-  }
+struct DataCache::File {
+  explicit File(const std::string& path) : reader(path) {}
 
-  std::size_t size() const { return size_; }
-  const std::byte* at(std::uint64_t byte) const { return static_cast<const std::byte*>(data_) + byte; }
-  std::string_view text(std::uint64_t begin, std::size_t bytes) const {
-    return {reinterpret_cast<const char*>(at(begin)), bytes};
-  }
-  // Bytes that were copied need not stay in memory as well, nor what the system has mapped around them. What somebody
-  // else is reading is mapped again.
-  void forget() const { ::madvise(data_, size_, MADV_DONTNEED); }
-
-  mutable std::vector<std::atomic<bool>> checked;  // by block: whether it was found to be what was written
-
- private:
-  void* data_ = nullptr;
-  std::size_t size_ = 0;
+  const FileReader reader;
+  std::vector<std::atomic<bool>> checked{};  // by block: whether it was found to be what was written
 };
 
 namespace {
 
 template <class T>
-T number_at(const std::byte* from) {
+T number_at(const char* from) {
   T number;
   std::memcpy(&number, from, sizeof number);
   return number;
 }
 
-// The next `count` numbers of a block, whose bytes have been counted.
-template <class T>
-void copy_next(const std::byte*& from, std::span<T> to) {
-  if (!to.empty()) std::memcpy(to.data(), from, to.size_bytes());
-  from += to.size_bytes();
+// A part of the file.
+std::string text_at(const FileReader& file, std::uint64_t begin, std::size_t bytes) {
+  std::string text(bytes, '\0');
+  file.read_at(begin, text.data(), bytes);
+  return text;
 }
 
 [[noreturn]] void damaged(const std::string& path, std::string_view what) {
@@ -212,24 +172,26 @@ std::int64_t whole(const std::string& path, const Json& json) {
 
 }  // namespace
 
-DataCache::DataCache(const std::string& path) : path_(path), file_(std::make_unique<const Mapping>(path)) {
-  const std::size_t size = file_->size();
-  if (size < head_bytes || file_->text(0, head_mark.size()) != head_mark)
-    fail<IoError>("{}: is not a data cache; `fm convert` makes one of a data file", path);
-  const auto found = number_at<std::uint32_t>(file_->at(head_mark.size()));
+DataCache::DataCache(const std::string& path) : path_(path), file_(std::make_unique<File>(path)) {
+  const FileReader& file = file_->reader;
+  const std::uint64_t size = file.size();
+  const std::string head = text_at(file, 0, std::min<std::uint64_t>(size, head_bytes));
+  if (head.size() < head_bytes || !head.starts_with(head_mark))
+    fail<IoError>("{}: is not a data cache, which write_data_cache makes", path);
+  const auto found = number_at<std::uint32_t>(head.data() + head_mark.size());
   if (found != version)
     fail<IoError>("{}: is a data cache of version {}; version {} is expected: convert the data again", path, found,
                   version);
-  if (size < head_bytes + tail_bytes || file_->text(size - tail_mark.size(), tail_mark.size()) != tail_mark)
-    fail<IoError>("{}: was cut short, at {} bytes: convert the data again", path, size);
-  const std::byte* const tail = file_->at(size - tail_bytes);
-  const auto begin = number_at<std::uint64_t>(tail);
-  const auto bytes = number_at<std::uint64_t>(tail + sizeof begin);
-  index_crc_ = number_at<std::uint32_t>(tail + sizeof begin + sizeof bytes);
-  if (begin < head_bytes || begin > size - tail_bytes || bytes != size - tail_bytes - begin ||
-      crc32_of(file_->at(begin), bytes) != index_crc_)
+  const std::string tail = size < head_bytes + tail_bytes ? "" : text_at(file, size - tail_bytes, tail_bytes);
+  if (!tail.ends_with(tail_mark)) fail<IoError>("{}: was cut short, at {} bytes: convert the data again", path, size);
+  const auto begin = number_at<std::uint64_t>(tail.data());
+  const auto bytes = number_at<std::uint64_t>(tail.data() + sizeof begin);
+  index_crc_ = number_at<std::uint32_t>(tail.data() + sizeof begin + sizeof bytes);
+  if (begin < head_bytes || begin > size - tail_bytes || bytes != size - tail_bytes - begin)
     damaged(path, "its index is not what was written");
-  read_index(std::string(file_->text(begin, bytes)));
+  const std::string index = text_at(file, begin, bytes);
+  if (crc32_of(index.data(), bytes) != index_crc_) damaged(path, "its index is not what was written");
+  read_index(index);
   std::uint64_t reached = head_bytes;
   for (const Block& block : blocks_) {
     if (block.begin != reached || block.bytes > begin - reached) damaged(path, "its blocks do not fill it");
@@ -241,7 +203,7 @@ DataCache::DataCache(const std::string& path) : path_(path), file_(std::make_uni
 
 DataCache::~DataCache() = default;
 
-std::size_t DataCache::bytes() const { return file_->size(); }
+std::size_t DataCache::bytes() const { return file_->reader.size(); }
 
 // The CRC says that it is what was written; but anybody may have written it.
 void DataCache::read_index(const std::string& text) {
@@ -302,23 +264,28 @@ Dataset DataCache::block(std::int64_t number) const {
   const Block& of = blocks_[static_cast<std::size_t>(number)];
   std::atomic<bool>& checked = file_->checked[static_cast<std::size_t>(number)];
   const bool is_new = !checked.load(std::memory_order_relaxed);
-  if (is_new && crc32_of(file_->at(of.begin), of.bytes) != of.crc)
-    damaged(path_, fmt::format("block {} is not what was written", number));
+  std::uint64_t next = of.begin;
+  std::uint32_t crc = 0;
+  // The next numbers of the block, whose bytes have been counted.
+  const auto read_next = [&]<class T>(std::span<T> to) {
+    file_->reader.read_at(next, to.data(), to.size_bytes());
+    if (is_new) crc = crc32_of(to.data(), to.size_bytes(), crc);
+    next += to.size_bytes();
+  };
 
-  const std::byte* next = file_->at(of.begin);
   std::vector<std::uint32_t> lengths(static_cast<std::size_t>(of.rows));
-  copy_next(next, std::span(lengths));
+  read_next(std::span(lengths));
   auto pattern = std::make_shared<CsrPattern>();
   pattern->rows = of.rows;
   pattern->columns = columns_;
   pattern->row_start.reserve(lengths.size() + 1);
   for (const std::uint32_t length : lengths) pattern->row_start.push_back(pattern->row_start.back() + length);
-  if (pattern->non_zeros() != of.non_zeros) damaged(path_, fmt::format("block {} has rows of another length", number));
-  copy_next(next, pattern->new_column(of.non_zeros));
+  if (pattern->non_zeros() != of.non_zeros) damaged(path_, fmt::format("block {} is not what was written", number));
+  read_next(pattern->new_column(of.non_zeros));
   Dataset out;
   dispatch_floating(dtype_, [&]<class T>(TypeTag<T>) {
     const auto take = [&](const Shape& shape) {
-      return Tensor::make<T>(shape, [&](std::span<T> to) { copy_next(next, to); });
+      return Tensor::make<T>(shape, [&](std::span<T> to) { read_next(to); });
     };
     out.x = Tensor::csr(
         pattern, of.ones
@@ -327,8 +294,8 @@ Dataset DataCache::block(std::int64_t number) const {
     out.y = take({of.rows, 1});
     if (weighted_) out.weight = take({of.rows, 1});
   });
-  file_->forget();
   if (!is_new) return out;
+  if (crc != of.crc) damaged(path_, fmt::format("block {} is not what was written", number));
   try {
     pattern->check();
     out.check();

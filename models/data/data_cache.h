@@ -42,9 +42,9 @@ DataCacheSummary write_data_cache(const std::string& path, ExampleSource& source
 
 class DataCache final : public DatasetBlocks {
  public:
-  /// Maps the file and checks its index; a block is checked when it is first read. Throws IoError, naming the file and
-  /// what is wrong, where it is no such file, of another version, cut short or damaged. The file must not be changed in
-  /// place while it is open; to replace it as write_data_cache does is safe.
+  /// Checks the file's index; a block is checked when it is first read. Throws IoError, naming the file and what is
+  /// wrong, where it is no such file, of another version, cut short or damaged; as block() does where the file has been
+  /// written to since. To replace it as write_data_cache does is safe.
   explicit DataCache(const std::string& path);
   ~DataCache() override;
 
@@ -76,12 +76,12 @@ class DataCache final : public DatasetBlocks {
     bool ones;  // all values are 1, and not written
     std::uint32_t crc;
   };
-  class Mapping;
+  struct File;
 
   void read_index(const std::string& text);
 
   std::string path_;
-  std::unique_ptr<const Mapping> file_;
+  std::unique_ptr<File> file_;
   std::uint32_t index_crc_ = 0;
   std::int64_t rows_ = 0;
   std::int64_t columns_ = 0;

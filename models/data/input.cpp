@@ -4,7 +4,6 @@
 #include <gradus/core/file.h>
 
 #include <fcntl.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
@@ -12,16 +11,16 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <optional>
 #include <utility>
 
 namespace gradus {
 
 namespace {
 
-constexpr std::size_t block = std::size_t{4} << 20;            // read from a stream at a time
-constexpr std::size_t records_block = std::size_t{16} << 20;   // of a stream, handed out as records at a time
-constexpr std::size_t forgotten_block = std::size_t{2} << 20;  // of a mapped file, given back at a time
-constexpr std::size_t least_growth = std::size_t{64} << 10;    // what a pipe holds
+constexpr std::size_t block = std::size_t{4} << 20;           // read from a stream at a time
+constexpr std::size_t records_block = std::size_t{16} << 20;  // of a stream, handed out as records at a time
+constexpr std::size_t least_growth = std::size_t{64} << 10;   // what a pipe holds
 constexpr std::size_t longest_record = std::size_t{256} << 20;
 
 // What is often fed by mistake, told by its first bytes.
@@ -56,17 +55,15 @@ class RawBytes {
       } while (descriptor_ < 0 && errno == EINTR);
       opened_ = descriptor_ >= 0;
     }
+    if (descriptor_ < 0) fail_with_system(errno, name_, "cannot be read");
     struct stat status {};
-    if (descriptor_ < 0 || ::fstat(descriptor_, &status) != 0) give_up(errno);
-    if (S_ISDIR(status.st_mode)) give_up(EISDIR);
-    // Standard input may be a file that somebody has read from; those of size 0 in /proc hold something all the same.
-    if (!opened_ || !S_ISREG(status.st_mode) || status.st_size == 0) return;
-    const auto size = static_cast<std::size_t>(status.st_size);
-    void* const at = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, descriptor_, 0);
-    if (at == MAP_FAILED) return;  // not every file system can; then it is read as a stream
-    ::madvise(at, size, MADV_SEQUENTIAL);
-    whole_ = {static_cast<const char*>(at), size};
-    in_memory_ = mapped_ = true;
+    const int error = ::fstat(descriptor_, &status) != 0 ? errno : S_ISDIR(status.st_mode) ? EISDIR : 0;
+    if (error != 0) {
+      release();  // a constructor that throws has no destructor run
+      fail_with_system(error, name_, "cannot be read");
+    }
+    // Files of size 0 in /proc hold something all the same, and have no past to be compared with.
+    if (S_ISREG(status.st_mode) && status.st_size > 0) stamp_.emplace(descriptor_, name_);
   }
 
   RawBytes(const RawBytes&) = delete;
@@ -77,42 +74,33 @@ class RawBytes {
   bool in_memory() const { return in_memory_; }
   std::string_view whole() const { return whole_; }
 
-  // What lies before `position` is not needed soon: a long file that was read need not stay in memory as well.
-  void forget_before(std::size_t position) {
-    if (!mapped_ || position < forgotten_ + forgotten_block) return;
-    // Pages are smaller than this, so it begins and ends with one.
-    const std::size_t bytes = (position - forgotten_) / forgotten_block * forgotten_block;
-    ::madvise(const_cast<char*>(whole_.data()) + forgotten_, bytes, MADV_DONTNEED);
-    forgotten_ += bytes;
+  // Bytes to make room for at a time: no more than a small file has, and one to see its end.
+  std::size_t block_size() const {
+    return stamp_ ? static_cast<std::size_t>(std::clamp<std::uint64_t>(stamp_->size() + 1, least_growth, block))
+                  : block;
   }
 
   // Up to `bytes` of what comes next; 0 at the end. Not for what is in memory.
   std::size_t read(char* to, std::size_t bytes) {
     for (;;) {
       const ssize_t got = ::read(descriptor_, to, bytes);
+      if (got == 0 && bytes > 0 && stamp_) stamp_->check_unchanged(descriptor_, name_);
       if (got >= 0) return static_cast<std::size_t>(got);
       if (errno != EINTR) fail_with_system(errno, name_, "cannot be read");
     }
   }
 
  private:
-  // A constructor that throws has no destructor run.
-  [[noreturn]] void give_up(int error) {
-    release();
-    fail_with_system(error, name_, "cannot be read");
-  }
   void release() {
-    if (mapped_) ::munmap(const_cast<char*>(whole_.data()), whole_.size());
     if (opened_) ::close(descriptor_);
   }
 
   std::string name_;
   std::string_view whole_;
-  std::size_t forgotten_ = 0;  // bytes of it
   bool in_memory_ = false;
-  bool mapped_ = false;
   bool opened_ = false;
   int descriptor_ = -1;
+  std::optional<FileStamp> stamp_;  // of a file, as it was when it was opened
 };
 
 // Unpacks gzip data, which may be several members one after another (pigz, bgzip, `cat a.gz b.gz`).
@@ -198,10 +186,10 @@ struct Input::Source {
   // More of the raw bytes, behind none: all that were there have been used. At least 16, if there are, to know the
   // kind.
   void fill_packed() {
-    packed_buffer.resize(block);
+    packed_buffer.resize(raw.block_size());
     std::size_t got = 0;
     while (got < 16 && !packed_ends) {
-      const std::size_t more = raw.read(packed_buffer.data() + got, block - got);
+      const std::size_t more = raw.read(packed_buffer.data() + got, packed_buffer.size() - got);
       packed_ends = more == 0;
       got += more;
     }
@@ -210,7 +198,7 @@ struct Input::Source {
 
   // Adds to the buffer, whose end it moves up; false at the end of the input.
   bool fill() {
-    buffer.resize(std::max(buffer.size(), used + block));
+    buffer.resize(std::max(buffer.size(), used + raw.block_size()));
     char* const to = buffer.data() + used;
     const std::size_t room = buffer.size() - used;
     std::size_t got = 0;
@@ -219,7 +207,6 @@ struct Input::Source {
     } else {
       for (;;) {
         got = inflater->unpack(packed, packed_ends, to, room);
-        if (raw.in_memory()) raw.forget_before(raw.whole().size() - packed.size());
         if (got > 0 || packed_ends) break;
         if (packed.empty()) fill_packed();
       }
@@ -263,10 +250,7 @@ Input::~Input() = default;
 
 const std::string& Input::name() const { return source_->raw.name(); }
 Input::Window Input::look(std::size_t bytes) { return source_->look(bytes); }
-void Input::take(std::size_t bytes) {
-  source_->taken += bytes;
-  if (source_->raw.in_memory() && !source_->inflater) source_->raw.forget_before(source_->taken);
-}
+void Input::take(std::size_t bytes) { source_->taken += bytes; }
 
 std::string_view Input::records(std::int64_t count, bool quoted) {
   for (std::size_t bytes = 1;;) {

@@ -1,7 +1,6 @@
 // The bytes of people's data from front to back: a file, gzip'd or not (told by its first bytes, not by its name), or
-// standard input, which is called "-". A plain file is mapped into memory and seen whole; of anything else there is as
-// much in memory as was looked for. A byte order mark of UTF-8 at the start is left out.
-// A mapped file must not become shorter while it is read: the system ends programs that read beyond its end.
+// standard input, which is called "-". There is as much in memory as was looked for. A byte order mark of UTF-8 at the
+// start is left out. A file that is written to while it is read is refused: what was read would be neither version.
 // Everything here throws IoError, naming the file and what is wrong.
 #pragma once
 

@@ -117,10 +117,10 @@ class LineParser {
     const Index at_fault = sort_row(out_, first, options_.duplicates);
     const auto index = static_cast<std::uint64_t>(at_fault) + base;
     if (at_fault >= 0 && options_.duplicates == Duplicates::refuse)
-      wrong(fmt::format("index {} is there twice; write --sum-duplicates if its values are to be added up", index));
+      wrong(fmt::format("index {} is there twice; Duplicates::sum adds up its values", index));
     if (at_fault >= 0) wrong(fmt::format("the values of index {} add up to more than {} can hold", index, dtype_of<T>));
     if (out_.other_fields > other_fields && options_.other_field == OtherField::refuse)
-      wrong("an index is there twice, in two fields; write --keep-first-field if it may stay in its first");
+      wrong("an index is there twice, in two fields; OtherField::keep_first lets it stay in its first");
   }
 
   [[noreturn]] void wrong(std::string what) const { throw Mistake{out_.lines, std::move(what)}; }
@@ -145,8 +145,8 @@ class LineParser {
     const std::string_view token = token_at(first);
     const auto colons = static_cast<std::size_t>(std::count(token.begin(), token.end(), ':'));
     if (colons + 1 != parts) {
-      const std::string_view hint = colons == 2   ? "; field:index:value is read with --format libffm"
-                                    : colons == 1 ? "; index:value is read with --format libsvm or libfm"
+      const std::string_view hint = colons == 2   ? "; field:index:value is read with Format::libffm"
+                                    : colons == 1 ? "; index:value is read with Format::libsvm or libfm"
                                                   : "";
       wrong(fmt::format("{} has {} colon{}; {} is expected{}", in_quotes(token),
                         colons == 0 ? "no" : fmt::to_string(colons), colons <= 1 ? "" : "s", expected, hint));
@@ -170,8 +170,8 @@ class LineParser {
     if (read_digits(digits.data(), end, number) != end)
       wrong(fmt::format("the {} of {} is not a whole number", what, in_quotes(token)));
     if (number < least)
-      wrong(fmt::format("the index of {} is 0, but libsvm counts from 1; write --format libfm if indices start at 0",
-                        in_quotes(token)));
+      wrong(
+          fmt::format("the index of {} is 0, but libsvm counts from 1; Format::libfm counts from 0", in_quotes(token)));
     if (number > most)
       wrong(fmt::format("the {} of {} is too large; {} to {} is expected", what, in_quotes(token), least, most));
   }

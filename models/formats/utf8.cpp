@@ -1,5 +1,8 @@
 #include <gradus/models/formats/utf8.h>
 
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <cstddef>
 
 namespace gradus {
@@ -24,7 +27,39 @@ std::size_t character(std::string_view text) {
   return follows(1) && follows(2) && follows(3) ? 4 : 0;
 }
 
+// The code point of a character of so many bytes.
+unsigned code_point(std::string_view text, std::size_t bytes) {
+  unsigned code = static_cast<unsigned char>(text[0]);
+  if (bytes > 1) code &= 0x7fU >> bytes;
+  for (std::size_t i = 1; i < bytes; ++i) code = code << 6U | (static_cast<unsigned char>(text[i]) & 0x3fU);
+  return code;
+}
+
+// Controls, line and paragraph separators, marks of direction (Unicode 15, section 23.2), and the byte order mark.
+bool steers(unsigned code) {
+  return code < 0x20 || (code >= 0x7f && code < 0xa0) || code == 0x61c || code == 0x200e || code == 0x200f ||
+         (code >= 0x2028 && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069) || code == 0xfeff;
+}
+
 }  // namespace
+
+std::string printable(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  while (!text.empty()) {
+    const std::size_t bytes = character(text);
+    const unsigned code = bytes == 0 ? static_cast<unsigned char>(text[0]) : code_point(text, bytes);
+    const std::string_view whole = text.substr(0, std::max<std::size_t>(bytes, 1));
+    if (bytes > 0 && !steers(code))
+      out += whole;
+    else if (code == '\n' || code == '\t' || code == '\r')
+      out += code == '\n' ? "\\n" : code == '\t' ? "\\t" : "\\r";
+    else
+      out += bytes < 2 ? fmt::format("\\x{:02x}", code) : fmt::format("\\u{:04x}", code);
+    text.remove_prefix(whole.size());
+  }
+  return out;
+}
 
 std::string valid_utf8(std::string_view text) {
   std::string out;

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <functional>
 #include <numeric>
 #include <span>
 #include <utility>
@@ -16,38 +17,69 @@ namespace gradus {
 
 namespace {
 
-// The vectors of the features.
+// The vectors of the features: one of each; in a field-aware model one of each for each field that it meets.
 class Factors {
  public:
   explicit Factors(const TrainedModel& model) {
     const auto found = model.parameters.find("V");
     if (found == model.parameters.end() || found->second.rank() != 2 || found->second.dtype() != float32) return;
     numbers_ = found->second.span<float>();
-    k_ = static_cast<std::size_t>(found->second.dim(1));
-    norms_.resize(numbers_.size() / k_);
-    for (std::size_t i = 0; i < norms_.size(); ++i) norms_[i] = std::sqrt(product(i, i));
+    const bool field_aware = model.options.model == "field-aware";
+    k_ = static_cast<std::size_t>(field_aware ? model.options.factors : found->second.dim(1));
+    vectors_ = static_cast<std::size_t>(found->second.dim(1)) / k_;
+    if (field_aware) {
+      group_ = *model.columns.field;
+    } else if (model.table) {
+      group_ = model.table->fields();
+    }
+    field_aware_ = field_aware;
+    norms_.resize(static_cast<std::size_t>(found->second.dim(0)));
+    for (std::size_t i = 0; i < norms_.size(); ++i)
+      for (std::size_t g = 0; g < vectors_; ++g)
+        if (is_used(i, g)) norms_[i] = std::max(norms_[i], std::sqrt(dot(i, g, i, g)));
   }
 
   bool empty() const { return norms_.empty(); }
   std::size_t count() const { return norms_.size(); }
+  // Whether the features, of one field or column, never meet; or have no vector to meet with.
+  bool are_no_pair(std::size_t i, std::size_t j) const {
+    return !group_.empty() && (group_[i] == group_[j] || (field_aware_ && (group_[i] < 0 || group_[j] < 0)));
+  }
+  bool are_alike(std::size_t i, std::size_t j) const { return group_.empty() || group_[i] == group_[j]; }
+  // The length of the longest vector.
   double norm(std::size_t i) const { return norms_[i]; }
-  double product(std::size_t i, std::size_t j) const {
-    double sum = 0;
-    for (std::size_t f = 0; f < k_; ++f)
-      sum += static_cast<double>(numbers_[i * k_ + f]) * static_cast<double>(numbers_[j * k_ + f]);
-    return sum;
+  // What a pair adds to a prediction where both are 1: <v_i, v_j>, or <v_i,f(j), v_j,f(i)>.
+  double strength(std::size_t i, std::size_t j) const {
+    return field_aware_ ? dot(i, field(j), j, field(i)) : dot(i, 0, j, 0);
+  }
+  // Of all that two features alike have learnt.
+  double cosine(std::size_t i, std::size_t j) const {
+    double product = 0, squares_i = 0, squares_j = 0;
+    for (std::size_t g = 0; g < vectors_; ++g) {
+      if (!is_used(i, g)) continue;
+      product += dot(i, g, j, g);
+      squares_i += dot(i, g, i, g);
+      squares_j += dot(j, g, j, g);
+    }
+    return squares_i > 0 && squares_j > 0 ? product / std::sqrt(squares_i * squares_j) : 0;
   }
 
  private:
-  std::span<const float> numbers_;  // [p, k]
-  std::size_t k_ = 1;
+  std::size_t field(std::size_t i) const { return static_cast<std::size_t>(group_[i]); }
+  // The vector for a feature's own field is left as it began: there is none that it could meet.
+  bool is_used(std::size_t i, std::size_t g) const { return !field_aware_ || (group_[i] >= 0 && field(i) != g); }
+  double dot(std::size_t i, std::size_t of_i, std::size_t j, std::size_t of_j) const {
+    const float* const a = &numbers_[(i * vectors_ + of_i) * k_];
+    const float* const b = &numbers_[(j * vectors_ + of_j) * k_];
+    return std::inner_product(a, a + k_, b, 0.0, std::plus<>(), [](double x, double y) { return x * y; });
+  }
+
+  std::span<const float> numbers_;  // [p, vectors, k]
+  std::size_t k_ = 1, vectors_ = 1;
+  bool field_aware_ = false;
+  std::vector<Index> group_;   // the field of each feature, or the column; empty: not known
   std::vector<double> norms_;  // [p]
 };
-
-// The column that each feature is of; empty where it is not known.
-std::vector<Index> columns_of(const TrainedModel& model) {
-  return model.table ? model.table->fields() : std::vector<Index>();
-}
 
 }  // namespace
 
@@ -78,7 +110,6 @@ std::vector<NamedWeight> strongest_features(const TrainedModel& model, std::int6
 std::vector<NamedPair> strongest_pairs(const TrainedModel& model, std::int64_t count) {
   if (!model.classes.empty()) return {};  // a pair has as many weights as there are classes
   const Factors v(model);
-  const std::vector<Index> column = columns_of(model);
   std::vector<std::size_t> by_norm(v.count());
   std::iota(by_norm.begin(), by_norm.end(), std::size_t{0});
   std::stable_sort(by_norm.begin(), by_norm.end(), [&](std::size_t a, std::size_t b) { return v.norm(a) > v.norm(b); });
@@ -92,10 +123,10 @@ std::vector<NamedPair> strongest_pairs(const TrainedModel& model, std::int64_t c
   for (std::size_t a = 0; a < by_norm.size(); ++a) {
     for (std::size_t b = a + 1; b < by_norm.size(); ++b) {
       const std::size_t i = by_norm[a], j = by_norm[b];
-      // |<v_i, v_j>| <= |v_i| |v_j| (Cauchy and Schwarz), which falls along the inner loop.
+      // No product is greater than those of the lengths (Cauchy and Schwarz), which fall along the inner loop.
       if (best.size() == wanted && v.norm(i) * v.norm(j) <= std::abs(best.front().product)) break;
-      if (!column.empty() && column[i] == column[j]) continue;
-      best.push_back({std::min(i, j), std::max(i, j), v.product(i, j)});
+      if (v.are_no_pair(i, j)) continue;
+      best.push_back({std::min(i, j), std::max(i, j), v.strength(i, j)});
       std::push_heap(best.begin(), best.end(), stronger);
       if (best.size() <= wanted) continue;
       std::pop_heap(best.begin(), best.end(), stronger);
@@ -137,14 +168,9 @@ std::vector<NamedWeight> nearest_features(const TrainedModel& model, std::string
   const auto feature = static_cast<std::size_t>(feature_named(model, name));
   const Factors v(model);
   if (v.empty()) fail<ValueError>("the model, {}, has no vector for a feature", model.options.model);
-  const std::vector<Index> column = columns_of(model);
-  const auto cosine = [&](std::size_t i) {
-    const double norms = v.norm(i) * v.norm(feature);
-    return norms > 0 ? v.product(i, feature) / norms : 0;
-  };
   std::vector<std::pair<double, std::size_t>> near;
   for (std::size_t i = 0; i < v.count(); ++i)
-    if (i != feature && (column.empty() || column[i] == column[feature])) near.emplace_back(-cosine(i), i);
+    if (i != feature && v.are_alike(i, feature)) near.emplace_back(-v.cosine(i, feature), i);
   const std::int64_t shown = std::min(count, std::ssize(near));
   std::partial_sort(near.begin(), near.begin() + shown, near.end());
   std::vector<NamedWeight> out;

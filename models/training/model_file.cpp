@@ -209,6 +209,8 @@ void save_model(const std::string& path, const TrainedModel& model) {
   save_safetensors(path, file);
 }
 
+bool is_model(const std::string& path) { return has_metadata(path, model_key); }
+
 TrainedModel load_model(const std::string& path) { return ModelReader(path).read(); }
 
 ReadOptions read_options(const TrainedModel& model) {

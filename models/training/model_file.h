@@ -42,6 +42,8 @@ struct TrainedModel {
 void save_model(const std::string& path, const TrainedModel& model);
 /// Throws IoError where the file cannot be read, is no model, is of another version, or is damaged.
 TrainedModel load_model(const std::string& path);
+/// Whether the file is what save_model writes; files that cannot be read are not.
+bool is_model(const std::string& path);
 
 /// What a model's file needs to be read like the data that it was trained on.
 ReadOptions read_options(const TrainedModel& model);

@@ -58,7 +58,7 @@ std::vector<ValidationFold> cross_validate(const Dataset& data, const Columns& c
                                            std::int64_t folds, const TrainerOptions& where,
                                            const std::function<void(const ValidationFold&)>& done) {
   if (folds < 2 || folds > data.size())
-    fail<ValueError>("--cv is {} but there are {} examples; each part needs one", folds, data.size());
+    fail<ValueError>("{} parts cannot be made of {} examples; each needs one", folds, data.size());
   RandomOrder order(data.size(), options.seed, stream_of("cross-validation"));
   const std::span<const Index> rows = order.at(0, data.size());
   std::vector<ValidationFold> out;
@@ -131,8 +131,7 @@ std::vector<Candidate> search(const SharedBlocks& train, const SharedBlocks& val
                               TrainingOptions& options, const TrainerOptions& where,
                               const std::function<void(const Candidate&)>& done) {
   if (!validation)
-    fail<ValueError>(
-        "--search compares on a validation set, but there is none: name one by --valid or --valid-fraction");
+    fail<ValueError>("a search compares on a validation set, but there is none; .valid_fraction holds one out");
   const double rate = options.rate == 0 ? usual_rate(options) : options.rate;
   options = settled(options, summary_of(*train).size());
   const double l2 = *options.l2_v == 0 ? 0.01 : *options.l2_v;
@@ -161,7 +160,7 @@ std::vector<Candidate> search(const SharedBlocks& train, const SharedBlocks& val
     alive = std::max<std::size_t>(alive / 3, 1);
   }
   if (std::isinf(candidates.front().validation))
-    fail<DivergedError>("--search: the loss became infinite with every candidate; begin with a lower --rate than {}",
+    fail<DivergedError>("the loss became infinite with every candidate of the search; begin with a lower .rate than {}",
                         rate);
   options = with(options, candidates.front());
   return candidates;

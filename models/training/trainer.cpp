@@ -239,12 +239,11 @@ Evaluation Trainer::State::evaluation_on(const DatasetBlocks& data) {
 void Trainer::State::diverged(std::int64_t at_batch) const {
   const double rate = options.rate == 0 ? usual_rate(options) : options.rate;
   fail<DivergedError>(
-      "the loss is no finite number any more in epoch {}, batch {} of {}: lower --rate, which is {}, or set "
-      "--clip-norm "
+      "the loss is no finite number any more in epoch {}, batch {} of {}: lower .rate, which is {}, or set .clip_norm "
       "1{}",
       epoch + 1, at_batch, batches.count(), rate,
       options.normalize.value_or(false) ? ""
-                                        : "; where columns hold large numbers, --normalize brings them into reach");
+                                        : "; where columns hold large numbers, .normalize brings them into reach");
 }
 
 // Whether an epoch's validation beats those before it. What is no number (the AUC of one class) never does.
@@ -282,7 +281,7 @@ Trainer::Trainer(SharedBlocks train, SharedBlocks validation, const Columns& col
   const bool by_blocks = train->blocks() > 1 || (validation && validation->blocks() > 1);
   if (by_blocks && (options.task == "ranking" || all_at_once))
     fail<ValueError>("Trainer: {} needs all rows at once, but they are in blocks",
-                     all_at_once ? "--batch 0" : "a ranking");
+                     all_at_once ? "a batch of all rows" : "a ranking");
   state_ = std::make_unique<State>(std::move(train), std::move(validation), columns, options, where);
 }
 

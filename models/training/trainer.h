@@ -91,6 +91,8 @@ Expr estimate_of(const Model& model, const TrainingOptions& options, const Targe
 /// The loss, on rows of which `evaluated` is known, of the best that can be told without looking at a row: the mean of
 /// the targets of `train`, or how often each class is among them; of rankings that of any constant.
 double loss_of_constant(Task task, const DataSummary& train, const DataSummary& evaluated);
+/// Whether the file is what Trainer::save writes; files that cannot be read are not.
+bool is_training_state(const std::string& path);
 
 class Trainer {
  public:

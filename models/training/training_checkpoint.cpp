@@ -8,6 +8,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
 namespace gradus {
 
 namespace {
@@ -67,40 +71,47 @@ void Trainer::restore(const std::string& path) {
       !other.empty())
     fail<IoError>("{}: is of a training with other options: {}", path, other);
 
-  const auto tensor = [&](const std::string& name, DType dtype) {
+  // All is looked at before anything is taken over: a state that is refused leaves the training as it was.
+  const auto tensor = [&](const std::string& name, const Type& type) -> const Tensor& {
     const auto found = file.tensors.find(name);
-    if (found == file.tensors.end() || found->second.dtype() != dtype)
-      fail<IoError>("{}: is damaged: {} is missing or of another dtype", path, name);
+    if (found == file.tensors.end()) fail<IoError>("{}: is damaged: it lacks {}", path, name);
+    if (found->second.type() != type)
+      fail<IoError>("{}: is damaged: {} is {}; {} is expected", path, name, found->second.type(), type);
     return found->second;
   };
-  for (const Expr& variable : s.graph.variables()) {
-    const Tensor value = tensor(fmt::format("{}{}", variable_prefix, variable.name()), variable.dtype());
-    if (value.type() != variable.type())
-      fail<IoError>("{}: is damaged: {} is {}; {} is expected", path, variable.name(), value.type(), variable.type());
-    s.session->assign(variable, value);
-  }
-  s.best.clear();
-  for (const auto& [name, value] : file.tensors)
-    if (name.starts_with(best_prefix)) s.best.emplace(name.substr(best_prefix.size()), value);
-  const Tensor position = tensor(position_name, int64);
-  const Tensor history = tensor(history_name, float64);
-  const Tensor sums = tensor(sums_name, float64);
-  if (sums.size() != 2) fail<IoError>("{}: is damaged: {} is {}", path, sums_name, sums.shape());
-  if (position.size() != 4) fail<IoError>("{}: is damaged: {} is {}", path, position_name, position.shape());
-  const auto at = position.span<std::int64_t>();
-  s.epoch = at[0];
-  s.batch = at[1];
-  s.rows = at[2];
-  s.best_epoch = at[3];
-  s.error_sum = sums.stored_value(0);
-  s.weight_sum = sums.stored_value(1);
-  const auto rows = history.span<double>();
+  const auto position = tensor(position_name, {int64, {4}, Layout::dense}).span<std::int64_t>();
+  const auto sums = tensor(sums_name, {float64, {2}, Layout::dense}).span<double>();
+  const std::int64_t epoch = position[0], batch = position[1], rows = position[2], best_epoch = position[3];
+  const std::int64_t epochs = std::clamp<std::int64_t>(epoch, 0, s.options.epochs);
+  const auto history = tensor(history_name, {float64, {epochs, 3}, Layout::dense}).span<double>();
+  const bool has_best = s.validation_data && epoch > 0;
+  const bool fits = epoch == epochs && batch >= 0 && batch <= s.batches.count() && rows >= 0 &&
+                    rows <= s.train_data->size() && best_epoch >= (epoch > 0 ? 1 : 0) && best_epoch <= epoch &&
+                    std::isfinite(sums[0]) && std::isfinite(sums[1]);
+  if (!fits) fail<IoError>("{}: is damaged: it says epoch {}, batch {}, best epoch {}", path, epoch, batch, best_epoch);
+  std::map<std::string, Tensor> values, best;
+  for (const Expr& variable : s.graph.variables())
+    values.emplace(variable.name(), tensor(fmt::format("{}{}", variable_prefix, variable.name()), variable.type()));
+  if (has_best)
+    for (const Expr& parameter : s.model.parameters)
+      best.emplace(parameter.name(), tensor(fmt::format("{}{}", best_prefix, parameter.name()), parameter.type()));
+  if (file.tensors.size() != values.size() + best.size() + 3)
+    fail<IoError>("{}: is damaged: it has {} tensors; {} are expected", path, file.tensors.size(),
+                  values.size() + best.size() + 3);
+
+  for (const Expr& variable : s.graph.variables()) s.session->assign(variable, values.at(variable.name()));
+  s.best = std::move(best);
+  s.epoch = epoch;
+  s.batch = batch;
+  s.rows = rows;
+  s.best_epoch = best_epoch;
+  s.error_sum = sums[0];
+  s.weight_sum = sums[1];
   s.history.clear();
-  for (std::size_t i = 0; i + 2 < rows.size(); i += 3)
-    s.history.push_back({std::ssize(s.history) + 1, rows[i], rows[i + 1], rows[i + 2]});
-  const bool fits = s.epoch == std::ssize(s.history) && s.batch >= 0 && s.batch <= s.batches.count() &&
-                    s.best_epoch >= 0 && s.best_epoch <= s.epoch;
-  if (!fits) fail<IoError>("{}: is damaged: it says epoch {}, batch {}", path, s.epoch, s.batch);
+  for (std::size_t i = 0; i + 2 < history.size(); i += 3)
+    s.history.push_back({std::ssize(s.history) + 1, history[i], history[i + 1], history[i + 2]});
 }
+
+bool is_training_state(const std::string& path) { return has_metadata(path, checkpoint_key); }
 
 }  // namespace gradus

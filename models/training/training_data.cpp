@@ -229,7 +229,7 @@ LoadedBlocks load_blocks(const DataFile& file, std::int64_t stream_above) {
 
 void refuse_streamed(const LoadedData& about, std::string_view what) {
   if (about.streamed_mib > 0)
-    fail<ValueError>("{}: is streamed, but {} needs all rows at once; --stream-above {} lets them all into memory",
+    fail<ValueError>("{}: is streamed, but {} needs all rows at once; .stream_above {} lets them all into memory",
                      about.name, what, about.streamed_mib);
 }
 

@@ -46,7 +46,7 @@ void check_number(const Setting& setting, double value) {
           ? (setting.above ? fmt::format("a number above {}", setting.least)
                            : fmt::format("a number of at least {}", setting.least))
           : fmt::format("a number {} {} to {}", setting.above ? "above" : "from", setting.least, setting.most);
-  fail<ValueError>("--{} is {}; {} is expected", setting.name, value, range);
+  fail<ValueError>(".{} is {}; {} is expected", field_of(setting), value, range);
 }
 
 void check_setting(const Setting& setting) {
@@ -55,7 +55,7 @@ void check_setting(const Setting& setting) {
         using T = std::remove_cvref_t<decltype(*value)>;
         if constexpr (std::is_same_v<T, std::string>) {
           if (std::find(setting.choices.begin(), setting.choices.end(), *value) == setting.choices.end())
-            fail<ValueError>("--{} is {}; one of {} is expected", setting.name, *value,
+            fail<ValueError>(".{} is {}; one of {} is expected", field_of(setting), *value,
                              fmt::join(setting.choices, ", "));
         } else if constexpr (std::is_same_v<T, std::vector<std::int64_t>>) {
           for (const std::int64_t each : *value) check_number(setting, static_cast<double>(each));
@@ -83,12 +83,16 @@ std::vector<Setting> settings(TrainingOptions& o) {
   const auto flag = [](std::string_view name, auto* value, std::string_view group, std::string_view what) {
     return Setting{name, value, 0, 0, false, {}, group, what};
   };
+  const auto also = [](std::string_view alias, Setting setting) {
+    setting.alias = alias;
+    return setting;
+  };
   return {
       choice("kind", &o.model, {"linear", "fm", "higher-order", "field-aware", "deep"}, model,
              "What is learnt of the features"),
       choice("task", &o.task, {"guess", "regression", "binary", "ranking", "multiclass"}, model,
              "What is to be told; guess: binary where all targets are 0 and 1, or -1 and 1"),
-      number("factors", &o.factors, 1, 10000, false, model, "k, the numbers of each feature's vector"),
+      also("-k", number("factors", &o.factors, 1, 10000, false, model, "k, the numbers of each feature's vector")),
       number("order", &o.order, 2, 5, false, model, "Features that interact at once, of a higher-order FM"),
       number("hidden", &o.hidden, 1, 1e6, false, model, "Widths of the layers of a deep FM, as 64,32"),
       number("init-stddev", &o.init_stddev, 0, infinity, false, model, "Deviation of the factors at the start"),
@@ -113,7 +117,8 @@ std::vector<Setting> settings(TrainingOptions& o) {
 
       choice("optimizer", &o.optimizer, {"sgd", "momentum", "adagrad", "adadelta", "rmsprop", "adam", "adamw", "ftrl"},
              optimizer, "How the parameters move"),
-      number("rate", &o.rate, 0, infinity, false, optimizer, "Learning rate; 0: the optimizer's usual one"),
+      also("--lr",
+           number("rate", &o.rate, 0, infinity, false, optimizer, "Learning rate; 0: the optimizer's usual one")),
       number("momentum", &o.momentum, 0, 0.999999, false, optimizer, "Of momentum"),
       flag("nesterov", &o.nesterov, optimizer, "Nesterov's momentum"),
       number("initial-accumulator", &o.initial_accumulator, 0, infinity, true, optimizer, "Of adagrad and ftrl"),
@@ -128,23 +133,24 @@ std::vector<Setting> settings(TrainingOptions& o) {
       number("weight-decay", &o.weight_decay, 0, infinity, false, optimizer, "Of adamw"),
       number("l1", &o.l1, 0, infinity, false, optimizer, "Of ftrl"),
       choice("schedule", &o.schedule, {"constant", "exponential", "cosine", "steps"}, optimizer,
-             "The rate over time: exponential by --schedule-decay each epoch; cosine to 0 at the last epoch; steps by "
-             "--schedule-decay at each epoch of --schedule-at"),
+             "The rate over time: exponential by schedule-decay each epoch; cosine to 0 at the last epoch; steps by "
+             "schedule-decay at each epoch of schedule-at"),
       number("schedule-decay", &o.schedule_decay, 0, 1, true, optimizer, "What the rate is multiplied by"),
       number("schedule-at", &o.schedule_at, 1, most_count, false, optimizer, "Epochs, as 10,20"),
       number("clip-norm", &o.clip_norm, 0, infinity, false, optimizer,
              "Longest gradient, of all parameters together; 0: any"),
       number("clip-value", &o.clip_value, 0, infinity, false, optimizer, "Largest number in a gradient; 0: any"),
 
-      number("epochs", &o.epochs, 1, most_count, false, course, "Times that the data are gone through, at most"),
-      number("batch", &o.batch, 0, most_count, false, course, "Rows a step; 0: all of them"),
+      also("-e",
+           number("epochs", &o.epochs, 1, most_count, false, course, "Times that the data are gone through, at most")),
+      also("-b", number("batch", &o.batch, 0, most_count, false, course, "Rows a step; 0: all of them")),
       number("patience", &o.patience, 0, most_count, false, course,
              "Epochs without improvement on the validation set before training stops; 0: never stop early"),
       choice("stop-by", &o.stop_by, {"guess", "mse", "rmse", "mae", "log-loss", "auc", "accuracy", "pair-loss"}, course,
              "Metric of the validation set that says which epoch is best; guess: the loss that is learnt"),
       flag("balance", &o.balance, course, "Let classes count alike, however many rows each has"),
       number("valid-fraction", &o.valid_fraction, 0, 0.9, false, course,
-             "Part of the rows held out to validate with, unless --valid names a file; 0: none"),
+             "Part of the rows held out to validate with, unless there is a file for that; 0: none"),
       number("stream-above", &o.stream_above, 0, most_count, false, course,
              "MiB; a cache that is larger is not read whole but block by block, in the memory of a few blocks, and "
              "shuffled likewise; 0: any cache"),
@@ -153,6 +159,13 @@ std::vector<Setting> settings(TrainingOptions& o) {
            "where there are at most 200,000"),
       Setting{"seed", &o.seed, 0, 0, false, {}, course, "Of the start, the order of the rows and the held-out part"},
   };
+}
+
+std::string field_of(const Setting& setting) {
+  if (setting.name == "kind") return "model";  // --model is the file
+  std::string field(setting.name);
+  std::replace(field.begin(), field.end(), '-', '_');
+  return field;
 }
 
 std::string shown(const Setting& setting) {
@@ -184,9 +197,9 @@ void check(const TrainingOptions& options) {
   TrainingOptions copy = options;
   for (const Setting& setting : settings(copy)) check_setting(setting);
   if (options.schedule == "steps" && options.schedule_at.empty())
-    fail<ValueError>("--schedule is steps but --schedule-at names no epoch");
+    fail<ValueError>(".schedule is steps but .schedule_at names no epoch");
   if (!std::is_sorted(options.schedule_at.begin(), options.schedule_at.end(), std::less_equal<>()))
-    fail<ValueError>("--schedule-at is {}; epochs that ascend are expected", shown(options.schedule_at));
+    fail<ValueError>(".schedule_at is {}; epochs that ascend are expected", shown(options.schedule_at));
 }
 
 std::string to_json(const TrainingOptions& options) {
@@ -246,7 +259,7 @@ std::string difference(const TrainingOptions& now, const TrainingOptions& before
         [&](const auto* value) {
           const auto& other = *std::get<std::remove_cvref_t<decltype(*value)>*>(of_b[i].value);
           if (text.empty() && *value != other)
-            text = fmt::format("--{} is {} but was {}", setting.name, shown(*value), shown(other));
+            text = fmt::format(".{} is {} but was {}", field_of(setting), shown(*value), shown(other));
         },
         setting.value);
     ++i;

@@ -75,7 +75,7 @@ std::string to_json(const TrainingOptions& options);
 /// What to_json wrote. Throws IoError, which begins with `name`, where the text is not that.
 TrainingOptions training_options_from_json(std::string_view json, const std::string& name);
 
-/// The first setting in which two trainings differ, as "--rate is 0.1 but was 0.2"; empty where there is none.
+/// The first setting in which two trainings differ, as ".rate is 0.1 but was 0.2"; empty where there is none.
 std::string difference(const TrainingOptions& now, const TrainingOptions& before);
 
 }  // namespace gradus

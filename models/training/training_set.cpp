@@ -28,7 +28,7 @@ std::vector<bool> columns_of_items(const LoadedData& data, std::int64_t features
   for (const std::string& name : items.empty() ? ItemColumns{"item"} : items) {
     const std::int64_t column = data.table->find(name);
     if (column < 0)
-      fail<ValueError>("{}: there is no column {} that could be the item's; --item names it", data.name,
+      fail<ValueError>("{}: there is no column {} that could be the item's; ItemColumns names it", data.name,
                        in_quotes(name));
     is_item[static_cast<std::size_t>(column)] = true;
   }
@@ -171,7 +171,7 @@ TrainingSet load_training_set(const DataFile& data, const DataFile& validation, 
   file.read.classes = options.task == "multiclass";
   LoadedBlocks all = load_blocks(file, options.stream_above);
   out.about = all.about;
-  if (options.batch && *options.batch == 0) refuse_streamed(out.about, "--batch 0");
+  if (options.batch && *options.batch == 0) refuse_streamed(out.about, "a batch of all rows");
   if (options.task == "ranking") refuse_streamed(out.about, "a ranking");
   const DataSummary summary = summary_of(*all.rows);
   if (summary.weight_sum == 0) fail<ValueError>("{}: all weights are 0, so no example counts", out.about.name);

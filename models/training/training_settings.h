@@ -27,10 +27,14 @@ struct Setting {
   std::vector<std::string_view> choices = {};  // of texts
   std::string_view group;                      // under which --help lists it
   std::string_view what;
+  std::string_view alias = {};  // another name on the command line, as "-k"
 };
 
 /// The settings, with pointers into `options`.
 std::vector<Setting> settings(TrainingOptions& options);
+
+/// The member of TrainingOptions that a setting is, as messages name it: "l2_v".
+std::string field_of(const Setting& setting);
 
 /// The value of a setting as a message shows it: "0.05", "on", "64,32", "left open".
 std::string shown(const Setting& setting);

@@ -54,7 +54,7 @@ std::unique_ptr<Optimizer> optimizer_named(const TrainingOptions& o, const Opera
                                                       .epsilon = epsilon(AdamWOptions().epsilon)});
   if (o.optimizer == "ftrl")
     return std::make_unique<Ftrl>(rate, FtrlOptions{.initial_accumulator = o.initial_accumulator, .l1 = o.l1});
-  fail<ValueError>("--optimizer is {}; there is none of that name", o.optimizer);
+  fail<ValueError>(".optimizer is {}; there is none of that name", o.optimizer);
 }
 
 }  // namespace

@@ -84,7 +84,7 @@ TEST_CASE("a cache trains and is predicted as the file it was made of") {
   CHECK(run_fm(folder, {"predict", "m", "new.cache"}).out == run_fm(folder, {"predict", "m", "new.csv"}).out);
   REQUIRE(run_fm(folder, {"convert", "new.csv", "--out", "other.cache"}).code == 0);
   CHECK(said(folder, {"predict", "m", "other.cache"}) ==
-        "1: fm: other.cache: has other columns than the model; make it by fm convert --model\n");
+        "1: fm: other.cache: has other columns than the model; fm convert --model makes one that fits\n");
   CHECK(said(folder, {"train", "clicks.cache", "--target", "age"}) ==
         "1: fm: clicks.cache: columns are named, but those of a cache were chosen when it was made\n");
   std::string bytes = text_of(folder / "clicks.cache");

@@ -28,9 +28,9 @@ inline void wait_until(const Running& program, const std::string& printed) {
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
 }
 
-/// Trains the model m twice without a stop; then again and again with --resume, sent one of the signals in turn at a
-/// random moment, until so many runs have not come to their end and one has. Checks that what it leaves is the model of
-/// the first to the bit, and that no state is torn.
+/// Trains the model m twice without a stop; then again and again, with --resume where there is a state, sent one of the
+/// signals in turn at a random moment, until so many runs have not come to their end and one has. Checks that what it
+/// leaves is the model of the first to the bit, and that no state is torn.
 inline void check_interrupted(const Folder& folder, const std::vector<std::string>& training, int times,
                               const std::vector<int>& signals) {
   std::string model;
@@ -49,7 +49,8 @@ inline void check_interrupted(const Folder& folder, const std::vector<std::strin
   std::uniform_real_distribution<double> moment(0, 0.6);  // of the time that a whole training takes
   int stops = 0, ends = 0;
   for (std::size_t runs = 0; (stops < times || ends == 0) && runs < 400; ++runs) {
-    Running program(folder, with(training, {"--resume"}));
+    const bool has_state = ::access((folder / "m.checkpoint").c_str(), F_OK) == 0;
+    Running program(folder, has_state ? with(training, {"--resume"}) : training);
     std::this_thread::sleep_for(all * moment(random));
     const int signal = signals[runs % signals.size()];
     program.send(signal);

@@ -24,7 +24,7 @@ TEST_CASE("wrong usage is one line and exit code 2") {
           "there is no command learn; train, evaluate, predict, inspect, convert, export are there (see fm --help)");
   refused({"train"}, "data is required (see fm train --help)");
   refused({"predict", "m"}, "data is required (see fm predict --help)");
-  refused({"train", "x", "--rates"}, "The following argument was not expected: --rates (see fm train --help)");
+  refused({"train", "x", "--rates"}, "there is no option --rates; did you mean --rate? (see fm train --help)");
   refused({"train", "x", "--rate", "fast"}, "Could not convert: --rate = fast (see fm train --help)");
   refused({"train", "x", "--rate", "-1"}, "--rate is -1; a number of at least 0 is expected (see fm train --help)");
   refused({"train", "x", "--rate", "nan"}, "--rate is nan; a number of at least 0 is expected (see fm train --help)");
@@ -84,7 +84,7 @@ TEST_CASE("what goes wrong is one line and exit code 1") {
   CHECK(said(folder, {"predict", "m", "clicks.csv", "--out", "nowhere/p"}) ==
         "1: fm: nowhere/p: cannot be written: No such file or directory\n");
   CHECK(said(folder, {"train", "clicks.csv", "--cv", "20"}) ==
-        "1: fm: --cv is 20 but there are 10 examples; each part needs one\n");
+        "1: fm: 20 parts cannot be made of 10 examples; each needs one\n");
   CHECK(said(folder, {"inspect", "m", "--feature", "user=z"}) ==
         "1: fm: there is no feature \"user=z\"; \"user=a\" is one\n");
   write_text(folder / "short.csv", "user,age,clicked\na,20,1\n");

@@ -1,41 +1,9 @@
-// A training that is killed, at whatever moment, and taken up again ends with the bits of one that never stopped.
+// A training that is interrupted and taken up again ends with the bits of one that never stopped. tests/attack kills
+// it.
 #include "interrupted.h"
 #include "ratings_text.h"
 
 using namespace gradus;
-
-namespace {
-
-const std::vector<std::string> training = {"train",
-                                           "ratings",
-                                           "--format",
-                                           "movielens",
-                                           "--model",
-                                           "m",
-                                           "--epochs",
-                                           "25",
-                                           "--batch",
-                                           "256",
-                                           "--patience",
-                                           "0",
-                                           "--optimizer",
-                                           "adagrad",
-                                           "--factors",
-                                           "6",
-                                           "--schedule",
-                                           "exponential",
-                                           "--schedule-decay",
-                                           "0.9",
-                                           "--checkpoint-every",
-                                           "1"};
-
-}  // namespace
-
-TEST_CASE("killed fifty times at random moments") {
-  const Folder folder;
-  write_text(folder / "ratings", ratings_text({.count = 20000}));
-  check_interrupted(folder, training, 50, {SIGKILL});
-}
 
 TEST_CASE("Ctrl-C finishes the batch, saves, and says how to go on") {
   const Folder folder;

@@ -221,7 +221,7 @@ TEST_CASE("what needs all rows at once is refused with what would help") {
                     what));
   };
   refused({"--task", "ranking"}, "a ranking");
-  refused({"--batch", "0"}, "--batch 0");
+  refused({"--batch", "0"}, "a batch of all rows");
   refused({"--cv", "3"}, "--cv");
   write_text(folder / "weights", "1\n");
   refused({"--weights", "weights"}, "a file of weights");

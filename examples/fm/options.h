@@ -1,0 +1,40 @@
+// The command line beside its table: messages of the library in the words of its options, what was probably meant by a
+// word that there is not, a short help, and options from a file.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace CLI {
+class App;
+}
+
+namespace fm {
+
+/// A message of the library, which names members of its structs (".l2_v"), as users of fm know them ("--l2-v").
+std::string in_option_words(std::string_view message);
+
+/// "; did you mean --rate?" for the word among these that differs least, where one is near; else "".
+std::string did_you_mean(std::string_view word, const std::vector<std::string>& words);
+/// The same for the options of a command.
+std::string did_you_mean_option(std::string_view word, const CLI::App& command);
+
+/// The options of a command that matter first.
+std::string short_help(const CLI::App& command);
+
+/// Gives a command the options of a file, but for those that the command line has given. The file has lines like
+/// `rate = 0.05`, `cv = 5`, `quiet = true`, `item = [shop, "the street"]`, comments behind #, and may have sections:
+/// what is under `[train]` is train's alone. Throws ValueError, naming file and line, for what is not that or does not
+/// fit. Returns, for messages about values, the options that it gave, each with its file and line.
+struct GivenOption {
+  std::string option;  // "--rate"
+  std::string where;   // "run.toml:3"
+};
+std::vector<GivenOption> read_config(CLI::App& command, const std::string& path);
+
+/// The options of a parsed command as such a file, the usual values of a training among them.
+std::string config_text(const CLI::App& command);
+inline constexpr std::string_view config_mark = "# options of fm ";
+
+}  // namespace fm
