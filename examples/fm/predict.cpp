@@ -74,12 +74,9 @@ int predict(const PredictCommand& command) {
   const TrainedModel model = load_model(command.model);
   Predictor predictor(model, command.model, trainer_options(command.common));
   DataFile file = data_file(command.data);
-  const ReadOptions known = read_options(model);
-  file.read.table = known.table;
-  file.read.columns = known.columns;
+  file.read = read_options(model, file.read);
   file.read.need_target = false;
   file.read.threads = command.common.threads;
-  if (file.read.format == Format::guess) file.read.format = known.format;
   const OpenedData opened = open_data(file);
 
   Predicted found;

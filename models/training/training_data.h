@@ -18,6 +18,7 @@ namespace gradus {
 
 struct DataFile {
   std::string path;  // "-": standard input
+  std::vector<std::string> more = {};  // files of the same kind and columns, whose rows come behind
   ReadOptions read = {};
   std::string weights = {};  // a file of as many numbers, one a line; "": none
 };
@@ -28,15 +29,17 @@ struct LoadedData {
   Dataset data;
   std::string target;  // its column, where columns have names
   std::shared_ptr<const FeatureTable> table;
+  std::shared_ptr<const std::vector<ColumnFinding>> findings;  // of its columns, where they were found out
+  std::shared_ptr<const SparseIds> ids;                        // of sparse text that was renumbered
   std::shared_ptr<const std::vector<Index>> field;  // [p]
   std::vector<std::int64_t> unseen, missing;        // as in Examples
+  int hash_bits = 0;                                // as it was read
   std::int64_t streamed_mib = 0;                    // of a cache that is not read whole: its size; else 0
 };
 
 /// Reads a file, which may be a binary cache. Of a table whose target is not named it is the column called target,
-/// label, y, rating, class or click, else the last. Numbers of columns called user, item, movie, product, id, or that
-/// end in _id, Id or ID, are categories unless they are named as numeric. Throws IoError and ValueError as the readers
-/// do, and for weights that do not fit.
+/// label, y, rating, class or click, else the last that has a name. Throws IoError and ValueError as the readers do, and
+/// for weights that do not fit.
 LoadedData load_data(const DataFile& file);
 
 /// Opens a file as load_data does, to be read by blocks; says which format and target it has.

@@ -117,6 +117,8 @@ TrainedModel untrained_model(const TrainingSet& set, const TrainingOptions& opti
   model.format = set.about.format;
   model.features = set.features;
   model.table = set.about.table;
+  model.ids = set.about.ids;
+  if (!model.table) model.hash_bits = set.about.hash_bits;
   model.columns = set.columns;
   model.scale = set.scale;
   model.target = set.about.target;
@@ -126,10 +128,7 @@ TrainedModel untrained_model(const TrainingSet& set, const TrainingOptions& opti
 }
 
 LoadedBlocks load_blocks_for(const TrainedModel& model, DataFile file) {
-  const ReadOptions known = read_options(model);
-  file.read.table = known.table;
-  file.read.columns = known.columns;
-  if (file.read.format == Format::guess) file.read.format = known.format;
+  file.read = read_options(model, file.read);
   const bool ranking = model.options.task == "ranking";  // which needs all rows at once
   LoadedBlocks out = load_blocks(file, ranking ? INT64_MAX : model.options.stream_above);
   if (model.options.task == "binary")
