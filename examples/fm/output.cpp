@@ -93,9 +93,11 @@ DataFile data_file(const DataArguments& data) {
 
 std::string with_options(std::string text) {
   constexpr std::pair<std::string_view, std::string_view> words[] = {
-      {".no_header", "--no-header"},     {".decimal ','", "--decimal ,"},   {".decimal", "--decimal"},
-      {".missing", "--missing"},         {".categorical", "--categorical"}, {".numeric", "--numeric"},
-      {".ignored", "--ignore"},          {".normalize", "--normalize"},     {".hash_bits", "--hash-bits"},
+      {".no_header", "--no-header"},     {".decimal ','", "--decimal ,"},
+      {".decimal", "--decimal"},         {".missing", "--missing"},
+      {".categorical", "--categorical"}, {".numeric", "--numeric"},
+      {".ignored", "--ignore"},          {".task", "--task"},
+      {".normalize", "--normalize"},     {".hash_bits", "--hash-bits"},
   };
   for (const auto& [member, option] : words)
     for (std::size_t at = text.find(member); at != std::string::npos; at = text.find(member, at + 1))

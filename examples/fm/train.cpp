@@ -168,6 +168,7 @@ void print_data(const TrainingSet& set, const TrainCommand& command) {
                set.about.streamed_mib, command.options.stream_above);
   if (!set.about.target.empty() && command.data.file.read.target.empty())
     fmt::print("target: {} (--target names another)\n", set.about.target);
+  if (set.one_two) fmt::print("classes: 1 and 2; what is told is the probability of 2\n");
   if (held_out > 0)
     fmt::print("validation: {} examples{}\n", held_out,
                command.validation.empty() ? " held out" : fmt::format(" of {}", command.validation));

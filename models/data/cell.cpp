@@ -59,7 +59,8 @@ bool marks_agree(Marks marks) {
 
 bool truth_of(std::string_view cell, bool& value) {
   constexpr std::array<std::string_view, 8> words = {"true", "t", "yes", "y", "false", "f", "no", "n"};
-  const auto found = std::find_if(words.begin(), words.end(), [cell](std::string_view word) { return same(word, cell); });
+  const auto found =
+      std::find_if(words.begin(), words.end(), [cell](std::string_view word) { return same(word, cell); });
   value = found < words.begin() + words.size() / 2;
   return found != words.end();
 }

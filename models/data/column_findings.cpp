@@ -14,9 +14,10 @@ namespace {
 
 // What tells things apart, as a word of a name, in the singular.
 constexpr std::array<std::string_view, 34> things = {
-    "id",      "ids",     "uid",   "iid",     "pid",    "cid",   "sid",     "gid",      "guid",    "uuid", "key",   "code",
-    "user",    "item",    "movie", "film",    "book",   "song",  "artist",  "track",    "product", "sku",  "asin",  "isbn",
-    "article", "customer", "client", "member", "visitor", "shop", "store",  "zip",      "postcode", "device"};
+    "id",     "ids",     "uid",     "iid",   "pid",  "cid",      "sid",     "gid",      "guid",
+    "uuid",   "key",     "code",    "user",  "item", "movie",    "film",    "book",     "song",
+    "artist", "track",   "product", "sku",   "asin", "isbn",     "article", "customer", "client",
+    "member", "visitor", "shop",    "store", "zip",  "postcode", "device"};
 
 // The words of a name in lower case: "userId2", "user_id", "USER ID" and "Zip-Code" have two or three each.
 std::vector<std::string> words_of(std::string_view name) {
@@ -38,7 +39,8 @@ bool is_thing(std::string_view word) {
   if (word.ends_with('s') && word.size() > 3 && is_thing(word.substr(0, word.size() - 1))) return true;
   // Written together: userid, movieid, zipcode.
   for (const std::string_view end : {"id", "code", "key"})
-    if (word.size() > end.size() && word.ends_with(end) && is_thing(word.substr(0, word.size() - end.size()))) return true;
+    if (word.size() > end.size() && word.ends_with(end) && is_thing(word.substr(0, word.size() - end.size())))
+      return true;
   constexpr std::size_t long_stem = 5;  // studentid; not humid, liquid
   return word.size() >= long_stem + 2 && word.ends_with("id") && !word.ends_with("paid") && !word.ends_with("valid");
 }
@@ -67,7 +69,7 @@ bool all_whole(const ColumnTally& t) { return all_numbers(t) && t.whole == t.num
 std::string missing_text(std::int64_t missing) { return missing == 0 ? "" : fmt::format(", {} missing", missing); }
 
 [[noreturn]] void refuse(const std::string& name, const ColumnTally& t, std::string_view what) {
-  fail<IoError>("{}: column {}: {} {}; or name the column in .categorical or .ignored", t.where, in_quotes(name),
+  fail<IoError>("{}: column {}: {} {}, or name the column in .categorical or .ignored", t.where, in_quotes(name),
                 in_quotes(t.first_text), what);
 }
 
@@ -85,6 +87,13 @@ bool names_things(std::string_view column) {
   const std::vector<std::string> words = words_of(column);
   // What is counted or measured of things is an amount: user_age, item_count, price_per_item.
   return !words.empty() && (is_thing(words.back()) || std::find(words.begin(), words.end(), "id") != words.end());
+}
+
+bool names_time(std::string_view column) {
+  constexpr std::array<std::string_view, 8> times = {"at",   "time", "timestamp", "datetime",
+                                                     "date", "day",  "when",      "ts"};
+  const std::vector<std::string> words = words_of(column);
+  return !words.empty() && std::find(times.begin(), times.end(), words.back()) != times.end();
 }
 
 void ColumnTally::add(std::string_view cell, const CellForm& form, std::int64_t line) {
@@ -157,8 +166,7 @@ void ColumnTally::append(const ColumnTally& next) {
 ColumnFinding finding_of(const std::string& name, const ColumnTally& t, const CellForm& form) {
   ColumnFinding out{name, ColumnKind::categorical, {}};
   if (is_nameless(name) && t.missing == t.cells) return {name, ColumnKind::ignored, "nameless and empty"};
-  if (is_nameless(name) && all_whole(t) && t.counting)
-    return {name, ColumnKind::ignored, "nameless, counts the rows"};
+  if (is_nameless(name) && all_whole(t) && t.counting) return {name, ColumnKind::ignored, "nameless, counts the rows"};
   if (all_numbers(t) && !marks_agree(t.marks))
     refuse(name, t, "has another sign than the column's other numbers; write all of them alike");
   if (all_numbers(t)) {
@@ -171,7 +179,8 @@ ColumnFinding finding_of(const std::string& name, const ColumnTally& t, const Ce
     out.why = fmt::format("{:.15g} to {:.15g}{}", t.least, t.greatest, missing_text(t.missing));
     if (const std::string_view kind = all_whole(t) ? moments(t) : std::string_view(); !kind.empty()) {
       out.large = true;
-      out.why = fmt::format("{}, {}; an amount as it stands: .normalize scales it, .ignored leaves it out", kind, out.why);
+      out.why =
+          fmt::format("{}, {}; an amount as it stands: .normalize scales it, .ignored leaves it out", kind, out.why);
     }
     return out;
   }
@@ -181,9 +190,6 @@ ColumnFinding finding_of(const std::string& name, const ColumnTally& t, const Ce
                                : "is a number if points are decimal marks: leave out .decimal");
   if (t.texts == 0) {
     out.why = "nothing but empty cells";
-  } else if (t.numbers > t.texts) {
-    out.why = fmt::format("text: {} of {} cells are no numbers, first {} at {}; .missing names words for empty cells",
-                          t.texts, t.cells, in_quotes(t.first_text), t.where);
   } else {
     out.why = "text";
   }
@@ -201,6 +207,11 @@ void count_categories(ColumnFinding& finding, const ColumnTally& t, std::int64_t
   }
   finding.different = different;
   finding.why += fmt::format("{}{} different", finding.why.empty() ? "" : ", ", different);
+  if (t.texts > 0 && 10 * t.texts < t.numbers)
+    finding.why += fmt::format(
+        "; all but {} of {} cells are numbers, and {} at {} is none: .missing names words for empty "
+        "cells",
+        t.texts, t.cells, in_quotes(t.first_text), t.where);
   constexpr std::int64_t few = 20;  // cells
   if (t.cells >= few && 10 * different >= 7 * t.cells)
     finding.why += "; nearly each row has a category of its own, of which nothing is learnt: .ignored leaves it out";

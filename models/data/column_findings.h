@@ -1,5 +1,5 @@
-// What the columns of a table are, where nobody has said it: found from all cells of the rows to learn from and from the
-// words of the columns' names, and told with the reason. The rules, first to last:
+// What the columns of a table are, where nobody has said it: found from all cells of the rows to learn from and from
+// the words of the columns' names, and told with the reason. The rules, first to last:
 //   a nameless column of nothing, or that counts the rows (what pandas writes), is left out;
 //   cells that are all numbers, unknown ones aside, are an amount, unless they are whole and the name says that they
 //   tell things apart (userId, zip_code), they are written with leading zeros, or all have the same five digits or more
@@ -36,6 +36,9 @@ std::string to_string(const ColumnFinding& finding);
 /// item, movie, customer, product, shop, zip, code and the like.
 bool names_things(std::string_view column);
 
+/// Whether its last word says that it tells when something was: clicked_at, created time, timestamp.
+bool names_time(std::string_view column);
+
 /// What the cells of a column are, counted.
 struct ColumnTally {
   static constexpr std::string_view separators = "|;,/ ";  // between several values of a cell
@@ -48,8 +51,8 @@ struct ColumnTally {
   bool zero_led = false;                    // 007
   bool counting = true;                     // each cell is one more than the one before
   double first = 0, last = 0;
-  std::string first_text{};   // the first cell that is no number
-  std::string where{};        // file:line of it, when pieces are put together
+  std::string first_text{};  // the first cell that is no number
+  std::string where{};       // file:line of it, when pieces are put together
   std::int64_t text_line = 0;
   std::array<std::int64_t, separators.size()> with_separator{};
 

@@ -70,7 +70,8 @@ void CsvRecords::plain_cell() {
   for (;; ++p_) {
     while (p_ != end_ && !ends_run_[static_cast<unsigned char>(*p_)]) ++p_;
     if (p_ == end_ || at_delimiter() || at_newline()) break;
-    if (*p_ == '\0') throw Mistake{next_line_, fmt::format("cell {} holds a NUL byte; is it text, in UTF-8?", cells_.size() + 1)};
+    if (*p_ == '\0')
+      throw Mistake{next_line_, fmt::format("cell {} holds a NUL byte; is it text, in UTF-8?", cells_.size() + 1)};
     if (*p_ == '"' && dialect_.quotes)
       throw Mistake{next_line_,
                     fmt::format("cell {}, {}, has a quote inside; write the whole cell in quotes and that "

@@ -48,7 +48,8 @@ class ExampleSource {
   virtual ~ExampleSource() = default;
 
   /// The next examples: at most `count`, none at the end of the file. Throws IoError, naming file and line, for what is
-  /// malformed, where the whole file has no example, and where memory does not suffice; the source is of no use after that.
+  /// malformed, where the whole file has no example, and where memory does not suffice; the source is of no use after
+  /// that.
   Examples next(std::int64_t count);
   /// How far it is: "data.csv:17", the lines taken, or the file alone.
   virtual std::string place() const = 0;

@@ -225,7 +225,8 @@ struct Input::Source {
     }
     const std::size_t newline = std::string_view(to, got).rfind('\n');
     line_bytes = newline == std::string_view::npos ? line_bytes + got : got - newline;
-    if (line_bytes > longest_record) fail<IoError>("{}: a line is longer than {} MiB", raw.name(), longest_record >> 20);
+    if (line_bytes > longest_record)
+      fail<IoError>("{}: a line is longer than {} MiB", raw.name(), longest_record >> 20);
     used += got;
     return got > 0;
   }
@@ -248,8 +249,8 @@ struct Input::Source {
   bool packed_ends = false;
   std::string buffer;
   std::size_t line_bytes = 0;  // of its last line
-  std::size_t used = 0;   // bytes of the buffer that hold something
-  std::size_t taken = 0;  // of these, or of the bytes in memory
+  std::size_t used = 0;        // bytes of the buffer that hold something
+  std::size_t taken = 0;       // of these, or of the bytes in memory
   bool ended = false;
 };
 

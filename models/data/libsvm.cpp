@@ -176,9 +176,10 @@ class LineParser {
     constexpr std::string_view expected = parts == 3 ? "field:index:value" : "index:value";
     const std::string_view token = token_at(first);
     if (token.starts_with("qid:"))
-      wrong(fmt::format("{} groups the rows of a query, which is not read; leave such pairs out, or write the groups as "
-                        "a column of a table for a ranking",
-                        in_quotes(token)));
+      wrong(
+          fmt::format("{} groups the rows of a query, which is not read; leave such pairs out, or write the groups as "
+                      "a column of a table for a ranking",
+                      in_quotes(token)));
     const auto colons = static_cast<std::size_t>(std::count(token.begin(), token.end(), ':'));
     if (colons + 1 != parts) {
       const std::string_view hint = colons == 2   ? "; field:index:value is read with --format libffm"
@@ -293,10 +294,9 @@ class Source final : public ExampleSource {
     const std::size_t before = pieces.size();
     const std::int64_t line = line_;
     const auto parse_all = [&] {
-      read_pieces(workers_, input().name(), pieces_of(text, false), line_, pieces,
-                  [&](std::string_view part, RowPiece<T>& out) {
-                    LineParser<T, form>(part, options_, renumbers_, out).run();
-                  });
+      read_pieces(
+          workers_, input().name(), pieces_of(text, false), line_, pieces,
+          [&](std::string_view part, RowPiece<T>& out) { LineParser<T, form>(part, options_, renumbers_, out).run(); });
     };
     const bool may_renumber = !renumbers_ && options_.columns == 0 && !options_.ids && options_.hash_bits == 0;
     try {
@@ -346,8 +346,9 @@ class Source final : public ExampleSource {
       if (at_fault >= 0)
         fail<IoError>("{}:{}: index {} is there twice{}", input().name(), line + piece.row_line[row] + 1,
                       index_[static_cast<std::size_t>(at_fault)],
-                      options_.duplicates == Duplicates::sum ? ", and its values add up to too much"
-                                                             : "; write --sum-duplicates if its values are to be added up");
+                      options_.duplicates == Duplicates::sum
+                          ? ", and its values add up to too much"
+                          : "; write --sum-duplicates if its values are to be added up");
       if (sorted.column.size() > begin) piece.largest = std::max(piece.largest, sorted.column.back());
       piece.row_end[row] = std::ssize(sorted.column);
     }
@@ -378,7 +379,8 @@ class Source final : public ExampleSource {
           if (options_.other_field == OtherField::refuse)
             fail<IoError>(
                 "{}:{}: feature {} is in field {} here but in field {} on line {}; each feature has one field",
-                input().name(), here, renumbers_ ? index_[column] : column, piece.field[entry], field_[column], field_line_[column]);
+                input().name(), here, renumbers_ ? index_[column] : column, piece.field[entry], field_[column],
+                field_line_[column]);
         }
       }
     }
@@ -396,9 +398,9 @@ class Source final : public ExampleSource {
   bool renumbers_ = false;
   std::vector<std::uint64_t> index_;                  // of each column, where they are renumbered
   std::unordered_map<std::uint64_t, Index> numbers_;  // and the column of each
-  std::int64_t columns_ = 0;              // that the largest index so far needs
-  std::vector<Index> field_;              // of each feature, -1 where it has not occurred
-  std::vector<std::int64_t> field_line_;  // where it was first
+  std::int64_t columns_ = 0;                          // that the largest index so far needs
+  std::vector<Index> field_;                          // of each feature, -1 where it has not occurred
+  std::vector<std::int64_t> field_line_;              // where it was first
   std::int64_t other_fields_ = 0;
 };
 

@@ -52,8 +52,9 @@ bool is_rating(std::string_view line, std::string_view delimiter) {
   }
   const auto is_id = [](double x) { return x >= 0 && x == std::floor(x); };
   constexpr double year_1990 = 631152000, year_2100 = 4102444800;
-  return is_id(number[0]) && is_id(number[1]) && number[2] >= 0 && number[2] <= 10 && number[2] * 2 == std::floor(number[2] * 2) &&
-         is_id(number[3]) && number[3] >= year_1990 && number[3] <= year_2100;
+  return is_id(number[0]) && is_id(number[1]) && number[2] >= 0 && number[2] <= 10 &&
+         number[2] * 2 == std::floor(number[2] * 2) && is_id(number[3]) && number[3] >= year_1990 &&
+         number[3] <= year_2100;
 }
 
 // The form of a line of sparse text: by its first pair. guess where it has none; csv where it is something else.

@@ -33,8 +33,8 @@ Format guess_format(Input& input);
 struct ReadOptions {
   Format format = Format::guess;
   Format otherwise = Format::guess;  // of a guess: what it is where the file does not tell
-  DType dtype = float32;  // or float64
-  int threads = 1;        // 0: all cores; results are the same
+  DType dtype = float32;             // or float64
+  int threads = 1;                   // 0: all cores; results are the same
 
   // Sparse text; see SparseTextOptions.
   std::int64_t columns = 0;
@@ -48,7 +48,7 @@ struct ReadOptions {
   std::string separator{};  // of multi: between the values of a cell; "": found out
   CellForm form{};
   char delimiter = '\0';  // of csv: , or else ; whichever the first line has
-  int hash_bits = 0;  // also of sparse text
+  int hash_bits = 0;      // also of sparse text
   std::shared_ptr<const FeatureTable> table{};
   bool need_target = true;
 };
@@ -60,8 +60,8 @@ std::unique_ptr<ExampleSource> open_examples(Input input, const ReadOptions& opt
 /// Several files of one kind, one after another; of tables with the same columns, in any order.
 std::unique_ptr<ExampleSource> open_examples(std::vector<Input> inputs, const ReadOptions& options = {});
 
-/// The format that the options name, or that is guessed for what comes next of an input: by its lines alone where a table
-/// is given, which any format with names of columns fits.
+/// The format that the options name, or that is guessed for what comes next of an input: by its lines alone where a
+/// table is given, which any format with names of columns fits.
 Format format_of(Input& input, const ReadOptions& options);
 
 /// The columns that the next record of a table names, not taken; those of ratings; none for sparse text.

@@ -43,8 +43,8 @@ struct RowPiece {
 template <class Piece, class Read>
 void read_pieces(Workers& workers, const std::string& name, const std::vector<std::string_view>& texts,
                  std::int64_t& line, std::vector<Piece>& pieces, Read&& read) {
-  const auto too_long = std::find_if(texts.begin(), texts.end(),
-                                     [](std::string_view text) { return text.size() > longest_record; });
+  const auto too_long =
+      std::find_if(texts.begin(), texts.end(), [](std::string_view text) { return text.size() > longest_record; });
   if (too_long != texts.end()) {
     for (auto text = texts.begin(); text != too_long; ++text) line += std::count(text->begin(), text->end(), '\n');
     fail<IoError>("{}:{}: a record here or below is longer than {} MiB", name, line + 1, longest_record >> 20);

@@ -90,9 +90,9 @@ class FeatureTable {
 std::uint64_t category_hash(std::string_view column, std::string_view category);
 
 /// A table as JSON text and back: {"version": 1, "hash_bits": 0, "columns": [{"name": ..., "kind": "categorical",
-/// "categories": [...], "separator": "|"}, ...], "decimal": ",", "missing": [...], "no_header": true}, of which what is as
-/// usual is left out. A text that is not UTF-8 is written as {"bytes": ...}, each byte as the character of
-/// that number. Reading throws IoError, which begins with `name`, where the text is not such a table.
+/// "categories": [...], "separator": "|"}, ...], "decimal": ",", "missing": [...], "no_header": true}, of which what is
+/// as usual is left out. A text that is not UTF-8 is written as {"bytes": ...}, each byte as the character of that
+/// number. Reading throws IoError, which begins with `name`, where the text is not such a table.
 std::string to_json(const FeatureTable& table);
 FeatureTable feature_table_from_json(std::string_view json, const std::string& name = "feature table");
 

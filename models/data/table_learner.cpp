@@ -127,14 +127,15 @@ class Learner {
   }
 
   void survey() {
-    std::vector<Learnt> parts = look_through([&](const CsvRecords& records, std::size_t place, std::size_t i, Learnt& out) {
-      if (unsaid_[place]) out.tallies[place].add(records.cells()[i], options_.form, records.line());
-    });
+    std::vector<Learnt> parts =
+        look_through([&](const CsvRecords& records, std::size_t place, std::size_t i, Learnt& out) {
+          if (unsaid_[place]) out.tallies[place].add(records.cells()[i], options_.form, records.line());
+        });
     for (std::size_t i = 0; i < names_.size(); ++i) {
       if (!unsaid_[i]) continue;
       for (Learnt& part : parts) {
-        part.tallies[i].where = fmt::format("{}:{}", files_[part.file].input.name(),
-                                            part.first_line + part.tallies[i].text_line + 1);
+        part.tallies[i].where =
+            fmt::format("{}:{}", files_[part.file].input.name(), part.first_line + part.tallies[i].text_line + 1);
         tallies_[i].append(part.tallies[i]);
       }
       if (multi_.contains(i)) {
@@ -150,18 +151,19 @@ class Learner {
   }
 
   void collect_categories() {
-    std::vector<Learnt> parts = look_through([&](const CsvRecords& records, std::size_t place, std::size_t i, Learnt& out) {
-      if (!listed_[place]) return;
-      const std::string_view whole = records.cells()[i];
-      if (multi_.contains(place) && is_missing(whole, options_.form)) return;
-      for_each_value(whole, columns_[place].separator, [&](std::string_view cell) {
-        if (out.categories[place].contains(cell)) return;
-        if (!is_utf8(cell))
-          throw Mistake{records.line(), fmt::format("column {}: {} is not UTF-8 text; save the file as UTF-8",
-                                                    in_quotes(names_[place]), in_quotes(cell))};
-        out.categories[place].emplace(cell);
-      });
-    });
+    std::vector<Learnt> parts =
+        look_through([&](const CsvRecords& records, std::size_t place, std::size_t i, Learnt& out) {
+          if (!listed_[place]) return;
+          const std::string_view whole = records.cells()[i];
+          if (multi_.contains(place) && is_missing(whole, options_.form)) return;
+          for_each_value(whole, columns_[place].separator, [&](std::string_view cell) {
+            if (out.categories[place].contains(cell)) return;
+            if (!is_utf8(cell))
+              throw Mistake{records.line(), fmt::format("column {}: {} is not UTF-8 text; save the file as UTF-8",
+                                                        in_quotes(names_[place]), in_quotes(cell))};
+            out.categories[place].emplace(cell);
+          });
+        });
     for (std::size_t i = 0; i < names_.size(); ++i) {
       if (!listed_[i]) continue;
       Categories all;
@@ -258,9 +260,10 @@ void read_header(TableFile& file, const TableOptions& options, const CellForm& f
     for (std::size_t i = 0; i < file.names.size(); ++i) file.names[i] = fmt::to_string(i + 1);
   } else if (std::all_of(file.names.begin(), file.names.end(),
                          [&](const std::string& cell) { return number_of(cell, number); })) {
-    fail<IoError>("{}:{}: the first record, {}, is nothing but numbers, not the names of columns; write a line of names "
-                  "first, or say .no_header, and columns are called 1, 2, 3",
-                  name, file.line, listed(file.names));
+    fail<IoError>(
+        "{}:{}: the first record, {}, is nothing but numbers, not the names of columns; write a line of names "
+        "first, or say .no_header, and columns are called 1, 2, 3",
+        name, file.line, listed(file.names));
   }
   std::set<std::string_view> seen;
   for (std::size_t i = 0; i < file.names.size(); ++i) {

@@ -202,9 +202,13 @@ class TableSource final : public ExampleSource {
     const char decimal = options_.form.decimal;
     if (cell_number(cell, decimal, number, marks)) return number;
     if (marked_number(cell, decimal == '.' ? ',' : '.', number, marks))
-      wrong_cell(records, i, decimal == '.' ? "is a number if commas are decimal marks: say .decimal ','"
-                                            : "is a number if points are decimal marks: leave out .decimal");
-    wrong_cell(records, i, cell.empty() ? "is empty; a number is expected" : why_not_a_number<T>(cell));
+      wrong_cell(records, i,
+                 decimal == '.' ? "is a number if commas are decimal marks: say .decimal ','"
+                                : "is a number if points are decimal marks: leave out .decimal");
+    wrong_cell(records, i,
+               cell.empty()                      ? "is empty; a number is expected"
+               : is_missing(cell, options_.form) ? "says that nothing is known; a number is expected"
+                                                 : why_not_a_number<T>(cell));
   }
 
   [[noreturn, gnu::noinline, gnu::cold]] void wrong_cell(const CsvRecords& records, std::size_t i,
@@ -215,8 +219,8 @@ class TableSource final : public ExampleSource {
   }
 
   std::vector<TableFile> files_;
-  std::size_t at_ = 0;         // the file that is read
-  std::int64_t of_file_ = 0;   // rows of it so far
+  std::size_t at_ = 0;        // the file that is read
+  std::int64_t of_file_ = 0;  // rows of it so far
   TableOptions options_;
   Workers workers_;
   std::vector<std::string> names_;  // columns of the file that is read

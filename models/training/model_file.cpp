@@ -62,6 +62,7 @@ class ModelReader {
     out.target = member(target, "column").is_string() ? target["column"].get<std::string>() : "";
     out.target_range = {real(target, "least"), real(target, "greatest")};
     out.zero_one = member(target, "zero_one") == true;
+    out.one_two = target.contains("one_two") && target["one_two"] == true;
     const Json metrics = json("metrics");
     if (!metrics.is_object()) damaged("\"metrics\" is not an object");
     for (const auto& [name, value] : metrics.items())
@@ -121,11 +122,7 @@ class ModelReader {
         out.parameters.emplace(name, tensor);
         continue;
       }
-      const Type expected{is_field  ? int32
-                          : is_ids  ? int64
-                          : is_item ? boolean
-                                    : float32,
-                          columns, Layout::dense};
+      const Type expected{is_field ? int32 : is_ids ? int64 : is_item ? boolean : float32, columns, Layout::dense};
       if (tensor.type() != expected) damaged(fmt::format("{} is {}; {} is expected", name, tensor.type(), expected));
       if (is_field) {
         const auto field = tensor.span<std::int32_t>();
@@ -202,6 +199,11 @@ void save_model(const std::string& path, const TrainedModel& model) {
   if (model.scale.size() > 0) file.tensors.emplace(scale_name, model.scale);  // [p]
   Json metrics = Json::object();
   for (const auto& [name, value] : model.metrics) metrics[name] = value;
+  Json target{{"column", model.target},
+              {"least", model.target_range.least},
+              {"greatest", model.target_range.greatest},
+              {"zero_one", model.zero_one}};
+  if (model.one_two) target["one_two"] = true;
   file.metadata = {
       {model_key, std::string(model_version)},
       {"task", model.options.task},
@@ -209,10 +211,7 @@ void save_model(const std::string& path, const TrainedModel& model) {
       {"features", fmt::to_string(model.features)},
       {"options", to_json(model.options)},
       {"metrics", to_text(metrics)},
-      {"target", to_text_replacing({{"column", model.target},
-                                    {"least", model.target_range.least},
-                                    {"greatest", model.target_range.greatest},
-                                    {"zero_one", model.zero_one}})},
+      {"target", to_text_replacing(target)},
   };
   if (model.table) file.metadata.emplace("feature_table", to_json(*model.table));
   if (model.hash_bits > 0) file.metadata.emplace("hash_bits", fmt::to_string(model.hash_bits));

@@ -33,6 +33,7 @@ struct TrainedModel {
   std::string target;          // its column, where columns have names
   TargetRange target_range{};  // seen in training
   bool zero_one = false;       // of binary tasks: whether the targets were 0 and 1, else -1 and 1
+  bool one_two = false;        // whether the targets of files are 1 and 2, which stand for 0 and 1
   std::map<std::string, Tensor> parameters;
   Tensor scale;                           // [p]: what columns are divided by; [0]: nothing
   std::map<std::string, double> metrics;  // what training found, as "validation mse"

@@ -7,8 +7,8 @@
 
 #include <algorithm>
 #include <array>
-#include <new>
 #include <cctype>
+#include <new>
 #include <utility>
 
 #ifdef __GLIBC__
@@ -105,16 +105,23 @@ void give_back_memory() {
 #endif
 }
 
-// The column that is most likely the target: by its name, else the last.
+// The column that is most likely the target: by its name, else the last that is not nameless, and whose name does not
+// say that it tells things apart or when something was.
 std::string likely_target(const std::vector<std::string>& columns) {
-  constexpr std::array<std::string_view, 6> usual = {"target", "label", "y", "rating", "class", "click"};
+  constexpr std::array<std::string_view, 9> usual = {"target", "label",   "y",     "rating", "class",
+                                                     "click",  "clicked", "stars", "score"};
   for (const std::string_view name : usual)
     for (const std::string& column : columns)
       if (std::equal(name.begin(), name.end(), column.begin(), column.end(),
                      [](char a, char b) { return a == std::tolower(static_cast<unsigned char>(b)); }))
         return column;
-  const auto named = std::find_if(columns.rbegin(), columns.rend(), [](const std::string& name) { return !name.empty(); });
-  return named == columns.rend() ? "" : *named;
+  const auto last = [&](auto&& fits) {
+    const auto found = std::find_if(columns.rbegin(), columns.rend(), fits);
+    return found == columns.rend() ? std::string() : *found;
+  };
+  const std::string likely =
+      last([](const std::string& name) { return !name.empty() && !names_things(name) && !names_time(name); });
+  return likely.empty() ? last([](const std::string& name) { return !name.empty(); }) : likely;
 }
 
 // A number for each row, from a file of one a line.
@@ -242,6 +249,7 @@ void DataSummary::add(const Dataset& rows) {
       weight_sum += w;
       least = std::min(least, target);
       greatest = std::max(greatest, target);
+      only_one_two = only_one_two && (target == 1 || target == 2);
       (target == -1 ? has_minus : target == 0 ? has_zero : target == 1 ? has_one : has_other) = true;
     }
   });
