@@ -41,7 +41,7 @@ std::string found(const std::string& name, const std::vector<std::string>& cells
 
 TEST_CASE("whole numbers are categories where the name or the numbers say that they tell things apart") {
   for (const char* const name : {"userid", "userId", "user_id", "USER ID", "uid", "iid", "movieid", "customer",
-                                 "Article", "zip_code", "zip-code", "studentid", "itemIDs", "shops", "id"})
+                                 "Article", "zip_code", "zip-code", "studentid", "item_ids", "shops", "id"})
     CHECK_MESSAGE(names_things(name), name);
   for (const char* const name :
        {"age", "price", "quantity", "item_count", "user_age", "paid", "humid", "valid", "width", ""})

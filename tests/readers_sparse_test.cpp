@@ -22,9 +22,9 @@ namespace gradus {
 namespace {
 
 using Options = SparseTextOptions;
-constexpr Options libsvm{};
-constexpr Options libfm{.form = SparseText::libfm};
-constexpr Options libffm{.form = SparseText::libffm};
+const Options libsvm{};
+const Options libfm{.form = SparseText::libfm};
+const Options libffm{.form = SparseText::libffm};
 
 Examples parsed(std::string_view text, const Options& options = {}) {
   return sparse_text_source(Input::of_bytes("data", text), options)->next(unlimited);

@@ -135,8 +135,9 @@ TEST_CASE("columns that are not said are numeric where all their cells are numbe
 }
 
 TEST_CASE("weights, other delimiters, byte order marks, float64") {
-  const Examples e = parsed("\xef\xbb\xbfy;w;x\n1;0.5;0,1\n2;2;0,1\n",
-                            {.dialect = {";", true}, .target = "y", .weight = "w", .categorical = {"x"}, .dtype = float64});
+  const Examples e =
+      parsed("\xef\xbb\xbfy;w;x\n1;0.5;0,1\n2;2;0,1\n",
+             {.dialect = {";", true}, .target = "y", .weight = "w", .categorical = {"x"}, .dtype = float64});
   CHECK(e.weight == Tensor({{0.5}, {2}}, float64));
   CHECK(e.table->name(0) == "x=0,1");
   CHECK(e.x.dtype() == float64);

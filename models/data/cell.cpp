@@ -50,7 +50,7 @@ bool is_missing(std::string_view cell, const CellForm& form) {
   if (cell.size() <= 4 && std::any_of(usual_missing.begin(), usual_missing.end(),
                                       [cell](std::string_view word) { return same(word, cell); }))
     return true;
-  return std::find(form.missing.begin(), form.missing.end(), cell) != form.missing.end();
+  return is_named_missing(cell, form);
 }
 
 bool marks_agree(Marks marks) {

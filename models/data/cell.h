@@ -5,6 +5,7 @@
 
 #include <gradus/models/data/number_text.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -24,6 +25,11 @@ struct CellForm {
 /// Whether a cell says that its value is unknown: it is empty, a word of the form, or in any case one of NA, N/A, <NA>,
 /// #N/A, NaN, NULL, None, \N, ?, -.
 bool is_missing(std::string_view cell, const CellForm& form);
+
+/// Whether the form's own words say so, which may be numbers, such as -999.
+inline bool is_named_missing(std::string_view cell, const CellForm& form) {
+  return !form.missing.empty() && std::find(form.missing.begin(), form.missing.end(), cell) != form.missing.end();
+}
 
 /// What stands beside the digits of an amount, as bits: cells of one column are to agree on it.
 using Marks = std::uint32_t;

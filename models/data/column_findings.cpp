@@ -104,7 +104,7 @@ void ColumnTally::add(std::string_view cell, const CellForm& form, std::int64_t 
     return;
   }
   double number = 0;
-  if (cell_number(cell, form.decimal, number, marks)) {
+  if (!is_named_missing(cell, form) && cell_number(cell, form.decimal, number, marks)) {
     if (numbers == 0) first = number;
     counting = counting && (numbers == 0 || number == last + 1);
     last = number;

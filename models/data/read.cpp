@@ -50,6 +50,7 @@ bool is_rating(std::string_view line, std::string_view delimiter) {
     if (end == std::string_view::npos || !number_of(line.substr(0, end), number[i])) return false;
     line.remove_prefix(i < 3 ? end + delimiter.size() : end);
   }
+  if (delimiter == "::") return true;  // which no other table has
   const auto is_id = [](double x) { return x >= 0 && x == std::floor(x); };
   constexpr double year_1990 = 631152000, year_2100 = 4102444800;
   return is_id(number[0]) && is_id(number[1]) && number[2] >= 0 && number[2] <= 10 &&

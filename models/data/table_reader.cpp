@@ -144,7 +144,7 @@ class TableSource final : public ExampleSource {
         return;
       case ColumnKind::numeric: {
         Marks marks = 0;
-        if (!cell_number(cell, options_.form.decimal, number, marks)) {
+        if (is_named_missing(cell, options_.form) || !cell_number(cell, options_.form.decimal, number, marks)) {
           if (!is_missing(cell, options_.form)) number_in(records, i);  // which throws
           ++out.missing[column];
           return;

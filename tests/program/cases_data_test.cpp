@@ -63,7 +63,7 @@ TEST_CASE("cases 02: timestamps are told from amounts") {
   CHECK(says(ratings.out, ": movielens, "));
   const std::string renamed = case_file("02-timestamp-column/renamed.csv");
   const Finished done = run_fm(folder, {"convert", renamed, "--out", "c"});
-  CHECK_MESSAGE(says(done.out, "target: stars"), done.out + done.err);
+  CHECK_MESSAGE(says(done.out, "target: stars"), (done.out + done.err));
 }
 
 TEST_CASE("cases 04: sparse text in many hands") {
@@ -86,7 +86,7 @@ TEST_CASE("cases 04: sparse text in many hands") {
   }
   for (const char* const name : {"big.svm", "big30.svm", "big40.svm", "hash64.svm"}) {
     const Finished done = trained(folder, sparse(name));
-    CHECK_MESSAGE(says(done.out, " 14 features"), done.out + done.err);
+    CHECK_MESSAGE(says(done.out, " 14 features"), (done.out + done.err));
     const Finished told = run_fm(folder, {"predict", "m", sparse(name)});
     CHECK(told.code == 0);
     CHECK(told.err.empty());  // nothing was unknown
@@ -146,7 +146,7 @@ TEST_CASE("cases 10 and 22: what identifies is a category, whatever it is called
        {"userid,itemid,quantity,stars", "uid,iid,quantity,stars", "customer,article,quantity,stars"}) {
     write_text(folder / "renamed.csv", header + rows);
     const Finished done = trained(folder, "renamed.csv");
-    CHECK_MESSAGE(says(done.out, ", 101 features "), done.out + done.err);
+    CHECK_MESSAGE(says(done.out, ", 101 features "), (done.out + done.err));
   }
   CHECK(says(trained(folder, case_file("10-id-column-names/le_train.csv")).out, ", 100 features (60 uid, 40 iid)"));
   const std::string side = trained(folder, case_file("22-movielens-with-side-columns/train.csv")).out;
