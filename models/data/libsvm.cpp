@@ -310,8 +310,7 @@ class Source final : public ExampleSource {
       // A column that never occurs costs some 16 numbers, of a model and its optimizer.
       constexpr std::int64_t few = std::int64_t{1} << 20, spread = 64;
       if (largest <= few + spread * non_zeros) return;
-    } catch (const NeedsNumbers&) {
-    }
+    } catch (const NeedsNumbers&) {}
     pieces.resize(before);
     line_ = line;
     renumbers_ = true;

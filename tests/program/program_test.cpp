@@ -165,13 +165,14 @@ TEST_CASE("fm train on a file alone") {
   const Finished done = run_fm(folder, {"train", "ratings.csv"});
   REQUIRE(done.code == 0);
   CHECK(done.err.empty());
-  CHECK(
-      done.out.starts_with("ratings.csv: csv, 5000 examples, 130 features (50 user, 80 item)\n"
-                           "target: rating (--target names another)\n"
-                           "validation: 500 examples held out\n"
-                           "model: fm, 8 factors; regression, adam, rate 0.003, l2-w 0.001, l2-v 0.01; 1024 rows a "
-                           "step; seed 1\n"
-                           "epoch       train mse       valid mse  examples/s\n"));
+  CHECK(done.out.starts_with(
+      "ratings.csv: csv, 5000 examples, 130 features (50 user, 80 item)\n"
+      "  user (category: text, 50 different)\n  item (category: text, 80 different)\n  rating (target)\n"
+      "target: rating (--target names another)\n"
+      "validation: 500 examples held out\n"
+      "model: fm, 8 factors; regression, adam, rate 0.003, l2-w 0.001, l2-v 0.01; 1024 rows a "
+      "step; seed 1\n"
+      "epoch       train mse       valid mse  examples/s\n"));
   CHECK(done.out.find("best epoch: ") != std::string::npos);
   CHECK(done.out.ends_with("The model is not kept: --model FILE keeps it.\n"));
   CHECK(done.out.find('\033') == std::string::npos);  // nor a bar
