@@ -17,7 +17,6 @@ constexpr std::uint64_t last_column = max_sparse_dimension - 1;
 
 // Thrown by a piece that has an index beyond all columns: it is read again, and indices get numbers.
 struct NeedsNumbers {};
-
 Index hashed(std::uint64_t index, int bits) {
   index = (index ^ (index >> 33)) * 0xff51afd7ed558ccd;  // as MurmurHash3 ends
   index = (index ^ (index >> 33)) * 0xc4ceb9fe1a85ec53;
@@ -236,7 +235,6 @@ class Source final : public ExampleSource {
  private:
   Input& input() { return inputs_[std::min(at_, inputs_.size() - 1)]; }
   const Input& input() const { return inputs_[std::min(at_, inputs_.size() - 1)]; }
-
   Examples read(std::int64_t count) override {
     std::vector<RowPiece<T>> pieces;
     std::int64_t rows = 0;
@@ -310,7 +308,8 @@ class Source final : public ExampleSource {
       // A column that never occurs costs some 16 numbers, of a model and its optimizer.
       constexpr std::int64_t few = std::int64_t{1} << 20, spread = 64;
       if (largest <= few + spread * non_zeros) return;
-    } catch (const NeedsNumbers&) {}
+    } catch (const NeedsNumbers&) {
+    }
     pieces.resize(before);
     line_ = line;
     renumbers_ = true;
@@ -386,7 +385,6 @@ class Source final : public ExampleSource {
   }
 
   static constexpr std::uint64_t base = form == SparseText::libsvm ? 1 : 0;  // of indices
-
   std::vector<Input> inputs_;
   std::size_t at_ = 0;  // the file that is read
   SparseTextOptions options_;
