@@ -14,7 +14,6 @@ namespace gradus {
 namespace {
 
 constexpr std::uint64_t last_column = max_sparse_dimension - 1;
-
 // Thrown by a piece that has an index beyond all columns: it is read again, and indices get numbers.
 struct NeedsNumbers {};
 Index hashed(std::uint64_t index, int bits) {
