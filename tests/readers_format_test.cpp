@@ -76,7 +76,7 @@ TEST_CASE("any format, guessed, from any kind of file") {
   CHECK(parsed("1 1:1 2:1\n0 2:1\n").x.shape() == Shape{2, 2});
   CHECK(parsed("1 0:1 2:1\n0 2:1\n").x.shape() == Shape{2, 3});
   CHECK(parsed("1 3:0:1 4:2:1\n").field->size() == 3);
-  CHECK(parsed("y;a\n1;0,5\n", {.target = "y"}).table->name(0) == "a=0,5");
+  CHECK(parsed("y;a\n1;0,5\n", {.target = "y", .categorical = {"a"}}).table->name(0) == "a=0,5");
   CHECK(parsed("y|a\n1|2\n", {.format = Format::csv, .target = "y", .delimiter = '|'}).x.item() == 2);
   CHECK(parsed("y\ta\n1\t2\n", {.target = "y"}).x.item() == 2);
   const std::string csv = "y,a\n1,2\n0,3\n";
@@ -107,12 +107,12 @@ TEST_CASE("ratings in three forms") {
     CHECK(test.unseen == std::vector<std::int64_t>{1, 0, 0, 0});
   }
   CHECK(parsed(forms[0].second, {.hash_bits = 8}).x.shape() == Shape{3, 256});
-  CHECK(parsed("1\t2\t4.5\t0\n").y.item() == 4.5);
+  CHECK(parsed("1\t2\t4.5\t881250949\n").y.item() == 4.5);
 }
 
 TEST_CASE("malformed ratings") {
   const std::string columns = "\"user\", \"item\", \"rating\", \"timestamp\"";
-  CHECK(refused("1\t2\t3\t4\n1\t2\t3\n") == "data:2: has 3 cells; 4 are expected: " + columns);
+  CHECK(refused("1\t2\t3\t881250949\n1\t2\t3\n") == "data:2: has 3 cells; 4 are expected: " + columns);
   CHECK(refused("1 2 3 4\n", ratings) == "data:1: has 1 cell; 4 are expected: " + columns);
   CHECK(refused("1::2::3::4\nx::2::3::4\n") == "data:2: column \"user\": \"x\" is not a whole number");
   CHECK(refused("1::2::3::4\n1::-2::3::4\n") == "data:2: column \"item\": \"-2\" is not a whole number");
@@ -123,11 +123,8 @@ TEST_CASE("malformed ratings") {
 }
 
 TEST_CASE("options of another format") {
-  CHECK(refused<ValueError>("1 1:1\n", {.target = "y"}) ==
-        "data: columns are named or hashed, but libsvm has no names for them");
-  CHECK(refused<ValueError>("1 0:1\n", {.hash_bits = 3}) ==
-        "data: columns are named or hashed, but libfm has no names for them");
-  CHECK(refused<ValueError>("1\t2\t3\t4\n", {.target = "rating"}) ==
+  CHECK(refused<ValueError>("1 1:1\n", {.target = "y"}) == "data: columns are named, but libsvm has no names for them");
+  CHECK(refused<ValueError>("1\t2\t3\t881250949\n", {.target = "rating"}) ==
         "data: columns are named, but those of ratings are known: user, item, rating, timestamp");
   CHECK(refused<ValueError>("y,a\n1,2\n", {.target = "y", .delimiter = '\n'}) ==
         "data: the delimiter is \"\\x0a\"; a character that ends neither quotes nor lines is expected");

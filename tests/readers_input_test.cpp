@@ -184,8 +184,7 @@ TEST_CASE("a record without end is refused rather than kept") {
   const ScratchFile file(all);
   Input input(file.path());
   CHECK(refusal<IoError>([&] { input.records(1, false); }) == file.path() + ": a line is longer than 256 MiB");
-  CHECK(refusal<IoError>([&] { input.records(1, true); }) ==
-        file.path() + ": a record (is a quote not closed?) is longer than 256 MiB");
+  CHECK(refusal<IoError>([&] { input.records(1, true); }) == file.path() + ": a line is longer than 256 MiB");
 }
 
 TEST_CASE("files that cannot be read") {

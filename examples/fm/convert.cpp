@@ -18,12 +18,14 @@ int convert(const ConvertCommand& command) {
   file.read.threads = command.common.threads;
   if (!command.model.empty()) {
     const TrainedModel model = load_model(command.model);
-    const ReadOptions known = read_options(model);
-    file.read.table = known.table;
-    file.read.columns = known.columns;
-    if (file.read.format == Format::guess) file.read.format = known.format;
+    if (model.ids || model.hash_bits > 0)
+      fail<ValueError>("{}: indices that were renumbered or hashed have no cache; read the text itself", command.model);
+    file.read = read_options(model, file.read);
   }
   const OpenedData opened = open_data(file);
+  if (file.read.hash_bits > 0 && !file.read.table && opened.format != Format::csv && opened.format != Format::tsv &&
+      opened.format != Format::movielens)
+    fail<ValueError>("{}: a cache does not keep that indices are hashed; train from the text itself", file.path);
   const DataCacheSummary done = write_data_cache(command.out, *opened.source, {.block_rows = command.block_rows});
   if (command.common.json) {
     print_convert_json(command.out, done);

@@ -81,7 +81,10 @@ void add_setting(CLI::App& command, const gradus::Setting& setting) {
 }
 
 // What the columns of a table are.
-void add_columns(CLI::App& command, gradus::ReadOptions& read) {
+void add_columns(CLI::App& command, DataArguments& data) {
+  gradus::ReadOptions& read = data.file.read;
+  command.add_option("more", data.file.more, "More files of the same columns")->type_name("DATA");
+  command.add_option("--decimal", data.decimal, "The decimal mark of the file's numbers: . or ,")->group("Data");
   command
       .add_option("--target,-t", read.target,
                   "Column of what is to be told; without it target, label, y, rating, class "
@@ -95,7 +98,21 @@ void add_columns(CLI::App& command, gradus::ReadOptions& read) {
       ->group("Data");
   command.add_option("--ignore", read.ignored, "Columns to leave out, as a,b")->delimiter(',')->group("Data");
   command.add_option("--weight", read.weight, "Column of how much an example counts")->group("Data");
-  command.add_option("--hash-bits", read.hash_bits, "Hash categories to 2^this features; 0: a dictionary")
+  command
+      .add_option("--multi", read.multi, "Columns with several categories in a cell, as a,b: Action|Drama; each is 1")
+      ->delimiter(',')
+      ->group("Data");
+  command.add_option("--multi-separator", read.separator, "Between these; | ; , / or a blank are found")->group("Data");
+  command.add_flag("--no-header", read.form.no_header, "The first line is an example; columns are called 1, 2, 3")
+      ->group("Data");
+  command
+      .add_option("--missing", read.form.missing,
+                  "Words that say nothing is known, as NA,-999, beside NA, NaN, NULL, None, \\N, ? and -")
+      ->delimiter(',')
+      ->group("Data");
+  command
+      .add_option("--hash-bits", read.hash_bits,
+                  "Hash categories, or indices of sparse text, to 2^this features; 0: a dictionary")
       ->check(CLI::Range(0, 30))
       ->group("Data");
 }
@@ -120,7 +137,7 @@ void add_train(CLI::App& app, TrainCommand& command, std::vector<GivenOption>& o
   train.add_option("--save-config", command.save_config, "File to write the options to, for --config")->group("Files");
   add_data(train, command.data, "The examples to learn from; - is standard input");
   add_common(train, command.common);
-  add_columns(train, command.data.file.read);
+  add_columns(train, command.data);
   train.add_option("--weights", command.data.file.weights, "File of how much each example counts, a number a line")
       ->group("Data");
   train.add_option("--item", command.items, "Columns of what is ranked, as a,b; item without it")
@@ -202,7 +219,7 @@ void add_convert(CLI::App& app, ConvertCommand& command) {
       ->check(CLI::Range(1, 2147483647))
       ->capture_default_str();
   convert.add_option("--model", command.model, "Read as data for this model")->group("Data");
-  add_columns(convert, command.data.file.read);
+  add_columns(convert, command.data);
   convert.add_flag("--json", command.common.json, "Print one JSON object instead of text");
   convert.add_option("--threads", command.common.threads, "0: all cores; results are the same")
       ->check(CLI::Range(0, 1024));

@@ -6,9 +6,12 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <cmath>
+#include <string_view>
+#include <utility>
 
 namespace fm {
 
@@ -80,7 +83,19 @@ DataFile data_file(const DataArguments& data) {
     fail<ValueError>("--delimiter is {}; one character is expected", data.delimiter);
   else if (!data.delimiter.empty())
     file.read.delimiter = data.delimiter.front();
+  if (!data.decimal.empty() && data.decimal != "." && data.decimal != ",")
+    fail<ValueError>("--decimal is {}; . or , is expected", data.decimal);
+  if (!data.decimal.empty()) file.read.form.decimal = data.decimal.front();
+  if (file.read.separator.size() > 1)
+    fail<ValueError>("--multi-separator is {}; one character is expected", file.read.separator);
   return file;
+}
+
+void print_findings(const std::vector<ColumnFinding>& findings) {
+  constexpr std::size_t most = 40;
+  for (std::size_t i = 0; i < std::min(findings.size(), most); ++i)
+    say("  {}\n", in_option_words(to_string(findings[i])));
+  if (findings.size() > most) say("  and {} columns more\n", findings.size() - most);
 }
 
 void add_counts(std::vector<std::int64_t>& sums, const std::vector<std::int64_t>& counts) {
@@ -168,6 +183,11 @@ void print_json(const TrainingReport& report) {
             {"ended", report.ending},
             {"metrics", Json::object()}};
   for (const auto& [name, value] : model.metrics) json["metrics"][name] = number(value);
+  if (report.set->about.findings) {
+    json["columns"] = Json::array();
+    for (const ColumnFinding& each : *report.set->about.findings)
+      json["columns"].push_back({{"name", each.name}, {"kind", to_string(each.kind)}, {"why", with_options(each.why)}});
+  }
   if (report.test != nullptr) json["test"] = evaluation_of(*report.test, model.table.get());
   if (!report.candidates->empty()) {
     json["search"] = Json::array();

@@ -20,6 +20,9 @@ gradus::TrainerOptions trainer_options(const Common& common);
 
 void add_counts(std::vector<std::int64_t>& sums, const std::vector<std::int64_t>& counts);
 
+/// A line for each column of which something was found out: what it is and why.
+void print_findings(const std::vector<gradus::ColumnFinding>& findings);
+
 /// "never seen in training, and left out: 2 item", where there was something.
 void print_counts(const std::vector<std::int64_t>& unseen, const std::vector<std::int64_t>& missing,
                   const gradus::FeatureTable* table, std::FILE* to = stdout);

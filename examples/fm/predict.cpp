@@ -98,12 +98,9 @@ int predict(const PredictCommand& command) {
     fail<ValueError>("{}: --probabilities is for models of several classes; this one is of {}", command.model,
                      model.options.task);
   DataFile file = data_file(command.data);
-  const ReadOptions known = read_options(model);
-  file.read.table = known.table;
-  file.read.columns = known.columns;
+  file.read = read_options(model, file.read);
   file.read.need_target = false;
   file.read.threads = command.common.threads;
-  if (file.read.format == Format::guess) file.read.format = known.format;
   const OpenedData opened = open_data(file);
 
   Predicted found;

@@ -97,6 +97,7 @@ ReadOptions like(const DataFile& data) {
   ReadOptions read;
   read.format = data.read.format;
   read.delimiter = data.read.delimiter;
+  read.form = data.read.form;
   read.duplicates = data.read.duplicates;
   read.other_field = data.read.other_field;
   return read;
@@ -191,6 +192,9 @@ void print_data(const TrainingSet& set, const TrainCommand& command) {
       set.about.format == Format::guess ? "cache" : to_string(set.about.format),
       set.train->size() + (command.validation.empty() ? held_out : 0),
       describe_features(set.features, set.about.table.get()));
+  if (set.about.findings) print_findings(*set.about.findings);
+  if (set.about.ids)
+    say("indices lie far apart, so each of the {} that occur has a number of its own\n", set.features);
   if (set.about.streamed_mib > 0)
     say("streamed: {} blocks of {} MiB in all, more than --stream-above {}\n", set.train->blocks(),
         set.about.streamed_mib, command.options.stream_above);
@@ -208,6 +212,7 @@ void print_data(const TrainingSet& set, const TrainCommand& command) {
       weights.push_back(fmt::format("{} by {:.4g}", names[c], set.class_weights[c]));
     say("balanced: rows count by their class, {}\n", listed(weights));
   }
+  if (set.one_two) say("classes: 1 and 2; what is told is the probability of 2\n");
   if (held_out > 0)
     say("validation: {} examples{}\n", held_out,
         command.validation.empty() ? " held out" : fmt::format(" of {}", command.validation));

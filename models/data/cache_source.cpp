@@ -2,6 +2,8 @@
 
 #include <gradus/core/error.h>
 
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <cstdio>
 #include <string_view>
@@ -15,9 +17,12 @@ class CacheSource final : public ExampleSource {
  public:
   CacheSource(const std::string& path, std::int64_t columns, const std::shared_ptr<const FeatureTable>& table,
               DType dtype)
-      : data_(path, columns, table, dtype) {}
+      : path_(path), data_(path, columns, table, dtype) {}
 
-  Examples next(std::int64_t count) override {
+  std::string place() const override { return path_; }
+
+ private:
+  Examples read(std::int64_t count) override {
     Examples out;
     if (block_ == data_.blocks()) return out;
     if (at_ == 0) rows_ = data_.block(block_);
@@ -36,7 +41,7 @@ class CacheSource final : public ExampleSource {
     return out;
   }
 
- private:
+  std::string path_;
   FittedCache data_;
   std::int64_t block_ = 0;
   std::int64_t at_ = 0;  // rows of it that are taken
@@ -70,8 +75,10 @@ Dataset FittedCache::block(std::int64_t block) const {
 }
 
 bool is_data_cache(const std::string& path) {
-  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(path == "-" ? nullptr : std::fopen(path.c_str(), "rb"),
-                                                             &std::fclose);
+  // A pipe is read once, and not here.
+  struct stat status {};
+  if (path == "-" || ::stat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) return false;
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rb"), &std::fclose);
   char first[8];
   return file && std::fread(first, 1, sizeof first, file.get()) == sizeof first &&
          std::string_view(first, sizeof first) == "gradusdc";

@@ -1,5 +1,6 @@
 // Records of cells, as RFC 4180 has them: cells between delimiters, records between newlines (\n or \r\n). A cell in
-// quotes may hold delimiters and newlines, and quotes that are doubled. Empty lines are no records.
+// quotes may hold delimiters and newlines, and quotes that are doubled. Blanks around a cell are no part of it. Empty
+// lines are no records.
 // Malformed text throws Mistake (row_pieces.h): a quote that is not closed, something between a closing quote and the
 // delimiter, a quote in a cell that is not quoted, a NUL byte.
 #pragma once
@@ -36,6 +37,7 @@ class CsvRecords {
   std::size_t bytes_passed() const { return static_cast<std::size_t>(p_ - begin_); }
 
  private:
+  bool pass_blanks_to_quote();
   void quoted_cell();
   void plain_cell();
   bool at_delimiter() const;

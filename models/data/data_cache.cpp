@@ -114,6 +114,8 @@ DataCacheSummary write_data_cache(const std::string& path, ExampleSource& source
     std::uint64_t begin = head_bytes;
     for (Examples examples = source.next(options.block_rows); examples.count() > 0;
          examples = source.next(options.block_rows)) {
+      if (examples.ids)
+        fail<ValueError>("write_data_cache: the indices of the text were renumbered, which a cache does not keep");
       index.check(examples);
       const std::vector<std::byte> bytes = block_bytes(examples);
       file.write(bytes);

@@ -3,11 +3,13 @@
 #pragma once
 
 #include <gradus/core/tensor.h>
+#include <gradus/models/data/column_findings.h>
 #include <gradus/models/data/input.h>
 #include <gradus/models/data/table.h>
 
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <vector>
 
 namespace gradus {
@@ -19,6 +21,10 @@ struct Examples {
   Tensor weight;  // [n, 1]; [0] where the format has none
 
   std::shared_ptr<const FeatureTable> table;  // of tables and ratings: what each column of x means; else null
+  /// Of tables that were learnt from: what was found out of each of the file's columns, in their order; else null.
+  std::shared_ptr<const std::vector<ColumnFinding>> findings;
+  /// Of sparse text whose indices were renumbered: the index of each column; else null.
+  std::shared_ptr<const class SparseIds> ids;
   /// The field of each column, -1 where it has not occurred; null where fields are unknown.   [p]
   std::shared_ptr<const std::vector<Index>> field;
 
@@ -42,8 +48,14 @@ class ExampleSource {
   virtual ~ExampleSource() = default;
 
   /// The next examples: at most `count`, none at the end of the file. Throws IoError, naming file and line, for what is
-  /// malformed, and where the whole file has no example; the source is of no use after that.
-  virtual Examples next(std::int64_t count) = 0;
+  /// malformed, where the whole file has no example, and where memory does not suffice; the source is of no use after
+  /// that.
+  Examples next(std::int64_t count);
+  /// How far it is: "data.csv:17", the lines taken, or the file alone.
+  virtual std::string place() const = 0;
+
+ private:
+  virtual Examples read(std::int64_t count) = 0;
 };
 
 }  // namespace gradus

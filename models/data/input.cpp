@@ -21,7 +21,6 @@ namespace {
 constexpr std::size_t block = std::size_t{4} << 20;           // read from a stream at a time
 constexpr std::size_t records_block = std::size_t{16} << 20;  // of a stream, handed out as records at a time
 constexpr std::size_t least_growth = std::size_t{64} << 10;   // what a pipe holds
-constexpr std::size_t longest_record = std::size_t{256} << 20;
 
 // What is often fed by mistake, told by its first bytes.
 std::string_view unreadable_kind(std::string_view head) {
@@ -211,6 +210,10 @@ struct Input::Source {
         if (packed.empty()) fill_packed();
       }
     }
+    const std::size_t newline = std::string_view(to, got).rfind('\n');
+    line_bytes = newline == std::string_view::npos ? line_bytes + got : got - newline;
+    if (line_bytes > longest_record)
+      fail<IoError>("{}: a line is longer than {} MiB", raw.name(), longest_record >> 20);
     used += got;
     return got > 0;
   }
@@ -232,8 +235,9 @@ struct Input::Source {
   std::string_view packed;  // raw bytes that wait to be unpacked
   bool packed_ends = false;
   std::string buffer;
-  std::size_t used = 0;   // bytes of the buffer that hold something
-  std::size_t taken = 0;  // of these, or of the bytes in memory
+  std::size_t line_bytes = 0;  // of its last line
+  std::size_t used = 0;        // bytes of the buffer that hold something
+  std::size_t taken = 0;       // of these, or of the bytes in memory
   bool ended = false;
 };
 
@@ -256,9 +260,11 @@ std::string_view Input::records(std::int64_t count, bool quoted) {
   for (std::size_t bytes = 1;;) {
     const auto [text, last] = look(bytes);
     if (last && count >= static_cast<std::int64_t>(text.size())) return text;
-    const Cut cut = whole_records(text, count, text.size(), quoted);
+    // One record is looked for no further than it may be long.
+    const std::string_view within = count == 1 ? text.substr(0, longest_record + 1) : text;
+    const Cut cut = whole_records(within, count, within.size(), quoted);
     if (cut.records == count) return text.substr(0, cut.bytes);
-    if (last) return text;
+    if (last && within.size() == text.size()) return text;
     // More would be wanted, but a part is as good.
     if (cut.bytes > 0 && text.size() >= records_block) return text.substr(0, cut.bytes);
     if (cut.bytes == 0 && text.size() > longest_record)

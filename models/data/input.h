@@ -14,6 +14,9 @@
 
 namespace gradus {
 
+/// The most bytes of a record.
+inline constexpr std::size_t longest_record = std::size_t{256} << 20;
+
 /// All there is, where a number of records or bytes is asked for.
 inline constexpr std::int64_t unlimited = std::numeric_limits<std::int64_t>::max();
 

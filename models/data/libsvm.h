@@ -3,13 +3,19 @@
 //   libfm    target index:value ...         indices from 0
 //   libffm   target field:index:value ...   indices and fields from 0; a feature has one field
 // Blanks are spaces and tabs, any number of them; # begins a comment; lines that are empty or only comments hold no
-// example. Indices may come in any order. A line may end with \r\n, and the last without.
+// example. Indices may come in any order. A line may end with \r\n, and the last without. Where no pair of a line has a
+// value, all values are 1: "1 3 13".
+// Indices are the columns of x, unless they are much further apart than there are non-zeros, or beyond 2^31 - 2: then
+// each that occurs gets a column of its own, in the order of their first occurrence, which Examples::ids tells. What is
+// remembered grows with what occurs.
 #pragma once
 
 #include <gradus/models/data/examples.h>
 
 #include <cstdint>
 #include <memory>
+#include <unordered_map>
+#include <vector>
 
 namespace gradus {
 
@@ -17,6 +23,24 @@ enum class SparseText : std::uint8_t { libsvm, libfm, libffm };
 
 /// Where a feature of libffm names another field than on the line where it was first.
 enum class OtherField : std::uint8_t { refuse, keep_first };
+
+/// The indices of sparse text that have a column, as they are written.   [p]
+class SparseIds {
+ public:
+  /// Throws ValueError where one is there twice.
+  explicit SparseIds(std::vector<std::uint64_t> index);
+  SparseIds(const SparseIds&) = delete;  // column_ is large
+  SparseIds& operator=(const SparseIds&) = delete;
+  ~SparseIds() = default;
+
+  const std::vector<std::uint64_t>& index() const { return index_; }
+  /// -1 where the index has none.
+  Index column(std::uint64_t index) const;
+
+ private:
+  std::vector<std::uint64_t> index_;
+  std::unordered_map<std::uint64_t, Index> column_;
+};
 
 struct SparseTextOptions {
   SparseText form = SparseText::libsvm;
@@ -27,9 +51,15 @@ struct SparseTextOptions {
   /// An index that a line names twice.
   Duplicates duplicates = Duplicates::refuse;
   OtherField other_field = OtherField::refuse;
+  /// Columns of indices that were renumbered, as Examples::ids had them. Excludes `columns`.
+  std::shared_ptr<const SparseIds> ids{};
+  int hash_bits = 0;  // hash indices to 2^hash_bits columns; 0: no hashing. Excludes both.
+  /// false: targets may be absent, and are not kept: y is empty. A line whose first token is a pair has none.
+  bool need_target = true;
 };
 
-/// Throws ValueError where an option is out of range.
+/// The files one after another. Throws ValueError where an option is out of range.
+std::unique_ptr<ExampleSource> sparse_text_source(std::vector<Input> inputs, const SparseTextOptions& options);
 std::unique_ptr<ExampleSource> sparse_text_source(Input input, const SparseTextOptions& options);
 
 }  // namespace gradus

@@ -72,6 +72,10 @@ const char* read_hard_number(const char* first, const char* end, T& value) {
 template const char* read_hard_number(const char*, const char*, float&);
 template const char* read_hard_number(const char*, const char*, double&);
 
+const char* read_long_index(const char* first, const char* end, std::uint64_t& value) {
+  return std::from_chars(first, end, value).ec == std::errc() ? end : nullptr;
+}
+
 std::string in_quotes(std::string_view text) {
   std::string out = "\"";
   for (const char c : text.substr(0, 40)) {

@@ -65,6 +65,9 @@ bool number_of(std::string_view text, T& value) {
   return !text.empty() && read_number(text.data(), end, value) == end;
 }
 
+/// What read_index does with 20 digits and more.
+const char* read_long_index(const char* first, const char* end, std::uint64_t& value);
+
 /// Reads digits. Returns where they end; nullptr where there are none. What is beyond 2^62 stays beyond it.
 inline const char* read_digits(const char* first, const char* end, std::uint64_t& value) {
   constexpr std::uint64_t large = std::uint64_t{1} << 62;
@@ -72,6 +75,17 @@ inline const char* read_digits(const char* first, const char* end, std::uint64_t
   const char* p = first;
   for (; p != end && is_digit(*p); ++p)
     value = value < large / 10 ? value * 10 + static_cast<std::uint64_t>(*p - '0') : large;
+  return p == first ? nullptr : p;
+}
+
+/// Reads digits, up to 2^64 - 1. Returns where they end; nullptr where there are none, or more than fits.
+inline const char* read_index(const char* first, const char* end, std::uint64_t& value) {
+  constexpr std::ptrdiff_t fits = 19;
+  value = 0;
+  const char* p = first;
+  for (; p != end && is_digit(*p); ++p) value = value * 10 + static_cast<std::uint64_t>(*p - '0');
+  if (p - first > fits) [[unlikely]]
+    return read_long_index(first, p, value);
   return p == first ? nullptr : p;
 }
 

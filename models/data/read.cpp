@@ -5,9 +5,12 @@
 #include <gradus/models/data/row_pieces.h>
 #include <gradus/models/data/table_reader.h>
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <cmath>
 #include <utility>
 
 namespace gradus {
@@ -39,15 +42,20 @@ bool is_number(std::string_view text) {
   return number_of(text, number);
 }
 
-// Four numbers: "196::242::3::881250949", or with tabs.
+// Two ids, a rating and a time: "196::242::3::881250949", or with tabs. Other tables of four numbers are none.
 bool is_rating(std::string_view line, std::string_view delimiter) {
-  int fields = 1;
-  for (std::size_t at = line.find(delimiter); at != std::string_view::npos; at = line.find(delimiter)) {
-    if (!is_number(line.substr(0, at))) return false;
-    line.remove_prefix(at + delimiter.size());
-    ++fields;
+  double number[4];
+  for (int i = 0; i < 4; ++i) {
+    const std::size_t end = i < 3 ? line.find(delimiter) : line.size();
+    if (end == std::string_view::npos || !number_of(line.substr(0, end), number[i])) return false;
+    line.remove_prefix(i < 3 ? end + delimiter.size() : end);
   }
-  return fields == 4 && is_number(line);
+  if (delimiter == "::") return true;  // which no other table has
+  const auto is_id = [](double x) { return x >= 0 && x == std::floor(x); };
+  constexpr double year_1990 = 631152000, year_2100 = 4102444800;
+  return is_id(number[0]) && is_id(number[1]) && number[2] >= 0 && number[2] <= 10 &&
+         number[2] * 2 == std::floor(number[2] * 2) && is_id(number[3]) && number[3] >= year_1990 &&
+         number[3] <= year_2100;
 }
 
 // The form of a line of sparse text: by its first pair. guess where it has none; csv where it is something else.
@@ -101,6 +109,9 @@ TableOptions table_options(const ReadOptions& options) {
   table.categorical = options.categorical;
   table.numeric = options.numeric;
   table.ignored = options.ignored;
+  table.multi = options.multi;
+  table.separator = options.separator;
+  table.form = options.form;
   table.hash_bits = options.hash_bits;
   table.table = options.table;
   table.need_target = options.need_target;
@@ -111,9 +122,10 @@ TableOptions table_options(const ReadOptions& options) {
 
 std::vector<std::string> rating_columns() { return {"user", "item", "rating", "timestamp"}; }
 
-std::unique_ptr<ExampleSource> open_ratings(Input input, const ReadOptions& options) {
+std::unique_ptr<ExampleSource> open_ratings(std::vector<Input> inputs, const ReadOptions& options) {
+  Input& input = inputs.front();
   if (!options.target.empty() || !options.weight.empty() || !options.categorical.empty() || !options.numeric.empty() ||
-      !options.ignored.empty())
+      !options.ignored.empty() || !options.multi.empty())
     fail<ValueError>("{}: columns are named, but those of ratings are known: user, item, rating, timestamp",
                      input.name());
   const std::string_view line = first_line(head_of(input));
@@ -128,7 +140,7 @@ std::unique_ptr<ExampleSource> open_ratings(Input input, const ReadOptions& opti
     table.categorical = {"user", "item"};
     table.ignored = {"timestamp"};
   }
-  return table_source(std::move(input), std::move(table));
+  return table_source(std::move(inputs), std::move(table));
 }
 
 // What separates the cells of a table.
@@ -145,10 +157,10 @@ char delimiter_of(Input& input, const ReadOptions& options, Format format) {
   return delimiter;
 }
 
-std::unique_ptr<ExampleSource> open_table(Input input, const ReadOptions& options, Format format) {
+std::unique_ptr<ExampleSource> open_table(std::vector<Input> inputs, const ReadOptions& options, Format format) {
   TableOptions table = table_options(options);
-  table.dialect.delimiter = std::string(1, delimiter_of(input, options, format));
-  return table_source(std::move(input), std::move(table));
+  table.dialect.delimiter = std::string(1, delimiter_of(inputs.front(), options, format));
+  return table_source(std::move(inputs), std::move(table));
 }
 
 }  // namespace
@@ -195,8 +207,20 @@ Format guess_format(Input& input) {
   return guess_format(input.name(), head_of(input));
 }
 
+Format format_of(Input& input, const ReadOptions& options) {
+  if (options.format != Format::guess) return options.format;
+  if (options.otherwise == Format::guess) return guess_format(input);
+  if (!options.table) return options.otherwise;
+  try {
+    const Format found = guess_format(input);
+    return found == Format::csv || found == Format::tsv || found == Format::movielens ? found : options.otherwise;
+  } catch (const ValueError&) {
+    return options.otherwise;
+  }
+}
+
 std::vector<std::string> column_names(Input& input, const ReadOptions& options) {
-  const Format format = options.format == Format::guess ? guess_format(input) : options.format;
+  const Format format = format_of(input, options);
   if (format == Format::movielens) return rating_columns();
   if (format != Format::csv && format != Format::tsv) return {};
   const Dialect dialect{std::string(1, delimiter_of(input, options, format))};
@@ -205,7 +229,11 @@ std::vector<std::string> column_names(Input& input, const ReadOptions& options) 
     const std::string_view text = input.records(count, dialect.quotes);
     CsvRecords records(text, dialect);
     try {
-      if (records.next()) return {records.cells().begin(), records.cells().end()};
+      if (records.next()) {
+        std::vector<std::string> names(records.cells().begin(), records.cells().end());
+        for (std::size_t i = 0; options.form.no_header && i < names.size(); ++i) names[i] = fmt::to_string(i + 1);
+        return names;
+      }
     } catch (const Mistake& mistake) {
       fail<IoError>("{}:{}: {}", input.name(), mistake.line + 1, mistake.what);
     }
@@ -214,16 +242,22 @@ std::vector<std::string> column_names(Input& input, const ReadOptions& options) 
 }
 
 std::unique_ptr<ExampleSource> open_examples(Input input, const ReadOptions& options) {
-  const Format format = options.format == Format::guess ? guess_format(input) : options.format;
+  std::vector<Input> inputs;
+  inputs.push_back(std::move(input));
+  return open_examples(std::move(inputs), options);
+}
+
+std::unique_ptr<ExampleSource> open_examples(std::vector<Input> inputs, const ReadOptions& options) {
+  const Format format = format_of(inputs.front(), options);
   switch (format) {
-    case Format::movielens: return open_ratings(std::move(input), options);
+    case Format::movielens: return open_ratings(std::move(inputs), options);
     case Format::csv:
-    case Format::tsv: return open_table(std::move(input), options, format);
+    case Format::tsv: return open_table(std::move(inputs), options, format);
     default: break;
   }
   if (!options.target.empty() || !options.weight.empty() || !options.categorical.empty() || !options.numeric.empty() ||
-      !options.ignored.empty() || options.hash_bits != 0 || options.table)
-    fail<ValueError>("{}: columns are named or hashed, but {} has no names for them", input.name(), to_string(format));
+      !options.ignored.empty() || !options.multi.empty() || options.table)
+    fail<ValueError>("{}: columns are named, but {} has no names for them", inputs.front().name(), to_string(format));
   SparseTextOptions sparse;
   sparse.form = format == Format::libfm    ? SparseText::libfm
                 : format == Format::libffm ? SparseText::libffm
@@ -233,7 +267,10 @@ std::unique_ptr<ExampleSource> open_examples(Input input, const ReadOptions& opt
   sparse.columns = options.columns;
   sparse.duplicates = options.duplicates;
   sparse.other_field = options.other_field;
-  return sparse_text_source(std::move(input), sparse);
+  sparse.hash_bits = options.hash_bits;
+  sparse.ids = options.ids;
+  sparse.need_target = options.need_target;
+  return sparse_text_source(std::move(inputs), sparse);
 }
 
 std::unique_ptr<ExampleSource> open_examples(const std::string& path, const ReadOptions& options) {

@@ -32,19 +32,23 @@ Format guess_format(Input& input);
 
 struct ReadOptions {
   Format format = Format::guess;
-  DType dtype = float32;  // or float64
-  int threads = 1;        // 0: all cores; results are the same
+  Format otherwise = Format::guess;  // of a guess: what it is where the file does not tell
+  DType dtype = float32;             // or float64
+  int threads = 1;                   // 0: all cores; results are the same
 
   // Sparse text; see SparseTextOptions.
   std::int64_t columns = 0;
   Duplicates duplicates = Duplicates::refuse;
   OtherField other_field = OtherField::refuse;
+  std::shared_ptr<const SparseIds> ids{};
 
   // Tables; see TableOptions. Of ratings the target is rating, user and item are categories.
   std::string target{}, weight{};
-  std::vector<std::string> categorical{}, numeric{}, ignored{};
+  std::vector<std::string> categorical{}, numeric{}, ignored{}, multi{};
+  std::string separator{};  // of multi: between the values of a cell; "": found out
+  CellForm form{};
   char delimiter = '\0';  // of csv: , or else ; whichever the first line has
-  int hash_bits = 0;
+  int hash_bits = 0;      // also of sparse text
   std::shared_ptr<const FeatureTable> table{};
   bool need_target = true;
   bool classes = false;  // the target's cells name classes, which the table lists, and whose numbers y takes
@@ -54,6 +58,12 @@ struct ReadOptions {
 /// `columns`, and for tables with a `table`. Throws IoError where it cannot be opened, ValueError for wrong options.
 std::unique_ptr<ExampleSource> open_examples(const std::string& path, const ReadOptions& options = {});
 std::unique_ptr<ExampleSource> open_examples(Input input, const ReadOptions& options = {});
+/// Several files of one kind, one after another; of tables with the same columns, in any order.
+std::unique_ptr<ExampleSource> open_examples(std::vector<Input> inputs, const ReadOptions& options = {});
+
+/// The format that the options name, or that is guessed for what comes next of an input: by its lines alone where a
+/// table is given, which any format with names of columns fits.
+Format format_of(Input& input, const ReadOptions& options);
 
 /// The columns that the next record of a table names, not taken; those of ratings; none for sparse text.
 std::vector<std::string> column_names(Input& input, const ReadOptions& options);

@@ -6,6 +6,7 @@
 #include <gradus/core/workers.h>
 #include <gradus/models/data/examples.h>
 
+#include <algorithm>
 #include <exception>
 #include <string>
 #include <string_view>
@@ -25,10 +26,11 @@ struct RowPiece {
   std::vector<std::int64_t> row_end;   // [rows], into column
   std::vector<Index> column;           // [non-zeros], ascending within a row
   std::vector<T> value;                // [non-zeros]
+  std::vector<std::uint64_t> index;    // [non-zeros], where columns are yet to be given to them; else empty
   std::vector<T> y;                    // [rows], or empty
   std::vector<T> weight;               // [rows], or empty
   std::vector<Index> field;            // [non-zeros], libffm only
-  std::vector<std::int64_t> row_line;  // [rows], counted from 0 in the piece; libffm only
+  std::vector<std::int64_t> row_line;  // [rows], counted from 0 in the piece; libffm and where there is `index` only
   std::vector<std::int64_t> unseen;    // as in Examples
   std::vector<std::int64_t> missing;
   std::int64_t other_fields = 0;  // added up with an entry of another field; libffm only
@@ -41,6 +43,12 @@ struct RowPiece {
 template <class Piece, class Read>
 void read_pieces(Workers& workers, const std::string& name, const std::vector<std::string_view>& texts,
                  std::int64_t& line, std::vector<Piece>& pieces, Read&& read) {
+  const auto too_long =
+      std::find_if(texts.begin(), texts.end(), [](std::string_view text) { return text.size() > longest_record; });
+  if (too_long != texts.end()) {
+    for (auto text = texts.begin(); text != too_long; ++text) line += std::count(text->begin(), text->end(), '\n');
+    fail<IoError>("{}:{}: a record here or below is longer than {} MiB", name, line + 1, longest_record >> 20);
+  }
   const std::size_t first = pieces.size();
   pieces.resize(first + texts.size());
   std::vector<std::exception_ptr> errors(texts.size());

@@ -33,8 +33,8 @@ bool before(std::string_view a, std::string_view b) {
   return x != y ? x < y : a < b;
 }
 
-FeatureTable::FeatureTable(std::vector<TableColumn> columns, int hash_bits)
-    : columns_(std::move(columns)), hash_bits_(hash_bits) {
+FeatureTable::FeatureTable(std::vector<TableColumn> columns, int hash_bits, CellForm form)
+    : columns_(std::move(columns)), hash_bits_(hash_bits), form_(std::move(form)) {
   if (hash_bits < 0 || hash_bits > most_hash_bits)
     fail<ValueError>("hash_bits is {}; 0 (a dictionary) to {} are expected", hash_bits, most_hash_bits);
   int of_kind[std::size(kind_names)] = {};

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <gradus/core/sparse.h>
+#include <gradus/models/data/cell.h>
 
 #include <cstdint>
 #include <string>
@@ -25,6 +26,7 @@ struct TableColumn {
   ColumnKind kind = ColumnKind::ignored;
   /// Each once, in the order of before(); empty where they are hashed. Of a target whose values name classes: these.
   std::vector<std::string> categories{};
+  std::string separator{};                // between the categories of a cell, each of which is 1; "": it has one
 
   bool operator==(const TableColumn&) const = default;
 };
@@ -39,7 +41,7 @@ class FeatureTable {
   /// Puts the categories in order. Throws ValueError where two columns have one name, a column two equal categories,
   /// there are two targets or weights, more features than 2^31 - 1, hash_bits is not 0 to 30, or categories are to be
   /// hashed and listed.
-  explicit FeatureTable(std::vector<TableColumn> columns, int hash_bits = 0);
+  explicit FeatureTable(std::vector<TableColumn> columns, int hash_bits = 0, CellForm form = {});
 
   FeatureTable(FeatureTable&&) = default;
   FeatureTable& operator=(FeatureTable&&) = default;
@@ -50,6 +52,8 @@ class FeatureTable {
   const std::vector<TableColumn>& columns() const { return columns_; }
   /// 0: categories are looked up in the lists.
   int hash_bits() const { return hash_bits_; }
+  /// How the cells of its files are written.
+  const CellForm& form() const { return form_; }
   /// Columns of x.
   std::int64_t features() const { return features_; }
   /// The number of a column by its name; -1 where there is none.
@@ -68,12 +72,13 @@ class FeatureTable {
   std::vector<Index> fields() const;
 
   bool operator==(const FeatureTable& other) const {
-    return columns_ == other.columns_ && hash_bits_ == other.hash_bits_;
+    return columns_ == other.columns_ && hash_bits_ == other.hash_bits_ && form_ == other.form_;
   }
 
  private:
   std::vector<TableColumn> columns_;
   int hash_bits_;
+  CellForm form_;
   std::int64_t features_ = 0;
   std::vector<Index> first_;  // feature of each column, where it has any
   Index first_hashed_ = 0;
@@ -86,8 +91,9 @@ class FeatureTable {
 std::uint64_t category_hash(std::string_view column, std::string_view category);
 
 /// A table as JSON text and back: {"version": 1, "hash_bits": 0, "columns": [{"name": ..., "kind": "categorical",
-/// "categories": [...]}, ...]}. A text that is not UTF-8 is written as {"bytes": ...}, each byte as the character of
-/// that number. Reading throws IoError, which begins with `name`, where the text is not such a table.
+/// "categories": [...], "separator": "|"}, ...], "decimal": ",", "missing": [...], "no_header": true}, of which what is
+/// as usual is left out. A text that is not UTF-8 is written as {"bytes": ...}, each byte as the character of that
+/// number. Reading throws IoError, which begins with `name`, where the text is not such a table.
 std::string to_json(const FeatureTable& table);
 FeatureTable feature_table_from_json(std::string_view json, const std::string& name = "feature table");
 

@@ -45,8 +45,8 @@ class TableParser {
  public:
   explicit TableParser(const std::string& name) : name_(name) {}
 
-  FeatureTable parse(std::string_view text) const {
-    const Json json = parse_json(text);
+  FeatureTable parse(std::string_view whole) const {
+    const Json json = parse_json(whole);
     if (json.is_discarded()) malformed("it is not JSON");
     if (!json.is_object()) malformed("an object is expected");
     const std::int64_t found = number(json, "version");
@@ -56,8 +56,13 @@ class TableParser {
       malformed(fmt::format("hash_bits is {}; 0 to {} are expected", hash_bits, FeatureTable::most_hash_bits));
     std::vector<TableColumn> columns;
     for (const Json& column : list(json, "columns")) columns.push_back(one_column(column));
+    CellForm form;
+    if (json.contains("decimal")) form.decimal = text(json["decimal"]) == "," ? ',' : '.';
+    if (json.contains("missing"))
+      for (const Json& word : list(json, "missing")) form.missing.push_back(text(word));
+    form.no_header = json.contains("no_header") && json["no_header"] == true;
     try {
-      return FeatureTable(std::move(columns), static_cast<int>(hash_bits));
+      return FeatureTable(std::move(columns), static_cast<int>(hash_bits), std::move(form));
     } catch (const ValueError& error) {
       malformed(error.what());
     }
@@ -114,6 +119,7 @@ class TableParser {
     column.kind = *found;
     if (json.contains("categories"))
       for (const Json& category : list(json, "categories")) column.categories.push_back(text(category));
+    if (json.contains("separator")) column.separator = text(json["separator"]);
     return column;
   }
 
@@ -131,9 +137,15 @@ std::string to_json(const FeatureTable& table) {
       for (const std::string& category : column.categories) categories.push_back(text_to_json(category));
       json["categories"] = std::move(categories);
     }
+    if (!column.separator.empty()) json["separator"] = text_to_json(column.separator);
     columns.push_back(std::move(json));
   }
-  return to_text({{"version", table_version}, {"hash_bits", table.hash_bits()}, {"columns", std::move(columns)}});
+  Json out{{"version", table_version}, {"hash_bits", table.hash_bits()}, {"columns", std::move(columns)}};
+  const CellForm& form = table.form();
+  if (form.decimal != '.') out["decimal"] = std::string(1, form.decimal);
+  for (const std::string& word : form.missing) out["missing"].push_back(text_to_json(word));
+  if (form.no_header) out["no_header"] = true;
+  return to_text(out);
 }
 
 FeatureTable feature_table_from_json(std::string_view json, const std::string& name) {

@@ -19,6 +19,7 @@ constexpr const char* model_key = "gradus_model";
 constexpr std::string_view model_version = "2";
 constexpr const char* checksum_key = "checksum";
 constexpr const char* field_name = "field";
+constexpr const char* ids_name = "indices";
 constexpr const char* item_name = "item_columns";
 constexpr const char* scale_name = "column_scale";
 
@@ -51,6 +52,12 @@ class ModelReader {
       if (out.table->features() != out.features)
         damaged(fmt::format("it has {} features but its table has {}", out.features, out.table->features()));
     }
+    if (file_.metadata.contains("hash_bits")) {
+      const std::int64_t bits = number(json("hash_bits"), "hash_bits");
+      if (bits < 1 || bits > FeatureTable::most_hash_bits || out.features != std::int64_t{1} << bits)
+        damaged("\"hash_bits\" does not fit its features");
+      out.hash_bits = static_cast<int>(bits);
+    }
     const Json target = json("target");
     out.target = member(target, "column").is_string() ? target["column"].get<std::string>() : "";
     out.target_range = {real(target, "least"), real(target, "greatest")};
@@ -69,11 +76,14 @@ class ModelReader {
       if (out.columns.classes < 2 || out.columns.classes > most_classes)
         damaged("the number of classes is out of range");
     }
+    out.one_two = target.contains("one_two") && target["one_two"] == true;
     const Json metrics = json("metrics");
     if (!metrics.is_object()) damaged("\"metrics\" is not an object");
     for (const auto& [name, value] : metrics.items())
       out.metrics[name] = value.is_number() ? value.get<double>() : std::nan("");
     take_tensors(out);
+    if ((out.table != nullptr) + (out.ids != nullptr) + (out.hash_bits > 0) > 1)
+      damaged("its columns are described twice");
     check_parameters(out);
     return out;
   }
@@ -121,15 +131,23 @@ class ModelReader {
     const Shape columns{out.features};
     for (auto& [name, tensor] : file_.tensors) {
       const bool is_field = name == field_name, is_item = name == item_name, is_scale = name == scale_name;
-      if (!is_field && !is_item && !is_scale) {
+      const bool is_ids = name == ids_name;
+      if (!is_field && !is_item && !is_scale && !is_ids) {
         out.parameters.emplace(name, tensor);
         continue;
       }
-      const Type expected{is_field ? int32 : is_item ? boolean : float32, columns, Layout::dense};
+      const Type expected{is_field ? int32 : is_ids ? int64 : is_item ? boolean : float32, columns, Layout::dense};
       if (tensor.type() != expected) damaged(fmt::format("{} is {}; {} is expected", name, tensor.type(), expected));
       if (is_field) {
         const auto field = tensor.span<std::int32_t>();
         out.columns.field = std::make_shared<const std::vector<Index>>(field.begin(), field.end());
+      } else if (is_ids) {
+        const auto ids = tensor.span<std::int64_t>();
+        try {
+          out.ids = std::make_shared<const SparseIds>(std::vector<std::uint64_t>(ids.begin(), ids.end()));
+        } catch (const ValueError& error) {
+          damaged(error.what());
+        }
       } else if (is_item) {
         const auto of_item = tensor.span<bool>();
         out.columns.of_item.assign(of_item.begin(), of_item.end());
@@ -182,6 +200,12 @@ void save_model(const std::string& path, const TrainedModel& model) {
   SafeTensors file;
   file.tensors = model.parameters;
   if (model.columns.field) file.tensors.emplace(field_name, Tensor::from(*model.columns.field));  // [p]
+  if (model.ids)
+    file.tensors.emplace(ids_name, Tensor::make<std::int64_t>({model.features}, [&](std::span<std::int64_t> out) {
+                           const auto& index = model.ids->index();
+                           std::transform(index.begin(), index.end(), out.begin(),
+                                          [](std::uint64_t i) { return static_cast<std::int64_t>(i); });
+                         }));  // [p]
   if (!model.columns.of_item.empty())
     file.tensors.emplace(item_name, Tensor::make<bool>({model.features}, [&](std::span<bool> out) {
                            std::copy(model.columns.of_item.begin(), model.columns.of_item.end(), out.begin());
@@ -189,6 +213,14 @@ void save_model(const std::string& path, const TrainedModel& model) {
   if (model.scale.size() > 0) file.tensors.emplace(scale_name, model.scale);  // [p]
   Json metrics = Json::object();
   for (const auto& [name, value] : model.metrics) metrics[name] = value;
+  Json target{{"column", model.target},
+              {"least", model.target_range.least},
+              {"greatest", model.target_range.greatest},
+              {"mean", model.target_scale.mean},
+              {"deviation", model.target_scale.deviation},
+              {"classes", model.classes},
+              {"zero_one", model.zero_one}};
+  if (model.one_two) target["one_two"] = true;
   file.metadata = {
       {model_key, std::string(model_version)},
       {"task", model.options.task},
@@ -196,15 +228,10 @@ void save_model(const std::string& path, const TrainedModel& model) {
       {"features", fmt::to_string(model.features)},
       {"options", to_json(model.options)},
       {"metrics", to_text(metrics)},
-      {"target", to_text_replacing({{"column", model.target},
-                                    {"least", model.target_range.least},
-                                    {"greatest", model.target_range.greatest},
-                                    {"mean", model.target_scale.mean},
-                                    {"deviation", model.target_scale.deviation},
-                                    {"classes", model.classes},
-                                    {"zero_one", model.zero_one}})},
+      {"target", to_text_replacing(target)},
   };
   if (model.table) file.metadata.emplace("feature_table", to_json(*model.table));
+  if (model.hash_bits > 0) file.metadata.emplace("hash_bits", fmt::to_string(model.hash_bits));
   file.metadata.emplace(checksum_key, checksum(file.tensors, file.metadata));
   save_safetensors(path, file);
 }
@@ -213,16 +240,22 @@ bool is_model(const std::string& path) { return has_metadata(path, model_key); }
 
 TrainedModel load_model(const std::string& path) { return ModelReader(path).read(); }
 
-ReadOptions read_options(const TrainedModel& model) {
-  ReadOptions read;
-  read.format = model.format;
-  read.table = model.table;
-  if (!model.table) read.columns = model.features;
-  return read;
+ReadOptions read_options(const TrainedModel& model, ReadOptions given) {
+  given.table = model.table;
+  given.ids = model.ids;
+  if (!model.table) {
+    if (given.format == Format::guess) given.format = model.format;
+    given.hash_bits = model.hash_bits;
+    if (!model.ids && model.hash_bits == 0) given.columns = model.features;
+  }
+  given.otherwise = model.format;
+  return given;
 }
 
 std::string feature_name(const TrainedModel& model, std::int64_t feature) {
   if (model.table) return model.table->name(feature);
+  if (model.hash_bits > 0) return fmt::format("hashed {}", feature);
+  if (model.ids) return fmt::to_string(model.ids->index()[static_cast<std::size_t>(feature)]);
   return fmt::to_string(feature + (model.format == Format::libsvm ? 1 : 0));
 }
 

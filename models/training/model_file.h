@@ -4,7 +4,8 @@
 //   metadata   gradus_model (the version of this format), task, format, features (how many columns x has), options,
 //              metrics, target (its mean, deviation and classes, too), feature_table (JSON; where columns have names),
 //              checksum
-//   tensors    the parameters (w0 [1], W [p], V [p, k], ...), field [p] where features have fields, column_scale [p]
+//   tensors    the parameters (w0 [1], W [p], V [p, k], ...), field [p] where features have fields, indices [p]
+//              (64 bits, as int64) of sparse text that was renumbered, column_scale [p]
 //              where columns are to be divided by it, item_columns [p] of a ranking
 //
 // Files of another version and damaged ones (the checksum says so) are refused. Writing is all or nothing.
@@ -27,12 +28,15 @@ struct TrainedModel {
   Format format = Format::libsvm;
   std::int64_t features = 0;                  // p
   std::shared_ptr<const FeatureTable> table;  // null for sparse text
+  std::shared_ptr<const SparseIds> ids;       // of sparse text whose indices were renumbered
+  int hash_bits = 0;                          // of sparse text whose indices are hashed
   Columns columns;
   std::string target;                     // its column, where columns have names
   TargetRange target_range{};             // seen in training
   TargetScale target_scale{};             // of regression: y_hat tells (target - mean) / deviation
   bool zero_one = false;                  // of binary tasks: whether the targets were 0 and 1, else -1 and 1
   std::vector<std::string> classes = {};  // of multiclass tasks, in the order of y_hat's columns
+  bool one_two = false;        // whether the targets of files are 1 and 2, which stand for 0 and 1
   std::map<std::string, Tensor> parameters;
   Tensor scale;                           // [p]: what columns are divided by; [0]: nothing
   std::map<std::string, double> metrics;  // what training found, as "validation mse"
@@ -45,8 +49,9 @@ TrainedModel load_model(const std::string& path);
 /// Whether the file is what save_model writes; files that cannot be read are not.
 bool is_model(const std::string& path);
 
-/// What a model's file needs to be read like the data that it was trained on.
-ReadOptions read_options(const TrainedModel& model);
+/// How a file is read for the model: as the data that it was trained on. Of a table the columns are found by their
+/// names, so that its format may be another.
+ReadOptions read_options(const TrainedModel& model, ReadOptions given = {});
 
 /// The name of a feature, as people know it: "user=17" of a table, "17" of sparse text, as its format counts.
 std::string feature_name(const TrainedModel& model, std::int64_t feature);

@@ -9,6 +9,7 @@
 #include <array>
 #include <cctype>
 #include <cmath>
+#include <new>
 #include <utility>
 
 #ifdef __GLIBC__
@@ -78,8 +79,14 @@ Dataset all_rows(OpenedData& opened, LoadedData& about) {
   for (;;) {
     const Examples block = opened.source->next(block_rows);
     if (block.count() == 0) break;
-    rows.add(block);
+    try {
+      rows.add(block);
+    } catch (const std::bad_alloc&) {
+      fail<IoError>("{}: memory does not suffice to hold all rows", opened.source->place());
+    }
     about.table = block.table;
+    about.findings = block.findings;
+    about.ids = block.ids;
     about.field = block.field;
     const auto add = [](std::vector<std::int64_t>& sums, const std::vector<std::int64_t>& counts) {
       sums.resize(std::max(sums.size(), counts.size()));
@@ -99,37 +106,23 @@ void give_back_memory() {
 #endif
 }
 
-// The column that is most likely the target: by its name, else the last.
+// The column that is most likely the target: by its name, else the last that is not nameless, and whose name does not
+// say that it tells things apart or when something was.
 std::string likely_target(const std::vector<std::string>& columns) {
-  constexpr std::array<std::string_view, 6> usual = {"target", "label", "y", "rating", "class", "click"};
+  constexpr std::array<std::string_view, 9> usual = {"target", "label",   "y",     "rating", "class",
+                                                     "click",  "clicked", "stars", "score"};
   for (const std::string_view name : usual)
     for (const std::string& column : columns)
       if (std::equal(name.begin(), name.end(), column.begin(), column.end(),
                      [](char a, char b) { return a == std::tolower(static_cast<unsigned char>(b)); }))
         return column;
-  return columns.empty() ? "" : columns.back();
-}
-
-// Whether a column's numbers are rather names than amounts: user, item, movie, product, id, and what ends in _id, Id
-// or ID.
-bool names_things(std::string_view column) {
-  std::string lower(column);
-  std::transform(lower.begin(), lower.end(), lower.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  constexpr std::array<std::string_view, 5> things = {"user", "item", "movie", "product", "id"};
-  return std::find(things.begin(), things.end(), lower) != things.end() || lower.ends_with("_id") ||
-         column.ends_with("Id") || column.ends_with("ID");
-}
-
-// Adds those of which nobody has said what they are to the categories.
-void guess_categories(const std::vector<std::string>& columns, ReadOptions& read) {
-  const auto is_in = [](const std::vector<std::string>& names, const std::string& name) {
-    return std::find(names.begin(), names.end(), name) != names.end();
+  const auto last = [&](auto&& fits) {
+    const auto found = std::find_if(columns.rbegin(), columns.rend(), fits);
+    return found == columns.rend() ? std::string() : *found;
   };
-  for (const std::string& column : columns)
-    if (names_things(column) && column != read.target && column != read.weight && !is_in(read.categorical, column) &&
-        !is_in(read.numeric, column) && !is_in(read.ignored, column))
-      read.categorical.push_back(column);
+  const std::string likely =
+      last([](const std::string& name) { return !name.empty() && !names_things(name) && !names_time(name); });
+  return likely.empty() ? last([](const std::string& name) { return !name.empty(); }) : likely;
 }
 
 // A number for each row, from a file of one a line.
@@ -157,8 +150,13 @@ Tensor read_weights(const std::string& path, std::int64_t rows, DType dtype) {
 void refuse_columns(const DataFile& cache) {
   const ReadOptions& read = cache.read;
   if (!read.target.empty() || !read.categorical.empty() || !read.numeric.empty() || !read.ignored.empty() ||
-      !read.weight.empty() || read.hash_bits != 0)
+      !read.weight.empty() || !read.multi.empty() || read.hash_bits != 0)
     fail<ValueError>("{}: columns are named, but those of a cache were chosen when it was made", cache.path);
+}
+
+void refuse_more(const DataFile& cache) {
+  if (!cache.more.empty())
+    fail<ValueError>("{}: is a cache, which is trained from alone; convert all files into one", cache.path);
 }
 
 }  // namespace
@@ -166,22 +164,25 @@ void refuse_columns(const DataFile& cache) {
 OpenedData open_data(const DataFile& file) {
   if (is_data_cache(file.path)) {
     refuse_columns(file);
+    refuse_more(file);
     return {file.path, Format::guess, {}, cache_source(file.path, file.read.columns, file.read.table, file.read.dtype)};
   }
-  Input input(file.path);
+  std::vector<Input> inputs;
+  inputs.emplace_back(file.path);
+  for (const std::string& path : file.more) inputs.emplace_back(path);
+  Input& input = inputs.front();
   ReadOptions read = file.read;
   OpenedData out{input.name(), read.format, {}, {}};
-  if (read.format == Format::guess) out.format = read.format = guess_format(input);
+  out.format = read.format = format_of(input, read);
   if (read.table) {
     const std::int64_t column = read.table->find(ColumnKind::target);
     if (column >= 0) out.target = read.table->columns()[static_cast<std::size_t>(column)].name;
   } else if (out.format == Format::csv || out.format == Format::tsv) {
     const std::vector<std::string> columns = column_names(input, read);
     if (read.target.empty() && read.need_target) read.target = likely_target(columns);
-    guess_categories(columns, read);
     out.target = read.target;
   }
-  out.source = open_examples(std::move(input), read);
+  out.source = open_examples(std::move(inputs), read);
   return out;
 }
 
@@ -191,6 +192,7 @@ LoadedData load_data(const DataFile& file) {
   out.name = opened.name;
   out.format = opened.format;
   out.target = opened.target;
+  out.hash_bits = file.read.hash_bits;
   out.data = file.read.dtype == float64 ? all_rows<double>(opened, out) : all_rows<float>(opened, out);
   give_back_memory();
   if (!file.weights.empty()) {
@@ -206,6 +208,7 @@ LoadedBlocks load_blocks(const DataFile& file, std::int64_t stream_above) {
   LoadedBlocks out;
   if (is_data_cache(file.path)) {
     refuse_columns(file);
+    refuse_more(file);
     const auto cache =
         std::make_shared<const FittedCache>(file.path, file.read.columns, file.read.table, file.read.dtype);
     constexpr std::size_t mib = std::size_t{1} << 20;
@@ -254,6 +257,7 @@ void DataSummary::add(const Dataset& rows) {
       }
       least = std::min(least, target);
       greatest = std::max(greatest, target);
+      only_one_two = only_one_two && (target == 1 || target == 2);
       (target == -1 ? has_minus : target == 0 ? has_zero : target == 1 ? has_one : has_other) = true;
     }
   });

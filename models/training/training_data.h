@@ -19,7 +19,8 @@
 namespace gradus {
 
 struct DataFile {
-  std::string path;  // "-": standard input
+  std::string path;                    // "-": standard input
+  std::vector<std::string> more = {};  // files of the same kind and columns, whose rows come behind
   ReadOptions read = {};
   std::string weights = {};  // a file of as many numbers, one a line; "": none
 };
@@ -30,16 +31,18 @@ struct LoadedData {
   Dataset data;
   std::string target;  // its column, where columns have names
   std::shared_ptr<const FeatureTable> table;
-  std::shared_ptr<const std::vector<Index>> field;  // [p]
-  std::vector<std::int64_t> unseen, missing;        // as in Examples
-  std::vector<std::string> classes = {};            // that the target's cells name, as y counts them
-  std::int64_t streamed_mib = 0;                    // of a cache that is not read whole: its size; else 0
+  std::shared_ptr<const std::vector<ColumnFinding>> findings;  // of its columns, where they were found out
+  std::shared_ptr<const SparseIds> ids;                        // of sparse text that was renumbered
+  std::shared_ptr<const std::vector<Index>> field;             // [p]
+  std::vector<std::int64_t> unseen, missing;                   // as in Examples
+  std::vector<std::string> classes = {};                       // that the target's cells name, as y counts them
+  int hash_bits = 0;                                           // as it was read
+  std::int64_t streamed_mib = 0;                               // of a cache that is not read whole: its size; else 0
 };
 
 /// Reads a file, which may be a binary cache. Of a table whose target is not named it is the column called target,
-/// label, y, rating, class or click, else the last. Numbers of columns called user, item, movie, product, id, or that
-/// end in _id, Id or ID, are categories unless they are named as numeric. Throws IoError and ValueError as the readers
-/// do, and for weights that do not fit.
+/// label, y, rating, class, click, clicked, stars or score, else the last whose name speaks neither of things nor of
+/// time. Throws IoError and ValueError as the readers do, and for weights that do not fit.
 LoadedData load_data(const DataFile& file);
 
 /// Opens a file as load_data does, to be read by blocks; says which format and target it has.
@@ -82,6 +85,7 @@ struct DataSummary {
   std::int64_t rows = 0;
   double least = std::numeric_limits<double>::infinity(), greatest = -least;     // target
   bool has_minus = false, has_zero = false, has_one = false, has_other = false;  // among the targets: -1, 0, 1
+  bool only_one_two = true;  // whether there are no other targets than 1 and 2
 
   void add(const Dataset& rows);
   TargetRange range() const { return {least, greatest}; }
@@ -90,6 +94,8 @@ struct DataSummary {
   TrainingSize size() const;
   /// Whether the targets are two classes: 0 and 1, or -1 and 1, and both occur.
   bool are_classes() const { return !has_other && has_one && has_minus != has_zero; }
+  /// Whether they are 1 and 2, as some programs number classes, and both occur.
+  bool are_one_two() const { return only_one_two && least == 1 && greatest == 2; }
 };
 /// Reads every block once.
 DataSummary summary_of(const DatasetBlocks& rows);

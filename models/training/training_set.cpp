@@ -58,6 +58,19 @@ SharedBlocks with_signs(const LoadedBlocks& loaded, BinaryForm form) {
               }));
 }
 
+// Targets 1 and 2 as 0 and 1.
+SharedBlocks with_zero_one(const LoadedBlocks& loaded) {
+  return kept(loaded.about, changed(loaded.rows, [](Dataset rows) {
+                dispatch_floating(rows.y.dtype(), [&]<class T>(TypeTag<T>) {
+                  const Tensor y = rows.y;
+                  rows.y = Tensor::make<T>(y.shape(), [&](std::span<T> to) {
+                    std::transform(y.span<T>().begin(), y.span<T>().end(), to.begin(), [](T x) { return x - T{1}; });
+                  });  // [n, 1]
+                });
+                return rows;
+              }));
+}
+
 SharedBlocks divided(const LoadedData& about, const SharedBlocks& rows, const Tensor& scale) {
   return kept(about, changed(rows, [scale](Dataset part) {
                 part.x = divide_columns(part.x, scale);
@@ -173,8 +186,18 @@ TrainingSet load_training_set(const DataFile& data, const DataFile& validation, 
   out.about = all.about;
   if (options.batch && *options.batch == 0) refuse_streamed(out.about, "a batch of all rows");
   if (options.task == "ranking") refuse_streamed(out.about, "a ranking");
-  const DataSummary summary = summary_of(*all.rows);
+  DataSummary summary = summary_of(*all.rows);
   if (summary.weight_sum == 0) fail<ValueError>("{}: all weights are 0, so no example counts", out.about.name);
+  if (options.task == "guess" && summary.least == 1 && summary.greatest == 1)
+    fail<ValueError>(
+        "{}: all targets are 1, so there is nothing to tell; where they say who took what, .task ranking "
+        "learns whom to show what",
+        out.about.name);
+  if ((options.task == "guess" || options.task == "binary") && summary.are_one_two()) {
+    all.rows = with_zero_one(all);
+    summary = summary_of(*all.rows);
+    out.one_two = true;
+  }
   if (options.task == "guess") options.task = summary.are_classes() ? "binary" : "regression";
   if (options.task == "regression" && summary.target_scale().deviation == 0)
     fail<ValueError>("{}: all targets are {}, so there is nothing to learn", out.about.name, summary.first);
@@ -262,22 +285,27 @@ TrainedModel untrained_model(const TrainingSet& set, const TrainingOptions& opti
   model.format = set.about.format;
   model.features = set.features;
   model.table = set.about.table;
+  model.ids = set.about.ids;
+  if (!model.table) model.hash_bits = set.about.hash_bits;
   model.columns = set.columns;
   model.scale = set.scale;
   model.target = set.about.target;
   model.target_range = set.range;
   model.zero_one = set.zero_one;
   model.classes = set.classes;
+  model.one_two = set.one_two;
   return model;
 }
 
 LoadedBlocks load_blocks_for(const TrainedModel& model, DataFile file) {
-  const ReadOptions known = read_options(model);
-  file.read.table = known.table;
-  file.read.columns = known.columns;
-  if (file.read.format == Format::guess) file.read.format = known.format;
+  file.read = read_options(model, file.read);
   const bool ranking = model.options.task == "ranking";  // which needs all rows at once
   LoadedBlocks out = load_blocks(file, ranking ? INT64_MAX : model.options.stream_above);
+  if (model.one_two) {
+    if (!summary_of(*out.rows).only_one_two)
+      fail<ValueError>("{}: has targets that are neither 1 nor 2, the classes of the model", out.about.name);
+    out.rows = with_zero_one(out);
+  }
   if (model.options.task == "binary")
     out.rows = with_signs(out, form_of_classes(summary_of(*out.rows), *out.rows, out.about.name));
   if (model.options.task == "multiclass" && listed_classes(out.about).empty())

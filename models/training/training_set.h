@@ -19,6 +19,7 @@ struct TrainingSet {
   Columns columns;
   Tensor scale;  // what the columns of both were divided by   [p]; [0]: nothing
   bool zero_one = false;
+  bool one_two = false;  // whether its targets were 1 and 2, and have become 0 and 1
   TargetRange range{};
   std::vector<std::string> classes = {};  // of multiclass tasks: their names, as y counts them
   std::vector<double> class_weights =

@@ -167,6 +167,8 @@ TEST_CASE("fm train on a file alone") {
   CHECK(done.err.empty());
   CHECK(
       done.out.starts_with("ratings.csv: csv, 5000 examples, 130 features (50 user, 80 item)\n"
+                           "  user (category: text, 50 different)\n  item (category: text, 80 different)\n"
+                           "  rating (target)\n"
                            "target: rating (--target names another)\n"
                            "validation: 500 examples held out\n"
                            "l2-v and its validation mse: 0.00222 "));

@@ -22,7 +22,10 @@ namespace {
 class ManyNumbers final : public ExampleSource {
  public:
   explicit ManyNumbers(std::int64_t rows) : left_(rows) {}
-  Examples next(std::int64_t count) override {
+  std::string place() const override { return "numbers"; }
+
+ private:
+  Examples read(std::int64_t count) override {
     const std::int64_t rows = std::min(count, left_);
     left_ -= rows;
     std::vector<std::int64_t> start{0}, column;
@@ -44,7 +47,6 @@ class ManyNumbers final : public ExampleSource {
     return out;
   }
 
- private:
   std::int64_t left_;
   std::mt19937 random_{1};
 };

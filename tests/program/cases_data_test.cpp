@@ -1,0 +1,193 @@
+// The small files of people's reports (../shared/cases): what is right for each is told in its README. They are not
+// part of the project; where they are absent the tests say so.
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "../data_folder.h"
+#include "run_program.h"
+
+#include <sys/stat.h>
+
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace gradus {
+namespace {
+
+using Words = std::vector<std::string>;
+
+std::string case_file(const std::string& name) {
+  const std::filesystem::path file = (data_folder("") / "../cases" / name).lexically_normal();
+  return std::filesystem::exists(file) ? file.string() : "";
+}
+
+bool are_there() {
+  if (!case_file("README.md").empty()) return true;
+  MESSAGE("skipped: the cases are not there");
+  return false;
+}
+
+// What a training of few epochs says; its model is m.
+Finished trained(const Folder& folder, const std::string& file, Words more = {}) {
+  more.insert(more.begin(), {"train", file, "--model", "m", "--epochs", "2", "--quiet"});
+  return run_fm(folder, more);
+}
+
+bool says(const std::string& text, const std::string& what) { return text.find(what) != std::string::npos; }
+
+}  // namespace
+
+TEST_CASE("cases 01: a first line of numbers is no header") {
+  if (!are_there()) return;
+  const Folder folder;
+  for (const char* const name : {"train.csv", "unique_first.csv", "triples.csv"}) {
+    const Finished refused = trained(folder, case_file(std::string("01-headerless-label-first/") + name));
+    CHECK(refused.code == 1);
+    CHECK_MESSAGE(says(refused.err, "--no-header"), refused.err);
+  }
+  const std::string triples = case_file("01-headerless-label-first/triples.csv");
+  const Finished done = trained(folder, triples, {"--no-header"});
+  CHECK_MESSAGE(done.code == 0, done.err);
+  CHECK(says(done.out, "target: 3 "));
+  CHECK(run_fm(folder, {"predict", "m", triples}).code == 0);
+}
+
+TEST_CASE("cases 02: timestamps are told from amounts") {
+  if (!are_there()) return;
+  const Folder folder;
+  const Finished ratings = trained(folder, case_file("02-timestamp-column/ratings.csv"));
+  CHECK(says(ratings.out, ": movielens, "));
+  const std::string renamed = case_file("02-timestamp-column/renamed.csv");
+  const Finished done = run_fm(folder, {"convert", renamed, "--out", "c"});
+  CHECK_MESSAGE(says(done.out, "target: stars"), (done.out + done.err));
+}
+
+TEST_CASE("cases 04: sparse text in many hands") {
+  if (!are_there()) return;
+  const Folder folder;
+  const auto sparse = [](const std::string& name) { return case_file("04-sparse-text-oddities/" + name); };
+  REQUIRE(trained(folder, sparse("t.svm")).code == 0);
+  const std::string model = text_of(folder / "m");
+  const std::string predictions = run_fm(folder, {"predict", "m", sparse("t.svm")}).out;
+  for (const char* const name : {"nolabel.svm", "bare_all.svm"})
+    CHECK_MESSAGE(run_fm(folder, {"predict", "m", sparse(name)}).out == predictions, name);
+  for (const char* const name : {"crlf.svm", "bom.svm", "tabs.svm", "blank.svm", "comments.svm", "unordered.svm"}) {
+    REQUIRE_MESSAGE(trained(folder, sparse(name)).code == 0, name);
+    CHECK_MESSAGE(text_of(folder / "m") == model, name);
+  }
+  for (const char* const name : {"barevalue.svm", "dup.svm", "negidx.svm", "nan.svm", "empty.svm", "qid.svm"}) {
+    const Finished refused = trained(folder, sparse(name));
+    CHECK_MESSAGE(refused.code == 1, name);
+    CHECK_MESSAGE(says(refused.err, name), refused.err);
+  }
+  for (const char* const name : {"big.svm", "big30.svm", "big40.svm", "hash64.svm"}) {
+    const Finished done = trained(folder, sparse(name));
+    CHECK_MESSAGE(says(done.out, " 14 features"), (done.out + done.err));
+    const Finished told = run_fm(folder, {"predict", "m", sparse(name)});
+    CHECK(told.code == 0);
+    CHECK(told.err.empty());  // nothing was unknown
+    CHECK(says(trained(folder, sparse(name), {"--hash-bits", "6"}).out, " 64 features"));
+    CHECK(run_fm(folder, {"predict", "m", sparse(name)}).code == 0);
+  }
+  for (const char* const name : {"label12.svm", "tf.csv", "yn.csv"})
+    CHECK_MESSAGE(says(trained(folder, sparse(name)).out, "; binary, "), name);
+  REQUIRE(trained(folder, sparse("label12.svm")).code == 0);
+  CHECK(run_fm(folder, {"evaluate", "m", sparse("label12.svm")}).code == 0);
+  CHECK(run_fm(folder, {"evaluate", "m", sparse("t.svm")}).code == 1);
+  const Finished alone = trained(folder, sparse("allone.svm"));
+  CHECK(alone.code == 1);
+  CHECK_MESSAGE(says(alone.err, "--task ranking"), alone.err);
+}
+
+TEST_CASE("cases 05: tables in many hands") {
+  if (!are_there()) return;
+  const Folder folder;
+  const auto table = [](const std::string& name) { return case_file("05-csv-oddities/" + name); };
+  const auto out = [&](const std::string& name, const Words& more = {}) {
+    const Finished done = trained(folder, table(name), more);
+    return done.out + done.err;
+  };
+  const std::string price = "price (numeric: 9.99 to 1200, 69 missing)";
+  for (const char* const name : {"na.csv", "nan.csv", "null.csv", "dollar.csv", "thousand.csv", "index.csv",
+                                 "quoted.csv", "bom_crlf.csv", "trailing.csv", "semi_dot.csv"})
+    CHECK_MESSAGE(says(out(name), price), name);
+  CHECK(says(out("semi.csv"),
+             "semi.csv:2: column \"price\": \"9,99\" is a number if commas are decimal marks: say "
+             "--decimal ,"));
+  CHECK(says(out("semi.csv", {"--decimal", ","}), price));
+  CHECK(says(out("index.csv"), "\"\" (left out: nameless, counts the rows)"));
+  CHECK(says(out("spaces.csv"), "(5 who, 2 what, price)"));
+  CHECK(says(out("genres.csv", {"--multi", "genres"}), "genres (category: values separated by \"|\", 5 different)"));
+  CHECK(says(out("dates.csv"), "nearly each row has a category of its own"));
+  CHECK(says(out("utf16.csv"), "UTF-16"));
+  CHECK(says(out("latin1.csv"), "latin1.csv:5: column \"who\": \"Zo\\xeb\" is not UTF-8"));
+  CHECK(says(out("missing_target.csv"), "missing_target.csv:7: column \"stars\""));
+  // The words for nothing are what empty cells are.
+  REQUIRE(trained(folder, table("e_train.csv")).code == 0);
+  const std::string of_empty = run_fm(folder, {"evaluate", "m", table("e_test.csv")}).out;
+  const std::string told = run_fm(folder, {"predict", "m", table("newna.csv")}).out;
+  REQUIRE(trained(folder, table("na_train.csv")).code == 0);
+  const std::string of_words = run_fm(folder, {"evaluate", "m", table("na_test.csv")}).out;
+  CHECK(of_words.substr(of_words.find('\n')) == of_empty.substr(of_empty.find('\n')));
+  CHECK(run_fm(folder, {"predict", "m", table("newna.csv")}).out == told);
+  CHECK(says(out("late_na.csv"), "price (numeric: "));
+}
+
+TEST_CASE("cases 10 and 22: what identifies is a category, whatever it is called") {
+  if (!are_there()) return;
+  const Folder folder;
+  const std::string text = text_of(case_file("10-id-column-names/train.csv"));
+  const std::string rows = text.substr(text.find('\n'));
+  for (const char* const header :
+       {"userid,itemid,quantity,stars", "uid,iid,quantity,stars", "customer,article,quantity,stars"}) {
+    write_text(folder / "renamed.csv", header + rows);
+    const Finished done = trained(folder, "renamed.csv");
+    CHECK_MESSAGE(says(done.out, ", 101 features "), (done.out + done.err));
+  }
+  CHECK(says(trained(folder, case_file("10-id-column-names/le_train.csv")).out, ", 100 features (60 uid, 40 iid)"));
+  const std::string side = trained(folder, case_file("22-movielens-with-side-columns/train.csv")).out;
+  CHECK(says(side, "zip_code (category: whole numbers, "));
+  CHECK(says(side, "timestamp (numeric: timestamps in seconds, "));
+  CHECK(says(side, "age (numeric: 8 to 72)"));
+}
+
+TEST_CASE("pipes are read once, several files are one, and columns are found by their names") {
+  const Folder folder;
+  write_text(folder / "a.csv", "user,item,rating\n1,5,3\n2,6,4\n");
+  write_text(folder / "b.csv", "rating,item,user\n2,5,2\n1,6,1\n");
+  write_text(folder / "ab.csv", "user,item,rating\n1,5,3\n2,6,4\n2,5,2\n1,6,1\n");
+  REQUIRE(::mkfifo((folder / "pipe").c_str(), 0600) == 0);
+  const auto through_pipe = [&](const Words& words) {
+    std::thread writer([&] { std::ofstream(folder / "pipe") << text_of(folder / "ab.csv"); });
+    const Finished done = run_fm(folder, words);
+    writer.join();
+    return done;
+  };
+  const Words rest{"--model", "m", "--epochs", "2", "--valid-fraction", "0", "--task", "regression"};
+  const auto train = [&](Words words) {
+    words.insert(words.end(), rest.begin(), rest.end());
+    return words;
+  };
+  REQUIRE(run_fm(folder, train({"train", "ab.csv"})).code == 0);
+  const std::string model = text_of(folder / "m");
+  const Finished piped = through_pipe(train({"train", "pipe"}));
+  CHECK_MESSAGE(piped.code == 0, piped.err);
+  CHECK(text_of(folder / "m") == model);
+  REQUIRE(run_fm(folder, train({"train", "a.csv", "b.csv"})).code == 0);
+  CHECK(text_of(folder / "m") == model);
+  CHECK(through_pipe({"predict", "m", "pipe"}).out == run_fm(folder, {"predict", "m", "ab.csv"}).out);
+  // The same rows as MovieLens has them.
+  write_text(folder / "u.data", "1\t5\t3\t881250949\n2\t6\t4\t881250949\n2\t5\t2\t881250949\n1\t6\t1\t881250949\n");
+  CHECK(run_fm(folder, {"predict", "m", "u.data"}).out == run_fm(folder, {"predict", "m", "ab.csv"}).out);
+  REQUIRE(run_fm(folder, train({"train", "u.data"})).code == 0);
+  CHECK(run_fm(folder, {"predict", "m", "b.csv"}).code == 0);
+  // Four numbers that are no ratings.
+  write_text(folder / "four", "1\t5\t30\t7\n2\t6\t40\t8\n");
+  CHECK(says(run_fm(folder, {"train", "four"}).err, "nothing but numbers"));
+}
+
+}  // namespace gradus
