@@ -179,7 +179,7 @@ TEST_CASE("one value for two variables; a chain of updates") {
 
 TEST_CASE("two assigns to one variable in one run are refused, and nothing has changed") {
   Graph g;
-  const Expr n = variable(g, "n", Tensor({1.0F})), w = variable(g, "w", Tensor({1, 2}));
+  const Expr n = g.variable("n", Tensor({1.0F})), w = g.variable("w", Tensor({1, 2}));
   const Expr one = assign_add(n, 1), ten = assign_add(n, 10);
   const std::string n_at = here(__LINE__ - 2), at = here(__LINE__ - 1);
   const Expr move = g.assign(w, w + 1);

@@ -282,6 +282,12 @@ constexpr std::pair<std::string_view, Rule> rules[] = {
        e.add("Neg", {e.add("Softplus", {e.add("Neg", e.in)})});
        return true;
      }},
+    {"sigmoid_cross_entropy_with_logits",
+     [](const Export& e) {
+       const std::string far = e.add("Sub", {e.add("Relu", {e.in[1]}), e.add("Mul", {e.in[1], e.in[0]})});
+       e.add("Add", {far, e.add("Softplus", {e.add("Neg", {e.add("Abs", {e.in[1]})})})});
+       return true;
+     }},
     {"leaky_relu",
      [](const Export& e) {
        const std::string positive = e.add("Greater", {e.in[0], e.number("zero", 0)});
