@@ -22,8 +22,8 @@ class Region {
   Region(const Program& program, const Schedule& schedule, const Group& group, const MemoryPlan& memory,
          std::vector<Value>& values);
 
-  /// Finds out how many rows there are in this run, and makes room for all that is computed: before run(), and, where the
-  /// region writes variables, before any is written.
+  /// Finds out how many rows there are in this run, and makes room for all that is computed: before run(), and, where
+  /// the region writes variables, before any is written.
   void make_room(Workers& workers);
   void run(Workers& workers, std::uint64_t run_number, Recorder* recorder);
 

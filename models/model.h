@@ -52,8 +52,8 @@ struct ModelOptions {
   /// The penalty of each feature's own parameters in place of l2_W and l2_V; -1 where these hold. Empty: everywhere.
   /// [p]
   std::vector<double> l2_features = {};
-  std::int64_t classes = 2;          // of a multiclass task, which linear and fm can do
-  L2Over l2_over = L2Over::all;      // what l2_W and l2_V reach
+  std::int64_t classes = 2;      // of a multiclass task, which linear and fm can do
+  L2Over l2_over = L2Over::all;  // what l2_W and l2_V reach
   /// Of regression: what y_hat tells is (y - mean) / deviation, and the error is that of it.
   TargetScale target = {};
   DType dtype = float32;  // or float64

@@ -91,9 +91,6 @@ int export_model(const ExportCommand& command);
 /// The file as the arguments say. Throws ValueError for a format or delimiter that there is not.
 gradus::DataFile data_file(const DataArguments& data);
 
-/// A text of the library in the words of the command line: what it calls .no_header is --no-header.
-std::string with_options(std::string text);
-
 /// Throws ValueError where no device is called so; whether there is one is another question.
 void check_device(const std::string& device);
 

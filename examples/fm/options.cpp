@@ -29,6 +29,14 @@ std::vector<std::pair<std::string, std::string>> words_of_the_library() {
       {"Format::libsvm", "--format libsvm"},
       {"Format::libfm", "--format libfm"},
       {"ItemColumns", "--item"},
+      {".no_header", "--no-header"},
+      {".decimal ','", "--decimal ,"},
+      {".decimal", "--decimal"},
+      {".missing", "--missing"},
+      {".categorical", "--categorical"},
+      {".numeric", "--numeric"},
+      {".ignored", "--ignore"},
+      {".hash_bits", "--hash-bits"},
   };
   TrainingOptions options;
   for (const Setting& setting : settings(options))

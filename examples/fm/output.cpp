@@ -1,5 +1,7 @@
 #include "output.h"
 
+#include "options.h"
+
 #include <gradus/core/error.h>
 #include <gradus/core/file.h>
 
@@ -186,7 +188,8 @@ void print_json(const TrainingReport& report) {
   if (report.set->about.findings) {
     json["columns"] = Json::array();
     for (const ColumnFinding& each : *report.set->about.findings)
-      json["columns"].push_back({{"name", each.name}, {"kind", to_string(each.kind)}, {"why", with_options(each.why)}});
+      json["columns"].push_back(
+          {{"name", each.name}, {"kind", to_string(each.kind)}, {"why", in_option_words(each.why)}});
   }
   if (report.test != nullptr) json["test"] = evaluation_of(*report.test, model.table.get());
   if (!report.candidates->empty()) {

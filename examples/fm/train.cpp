@@ -193,16 +193,14 @@ void print_data(const TrainingSet& set, const TrainCommand& command) {
       set.train->size() + (command.validation.empty() ? held_out : 0),
       describe_features(set.features, set.about.table.get()));
   if (set.about.findings) print_findings(*set.about.findings);
-  if (set.about.ids)
-    say("indices lie far apart, so each of the {} that occur has a number of its own\n", set.features);
+  if (set.about.ids) say("indices lie far apart, so each of the {} that occur has a number of its own\n", set.features);
   if (set.about.streamed_mib > 0)
     say("streamed: {} blocks of {} MiB in all, more than --stream-above {}\n", set.train->blocks(),
         set.about.streamed_mib, command.options.stream_above);
   if (!set.about.target.empty() && command.data.file.read.target.empty())
     say("target: {} (--target names another)\n", set.about.target);
   if (const std::string scale = describe_scale(set); !scale.empty())
-    say("divided: {}{}\n", scale,
-               command.options.normalize ? "" : " (--no-normalize leaves columns as they are)");
+    say("divided: {}{}\n", scale, command.options.normalize ? "" : " (--no-normalize leaves columns as they are)");
   if (!set.classes.empty()) say("classes: {}\n", listed(set.classes));
   if (!set.class_weights.empty()) {
     const std::vector<std::string> names =
@@ -246,7 +244,7 @@ int cross_validation(const TrainingSet& set, const TrainingOptions& options, con
     const double mean = sum / static_cast<double>(folds.size());
     for (const ValidationFold& fold : folds) squares += std::pow(fold.evaluation.metrics[m].second - mean, 2);
     say("  {} {} +- {}", folds.front().evaluation.metrics[m].first, shown_metric(mean),
-               shown_metric(std::sqrt(squares / static_cast<double>(folds.size() - 1))));
+        shown_metric(std::sqrt(squares / static_cast<double>(folds.size() - 1))));
   }
   say("\nconstant: {} {}\n", main_metric(options.task), shown_metric(constant));
   return 0;
@@ -287,14 +285,13 @@ constexpr const char* what_helps =
 std::vector<Candidate> search_settings(const TrainingSet& set, TrainingOptions& options, const TrainCommand& command) {
   const bool text = !command.common.json;
   const std::string metric = stopping_metric(options);
-  if (text)
-    say("{:>6}  {:>10}  {:>8}  {:>10}  {:>14}\n", "epochs", "rate", "factors", "l2-v", "valid " + metric);
+  if (text) say("{:>6}  {:>10}  {:>8}  {:>10}  {:>14}\n", "epochs", "rate", "factors", "l2-v", "valid " + metric);
   std::vector<Candidate> all =
       search(set.train, set.validation, set.columns, options, trainer_options(command.common), [&](const Candidate& c) {
         if (interrupted != 0) fail<Error>("interrupted while searching; nothing is kept");
         if (!text) return;
         say("{:>6}  {:>10.4g}  {:>8}  {:>10.4g}  {:>14}\n", c.epochs, c.rate, c.factors, c.l2,
-                   std::isfinite(c.validation) ? shown_metric(c.validation) : "diverged");
+            std::isfinite(c.validation) ? shown_metric(c.validation) : "diverged");
         std::fflush(stdout);
       });
   const double constant =
@@ -305,8 +302,8 @@ std::vector<Candidate> search_settings(const TrainingSet& set, TrainingOptions& 
                 set.about.name, metric, shown_metric(all.front().validation), shown_metric(constant), what_helps);
   if (text) {
     say("best: --rate {:.4g} --factors {} --l2-v {:.4g} --l2-w {:.4g}: validation {} {}{}\n", options.rate,
-               options.factors, *options.l2_v, *options.l2_w, metric, shown_metric(all.front().validation),
-               by_loss ? fmt::format(" (constant: {})", shown_metric(constant)) : "");
+        options.factors, *options.l2_v, *options.l2_w, metric, shown_metric(all.front().validation),
+        by_loss ? fmt::format(" (constant: {})", shown_metric(constant)) : "");
     if (const std::string edges = edges_of(all); !edges.empty())
       say("  on the edge of what was tried: {}; a second search around it may do better\n", edges);
   }
@@ -331,15 +328,14 @@ void compare_with_constant(const TrainingSet& set, const TrainingOptions& option
                               : !validated || *options.epochs == 1     ? ""
                               : best == *options.epochs ? "; it is the last, so more --epochs may do better"
                                                         : "";
-    say("{} epoch: {}{}\n{}: {}\nconstant: {} {}\n", validated ? "best" : "last", best, ended, rows,
-               to_string(found), metric, shown_metric(constant));
+    say("{} epoch: {}{}\n{}: {}\nconstant: {} {}\n", validated ? "best" : "last", best, ended, rows, to_string(found),
+        metric, shown_metric(constant));
   }
   const double chance = 1 / std::sqrt(static_cast<double>(std::max<std::int64_t>(found.examples, 1)));
   if (loss > constant * (1 + chance))
     fail<Error>("{}: the model is worse than a constant ({} {} on {} rows; the constant has {}), so it is not kept; {}",
                 set.about.name, metric, shown_metric(loss), rows, shown_metric(constant), what_helps);
-  if (text && loss >= constant)
-    say("  no better than the constant; on {} rows that may be chance\n", found.examples);
+  if (text && loss >= constant) say("  no better than the constant; on {} rows that may be chance\n", found.examples);
 }
 
 }  // namespace

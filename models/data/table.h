@@ -26,7 +26,7 @@ struct TableColumn {
   ColumnKind kind = ColumnKind::ignored;
   /// Each once, in the order of before(); empty where they are hashed. Of a target whose values name classes: these.
   std::vector<std::string> categories{};
-  std::string separator{};                // between the categories of a cell, each of which is 1; "": it has one
+  std::string separator{};  // between the categories of a cell, each of which is 1; "": it has one
 
   bool operator==(const TableColumn&) const = default;
 };

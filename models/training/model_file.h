@@ -36,7 +36,7 @@ struct TrainedModel {
   TargetScale target_scale{};             // of regression: y_hat tells (target - mean) / deviation
   bool zero_one = false;                  // of binary tasks: whether the targets were 0 and 1, else -1 and 1
   std::vector<std::string> classes = {};  // of multiclass tasks, in the order of y_hat's columns
-  bool one_two = false;        // whether the targets of files are 1 and 2, which stand for 0 and 1
+  bool one_two = false;                   // whether the targets of files are 1 and 2, which stand for 0 and 1
   std::map<std::string, Tensor> parameters;
   Tensor scale;                           // [p]: what columns are divided by; [0]: nothing
   std::map<std::string, double> metrics;  // what training found, as "validation mse"

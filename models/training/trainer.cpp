@@ -242,8 +242,7 @@ void Trainer::State::diverged(std::int64_t at_batch) const {
       "the loss is no finite number any more in epoch {}, batch {} of {}: lower .rate, which is {}, or set .clip_norm "
       "1{}",
       epoch + 1, at_batch, batches.count(), rate,
-      options.normalize.value_or(false) ? ""
-                                        : "; where columns hold large numbers, .normalize brings them into reach");
+      options.normalize.value_or(false) ? "" : "; where columns hold large numbers, .normalize brings them into reach");
 }
 
 // Whether an epoch's validation beats those before it. What is no number (the AUC of one class) never does.

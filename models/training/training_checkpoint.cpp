@@ -82,7 +82,7 @@ void Trainer::restore(const std::string& path) {
   const auto position = tensor(position_name, {int64, {4}, Layout::dense}).span<std::int64_t>();
   const auto sums = tensor(sums_name, {float64, {2}, Layout::dense}).span<double>();
   const std::int64_t epoch = position[0], batch = position[1], rows = position[2], best_epoch = position[3];
-  const std::int64_t epochs = std::clamp<std::int64_t>(epoch, 0, s.options.epochs);
+  const std::int64_t epochs = std::clamp<std::int64_t>(epoch, 0, *s.options.epochs);
   const auto history = tensor(history_name, {float64, {epochs, 3}, Layout::dense}).span<double>();
   const bool has_best = s.validation_data && epoch > 0;
   const bool fits = epoch == epochs && batch >= 0 && batch <= s.batches.count() && rows >= 0 &&
