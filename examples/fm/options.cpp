@@ -261,7 +261,7 @@ std::string config_text(const CLI::App& command) {
   for (const Setting& setting : settings(usual)) {
     const CLI::Option* const option = command.get_option_no_throw(fmt::format("--{}", setting.name));
     const bool written = option == nullptr || option->count() > 0 || std::holds_alternative<bool*>(setting.value);
-    if (const std::string value = shown(setting); !written && value != "nothing")
+    if (const std::string value = shown(setting); !written && value != "nothing" && value != "left open")
       text += fmt::format("{} = {}\n", setting.name,
                           std::holds_alternative<std::string*>(setting.value) ? config_value(value) : value);
   }

@@ -66,9 +66,12 @@ void Trainer::restore(const std::string& path) {
                   checkpoint_version);
   if (text("checksum") != checksum(file.tensors, file.metadata))
     fail<IoError>("{}: is damaged: its checksum is not that of its contents", path);
-  if (text("data") != s.data_checksum()) fail<IoError>("{}: is of a training on other data", path);
-  if (const std::string other = difference(s.options, training_options_from_json(text("options"), path));
-      !other.empty())
+  // What options left open follows from the data; whether these are streamed is part of what they are.
+  const TrainingOptions before = training_options_from_json(text("options"), path);
+  const bool other_data = text("data") != s.data_checksum();
+  if (other_data && s.options.stream_above == before.stream_above)
+    fail<IoError>("{}: is of a training on other data", path);
+  if (const std::string other = difference(s.options, before); other_data || !other.empty())
     fail<IoError>("{}: is of a training with other options: {}", path, other);
 
   // All is looked at before anything is taken over: a state that is refused leaves the training as it was.
