@@ -39,7 +39,7 @@ Tensor PreparedRun::run(std::span<const Tensor* const> values) {
     fed_.clear();
     std::vector<Feed> feeds;
     for (std::size_t i = 0; i < values.size(); ++i) {
-      feeds.push_back({placeholders_[i], *values[i]});
+      feeds.emplace_back(placeholders_[i], *values[i]);
       fed_.push_back({values[i]->type(), values[i]->ones()});
     }
     session_->plan_for(fetches_, feeds);

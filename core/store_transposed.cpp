@@ -1,5 +1,6 @@
 #include <gradus/core/store_transposed.h>
 
+#include <gradus/core/draft_facts.h>
 #include <gradus/core/nodes.h>
 
 #include <algorithm>

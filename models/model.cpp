@@ -6,6 +6,7 @@
 #include <gradus/models/higher_order.h>
 #include <gradus/models/linear.h>
 #include <gradus/models/multiclass.h>
+#include <gradus/ops/ops.h>
 
 #include <fmt/format.h>
 

@@ -105,7 +105,8 @@ TEST_CASE("a model's metadata nested deep are refused") {
   model.parameters = {{"w0", zeros({1})}, {"W", zeros({2})}};
   save_model(folder / "m", model);
   const SafeTensors good = load_safetensors(folder / "m");
-  for (const auto& [key, text] : good.metadata) {
+  for (const auto& entry : good.metadata) {
+    const std::string& key = entry.first;
     if (key == "checksum") continue;
     SafeTensors bad = good;
     const std::vector<std::string> texts = {repeated("[", 200'000), repeated("{\"columns\":", 200'000), "\"\\ud800\""};
@@ -143,7 +144,9 @@ TEST_CASE("a state whose tensors are of other shapes is refused, and leaves the 
     CHECK(other.epochs_done() == 0);
     CHECK(other.parameters() == before);
   };
-  for (const auto& [name, tensor] : good.tensors) {
+  for (const auto& entry : good.tensors) {
+    const std::string& name = entry.first;
+    const Tensor& tensor = entry.second;
     CAPTURE(name);
     SafeTensors bad = good;
     bad.tensors.at(name) = zeros({3, 5});

@@ -6,6 +6,7 @@
 #include <gradus/core/error.h>
 #include <gradus/core/session.h>
 #include <gradus/ops/ops.h>
+#include <gradus/optim/optim.h>
 
 #include <doctest/doctest.h>
 #include <fmt/format.h>

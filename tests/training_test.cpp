@@ -388,7 +388,7 @@ TEST_CASE("another metric may say which epoch is best") {
   for (const EpochRecord& record : history) CHECK(record.validation <= best);
   CHECK(trainer.evaluation().of("auc") == best);
   options.stop_by = "mse";
-  CHECK(refusal<ValueError>([&] { Trainer(train, validation, {}, options).run(); }) ==
+  CHECK(refusal<ValueError>([&, rows = train, held_out = validation] { Trainer(rows, held_out, {}, options).run(); }) ==
         "there is no metric mse here; there are log loss, auc, accuracy");
 }
 
