@@ -95,7 +95,8 @@ void CpuPlan::run(std::span<const Tensor* const> feeds, std::uint64_t run_number
       continue;
     }
     if (step.plain) {
-      Recorder::time(recorder, step.node, 0, [&] { step.loop->run_plain(step.inputs, output); });
+      Recorder::time(recorder, step.node, 0,
+                     [&] { with_place(node(step.node).origin, [&] { step.loop->run_plain(step.inputs, output); }); });
       continue;
     }
     Call call(step.inputs, output, workers_, scratch_, step.growing);
@@ -104,7 +105,7 @@ void CpuPlan::run(std::span<const Tensor* const> feeds, std::uint64_t run_number
     call.run = run_number;
     Recorder::time(recorder, step.node, 0, [&] {
       if (step.loop) {
-        step.loop->run(call);
+        with_place(call.node, [&] { step.loop->run(call); });
       } else {
         node(step.node).op->compute(call);
       }

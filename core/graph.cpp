@@ -16,13 +16,14 @@ namespace gradus {
 
 namespace {
 
-// A number as a constant of `dtype`, refused where it would change: 0.5 is no int32.
-Tensor number_as(const Number& number, DType dtype) {
+// A number as a constant of `dtype`, refused where it would change: 0.5 is no int32. `reader` is who takes it.
+Tensor number_as(const Number& number, DType dtype, std::string_view reader, Location where) {
+  const auto given = [&] { return fmt::format("{}: the number {} ({})", reader, to_string(number), to_string(where)); };
   if (dtype == boolean && !(number.is_whole() && number.fits(boolean)))
-    fail<TypeError>("the number {} was given where bool is expected", to_string(number));
+    fail<TypeError>("{} was given where bool is expected", given());
   if (is_integer(dtype) && !number.fits(dtype))
-    fail<TypeError>("the number {} is not an {}; write an {}, or cast the other operand", to_string(number),
-                    to_string(dtype), to_string(dtype));
+    fail<TypeError>("{} is not an {}; write an {}, or cast the other operand", given(), to_string(dtype),
+                    to_string(dtype));
   return Tensor::scalar(number, dtype);
 }
 
@@ -135,9 +136,9 @@ std::string to_string(const Expr& expr) {
 
 std::optional<double> Operand::number() const { return number_ ? std::optional(number_->value()) : std::nullopt; }
 
-Expr Operand::in(Graph& graph, DType dtype) const {
+Expr Operand::in(Graph& graph, DType dtype, std::string_view reader) const {
   if (tensor_) return graph.constant(*tensor_, "constant", where_);
-  if (number_) return graph.literal(number_as(*number_, dtype), to_string(*number_), where_);
+  if (number_) return graph.literal(number_as(*number_, dtype, reader, where_), to_string(*number_), where_);
   return expr_;
 }
 
@@ -170,7 +171,7 @@ Expr apply(std::shared_ptr<const Op> op, std::span<const Operand> operands) {
   std::vector<Expr> inputs;
   inputs.reserve(operands.size());
   Location where = operands.front().where();
-  for (const Operand& operand : operands) inputs.push_back(operand.in(*graph, dtype));
+  for (const Operand& operand : operands) inputs.push_back(operand.in(*graph, dtype, op->name()));
   return graph->add(std::move(op), inputs, where);
 }
 
@@ -300,7 +301,7 @@ Expr Graph::constant(const Tensor& value, std::string_view name, Location where)
 Expr Graph::assign(Expr variable, const Operand& value) {
   if (!variable.valid() || variable.kind() != Kind::variable)
     fail<TypeError>("assign: {} is not a variable", to_string(variable));
-  const Expr inputs[] = {variable, value.in(*this, variable.dtype())};
+  const Expr inputs[] = {variable, value.in(*this, variable.dtype(), "assign")};
   if (!inputs[1].valid()) fail<TypeError>("assign: the value of {} is no expression", variable.name());
   if (&inputs[1].graph() != this || &variable.graph() != this)
     fail<TypeError>("assign: {} and its value {} belong to different graphs", variable.name(), inputs[1].name());

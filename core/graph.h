@@ -125,8 +125,8 @@ class Operand {
   /// The value of a number, an integer as the nearest double.
   std::optional<double> number() const;
   /// This operand in `graph`; a number becomes a constant of dtype `dtype`. Throws TypeError where the number
-  /// does not fit the dtype.
-  Expr in(Graph& graph, DType dtype) const;
+  /// does not fit the dtype; the message begins with `reader`, the op that takes it.
+  Expr in(Graph& graph, DType dtype, std::string_view reader) const;
 
  private:
   friend Expr apply(std::shared_ptr<const Op> op, std::span<const Operand> operands);

@@ -272,6 +272,16 @@ class Op {
   virtual bool is_random() const { return false; }
 };
 
+/// f(), whose ValueErrors are told with the name and the place of the node: row kernels know none.
+template <class F>
+void with_place(const Expr& node, F&& f) {
+  try {
+    f();
+  } catch (const ValueError& error) {
+    fail<ValueError>("{} ({}, {})", error.what(), node.name(), to_string(node.where()));
+  }
+}
+
 /// Whether the engine runs the node's op by a row kernel.
 bool is_elementwise(const Expr& node);
 /// Whether a node of a plan's graph is a csr matrix of ones, so far as that is known before a run.

@@ -240,7 +240,8 @@ void Region::run_member(Piece& piece, std::size_t m, std::uint64_t run_number) {
   Task& task = piece.tasks[m];
   Value& output = *task.output;
   if (task.joined) return task.joined->run(output);
-  if (task.loop && task.loop->is_plain() && member.table == nullptr) return task.loop->run_plain(task.inputs, output);
+  if (task.loop && task.loop->is_plain() && member.table == nullptr)
+    return with_place(n.origin, [&] { task.loop->run_plain(task.inputs, output); });
   const bool adds_here = member.strips.gives == Strips::Gives::sum;
   std::byte* const sum = output.data;
   if (adds_here) output.data = task.part.data();
@@ -250,7 +251,7 @@ void Region::run_member(Piece& piece, std::size_t m, std::uint64_t run_number) {
   call.adds = member.strips.gives == Strips::Gives::accumulated;
   call.in_strip = !is_sum(member.strips);
   if (task.loop) {
-    task.loop->run(call);
+    with_place(n.origin, [&] { task.loop->run(call); });
   } else {
     n.op->compute(call);
   }

@@ -207,8 +207,8 @@ Expr matrix_product(const Labelled& a, const Labelled& b, const std::string& bat
 Expr contract(std::string_view op, const Letters& letters, const Operand& left, const Operand& right) {
   const Expr known = left.expr().valid() ? left.expr() : require_expr(op, right, "b");
   const auto pin = known.graph().pin(left.where());
-  Labelled a{left.in(known.graph(), known.dtype()), letters.a};
-  Labelled b{right.in(known.graph(), known.dtype()), letters.b};
+  Labelled a{left.in(known.graph(), known.dtype(), op), letters.a};
+  Labelled b{right.in(known.graph(), known.dtype(), op), letters.b};
 
   const Type types[] = {a.x.type(), b.x.type()};
   const Expr exprs[] = {a.x, b.x};

@@ -114,7 +114,7 @@ Expr pow(const Operand& a, const Operand& b) {
   const Expr base = a.expr();
   if (!base.valid() || base.layout() == Layout::dense) return elementwise(any_power, {a, b});
 
-  const std::array exprs{base, b.in(base.graph(), base.dtype())};
+  const std::array exprs{base, b.in(base.graph(), base.dtype(), "pow")};
   const std::array types{exprs[0].type(), exprs[1].type()};
   const OpInputs in(types, exprs);
   const std::optional<double> exponent = constant_number(exprs[1]);

@@ -68,7 +68,7 @@ Operand Optimizer::Step::Scalar::in(DType dtype) {
 
 Operand Optimizer::Step::checked_rate(const Optimizer& optimizer, Graph& graph) {
   if (optimizer.rate_.number()) return optimizer.rate_;
-  const Expr rate = optimizer.rate_.in(graph, float64);
+  const Expr rate = optimizer.rate_.in(graph, float64, optimizer.name());
   if (!rate.valid() || &rate.graph() != &graph || !is_floating(rate.dtype()) || rate.rank() != 0 ||
       rate.layout() != Layout::dense)
     fail<TypeError>("{}: the learning rate is {}; a number or a floating scalar of the same graph is expected",

@@ -463,7 +463,7 @@ TEST_CASE("device: integers that cannot be divided are refused as on the CPU, an
   Session session(g, emulated_device());
   CHECK(refusal<ValueError>([&] {
           session.run(step, {{x, Tensor({1, 0}, int32)}});
-        }) == "floordiv: integer division by zero");
+        }).starts_with("floordiv: integer division by zero (floordiv, emulated_device_test.cpp:"));
   CHECK(session.value(b) == Tensor({5, 6}, int32));
   session.run(step, {{x, Tensor({2, 3}, int32)}});
   CHECK(session.value(b) == Tensor({2, 2}, int32));

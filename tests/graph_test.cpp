@@ -169,13 +169,16 @@ TEST_CASE("numbers take the dtype of the expression, and are refused where they 
   CHECK(logical_and(m, true).dtype() == boolean);
   CHECK(where(m, 0.5, d).dtype() == float64);
   CHECK(where(m, l, 1).dtype() == int64);
-  const std::string int_rule = " is not an int32; write an int32, or cast the other operand";
-  CHECK(refusal([&] { i * 0.5; }) == "the number 0.5" + int_rule);
-  CHECK(refusal([&] { 3e9 + i; }) == "the number 3000000000" + int_rule);
-  CHECK(refusal([&] { i + (1.0 / 0.0); }) == "the number inf" + int_rule);
-  CHECK(refusal([&] { l + 1e19; }) == "the number 1e+19 is not an int64; write an int64, or cast the other operand");
-  CHECK(refusal([&] { g.assign(g.variable("flag", zeros({}, boolean), {.trainable = false}), 2); }) ==
-        "the number 2 was given where bool is expected");
+  const std::string int_rule = ") is not an int32; write an int32, or cast the other operand";
+  const int line = __LINE__;
+  CHECK(refusal([&] { i * 0.5; }) == "multiply: the number 0.5 (" + here(line + 1) + int_rule);
+  CHECK(refusal([&] { 3e9 + i; }) == "add: the number 3000000000 (" + here(line + 2) + int_rule);
+  CHECK(refusal([&] { i + (1.0 / 0.0); }) == "add: the number inf (" + here(line + 3) + int_rule);
+  CHECK(refusal([&] { l + 1e19; }) ==
+        "add: the number 1e+19 (" + here(line + 4) + ") is not an int64; write an int64, or cast the other operand");
+  const Expr flag = g.variable("flag", zeros({}, boolean), {.trainable = false});
+  CHECK(refusal([&] { g.assign(flag, 2); }) ==
+        "assign: the number 2 (" + here(__LINE__ - 1) + ") was given where bool is expected");
 }
 
 TEST_CASE("tensors as operands keep their dtype") {

@@ -116,7 +116,7 @@ TEST_CASE("integers that no int64 is are refused where an int64 is wanted") {
   for (const std::function<Expr()>& make : std::vector<std::function<Expr()>>{
            [&] { return x + too_big; }, [&] { return equal(x, too_big); }, [&] { return clip_by_value(x, 0, too_big); },
            [&] { return x + 0x1p63; }, [&] { return where(less(f, 0.0), too_big, x); }})
-    CHECK(refusal(make).starts_with("the number 9.2233720368547"));
+    CHECK(refusal(make).find(": the number 9.2233720368547") != std::string::npos);
   CHECK(refusal([&] { pad(x, {{1, 1}}, too_big); }).starts_with("pad: value 9.2233720368547"));
   CHECK(refusal([&] { pad(cast(f, float32), {{1, 1}}, 1e300); }).starts_with("pad: value 1e+300 does not fit x"));
   CHECK(refusal<ValueError>([&] { range(g, 0, too_big, 1, int64); }).find("is not an int64") != std::string::npos);

@@ -286,6 +286,18 @@ TEST_CASE("products of one matrix stay apart: infinity - infinity is NaN") {
   CHECK(std::isnan(run_number(matmul(csr, x) - matmul(csr, y))));
 }
 
+TEST_CASE("the cross entropy of large logits keeps what is left of them, and its slope at 0 is right") {
+  Graph g;
+  const Expr z = g.constant(Tensor({1.0F, 1.0F, 1.0F, 0.0F, 0.0F, 1.0F}));
+  const Expr x = g.variable("x", Tensor({15.0F, 10.0F, 100.0F, -15.0F, 15.0F, 0.0F}));
+  const Expr loss = sigmoid_cross_entropy_with_logits(z, x);
+  Session session(g);
+  const Tensor found = session.run(loss);
+  const double right[] = {3.059023e-07, 4.539890e-05, 0, 3.059023e-07, 15.000000306, 0.6931472};
+  for (std::int64_t i = 0; i < 6; ++i) CHECK(found.span<float>()[at(i)] == doctest::Approx(right[i]).epsilon(1e-5));
+  CHECK(session.run(gradients(loss, {x})[0]).span<float>()[5] == -0.5F);
+}
+
 TEST_CASE("the residual of a good fit is summed as it is written") {
   Graph g;
   const std::int64_t n = 20, k = 8, m = 400;

@@ -101,8 +101,10 @@ TEST_CASE("division by zero") {
   CHECK(result(divide, f64({1, -1, 0, 1, nan}), f64({0, 0, 0, -0.0, 1})) == "inf -inf nan -inf nan");
   CHECK(result(reciprocal, f64({0, -0.0, inf, -inf})) == "inf -inf 0 -0");
   CHECK(result(rsqrt, f64({0, 4, inf, -1})) == "inf 0.5 0 nan");
-  CHECK_THROWS_WITH_AS(result(floordiv, i32({4, 1}), i32({2, 0})), "floordiv: integer division by zero", ValueError);
-  CHECK_THROWS_WITH_AS(result(mod, i64({4, 1}), i64({2, 0})), "mod: integer division by zero", ValueError);
+  CHECK_THROWS_WITH_AS(result(floordiv, i32({4, 1}), i32({2, 0})),
+                       doctest::Contains("floordiv: integer division by zero (floordiv, "), ValueError);
+  CHECK_THROWS_WITH_AS(result(mod, i64({4, 1}), i64({2, 0})), doctest::Contains("mod: integer division by zero (mod, "),
+                       ValueError);
 }
 
 TEST_CASE("floordiv and mod have Python's signs") {
@@ -166,7 +168,8 @@ TEST_CASE("integer powers") {
         "4611686018427387904 4052555153018976267 1000000000000000000");
   CHECK(result([](const Expr& x) { return pow(x, 2); }, i32({-5, 0, 65536})) == "25 0 0");
   CHECK_THROWS_WITH_AS(result(pow, i32({1, 2}), i32({1, -1})),
-                       "pow: 2 to the power -1 is no integer; cast to a floating dtype", ValueError);
+                       doctest::Contains("pow: 2 to the power -1 is no integer; cast to a floating dtype (pow, "),
+                       ValueError);
 }
 
 // --- functions -----------------------------------------------------------------------------------------

@@ -75,6 +75,32 @@ TEST_CASE("sparse values can be fetched") {
   CHECK(touched.to_dense() == Tensor({{1, 1}, {0, 0}, {2, 2}}));
 }
 
+TEST_CASE("explain changes nothing in a session") {
+  Graph g;
+  const Expr X = g.placeholder("X", {40, 300}), V = g.variable("V", random_normal({20, 300}, {.seed = 1}));
+  const Expr product = reduce_sum(square(matmul(X, transpose(V)))), whole = reduce_sum(V, 1);
+  const Feeds feeds{{X, random_normal({40, 300}, {.seed = 2})}};
+  Session asked(g), silent(g);
+  const std::string before = asked.explain(whole);
+  asked.explain(product, feeds);  // this plan would have V stored the other way
+  CHECK(asked.explain(whole) == before);
+  CHECK(asked.run(whole) == silent.run(whole));
+  asked.explain(product, feeds);
+  CHECK(asked.run(whole) == silent.run(whole));
+  CHECK(asked.run(product, feeds) == silent.run(product, feeds));
+}
+
+TEST_CASE("a number fits the placeholder that it is fed to") {
+  Graph g;
+  const Expr d = g.placeholder("d", {}, float64), n = g.placeholder("n", {}, int64), f = g.placeholder("f", {});
+  Session session(g);
+  CHECK(session.run(d + 1, {{d, 0.5}}) == Tensor(1.5, float64));
+  CHECK(session.run(n + 1, {{n, 9007199254740992}}) == Tensor(std::int64_t{9007199254740993}, int64));
+  CHECK(session.run(f + 1, {{f, 2}}) == Tensor(3.0F));
+  CHECK(session.prepare(d + 1, {d})(0.5) == Tensor(1.5, float64));
+  CHECK_THROWS_AS(session.run(n, {{n, 0.5}}), FeedError);
+}
+
 TEST_CASE("fetches that are not the graph's") {
   Graph g, other;
   const Expr x = g.placeholder("x", {});

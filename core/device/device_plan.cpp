@@ -156,7 +156,7 @@ void DevicePlan::run_step(const std::shared_ptr<Accelerator>& accelerator, Step&
   if (step.loop) {
     step.loop->run(accelerator, state_.indices);
   } else if (step.on_host) {
-    step.on_host->run(accelerator);
+    with_place(n.origin, [&] { step.on_host->run(accelerator); });
     why_not = fmt::format("the host computes {}, to refuse numbers that cannot be divided", n.origin.name());
   } else {
     DeviceCall call(accelerator, state_.indices, step.inputs, value(step.node), state_.scratch, step.growing);

@@ -220,7 +220,7 @@ Evaluation Trainer::State::evaluation_on(const DatasetBlocks& data) {
       const Tensor part = (*predict)(rows_of.x);
       to = std::copy_n(part.data(), static_cast<std::size_t>(part.stored()) * size_of(part.dtype()), to);
     }
-    const Evaluation of_block = evaluate(options.task, block.y, estimates, block.weight);
+    Evaluation of_block = evaluate(options.task, block.y, estimates, block.weight);
     if (data.blocks() == 1) return of_block;
     const double weight = weight_of(block);
     if (weight == 0) continue;
