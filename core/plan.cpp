@@ -89,7 +89,7 @@ void Plan::let_go() {
 
 void Plan::make_room_for_results() {
   for (std::size_t i = 0; i < results_.size(); ++i)
-    if (const Value& v = value(program_.fetches[i]); v.type.layout == Layout::dense) fresh_result(i, v);
+    if (const Value& v = value(program_.fetches[i]); v.type.layout == Layout::dense && v.stored > 0) fresh_result(i, v);
 }
 
 Tensor& Plan::fresh_result(std::size_t i, const Value& v) {
