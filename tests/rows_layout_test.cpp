@@ -221,8 +221,9 @@ TEST_CASE("rows of one number beside rows of several are repeated along them") {
       CHECK(Tensor::from(std::vector<float>(part.span<float>().begin(), part.span<float>().end())) ==
             expected.reshape({held * k}));
       if (held > 0)
-        CHECK(refusal<ValueError>([&] { run(wide_part - narrow, 1); }) ==
-              "subtract: its sparse operands hold different rows");
+        CHECK(refusal<ValueError>([&] {
+                run(wide_part - narrow, 1);
+              }).starts_with("subtract: its sparse operands hold different rows (subtract"));
     }
 }
 
@@ -255,8 +256,9 @@ TEST_CASE("what rows and parts refuse") {
         "part_of: rows is csr (s: float32 csr [4, 2] (" + here(line) + ")); rows is expected");
   CHECK(refusal([&] { part + s; }) ==
         "add: a is part (part_of, " + here(line + 2) + ") but b is csr (s, " + here(line) + "); use to_dense");
-  CHECK(refusal<ValueError>([&] { t.run(part + other_part, {0}, {1}); }) ==
-        "add: its sparse operands hold different rows");
+  CHECK(refusal<ValueError>([&] {
+          t.run(part + other_part, {0}, {1});
+        }).starts_with("add: its sparse operands hold different rows (add, rows_layout_test.cpp:"));
   CHECK(t.run(part + other_part, {2, 1}, {1, 2}).layout() == Layout::part);
 }
 
