@@ -17,6 +17,7 @@ model, onnx, data, predictions = sys.argv[1:]
 with safe_open(model, "np") as file:
     metadata = file.metadata()
     w0, W, V = (file.get_tensor(name).astype(np.float64) for name in ("w0", "W", "V"))
+    scale = file.get_tensor("column_scale") if "column_scale" in file.keys() else 1  # columns are divided by it
 assert metadata["gradus_model"] == "2" and metadata["task"] == "regression"
 assert json.loads(metadata["options"])["factors"] == V.shape[1]
 json.loads(metadata["metrics"])
@@ -38,7 +39,8 @@ for x, record in zip(X, records):
         elif (name, cell) in feature:
             x[feature[name, cell]] = 1
 target = json.loads(metadata["target"])
-y_hat = w0 + X @ W + 0.5 * ((X @ V) ** 2 - (X**2) @ (V**2)).sum(axis=1)
+Z = X / scale
+y_hat = w0 + Z @ W + 0.5 * ((Z @ V) ** 2 - (Z**2) @ (V**2)).sum(axis=1)
 expected = target["mean"] + target["deviation"] * y_hat
 printed = np.loadtxt(predictions)
 assert len(printed) == len(expected)
