@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <optional>
 #include <set>
 #include <tuple>
 #include <vector>
@@ -39,20 +40,48 @@ std::uint64_t bytes_of(DType dtype, const Shape& shape) {
   return static_cast<std::uint64_t>(shape.size()) * size_of(dtype);
 }
 
-// The header as JSON. Of two equal keys nlohmann::json keeps one silently, so they are looked for here.
+// Looks for an object that names a key twice: of two equal keys the parser keeps one silently.
+class DuplicateKeys final : public nlohmann::json_sax<HeaderJson> {
+ public:
+  const std::optional<std::string>& found() const { return found_; }
+
+  bool null() override { return true; }
+  bool boolean(bool) override { return true; }
+  bool number_integer(std::int64_t) override { return true; }
+  bool number_unsigned(std::uint64_t) override { return true; }
+  bool number_float(double, const std::string&) override { return true; }
+  bool string(std::string&) override { return true; }
+  bool binary(HeaderJson::binary_t&) override { return true; }
+  bool start_object(std::size_t) override {
+    open_.emplace_back();
+    return true;
+  }
+  bool key(std::string& name) override {
+    if (!open_.back().insert(name).second) found_ = name;
+    return !found_;
+  }
+  bool end_object() override {
+    open_.pop_back();
+    return true;
+  }
+  bool start_array(std::size_t) override { return true; }
+  bool end_array() override { return true; }
+  bool parse_error(std::size_t, const std::string&, const nlohmann::detail::exception&) override { return false; }
+
+ private:
+  std::vector<std::set<std::string>> open_;  // the keys of the objects that are open
+  std::optional<std::string> found_;
+};
+
+// The header as JSON. (A callback of HeaderJson::parse would look at all members of an object once for each.)
 HeaderJson parse_header(const std::string& path, const std::string& text) {
   if (!keeps_within(text, header_limits))
-    fail<IoError>("{}: the header is nested more than {} deep, or names more than {} tensors", path,
-                  header_limits.depth, header_limits.members);
-  std::vector<std::set<std::string>> keys;  // of the objects that are open
-  const auto refuse_duplicates = [&](int, HeaderJson::parse_event_t event, HeaderJson& parsed) {
-    if (event == HeaderJson::parse_event_t::object_start) keys.emplace_back();
-    if (event == HeaderJson::parse_event_t::object_end) keys.pop_back();
-    if (event == HeaderJson::parse_event_t::key && !keys.back().insert(parsed.get<std::string>()).second)
-      fail<IoError>("{}: the header names '{}' twice", path, parsed.get<std::string>());
-    return true;
-  };
-  HeaderJson header = HeaderJson::parse(text, refuse_duplicates, false);
+    fail<IoError>("{}: the header is nested more than {} deep, names more than {} tensors or holds more than {} values",
+                  path, header_limits.depth, header_limits.members, header_limits.values);
+  DuplicateKeys duplicates;
+  HeaderJson::sax_parse(text, &duplicates);
+  if (duplicates.found()) fail<IoError>("{}: the header names '{}' twice", path, *duplicates.found());
+  HeaderJson header = HeaderJson::parse(text, nullptr, false);
   if (!header.is_object()) fail<IoError>("{}: the header is not JSON", path);
   return header;
 }

@@ -82,7 +82,8 @@ TEST_CASE("JSON that is deeper or wider than any of ours is not parsed") {
 
 TEST_CASE("headers that would take hours or the stack are refused at once") {
   const Folder folder;
-  const std::string limits = ": the header is nested more than 8 deep, or names more than 100000 tensors";
+  const std::string limits =
+      ": the header is nested more than 8 deep, names more than 100000 tensors or holds more than 2000000 values";
   CHECK(refused(folder, "{\"__metadata__\":" + repeated("{\"a\":", 100'000) + "1" + repeated("}", 100'001)) == limits);
   CHECK(refused(folder, "{\"a\":" + repeated("[", 100'000) + repeated("]", 100'000) + "}") == limits);
   std::string many = "{\"a\":0";
@@ -90,7 +91,14 @@ TEST_CASE("headers that would take hours or the stack are refused at once") {
   CHECK(refused(folder, many + "}") == limits);
   CHECK(refused(folder, "{\"a\":{\"shape\":[1" + repeated(",1", 3'000'000) + "]}}") == limits);
   CHECK(refused(folder, "{\"a\":1,\"a\":1}") == ": the header names 'a' twice");
+  CHECK(refused(folder, "{\"a\":{\"shape\":[1],\"shape\":[1]}}") == ": the header names 'shape' twice");
   CHECK(refused(folder, "{") == ": the header is not JSON");
+  // As many tensors as may be, of nothing: by time that grows with them.
+  many = "{\"__metadata__\":{}";
+  for (int i = 0; i < 90'000; ++i)
+    many += fmt::format(",\"{}\":{{\"dtype\":\"F32\",\"shape\":[0],\"data_offsets\":[0,0]}}", i);
+  write(folder / "f", safetensors_of(many + "}"));
+  CHECK(load_safetensors(folder / "f").tensors.size() == 90'000);
   write(folder / "f", safetensors_of(R"({"__metadata__":{"gradus_model":"1"}})"));
   CHECK(is_model(folder / "f"));
   CHECK(!is_training_state(folder / "f"));

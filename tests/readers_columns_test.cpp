@@ -170,7 +170,7 @@ TEST_CASE("indices that lie far apart get columns as they occur") {
   CHECK(other.x.to_dense() == Tensor({{0, 1, 7}}));
   CHECK(other.unseen.front() == 1);
   CHECK(refusal<IoError>([&] { read("1 1:1\n1 9000000000:1 2:1 9000000000:1\n", {}); }) ==
-        "data:2: index 9000000000 is there twice; write --sum-duplicates if its values are to be added up");
+        "data:2: index 9000000000 is there twice; Duplicates::sum adds up its values");
   CHECK(!read("1 1:1 1000000:1\n", {}).ids);  // not worth it
   const Examples hashed = read("1 5:1 18446744073709551615:1\n", {.hash_bits = 4});
   CHECK(hashed.x.shape() == Shape{1, 16});

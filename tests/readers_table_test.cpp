@@ -300,7 +300,7 @@ TEST_CASE("malformed tables") {
       {"a,y\n1\"2,3\n",
        "data.csv:2: cell 1, \"1\"2,3\", has a quote inside; write the whole cell in quotes and that one twice"},
       {std::string("a,y\n1,\0002\n", 9), "data.csv:2: cell 2 holds a NUL byte; is it text, in UTF-8?"},
-      {"a,y\n1,2\n1,ten\n", "data.csv:3: column \"y\": \"ten\" is not a number"},
+      {"a,y\n1,2\n1,ten\n", "data.csv:3: column \"y\": \"ten\" is not a number; .targets takes it for a class"},
       {"a,y\n1,\n", "data.csv:2: column \"y\": is empty; a number is expected"},
       {"a,y\n1,nan\n", "data.csv:2: column \"y\": \"nan\" says that nothing is known; a number is expected"},
       {"a,y\n1,1e39\n", "data.csv:2: column \"y\": \"1e39\" is too large for float32; at most 3.4e+38 is expected"},

@@ -388,8 +388,8 @@ TEST_CASE("another metric may say which epoch is best") {
   for (const EpochRecord& record : history) CHECK(record.validation <= best);
   CHECK(trainer.evaluation().of("auc") == best);
   options.stop_by = "mse";
-  CHECK(refusal<ValueError>([&, rows = train, held_out = validation] { Trainer(rows, held_out, {}, options).run(); }) ==
-        "there is no metric mse here; there are log loss, auc, accuracy");
+  CHECK(refusal<ValueError>([&, rows = train, held_out = validation] { Trainer(rows, held_out, {}, options); }) ==
+        ".stop_by is mse, but the metrics of a binary task are log loss, auc, accuracy");
 }
 
 TEST_CASE("the factors' penalty falls as long as the validation set is clearly the better for it") {

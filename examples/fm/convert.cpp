@@ -16,16 +16,11 @@ int convert(const ConvertCommand& command) {
               {{"--out", command.out, FileKind::cache}}, command.overwrite);
   DataFile file = data_file(command.data);
   file.read.threads = command.common.threads;
+  file.read.targets = TargetCells::either;
   if (!command.model.empty()) {
-    const TrainedModel model = load_model(command.model);
-    if (model.ids || model.hash_bits > 0)
-      fail<ValueError>("{}: indices that were renumbered or hashed have no cache; read the text itself", command.model);
-    file.read = read_options(model, file.read);
+    file.read = read_options(load_model(command.model), file.read);
   }
   const OpenedData opened = open_data(file);
-  if (file.read.hash_bits > 0 && !file.read.table && opened.format != Format::csv && opened.format != Format::tsv &&
-      opened.format != Format::movielens)
-    fail<ValueError>("{}: a cache does not keep that indices are hashed; train from the text itself", file.path);
   const DataCacheSummary done = write_data_cache(command.out, *opened.source, {.block_rows = command.block_rows});
   if (command.common.json) {
     print_convert_json(command.out, done);

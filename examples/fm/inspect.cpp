@@ -31,7 +31,7 @@ int inspect(const InspectCommand& command) {
     return 0;
   }
   say("{}: {}, {}, trained on {}, {}\n", command.model, model.options.model, model.options.task,
-      to_string(model.format), describe_features(model.features, model.table.get()));
+      format_name(model.format), describe_features(model.features, model.table.get()));
   for (const auto& [name, value] : model.metrics) say("  {} {:.6g}\n", name, value);
   if (!found.nearest.empty()) {
     print_list(fmt::format("nearest to {} (cosine)", found.feature).c_str(), found.nearest);

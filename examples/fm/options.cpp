@@ -37,6 +37,7 @@ std::vector<std::pair<std::string, std::string>> words_of_the_library() {
       {".numeric", "--numeric"},
       {".ignored", "--ignore"},
       {".hash_bits", "--hash-bits"},
+      {".targets", "--task multiclass"},
   };
   TrainingOptions options;
   for (const Setting& setting : settings(options))

@@ -100,6 +100,8 @@ void print_findings(const std::vector<ColumnFinding>& findings) {
   if (findings.size() > most) say("  and {} columns more\n", findings.size() - most);
 }
 
+std::string_view format_name(Format format) { return format == Format::guess ? "cache" : to_string(format); }
+
 void add_counts(std::vector<std::int64_t>& sums, const std::vector<std::int64_t>& counts) {
   sums.resize(std::max(sums.size(), counts.size()));
   for (std::size_t i = 0; i < counts.size(); ++i) sums[i] += counts[i];
@@ -148,7 +150,7 @@ void print_json(const Inspection& found) {
   Json pairs = Json::array();
   for (const NamedPair& pair : found.pairs)
     pairs.push_back({{"features", {pair.first, pair.second}}, {"weight", number(pair.weight)}});
-  Json json{{"task", model.options.task},         {"format", to_string(model.format)},
+  Json json{{"task", model.options.task},         {"format", format_name(model.format)},
             {"features", model.features},         {"options", Json::parse(to_json(model.options))},
             {"metrics", Json::object()},          {"strongest_features", list(found.features)},
             {"strongest_pairs", std::move(pairs)}};
@@ -172,7 +174,7 @@ void print_json(const TrainingReport& report) {
                        {"validation", number(record.validation)},
                        {"seconds", record.seconds}});
   Json json{{"data", report.set->about.name},
-            {"format", to_string(model.format)},
+            {"format", format_name(model.format)},
             {"task", model.options.task},
             {"target", model.target},
             {"train_examples", report.set->train->size()},

@@ -18,6 +18,9 @@ namespace fm {
 /// Where the arguments say to compute. Throws DeviceError where there is no such device, ValueError for another name.
 gradus::TrainerOptions trainer_options(const Common& common);
 
+/// "libsvm"; "cache", which does not say what it was made of.
+std::string_view format_name(gradus::Format format);
+
 void add_counts(std::vector<std::int64_t>& sums, const std::vector<std::int64_t>& counts);
 
 /// A line for each column of which something was found out: what it is and why.

@@ -90,7 +90,7 @@ void write_page(const TrainCommand& command, const TrainingSet& set, const Train
   report.title = set.about.name;
   report.subtitle = fmt::format("{}, {} factors", options.model, options.factors);
   for (const auto& [name, value] : model.metrics) report.results.emplace_back(name, value);
-  report.data = {{"format", to_string(model.format)},
+  report.data = {{"format", format_name(model.format)},
                  {"train examples", set.train->size()},
                  {"validation examples", set.validation_size()},
                  {"features", model.features},

@@ -188,8 +188,7 @@ std::string listed(const std::vector<std::string>& names) {
 
 void print_data(const TrainingSet& set, const TrainCommand& command) {
   const std::int64_t held_out = set.validation_size();
-  say("{}: {}, {} examples, {}\n", set.about.name,
-      set.about.format == Format::guess ? "cache" : to_string(set.about.format),
+  say("{}: {}, {} examples, {}\n", set.about.name, format_name(set.about.format),
       set.train->size() + (command.validation.empty() ? held_out : 0),
       describe_features(set.features, set.about.table.get()));
   if (set.about.findings) print_findings(*set.about.findings);

@@ -15,9 +15,7 @@ namespace {
 
 class CacheSource final : public ExampleSource {
  public:
-  CacheSource(const std::string& path, std::int64_t columns, const std::shared_ptr<const FeatureTable>& table,
-              DType dtype)
-      : path_(path), data_(path, columns, table, dtype) {}
+  CacheSource(const std::string& path, const ReadOptions& read) : path_(path), data_(path, read) {}
 
   std::string place() const override { return path_; }
 
@@ -32,6 +30,8 @@ class CacheSource final : public ExampleSource {
     out.y = part.y;
     out.weight = part.weight;
     out.table = data_.cache().table();
+    out.ids = data_.cache().ids();
+    out.hash_bits = data_.cache().hash_bits();
     out.field = data_.cache().field();
     at_ += taken;
     if (at_ == rows_.size()) {
@@ -50,16 +50,20 @@ class CacheSource final : public ExampleSource {
 
 }  // namespace
 
-FittedCache::FittedCache(const std::string& path, std::int64_t columns,
-                         const std::shared_ptr<const FeatureTable>& table, DType dtype)
-    : cache_(path), columns_(columns == 0 || table ? cache_.columns() : columns) {
-  const bool fits = table ? cache_.table() && *cache_.table() == *table : cache_.columns() <= columns_;
+FittedCache::FittedCache(const std::string& path, const ReadOptions& read)
+    : cache_(path), columns_(read.columns > 0 ? read.columns : cache_.columns()) {
+  const bool plain = !cache_.table() && !cache_.ids() && cache_.hash_bits() == 0;
+  const bool fits = read.table           ? cache_.table() && *cache_.table() == *read.table
+                    : read.ids           ? cache_.ids() && cache_.ids()->index() == read.ids->index()
+                    : read.hash_bits > 0 ? cache_.hash_bits() == read.hash_bits
+                    : read.columns > 0   ? plain && cache_.columns() <= columns_
+                                         : true;
   if (!fits)
     fail<IoError>(
         "{}: has other columns than the model; write_data_cache of data read by read_options(model) makes one that "
         "fits",
         path);
-  if (cache_.dtype() != dtype) fail<IoError>("{}: holds {}; {} is expected", path, cache_.dtype(), dtype);
+  if (cache_.dtype() != read.dtype) fail<IoError>("{}: holds {}; {} is expected", path, cache_.dtype(), read.dtype);
 }
 
 Dataset FittedCache::block(std::int64_t block) const {
@@ -84,9 +88,8 @@ bool is_data_cache(const std::string& path) {
          std::string_view(first, sizeof first) == "gradusdc";
 }
 
-std::unique_ptr<ExampleSource> cache_source(const std::string& path, std::int64_t columns,
-                                            const std::shared_ptr<const FeatureTable>& table, DType dtype) {
-  return std::make_unique<CacheSource>(path, columns, table, dtype);
+std::unique_ptr<ExampleSource> cache_source(const std::string& path, const ReadOptions& read) {
+  return std::make_unique<CacheSource>(path, read);
 }
 
 }  // namespace gradus

@@ -2,7 +2,7 @@
 #pragma once
 
 #include <gradus/models/data/data_cache.h>
-#include <gradus/models/data/examples.h>
+#include <gradus/models/data/read.h>
 
 #include <memory>
 #include <string>
@@ -12,13 +12,12 @@ namespace gradus {
 /// Whether the file begins as a cache does. Files that cannot be opened do not.
 bool is_data_cache(const std::string& path);
 
-/// The blocks of a cache as a model of `columns` columns takes them, or of the cache's where that is 0. Throws IoError
-/// as DataCache does, and where the cache has another dtype, more columns or, if `table` is given, was made by another
-/// table.
+/// The blocks of a cache with the columns that `read` asks for: those of its table, ids, hash_bits or number of
+/// columns; where it has none of these, the cache's own. Throws IoError as DataCache does, and where the cache has
+/// another dtype or other columns.
 class FittedCache final : public DatasetBlocks {
  public:
-  FittedCache(const std::string& path, std::int64_t columns, const std::shared_ptr<const FeatureTable>& table,
-              DType dtype);
+  FittedCache(const std::string& path, const ReadOptions& read);
 
   const DataCache& cache() const { return cache_; }
   std::int64_t blocks() const override { return cache_.blocks(); }
@@ -32,7 +31,6 @@ class FittedCache final : public DatasetBlocks {
 };
 
 /// The same rows from front to back.
-std::unique_ptr<ExampleSource> cache_source(const std::string& path, std::int64_t columns,
-                                            const std::shared_ptr<const FeatureTable>& table, DType dtype);
+std::unique_ptr<ExampleSource> cache_source(const std::string& path, const ReadOptions& read);
 
 }  // namespace gradus

@@ -77,6 +77,8 @@ class IndexWriter {
     summary_.missing += sum(examples.missing);
     summary_.other_fields += examples.other_fields;
     table_ = examples.table;
+    ids_ = examples.ids;
+    hash_bits_ = examples.hash_bits;
     field_ = examples.field;
   }
 
@@ -88,6 +90,8 @@ class IndexWriter {
              {"weighted", weighted_},
              {"blocks", blocks_}};
     if (table_) out["table"] = to_json(*table_);
+    if (ids_) out["indices"] = ids_->index();
+    if (hash_bits_ > 0) out["hash_bits"] = hash_bits_;
     if (field_) out["field"] = *field_;
     return to_text(out);
   }
@@ -98,6 +102,8 @@ class IndexWriter {
   bool weighted_ = false;
   Json blocks_ = Json::array();
   std::shared_ptr<const FeatureTable> table_;
+  std::shared_ptr<const SparseIds> ids_;
+  int hash_bits_ = 0;
   std::shared_ptr<const std::vector<Index>> field_;
 };
 
@@ -114,8 +120,6 @@ DataCacheSummary write_data_cache(const std::string& path, ExampleSource& source
     std::uint64_t begin = head_bytes;
     for (Examples examples = source.next(options.block_rows); examples.count() > 0;
          examples = source.next(options.block_rows)) {
-      if (examples.ids)
-        fail<ValueError>("write_data_cache: the indices of the text were renumbered, which a cache does not keep");
       index.check(examples);
       const std::vector<std::byte> bytes = block_bytes(examples);
       file.write(bytes);
@@ -249,6 +253,26 @@ void DataCache::read_index(const std::string& text) {
         feature_table_from_json(json["table"].get_ref<const std::string&>(), path_));
     if (table_->features() != columns_) damaged(path_, "its table has other columns than its rows");
   }
+  if (json.contains("indices")) {
+    std::vector<std::uint64_t> indices;
+    for (const Json& each : json["indices"]) {
+      if (!each.is_number_unsigned()) damaged(path_, "it has an index that is none");
+      indices.push_back(each.get<std::uint64_t>());
+    }
+    if (std::ssize(indices) != columns_) damaged(path_, "it has not an index for each column");
+    try {
+      ids_ = std::make_shared<const SparseIds>(std::move(indices));
+    } catch (const ValueError& error) {
+      damaged(path_, error.what());
+    }
+  }
+  if (json.contains("hash_bits")) {
+    const std::int64_t bits = whole(path_, json["hash_bits"]);
+    if (bits < 1 || bits > FeatureTable::most_hash_bits || columns_ != std::int64_t{1} << bits)
+      damaged(path_, "its hash_bits do not fit its columns");
+    hash_bits_ = static_cast<int>(bits);
+  }
+  if ((table_ != nullptr) + (ids_ != nullptr) + (hash_bits_ > 0) > 1) damaged(path_, "its columns are described twice");
   if (!json.contains("field")) return;
   std::vector<Index> field;
   for (const Json& each : json["field"]) {

@@ -15,6 +15,7 @@
 
 #include <gradus/models/data/dataset_blocks.h>
 #include <gradus/models/data/examples.h>
+#include <gradus/models/data/libsvm.h>
 
 #include <memory>
 #include <string>
@@ -56,6 +57,8 @@ class DataCache final : public DatasetBlocks {
   bool weighted() const { return weighted_; }
   /// What the columns mean, as in Examples; null where the data had none.
   const std::shared_ptr<const FeatureTable>& table() const { return table_; }
+  const std::shared_ptr<const SparseIds>& ids() const { return ids_; }
+  int hash_bits() const { return hash_bits_; }
   const std::shared_ptr<const std::vector<Index>>& field() const { return field_; }
 
   std::int64_t blocks() const override { return static_cast<std::int64_t>(blocks_.size()); }
@@ -88,6 +91,8 @@ class DataCache final : public DatasetBlocks {
   DType dtype_ = float32;
   bool weighted_ = false;
   std::shared_ptr<const FeatureTable> table_;
+  std::shared_ptr<const SparseIds> ids_;
+  int hash_bits_ = 0;
   std::shared_ptr<const std::vector<Index>> field_;
   std::vector<Block> blocks_;
 };

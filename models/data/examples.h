@@ -25,6 +25,7 @@ struct Examples {
   std::shared_ptr<const std::vector<ColumnFinding>> findings;
   /// Of sparse text whose indices were renumbered: the index of each column; else null.
   std::shared_ptr<const class SparseIds> ids;
+  int hash_bits = 0;  // of sparse text whose indices were hashed, to 2^this columns
   /// The field of each column, -1 where it has not occurred; null where fields are unknown.   [p]
   std::shared_ptr<const std::vector<Index>> field;
 

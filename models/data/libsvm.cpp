@@ -263,8 +263,9 @@ class Source final : public ExampleSource {
       input().take(text.size());
     }
     Examples out = joined(pieces, columns(), workers_);
-    if (renumbers_) out.ids = std::make_shared<const SparseIds>(index_);
-    if (options_.ids) out.ids = options_.ids;
+    if (renumbers_ && (!ids_ || ids_->index().size() < index_.size())) ids_ = std::make_shared<const SparseIds>(index_);
+    out.ids = options_.ids ? options_.ids : ids_;
+    out.hash_bits = options_.hash_bits;
     if constexpr (form == SparseText::libffm)
       if (options_.hash_bits == 0) {
         std::vector<Index> field = field_;
@@ -343,9 +344,8 @@ class Source final : public ExampleSource {
       if (at_fault >= 0)
         fail<IoError>("{}:{}: index {} is there twice{}", input().name(), line + piece.row_line[row] + 1,
                       index_[static_cast<std::size_t>(at_fault)],
-                      options_.duplicates == Duplicates::sum
-                          ? ", and its values add up to too much"
-                          : "; write --sum-duplicates if its values are to be added up");
+                      options_.duplicates == Duplicates::sum ? ", and its values add up to too much"
+                                                             : "; Duplicates::sum adds up its values");
       if (sorted.column.size() > begin) piece.largest = std::max(piece.largest, sorted.column.back());
       piece.row_end[row] = std::ssize(sorted.column);
     }
@@ -394,6 +394,7 @@ class Source final : public ExampleSource {
   bool renumbers_ = false;
   std::vector<std::uint64_t> index_;                  // of each column, where they are renumbered
   std::unordered_map<std::uint64_t, Index> numbers_;  // and the column of each
+  std::shared_ptr<const SparseIds> ids_;              // both, as they are given
   std::int64_t columns_ = 0;                          // that the largest index so far needs
   std::vector<Index> field_;                          // of each feature, -1 where it has not occurred
   std::vector<std::int64_t> field_line_;              // where it was first

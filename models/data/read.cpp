@@ -3,7 +3,6 @@
 #include <gradus/core/error.h>
 #include <gradus/models/data/number_text.h>
 #include <gradus/models/data/row_pieces.h>
-#include <gradus/models/data/table_reader.h>
 
 #include <fmt/format.h>
 
@@ -104,7 +103,7 @@ std::string_view head_of(Input& input) {
 TableOptions table_options(const ReadOptions& options) {
   TableOptions table;
   table.target = options.target;
-  table.classes = options.classes;
+  table.targets = options.targets;
   table.weight = options.weight;
   table.categorical = options.categorical;
   table.numeric = options.numeric;

@@ -7,6 +7,7 @@
 
 #include <gradus/models/data/examples.h>
 #include <gradus/models/data/libsvm.h>
+#include <gradus/models/data/table_reader.h>
 
 #include <memory>
 #include <string>
@@ -51,7 +52,7 @@ struct ReadOptions {
   int hash_bits = 0;      // also of sparse text
   std::shared_ptr<const FeatureTable> table{};
   bool need_target = true;
-  bool classes = false;  // the target's cells name classes, which the table lists, and whose numbers y takes
+  TargetCells targets = TargetCells::numbers;
 };
 
 /// A file to be read by blocks: source->next(1000) until it gives none. Memory is constant for sparse text with

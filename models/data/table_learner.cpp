@@ -69,7 +69,8 @@ class Learner {
 
   LearntTable learn() {
     apply_options();
-    if (std::find(unsaid_.begin(), unsaid_.end(), true) != unsaid_.end()) survey();
+    for (std::size_t i = 0; i < names_.size(); ++i) surveyed_.push_back(unsaid_[i] || may_name_classes(i));
+    if (std::find(surveyed_.begin(), surveyed_.end(), true) != surveyed_.end()) survey();
     for (std::size_t i = 0; i < names_.size(); ++i) {
       columns_[i].kind = findings_[i].kind;
       listed_.push_back((findings_[i].kind == ColumnKind::categorical && options_.hash_bits == 0) || names_classes(i) ||
@@ -126,20 +127,27 @@ class Learner {
     }
   }
 
-  bool names_classes(std::size_t i) const { return findings_[i].kind == ColumnKind::target && options_.classes; }
+  bool may_name_classes(std::size_t i) const {
+    return findings_[i].kind == ColumnKind::target && options_.targets == TargetCells::either;
+  }
+  bool names_classes(std::size_t i) const {
+    if (may_name_classes(i)) return tallies_[i].texts > 0 && tallies_[i].numbers == 0;
+    return findings_[i].kind == ColumnKind::target && options_.targets == TargetCells::classes;
+  }
 
   void survey() {
     std::vector<Learnt> parts =
         look_through([&](const CsvRecords& records, std::size_t place, std::size_t i, Learnt& out) {
-          if (unsaid_[place]) out.tallies[place].add(records.cells()[i], options_.form, records.line());
+          if (surveyed_[place]) out.tallies[place].add(records.cells()[i], options_.form, records.line());
         });
     for (std::size_t i = 0; i < names_.size(); ++i) {
-      if (!unsaid_[i]) continue;
+      if (!surveyed_[i]) continue;
       for (Learnt& part : parts) {
         part.tallies[i].where =
             fmt::format("{}:{}", files_[part.file].input.name(), part.first_line + part.tallies[i].text_line + 1);
         tallies_[i].append(part.tallies[i]);
       }
+      if (!unsaid_[i]) continue;
       if (multi_.contains(i)) {
         unsaid_[i] = false;
         columns_[i].separator = separator_of(tallies_[i]);
@@ -158,6 +166,7 @@ class Learner {
           if (!listed_[place]) return;
           const std::string_view whole = records.cells()[i];
           if (multi_.contains(place) && is_missing(whole, options_.form)) return;
+          if (names_classes(place)) check_class(records, place, whole);
           for_each_value(whole, columns_[place].separator, [&](std::string_view cell) {
             if (out.categories[place].contains(cell)) return;
             if (!is_utf8(cell))
@@ -172,10 +181,23 @@ class Learner {
       for (Learnt& part : parts) all.merge(part.categories[i]);
       count_categories(findings_[i], tallies_[i], std::ssize(all));
       columns_[i].kind = findings_[i].kind;
+      if (may_name_classes(i) && std::all_of(all.begin(), all.end(), [truth = false](const auto& cell) mutable {
+            return truth_of(cell, truth);
+          }))
+        continue;
       if (!names_classes(i) && (columns_[i].kind != ColumnKind::categorical || options_.hash_bits > 0)) continue;
       for (auto at = all.begin(); at != all.end();)
         columns_[i].categories.push_back(std::move(all.extract(at++).value()));
     }
+  }
+
+  void check_class(const CsvRecords& records, std::size_t i, std::string_view cell) const {
+    const std::string column = in_quotes(names_[i]);
+    if (cell.empty()) throw Mistake{records.line(), fmt::format("column {}: is empty; a class is expected", column)};
+    if (may_name_classes(i) && is_missing(cell, options_.form))
+      throw Mistake{records.line(),
+                    fmt::format("column {}: {} says that nothing is known; .targets takes it for a class", column,
+                                in_quotes(cell))};
   }
 
   // Shows all cells of the files to see(records, column of the first file, column of this file, learnt), without taking
@@ -221,7 +243,7 @@ class Learner {
   std::vector<TableColumn> columns_;
   std::vector<ColumnFinding> findings_;
   std::vector<ColumnTally> tallies_;
-  std::vector<bool> unsaid_, listed_;
+  std::vector<bool> unsaid_, surveyed_, listed_;
   std::set<std::size_t> multi_;
 };
 

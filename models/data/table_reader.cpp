@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
 #include <functional>
 #include <utility>
 
@@ -199,11 +200,14 @@ class TableSource final : public ExampleSource {
 
   T target_in(const CsvRecords& records, std::size_t i) const {
     bool truth = false;
-    if (truth_of(records.cells()[i], truth)) return truth ? T{1} : T{0};
-    return number_in(records, i);
+    const std::string_view cell = records.cells()[i];
+    if (truth_of(cell, truth)) return truth ? T{1} : T{0};
+    const bool is_word = !cell.empty() && std::isalpha(static_cast<unsigned char>(cell.front())) != 0;
+    return number_in(records, i, is_word && !options_.whole_categories ? "; .targets takes it for a class" : "");
   }
 
-  T number_in(const CsvRecords& records, std::size_t i) const {
+  // `otherwise` says what helps where the cell is a word.
+  T number_in(const CsvRecords& records, std::size_t i, std::string_view otherwise = {}) const {
     T number = 0;
     Marks marks = 0;
     const std::string_view cell = records.cells()[i];
@@ -216,7 +220,7 @@ class TableSource final : public ExampleSource {
     wrong_cell(records, i,
                cell.empty()                      ? "is empty; a number is expected"
                : is_missing(cell, options_.form) ? "says that nothing is known; a number is expected"
-                                                 : why_not_a_number<T>(cell));
+                                                 : why_not_a_number<T>(cell) + std::string(otherwise));
   }
 
   [[noreturn, gnu::noinline, gnu::cold]] void wrong_cell(const CsvRecords& records, std::size_t i,

@@ -10,11 +10,19 @@
 #include <gradus/models/data/csv.h>
 #include <gradus/models/data/examples.h>
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
 
 namespace gradus {
+
+/// What the cells of the target's column are. Classes are listed by the table, and y takes their numbers.
+enum class TargetCells : std::uint8_t {
+  numbers,
+  classes,
+  either,  // classes where none is a number and not all are true and false, yes and no; found out by learning
+};
 
 struct TableOptions {
   Dialect dialect{};
@@ -30,8 +38,8 @@ struct TableOptions {
   std::string separator{};           // of these: one character; "": found out
   CellForm form{};
   bool whole_categories = false;  // refuse categories that are not whole numbers
-  bool classes = false;           // the target's cells name classes, whose numbers y takes
-  int hash_bits = 0;              // hash categories to 2^hash_bits columns; 0: a dictionary
+  TargetCells targets = TargetCells::numbers;
+  int hash_bits = 0;  // hash categories to 2^hash_bits columns; 0: a dictionary
 
   /// Of a trained model; its columns are found by their names, others are ignored. Excludes the options of columns.
   std::shared_ptr<const FeatureTable> table{};

@@ -13,6 +13,14 @@ namespace gradus {
 
 namespace {
 
+// The values of a task's metrics with their names.
+std::vector<std::pair<std::string, double>> named(std::string_view task, const std::vector<double>& values) {
+  const std::vector<std::string> names = metrics_of(task);
+  std::vector<std::pair<std::string, double>> out;
+  for (std::size_t m = 0; m < names.size(); ++m) out.emplace_back(names[m], values[m]);
+  return out;
+}
+
 // Rows 2j and 2j + 1 are a pair, the first of which is to be ranked above the second: the mean of -ln sigma(the
 // difference), and the part of the pairs that are ranked so, equal ones counting half.
 Evaluation evaluate_pairs(const Tensor& y, const Tensor& y_hat, const Tensor& weight) {
@@ -24,10 +32,17 @@ Evaluation evaluate_pairs(const Tensor& y, const Tensor& y_hat, const Tensor& we
     right += w * (above > 0 ? 1 : above == 0 ? 0.5 : 0);
     weights += w;
   }
-  return {y.size() / 2, {{"pair loss", loss / weights}, {"auc", right / weights}}};
+  return {y.size() / 2, named("ranking", {loss / weights, right / weights})};
 }
 
 }  // namespace
+
+std::vector<std::string> metrics_of(std::string_view task) {
+  if (task == "regression") return {"mse", "rmse", "mae", "r2"};
+  if (task == "ranking") return {"pair loss", "auc"};
+  if (task == "multiclass") return {"log loss", "accuracy"};
+  return {"log loss", "auc", "accuracy"};
+}
 
 double Evaluation::of(std::string_view name) const {
   std::vector<std::string_view> names;
@@ -43,23 +58,17 @@ Evaluation evaluate(std::string_view task, const Tensor& y, const Tensor& estima
   Evaluation out;
   out.examples = y.size();
   if (task == "regression")
-    out.metrics = {{"mse", mse(y, estimate, weight)},
-                   {"rmse", rmse(y, estimate, weight)},
-                   {"mae", mae(y, estimate, weight)},
-                   {"r2", r2(y, estimate, weight)}};
+    out.metrics = named(
+        task, {mse(y, estimate, weight), rmse(y, estimate, weight), mae(y, estimate, weight), r2(y, estimate, weight)});
   else if (task == "multiclass")
-    out.metrics = {{"log loss", multiclass_log_loss(y, estimate, weight)},
-                   {"accuracy", multiclass_accuracy(y, estimate, weight)}};
+    out.metrics = named(task, {multiclass_log_loss(y, estimate, weight), multiclass_accuracy(y, estimate, weight)});
   else
-    out.metrics = {{"log loss", log_loss_of_logits(y, estimate, weight)},
-                   {"auc", auc(y, estimate, weight)},
-                   {"accuracy", accuracy_of_logits(y, estimate, weight)}};
+    out.metrics = named(task, {log_loss_of_logits(y, estimate, weight), auc(y, estimate, weight),
+                               accuracy_of_logits(y, estimate, weight)});
   return out;
 }
 
-std::string main_metric(std::string_view task) {
-  return task == "regression" ? "mse" : task == "ranking" ? "pair loss" : "log loss";
-}
+std::string main_metric(std::string_view task) { return metrics_of(task).front(); }
 
 bool more_is_better(std::string_view metric) { return metric == "auc" || metric == "accuracy" || metric == "r2"; }
 

@@ -35,6 +35,8 @@ std::string shown_metric(double value);
 
 /// "mse", "log loss" or, of rankings, "pair loss": what comes first in an evaluation.
 std::string main_metric(std::string_view task);
+/// All of them, the main one first.
+std::vector<std::string> metrics_of(std::string_view task);
 
 /// "mse 0.8632  rmse 0.9291  mae 0.7312  r2 0.3141"
 std::string to_string(const Evaluation& evaluation);

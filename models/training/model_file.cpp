@@ -96,7 +96,7 @@ class ModelReader {
       return load_safetensors(path);
     } catch (const IoError& error) {
       const std::string_view what(error.what());
-      fail<IoError>("{}: is no model, or is damaged: it {}", path, what.substr(std::min(what.size(), path.size() + 2)));
+      fail<IoError>("{}: is no model, or is damaged: {}", path, what.substr(std::min(what.size(), path.size() + 2)));
     }
   }
 

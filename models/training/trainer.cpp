@@ -3,6 +3,8 @@
 #include <gradus/models/training/trainer_state.h>
 #include <gradus/ops/ops.h>
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -276,6 +278,11 @@ void Trainer::State::end_epoch(double seconds) {
 Trainer::Trainer(SharedBlocks train, SharedBlocks validation, const Columns& columns, const TrainingOptions& options,
                  const TrainerOptions& where) {
   check(options);
+  const std::vector<std::string> metrics = metrics_of(options.task);
+  if (const std::string metric = stopping_metric(options);
+      std::find(metrics.begin(), metrics.end(), metric) == metrics.end())
+    fail<ValueError>(".stop_by is {}, but the metrics of a {} task are {}", options.stop_by, options.task,
+                     fmt::join(metrics, ", "));
   const bool all_at_once = options.batch == 0;
   const bool by_blocks = train->blocks() > 1 || (validation && validation->blocks() > 1);
   if (by_blocks && (options.task == "ranking" || all_at_once))

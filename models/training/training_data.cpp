@@ -87,6 +87,7 @@ Dataset all_rows(OpenedData& opened, LoadedData& about) {
     about.table = block.table;
     about.findings = block.findings;
     about.ids = block.ids;
+    about.hash_bits = block.hash_bits;
     about.field = block.field;
     const auto add = [](std::vector<std::int64_t>& sums, const std::vector<std::int64_t>& counts) {
       sums.resize(std::max(sums.size(), counts.size()));
@@ -150,7 +151,7 @@ Tensor read_weights(const std::string& path, std::int64_t rows, DType dtype) {
 void refuse_columns(const DataFile& cache) {
   const ReadOptions& read = cache.read;
   if (!read.target.empty() || !read.categorical.empty() || !read.numeric.empty() || !read.ignored.empty() ||
-      !read.weight.empty() || !read.multi.empty() || read.hash_bits != 0)
+      !read.weight.empty() || !read.multi.empty())
     fail<ValueError>("{}: columns are named, but those of a cache were chosen when it was made", cache.path);
 }
 
@@ -165,7 +166,7 @@ OpenedData open_data(const DataFile& file) {
   if (is_data_cache(file.path)) {
     refuse_columns(file);
     refuse_more(file);
-    return {file.path, Format::guess, {}, cache_source(file.path, file.read.columns, file.read.table, file.read.dtype)};
+    return {file.path, Format::guess, {}, cache_source(file.path, file.read)};
   }
   std::vector<Input> inputs;
   inputs.emplace_back(file.path);
@@ -192,7 +193,6 @@ LoadedData load_data(const DataFile& file) {
   out.name = opened.name;
   out.format = opened.format;
   out.target = opened.target;
-  out.hash_bits = file.read.hash_bits;
   out.data = file.read.dtype == float64 ? all_rows<double>(opened, out) : all_rows<float>(opened, out);
   give_back_memory();
   if (!file.weights.empty()) {
@@ -209,13 +209,14 @@ LoadedBlocks load_blocks(const DataFile& file, std::int64_t stream_above) {
   if (is_data_cache(file.path)) {
     refuse_columns(file);
     refuse_more(file);
-    const auto cache =
-        std::make_shared<const FittedCache>(file.path, file.read.columns, file.read.table, file.read.dtype);
+    const auto cache = std::make_shared<const FittedCache>(file.path, file.read);
     constexpr std::size_t mib = std::size_t{1} << 20;
     const auto size = static_cast<std::int64_t>((cache->cache().bytes() + mib - 1) / mib);
     if (size > stream_above) {
       out.about.name = file.path;
       out.about.table = cache->cache().table();
+      out.about.ids = cache->cache().ids();
+      out.about.hash_bits = cache->cache().hash_bits();
       out.about.field = cache->cache().field();
       out.about.streamed_mib = size;
       if (!file.weights.empty()) refuse_streamed(out.about, "a file of weights");

@@ -36,7 +36,7 @@ struct LoadedData {
   std::shared_ptr<const std::vector<Index>> field;             // [p]
   std::vector<std::int64_t> unseen, missing;                   // as in Examples
   std::vector<std::string> classes = {};                       // that the target's cells name, as y counts them
-  int hash_bits = 0;                                           // as it was read
+  int hash_bits = 0;                                           // of sparse text whose indices were hashed
   std::int64_t streamed_mib = 0;                               // of a cache that is not read whole: its size; else 0
 };
 

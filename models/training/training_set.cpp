@@ -181,9 +181,16 @@ TrainingSet load_training_set(const DataFile& data, const DataFile& validation, 
                               const ItemColumns& items) {
   TrainingSet out;
   DataFile file = data;
-  file.read.classes = options.task == "multiclass";
+  file.read.targets = options.task == "multiclass" ? TargetCells::classes
+                      : options.task == "guess"    ? TargetCells::either
+                                                   : TargetCells::numbers;
   LoadedBlocks all = load_blocks(file, options.stream_above);
   out.about = all.about;
+  out.classes = listed_classes(out.about);
+  if (options.task == "guess" && !out.classes.empty()) options.task = "multiclass";
+  if (options.task != "multiclass" && !out.classes.empty())
+    fail<ValueError>("{}: the targets name classes, as .task multiclass takes them; a {} takes numbers", out.about.name,
+                     options.task);
   if (options.batch && *options.batch == 0) refuse_streamed(out.about, "a batch of all rows");
   if (options.task == "ranking") refuse_streamed(out.about, "a ranking");
   DataSummary summary = summary_of(*all.rows);
@@ -211,7 +218,6 @@ TrainingSet load_training_set(const DataFile& data, const DataFile& validation, 
     all.rows = with_signs(all, form);
   }
   if (options.task == "multiclass") {
-    out.classes = listed_classes(out.about);
     const bool listed = !out.classes.empty();
     if (!listed) out.classes = names_of_classes(out.about, *all.rows);
     out.columns.classes = std::ssize(out.classes);
@@ -286,7 +292,7 @@ TrainedModel untrained_model(const TrainingSet& set, const TrainingOptions& opti
   model.features = set.features;
   model.table = set.about.table;
   model.ids = set.about.ids;
-  if (!model.table) model.hash_bits = set.about.hash_bits;
+  model.hash_bits = set.about.hash_bits;
   model.columns = set.columns;
   model.scale = set.scale;
   model.target = set.about.target;

@@ -35,10 +35,10 @@ using ItemColumns = std::vector<std::string>;
 /// where that is one at least: of a cache that is streamed, of every block (split of dataset_blocks.h).
 /// Caches of more than options.stream_above MiB are streamed: their blocks are read again for every use, and memory is
 /// that of a few blocks.
-/// Finds out the task where options.task is "guess", and what else the options leave open (settled), and says so there;
-/// of at most 200,000 rows in memory, of which it holds out some itself, the model is to learn again from all.
-/// Throws as load_data does, and ValueError where
-/// targets do not fit the task or are all the same number, it is not known which columns of a ranking are the item's
+/// Finds out the task where options.task is "guess" (multiclass where targets are words), and what else the options
+/// leave open (settled), and says so there; of at most 200,000 rows in memory, of which it holds out some itself, the
+/// model is to learn again from all. Throws as load_data does, and ValueError where targets do not fit the task or are
+/// all the same number, it is not known which columns of a ranking are the item's
 /// (`items`, else the column item), or the options need all rows at once of data that are streamed: a ranking, and a
 /// batch of 0.
 TrainingSet load_training_set(const DataFile& data, const DataFile& validation, TrainingOptions& options,

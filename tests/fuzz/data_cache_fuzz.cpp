@@ -102,7 +102,7 @@ bool read(const std::string& bytes) {
       if (again.x.pattern()->row_start != first.x.pattern()->row_start || again.y != first.y) std::abort();
     }
     if (cache.all().size() != cache.rows()) std::abort();
-    const auto source = cache_source(file.path(), 0, nullptr, cache.dtype());
+    const auto source = cache_source(file.path(), {.dtype = cache.dtype()});
     for (std::int64_t rows = 0;;) {
       const Examples part = source->next(3);
       rows += part.count();
@@ -121,15 +121,15 @@ bool read(const std::string& bytes) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   static const Parts base[] = {good("1 1:0.5 3:1\n0 2:1\n1 1:1\n0 4:2\n1 1:1\n", Format::libsvm, ""),
                                good("u,w,n,y\na,1,2,0\nb,2,3,1\na,1,1,1\n", Format::csv, "w"),
-                               good("1 0:1:1 1:2:1\n0 1:2:1\n", Format::libffm, "")};
+                               good("1 0:1:1 1:2:1\n0 1:2:1\n", Format::libffm, ""),
+                               good("1 5:1 18446744073709551614:2\n0 7:1\n", Format::libsvm, "")};
   if (size == 0) return 0;
   const std::string_view rest(reinterpret_cast<const char*>(data) + 1, size - 1);
-  const unsigned which = data[0] & 3;
-  if (which == 3) {
+  if ((data[0] & 8) != 0) {
     read(std::string(rest));
     return 0;
   }
-  Parts parts = base[which];
+  Parts parts = base[data[0] & 3];
   const std::size_t of_index = size / 2 / 4 * 4;
   change(parts.index, rest.substr(0, of_index));
   change(parts.blocks, rest.substr(std::min(of_index, rest.size())));

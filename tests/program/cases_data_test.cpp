@@ -90,8 +90,25 @@ TEST_CASE("cases 04: sparse text in many hands") {
     const Finished told = run_fm(folder, {"predict", "m", sparse(name)});
     CHECK(told.code == 0);
     CHECK(told.err.empty());  // nothing was unknown
+    const auto evaluated = [&](const std::string& file) {
+      const std::string out = run_fm(folder, {"evaluate", "m", file}).out;
+      return out.substr(std::min(out.find('\n'), out.size()));
+    };
+    const std::string of_text = evaluated(sparse(name));
+    REQUIRE(run_fm(folder, {"convert", sparse(name), "--out", "c"}).code == 0);
+    CHECK(evaluated("c") == of_text);  // a cache keeps what was renumbered
+    REQUIRE(trained(folder, "c").code == 0);
+    CHECK(evaluated(sparse(name)) == of_text);
+    CHECK(says(run_fm(folder, {"convert", sparse("t.svm"), "--out", "t", "--model", "m"}).out, "left out: 200"));
+    REQUIRE(run_fm(folder, {"convert", sparse("t.svm"), "--out", "t"}).code == 0);
+    CHECK(says(run_fm(folder, {"evaluate", "m", "t"}).err, "has other columns than the model"));
     CHECK(says(trained(folder, sparse(name), {"--hash-bits", "6"}).out, " 64 features"));
-    CHECK(run_fm(folder, {"predict", "m", sparse(name)}).code == 0);
+    const std::string of_hashed = evaluated(sparse(name));
+    CHECK(says(run_fm(folder, {"evaluate", "m", "c"}).err, "has other columns than the model"));
+    REQUIRE(run_fm(folder, {"convert", sparse(name), "--out", "c", "--hash-bits", "6"}).code == 0);
+    CHECK(evaluated("c") == of_hashed);
+    REQUIRE(trained(folder, "c").code == 0);
+    CHECK(evaluated(sparse(name)) == of_hashed);
   }
   for (const char* const name : {"label12.svm", "tf.csv", "yn.csv"})
     CHECK_MESSAGE(says(trained(folder, sparse(name)).out, "; binary, "), name);
@@ -137,6 +154,21 @@ TEST_CASE("cases 05: tables in many hands") {
   CHECK(says(out("late_na.csv"), "price (numeric: "));
 }
 
+TEST_CASE("cases 07: what cannot be gone on with leaves the model alone") {
+  if (!are_there()) return;
+  const Folder folder;
+  REQUIRE(trained(folder, case_file("07-warm-start-new-users/week1.csv")).code == 0);
+  const std::string model = text_of(folder / "m");
+  const Finished refused = trained(folder, case_file("07-warm-start-new-users/week2.csv"), {"--resume"});
+  CHECK(refused.code == 1);
+  CHECK_MESSAGE(says(refused.err, "m.checkpoint: is not there"), refused.err);
+  CHECK(text_of(folder / "m") == model);
+  // New users and items have no features of their own, which is said.
+  const Finished told = run_fm(folder, {"evaluate", "m", case_file("07-warm-start-new-users/week2.csv")});
+  CHECK(told.code == 0);
+  CHECK_MESSAGE(says(told.out, "never seen in training, so left out: 3 customer_id, 1 product_id"), told.out);
+}
+
 TEST_CASE("cases 10 and 22: what identifies is a category, whatever it is called") {
   if (!are_there()) return;
   const Folder folder;
@@ -153,6 +185,34 @@ TEST_CASE("cases 10 and 22: what identifies is a category, whatever it is called
   CHECK(says(side, "zip_code (category: whole numbers, "));
   CHECK(says(side, "timestamp (numeric: timestamps in seconds, "));
   CHECK(says(side, "age (numeric: 8 to 72)"));
+}
+
+TEST_CASE("targets that are words are classes, unless something else is likelier") {
+  const Folder folder;
+  const auto table = [&](const char* const kinds) {
+    std::string text = "size,kind\n";
+    for (int i = 0; i < 60; ++i) text += fmt::format("{},{}\n", i % 3, std::string(kinds).substr(3 * (i % 3), 3));
+    return text;
+  };
+  write_text(folder / "words.csv", table("redtanbay"));
+  CHECK(says(trained(folder, "words.csv").out, "\nclasses: bay, red, tan\n"));
+  CHECK(run_fm(folder, {"predict", "m", "words.csv", "--probabilities"}).out.starts_with("bay,red,tan\n"));
+  REQUIRE(run_fm(folder, {"convert", "words.csv", "--out", "c"}).code == 0);
+  CHECK(says(trained(folder, "c").out, "; multiclass, "));
+  CHECK(says(trained(folder, "c", {"--task", "regression"}).err, "the targets name classes"));
+  CHECK(trained(folder, "words.csv", {"--task", "regression"}).err ==
+        "fm: words.csv:2: column \"kind\": \"red\" is not a number; --task multiclass takes it for a class\n");
+  write_text(folder / "mixed.csv", table("redtan1.5"));
+  CHECK(says(trained(folder, "mixed.csv").err, "--task multiclass takes it for a class"));
+  write_text(folder / "unknown.csv", table("redtannan"));
+  CHECK(says(trained(folder, "unknown.csv").err, "\"nan\" says that nothing is known"));
+  CHECK(says(trained(folder, "unknown.csv", {"--task", "multiclass"}).out, "classes: nan, red, tan"));
+  write_text(folder / "empty.csv", "a,b\nx,red\ny,\n");
+  CHECK(says(trained(folder, "empty.csv", {"--task", "multiclass"}).err, "is empty; a class is expected"));
+  write_text(folder / "truth.csv", "a,b\nx,yes\ny,no\nx,no\ny,yes\n");
+  CHECK(says(trained(folder, "truth.csv").out, "; binary, "));
+  CHECK(trained(folder, "words.csv", {"--stop-by", "auc"}).err ==
+        "fm: --stop-by is auc, but the metrics of a multiclass task are log loss, accuracy\n");
 }
 
 TEST_CASE("pipes are read once, several files are one, and columns are found by their names") {

@@ -129,6 +129,36 @@ TEST_CASE("rows of 2 to 20,000 features are learnt together") {
   }
 }
 
+TEST_CASE("a planted interaction of fields is found, whatever the format") {
+  const auto cases = case_folder("16-ffm-and-inspect");
+  if (!cases) return;
+  const Folder folder;
+  for (const std::string file : {"t.csv", "t.ffm"}) {
+    CAPTURE(file);
+    metrics_of(folder, {*cases / file, "--kind", "field-aware", "--model", "m"});
+    const auto pairs = nlohmann::json::parse(run_fm(folder, {"inspect", "m", "--json"}).out)["strongest_pairs"];
+    double greatest = 0;
+    std::string first, second;
+    for (const auto& pair : pairs) {
+      const auto a = pair["features"][0].get<std::string>(), b = pair["features"][1].get<std::string>();
+      // Features 0 to 11 are shops, 12 to 23 items, the others days: no pair is of one field.
+      const auto field = [&](const std::string& name) {
+        const std::size_t at = name.find('=');
+        return at == std::string::npos ? std::to_string(std::min(std::stoi(name) / 12, 2)) : name.substr(0, at);
+      };
+      CHECK(field(a) != field(b));
+      if (pair["weight"].get<double>() <= greatest) continue;
+      greatest = pair["weight"].get<double>();
+      first = a;
+      second = b;
+    }
+    CHECK(first == (file == "t.csv" ? "shop=s5" : "5"));
+    CHECK(second == (file == "t.csv" ? "item=i21" : "21"));
+    CHECK(greatest > 1.8);
+    CHECK(greatest < 2.4);
+  }
+}
+
 TEST_CASE("several classes, by text and by number, from training to ONNX") {
   const auto cases = case_folder("09-multiclass-weights-ranking");
   if (!cases) return;

@@ -72,7 +72,7 @@ TEST_CASE("what goes wrong is one line and exit code 1") {
   CHECK(said(folder, {"evaluate", "none", "clicks.csv"}) ==
         "1: fm: none: cannot be opened: No such file or directory\n");
   CHECK(said(folder, {"evaluate", "clicks.csv", "clicks.csv"}) ==
-        "1: fm: clicks.csv: is no model, or is damaged: it says that its header has 7310583734747886453 bytes; at most "
+        "1: fm: clicks.csv: is no model, or is damaged: says that its header has 7310583734747886453 bytes; at most "
         "100000000 are allowed\n");
   CHECK(said(folder, {"train", "clicks.csv", "--target", "sold"}) ==
         "1: fm: clicks.csv: there is no column \"sold\" to be target; the columns are \"user\", \"item\", \"age\", "
