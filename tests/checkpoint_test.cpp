@@ -21,8 +21,6 @@
 namespace gradus {
 namespace {
 
-std::string here(int line) { return fmt::format("checkpoint_test.cpp:{}", line); }
-
 // Draws from random nodes and moves a slot, so that nothing of a session's state is left out.
 struct Trained {
   Graph g;

@@ -1,5 +1,6 @@
 // Clipping by norm, of dense gradients and of rows, and the learning rates that follow a step.
 #include "refusal.h"
+#include "special_values.h"
 
 #include <gradus/core/error.h>
 #include <gradus/gradus.h>
@@ -9,18 +10,12 @@
 
 #include <cmath>
 #include <functional>
-#include <limits>
 #include <numbers>
 #include <string>
 #include <vector>
 
 namespace gradus {
 namespace {
-
-constexpr double nan = std::numeric_limits<double>::quiet_NaN();
-constexpr double inf = std::numeric_limits<double>::infinity();
-
-std::string here(int line) { return fmt::format("clip_and_schedules_test.cpp:{}", line); }
 
 /// What f gives for a tensor, fed.
 Tensor result(const std::function<Expr(const Expr&)>& f, const Tensor& value) {
@@ -49,7 +44,7 @@ TEST_CASE("clip_by_norm") {
   CHECK(result([](const Expr& e) { return clip_by_norm(e, 1); }, zeros({3})) == zeros({3}));
   CHECK(result([](const Expr& e) { return clip_by_norm(e, 1); }, zeros({0})) == zeros({0}));
   CHECK(result([](const Expr& e) { return clip_by_norm(e, 2); }, Tensor(-8.0)) == Tensor(-2.0));
-  CHECK(std::isnan(result([](const Expr& e) { return clip_by_norm(e, 2); }, Tensor({1, nan})).at(0)));
+  CHECK(std::isnan(result([](const Expr& e) { return clip_by_norm(e, 2); }, Tensor({1, not_a_number})).at(0)));
   const auto by_expression = [](const Expr& e) { return clip_by_norm(e, cast(e.graph().constant(2.5), float64)); };
   CHECK(result(by_expression, x) == Tensor({{1.5, 0}, {0, 2}}));
   // The derivative where nothing is to be clipped is 1, at 0 too.
@@ -79,10 +74,10 @@ TEST_CASE("global_norm and clip_by_global_norm") {
   CHECK(same_a == Tensor({3, 4}));
   CHECK(same_b == Tensor({{0.1}, {0.3}}, float64));
   CHECK(short_norm.item() == doctest::Approx(std::sqrt(25.1)));
-  const auto [nan_a, nan_b, no_norm] = run(Tensor({3, 4}), Tensor({{inf}, {0}}, float64));
+  const auto [nan_a, nan_b, no_norm] = run(Tensor({3, 4}), Tensor({{infinity}, {0}}, float64));
   CHECK(std::isnan(nan_a.at(0)));
   CHECK(std::isnan(nan_b.at(1, 0)));
-  CHECK(no_norm.item() == inf);
+  CHECK(no_norm.item() == infinity);
 }
 
 TEST_CASE("rows stay rows when clipped, and are not written out for their norm") {
@@ -132,7 +127,7 @@ TEST_CASE("norms and lists that do not fit") {
   const Expr n = g.placeholder("n", {2}, int32);
   const std::string at_x = here(line), at_n = here(line + 1);
   CHECK(refusal<ValueError>([&] { clip_by_norm(x, -1); }) == "clip_by_norm: norm is -1; a number above 0 is expected");
-  CHECK(refusal<ValueError>([&] { clip_by_norm(x, nan); }) ==
+  CHECK(refusal<ValueError>([&] { clip_by_norm(x, not_a_number); }) ==
         "clip_by_norm: norm is nan; a number above 0 is expected");
   CHECK(refusal<ValueError>([&] { clip_by_global_norm(std::vector{x}, 0); }) ==
         "clip_by_global_norm: norm is 0; a number above 0 is expected");
@@ -209,7 +204,7 @@ TEST_CASE("schedules that do not fit") {
         "exponential_decay: decay_rate is -0.5; a number above 0 is expected");
   CHECK(said([&] { exponential_decay(-0.1, step, 10, 0.5); }) ==
         "exponential_decay: the learning rate is -0.1; a number of at least 0 is expected");
-  CHECK(said([&] { cosine_decay(0.1, step, nan); }) ==
+  CHECK(said([&] { cosine_decay(0.1, step, not_a_number); }) ==
         "cosine_decay: decay_steps is nan; a number above 0 is expected");
   CHECK(said([&] { cosine_decay(0.1, step, 10, 1.5); }) ==
         "cosine_decay: alpha is 1.5; a number in [0, 1] is expected");
@@ -220,7 +215,7 @@ TEST_CASE("schedules that do not fit") {
           piecewise_constant(step, {1, 1}, {1, 2, 3});
         }) == "piecewise_constant: boundaries are [1, 1]; each must be above the one before");
   CHECK(said([&] {
-          piecewise_constant(step, {nan}, {1, 2});
+          piecewise_constant(step, {not_a_number}, {1, 2});
         }) == "piecewise_constant: boundaries are [nan]; each must be above the one before");
   CHECK(said([&] {
           piecewise_constant(step, {1}, {1, -2});

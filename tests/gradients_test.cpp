@@ -20,8 +20,6 @@
 namespace gradus {
 namespace {
 
-std::string here(int line) { return fmt::format("gradients_test.cpp:{}", line); }
-
 double cpu_seconds() { return static_cast<double>(std::clock()) / CLOCKS_PER_SEC; }
 
 Tensor f64(std::initializer_list<Tensor::Literal> values) { return Tensor(values, float64); }

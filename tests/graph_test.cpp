@@ -17,8 +17,6 @@
 namespace gradus {
 namespace {
 
-std::string here(int line) { return fmt::format("graph_test.cpp:{}", line); }
-
 // --- names -----------------------------------------------------------------------------------------------
 
 TEST_CASE("names are unique and readable") {

@@ -21,13 +21,13 @@ namespace {
 constexpr std::int64_t greatest = std::numeric_limits<std::int64_t>::max();
 constexpr std::int64_t least = std::numeric_limits<std::int64_t>::min();
 
-struct Call {
+struct HostileCall {
   std::string_view what;
   std::function<void()> make;
 };
 
-void check_refused(const std::vector<Call>& calls) {
-  for (const Call& call : calls) {
+void check_refused(const std::vector<HostileCall>& calls) {
+  for (const HostileCall& call : calls) {
     CAPTURE(call.what);
     CHECK_THROWS_AS(call.make(), Error);
   }

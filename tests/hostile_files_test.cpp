@@ -95,10 +95,10 @@ TEST_CASE("headers that would take hours or the stack are refused at once") {
   CHECK(refused(folder, "{") == ": the header is not JSON");
   // As many tensors as may be, of nothing: by time that grows with them.
   many = "{\"__metadata__\":{}";
-  for (int i = 0; i < 90'000; ++i)
+  for (int i = 0; i < 30'000; ++i)
     many += fmt::format(",\"{}\":{{\"dtype\":\"F32\",\"shape\":[0],\"data_offsets\":[0,0]}}", i);
   write(folder / "f", safetensors_of(many + "}"));
-  CHECK(load_safetensors(folder / "f").tensors.size() == 90'000);
+  CHECK(load_safetensors(folder / "f").tensors.size() == 30'000);
   write(folder / "f", safetensors_of(R"({"__metadata__":{"gradus_model":"1"}})"));
   CHECK(is_model(folder / "f"));
   CHECK(!is_training_state(folder / "f"));

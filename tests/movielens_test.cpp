@@ -24,7 +24,7 @@
 namespace gradus {
 namespace {
 
-std::string refusal(const std::string& path) {
+std::string refused_path(const std::string& path) {
   try {
     read_ratings(path);
   } catch (const IoError& error) {
@@ -36,7 +36,7 @@ std::string refusal(const std::string& path) {
 // The refusal of a text, without the path it begins with.
 std::string refused(const std::string& text) {
   const ScratchFile file(text);
-  const std::string message = refusal(file.path());
+  const std::string message = refused_path(file.path());
   CHECK(message.starts_with(file.path()));
   return message.substr(file.path().size());
 }
@@ -106,9 +106,9 @@ TEST_CASE("read_ratings names the file and the line of what it refuses") {
         ":1: the user is \"" + std::string(40, 'a') + "...\", which is not a whole number");
   CHECK(refused(std::string("\xff\0", 2) + "\t2\t3\t4\n") ==
         ":1: the user is \"\\xff\\x00\", which is not a whole number");
-  CHECK(refusal("/nowhere/ua.base") == "/nowhere/ua.base: cannot be read: No such file or directory");
+  CHECK(refused_path("/nowhere/ua.base") == "/nowhere/ua.base: cannot be read: No such file or directory");
   const std::string folder = std::filesystem::temp_directory_path().string();
-  CHECK(refusal(folder) == folder + ": cannot be read: Is a directory");
+  CHECK(refused_path(folder) == folder + ": cannot be read: Is a directory");
 }
 
 TEST_CASE("the design matrix: users, then items, of the training set") {

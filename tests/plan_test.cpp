@@ -1,5 +1,7 @@
 // Plans: what is computed, where it lies, and how that is printed. Sizes are such that every value fills whole lines of
 // 64 bytes, so that the least memory a graph can do with is known by hand.
+#include "refusal.h"
+
 #include <gradus/core/cpu_plan.h>
 #include <gradus/core/create.h>
 #include <gradus/core/error.h>
@@ -16,8 +18,6 @@
 
 namespace gradus {
 namespace {
-
-std::string here(int line) { return fmt::format("plan_test.cpp:{}", line); }
 
 std::int64_t arena_bytes(const std::vector<Expr>& fetches, const std::vector<FedType>& feeds) {
   Variables variables;

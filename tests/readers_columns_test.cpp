@@ -15,12 +15,12 @@
 namespace gradus {
 namespace {
 
-Examples parsed(std::string_view text, const TableOptions& options) {
+Examples parsed_columns(std::string_view text, const TableOptions& options) {
   return table_source(Input::of_bytes("data.csv", text), options)->next(unlimited);
 }
 
-std::string refused(std::string_view text, const TableOptions& options) {
-  return refusal<IoError>([&] { parsed(text, options); });
+std::string refused_columns(std::string_view text, const TableOptions& options) {
+  return refusal<IoError>([&] { parsed_columns(text, options); });
 }
 
 // A table of the column "x" with these cells, and a target.
@@ -32,7 +32,7 @@ std::string column(const std::string& name, const std::vector<std::string>& cell
 
 // What is found out of that column.
 std::string found(const std::string& name, const std::vector<std::string>& cells, const CellForm& form = {}) {
-  const Examples e = parsed(column(name, cells), {.target = "y", .form = form});
+  const Examples e = parsed_columns(column(name, cells), {.target = "y", .form = form});
   REQUIRE(e.findings);
   return to_string(e.findings->front());
 }
@@ -77,11 +77,11 @@ TEST_CASE("a column in which nearly each row has its own category is told") {
 TEST_CASE("unknown cells leave a column numeric") {
   for (const char* const word : {"", "NA", "N/A", "n/a", "<NA>", "NaN", "nan", "NULL", "null", "None", "\\N", "?", "-"})
     CHECK_MESSAGE(found("x", {"1.5", word, "2"}) == "x (numeric: 1.5 to 2, 1 missing)", word);
-  const Examples e = parsed("x,y\n1,1\n-999,1\nold,1\n", {.target = "y", .form = {.missing = {"-999", "old"}}});
+  const Examples e = parsed_columns("x,y\n1,1\n-999,1\nold,1\n", {.target = "y", .form = {.missing = {"-999", "old"}}});
   CHECK(e.x.to_dense() == Tensor({{1}, {0}, {0}}));
   CHECK(e.missing.front() == 2);
   // The model's other files are read alike.
-  CHECK(parsed("x\n-999\nNA\n3\n", {.table = e.table, .need_target = false}).missing.front() == 2);
+  CHECK(parsed_columns("x\n-999\nNA\n3\n", {.table = e.table, .need_target = false}).missing.front() == 2);
   CHECK(feature_table_from_json(to_json(*e.table)) == *e.table);
 }
 
@@ -93,45 +93,47 @@ TEST_CASE("numbers as people write them") {
   CHECK(found("x", {"9,99", "1.200,50", "3"}, {.decimal = ','}) == "x (numeric: 3 to 1200.5)");
   CHECK(found("x", {"1,2", "a", "3"}) == "x (category: text, 3 different)");
   const std::string other = ", or name the column in .categorical or .ignored";
-  CHECK(refused(column("x", {"1", "9,99"}), {.target = "y"}) ==
+  CHECK(refused_columns(column("x", {"1", "9,99"}), {.target = "y"}) ==
         "data.csv:3: column \"x\": \"9,99\" is a number if commas are decimal marks: say .decimal ','" + other);
-  CHECK(refused(column("x", {"1,5", "9.99"}), {.target = "y", .form = {.decimal = ','}}) ==
+  CHECK(refused_columns(column("x", {"1,5", "9.99"}), {.target = "y", .form = {.decimal = ','}}) ==
         "data.csv:3: column \"x\": \"9.99\" is a number if points are decimal marks: leave out .decimal" + other);
-  CHECK(refused(column("x", {"$1", "2 \u20ac"}), {.target = "y"}).starts_with("data.csv:2: column \"x\": \"$1\" has"));
-  CHECK(refused("x,y\n1,\"2,5\"\n", {.target = "y"}) ==
+  CHECK(refused_columns(column("x", {"$1", "2 \u20ac"}), {.target = "y"})
+            .starts_with("data.csv:2: column \"x\": \"$1\" has"));
+  CHECK(refused_columns("x,y\n1,\"2,5\"\n", {.target = "y"}) ==
         "data.csv:2: column \"y\": \"2,5\" is a number if commas are decimal marks: say .decimal ','");
 }
 
 TEST_CASE("headers") {
   const TableOptions y{.target = "y"};
   CHECK(
-      refused("1,5,0.2\n0,3,0.9\n", y) ==
+      refused_columns("1,5,0.2\n0,3,0.9\n", y) ==
       "data.csv:1: the first record, \"1\", \"5\", \"0.2\", is nothing but numbers, not the names of columns; write a "
       "line of names first, or say .no_header, and columns are called 1, 2, 3");
-  const Examples e = parsed("1,5,0.2\n0,3,0.9\n", {.target = "1", .form = {.no_header = true}});
+  const Examples e = parsed_columns("1,5,0.2\n0,3,0.9\n", {.target = "1", .form = {.no_header = true}});
   CHECK(e.x.to_dense() == Tensor({{5, 0.2F}, {3, 0.9F}}));
   CHECK(e.table->name(0) == "2");
-  CHECK(parsed("7,8,9\n", {.table = e.table}).x.to_dense() == Tensor({{8, 9}}));  // as the model's files are
-  CHECK(to_string(parsed(",a,y\n0,2,1\n1,2,1\n", y).findings->front()) == "\"\" (left out: nameless, counts the rows)");
-  CHECK(to_string(parsed("a,y,\n2,1,\n2,1,\n", y).findings->back()) == "\"\" (left out: nameless and empty)");
-  CHECK(to_string(parsed(",a,y\n5,2,1\n5,2,1\n", y).findings->front()) == "\"\" (numeric: 5 to 5)");
-  CHECK(parsed(" a , y \n x y , 1\n", y).table->name(0) == "a=x y");
-  CHECK(refused("x,y\nZo\xeb,1\n", y) ==
+  CHECK(parsed_columns("7,8,9\n", {.table = e.table}).x.to_dense() == Tensor({{8, 9}}));  // as the model's files are
+  CHECK(to_string(parsed_columns(",a,y\n0,2,1\n1,2,1\n", y).findings->front()) ==
+        "\"\" (left out: nameless, counts the rows)");
+  CHECK(to_string(parsed_columns("a,y,\n2,1,\n2,1,\n", y).findings->back()) == "\"\" (left out: nameless and empty)");
+  CHECK(to_string(parsed_columns(",a,y\n5,2,1\n5,2,1\n", y).findings->front()) == "\"\" (numeric: 5 to 5)");
+  CHECK(parsed_columns(" a , y \n x y , 1\n", y).table->name(0) == "a=x y");
+  CHECK(refused_columns("x,y\nZo\xeb,1\n", y) ==
         "data.csv:2: column \"x\": \"Zo\\xeb\" is not UTF-8 text; save the file as UTF-8");
 }
 
 TEST_CASE("several values in a cell") {
   const std::string_view films = "genres,y\nAction|Drama,1\nDrama | War|Drama,0\nNA,1\n";
-  const Examples e = parsed(films, {.target = "y", .multi = {"genres"}});
+  const Examples e = parsed_columns(films, {.target = "y", .multi = {"genres"}});
   CHECK(e.x.to_dense() == Tensor({{1, 1, 0}, {0, 1, 1}, {0, 0, 0}}));  // Action, Drama, War
   CHECK(e.missing.front() == 1);
   CHECK(*e.field == std::vector<Index>{0, 0, 0});
   CHECK(to_string(e.findings->front()) == "genres (category: values separated by \"|\", 3 different)");
   CHECK(feature_table_from_json(to_json(*e.table)) == *e.table);
-  const Examples next = parsed("genres\nWar|Noir\n", {.table = e.table, .need_target = false});
+  const Examples next = parsed_columns("genres\nWar|Noir\n", {.table = e.table, .need_target = false});
   CHECK(next.x.to_dense() == Tensor({{0, 0, 1}}));
   CHECK(next.unseen.front() == 1);
-  CHECK(parsed("g,y\na b,1\n", {.target = "y", .multi = {"g"}, .separator = "|"}).table->name(0) == "g=a b");
+  CHECK(parsed_columns("g,y\na b,1\n", {.target = "y", .multi = {"g"}, .separator = "|"}).table->name(0) == "g=a b");
 }
 
 TEST_CASE("several files are one, whatever the order of their columns") {
@@ -151,10 +153,10 @@ TEST_CASE("several files are one, whatever the order of their columns") {
 }
 
 TEST_CASE("targets that are words, and such as are not known") {
-  CHECK(parsed("x,y\n1,True\n2,false\n3,YES\n4,n\n", {.target = "y"}).y == Tensor({{1}, {0}, {1}, {0}}));
-  const auto table = parsed("x,y\n1,0\n", {.target = "y"}).table;
-  CHECK(parsed("x,y\n5,\n", {.table = table, .need_target = false}).x.to_dense() == Tensor({{5}}));
-  CHECK(refused("x,y\n5,NA\n", {.table = table}) ==
+  CHECK(parsed_columns("x,y\n1,True\n2,false\n3,YES\n4,n\n", {.target = "y"}).y == Tensor({{1}, {0}, {1}, {0}}));
+  const auto table = parsed_columns("x,y\n1,0\n", {.target = "y"}).table;
+  CHECK(parsed_columns("x,y\n5,\n", {.table = table, .need_target = false}).x.to_dense() == Tensor({{5}}));
+  CHECK(refused_columns("x,y\n5,NA\n", {.table = table}) ==
         "data.csv:2: column \"y\": \"NA\" says that nothing is known; a number is expected");
 }
 

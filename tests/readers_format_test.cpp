@@ -16,13 +16,13 @@
 namespace gradus {
 namespace {
 
-Examples parsed(std::string_view text, const ReadOptions& options = {}) {
+Examples parsed_text(std::string_view text, const ReadOptions& options = {}) {
   return open_examples(Input::of_bytes("data", text), options)->next(unlimited);
 }
 
 template <class E = IoError>
-std::string refused(std::string_view text, const ReadOptions& options = {}) {
-  return refusal<E>([&] { parsed(text, options); });
+std::string refused_text(std::string_view text, const ReadOptions& options = {}) {
+  return refusal<E>([&] { parsed_text(text, options); });
 }
 
 const ReadOptions ratings{.format = Format::movielens};
@@ -69,23 +69,23 @@ TEST_CASE("formats by a file's name and first lines") {
       refusal<ValueError>([] { guess_format("a.txt", "Dear reader\nhow are you\n"); }) ==
       "a.txt: its format cannot be told from its name or its first line, \"Dear reader\"; say which of libsvm, libfm, "
       "libffm, movielens, csv and tsv it is");
-  CHECK(refused("") == "data: is empty");
+  CHECK(refused_text("") == "data: is empty");
 }
 
 TEST_CASE("any format, guessed, from any kind of file") {
-  CHECK(parsed("1 1:1 2:1\n0 2:1\n").x.shape() == Shape{2, 2});
-  CHECK(parsed("1 0:1 2:1\n0 2:1\n").x.shape() == Shape{2, 3});
-  CHECK(parsed("1 3:0:1 4:2:1\n").field->size() == 3);
-  CHECK(parsed("y;a\n1;0,5\n", {.target = "y", .categorical = {"a"}}).table->name(0) == "a=0,5");
-  CHECK(parsed("y|a\n1|2\n", {.format = Format::csv, .target = "y", .delimiter = '|'}).x.item() == 2);
-  CHECK(parsed("y\ta\n1\t2\n", {.target = "y"}).x.item() == 2);
+  CHECK(parsed_text("1 1:1 2:1\n0 2:1\n").x.shape() == Shape{2, 2});
+  CHECK(parsed_text("1 0:1 2:1\n0 2:1\n").x.shape() == Shape{2, 3});
+  CHECK(parsed_text("1 3:0:1 4:2:1\n").field->size() == 3);
+  CHECK(parsed_text("y;a\n1;0,5\n", {.target = "y", .categorical = {"a"}}).table->name(0) == "a=0,5");
+  CHECK(parsed_text("y|a\n1|2\n", {.format = Format::csv, .target = "y", .delimiter = '|'}).x.item() == 2);
+  CHECK(parsed_text("y\ta\n1\t2\n", {.target = "y"}).x.item() == 2);
   const std::string csv = "y,a\n1,2\n0,3\n";
   const ScratchFile packed(gzipped(csv), ".csv.gz");
-  CHECK(read_examples(packed.path(), {.target = "y"}).x == parsed(csv, {.target = "y"}).x);
+  CHECK(read_examples(packed.path(), {.target = "y"}).x == parsed_text(csv, {.target = "y"}).x);
   // A line longer than what is looked at to guess.
   std::string long_line = "1";
   for (int i = 1; i < 10000; ++i) long_line += " " + std::to_string(i) + ":1";
-  CHECK(parsed(long_line).x.shape() == Shape{1, 9999});
+  CHECK(parsed_text(long_line).x.shape() == Shape{1, 9999});
 }
 
 TEST_CASE("ratings in three forms") {
@@ -102,31 +102,32 @@ TEST_CASE("ratings in three forms") {
     CHECK(*e.field == std::vector<Index>{0, 0, 1, 1});
     CHECK(e.table->name(1) == "user=10");
     // A table goes with any of the forms.
-    const Examples test = parsed("10::30::4::0\n11::2::4::0\n", {.table = e.table});
+    const Examples test = parsed_text("10::30::4::0\n11::2::4::0\n", {.table = e.table});
     CHECK(test.x.to_dense() == Tensor({{0, 1, 0, 1}, {0, 0, 1, 0}}));
     CHECK(test.unseen == std::vector<std::int64_t>{1, 0, 0, 0});
   }
-  CHECK(parsed(forms[0].second, {.hash_bits = 8}).x.shape() == Shape{3, 256});
-  CHECK(parsed("1\t2\t4.5\t881250949\n").y.item() == 4.5);
+  CHECK(parsed_text(forms[0].second, {.hash_bits = 8}).x.shape() == Shape{3, 256});
+  CHECK(parsed_text("1\t2\t4.5\t881250949\n").y.item() == 4.5);
 }
 
 TEST_CASE("malformed ratings") {
   const std::string columns = "\"user\", \"item\", \"rating\", \"timestamp\"";
-  CHECK(refused("1\t2\t3\t881250949\n1\t2\t3\n") == "data:2: has 3 cells; 4 are expected: " + columns);
-  CHECK(refused("1 2 3 4\n", ratings) == "data:1: has 1 cell; 4 are expected: " + columns);
-  CHECK(refused("1::2::3::4\nx::2::3::4\n") == "data:2: column \"user\": \"x\" is not a whole number");
-  CHECK(refused("1::2::3::4\n1::-2::3::4\n") == "data:2: column \"item\": \"-2\" is not a whole number");
-  CHECK(refused("1\t2\tgood\t4\n", ratings) == "data:1: column \"rating\": \"good\" is not a number");
-  CHECK(refused("userId,movieId,rating,timestamp\n") == "data: has a header but no examples");
-  CHECK(refused("userId,movieId,rating,timestamp\n1,,3,4\n") == "data:2: column \"item\": is not a whole number");
-  CHECK(refused("", ratings) == "data: is empty; records of " + columns + " are expected");
+  CHECK(refused_text("1\t2\t3\t881250949\n1\t2\t3\n") == "data:2: has 3 cells; 4 are expected: " + columns);
+  CHECK(refused_text("1 2 3 4\n", ratings) == "data:1: has 1 cell; 4 are expected: " + columns);
+  CHECK(refused_text("1::2::3::4\nx::2::3::4\n") == "data:2: column \"user\": \"x\" is not a whole number");
+  CHECK(refused_text("1::2::3::4\n1::-2::3::4\n") == "data:2: column \"item\": \"-2\" is not a whole number");
+  CHECK(refused_text("1\t2\tgood\t4\n", ratings) == "data:1: column \"rating\": \"good\" is not a number");
+  CHECK(refused_text("userId,movieId,rating,timestamp\n") == "data: has a header but no examples");
+  CHECK(refused_text("userId,movieId,rating,timestamp\n1,,3,4\n") == "data:2: column \"item\": is not a whole number");
+  CHECK(refused_text("", ratings) == "data: is empty; records of " + columns + " are expected");
 }
 
 TEST_CASE("options of another format") {
-  CHECK(refused<ValueError>("1 1:1\n", {.target = "y"}) == "data: columns are named, but libsvm has no names for them");
-  CHECK(refused<ValueError>("1\t2\t3\t881250949\n", {.target = "rating"}) ==
+  CHECK(refused_text<ValueError>("1 1:1\n", {.target = "y"}) ==
+        "data: columns are named, but libsvm has no names for them");
+  CHECK(refused_text<ValueError>("1\t2\t3\t881250949\n", {.target = "rating"}) ==
         "data: columns are named, but those of ratings are known: user, item, rating, timestamp");
-  CHECK(refused<ValueError>("y,a\n1,2\n", {.target = "y", .delimiter = '\n'}) ==
+  CHECK(refused_text<ValueError>("y,a\n1,2\n", {.target = "y", .delimiter = '\n'}) ==
         "data: the delimiter is \"\\x0a\"; a character that ends neither quotes nor lines is expected");
 }
 

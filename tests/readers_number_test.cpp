@@ -49,7 +49,7 @@ T number(std::string_view text) {
 }
 
 template <class T>
-std::string refused(std::string_view text) {
+std::string refused_number(std::string_view text) {
   T value = 0;
   CHECK_FALSE(number_of(text, value));
   return in_quotes(text) + " " + why_not_a_number<T>(text);
@@ -146,25 +146,25 @@ TEST_CASE("a number ends where it ends") {
 }
 
 TEST_CASE("what is not a number, and why") {
-  CHECK(refused<float>("") == "\"\" is not a number");
-  CHECK(refused<float>("-") == "\"-\" is not a number");
-  CHECK(refused<float>(".") == "\".\" is not a number");
-  CHECK(refused<float>("+-1") == "\"+-1\" is not a number");
-  CHECK(refused<float>("--1") == "\"--1\" is not a number");
-  CHECK(refused<float>("abc") == "\"abc\" is not a number");
-  CHECK(refused<float>("1,5") == "\"1,5\" is not a number: \",5\" follows it");
-  CHECK(refused<float>("1e") == "\"1e\" is not a number: \"e\" follows it");
-  CHECK(refused<float>("0x10") == "\"0x10\" is not a number: \"x10\" follows it");
-  CHECK(refused<float>("1.2.3") == "\"1.2.3\" is not a number: \".3\" follows it");
-  CHECK(refused<float>("1 2") == "\"1 2\" is not a number: \" 2\" follows it");
+  CHECK(refused_number<float>("") == "\"\" is not a number");
+  CHECK(refused_number<float>("-") == "\"-\" is not a number");
+  CHECK(refused_number<float>(".") == "\".\" is not a number");
+  CHECK(refused_number<float>("+-1") == "\"+-1\" is not a number");
+  CHECK(refused_number<float>("--1") == "\"--1\" is not a number");
+  CHECK(refused_number<float>("abc") == "\"abc\" is not a number");
+  CHECK(refused_number<float>("1,5") == "\"1,5\" is not a number: \",5\" follows it");
+  CHECK(refused_number<float>("1e") == "\"1e\" is not a number: \"e\" follows it");
+  CHECK(refused_number<float>("0x10") == "\"0x10\" is not a number: \"x10\" follows it");
+  CHECK(refused_number<float>("1.2.3") == "\"1.2.3\" is not a number: \".3\" follows it");
+  CHECK(refused_number<float>("1 2") == "\"1 2\" is not a number: \" 2\" follows it");
   for (const char* text : {"nan", "NaN", "-nan", "inf", "+Inf", "-INFINITY", "nan(1)"})
-    CHECK(refused<float>(text) == in_quotes(text) + " is not finite");
-  CHECK(refused<float>("info") == "\"info\" is not a number");
-  CHECK(refused<float>("1e39") == "\"1e39\" is too large for float32; at most 3.4e+38 is expected");
-  CHECK(refused<double>("-1e309") == "\"-1e309\" is too large for float64; at most 1.8e+308 is expected");
-  CHECK(refused<double>("0.001e99999999999999999999") ==
+    CHECK(refused_number<float>(text) == in_quotes(text) + " is not finite");
+  CHECK(refused_number<float>("info") == "\"info\" is not a number");
+  CHECK(refused_number<float>("1e39") == "\"1e39\" is too large for float32; at most 3.4e+38 is expected");
+  CHECK(refused_number<double>("-1e309") == "\"-1e309\" is too large for float64; at most 1.8e+308 is expected");
+  CHECK(refused_number<double>("0.001e99999999999999999999") ==
         "\"0.001e99999999999999999999\" is too large for float64; at most 1.8e+308 is expected");
-  CHECK(refused<float>(std::string("1\0", 2)) == "\"1\\x00\" is not a number: \"\\x00\" follows it");
+  CHECK(refused_number<float>(std::string("1\0", 2)) == "\"1\\x00\" is not a number: \"\\x00\" follows it");
 }
 
 }  // namespace gradus

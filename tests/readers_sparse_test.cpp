@@ -26,12 +26,12 @@ const Options libsvm{};
 const Options libfm{.form = SparseText::libfm};
 const Options libffm{.form = SparseText::libffm};
 
-Examples parsed(std::string_view text, const Options& options = {}) {
+Examples parsed_sparse(std::string_view text, const Options& options = {}) {
   return sparse_text_source(Input::of_bytes("data", text), options)->next(unlimited);
 }
 
-std::string refused(std::string_view text, const Options& options = {}) {
-  return refusal<IoError>([&] { parsed(text, options); });
+std::string refused_sparse(std::string_view text, const Options& options = {}) {
+  return refusal<IoError>([&] { parsed_sparse(text, options); });
 }
 
 bool same(const Examples& a, const Examples& b) {
@@ -63,7 +63,7 @@ std::string random_lines(int count, SparseText form, std::uint64_t seed) {
 }  // namespace
 
 TEST_CASE("libsvm: indices from 1") {
-  const Examples e = parsed("1 1:2 3:0.5\n-1\n+1 2:1\n");
+  const Examples e = parsed_sparse("1 1:2 3:0.5\n-1\n+1 2:1\n");
   CHECK(e.x.type() == Type{float32, {3, 3}, Layout::csr});
   CHECK(e.x.to_dense() == Tensor({{2, 0, 0.5}, {0, 0, 0}, {0, 1, 0}}));
   CHECK(e.y == Tensor({{1}, {-1}, {1}}));
@@ -75,15 +75,15 @@ TEST_CASE("libsvm: indices from 1") {
 }
 
 TEST_CASE("libfm: indices from 0; libffm: fields as well") {
-  CHECK(parsed("4 0:1.5 2:-7.9\n", libfm).x.to_dense() == Tensor({{1.5, 0, -7.9}}));
-  const Examples e = parsed("1 0:0:1 2:3:0.5\n0 0:1:1\n", libffm);
+  CHECK(parsed_sparse("4 0:1.5 2:-7.9\n", libfm).x.to_dense() == Tensor({{1.5, 0, -7.9}}));
+  const Examples e = parsed_sparse("1 0:0:1 2:3:0.5\n0 0:1:1\n", libffm);
   CHECK(e.x.to_dense() == Tensor({{1, 0, 0, 0.5}, {0, 1, 0, 0}}));
   REQUIRE(e.field);
   CHECK(*e.field == std::vector<Index>{0, 0, -1, 2});
 }
 
 TEST_CASE("what lines may look like") {
-  const Tensor expected = parsed("1 1:2 3:4\n0 2:1\n").x;
+  const Tensor expected = parsed_sparse("1 1:2 3:4\n0 2:1\n").x;
   for (const char* text : {
            "1 1:2 3:4\n0 2:1",        // no final newline
            "1 1:2 3:4\r\n0 2:1\r\n",  // CRLF
@@ -96,29 +96,29 @@ TEST_CASE("what lines may look like") {
            "1 3:4 1:2\n0 2:1\n",                        // not sorted
            "+1.0 1:2e0 3:+4\n-0 002:1.\n",              // numbers
        })
-    CHECK_MESSAGE(parsed(text).x == expected, text);
-  const Examples with_zeros = parsed("1 1:0 2:0.0 3:-0\n");
+    CHECK_MESSAGE(parsed_sparse(text).x == expected, text);
+  const Examples with_zeros = parsed_sparse("1 1:0 2:0.0 3:-0\n");
   CHECK(with_zeros.x.stored() == 3);
-  CHECK(parsed("1 2147483647:1\n").x.dim(1) == 1);  // far apart: what occurs has a column
-  CHECK(parsed("0.1 1:0.3651\n", {.dtype = float64}).x.at(0, 0) == 0.3651);
-  CHECK(parsed("0.1 1:0.3651\n", {.dtype = float64}).y.item() == 0.1);
-  CHECK(parsed("1e-60 1:-1e-300\n").y.item() == 0);
+  CHECK(parsed_sparse("1 2147483647:1\n").x.dim(1) == 1);  // far apart: what occurs has a column
+  CHECK(parsed_sparse("0.1 1:0.3651\n", {.dtype = float64}).x.at(0, 0) == 0.3651);
+  CHECK(parsed_sparse("0.1 1:0.3651\n", {.dtype = float64}).y.item() == 0.1);
+  CHECK(parsed_sparse("1e-60 1:-1e-300\n").y.item() == 0);
 }
 
 TEST_CASE("columns of a model: indices beyond them are left out and counted") {
-  const Examples e = parsed("1 1:2 3:4 4:1\n0 9:1\n", {.columns = 3});
+  const Examples e = parsed_sparse("1 1:2 3:4 4:1\n0 9:1\n", {.columns = 3});
   CHECK(e.x.to_dense() == Tensor({{2, 0, 4}, {0, 0, 0}}));
   CHECK(e.unseen == std::vector<std::int64_t>{2});
-  CHECK(parsed("1 1:1\n", {.columns = 5}).x.shape() == Shape{1, 5});
-  CHECK(parsed("1 1:1\n", {.columns = 5}).unseen == std::vector<std::int64_t>{0});
+  CHECK(parsed_sparse("1 1:1\n", {.columns = 5}).x.shape() == Shape{1, 5});
+  CHECK(parsed_sparse("1 1:1\n", {.columns = 5}).unseen == std::vector<std::int64_t>{0});
 }
 
 TEST_CASE("duplicates and features of two fields, where they are allowed") {
-  const Examples summed = parsed("1 3:1 1:2 3:4 2:1 3:8\n", {.duplicates = Duplicates::sum});
+  const Examples summed = parsed_sparse("1 3:1 1:2 3:4 2:1 3:8\n", {.duplicates = Duplicates::sum});
   CHECK(summed.x.to_dense() == Tensor({{2, 1, 13}}));
   const Options lenient{
       .form = SparseText::libffm, .duplicates = Duplicates::sum, .other_field = OtherField::keep_first};
-  const Examples e = parsed("1 4:1:1 5:2:1\n1 5:1:2 5:1:1 4:2:1 6:0:1\n1 1:0:1 2:0:1\n", lenient);
+  const Examples e = parsed_sparse("1 4:1:1 5:2:1\n1 5:1:2 5:1:1 4:2:1 6:0:1\n1 1:0:1 2:0:1\n", lenient);
   CHECK(e.x.to_dense() == Tensor({{0, 1, 1}, {1, 3, 1}, {2, 0, 0}}));
   CHECK(*e.field == std::vector<Index>{6, 4, 5});
   // Of five that name another field, the sums of a line have one entry left.
@@ -132,11 +132,11 @@ TEST_CASE("any number of threads and any blocks give the same") {
     lenient.columns = 1500;
     const std::string text = random_lines(20000, options.form, 5);
     REQUIRE(text.size() > (std::size_t{2} << 20));  // several pieces
-    const Examples whole = parsed(text, lenient);
+    const Examples whole = parsed_sparse(text, lenient);
     CHECK(whole.count() == 20000);
     Options threaded = lenient;
     threaded.threads = 3;
-    CHECK(same(parsed(text, threaded), whole));
+    CHECK(same(parsed_sparse(text, threaded), whole));
 
     // By blocks, from a stream.
     const ScratchFile file(gzipped(text));
@@ -163,7 +163,7 @@ TEST_CASE("any number of threads and any blocks give the same") {
 
 TEST_CASE("the fast reader reads what a slow one reads") {
   const std::string text = random_lines(2000, SparseText::libsvm, 6);
-  const Examples e = parsed(text);
+  const Examples e = parsed_sparse(text);
   std::int64_t row = 0;
   std::istringstream lines(text);
   for (std::string line; std::getline(lines, line);) {
@@ -234,13 +234,13 @@ TEST_CASE("malformed libsvm") {
       {"\n \n# nothing\n", "data: has no examples; lines of target index:value ... are expected"},
   };
   for (const auto& [text, message] : cases) {
-    CHECK(refused(text) == message);
-    if (!text.empty() && !message.starts_with("data: ")) CHECK(refused(text + last) == message);
+    CHECK(refused_sparse(text) == message);
+    if (!text.empty() && !message.starts_with("data: ")) CHECK(refused_sparse(text + last) == message);
   }
   // No newline at the end, so that nothing follows what is wrong.
-  CHECK(refused("1 1:") == "data:1: the value \"\" of \"1:\" is not a number");
-  CHECK(refused("-") == "data:1: the target \"-\" is not a number");
-  CHECK(refused("1 1:3e38 1:3e38\n", {.duplicates = Duplicates::sum}) ==
+  CHECK(refused_sparse("1 1:") == "data:1: the value \"\" of \"1:\" is not a number");
+  CHECK(refused_sparse("-") == "data:1: the target \"-\" is not a number");
+  CHECK(refused_sparse("1 1:3e38 1:3e38\n", {.duplicates = Duplicates::sum}) ==
         "data:1: the values of index 1 add up to more than float32 can hold");
 }
 
@@ -261,8 +261,8 @@ TEST_CASE("malformed libffm") {
       {"1 2:5:1 3:5:1\n", "data:1: index 5 is there twice; Duplicates::sum adds up its values"},
       {"", "data: has no examples; lines of target field:index:value ... are expected"},
   };
-  for (const auto& [text, message] : cases) CHECK(refused(text, libffm) == message);
-  CHECK(refused("1 2:5:1 3:5:1\n", {.form = SparseText::libffm, .duplicates = Duplicates::sum}) ==
+  for (const auto& [text, message] : cases) CHECK(refused_sparse(text, libffm) == message);
+  CHECK(refused_sparse("1 2:5:1 3:5:1\n", {.form = SparseText::libffm, .duplicates = Duplicates::sum}) ==
         "data:1: an index is there twice, in two fields; OtherField::keep_first lets it stay in its first");
 }
 
@@ -271,7 +271,7 @@ TEST_CASE("of several mistakes the first is told, with its line, whatever the th
   const auto lines = std::count(text.begin(), text.end(), '\n');
   text += "1 wrong\n" + random_lines(20000, SparseText::libsvm, 8) + "1 0:1\n";
   const std::string message = fmt::format("data:{}: \"wrong\" has no colon; index:value is expected", lines + 1);
-  for (const int threads : {1, 2, 4}) CHECK(refused(text, {.threads = threads}) == message);
+  for (const int threads : {1, 2, 4}) CHECK(refused_sparse(text, {.threads = threads}) == message);
   const auto source = sparse_text_source(Input::of_bytes("data", text), {});
   CHECK(refusal<IoError>([&] {
           while (source->next(100).count() > 0) {
@@ -280,11 +280,11 @@ TEST_CASE("of several mistakes the first is told, with its line, whatever the th
 }
 
 TEST_CASE("options that do not fit") {
-  CHECK(refusal<ValueError>([] { parsed("1\n", {.columns = -1}); }) ==
+  CHECK(refusal<ValueError>([] { parsed_sparse("1\n", {.columns = -1}); }) ==
         "data: columns are -1; 0 (found out) to 2147483647 are expected");
-  CHECK(refusal<ValueError>([] { parsed("1\n", {.columns = std::int64_t{1} << 31}); }) ==
+  CHECK(refusal<ValueError>([] { parsed_sparse("1\n", {.columns = std::int64_t{1} << 31}); }) ==
         "data: columns are 2147483648; 0 (found out) to 2147483647 are expected");
-  CHECK(refusal<ValueError>([] { parsed("1\n", {.dtype = int32}); }) ==
+  CHECK(refusal<ValueError>([] { parsed_sparse("1\n", {.dtype = int32}); }) ==
         "data: dtype is int32; examples are read as float32 or float64");
 }
 

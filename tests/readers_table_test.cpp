@@ -24,13 +24,13 @@ namespace {
 using Names = std::vector<std::string>;
 using Counts = std::vector<std::int64_t>;
 
-Examples parsed(std::string_view text, const TableOptions& options) {
+Examples parsed_table(std::string_view text, const TableOptions& options) {
   return table_source(Input::of_bytes("data.csv", text), options)->next(unlimited);
 }
 
 template <class E = IoError>
-std::string refused(std::string_view text, const TableOptions& options) {
-  return refusal<E>([&] { parsed(text, options); });
+std::string refused_table(std::string_view text, const TableOptions& options) {
+  return refusal<E>([&] { parsed_table(text, options); });
 }
 
 // All cells, a record in brackets: "[a|b][c|d]".
@@ -102,7 +102,7 @@ TEST_CASE("records of RFC 4180") {
 }
 
 TEST_CASE("columns that are said") {
-  const Examples e = parsed(people, said);
+  const Examples e = parsed_table(people, said);
   // Features: age, Oslo, Rome, 9, 10.
   CHECK(e.x.to_dense() == Tensor({{30, 0, 1, 0, 1}, {0, 1, 0, 1, 0}, {0, 0, 1, 0, 1}}));
   CHECK(e.x.dtype() == float32);
@@ -121,7 +121,7 @@ TEST_CASE("columns that are said") {
 }
 
 TEST_CASE("columns that are not said are numeric where all their cells are numbers") {
-  const Examples e = parsed("a,b,c,d,y\n1,1, 2 ,,0\n,x,-1e3,,1\n", {.target = "y"});
+  const Examples e = parsed_table("a,b,c,d,y\n1,1, 2 ,,0\n,x,-1e3,,1\n", {.target = "y"});
   const auto kind = [&](const char* name) {
     return to_string(e.table->columns()[static_cast<std::size_t>(e.table->find(name))].kind);
   };
@@ -136,8 +136,8 @@ TEST_CASE("columns that are not said are numeric where all their cells are numbe
 
 TEST_CASE("weights, other delimiters, byte order marks, float64") {
   const Examples e =
-      parsed("\xef\xbb\xbfy;w;x\n1;0.5;0,1\n2;2;0,1\n",
-             {.dialect = {";", true}, .target = "y", .weight = "w", .categorical = {"x"}, .dtype = float64});
+      parsed_table("\xef\xbb\xbfy;w;x\n1;0.5;0,1\n2;2;0,1\n",
+                   {.dialect = {";", true}, .target = "y", .weight = "w", .categorical = {"x"}, .dtype = float64});
   CHECK(e.weight == Tensor({{0.5}, {2}}, float64));
   CHECK(e.table->name(0) == "x=0,1");
   CHECK(e.x.dtype() == float64);
@@ -151,24 +151,24 @@ TEST_CASE("the order of categories") {
 }
 
 TEST_CASE("a trained model's table on another file") {
-  const auto table = parsed(people, said).table;
+  const auto table = parsed_table(people, said).table;
   const TableOptions with_table{.table = table};
   // Other order, another column, no unused one; a city and an id that were never seen.
-  const Examples e = parsed("extra,y,id,age,city\n?,0,9,5,Paris\n?,1,10,6,Rome\n?,1,11,,Paris\n", with_table);
+  const Examples e = parsed_table("extra,y,id,age,city\n?,0,9,5,Paris\n?,1,10,6,Rome\n?,1,11,,Paris\n", with_table);
   CHECK(e.table == table);
   CHECK(e.x.to_dense() == Tensor({{5, 0, 0, 1, 0}, {6, 0, 1, 0, 1}, {0, 0, 0, 0, 0}}));
   CHECK(e.unseen == Counts{0, 2, 1, 0, 0});
   CHECK(e.missing == Counts{1, 0, 0, 0, 0});
 
   const std::string no_target = "id,age,city\n9,5,Rome\n";
-  CHECK(refused(no_target, with_table) ==
+  CHECK(refused_table(no_target, with_table) ==
         "data.csv: has no column \"y\", which the model has as target; the columns are \"id\", \"age\", \"city\"");
-  const Examples without = parsed(no_target, {.table = table, .need_target = false});
+  const Examples without = parsed_table(no_target, {.table = table, .need_target = false});
   CHECK(without.x.to_dense() == Tensor({{5, 0, 1, 1, 0}}));
   CHECK(without.y.size() == 0);
-  CHECK(refused("id,age,y\n9,5,1\n", with_table) ==
+  CHECK(refused_table("id,age,y\n9,5,1\n", with_table) ==
         "data.csv: has no column \"city\", which the model has as categorical; the columns are \"id\", \"age\", \"y\"");
-  CHECK(refused<ValueError>(people, {.target = "y", .table = table}) ==
+  CHECK(refused_table<ValueError>(people, {.target = "y", .table = table}) ==
         "data.csv: columns are named although a feature table says what they are");
 }
 
@@ -182,7 +182,7 @@ TEST_CASE("hashed categories") {
 
   TableOptions hashed = said;
   hashed.hash_bits = 4;
-  const Examples e = parsed(people, hashed);
+  const Examples e = parsed_table(people, hashed);
   CHECK(e.x.shape() == Shape{3, 17});  // age, then 16
   CHECK(!e.field);
   const auto rome = static_cast<std::int64_t>(1 + category_hash("city", "Rome") % 16);
@@ -194,20 +194,20 @@ TEST_CASE("hashed categories") {
   CHECK(e.table->columns()[1].categories.empty());
   // One bit: collisions within a row add up.
   hashed.hash_bits = 1;
-  const Examples small = parsed(people, hashed);
+  const Examples small = parsed_table(people, hashed);
   for (std::int64_t i = 0; i < 3; ++i) CHECK(small.x.at(i, 1) + small.x.at(i, 2) == 2);
   // Nothing is unseen.
-  CHECK(parsed("age,city,id,y\n1,Paris,77,0\n", {.table = e.table}).unseen == Counts(5, 0));
+  CHECK(parsed_table("age,city,id,y\n1,Paris,77,0\n", {.table = e.table}).unseen == Counts(5, 0));
   hashed.hash_bits = 31;
-  CHECK(refused<ValueError>(people, hashed) == "hash_bits is 31; 0 (a dictionary) to 30 are expected");
+  CHECK(refused_table<ValueError>(people, hashed) == "hash_bits is 31; 0 (a dictionary) to 30 are expected");
 }
 
 TEST_CASE("any number of threads and any blocks give the same") {
   const std::string text = random_table(100'000, 4);
   REQUIRE(text.size() > (std::size_t{2} << 20));
-  const Examples whole = parsed(text, {.target = "y"});
+  const Examples whole = parsed_table(text, {.target = "y"});
   CHECK(whole.x.shape() == Shape{100'000, 300 + 1 + 2 + 1000});
-  const Examples threaded = parsed(text, {.target = "y", .threads = 3});
+  const Examples threaded = parsed_table(text, {.target = "y", .threads = 3});
   CHECK(threaded.x == whole.x);
   CHECK(threaded.y == whole.y);
   CHECK(*threaded.table == *whole.table);
@@ -306,30 +306,32 @@ TEST_CASE("malformed tables") {
       {"a,y\n1,1e39\n", "data.csv:2: column \"y\": \"1e39\" is too large for float32; at most 3.4e+38 is expected"},
       {"a,y\n1,3 apples\n", "data.csv:2: column \"y\": \"3 apples\" is not a number: \" apples\" follows it"},
   };
-  for (const auto& [text, message] : cases) CHECK(refused(text, y) == message);
+  for (const auto& [text, message] : cases) CHECK(refused_table(text, y) == message);
 
   const TableOptions numeric{.target = "y", .weight = "w", .numeric = {"a"}};
-  CHECK(refused("a,w,y\n1,1,1\nx,1,1\n", numeric) == "data.csv:3: column \"a\": \"x\" is not a number");
-  CHECK(refused("a,w,y\ninf,1,1\n", numeric) == "data.csv:2: column \"a\": \"inf\" is not finite");
-  CHECK(refused("a,w,y\n1,-1,1\n", numeric) == "data.csv:2: column \"w\": \"-1\" is negative; weights are 0 or more");
-  CHECK(refused("a,w,y\n1,,1\n", numeric) == "data.csv:2: column \"w\": is empty; a number is expected");
+  CHECK(refused_table("a,w,y\n1,1,1\nx,1,1\n", numeric) == "data.csv:3: column \"a\": \"x\" is not a number");
+  CHECK(refused_table("a,w,y\ninf,1,1\n", numeric) == "data.csv:2: column \"a\": \"inf\" is not finite");
+  CHECK(refused_table("a,w,y\n1,-1,1\n", numeric) ==
+        "data.csv:2: column \"w\": \"-1\" is negative; weights are 0 or more");
+  CHECK(refused_table("a,w,y\n1,,1\n", numeric) == "data.csv:2: column \"w\": is empty; a number is expected");
 }
 
 TEST_CASE("options that do not fit the table") {
   const std::string columns = "; the columns are \"age\", \"city\", \"id\", \"y\", \"unused\"";
-  CHECK(refused<ValueError>(people, {}) == "data.csv: no target column is named" + columns);
-  CHECK(refused<ValueError>(people, {.target = "Y"}) == "data.csv: there is no column \"Y\" to be target" + columns);
-  CHECK(refused<ValueError>(people, {.target = "y", .weight = "w"}) ==
+  CHECK(refused_table<ValueError>(people, {}) == "data.csv: no target column is named" + columns);
+  CHECK(refused_table<ValueError>(people, {.target = "Y"}) ==
+        "data.csv: there is no column \"Y\" to be target" + columns);
+  CHECK(refused_table<ValueError>(people, {.target = "y", .weight = "w"}) ==
         "data.csv: there is no column \"w\" to be weight" + columns);
-  CHECK(refused<ValueError>(people, {.target = "y", .categorical = {"town"}}) ==
+  CHECK(refused_table<ValueError>(people, {.target = "y", .categorical = {"town"}}) ==
         "data.csv: there is no column \"town\" to be categorical" + columns);
-  CHECK(refused<ValueError>(people, {.target = "y", .numeric = {"age"}, .ignored = {"city", "age"}}) ==
+  CHECK(refused_table<ValueError>(people, {.target = "y", .numeric = {"age"}, .ignored = {"city", "age"}}) ==
         "data.csv: column \"age\" is to be numeric and ignored; one is expected");
-  CHECK(refused<ValueError>(people, {.target = "y", .dtype = boolean}) ==
+  CHECK(refused_table<ValueError>(people, {.target = "y", .dtype = boolean}) ==
         "data.csv: dtype is bool; examples are read as float32 or float64");
-  CHECK(refused<ValueError>("y,a\n1,2\n", {.target = "y", .ignored = {"a"}}) ==
+  CHECK(refused_table<ValueError>("y,a\n1,2\n", {.target = "y", .ignored = {"a"}}) ==
         "data.csv: no column is left to learn from; the columns are \"y\", \"a\"");
-  CHECK(parsed(people, {.categorical = {"id"}, .need_target = false}).y.size() == 0);
+  CHECK(parsed_table(people, {.categorical = {"id"}, .need_target = false}).y.size() == 0);
 }
 
 }  // namespace gradus

@@ -1,11 +1,21 @@
-// What a refusal says, for tests of its exact text.
+// What a refusal says, for tests of its exact text, and the lines of a test that it names.
 #pragma once
 
 #include <gradus/core/error.h>
 
+#include <fmt/format.h>
+
+#include <source_location>
 #include <string>
+#include <string_view>
 
 namespace gradus {
+
+/// "rows_test.cpp:17": a line of the file that asks.
+inline std::string here(int line, const std::source_location& where = std::source_location::current()) {
+  const std::string_view file = where.file_name();
+  return fmt::format("{}:{}", file.substr(file.rfind('/') + 1), line);
+}
 
 /// The message of the exception of type E that f throws. One of another type passes through, and fails the test.
 template <class E = TypeError, class F>

@@ -3,6 +3,7 @@
 // browser is asked by tests/outward.
 #include "folder.h"
 #include "refusal.h"
+#include "special_values.h"
 
 #include <gradus/core/create.h>
 #include <gradus/models/factorization_machine.h>
@@ -25,9 +26,6 @@
 namespace gradus {
 namespace {
 
-constexpr double nan = std::numeric_limits<double>::quiet_NaN();
-constexpr double inf = std::numeric_limits<double>::infinity();
-
 TEST_CASE("numbers are written as people read them") {
   const std::vector<std::pair<double, std::string>> rows = {{0, "0"},
                                                             {-0.0, "0"},
@@ -45,9 +43,9 @@ TEST_CASE("numbers are written as people read them") {
                                                             {1e-5, "1e−5"},
                                                             {-1.25e-7, "−1.25e−7"},
                                                             {1.5e300, "1.5e300"},
-                                                            {nan, "not a number"},
-                                                            {inf, "∞"},
-                                                            {-inf, "−∞"}};
+                                                            {not_a_number, "not a number"},
+                                                            {infinity, "∞"},
+                                                            {-infinity, "−∞"}};
   for (const auto& [number, text] : rows) CHECK(readable(number) == text);
   CHECK(readable(0.93081, 4) == "0.9308");
   CHECK(readable(123.456, 2) == "123");
@@ -123,10 +121,10 @@ std::size_t count(const std::string& text, const std::string& part) {
 TEST_CASE("pages of odd runs are well formed") {
   std::vector<Report> reports(11);
   reports[1].epochs = {{1, 0.5, 0.25}};
-  reports[2].epochs = {{1, nan, nan}, {2, inf, -inf}};
-  reports[2].targets = {nan, inf, 1};
-  reports[2].predictions = {1, 1, nan};
-  reports[2].features = {{"a", nan}, {"b", 0}};
+  reports[2].epochs = {{1, not_a_number, not_a_number}, {2, infinity, -infinity}};
+  reports[2].targets = {not_a_number, infinity, 1};
+  reports[2].predictions = {1, 1, not_a_number};
+  reports[2].features = {{"a", not_a_number}, {"b", 0}};
   reports[3].epochs = {{1, 1e300, -1e300}, {2, -1e300, 1e300}, {3, 1e-300, 0}};
   reports[3].targets = {1e300, -1e300};
   reports[3].predictions = {-1e300, 1e300};
@@ -176,7 +174,7 @@ TEST_CASE("thousands of epochs are thinned, and their least and greatest stay") 
   REQUIRE(begin != std::string::npos);
   const std::string data =
       chart.substr(begin + opening.size(), chart.find('"', begin + opening.size()) - begin - opening.size());
-  double top = inf, bottom = -inf;
+  double top = infinity, bottom = -infinity;
   static const std::regex point("[ML]([0-9.]+) ([0-9.]+)");
   for (std::sregex_iterator at(data.begin(), data.end(), point), end; at != end; ++at) {
     top = std::min(top, std::stod((*at)[2]));

@@ -18,8 +18,6 @@
 namespace gradus {
 namespace {
 
-std::string here(int line) { return fmt::format("rows_layout_test.cpp:{}", line); }
-
 std::vector<Index> rows_of(const Tensor& tensor) { return tensor.index()->row; }
 
 // A table [4, 2], and two rows values of its shape: i feeds the rows of a (all their numbers 1, 2 for a row given

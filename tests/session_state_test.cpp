@@ -17,9 +17,7 @@
 namespace gradus {
 namespace {
 
-std::string here(int line) { return fmt::format("session_state_test.cpp:{}", line); }
-
-Expr variable(Graph& g, std::string_view name, const Tensor& value) { return g.variable(name, value); }
+Expr new_variable(Graph& g, std::string_view name, const Tensor& value) { return g.variable(name, value); }
 
 // --- variables -------------------------------------------------------------------------------------------
 
@@ -93,12 +91,12 @@ TEST_CASE("a variable that starts from one number everywhere") {
 
 TEST_CASE("a graph may grow after the session was made") {
   Graph g;
-  const Expr a = variable(g, "a", Tensor({1, 2}));
+  const Expr a = new_variable(g, "a", Tensor({1, 2}));
   Session session(g);
   const Expr twice = 2 * a;
   CHECK(session.run(twice) == Tensor({2, 4}));
   for (int i = 0; i < 50; ++i) {
-    const Expr more = variable(g, "more", Tensor({i, i}));
+    const Expr more = new_variable(g, "more", Tensor({i, i}));
     CHECK(session.run(twice + more) == Tensor({2 + i, 4 + i}));
     CHECK(session.run(twice) == Tensor({2, 4}));  // an old plan
   }
@@ -108,7 +106,7 @@ TEST_CASE("a graph may grow after the session was made") {
 
 TEST_CASE("reads see the state from before the run, wherever they stand") {
   Graph g;
-  const Expr w = variable(g, "w", Tensor({1, 2}));
+  const Expr w = new_variable(g, "w", Tensor({1, 2}));
   const Expr step = g.assign(w, w * 10);
   const Expr after = w + 0.5;  // made later, reads the old value all the same
   Session session(g);
@@ -120,7 +118,7 @@ TEST_CASE("reads see the state from before the run, wherever they stand") {
 
 TEST_CASE("a variable fetched together with its update is the old value") {
   Graph g;
-  const Expr w = variable(g, "w", Tensor({1, 2}));
+  const Expr w = new_variable(g, "w", Tensor({1, 2}));
   const Expr step = g.assign(w, w + 1);
   Session session(g);
   for (int i = 0; i < 3; ++i) {
@@ -133,8 +131,8 @@ TEST_CASE("a variable fetched together with its update is the old value") {
 
 TEST_CASE("two variables swap, three rotate") {
   Graph g;
-  const Expr a = variable(g, "a", Tensor({1, 2})), b = variable(g, "b", Tensor({3, 4})),
-             c = variable(g, "c", Tensor({5, 6}));
+  const Expr a = new_variable(g, "a", Tensor({1, 2})), b = new_variable(g, "b", Tensor({3, 4})),
+             c = new_variable(g, "c", Tensor({5, 6}));
   const Expr swap = g.group({{g.assign(a, b), g.assign(b, a)}});
   const Expr rotate = g.group({{g.assign(a, b), g.assign(b, identity(c)), g.assign(c, a + 0)}});
   Session session(g);
@@ -149,7 +147,7 @@ TEST_CASE("two variables swap, three rotate") {
 
 TEST_CASE("a variable assigned to another that is updated in the same run") {
   Graph g;
-  const Expr a = variable(g, "a", Tensor({1, 2})), old = variable(g, "old", Tensor({0, 0}));
+  const Expr a = new_variable(g, "a", Tensor({1, 2})), old = new_variable(g, "old", Tensor({0, 0}));
   const Expr keep = g.assign(old, a);
   const Expr step = g.assign(a, a * 2);
   Session session(g);
@@ -164,7 +162,7 @@ TEST_CASE("a variable assigned to another that is updated in the same run") {
 
 TEST_CASE("one value for two variables; a chain of updates") {
   Graph g;
-  const Expr a = variable(g, "a", Tensor({1, 2})), b = variable(g, "b", Tensor({3, 4}));
+  const Expr a = new_variable(g, "a", Tensor({1, 2})), b = new_variable(g, "b", Tensor({3, 4}));
   const Expr sum = a + b;
   const Expr both = g.group({{g.assign(a, sum), g.assign(b, sum)}});
   const Expr new_a = g.assign(a, a * 2);
@@ -209,8 +207,8 @@ TEST_CASE("two minimize over one variable in one run are refused") {
 
 TEST_CASE("updates of shapes that are read out of step") {
   Graph g;
-  const Expr m = variable(g, "m", Tensor({{1, 2}, {3, 4}}));
-  const Expr v = variable(g, "v", Tensor({1, 2}));
+  const Expr m = new_variable(g, "m", Tensor({{1, 2}, {3, 4}}));
+  const Expr v = new_variable(g, "v", Tensor({1, 2}));
   const Expr step = g.group({{g.assign(m, m + transpose(m)), g.assign(v, v + reduce_sum(v))}});
   const Expr flip = g.assign(m, transpose(m));
   const Expr tile_row = g.assign(m, m + reshape(slice(m, {0, 0}, {1, 2}), {1, 2}));
@@ -241,9 +239,9 @@ TEST_CASE("a value of unknown shape is checked against the variable in the run")
 
 TEST_CASE("a run that fails changes no variable") {
   Graph g;
-  const Expr a = variable(g, "a", Tensor({1, 2}));
-  const Expr b = variable(g, "b", Tensor({3, 4}));
-  const Expr c = variable(g, "c", Tensor({5, 6}));
+  const Expr a = new_variable(g, "a", Tensor({1, 2}));
+  const Expr b = new_variable(g, "b", Tensor({3, 4}));
+  const Expr c = new_variable(g, "c", Tensor({5, 6}));
   const Expr count = g.variable("count", Tensor(7, int32), {.trainable = false});
   const Expr index = g.placeholder("index", {2}, int32);
   const Expr divisor = g.placeholder("divisor", {}, int32);

@@ -20,8 +20,6 @@
 namespace gradus {
 namespace {
 
-std::string here(int line) { return fmt::format("session_test.cpp:{}", line); }
-
 Expr variable(Graph& g, std::string_view name, const Tensor& value) { return g.variable(name, value); }
 
 // --- fetches ---------------------------------------------------------------------------------------------

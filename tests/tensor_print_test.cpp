@@ -1,4 +1,6 @@
 // Printing. The expected texts of dense tensors are what NumPy 2.4.6 prints for the same arrays.
+#include "special_values.h"
+
 #include <gradus/core/create.h>
 #include <gradus/core/tensor.h>
 
@@ -6,7 +8,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <limits>
 #include <memory>
 #include <sstream>
 #include <string>
@@ -15,9 +16,6 @@
 using namespace gradus;
 
 namespace {
-
-constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN();
-constexpr double infinity = std::numeric_limits<double>::infinity();
 
 struct Printed {
   Tensor tensor;

@@ -1,4 +1,6 @@
 // Tensors: made, read, converted and compared in every layout, and the exact text of what they refuse.
+#include "special_values.h"
+
 #include <gradus/core/create.h>
 #include <gradus/core/error.h>
 #include <gradus/core/random.h>
@@ -8,7 +10,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <limits>
 #include <memory>
 #include <numeric>
 #include <thread>
@@ -17,9 +18,6 @@
 using namespace gradus;
 
 namespace {
-
-constexpr double infinity = std::numeric_limits<double>::infinity();
-constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN();
 
 std::vector<double> numbers(const Tensor& tensor) { return {tensor.begin(), tensor.end()}; }
 

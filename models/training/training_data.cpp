@@ -20,7 +20,7 @@ namespace gradus {
 
 namespace {
 
-constexpr std::int64_t block_rows = std::int64_t{1} << 17;
+constexpr std::int64_t block_rows = std::int64_t{1} << 15;
 
 // Rows put together from blocks. Each part is one allocation that doubles, so that memory is needed for a part twice,
 // not for all of them; the values of one-hot rows are made at the end.

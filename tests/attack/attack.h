@@ -1,11 +1,13 @@
 // How long the attacks go on.
 #pragma once
 
+#include "../sanitized.h"
+
 namespace gradus {
 
 struct Attack {
   int mutations = 1000;  // damaged files of all kinds together
-  int kills = 30;
+  int kills = sanitized ? 5 : 30;
 };
 inline Attack attack;
 

@@ -8,7 +8,7 @@ using namespace gradus;
 
 TEST_CASE("killed at random moments") {
   const Folder folder;
-  write_text(folder / "ratings", ratings_text({.count = 20000}));
+  write_text(folder / "ratings", ratings_text({.count = 5000}));
   const std::vector<std::string> training = {"train",
                                              "ratings",
                                              "--format",

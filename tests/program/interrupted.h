@@ -29,8 +29,8 @@ inline void wait_until(const Running& program, const std::string& printed) {
 }
 
 /// Trains the model m twice without a stop; then again and again, with --resume where there is a state, sent one of the
-/// signals in turn at a random moment, until so many runs have not come to their end and one has. Checks that what it
-/// leaves is the model of the first to the bit, and that no state is torn.
+/// signals in turn at a random moment, until so many runs have not come to their end, and once without. Checks that
+/// what it leaves is the model of the first to the bit, and that no state is torn.
 inline void check_interrupted(const Folder& folder, const std::vector<std::string>& training, int times,
                               const std::vector<int>& signals) {
   std::string model;
@@ -47,10 +47,12 @@ inline void check_interrupted(const Folder& folder, const std::vector<std::strin
 
   std::mt19937 random(1);
   std::uniform_real_distribution<double> moment(0, 0.6);  // of the time that a whole training takes
-  int stops = 0, ends = 0;
-  for (std::size_t runs = 0; (stops < times || ends == 0) && runs < 400; ++runs) {
-    const bool has_state = ::access((folder / "m.checkpoint").c_str(), F_OK) == 0;
-    Running program(folder, has_state ? with(training, {"--resume"}) : training);
+  const auto next = [&] {
+    return ::access((folder / "m.checkpoint").c_str(), F_OK) == 0 ? with(training, {"--resume"}) : training;
+  };
+  int stops = 0;
+  for (std::size_t runs = 0; stops < times && runs < 400; ++runs) {
+    Running program(folder, next());
     std::this_thread::sleep_for(all * moment(random));
     const int signal = signals[runs % signals.size()];
     program.send(signal);
@@ -62,12 +64,11 @@ inline void check_interrupted(const Folder& folder, const std::vector<std::strin
       CHECK_NOTHROW(load_safetensors(folder / "m.checkpoint"));
     if (::access((folder / "m").c_str(), F_OK) != 0) continue;
     CHECK(text_of(folder / "m") == model);
-    if (stopped) continue;  // between the last two lines
-    ++ends;
-    std::filesystem::remove(folder / "m");
+    if (!stopped) std::filesystem::remove(folder / "m");  // else it was between its last two lines
   }
   CHECK(stops >= times);
-  CHECK(ends > 0);
+  CHECK(run_fm(folder, next()).code == 0);
+  CHECK(text_of(folder / "m") == model);
 }
 
 }  // namespace gradus
