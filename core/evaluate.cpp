@@ -1,50 +1,72 @@
 #include <gradus/core/evaluate.h>
 
 #include <gradus/core/loop.h>
-#include <gradus/core/nodes.h>
+#include <gradus/core/random.h>
 
 #include <cstring>
 #include <vector>
 
 namespace gradus {
 
-Tensor evaluate(const Expr& node) {
+namespace {
+
+// A tensor with a copy of the value's elements.
+Tensor tensor_of(const Value& value) {
+  const Layout layout = value.type.layout;
+  Shape stored = value.type.shape;
+  if (layout == Layout::csr) stored = Shape({value.stored});
+  if (layout == Layout::rows || layout == Layout::part) stored = stored.with(0, value.index->count());
+  Tensor elements = Tensor::uninitialized({value.type.dtype, stored, Layout::dense});
+  const std::size_t bytes = static_cast<std::size_t>(value.stored) * size_of(value.type.dtype);
+  if (bytes > 0) std::memcpy(elements.writable_data(), value.data, bytes);
+  if (layout == Layout::dense) return elements;
+  return layout == Layout::csr ? Tensor::csr(value.pattern, elements)
+                               : Tensor::rows(value.type.shape, value.index, elements, layout);
+}
+
+}  // namespace
+
+Tensor evaluate(const Expr& node, std::span<const Tensor* const> inputs, std::uint64_t run) {
   std::vector<Value> values;
   std::vector<Type> types;
-  for (int i = 0; i < node.arity(); ++i) {
-    types.push_back(node.input(i).type());
-    Value value;
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    types.push_back(node.input(static_cast<int>(i)).type());
+    Value& value = values.emplace_back();
     value.type = types.back();
-    if (const Tensor* constant = constant_value(node.input(i))) {
-      value.data = const_cast<std::byte*>(constant->data());  // only ever read
-      value.stored = constant->stored();
-      value.pattern = constant->pattern();
-      value.index = constant->index();
-    }
-    values.push_back(std::move(value));
+    if (inputs[i] == nullptr) continue;
+    value.data = const_cast<std::byte*>(inputs[i]->data());  // only ever read
+    value.stored = inputs[i]->stored();
+    value.pattern = inputs[i]->pattern();
+    value.index = inputs[i]->index();
+    value.ones = inputs[i]->ones();
   }
-  std::vector<const Value*> inputs;
-  for (const Value& value : values) inputs.push_back(&value);
-
-  Tensor result = Tensor::uninitialized(node.type());
+  if (node.op().is_view(types)) {
+    Value shown = values.front();
+    shown.type = node.type();
+    return tensor_of(shown);
+  }
+  std::vector<const Value*> given;
+  for (const Value& value : values) given.push_back(&value);
   Value output;
   output.type = node.type();
-  output.data = result.writable_data();
-  output.stored = node.shape().size();
+  Tensor dense;
+  if (node.layout() == Layout::dense) {
+    dense = Tensor::uninitialized(node.type());
+    output.data = dense.writable_data();
+    output.stored = node.shape().size();
+  }
   Workers workers(1);
   Buffer scratch;
   Growing growing;
-  Call call(inputs, output, workers, scratch, growing);
+  Call call(given, output, workers, scratch, growing);
   call.node = node;
-  if (node.op().is_view(types)) {
-    const std::size_t bytes = static_cast<std::size_t>(output.stored) * size_of(node.dtype());
-    if (bytes > 0) std::memcpy(output.data, inputs.front()->data, bytes);
-  } else if (const RowKernel kernel = node.op().row_kernel(types)) {
-    Loop(node.op(), kernel, inputs, output).run(call);
-  } else {
+  call.stream = node.op().is_random() ? stream_of(node.name()) : 0;
+  call.run = run;
+  if (const RowKernel kernel = node.op().row_kernel(types))
+    with_place(node, [&] { Loop(node.op(), kernel, given, output).run(call); });
+  else
     node.op().compute(call);
-  }
-  return result;
+  return node.layout() == Layout::dense ? dense : tensor_of(output);
 }
 
 }  // namespace gradus

@@ -1,11 +1,15 @@
-// The value of one node of constants, computed at once.
+// The value of one node, computed alone and at once: on one thread, into a tensor of its own.
 #pragma once
 
 #include <gradus/core/op.h>
 
+#include <cstdint>
+#include <span>
+
 namespace gradus {
 
-/// Runs the node's kernel on its inputs, which are constants where it reads their numbers. The result is dense.
-Tensor evaluate(const Expr& node);
+/// What the node's op makes of these inputs, whose types are those of the node's. An input that only lends its shape
+/// may be null. `run` is the number of the run that random numbers are drawn for.
+Tensor evaluate(const Expr& node, std::span<const Tensor* const> inputs, std::uint64_t run = 0);
 
 }  // namespace gradus

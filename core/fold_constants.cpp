@@ -2,6 +2,8 @@
 #include <gradus/core/nodes.h>
 #include <gradus/core/passes.h>
 
+#include <vector>
+
 namespace gradus {
 
 namespace {
@@ -22,7 +24,9 @@ bool foldable(const Expr& y) {
 Expr fold_constants(const Expr& y, Rewriting& rewriting) {
   if (!foldable(y)) return y;
   try {
-    return rewriting.graph.constant(evaluate(y), y.name(), y.where());
+    std::vector<const Tensor*> inputs;
+    for (int i = 0; i < y.arity(); ++i) inputs.push_back(constant_value(y.input(i)));
+    return rewriting.graph.constant(evaluate(y, inputs), y.name(), y.where());
   } catch (const Error&) {
     return y;  // it is the run that divides by zero
   }

@@ -1,10 +1,11 @@
 // Random graphs (random_graph.h), each trained for some steps with all passes of the plan compiler, without any, and
-// without some: the same results to rounding, and on three threads the same bits as on one.
+// without some: to rounding the results of the reference executor, and on three threads the same bits as on one.
 //
 // GRADUS_FUZZ=N tries N graphs instead of those of every day; GRADUS_FUZZ_SEED=S begins with seed S. What is printed of
 // a failing graph begins with its seed: GRADUS_FUZZ_SEED=S GRADUS_FUZZ=1 tries it alone.
 #include "random_graph.h"
 
+#include <gradus/core/reference.h>
 #include <gradus/gradus.h>
 
 #include <doctest/doctest.h>
@@ -116,9 +117,10 @@ class Comparison {
   }
 
   // The results of a run, then all variables.
-  std::vector<Tensor> results(Session& session, const std::vector<Expr>& fetches, const std::vector<Feed>& feeds) {
-    std::vector<Tensor> all = session.run(fetches, feeds);
-    for (const Expr& variable : random_.g.variables()) all.push_back(session.value(variable));
+  template <class Executor>
+  std::vector<Tensor> results(Executor& executor, const std::vector<Expr>& fetches, const std::vector<Feed>& feeds) {
+    std::vector<Tensor> all = executor.run(fetches, feeds);
+    for (const Expr& variable : random_.g.variables()) all.push_back(executor.value(variable));
     return all;
   }
 
@@ -133,11 +135,12 @@ class Comparison {
         return fmt::format("{}: {}", way.name, error.what()) + described(fetches, way, feeds);
       }
     }
-    const double scale = std::max(1.0, largest_of(all[0]));
+    const std::vector<Tensor> expected = results(reference_, fetches, feeds);
+    const double scale = std::max(1.0, largest_of(expected));
     largest_ = std::max(largest_, scale);
-    for (std::size_t w = 1; w < ways_.size(); ++w)
+    for (std::size_t w = 0; w < ways_.size(); ++w)
       for (std::size_t i = 0; i < names.size(); ++i) {
-        const std::string how = difference(all[0][i], all[w][i], scale);
+        const std::string how = difference(expected[i], all[w][i], scale);
         if (!how.empty())
           return fmt::format("{}: %{}, {}", ways_[w].name, names[i].id(), how) + described(fetches, ways_[w], feeds);
       }
@@ -159,7 +162,7 @@ class Comparison {
       if (e.kind() != Kind::op || e.layout() == Layout::part) continue;
       std::string how;
       try {
-        const Tensor expected = Session(random_.g, Device::cpu(), ways_[0].options).run(e, feeds);
+        const Tensor expected = Reference().run(e, feeds);
         const Tensor found = Session(random_.g, Device::cpu(), way.options).run(e, feeds);
         how = difference(expected, found, std::max(1.0, largest_of({expected})));
       } catch (const std::exception& error) {
@@ -175,6 +178,7 @@ class Comparison {
   }
 
   RandomGraph& random_;
+  Reference reference_;
   std::vector<Way> ways_;
   double largest_ = 0;
 };
