@@ -18,9 +18,9 @@ namespace gradus {
 
 namespace {
 
-constexpr std::size_t block = std::size_t{4} << 20;           // read from a stream at a time
-constexpr std::size_t records_block = std::size_t{16} << 20;  // of a stream, handed out as records at a time
-constexpr std::size_t least_growth = std::size_t{64} << 10;   // what a pipe holds
+constexpr std::size_t block = std::size_t{4} << 20;          // read from a stream at a time
+constexpr std::size_t records_block = block;                 // of a stream, handed out as records at a time
+constexpr std::size_t least_growth = std::size_t{64} << 10;  // what a pipe holds
 
 // What is often fed by mistake, told by its first bytes.
 std::string_view unreadable_kind(std::string_view head) {
@@ -257,12 +257,14 @@ Input::Window Input::look(std::size_t bytes) { return source_->look(bytes); }
 void Input::take(std::size_t bytes) { source_->taken += bytes; }
 
 std::string_view Input::records(std::int64_t count, bool quoted) {
+  Cut cut;  // of what has been looked at
   for (std::size_t bytes = 1;;) {
     const auto [text, last] = look(bytes);
     if (last && count >= static_cast<std::int64_t>(text.size())) return text;
     // One record is looked for no further than it may be long.
     const std::string_view within = count == 1 ? text.substr(0, longest_record + 1) : text;
-    const Cut cut = whole_records(within, count, within.size(), quoted);
+    const Cut more = whole_records(within.substr(cut.bytes), count - cut.records, within.size(), quoted);
+    cut = {cut.bytes + more.bytes, cut.records + more.records};
     if (cut.records == count) return text.substr(0, cut.bytes);
     if (last && within.size() == text.size()) return text;
     // More would be wanted, but a part is as good.
@@ -276,6 +278,11 @@ std::string_view Input::records(std::int64_t count, bool quoted) {
 
 Cut whole_records(std::string_view text, std::int64_t count, std::size_t enough, bool quoted) {
   Cut cut;
+  if (!quoted && count >= static_cast<std::int64_t>(text.size()) && enough >= text.size()) {
+    cut.bytes = text.rfind('\n') + 1;  // npos + 1 is 0
+    cut.records = cut.bytes == 0 ? 0 : 1;
+    return cut;
+  }
   bool inside = false;  // quotes: a doubled one leaves and enters again, so their parity is all that counts
   for (std::size_t line = 0; cut.records < count && cut.bytes < enough;) {
     const std::size_t newline = text.find('\n', line);

@@ -81,11 +81,12 @@ inline const char* read_digits(const char* first, const char* end, std::uint64_t
 /// Reads digits, up to 2^64 - 1. Returns where they end; nullptr where there are none, or more than fits.
 inline const char* read_index(const char* first, const char* end, std::uint64_t& value) {
   constexpr std::ptrdiff_t fits = 19;
-  value = 0;
+  std::uint64_t so_far = 0;  // in a register: `value` may be anywhere
   const char* p = first;
-  for (; p != end && is_digit(*p); ++p) value = value * 10 + static_cast<std::uint64_t>(*p - '0');
+  for (; p != end && is_digit(*p); ++p) so_far = so_far * 10 + static_cast<std::uint64_t>(*p - '0');
   if (p - first > fits) [[unlikely]]
     return read_long_index(first, p, value);
+  value = so_far;
   return p == first ? nullptr : p;
 }
 

@@ -81,7 +81,7 @@ const bool registered = [] {
   add("model/order 3", {.kind = ModelKind::higher_order, .factors = 20, .order = 3});
   add("model/order 4", {.kind = ModelKind::higher_order, .factors = 20, .order = 4});
   add("model/order 5", {.kind = ModelKind::higher_order, .factors = 20, .order = 5});
-  add("model/penalty of touched", {.factors = 20, .l2_W = 0.01, .l2_V = 0.01});
+  add("model/penalty of touched", {.factors = 20, .l2_W = 0.01, .l2_V = 0.01, .l2_over = L2Over::touched});
   add("model/field-aware", {.kind = ModelKind::field_aware, .factors = 4, .field_of = field_of()});
   add("model/deep", {.kind = ModelKind::deep, .factors = 8, .field_of = field_of()});
   return true;
