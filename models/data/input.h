@@ -58,7 +58,8 @@ struct Cut {
   std::int64_t records = 0;
 };
 /// The first records of a text that begins with one: at most `count`, and none beyond the first `enough` bytes but the
-/// one that goes over them. What follows the last newline is not counted.
+/// one that goes over them. What follows the last newline is not counted. Where nothing is quoted and neither is a
+/// limit, `records` says only whether there are any.
 Cut whole_records(std::string_view text, std::int64_t count, std::size_t enough, bool quoted);
 
 /// A text of whole records cut into pieces of about 1 MiB, each of whole records, to be read by several threads. Where
