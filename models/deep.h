@@ -5,7 +5,7 @@
 // expressions on its V: graphs compose.
 #pragma once
 
-#include <gradus/core/sparse.h>
+#include <gradus/core/tensor/sparse.h>
 #include <gradus/models/factorization_machine.h>
 
 #include <vector>

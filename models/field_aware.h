@@ -6,7 +6,7 @@
 //   sum_{i<j} ... = 1/2 (sum_fg <S_fg, S_gf> - sum_i |v_i,f(i)|^2 x_i^2)
 #pragma once
 
-#include <gradus/core/sparse.h>
+#include <gradus/core/tensor/sparse.h>
 #include <gradus/models/task.h>
 
 #include <vector>

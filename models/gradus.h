@@ -1,12 +1,12 @@
 // All of gradus: include this one as <gradus/gradus.h>. Each header it names says what it holds.
 #pragma once
 
-#include <gradus/core/create.h>
 #include <gradus/core/error.h>
-#include <gradus/core/npy.h>
-#include <gradus/core/safetensors.h>
-#include <gradus/core/session.h>
-#include <gradus/core/tensor.h>
+#include <gradus/core/io/npy.h>
+#include <gradus/core/io/safetensors.h>
+#include <gradus/core/run/session.h>
+#include <gradus/core/tensor/create.h>
+#include <gradus/core/tensor/tensor.h>
 #include <gradus/models/data/batches.h>
 #include <gradus/models/data/column_scale.h>
 #include <gradus/models/data/data_cache.h>

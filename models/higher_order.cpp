@@ -1,8 +1,8 @@
 #include <gradus/models/higher_order.h>
 
 #include <gradus/core/at.h>
-#include <gradus/core/create.h>
 #include <gradus/core/error.h>
+#include <gradus/core/tensor/create.h>
 #include <gradus/ops/ops.h>
 
 #include <fmt/format.h>

@@ -3,8 +3,8 @@
 // (ValueError otherwise). Sums are made in float64. The mean of nothing, or of rows of weight 0, is NaN.
 #pragma once
 
-#include <gradus/core/sparse.h>
-#include <gradus/core/tensor.h>
+#include <gradus/core/tensor/sparse.h>
+#include <gradus/core/tensor/tensor.h>
 
 #include <span>
 

@@ -8,7 +8,7 @@
 // What is not to be chosen here is in the models' own headers.
 #pragma once
 
-#include <gradus/core/sparse.h>
+#include <gradus/core/tensor/sparse.h>
 #include <gradus/models/task.h>
 
 #include <map>

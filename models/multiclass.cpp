@@ -1,7 +1,7 @@
 #include <gradus/models/multiclass.h>
 
-#include <gradus/core/create.h>
 #include <gradus/core/error.h>
+#include <gradus/core/tensor/create.h>
 #include <gradus/ops/ops.h>
 
 #include <vector>

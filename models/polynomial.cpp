@@ -1,6 +1,6 @@
 #include <gradus/models/polynomial.h>
 
-#include <gradus/core/create.h>
+#include <gradus/core/tensor/create.h>
 #include <gradus/ops/ops.h>
 
 namespace gradus {

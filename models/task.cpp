@@ -1,7 +1,7 @@
 #include <gradus/models/task.h>
 
-#include <gradus/core/create.h>
 #include <gradus/core/error.h>
+#include <gradus/core/tensor/create.h>
 #include <gradus/ops/ops.h>
 
 #include <fmt/format.h>

@@ -2,7 +2,7 @@
 // of two classes, an order), how wrong an estimate y_hat is, and the L2 penalty on the parameters.
 #pragma once
 
-#include <gradus/core/graph.h>
+#include <gradus/core/graph/graph.h>
 
 #include <cstdint>
 #include <initializer_list>

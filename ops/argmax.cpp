@@ -2,7 +2,7 @@
 // as in NumPy.
 #include <gradus/core/device/device_call.h>
 #include <gradus/core/error.h>
-#include <gradus/core/op.h>
+#include <gradus/core/graph/op.h>
 #include <gradus/ops/axes.h>
 #include <gradus/ops/checks.h>
 #include <gradus/ops/ops.h>

@@ -2,7 +2,7 @@
 // axis comes through here, so that all of them refuse in the same words.
 #pragma once
 
-#include <gradus/core/op.h>
+#include <gradus/core/graph/op.h>
 #include <gradus/ops/ops.h>
 
 #include <string>

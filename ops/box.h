@@ -4,8 +4,8 @@
 #pragma once
 
 #include <gradus/core/device/device_call.h>
-#include <gradus/core/op.h>
-#include <gradus/core/shape.h>
+#include <gradus/core/graph/op.h>
+#include <gradus/core/tensor/shape.h>
 
 #include <array>
 #include <cstddef>

@@ -2,7 +2,7 @@
 // and new leading ones; sum_like adds up what such a broadcast repeated; fill broadcasts one number. Each is the
 // gradient of another.
 #include <gradus/core/error.h>
-#include <gradus/core/op.h>
+#include <gradus/core/graph/op.h>
 #include <gradus/ops/box.h>
 #include <gradus/ops/checks.h>
 #include <gradus/ops/ops.h>

@@ -3,7 +3,7 @@
 #include <gradus/ops/check_gradients.h>
 
 #include <gradus/core/error.h>
-#include <gradus/core/random.h>
+#include <gradus/core/tensor/random.h>
 #include <gradus/ops/gradients.h>
 #include <gradus/ops/ops.h>
 

@@ -7,7 +7,7 @@
 //   // tanh (main.cpp:12) by X[2, 1]: analytic 0.419974, numeric 0.419974, relative error 3e-09
 #pragma once
 
-#include <gradus/core/session.h>
+#include <gradus/core/run/session.h>
 
 #include <initializer_list>
 #include <span>

@@ -1,7 +1,7 @@
 // Refusals that the pages of many ops share, so that they read alike.
 #pragma once
 
-#include <gradus/core/op.h>
+#include <gradus/core/graph/op.h>
 #include <gradus/ops/ops.h>
 
 #include <string_view>

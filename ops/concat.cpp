@@ -1,7 +1,7 @@
 // concat: tensors end to end along one axis. stack and split are built from it and from slice. The gradient of one
 // value is its stretch of dy.
 #include <gradus/core/error.h>
-#include <gradus/core/op.h>
+#include <gradus/core/graph/op.h>
 #include <gradus/ops/axes.h>
 #include <gradus/ops/box.h>
 #include <gradus/ops/checks.h>

@@ -2,7 +2,7 @@
 // end. Each element is added in turn, as NumPy does, so y[n - 1] may differ from reduce_sum in the last bits.
 #include <gradus/core/device/device_call.h>
 #include <gradus/core/error.h>
-#include <gradus/core/op.h>
+#include <gradus/core/graph/op.h>
 #include <gradus/ops/axes.h>
 #include <gradus/ops/checks.h>
 #include <gradus/ops/ops.h>

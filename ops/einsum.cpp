@@ -4,7 +4,7 @@
 // it is public ops, so it has their gradients. einsum takes any shapes whose letters agree exactly, without
 // broadcasting.
 #include <gradus/core/error.h>
-#include <gradus/core/op.h>
+#include <gradus/core/graph/op.h>
 #include <gradus/ops/checks.h>
 #include <gradus/ops/ops.h>
 

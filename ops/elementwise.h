@@ -4,7 +4,7 @@
 #pragma once
 
 #include <gradus/core/cpu.h>
-#include <gradus/core/op.h>
+#include <gradus/core/graph/op.h>
 #include <gradus/ops/ops.h>
 
 #include <array>

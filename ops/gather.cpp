@@ -1,6 +1,6 @@
 // Rows of a table by index, and what leads back: gather, scatter_add (its gradient), and part_of, which reads of
 // a table the rows that a gradient touches.
-#include <gradus/core/table_rows.h>
+#include <gradus/core/tensor/table_rows.h>
 #include <gradus/ops/checks.h>
 #include <gradus/ops/device_rows.h>
 #include <gradus/ops/ops.h>

@@ -1,7 +1,7 @@
 #include <gradus/ops/gradients.h>
 
 #include <gradus/core/at.h>
-#include <gradus/core/op.h>
+#include <gradus/core/graph/op.h>
 #include <gradus/ops/ops.h>
 #include <gradus/ops/unbroadcast.h>
 

@@ -2,7 +2,7 @@
 // input that leads to an x. What nobody asked for is never built.
 #pragma once
 
-#include <gradus/core/graph.h>
+#include <gradus/core/graph/graph.h>
 
 #include <span>
 #include <string>

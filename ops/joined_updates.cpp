@@ -1,8 +1,8 @@
 // Each formula rounds where the ops one after the other would: this file is compiled without fused multiply-additions.
 #include <gradus/ops/joined_updates.h>
 
-#include <gradus/core/as_constant.h>
 #include <gradus/core/cpu.h>
+#include <gradus/core/tensor/as_constant.h>
 
 #include <algorithm>
 #include <array>

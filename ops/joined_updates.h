@@ -1,7 +1,7 @@
 // Steps of optimizers that have one loop for all of their ops on rows of tables (JoinedSteps), by their last op.
 #pragma once
 
-#include <gradus/core/op.h>
+#include <gradus/core/graph/op.h>
 
 #include <span>
 

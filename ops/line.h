@@ -2,7 +2,7 @@
 // over the numbers, because neither compiler keeps an array that it vectorises in registers.
 #pragma once
 
-#include <gradus/core/dtype.h>
+#include <gradus/core/tensor/dtype.h>
 
 #include <array>
 #include <cstdint>

@@ -1,7 +1,7 @@
 // one_hot: y[i, ..., d] = 1 where indices[i, ...] = d, else 0. An index outside [0, depth) gives a row of zeros.
 #include <gradus/core/device/device_call.h>
 #include <gradus/core/error.h>
-#include <gradus/core/op.h>
+#include <gradus/core/graph/op.h>
 #include <gradus/ops/checks.h>
 #include <gradus/ops/ops.h>
 

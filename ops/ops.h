@@ -9,7 +9,7 @@
 // zeros are structure, not variables.
 #pragma once
 
-#include <gradus/core/graph.h>
+#include <gradus/core/graph/graph.h>
 
 #include <initializer_list>
 #include <limits>

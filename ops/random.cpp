@@ -3,7 +3,7 @@
 // program draws the same again, with any number of threads.
 #include <gradus/core/device/device_call.h>
 #include <gradus/core/error.h>
-#include <gradus/core/op.h>
+#include <gradus/core/graph/op.h>
 #include <gradus/ops/checks.h>
 #include <gradus/ops/ops.h>
 
@@ -37,7 +37,8 @@ void draw(Call& call, Random::Distribution distribution, double a, double b, std
   });
 }
 
-// As core/random.cpp, whose bits it gives: uniform numbers exactly, normal ones as the mathematics library rounds.
+// As core/tensor/random.cpp, whose bits it gives: uniform numbers exactly, normal ones as the mathematics library
+// rounds.
 constexpr std::string_view draw_text = R"cuda(
 __device__ inline float unit(gr_Philox b, int j, float) { return float(b.word[j] >> 8) * 5.9604644775390625e-8f; }  // 2^-24
 __device__ inline double bits53(unsigned high, unsigned low) { return double(((gr_uint64(high) << 32) | low) >> 11); }

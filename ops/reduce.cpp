@@ -7,7 +7,6 @@
 #include <gradus/ops/reduce_launch.h>
 #include <gradus/ops/rules.h>
 #include <gradus/ops/sparse.h>
-#include <gradus/ops/spmm.h>
 
 #include <algorithm>
 #include <array>
@@ -222,39 +221,6 @@ Expr as_product_along_columns(const Expr& x) {
   return {};
 }
 
-// The dot product of each row of a with the same row of b: a sum of products that are not written down.
-// Inputs: [n, k], [n, k].
-class RowDots final : public Op {
- public:
-  std::string_view name() const override { return "row_dots"; }
-  Type infer(const OpInputs& in) const override { return {in[0].dtype, in[0].shape.with(1, 1), in[0].layout}; }
-  std::string_view no_gradient(int) const override { return "only plans make it"; }
-  int rows_from() const override { return 0; }
-  Strips strips(std::span<const Type> in, const Type& out) const override {
-    return {Strips::Gives::rows, 3, out.layout == Layout::dense ? in[0].shape[0] : 0};
-  }
-  Fold fold(std::span<const Type> in) const override {
-    if (in[0].layout != Layout::dense) return {};
-    return {Fold::By::sum, 2, 1, "x0 * x1"};
-  }
-  void compute(Call& call) const override {
-    const std::int64_t k = call.in(0).shape()[1];
-    if (call.out().type.layout != Layout::dense) call.set_index(call.in(0).index);
-    dispatch_floating(call.out().type.dtype, [&]<class T>(TypeTag<T>) {
-      call.workers().for_each(call.out().stored, rows_at_a_time, [&](std::int64_t first, std::int64_t last) {
-        dot_rows(call.in<T>(0) + first * k, call.in<T>(1) + first * k, last - first, k, call.out<T>() + first);
-      });
-    });
-  }
-  void launch(DeviceCall& call) const override {
-    if (call.out().type.layout != Layout::dense) call.set_index(call.in(0).index);
-    dot_rows(call, call.in(0), call.in(1), call.out());
-  }
-
- private:
-  static constexpr std::int64_t rows_at_a_time = 4096;
-};
-
 constexpr std::int64_t short_row = 1024;  // columns: such rows are summed without blocks
 
 // Whether the dot products of so many rows are worth a kernel of their own.
@@ -435,8 +401,6 @@ ReducePasses reduce_passes(const Shape& shape, unsigned reduced) {
 }
 
 }  // namespace detail
-
-Expr row_dots(const Expr& a, const Expr& b) { return apply(std::make_shared<RowDots>(), {a, b}); }
 
 Expr reduce_sum(const Operand& x, const Axes& axes, KeepDims keep) { return reduce(Reduction::sum, x, axes, keep); }
 Expr reduce_mean(const Operand& x, const Axes& axes, KeepDims keep) { return reduce(Reduction::mean, x, axes, keep); }

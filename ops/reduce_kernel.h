@@ -5,7 +5,7 @@
 #pragma once
 
 #include <gradus/core/cpu.h>
-#include <gradus/core/op.h>
+#include <gradus/core/graph/op.h>
 
 #include <algorithm>
 #include <array>

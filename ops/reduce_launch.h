@@ -7,7 +7,7 @@
 namespace gradus {
 
 /// Reduces the axes of `reduced` (bits) of x, dense or taken as such, of shape `shape`, into the call's output; each
-/// result is multiplied by `scale` (floating types only). `fold` is gr_Sum or another of core/kernel_prelude.h.
+/// result is multiplied by `scale` (floating types only). `fold` is gr_Sum or another of core/device/kernel_prelude.h.
 void reduce_dense(DeviceCall& call, std::string_view fold, const Value& x, const Shape& shape, unsigned reduced,
                   double scale = 1);
 

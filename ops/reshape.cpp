@@ -2,7 +2,7 @@
 // and reshape_like take a shape, expand_dims and squeeze add and drop axes of size 1. The gradient of each is dy
 // under the shape of x.
 #include <gradus/core/error.h>
-#include <gradus/core/op.h>
+#include <gradus/core/graph/op.h>
 #include <gradus/ops/axes.h>
 #include <gradus/ops/checks.h>
 #include <gradus/ops/ops.h>

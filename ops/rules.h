@@ -1,8 +1,8 @@
 // What rewriting rules (Op::simplified) ask of the expressions they meet. A rule's derivation stands above it.
 #pragma once
 
-#include <gradus/core/draft_facts.h>
-#include <gradus/core/op.h>
+#include <gradus/core/graph/op.h>
+#include <gradus/core/plan/draft_facts.h>
 #include <gradus/ops/ops.h>
 
 #include <optional>

@@ -1,8 +1,8 @@
 // Ops that look at the shape of x and at none of its numbers: shape_of and size_of give it as numbers, zeros_like
 // and ones_like fill it; and range, a constant. None has a gradient: no number of x moves the result.
-#include <gradus/core/create.h>
 #include <gradus/core/error.h>
-#include <gradus/core/op.h>
+#include <gradus/core/graph/op.h>
+#include <gradus/core/tensor/create.h>
 #include <gradus/ops/box.h>
 #include <gradus/ops/checks.h>
 #include <gradus/ops/ops.h>

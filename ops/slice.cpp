@@ -2,7 +2,7 @@
 // Dimensions that only a run knows are met by counting from both ends: a slice leaves out `begin` elements in
 // front and takes either a number of elements or all but `after` at the end.
 #include <gradus/core/error.h>
-#include <gradus/core/op.h>
+#include <gradus/core/graph/op.h>
 #include <gradus/ops/box.h>
 #include <gradus/ops/checks.h>
 #include <gradus/ops/ops.h>

@@ -1,9 +1,9 @@
 // The rows of a matrix cut by groups of its columns: what a row holds in each group becomes a row of its own. With it a
 // product has a sum for each group, as field-aware models want. The gradient joins the rows again.
 #include <gradus/core/at.h>
-#include <gradus/core/create.h>
 #include <gradus/core/device/device_call.h>
-#include <gradus/core/op.h>
+#include <gradus/core/graph/op.h>
+#include <gradus/core/tensor/create.h>
 #include <gradus/ops/checks.h>
 #include <gradus/ops/ops.h>
 

@@ -1,7 +1,7 @@
 #include <gradus/ops/spmm.h>
 
-#include <gradus/core/as_constant.h>
 #include <gradus/core/cpu.h>
+#include <gradus/core/tensor/as_constant.h>
 #include <gradus/ops/line.h>
 
 #include <algorithm>

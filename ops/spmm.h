@@ -3,7 +3,7 @@
 #pragma once
 
 #include <gradus/core/device/device_call.h>
-#include <gradus/core/op.h>
+#include <gradus/core/graph/op.h>
 
 namespace gradus {
 

@@ -1,6 +1,6 @@
 // tile: x repeated along each axis. y[m * n + i] = x[i] for each copy m of an axis of size n.
 #include <gradus/core/error.h>
-#include <gradus/core/op.h>
+#include <gradus/core/graph/op.h>
 #include <gradus/ops/box.h>
 #include <gradus/ops/checks.h>
 #include <gradus/ops/ops.h>

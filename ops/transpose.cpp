@@ -1,7 +1,7 @@
 // transpose: axes in another order. y[j_0, j_1, ...] = x[i_0, i_1, ...] with j_k = i_perm[k]. The reversal of a csr
 // matrix stays csr and follows its non-zeros; a rows value, whose columns would all have gaps, becomes dense.
 #include <gradus/core/error.h>
-#include <gradus/core/op.h>
+#include <gradus/core/graph/op.h>
 #include <gradus/ops/axes.h>
 #include <gradus/ops/box.h>
 #include <gradus/ops/device_rows.h>

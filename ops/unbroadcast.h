@@ -1,7 +1,7 @@
 // What broadcasting did, undone: gradients() calls this once per contribution of an elementwise op.
 #pragma once
 
-#include <gradus/core/graph.h>
+#include <gradus/core/graph/graph.h>
 
 namespace gradus {
 

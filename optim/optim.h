@@ -9,7 +9,7 @@
 // variable, rate the learning rate: a number, or a floating scalar expression of any dtype (see schedules.h).
 #pragma once
 
-#include <gradus/core/graph.h>
+#include <gradus/core/graph/graph.h>
 
 #include <cstdint>
 #include <map>

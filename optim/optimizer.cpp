@@ -1,8 +1,8 @@
 // Everything the optimizers share: gradients, slots, and the group of assigns that is one step. What could go wrong
 // is checked before the first node is made.
-#include <gradus/core/create.h>
 #include <gradus/core/error.h>
-#include <gradus/core/op.h>
+#include <gradus/core/graph/op.h>
+#include <gradus/core/tensor/create.h>
 #include <gradus/ops/gradients.h>
 #include <gradus/optim/update.h>
 

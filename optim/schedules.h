@@ -6,7 +6,7 @@
 //   Expr train = Adam(cosine_decay(0.01, step, 1000)).minimize(loss, {.step = step});
 #pragma once
 
-#include <gradus/core/graph.h>
+#include <gradus/core/graph/graph.h>
 
 #include <vector>
 

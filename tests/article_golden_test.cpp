@@ -4,7 +4,7 @@
 // most starts it does not stay within 1e-4 (tests/golden/article.py has the numbers).
 #include "golden_file.h"
 
-#include <gradus/core/session.h>
+#include <gradus/core/run/session.h>
 #include <gradus/ops/ops.h>
 #include <gradus/optim/optim.h>
 

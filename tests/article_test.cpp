@@ -2,8 +2,8 @@
 // same model: given the article's start it goes the way of tests/golden/article.json, with X dense or csr.
 #include "golden_file.h"
 
-#include <gradus/core/create.h>
-#include <gradus/core/session.h>
+#include <gradus/core/run/session.h>
+#include <gradus/core/tensor/create.h>
 #include <gradus/models/data/rendle2010.h>
 #include <gradus/models/factorization_machine.h>
 #include <gradus/ops/ops.h>

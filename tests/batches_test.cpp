@@ -1,8 +1,8 @@
 // Mini-batches: every row once, the same order whoever prepares them, and memory that serves again only when nobody
 // holds it. All of it with the thread and without.
 #include <gradus/core/error.h>
-#include <gradus/core/random.h>
-#include <gradus/core/session.h>
+#include <gradus/core/run/session.h>
+#include <gradus/core/tensor/random.h>
 #include <gradus/models/data/batches.h>
 #include <gradus/models/factorization_machine.h>
 #include <gradus/optim/optim.h>

@@ -1,9 +1,9 @@
 // check_gradients is itself checked with rules that are wrong on purpose: each must be caught, and a right one pass.
 #include <gradus/ops/check_gradients.h>
 
-#include <gradus/core/create.h>
 #include <gradus/core/error.h>
-#include <gradus/core/op.h>
+#include <gradus/core/graph/op.h>
+#include <gradus/core/tensor/create.h>
 #include <gradus/ops/ops.h>
 
 #include <doctest/doctest.h>

@@ -1,13 +1,23 @@
 #!/bin/sh
-# Includes point one way: core <- ops <- optim <- models <- examples; tests see all. Every include of the rooms is
-# written <gradus/...>, and <gradus/gradus.h>, which holds everything, is for programs, not for the rooms.
+# Includes point one way: core <- ops <- optim <- models <- examples; tests see all. Within core likewise: its own files
+# <- tensor <- io <- graph <- kernel <- plan <- run; core/device, which is beside run, shows the others no more than
+# what a device is. Every include of the rooms is written <gradus/...>, and <gradus/gradus.h>, which holds everything,
+# is for programs, not for the rooms.
 set -eu
 cd "$(dirname "$0")/.."
 
 wrong=$(
   find core ops optim models examples -name '*.h' -o -name '*.cpp' | sort | xargs grep -n '^ *# *include' /dev/null |
     awk '
-      BEGIN { count = split("core ops optim models examples", order); for (i = 1; i <= count; i++) level[order[i]] = i }
+      BEGIN {
+        count = split("core ops optim models examples", order)
+        for (i = 1; i <= count; i++) level[order[i]] = i
+        count = split("tensor io graph kernel plan run", shelves)
+        for (i = 1; i <= count; i++) shelf_level[shelves[i]] = i
+        shelf_level["device"] = count
+      }
+      # The shelf of a path in core: its folder, "" for what stands in core itself.
+      function shelf_of(path, parts) { return split(path, parts, "/") > 2 ? parts[2] : "" }
       {
         split($0, part, ":")
         where = part[1] ":" part[2]
@@ -21,6 +31,10 @@ wrong=$(
         } else if (text ~ /<gradus\//) {
           target = text
           sub(".*<gradus/", "", target)
+          sub(">.*", "", target)
+          if (room == "core" && target ~ /^core\// && target !~ /^core\/device\/(accelerator|device)\.h$/ &&
+              shelf_level[shelf_of(target)] > shelf_level[shelf_of(part[1])])
+            print where ": includes " target ", but in core includes point one way: tensor <- io <- graph <- kernel <- plan <- run"
           sub("/.*", "", target)
           if (!(target in level)) print where ": there is no room " target "/"
           else if (level[target] > level[room])

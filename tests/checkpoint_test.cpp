@@ -3,10 +3,10 @@
 #include "folder.h"
 #include "refusal.h"
 
-#include <gradus/core/create.h>
 #include <gradus/core/error.h>
-#include <gradus/core/safetensors.h>
-#include <gradus/core/session.h>
+#include <gradus/core/io/safetensors.h>
+#include <gradus/core/run/session.h>
+#include <gradus/core/tensor/create.h>
 #include <gradus/ops/ops.h>
 #include <gradus/optim/optim.h>
 

@@ -3,10 +3,10 @@
 // ops.h says.
 #include "golden_file.h"
 
-#include <gradus/core/create.h>
 #include <gradus/core/error.h>
-#include <gradus/core/random.h>
-#include <gradus/core/session.h>
+#include <gradus/core/run/session.h>
+#include <gradus/core/tensor/create.h>
+#include <gradus/core/tensor/random.h>
 #include <gradus/ops/check_gradients.h>
 #include <gradus/ops/gradients.h>
 #include <gradus/ops/ops.h>

@@ -4,10 +4,10 @@
 #include "folder.h"
 #include "refusal.h"
 
-#include <gradus/core/create.h>
 #include <gradus/core/error.h>
-#include <gradus/core/file.h>
-#include <gradus/core/session.h>
+#include <gradus/core/io/file.h>
+#include <gradus/core/run/session.h>
+#include <gradus/core/tensor/create.h>
 #include <gradus/models/data/batches.h>
 #include <gradus/models/data/data_cache.h>
 #include <gradus/models/data/read.h>

@@ -1,8 +1,8 @@
 // Views of data in blocks: that a split leaves no row out and is a function of the seed, and what tells data apart.
 #include "refusal.h"
 
-#include <gradus/core/create.h>
 #include <gradus/core/error.h>
+#include <gradus/core/tensor/create.h>
 #include <gradus/models/data/dataset_blocks.h>
 
 #include <doctest/doctest.h>

@@ -1,7 +1,7 @@
 // Data sets: what fits together, rows of them as views and as copies, and the two parts of a split.
-#include <gradus/core/create.h>
 #include <gradus/core/error.h>
-#include <gradus/core/random.h>
+#include <gradus/core/tensor/create.h>
+#include <gradus/core/tensor/random.h>
 #include <gradus/models/data/dataset.h>
 
 #include <doctest/doctest.h>

@@ -1,7 +1,7 @@
 // The drawing of a graph: the exact text of a small one, and what stands in labels.
-#include <gradus/core/create.h>
 #include <gradus/core/error.h>
-#include <gradus/core/graph.h>
+#include <gradus/core/graph/graph.h>
+#include <gradus/core/tensor/create.h>
 #include <gradus/ops/ops.h>
 
 #include <doctest/doctest.h>

@@ -2,12 +2,12 @@
 // ones are refused with, and that a write that fails leaves nothing behind.
 #include "folder.h"
 
-#include <gradus/core/create.h>
 #include <gradus/core/error.h>
-#include <gradus/core/file.h>
-#include <gradus/core/npy.h>
-#include <gradus/core/random.h>
-#include <gradus/core/safetensors.h>
+#include <gradus/core/io/file.h>
+#include <gradus/core/io/npy.h>
+#include <gradus/core/io/safetensors.h>
+#include <gradus/core/tensor/create.h>
+#include <gradus/core/tensor/random.h>
 
 #include <doctest/doctest.h>
 #include <fmt/format.h>

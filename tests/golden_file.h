@@ -2,7 +2,7 @@
 // float64 results; tests/golden/make_golden.py writes them.
 #pragma once
 
-#include <gradus/core/tensor.h>
+#include <gradus/core/tensor/tensor.h>
 
 #include <nlohmann/json_fwd.hpp>
 

@@ -2,10 +2,10 @@
 // connected, broadcasts that only the run knows, and the layouts of gradients. (The rules of the ops have their table.)
 #include "refusal.h"
 
-#include <gradus/core/create.h>
 #include <gradus/core/error.h>
-#include <gradus/core/op.h>
-#include <gradus/core/session.h>
+#include <gradus/core/graph/op.h>
+#include <gradus/core/run/session.h>
+#include <gradus/core/tensor/create.h>
 #include <gradus/ops/gradients.h>
 #include <gradus/ops/ops.h>
 

@@ -1,10 +1,10 @@
 // Graphs: names, scopes, source lines, operands, and what is refused when a node is made, with the exact texts.
 #include "refusal.h"
 
-#include <gradus/core/create.h>
 #include <gradus/core/error.h>
-#include <gradus/core/graph.h>
-#include <gradus/core/op.h>
+#include <gradus/core/graph/graph.h>
+#include <gradus/core/graph/op.h>
+#include <gradus/core/tensor/create.h>
 #include <gradus/ops/ops.h>
 
 #include <doctest/doctest.h>

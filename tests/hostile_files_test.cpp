@@ -3,10 +3,10 @@
 #include "folder.h"
 #include "refusal.h"
 
-#include <gradus/core/create.h>
-#include <gradus/core/file.h>
-#include <gradus/core/json.h>
-#include <gradus/core/safetensors.h>
+#include <gradus/core/io/file.h>
+#include <gradus/core/io/json.h>
+#include <gradus/core/io/safetensors.h>
+#include <gradus/core/tensor/create.h>
 #include <gradus/models/data/data_cache.h>
 #include <gradus/models/data/input.h>
 #include <gradus/models/data/read.h>

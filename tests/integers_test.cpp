@@ -2,9 +2,9 @@
 // integer matrices, which wrap around; floats cast to integers. Expected values are written out, or computed by a loop.
 #include "refusal.h"
 
-#include <gradus/core/create.h>
 #include <gradus/core/error.h>
-#include <gradus/core/session.h>
+#include <gradus/core/run/session.h>
+#include <gradus/core/tensor/create.h>
 #include <gradus/ops/ops.h>
 
 #include <doctest/doctest.h>

@@ -1,7 +1,7 @@
 #include "launch_cases.h"
 
-#include <gradus/core/create.h>
-#include <gradus/core/op.h>
+#include <gradus/core/graph/op.h>
+#include <gradus/core/tensor/create.h>
 #include <gradus/ops/ops.h>
 #include <gradus/ops/unbroadcast.h>
 

@@ -1,7 +1,7 @@
 // Ops to launch on an accelerator, for launch_checks.cpp.
 #pragma once
 
-#include <gradus/core/graph.h>
+#include <gradus/core/graph/graph.h>
 
 #include <functional>
 #include <string>

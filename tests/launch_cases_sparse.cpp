@@ -1,8 +1,8 @@
 #include "launch_cases.h"
 
-#include <gradus/core/create.h>
-#include <gradus/core/op.h>
-#include <gradus/core/session.h>
+#include <gradus/core/graph/op.h>
+#include <gradus/core/run/session.h>
+#include <gradus/core/tensor/create.h>
 #include <gradus/ops/ops.h>
 #include <gradus/ops/rules.h>
 #include <gradus/ops/sparse.h>

@@ -5,7 +5,7 @@
 
 #include <gradus/core/device/device_call.h>
 #include <gradus/core/error.h>
-#include <gradus/core/nodes.h>
+#include <gradus/core/graph/nodes.h>
 
 #include <fmt/format.h>
 

@@ -2,8 +2,8 @@
 #include "golden_file.h"
 #include "refusal.h"
 
-#include <gradus/core/create.h>
 #include <gradus/core/error.h>
+#include <gradus/core/tensor/create.h>
 #include <gradus/models/metrics.h>
 
 #include <doctest/doctest.h>

@@ -3,10 +3,10 @@
 #include "refusal.h"
 #include "scratch_file.h"
 
-#include <gradus/core/create.h>
-#include <gradus/core/file.h>
-#include <gradus/core/random.h>
-#include <gradus/core/safetensors.h>
+#include <gradus/core/io/file.h>
+#include <gradus/core/io/safetensors.h>
+#include <gradus/core/tensor/create.h>
+#include <gradus/core/tensor/random.h>
 #include <gradus/models/training/inspection.h>
 #include <gradus/models/training/predictor.h>
 #include <gradus/models/training/training_set.h>

@@ -2,9 +2,9 @@
 // features and pairs of rows mean, and the exact text of what is refused.
 #include "refusal.h"
 
-#include <gradus/core/create.h>
 #include <gradus/core/error.h>
-#include <gradus/core/session.h>
+#include <gradus/core/run/session.h>
+#include <gradus/core/tensor/create.h>
 #include <gradus/models/factorization_machine.h>
 #include <gradus/models/linear.h>
 #include <gradus/models/model.h>

@@ -3,9 +3,9 @@
 #include "golden_file.h"
 #include "refusal.h"
 
-#include <gradus/core/create.h>
 #include <gradus/core/error.h>
-#include <gradus/core/session.h>
+#include <gradus/core/run/session.h>
+#include <gradus/core/tensor/create.h>
 #include <gradus/models/deep.h>
 #include <gradus/models/field_aware.h>
 #include <gradus/models/higher_order.h>

@@ -2,9 +2,9 @@
 // penalties, and the exact text of what they refuse.
 #include "refusal.h"
 
-#include <gradus/core/create.h>
 #include <gradus/core/error.h>
-#include <gradus/core/session.h>
+#include <gradus/core/run/session.h>
+#include <gradus/core/tensor/create.h>
 #include <gradus/models/factorization_machine.h>
 #include <gradus/models/linear.h>
 #include <gradus/models/metrics.h>

@@ -1,7 +1,7 @@
 // Ratings: what the reader takes and refuses, the design matrix, the synthetic stand-in; and the article's second
 // experiment on MovieLens-100k itself, where it is found: in $GRADUS_DATA/ml-100k or ../shared/data/ml-100k.
 #include <gradus/core/error.h>
-#include <gradus/core/session.h>
+#include <gradus/core/run/session.h>
 #include <gradus/models/data/movielens.h>
 #include <gradus/models/data/synthetic.h>
 #include <gradus/models/factorization_machine.h>

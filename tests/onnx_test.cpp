@@ -5,9 +5,9 @@
 #include "op_cases.h"
 #include "refusal.h"
 
-#include <gradus/core/create.h>
-#include <gradus/core/file.h>
-#include <gradus/core/session.h>
+#include <gradus/core/io/file.h>
+#include <gradus/core/run/session.h>
+#include <gradus/core/tensor/create.h>
 #include <gradus/models/factorization_machine.h>
 #include <gradus/models/formats/onnx.h>
 #include <gradus/ops/ops.h>

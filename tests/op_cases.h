@@ -3,7 +3,7 @@
 // anew. What depends on the inputs (is there a gradient? do differences apply at a kink?) stands in the file.
 #pragma once
 
-#include <gradus/core/graph.h>
+#include <gradus/core/graph/graph.h>
 
 #include <functional>
 #include <string>

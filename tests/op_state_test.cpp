@@ -1,8 +1,8 @@
 // Ops that no golden value fits: random ones, whose draws are checked for range, moments and for being drawn anew; and
 // those of variables.
-#include <gradus/core/create.h>
 #include <gradus/core/error.h>
-#include <gradus/core/session.h>
+#include <gradus/core/run/session.h>
+#include <gradus/core/tensor/create.h>
 #include <gradus/ops/gradients.h>
 #include <gradus/ops/ops.h>
 

@@ -5,7 +5,7 @@
 #include "golden_file.h"
 #include "op_cases.h"
 
-#include <gradus/core/session.h>
+#include <gradus/core/run/session.h>
 
 #include <functional>
 #include <string>

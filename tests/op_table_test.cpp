@@ -4,7 +4,7 @@
 // covered.
 #include "op_table.h"
 
-#include <gradus/core/session.h>
+#include <gradus/core/run/session.h>
 #include <gradus/ops/check_gradients.h>
 #include <gradus/ops/gradients.h>
 #include <gradus/ops/ops.h>

@@ -3,7 +3,7 @@
 // each step, row 4 never.
 #include "golden_file.h"
 
-#include <gradus/core/session.h>
+#include <gradus/core/run/session.h>
 #include <gradus/ops/ops.h>
 #include <gradus/optim/optim.h>
 

@@ -5,7 +5,7 @@
 // a failing graph begins with its seed: GRADUS_FUZZ_SEED=S GRADUS_FUZZ=1 tries it alone.
 #include "random_graph.h"
 
-#include <gradus/core/reference.h>
+#include <gradus/core/run/reference.h>
 #include <gradus/gradus.h>
 
 #include <doctest/doctest.h>

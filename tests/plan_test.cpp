@@ -2,10 +2,10 @@
 // 64 bytes, so that the least memory a graph can do with is known by hand.
 #include "refusal.h"
 
-#include <gradus/core/cpu_plan.h>
-#include <gradus/core/create.h>
 #include <gradus/core/error.h>
-#include <gradus/core/session.h>
+#include <gradus/core/run/cpu_plan.h>
+#include <gradus/core/run/session.h>
+#include <gradus/core/tensor/create.h>
 #include <gradus/ops/gradients.h>
 #include <gradus/ops/ops.h>
 #include <gradus/optim/optim.h>

@@ -1,9 +1,9 @@
 // Prepared runs: the same results as run(), values of other types in between, and what is refused.
 #include "refusal.h"
 
-#include <gradus/core/create.h>
 #include <gradus/core/error.h>
-#include <gradus/core/session.h>
+#include <gradus/core/run/session.h>
+#include <gradus/core/tensor/create.h>
 #include <gradus/ops/ops.h>
 #include <gradus/optim/optim.h>
 

@@ -1,6 +1,6 @@
 #include "random_graph.h"
 
-#include <gradus/core/op.h>
+#include <gradus/core/graph/op.h>
 #include <gradus/gradus.h>
 
 #include <fmt/format.h>

@@ -6,8 +6,8 @@
 // tanh or scaled down by an estimate of its size.
 #pragma once
 
-#include <gradus/core/graph.h>
-#include <gradus/core/session.h>
+#include <gradus/core/graph/graph.h>
+#include <gradus/core/run/session.h>
 #include <gradus/ops/ops.h>
 
 #include <cstdint>

@@ -1,7 +1,7 @@
 // The values of a random graph: each function draws operands among those made so far and adds one more.
 #include "random_graph.h"
 
-#include <gradus/core/create.h>
+#include <gradus/core/tensor/create.h>
 #include <gradus/ops/ops.h>
 
 #include <algorithm>

@@ -1,8 +1,8 @@
 // Random numbers: Philox against its authors' vectors, numbers as functions of (seed, stream, i), and the moments
 // of the distributions.
 #include <gradus/core/error.h>
-#include <gradus/core/random.h>
-#include <gradus/core/random_order.h>
+#include <gradus/core/tensor/random.h>
+#include <gradus/core/tensor/random_order.h>
 
 #include <doctest/doctest.h>
 

@@ -2,9 +2,9 @@
 // learns.
 #include "refusal.h"
 
-#include <gradus/core/create.h>
 #include <gradus/core/error.h>
-#include <gradus/core/session.h>
+#include <gradus/core/run/session.h>
+#include <gradus/core/tensor/create.h>
 #include <gradus/models/data/batches.h>
 #include <gradus/models/data/column_scale.h>
 #include <gradus/models/data/pair_sampler.h>

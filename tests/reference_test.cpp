@@ -3,7 +3,7 @@
 #include "op_table.h"
 
 #include <gradus/core/at.h>
-#include <gradus/core/reference.h>
+#include <gradus/core/run/reference.h>
 #include <gradus/gradus.h>
 
 #include <doctest/doctest.h>

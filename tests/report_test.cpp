@@ -5,7 +5,7 @@
 #include "refusal.h"
 #include "special_values.h"
 
-#include <gradus/core/create.h>
+#include <gradus/core/tensor/create.h>
 #include <gradus/models/factorization_machine.h>
 #include <gradus/models/formats/report.h>
 #include <gradus/models/formats/report_charts.h>

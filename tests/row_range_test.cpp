@@ -1,8 +1,8 @@
 // Rows of a tensor as a view: the same memory, the same numbers as a copy, and what is refused.
-#include <gradus/core/create.h>
 #include <gradus/core/error.h>
-#include <gradus/core/random.h>
-#include <gradus/core/session.h>
+#include <gradus/core/run/session.h>
+#include <gradus/core/tensor/create.h>
+#include <gradus/core/tensor/random.h>
 #include <gradus/ops/ops.h>
 
 #include <doctest/doctest.h>

@@ -4,7 +4,7 @@
 #include "special_values.h"
 
 #include <gradus/core/error.h>
-#include <gradus/core/session.h>
+#include <gradus/core/run/session.h>
 #include <gradus/ops/gradients.h>
 #include <gradus/ops/ops.h>
 

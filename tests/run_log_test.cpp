@@ -3,7 +3,7 @@
 #include "folder.h"
 #include "refusal.h"
 
-#include <gradus/core/append_file.h>
+#include <gradus/core/io/append_file.h>
 #include <gradus/models/formats/run_log.h>
 #include <gradus/models/formats/tensorboard.h>
 

@@ -1,6 +1,6 @@
 // Runs that fail, at each op in turn, and the session used again: variables are what they were, and the next run gives
 // what a session that never failed gives. Processes that fork, too. The thread sanitizer runs it.
-#include <gradus/core/op.h>
+#include <gradus/core/graph/op.h>
 #include <gradus/gradus.h>
 
 #include <doctest/doctest.h>

@@ -2,8 +2,8 @@
 // what it refuses. That it is right is in the op table.
 #include "refusal.h"
 
-#include <gradus/core/create.h>
-#include <gradus/core/session.h>
+#include <gradus/core/run/session.h>
+#include <gradus/core/tensor/create.h>
 #include <gradus/ops/check_gradients.h>
 #include <gradus/ops/gradients.h>
 #include <gradus/ops/ops.h>

@@ -1,8 +1,8 @@
 // Printing. The expected texts of dense tensors are what NumPy 2.4.6 prints for the same arrays.
 #include "special_values.h"
 
-#include <gradus/core/create.h>
-#include <gradus/core/tensor.h>
+#include <gradus/core/tensor/create.h>
+#include <gradus/core/tensor/tensor.h>
 
 #include <doctest/doctest.h>
 #include <fmt/format.h>

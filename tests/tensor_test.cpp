@@ -1,10 +1,10 @@
 // Tensors: made, read, converted and compared in every layout, and the exact text of what they refuse.
 #include "special_values.h"
 
-#include <gradus/core/create.h>
 #include <gradus/core/error.h>
-#include <gradus/core/random.h>
-#include <gradus/core/tensor.h>
+#include <gradus/core/tensor/create.h>
+#include <gradus/core/tensor/random.h>
+#include <gradus/core/tensor/tensor.h>
 
 #include <doctest/doctest.h>
 #include <fmt/format.h>

@@ -2,8 +2,8 @@
 #include "folder.h"
 #include "refusal.h"
 
-#include <gradus/core/create.h>
-#include <gradus/core/session.h>
+#include <gradus/core/run/session.h>
+#include <gradus/core/tensor/create.h>
 #include <gradus/models/training/search.h>
 #include <gradus/models/training/training_settings.h>
 #include <gradus/models/training/training_step.h>

@@ -4,7 +4,7 @@
 // the same text on the host.
 #pragma once
 
-#include <gradus/core/dtype.h>
+#include <gradus/core/tensor/dtype.h>
 
 #include <array>
 #include <cstddef>

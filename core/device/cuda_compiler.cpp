@@ -3,7 +3,7 @@
 #include <gradus/core/device/cuda_check.h>
 #include <gradus/core/device/kernel_prelude.h>
 #include <gradus/core/error.h>
-#include <gradus/core/file.h>
+#include <gradus/core/io/file.h>
 
 #include <fmt/format.h>
 

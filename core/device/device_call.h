@@ -5,7 +5,7 @@
 #pragma once
 
 #include <gradus/core/device/device_pattern.h>
-#include <gradus/core/op.h>
+#include <gradus/core/graph/op.h>
 
 #include <memory>
 #include <span>

@@ -1,6 +1,6 @@
 #include <gradus/core/device/device_loop.h>
 
-#include <gradus/core/sparse_union.h>
+#include <gradus/core/kernel/sparse_union.h>
 
 #include <fmt/format.h>
 

@@ -3,7 +3,7 @@
 #pragma once
 
 #include <gradus/core/device/accelerator.h>
-#include <gradus/core/sparse.h>
+#include <gradus/core/tensor/sparse.h>
 
 #include <cstdint>
 #include <memory>

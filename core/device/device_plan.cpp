@@ -2,7 +2,7 @@
 
 #include <gradus/core/device/device_schedule.h>
 #include <gradus/core/device/recorded_work.h>
-#include <gradus/core/nodes.h>
+#include <gradus/core/graph/nodes.h>
 
 #include <fmt/format.h>
 

@@ -15,7 +15,7 @@
 #include <gradus/core/device/device_loop.h>
 #include <gradus/core/device/device_state.h>
 #include <gradus/core/device/host_step.h>
-#include <gradus/core/plan.h>
+#include <gradus/core/run/plan.h>
 
 #include <memory>
 

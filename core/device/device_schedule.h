@@ -3,7 +3,7 @@
 // are one node.
 #pragma once
 
-#include <gradus/core/schedule.h>
+#include <gradus/core/plan/schedule.h>
 
 namespace gradus {
 

@@ -3,7 +3,7 @@
 #pragma once
 
 #include <gradus/core/device/accelerator.h>
-#include <gradus/core/loop.h>
+#include <gradus/core/kernel/loop.h>
 
 #include <vector>
 

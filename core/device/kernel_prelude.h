@@ -184,7 +184,7 @@ template <class T> __device__ inline T gr_block_sum_before(T x) {
   return before;
 }
 
-// Philox4x32-10, as in core/random.cpp.
+// Philox4x32-10, as in core/tensor/random.cpp.
 struct gr_Philox { unsigned word[4]; };
 __device__ inline gr_Philox gr_philox(gr_Philox counter, gr_uint64 seed) {
   unsigned key0 = unsigned(seed), key1 = unsigned(seed >> 32);

@@ -1,6 +1,6 @@
 #include <gradus/core/device/loop_space.h>
 
-#include <gradus/core/schedule.h>
+#include <gradus/core/plan/schedule.h>
 
 #include <algorithm>
 

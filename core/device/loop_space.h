@@ -3,7 +3,7 @@
 // thread i computes element i of each: what it reads in step with them need not go through memory.
 #pragma once
 
-#include <gradus/core/program.h>
+#include <gradus/core/plan/program.h>
 
 #include <array>
 #include <compare>

@@ -2,7 +2,7 @@
 
 #include <gradus/core/at.h>
 #include <gradus/core/device/device_call.h>
-#include <gradus/core/schedule.h>
+#include <gradus/core/plan/schedule.h>
 
 #include <fmt/format.h>
 

@@ -4,7 +4,7 @@
 #pragma once
 
 #include <gradus/core/device/loop_space.h>
-#include <gradus/core/memory.h>
+#include <gradus/core/plan/memory.h>
 
 #include <span>
 #include <string>

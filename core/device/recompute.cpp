@@ -1,6 +1,6 @@
 #include <gradus/core/device/recompute.h>
 
-#include <gradus/core/op.h>
+#include <gradus/core/graph/op.h>
 
 #include <array>
 #include <vector>

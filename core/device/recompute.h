@@ -3,7 +3,7 @@
 // read the matrix anyway, it costs nothing.
 #pragma once
 
-#include <gradus/core/draft.h>
+#include <gradus/core/plan/draft.h>
 
 namespace gradus {
 

@@ -3,7 +3,7 @@
 #include "options.h"
 
 #include <gradus/core/error.h>
-#include <gradus/core/file.h>
+#include <gradus/core/io/file.h>
 #include <gradus/models/data/cache_source.h>
 #include <gradus/models/data/number_text.h>
 #include <gradus/models/training/model_file.h>

@@ -1,7 +1,7 @@
 #include "options.h"
 
 #include <gradus/core/error.h>
-#include <gradus/core/file.h>
+#include <gradus/core/io/file.h>
 #include <gradus/models/training/training_settings.h>
 
 #include <fmt/ranges.h>

@@ -3,7 +3,7 @@
 #include "options.h"
 
 #include <gradus/core/error.h>
-#include <gradus/core/file.h>
+#include <gradus/core/io/file.h>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>

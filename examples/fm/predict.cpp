@@ -4,7 +4,7 @@
 #include "output.h"
 
 #include <gradus/core/error.h>
-#include <gradus/core/file.h>
+#include <gradus/core/io/file.h>
 #include <gradus/models/training/predictor.h>
 #include <gradus/models/training/training_set.h>
 

@@ -1,6 +1,6 @@
 #include "say.h"
 
-#include <gradus/core/file.h>
+#include <gradus/core/io/file.h>
 
 #include <cerrno>
 

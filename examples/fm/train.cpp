@@ -6,7 +6,7 @@
 #include "records.h"
 
 #include <gradus/core/error.h>
-#include <gradus/core/file.h>
+#include <gradus/core/io/file.h>
 #include <gradus/models/training/progress.h>
 #include <gradus/models/training/search.h>
 #include <gradus/models/training/training_step.h>

@@ -1,8 +1,8 @@
 #include <gradus/models/data/batches.h>
 
 #include <gradus/core/error.h>
-#include <gradus/core/random.h>
-#include <gradus/core/random_order.h>
+#include <gradus/core/tensor/random.h>
+#include <gradus/core/tensor/random_order.h>
 
 #include <algorithm>
 #include <array>

@@ -8,7 +8,7 @@
 //   x = divide_columns(x, scale.tensor());
 #pragma once
 
-#include <gradus/core/tensor.h>
+#include <gradus/core/tensor/tensor.h>
 
 #include <vector>
 

@@ -1,9 +1,9 @@
 #include <gradus/models/data/data_cache.h>
 
-#include <gradus/core/checksum.h>
 #include <gradus/core/error.h>
-#include <gradus/core/file.h>
-#include <gradus/core/json.h>
+#include <gradus/core/io/checksum.h>
+#include <gradus/core/io/file.h>
+#include <gradus/core/io/json.h>
 
 #include <fmt/format.h>
 

@@ -1,10 +1,10 @@
 #include <gradus/models/data/dataset.h>
 
-#include <gradus/core/csr_rows.h>
 #include <gradus/core/error.h>
-#include <gradus/core/random.h>
-#include <gradus/core/random_order.h>
-#include <gradus/core/table_rows.h>
+#include <gradus/core/tensor/csr_rows.h>
+#include <gradus/core/tensor/random.h>
+#include <gradus/core/tensor/random_order.h>
+#include <gradus/core/tensor/table_rows.h>
 
 #include <algorithm>
 #include <cmath>

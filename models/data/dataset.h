@@ -5,9 +5,9 @@
 //   const auto [train, validation] = data.split(0.1);  // a tenth of the rows to validate with
 #pragma once
 
-#include <gradus/core/buffer.h>
-#include <gradus/core/sparse.h>
-#include <gradus/core/tensor.h>
+#include <gradus/core/tensor/buffer.h>
+#include <gradus/core/tensor/sparse.h>
+#include <gradus/core/tensor/tensor.h>
 
 #include <cstdint>
 #include <memory>

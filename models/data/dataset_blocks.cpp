@@ -1,8 +1,8 @@
 #include <gradus/models/data/dataset_blocks.h>
 
-#include <gradus/core/checksum.h>
 #include <gradus/core/error.h>
-#include <gradus/core/random.h>
+#include <gradus/core/io/checksum.h>
+#include <gradus/core/tensor/random.h>
 
 #include <algorithm>
 #include <cmath>

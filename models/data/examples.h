@@ -2,7 +2,7 @@
 // file's format knows of the columns. `ExampleSource` is what each format's reader is; read.h picks one.
 #pragma once
 
-#include <gradus/core/tensor.h>
+#include <gradus/core/tensor/tensor.h>
 #include <gradus/models/data/column_findings.h>
 #include <gradus/models/data/input.h>
 #include <gradus/models/data/table.h>

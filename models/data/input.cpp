@@ -1,7 +1,7 @@
 #include <gradus/models/data/input.h>
 
 #include <gradus/core/error.h>
-#include <gradus/core/file.h>
+#include <gradus/core/io/file.h>
 
 #include <fcntl.h>
 #include <sys/stat.h>

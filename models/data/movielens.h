@@ -2,7 +2,7 @@
 // article's design matrix of them: a row per rating, a column per user and per item, two ones in a row.
 #pragma once
 
-#include <gradus/core/tensor.h>
+#include <gradus/core/tensor/tensor.h>
 
 #include <cstdint>
 #include <string>

@@ -1,7 +1,7 @@
 #include <gradus/models/data/pair_sampler.h>
 
 #include <gradus/core/error.h>
-#include <gradus/core/random.h>
+#include <gradus/core/tensor/random.h>
 
 #include <algorithm>
 #include <utility>

@@ -1,7 +1,7 @@
 // The example of Rendle, "Factorization Machines" (ICDM 2010), figure 1: seven ratings of movies, one row each.
 #pragma once
 
-#include <gradus/core/tensor.h>
+#include <gradus/core/tensor/tensor.h>
 
 namespace gradus {
 

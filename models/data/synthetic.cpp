@@ -1,6 +1,6 @@
 #include <gradus/models/data/synthetic.h>
 
-#include <gradus/core/random.h>
+#include <gradus/core/tensor/random.h>
 
 #include <algorithm>
 #include <cmath>

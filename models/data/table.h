@@ -5,7 +5,7 @@
 //   its categories. With hash_bits, all categories of all columns share 2^hash_bits features behind the numeric ones.
 #pragma once
 
-#include <gradus/core/sparse.h>
+#include <gradus/core/tensor/sparse.h>
 #include <gradus/models/data/cell.h>
 
 #include <cstdint>

@@ -1,7 +1,7 @@
 #include <gradus/models/formats/onnx.h>
 
-#include <gradus/core/file.h>
-#include <gradus/core/op.h>
+#include <gradus/core/graph/op.h>
+#include <gradus/core/io/file.h>
 #include <gradus/models/formats/onnx_ops.h>
 
 #include <fmt/format.h>

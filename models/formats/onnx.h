@@ -8,7 +8,7 @@
 // check of its feeds a model does not: it takes a negative index of gather from the end.
 #pragma once
 
-#include <gradus/core/session.h>
+#include <gradus/core/run/session.h>
 
 #include <initializer_list>
 #include <span>

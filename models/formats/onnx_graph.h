@@ -2,7 +2,7 @@
 // then its bytes, a ModelProto of IR version 7 and opset 13. It knows the format and no op's meaning.
 #pragma once
 
-#include <gradus/core/tensor.h>
+#include <gradus/core/tensor/tensor.h>
 #include <gradus/models/formats/protobuf.h>
 
 #include <cstdint>

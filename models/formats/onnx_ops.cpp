@@ -2,9 +2,9 @@
 // few.
 #include <gradus/models/formats/onnx_ops.h>
 
-#include <gradus/core/create.h>
-#include <gradus/core/op.h>
-#include <gradus/core/session.h>
+#include <gradus/core/graph/op.h>
+#include <gradus/core/run/session.h>
+#include <gradus/core/tensor/create.h>
 
 #include <fmt/format.h>
 

@@ -1,7 +1,7 @@
 // The ops of ops.h in terms of ONNX' operators.
 #pragma once
 
-#include <gradus/core/graph.h>
+#include <gradus/core/graph/graph.h>
 #include <gradus/models/formats/onnx_graph.h>
 
 #include <string>

@@ -1,7 +1,7 @@
 #include <gradus/models/formats/report.h>
 
 #include <gradus/core/error.h>
-#include <gradus/core/file.h>
+#include <gradus/core/io/file.h>
 #include <gradus/models/formats/report_charts.h>
 #include <gradus/models/formats/report_text.h>
 

@@ -3,7 +3,7 @@
 // are SVG with a title and a description for those who cannot see them; colours follow the reader's light or dark.
 #pragma once
 
-#include <gradus/core/graph.h>
+#include <gradus/core/graph/graph.h>
 #include <gradus/models/formats/fact.h>
 #include <gradus/models/task.h>
 

@@ -4,7 +4,7 @@
 // positions, as near to it as the neighbours' widths allow.
 #include <gradus/models/formats/report_charts.h>
 
-#include <gradus/core/op.h>
+#include <gradus/core/graph/op.h>
 #include <gradus/models/formats/report_text.h>
 #include <gradus/models/formats/svg.h>
 #include <gradus/models/formats/utf8.h>

@@ -1,6 +1,6 @@
 #include <gradus/models/formats/run_log.h>
 
-#include <gradus/core/json.h>
+#include <gradus/core/io/json.h>
 #include <gradus/models/formats/utf8.h>
 
 #include <chrono>

@@ -7,7 +7,7 @@
 // A line is in the file when the call returns: of a run that was killed, all lines but perhaps the last are whole.
 #pragma once
 
-#include <gradus/core/append_file.h>
+#include <gradus/core/io/append_file.h>
 #include <gradus/models/formats/fact.h>
 
 #include <string>

@@ -4,7 +4,7 @@
 // there stays whole whatever happens after.
 #pragma once
 
-#include <gradus/core/append_file.h>
+#include <gradus/core/io/append_file.h>
 
 #include <cstdint>
 #include <initializer_list>

@@ -1,7 +1,7 @@
 // How good a model's predictions are on a data set, by the metrics of its task.
 #pragma once
 
-#include <gradus/core/tensor.h>
+#include <gradus/core/tensor/tensor.h>
 
 #include <cstdint>
 #include <string>

@@ -1,10 +1,10 @@
 #include <gradus/models/training/model_file.h>
 
-#include <gradus/core/checksum.h>
 #include <gradus/core/error.h>
-#include <gradus/core/file.h>
-#include <gradus/core/json.h>
-#include <gradus/core/safetensors.h>
+#include <gradus/core/io/checksum.h>
+#include <gradus/core/io/file.h>
+#include <gradus/core/io/json.h>
+#include <gradus/core/io/safetensors.h>
 
 #include <fmt/format.h>
 

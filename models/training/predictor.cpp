@@ -1,7 +1,7 @@
 #include <gradus/models/training/predictor.h>
 
 #include <gradus/core/error.h>
-#include <gradus/core/session.h>
+#include <gradus/core/run/session.h>
 #include <gradus/models/data/column_scale.h>
 #include <gradus/models/data/pair_sampler.h>
 #include <gradus/models/training/training_set.h>

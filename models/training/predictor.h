@@ -1,7 +1,7 @@
 // A trained model at work: predictions for rows of its columns.
 #pragma once
 
-#include <gradus/core/session.h>
+#include <gradus/core/run/session.h>
 #include <gradus/models/training/model_file.h>
 #include <gradus/models/training/trainer.h>
 

@@ -1,8 +1,8 @@
 #include <gradus/models/training/search.h>
 
 #include <gradus/core/error.h>
-#include <gradus/core/random.h>
-#include <gradus/core/random_order.h>
+#include <gradus/core/tensor/random.h>
+#include <gradus/core/tensor/random_order.h>
 #include <gradus/models/training/predictor.h>
 #include <gradus/models/training/training_step.h>
 

@@ -2,7 +2,7 @@
 // (training_checkpoint.cpp).
 #pragma once
 
-#include <gradus/core/session.h>
+#include <gradus/core/run/session.h>
 #include <gradus/models/data/batches.h>
 #include <gradus/models/data/pair_sampler.h>
 #include <gradus/models/training/trainer.h>

@@ -2,7 +2,7 @@
 // (optimizer slots among them), the best parameters so far, where in which epoch training is, and the sums it has made;
 // and what it must not be mixed up with: the options and a checksum of the data.
 #include <gradus/core/error.h>
-#include <gradus/core/safetensors.h>
+#include <gradus/core/io/safetensors.h>
 #include <gradus/models/training/model_file.h>
 #include <gradus/models/training/trainer_state.h>
 

@@ -1,7 +1,7 @@
 #include <gradus/models/training/training_data.h>
 
-#include <gradus/core/create.h>
 #include <gradus/core/error.h>
+#include <gradus/core/tensor/create.h>
 #include <gradus/models/data/cache_source.h>
 #include <gradus/models/data/number_text.h>
 

@@ -1,7 +1,7 @@
 #include <gradus/models/training/training_options.h>
 
 #include <gradus/core/error.h>
-#include <gradus/core/json.h>
+#include <gradus/core/io/json.h>
 #include <gradus/models/training/training_settings.h>
 
 #include <fmt/ranges.h>

@@ -1,7 +1,7 @@
 #include <gradus/models/training/training_step.h>
 
-#include <gradus/core/create.h>
 #include <gradus/core/error.h>
+#include <gradus/core/tensor/create.h>
 #include <gradus/optim/clip.h>
 #include <gradus/optim/schedules.h>
 

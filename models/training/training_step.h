@@ -2,7 +2,7 @@
 // from epoch to epoch, gradients that may be clipped.
 #pragma once
 
-#include <gradus/core/graph.h>
+#include <gradus/core/graph/graph.h>
 #include <gradus/models/training/training_options.h>
 #include <gradus/optim/optim.h>
 

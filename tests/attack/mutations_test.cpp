@@ -6,9 +6,9 @@
 #include "attack.h"
 #include "damage.h"
 
-#include <gradus/core/checksum.h>
 #include <gradus/core/error.h>
-#include <gradus/core/safetensors.h>
+#include <gradus/core/io/checksum.h>
+#include <gradus/core/io/safetensors.h>
 #include <gradus/models/data/data_cache.h>
 #include <gradus/models/data/read.h>
 #include <gradus/models/training/inspection.h>

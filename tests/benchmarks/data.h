@@ -3,7 +3,7 @@
 
 #include "loops.h"
 
-#include <gradus/core/tensor.h>
+#include <gradus/core/tensor/tensor.h>
 #include <gradus/models/data/dataset.h>
 
 #include <cstdint>

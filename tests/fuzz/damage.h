@@ -4,7 +4,7 @@
 
 #include "../folder.h"
 
-#include <gradus/core/file.h>
+#include <gradus/core/io/file.h>
 
 #include <sys/mman.h>
 #include <unistd.h>

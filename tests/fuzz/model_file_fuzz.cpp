@@ -3,9 +3,9 @@
 // lengths are made anew, so that what lies behind them is reached.
 #include "damage.h"
 
-#include <gradus/core/create.h>
 #include <gradus/core/error.h>
-#include <gradus/core/safetensors.h>
+#include <gradus/core/io/safetensors.h>
+#include <gradus/core/tensor/create.h>
 #include <gradus/models/training/inspection.h>
 #include <gradus/models/training/predictor.h>
 

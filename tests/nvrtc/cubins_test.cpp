@@ -4,7 +4,7 @@
 #include "../refusal.h"
 
 #include <gradus/core/device/cuda_compiler.h>
-#include <gradus/core/file.h>
+#include <gradus/core/io/file.h>
 
 #include <doctest/doctest.h>
 

@@ -4,10 +4,10 @@
 #include "../op_cases.h"
 #include "write.h"
 
-#include <gradus/core/create.h>
 #include <gradus/core/error.h>
-#include <gradus/core/npy.h>
-#include <gradus/core/session.h>
+#include <gradus/core/io/npy.h>
+#include <gradus/core/run/session.h>
+#include <gradus/core/tensor/create.h>
 #include <gradus/models/deep.h>
 #include <gradus/models/factorization_machine.h>
 #include <gradus/models/field_aware.h>

@@ -2,8 +2,8 @@
 // page of nothing, of one epoch, of thousands, with names that would break a page that does not escape them.
 #include "write.h"
 
-#include <gradus/core/create.h>
-#include <gradus/core/session.h>
+#include <gradus/core/run/session.h>
+#include <gradus/core/tensor/create.h>
 #include <gradus/models/factorization_machine.h>
 #include <gradus/models/formats/report.h>
 #include <gradus/ops/ops.h>

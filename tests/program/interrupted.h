@@ -3,7 +3,7 @@
 
 #include "run_program.h"
 
-#include <gradus/core/safetensors.h>
+#include <gradus/core/io/safetensors.h>
 
 #include <doctest/doctest.h>
 

@@ -3,7 +3,7 @@
 
 #include "../folder.h"
 
-#include <gradus/core/file.h>
+#include <gradus/core/io/file.h>
 
 #include <fcntl.h>
 #include <malloc.h>

@@ -1,0 +1,77 @@
+// The ops behind the nodes that are not pure: constants, placeholders, variables, assigns and groups. They carry
+// what a run must know; none has a kernel.
+#pragma once
+
+#include <gradus/core/graph/op.h>
+
+#include <utility>
+
+namespace gradus {
+
+class ConstantOp final : public Op {
+ public:
+  explicit ConstantOp(Tensor value) : value_(std::move(value)) {}
+  std::string_view name() const override { return "constant"; }
+  std::string attributes() const override;
+  Type infer(const OpInputs&) const override { return value_.type(); }
+  const Tensor& value() const { return value_; }
+
+ private:
+  Tensor value_;
+};
+
+class PlaceholderOp final : public Op {
+ public:
+  explicit PlaceholderOp(Type type, bool ones = false) : type_(type), ones_(ones) {}
+  std::string_view name() const override { return "placeholder"; }
+  Type infer(const OpInputs&) const override { return type_; }
+  /// In a plan's graph: whether what is fed is a csr tensor of ones.
+  bool ones() const { return ones_; }
+
+ private:
+  Type type_;
+  bool ones_;
+};
+
+class VariableOp final : public Op {
+ public:
+  VariableOp(Initializer initial, const VariableOptions& options, int number)
+      : type_(initial.type()), initial_(std::move(initial)), options_(options), number_(number) {}
+  /// In a plan's graph: a variable that is stored as another type than declared, transposed.
+  VariableOp(Initializer initial, const Type& stored, int number)
+      : type_(stored), initial_(std::move(initial)), number_(number) {}
+  std::string_view name() const override { return "variable"; }
+  Type infer(const OpInputs&) const override { return type_; }
+  const Initializer& initial() const { return initial_; }
+  bool trainable() const { return options_.trainable; }
+  /// Its place among the graph's variables.
+  int number() const { return number_; }
+
+ private:
+  Type type_;
+  Initializer initial_;
+  VariableOptions options_;
+  int number_;
+};
+
+/// VariableOp::number() of a variable.
+inline std::size_t variable_number(const Expr& variable) {
+  return static_cast<std::size_t>(static_cast<const VariableOp&>(variable.op()).number());
+}
+
+/// Inputs: the variable, its new value. The result is the value.
+class AssignOp final : public Op {
+ public:
+  std::string_view name() const override { return "assign"; }
+  Type infer(const OpInputs& in) const override;
+  std::string_view no_gradient(int) const override { return "an assign acts when the run has ended"; }
+};
+
+class GroupOp final : public Op {
+ public:
+  std::string_view name() const override { return "group"; }
+  Type infer(const OpInputs&) const override { return {float32, Shape({0}), Layout::dense}; }
+  std::string_view no_gradient(int) const override { return "a group has no value"; }
+};
+
+}  // namespace gradus

@@ -1,0 +1,135 @@
+#include <gradus/core/plan/draft.h>
+
+#include <gradus/core/at.h>
+#include <gradus/core/graph/nodes.h>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <unordered_map>
+
+namespace gradus {
+
+namespace {
+
+// Whether a node's input i gives it numbers; others lend their shape, and an assign names its variable.
+bool reads(const Expr& node, int i) { return node.kind() == Kind::assign ? i == 1 : node.op().reads(i); }
+
+// For each node up to the newest fetch: needed for its type, or for its numbers too.
+enum class Need : std::uint8_t { none, type, numbers };
+
+std::vector<Need> what_is_needed(std::span<const Expr> fetches) {
+  NodeId newest = -1;
+  for (const Expr& fetch : fetches) newest = std::max(newest, fetch.id());
+  std::vector<Need> need(at(newest + 1), Need::none);
+  for (const Expr& fetch : fetches) need[at(fetch.id())] = Need::numbers;
+  Graph& graph = fetches.front().graph();
+  for (NodeId id = newest; id >= 0; --id) {
+    const Need mine = need[at(id)];
+    if (mine == Need::none) continue;
+    const Expr node = graph[id];
+    for (int i = 0; i < node.arity(); ++i) {
+      Need& theirs = need[at(node.input(i).id())];
+      theirs = std::max(theirs, mine == Need::numbers && reads(node, i) ? Need::numbers : Need::type);
+    }
+  }
+  return need;
+}
+
+// Which of two values would stay is nowhere said: each variable is assigned once in a run.
+void check_assigned_once(Graph& graph, const std::vector<Need>& need, std::string_view caller) {
+  std::unordered_map<NodeId, NodeId> assigned;  // by variable: its assign
+  for (NodeId id = 0; id < static_cast<NodeId>(need.size()); ++id) {
+    if (need[at(id)] != Need::numbers || graph[id].kind() != Kind::assign) continue;
+    const Expr variable = graph[id].input(0);
+    const auto [first, is_new] = assigned.try_emplace(variable.id(), id);
+    if (is_new) continue;
+    const auto place = [&](NodeId assign) {
+      return fmt::format("{} ({})", graph[assign].name(), to_string(graph[assign].where()));
+    };
+    fail<ValueError>(
+        "{}: the variable {} ({}) would be assigned twice in one run, by {} and by {}; run one after the other, or "
+        "assign "
+        "what both make of it",
+        caller, variable.name(), to_string(variable.where()), place(first->second), place(id));
+  }
+}
+
+}  // namespace
+
+Draft make_draft(std::span<const Expr> fetches, std::span<const FedType> feeds, const Storage& storage,
+                 std::string_view caller) {
+  Draft draft{std::make_unique<Graph>(), {}, std::vector<Expr>(feeds.size())};
+  if (fetches.empty()) return draft;
+  Graph& graph = fetches.front().graph();
+  const std::vector<Need> need = what_is_needed(fetches);
+  check_assigned_once(graph, need, caller);
+  std::vector<Expr> made(need.size());
+  std::vector<Expr> inputs;
+  std::unordered_map<NodeId, Expr> stored;
+  const auto is_transposed = [&](const Expr& variable) {
+    const auto number = variable_number(variable);
+    return number < storage.transposed.size() && storage.transposed[number];
+  };
+  for (NodeId id = 0; id < static_cast<NodeId>(need.size()); ++id) {
+    if (need[at(id)] == Need::none) continue;
+    const Expr node = graph[id];
+    inputs.clear();
+    for (int i = 0; i < node.arity(); ++i) inputs.push_back(made[at(node.input(i).id())]);
+    // A variable that is stored transposed is the transpose of what is stored, and so is a value assigned to it.
+    const auto transposed = [&](const Expr& x) { return draft.graph->copy(storage.transposing, {&x, 1}); };
+    if (node.kind() == Kind::variable && is_transposed(node)) {
+      stored[node.id()] = draft.graph->copy_as_transposed(node);
+      made[at(id)] = transposed(stored[node.id()]);
+      continue;
+    }
+    if (node.kind() == Kind::assign && is_transposed(node.input(0))) {
+      stored[id] = draft.graph->copy(node, std::array{stored[node.input(0).id()], transposed(inputs[1])});
+      made[at(id)] = transposed(stored[id]);
+      continue;
+    }
+    // A group has its assigns done; it does not read their values.
+    for (int i = 0; node.kind() == Kind::group && i < node.arity(); ++i)
+      if (const auto assign = stored.find(node.input(i).id()); assign != stored.end())
+        inputs[static_cast<std::size_t>(i)] = assign->second;
+    if (node.kind() != Kind::placeholder) {
+      made[at(id)] = draft.graph->copy(node, inputs);
+      continue;
+    }
+    const auto fed =
+        std::find_if(feeds.begin(), feeds.end(), [&](const FedType& f) { return same_node(f.placeholder, node); });
+    if (fed == feeds.end() && (need[at(id)] == Need::numbers || !node.shape().known()))
+      fail<FeedError>("{}: the placeholder {} ({}) needs a value: {}", caller, node.name(), to_string(node.where()),
+                      to_string(node.type()));
+    made[at(id)] = draft.graph->copy_placeholder(node, fed != feeds.end() ? fed->type : node.type(),
+                                                 fed != feeds.end() && fed->ones);
+    if (fed != feeds.end()) draft.placeholders[static_cast<std::size_t>(fed - feeds.begin())] = made[at(id)];
+  }
+  for (const Expr& fetch : fetches) draft.fetches.push_back(made[at(fetch.id())]);
+  return draft;
+}
+
+Draft rebuild(const Draft& draft, const Remake& remake) {
+  Graph& from = *draft.graph;
+  std::vector<bool> needed(static_cast<std::size_t>(from.size()), false);
+  for (const Expr& fetch : draft.fetches) needed[at(fetch.id())] = true;
+  for (NodeId id = from.size() - 1; id >= 0; --id)
+    for (int i = 0; needed[at(id)] && i < from[id].arity(); ++i) needed[at(from[id].input(i).id())] = true;
+
+  Draft next{std::make_unique<Graph>(), {}, {}};
+  std::vector<Expr> made(needed.size());
+  std::vector<Expr> inputs;
+  for (NodeId id = 0; id < from.size(); ++id) {
+    if (!needed[at(id)]) continue;
+    const Expr node = from[id];
+    inputs.clear();
+    for (int i = 0; i < node.arity(); ++i) inputs.push_back(made[at(node.input(i).id())]);
+    made[at(id)] = node.kind() == Kind::placeholder ? next.graph->copy(node, {}) : remake(node, inputs, *next.graph);
+  }
+  for (const Expr& fetch : draft.fetches) next.fetches.push_back(made[at(fetch.id())]);
+  for (const Expr& p : draft.placeholders) next.placeholders.push_back(p.valid() ? made[at(p.id())] : Expr());
+  return next;
+}
+
+}  // namespace gradus

@@ -1,0 +1,25 @@
+// Where numbers lie during a run, decided before the first: which computed values go straight into the memory
+// of the variable they are assigned to, and at which offset of one arena all others are, reused after their
+// last use.
+#pragma once
+
+#include <gradus/core/plan/schedule.h>
+
+#include <cstdint>
+#include <vector>
+
+namespace gradus {
+
+struct MemoryPlan {
+  std::vector<std::int64_t> offset;  // by node: bytes into the arena; -1 where its memory is elsewhere
+  std::vector<int> in_variable;      // by node: the variable node whose memory it writes, or -1
+  std::vector<int> scattered;        // by node: the variable whose rows it replaces strip by strip, or -1
+  std::vector<int> joined;           // by node: the last node of the loop that computes it with others, or -1
+  std::vector<bool> kept;            // by node: whether it exists as a whole, and not just in the strips of its region
+  std::vector<int> copied;           // assign nodes whose value is copied to the variable when the run ends
+  std::int64_t arena_bytes = 0;
+};
+
+MemoryPlan plan_memory(const Program& program, const Schedule& schedule);
+
+}  // namespace gradus

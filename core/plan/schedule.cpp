@@ -1,0 +1,291 @@
+#include <gradus/core/plan/schedule.h>
+
+#include <gradus/core/at.h>
+
+#include <algorithm>
+#include <map>
+#include <tuple>
+#include <unordered_map>
+#include <unordered_set>
+
+namespace gradus {
+
+namespace {
+
+constexpr std::int64_t strip_bytes = 144 << 10;  // what the nodes of a region may touch of one strip: a part of L2
+constexpr std::int64_t fewest_rows = 16;
+constexpr std::int64_t most_rows = 4096;
+
+bool holds_rows(const Type& type) { return type.layout == Layout::rows || type.layout == Layout::part; }
+
+// The strips of elementwise ops: of an operand with the result's leading axis, the same rows; others are read whole.
+Strips elementwise_strips(std::span<const Type> in, const Type& out) {
+  if (out.shape.rank() == 0) return {};
+  Strips strips{Strips::Gives::rows, 0, holds_rows(out) ? 0 : out.shape[0], 0};
+  for (std::size_t i = 0; i < in.size(); ++i) {
+    const bool along = in[i].shape.rank() == out.shape.rank() && in[i].shape[0] == out.shape[0];
+    if (along && holds_rows(in[i]) == holds_rows(out)) strips.sliced |= 1U << i;
+    if (along && holds_rows(out) && !holds_rows(in[i])) strips.looked_up |= 1U << i;
+  }
+  return strips;
+}
+
+Strips strips_of(const Program& program, const ProgramNode& node) {
+  const std::vector<Type> types = input_types(program, node);
+  // Rows held are cut alike where it is known that they are the same.
+  if (holds_rows(node.type) && !program.facts.row_set(node.origin).valid()) return {};
+  if (node.op->row_kernel(types) == nullptr) return node.op->strips(types, node.type);
+  // Different patterns would have to be united first.
+  Expr source;
+  for (const int input : node.inputs) {
+    const Expr& csr = program.nodes[at(input)].origin;
+    if (csr.layout() != Layout::csr) continue;
+    const Expr mine = program.facts.pattern_source(csr);
+    if (source.valid() && !same_node(source, mine)) return {};
+    source = mine;
+  }
+  return elementwise_strips(types, node.type);
+}
+
+std::vector<Strips> all_strips(const Program& program) {
+  std::vector<Strips> strips(program.nodes.size());
+  for (std::size_t id = 0; id < program.nodes.size(); ++id)
+    if (is_computed(program.nodes[id])) strips[id] = strips_of(program, program.nodes[id]);
+  return strips;
+}
+
+// Elementwise and without integers (whose division may throw), or a look-up of rows: once such a step begins, it ends
+// well. Rows that are not known to be the same may not fit each other.
+bool cannot_fail(const Program& program, const ProgramNode& node, const Strips& strips) {
+  const std::vector<Type> types = input_types(program, node);
+  const bool elementwise = node.op->row_kernel(types) != nullptr;
+  if (node.type.layout == Layout::csr || (holds_rows(node.type) && strips.gives != Strips::Gives::rows)) return false;
+  return (elementwise || strips.looked_up != 0) &&
+         std::none_of(types.begin(), types.end(), [](const Type& t) { return is_integer(t.dtype); });
+}
+
+}  // namespace
+
+Timing choose_times(const Program& program, const std::vector<Strips>& strips) {
+  const int count = static_cast<int>(program.nodes.size());
+  std::vector<Time> time(at(count), Time::early);
+  std::vector<bool> assigned(at(count), false);
+  for (const ProgramNode& node : program.nodes)
+    if (node.kind == Kind::assign) {
+      time[at(program.root(node.inputs[1]))] = Time::late;
+      assigned[at(program.root(node.inputs[1]))] = true;
+    }
+  for (int id = 0; id < count; ++id) {
+    const ProgramNode& node = program.nodes[at(id)];
+    if (is_computed(node))
+      for_each_read(program, node, [&](int, int root) {
+        if (is_computed(program.nodes[at(root)])) time[at(id)] = std::max(time[at(id)], time[at(root)]);
+      });
+  }
+  // A single number that is computed from nothing that comes last need not come last either: so all that a rate is
+  // worked out from is there before the loops over large variables that read it.
+  for (int id = 0; id < count; ++id) {
+    const ProgramNode& node = program.nodes[at(id)];
+    if (time[at(id)] != Time::late || !is_computed(node) || !cannot_fail(program, node, strips[at(id)])) continue;
+    bool reads_last = false;
+    for_each_read(program, node, [&](int, int root) { reads_last = reads_last || time[at(root)] == Time::last; });
+    if (assigned[at(id)] || reads_last || node.type.shape.size() != 1) time[at(id)] = Time::last;
+  }
+  // What leads to another step than a last one is not last itself; what leads to last ones only, and cannot fail, may
+  // wait for them.
+  std::vector<bool> waits(at(count), false);
+  std::vector<bool> only_last(at(count), true);
+  std::vector<bool> read(at(count), false);
+  for (const int fetch : program.fetches) only_last[at(program.root(fetch))] = false;
+  for (int id = count - 1; id >= 0; --id) {
+    const ProgramNode& node = program.nodes[at(id)];
+    if (!is_computed(node)) continue;
+    if (time[at(id)] == Time::early && read[at(id)] && only_last[at(id)] &&
+        cannot_fail(program, node, strips[at(id)])) {
+      time[at(id)] = Time::last;
+      waits[at(id)] = true;
+    }
+    for_each_read(program, node, [&](int, int root) {
+      read[at(root)] = true;
+      if (time[at(id)] == Time::last) return;
+      only_last[at(root)] = false;
+      if (time[at(root)] == Time::last) time[at(root)] = Time::late;
+    });
+  }
+  return {std::move(time), std::move(waits)};
+}
+
+namespace {
+
+class Grouping {
+ public:
+  // `strips` change where a csr result leaves its region.
+  Grouping(const Program& program, const Timing& times, std::vector<Strips>& strips)
+      : program_(program),
+        time_(times.of),
+        waits_(times.waits),
+        strips_(strips),
+        touched_by_(program.nodes.size(), -1),
+        level_(program.nodes.size(), 0) {
+    for (int id = 0; id < count(); ++id)
+      if (strips_[at(id)].gives == Strips::Gives::rows && holds_rows(node(id).type))
+        touched_by_[at(id)] = program_.facts.row_set(node(id).origin).id();
+  }
+
+  std::vector<Group> groups() {
+    choose_levels();
+    // A csr result that somebody outside needs would have to be there as a whole: it leaves its region.
+    std::vector<Group> made = collect();
+    while (!all_csr_stay_inside(made)) {
+      choose_levels();
+      made = collect();
+    }
+    std::vector<Group> result;
+    for (Group& group : made) {
+      choose_strip_rows(group);
+      if (group.strip_rows > 0) {
+        result.push_back(std::move(group));
+      } else {
+        for (const int id : group.nodes) result.push_back({{id}});
+      }
+    }
+    return result;
+  }
+
+ private:
+  int count() const { return static_cast<int>(program_.nodes.size()); }
+  const ProgramNode& node(int id) const { return program_.nodes[at(id)]; }
+  bool in_region(int id) const { return strips_[at(id)].gives != Strips::Gives::nothing; }
+
+  // Whether node `id` can take its input i strip by strip as `root` gives it.
+  bool flows(int id, int i, int root) const {
+    const Strips& from = strips_[at(root)];
+    const Strips& to = strips_[at(id)];
+    const Shape& shape = node(node(id).inputs[at(i)]).type.shape;  // the view's
+    return from.gives == Strips::Gives::rows && to.gives != Strips::Gives::nothing && from.rows == to.rows &&
+           touched_by_[at(root)] == touched_by_[at(id)] && ((to.sliced >> static_cast<unsigned>(i)) & 1U) != 0 &&
+           shape.rank() > 0 && (shape[0] == from.rows || touched_by_[at(root)] >= 0);
+  }
+
+  // Nodes of one level and the same number of rows make a region: along the way from one to another of them, nothing
+  // needs a result as a whole. Each comes as late as its users allow, to be with them, but for sums: they are whole at
+  // the end, and belong to what they sum.
+  void choose_levels() {
+    std::fill(level_.begin(), level_.end(), 0);
+    for (int id = 0; id < count(); ++id)
+      if (is_computed(node(id)))
+        for_each_read(program_, node(id), [&](int i, int root) {
+          if (is_computed(node(root)) && time_[at(root)] == time_[at(id)])
+            level_[at(id)] = std::max(level_[at(id)], level_[at(root)] + (flows(id, i, root) ? 0 : 1));
+        });
+    std::vector<int> latest(program_.nodes.size(), INT32_MAX);
+    for (int id = count() - 1; id >= 0; --id) {
+      if (!is_computed(node(id))) continue;
+      if (latest[at(id)] != INT32_MAX && !waits_[at(id)] && strips_[at(id)].gives == Strips::Gives::rows)
+        level_[at(id)] = std::max(level_[at(id)], latest[at(id)]);
+      for_each_read(program_, node(id), [&](int i, int root) {
+        if (time_[at(root)] == time_[at(id)])
+          latest[at(root)] = std::min(latest[at(root)], level_[at(id)] - (flows(id, i, root) ? 0 : 1));
+      });
+    }
+  }
+
+  std::vector<Group> collect() const {
+    // Single steps have a key of their own below 0.
+    std::map<std::tuple<Time, int, int, std::int64_t>, Group> groups;
+    // What waits reads old values of variables, which the others may write: it comes first.
+    for (const bool waits : {true, false})
+      for (int id = 0; id < count(); ++id) {
+        if (!is_computed(node(id)) || waits_[at(id)] != waits) continue;
+        const std::int64_t key = in_region(id) ? strips_[at(id)].rows : id - (waits ? 2 : 1) * std::int64_t{count()};
+        Group& group = groups[{time_[at(id)], level_[at(id)], touched_by_[at(id)], key}];
+        group.nodes.push_back(id);
+        group.touched_by = touched_by_[at(id)];
+        group.rows = in_region(id) ? strips_[at(id)].rows : 0;
+      }
+    std::vector<Group> made;
+    for (auto& [key, group] : groups) made.push_back(std::move(group));
+    return made;
+  }
+
+  bool all_csr_stay_inside(const std::vector<Group>& groups) {
+    std::vector<int> group_of(program_.nodes.size(), -1);
+    for (std::size_t g = 0; g < groups.size(); ++g)
+      for (const int id : groups[g].nodes) group_of[at(id)] = static_cast<int>(g);
+    bool inside = true;
+    const auto leave = [&](int root) {
+      if (node(root).type.layout != Layout::csr || !is_computed(node(root)) || !in_region(root)) return;
+      strips_[at(root)] = {};
+      inside = false;
+    };
+    for (int id = 0; id < count(); ++id)
+      if (is_computed(node(id)))
+        for_each_read(program_, node(id), [&](int i, int root) {
+          if (group_of[at(root)] != group_of[at(id)] || (is_computed(node(root)) && !flows(id, i, root))) leave(root);
+        });
+    for (const int fetch : program_.fetches) leave(program_.root(fetch));
+    return inside;
+  }
+
+  // As many rows as fit the cache with what is read of other tensors and with what is alive at once; none where one
+  // strip would be all.
+  void choose_strip_rows(Group& group) const {
+    if ((group.rows == 0 && group.touched_by < 0) || group.nodes.size() < 2) return;
+    const auto row_bytes = [&](int id) {
+      const Type& type = node(id).type;
+      constexpr std::int64_t csr_elements = 4;  // a guess: their number is not known yet
+      const std::int64_t rows = std::max<std::int64_t>(1, holds_rows(type) ? type.shape[0] : group.rows);
+      const std::int64_t elements = type.layout == Layout::csr ? csr_elements : type.shape.size() / rows;
+      return elements * static_cast<std::int64_t>(size_of(type.dtype));
+    };
+    std::unordered_map<int, std::size_t> last_use;  // by root
+    for (std::size_t m = 0; m < group.nodes.size(); ++m) {
+      if (strips_[at(group.nodes[m])].gives == Strips::Gives::rows) last_use[group.nodes[m]] = m;
+      for_each_read(program_, node(group.nodes[m]), [&](int i, int root) {
+        if (((strips_[at(group.nodes[m])].sliced >> static_cast<unsigned>(i)) & 1U) != 0) last_use[root] = m;
+      });
+    }
+    std::vector<std::int64_t> ending(group.nodes.size(), 0);
+    for (const auto& [root, m] : last_use) ending[m] += row_bytes(root);
+    std::int64_t alive = 0;
+    const std::unordered_set<int> members(group.nodes.begin(), group.nodes.end());
+    for (const auto& [root, m] : last_use)
+      if (!members.contains(root)) alive += row_bytes(root);
+    std::int64_t most = alive;
+    for (std::size_t m = 0; m < group.nodes.size(); ++m) {
+      if (last_use.contains(group.nodes[m])) alive += row_bytes(group.nodes[m]);
+      most = std::max(most, alive);
+      alive -= ending[m];
+    }
+    const std::int64_t rows =
+        std::clamp(strip_bytes / std::max<std::int64_t>(1, most) / 16 * 16, fewest_rows, most_rows);
+    if (group.rows >= 2 * rows || group.touched_by >= 0) group.strip_rows = rows;
+  }
+
+  const Program& program_;
+  const std::vector<Time>& time_;
+  const std::vector<bool>& waits_;
+  std::vector<Strips>& strips_;
+  std::vector<int> touched_by_;  // by node: of rows and parts in regions, the csr node that touches the rows held
+  std::vector<int> level_;
+};
+
+}  // namespace
+
+std::vector<Type> input_types(const Program& program, const ProgramNode& node) {
+  std::vector<Type> types;
+  for (const int in : node.inputs) types.push_back(program.nodes[at(in)].type);
+  return types;
+}
+
+Schedule make_schedule(const Program& program, bool use_strips) {
+  Schedule schedule;
+  schedule.strips = use_strips ? all_strips(program) : std::vector<Strips>(program.nodes.size());
+  const Timing times = choose_times(program, schedule.strips);
+  schedule.groups = Grouping(program, times, schedule.strips).groups();
+  schedule.may_write.resize(program.nodes.size());
+  for (std::size_t id = 0; id < program.nodes.size(); ++id) schedule.may_write[id] = times.of[id] == Time::last;
+  return schedule;
+}
+
+}  // namespace gradus

@@ -1,0 +1,181 @@
+#include <gradus/core/run/cpu_plan.h>
+
+#include <gradus/core/at.h>
+#include <gradus/core/tensor/table_rows.h>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+
+namespace gradus {
+
+namespace {
+
+// memcpy, but a null pointer is fine where there is nothing to copy.
+void copy_bytes(std::byte* to, const std::byte* from, std::int64_t bytes) {
+  if (bytes > 0) std::memcpy(to, from, static_cast<std::size_t>(bytes));
+}
+
+}  // namespace
+
+CpuPlan::CpuPlan(Program program, Variables& variables, Workers& workers, bool use_strips)
+    : Plan(std::move(program), variables, [&](const Program& p) { return make_schedule(p, use_strips); }),
+      workers_(workers),
+      arena_(static_cast<std::size_t>(memory_.arena_bytes)),
+      staged_(memory_.copied.size()) {
+  place_values(arena_.data(), [](const Tensor& constant) { return constant.data(); });
+  steps_.reserve(program_.nodes.size());
+  const std::vector<std::vector<int>> views = moving_views();
+  const auto follow = [&](int root) {
+    for (const int view : views[static_cast<std::size_t>(root)])
+      steps_.push_back({view, true, false, {}, nullptr, {&value(node(view).viewed())}, {}, 0});
+  };
+  for (int id = 0; id < static_cast<int>(program_.nodes.size()); ++id)
+    if (node(id).kind == Kind::placeholder) follow(id);
+  for (const Group& group : schedule_.groups) {
+    if (group.strip_rows > 0) {
+      add_region(group);
+    } else {
+      add_step(group.nodes.front());
+    }
+    for (const int id : group.nodes) follow(id);
+  }
+}
+
+void CpuPlan::add_region(const Group& group) {
+  auto region = std::make_unique<Region>(program_, schedule_, group, memory_, values_);
+  steps_.push_back({group.nodes.front(), false, false, {}, std::move(region), {}, {}, 0});
+}
+
+void CpuPlan::add_step(int id) {
+  const ProgramNode& n = node(id);
+  Step step{id, false, false, {}, nullptr, {}, {}, n.op->is_random() ? stream_of(n.origin.name()) : 0};
+  std::vector<Type> types;
+  for (const int input : n.inputs) {
+    step.inputs.push_back(&value(input));
+    types.push_back(node(input).type);
+  }
+  if (const RowKernel kernel = n.op->row_kernel(types)) step.loop.emplace(*n.op, kernel, step.inputs, value(id));
+  step.plain = step.loop && step.loop->is_plain() && value(id).stored <= Loop::chunk;
+  steps_.push_back(std::move(step));
+}
+
+void CpuPlan::bind(std::span<const Tensor* const> feeds) {
+  for (std::size_t i = 0; i < feeds.size(); ++i) {
+    if (program_.feeds[i] < 0) continue;
+    const Tensor& tensor = *feeds[i];
+    Value& v = value(program_.feeds[i]);
+    v.data = const_cast<std::byte*>(tensor.data());  // only ever read
+    v.stored = tensor.stored();
+    v.pattern = tensor.pattern();
+    v.ones = tensor.ones();
+    v.index = tensor.index();
+  }
+}
+
+void CpuPlan::run(std::span<const Tensor* const> feeds, std::uint64_t run_number, Recorder* recorder) {
+  bind(feeds);
+  make_room_for_results();
+  bool nothing_written = true;
+  for (Step& step : steps_) {
+    Value& output = value(step.node);
+    if (nothing_written && schedule_.may_write[at(step.node)]) {
+      for (const Step& later : steps_)
+        if (later.region && schedule_.may_write[at(later.node)]) later.region->make_room(workers_);
+      nothing_written = false;
+    }
+    if (step.view) {
+      show(*step.inputs.front(), output);
+      continue;
+    }
+    if (step.region) {
+      if (nothing_written) step.region->make_room(workers_);
+      step.region->run(workers_, run_number, recorder);
+      continue;
+    }
+    if (step.plain) {
+      Recorder::time(recorder, step.node, 0,
+                     [&] { with_place(node(step.node).origin, [&] { step.loop->run_plain(step.inputs, output); }); });
+      continue;
+    }
+    Call call(step.inputs, output, workers_, scratch_, step.growing);
+    call.node = node(step.node).origin;
+    call.stream = step.stream;
+    call.run = run_number;
+    Recorder::time(recorder, step.node, 0, [&] {
+      if (step.loop) {
+        with_place(call.node, [&] { step.loop->run(call); });
+      } else {
+        node(step.node).op->compute(call);
+      }
+    });
+  }
+  keep_results();
+  update_variables();
+  let_go();
+}
+
+void CpuPlan::keep_results() {
+  for (std::size_t i = 0; i < results_.size(); ++i) {
+    if (node(program_.fetches[i]).kind == Kind::group) continue;
+    const Value& v = value(program_.fetches[i]);
+    copy_bytes(fresh_result(i, v).writable_data(), v.data, bytes_stored(v));
+    finish_result(i, v);
+  }
+}
+
+void CpuPlan::update_variables() {
+  // Values that are variables themselves are put aside before any variable changes: a = b, b = a swaps.
+  for (std::size_t i = 0; i < memory_.copied.size(); ++i) {
+    const ProgramNode& assign = node(memory_.copied[i]);
+    if (node(program_.root(assign.inputs[1])).kind != Kind::variable) continue;
+    const Value& v = value(assign.inputs[1]);
+    staged_[i].reserve(static_cast<std::size_t>(bytes_stored(v)));
+    copy_bytes(staged_[i].data(), v.data, bytes_stored(v));
+  }
+  for (std::size_t i = 0; i < memory_.copied.size(); ++i) {
+    const ProgramNode& assign = node(memory_.copied[i]);
+    const Value& v = value(assign.inputs[1]);
+    std::byte* variable = variables_.data(node(assign.inputs[0]).origin);
+    if (v.type.layout == Layout::dense) {
+      copy_bytes(variable, staged_[i].bytes() > 0 ? staged_[i].data() : v.data, bytes_stored(v));
+      continue;
+    }
+    const std::size_t row_bytes = static_cast<std::size_t>(v.row_size()) * size_of(v.type.dtype);
+    const std::span<const Index> rows = v.index->row;
+    workers_.for_each(v.index->count(), rows_at_a_time(row_bytes), [&](std::int64_t first, std::int64_t last) {
+      const auto begin = static_cast<std::size_t>(first);
+      scatter_rows(v.data + begin * row_bytes, rows.subspan(begin, static_cast<std::size_t>(last - first)), row_bytes,
+                   variable);
+    });
+  }
+}
+
+std::vector<int> CpuPlan::order() const {
+  std::vector<int> nodes;
+  for (const Group& group : schedule_.groups) nodes.insert(nodes.end(), group.nodes.begin(), group.nodes.end());
+  return nodes;
+}
+
+std::string CpuPlan::explain() const {
+  const auto line_of = [this](int id) { return fmt::format("{}  {}\n", formula_of(id), details_of(id)); };
+  std::string text = fmt::format("{} steps, {} bytes of intermediate results\n", steps_.size(), memory_.arena_bytes);
+  std::size_t group = 0;
+  for (std::size_t i = 0; i < steps_.size(); ++i) {
+    const Step& step = steps_[i];
+    while (group < schedule_.groups.size() && schedule_.groups[group].nodes.front() != step.node && !step.view) ++group;
+    if (!step.region) {
+      text += fmt::format("{:4}  {}", i, line_of(step.node));
+      continue;
+    }
+    const Group& g = schedule_.groups[group];
+    const std::string rows = g.touched_by < 0 ? fmt::format("{} rows", g.rows)
+                                              : fmt::format("rows that {} touches", node(g.touched_by).origin.name());
+    text += fmt::format("{:4}  {} in strips of {}, {} bytes a strip\n", i, rows, g.strip_rows, step.region->bytes());
+    for (const int id : g.nodes) text += fmt::format("        {}", line_of(id));
+  }
+  return text + copies();
+}
+
+}  // namespace gradus

@@ -1,0 +1,48 @@
+// A plan on the CPU: steps one after the other, elementwise ones by their row kernels, regions strip by strip. After
+// its first run it allocates nothing, unless a run makes more non-zeros than any before it.
+#pragma once
+
+#include <gradus/core/kernel/loop.h>
+#include <gradus/core/run/plan.h>
+#include <gradus/core/run/region.h>
+
+#include <memory>
+#include <optional>
+
+namespace gradus {
+
+class CpuPlan final : public Plan {
+ public:
+  /// The plan computes with `workers` on `variables`, both of which outlive it.
+  CpuPlan(Program program, Variables& variables, Workers& workers, bool use_strips = true);
+
+  void run(std::span<const Tensor* const> feeds, std::uint64_t run_number, Recorder* recorder) override;
+  std::string explain() const override;
+  std::vector<int> order() const override;
+
+ private:
+  struct Step {
+    int node;
+    bool view = false;               // only follows the value it shows, which moves from run to run
+    bool plain = false;              // a small elementwise step
+    std::optional<Loop> loop;        // an elementwise step; otherwise the op computes
+    std::unique_ptr<Region> region;  // several nodes, strip by strip
+    std::vector<const Value*> inputs;
+    Growing growing;  // memory of a sparse result
+    std::uint64_t stream = 0;
+  };
+
+  void add_step(int node);
+  void add_region(const Group& group);
+  void bind(std::span<const Tensor* const> feeds);
+  void keep_results();
+  void update_variables();
+
+  Workers& workers_;
+  Buffer arena_;
+  Buffer scratch_;
+  std::vector<Step> steps_;
+  std::vector<Buffer> staged_;  // by memory_.copied: a variable's old value on its way to another
+};
+
+}  // namespace gradus

@@ -1,0 +1,76 @@
+// A plan: what a session runs for one set of fetches and one set of feed types. Everything that can be decided
+// in advance is: the steps, their order, where each result lies, which variables are updated in place. Here is what
+// the plans of all devices share; cpu_plan.h and device_plan.h run it.
+#pragma once
+
+#include <gradus/core/plan/memory.h>
+#include <gradus/core/run/recorder.h>
+#include <gradus/core/run/variables.h>
+
+#include <functional>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace gradus {
+
+class Plan {
+ public:
+  Plan(const Plan&) = delete;
+  Plan& operator=(const Plan&) = delete;
+  virtual ~Plan() = default;
+
+  /// Runs with the values of the feeds it was made for, in their order.
+  virtual void run(std::span<const Tensor* const> feeds, std::uint64_t run_number, Recorder* recorder = nullptr) = 0;
+  /// Fetch number i of the last run. Its memory is used again once the caller has dropped it.
+  Tensor result(std::size_t i) const { return results_[i]; }
+
+  std::int64_t arena_bytes() const { return memory_.arena_bytes; }
+  /// The steps in order, a line each: what is computed, its type, where it lies.
+  virtual std::string explain() const = 0;
+  /// What a profile times, in order: nodes that are computed, each alone or as the first of those computed with it.
+  virtual std::vector<int> order() const = 0;
+  /// "matmul_1 = matmul(X, transpose_1)", and "float32 [7, 5]  call  at 64  (main.cpp:11)".
+  virtual std::string formula_of(int node) const;
+  std::string details_of(int node) const;
+
+ protected:
+  /// The plan computes on `variables`, which outlive it, in the order that `schedule` makes of the program.
+  Plan(Program program, Variables& variables, const std::function<Schedule(const Program&)>& schedule);
+
+  Value& value(int node) { return values_[static_cast<std::size_t>(node)]; }
+  const ProgramNode& node(int node) const { return program_.nodes[static_cast<std::size_t>(node)]; }
+  /// Whether a node's numbers are at the same address in every run.
+  bool lies_still(int node) const;
+  /// Whether a root is there as a whole, and not just strip by strip.
+  bool exists(int root) const;
+  /// Sets the values that lie still; `place` says where a constant's numbers are.
+  void place_values(std::byte* arena, const std::function<const std::byte*(const Tensor&)>& place);
+  /// By node: the views of it that must be set anew in every run, because it moves.
+  std::vector<std::vector<int>> moving_views() const;
+  static void show(const Value& shown, Value& view);
+  /// Lets go of patterns and indices, which are shared with tensors of the caller's and with later steps: a step may
+  /// write its index anew only when nobody else has it.
+  void let_go();
+  /// Makes room for the results whose size is known before the run, so that nothing which may fail is left when
+  /// variables have been written.
+  void make_room_for_results();
+  /// What results_[i] is to hold: memory for as many numbers as `v` stores.
+  Tensor& fresh_result(std::size_t i, const Value& v);
+  /// Makes fetch i, whose numbers are in the memory of fresh_result, the tensor that it is.
+  void finish_result(std::size_t i, const Value& v);
+  std::string copies() const;
+  std::byte* variable_memory(const Expr& variable) const;
+
+  Program program_;
+  Variables& variables_;
+  Schedule schedule_;
+  MemoryPlan memory_;
+  std::vector<Value> values_;    // by node
+  std::vector<Tensor> results_;  // by fetch
+  std::vector<int> fleeting_;    // nodes whose pattern or index is a run's
+};
+
+std::int64_t bytes_stored(const Value& value);
+
+}  // namespace gradus

@@ -1,0 +1,330 @@
+#include <gradus/core/run/region.h>
+
+#include <gradus/core/at.h>
+#include <gradus/core/plan/arena.h>
+#include <gradus/core/tensor/table_rows.h>
+
+#include <algorithm>
+#include <cstring>
+
+namespace gradus {
+
+namespace {
+
+constexpr std::int64_t most_pieces = Recorder::most_lanes - 1;
+constexpr std::int64_t piece_bytes = 1 << 20;  // what a piece reads and writes at the least
+
+std::int64_t row_bytes_of(const Type& type) {
+  return type.shape.slice(1, type.shape.rank()).size() * static_cast<std::int64_t>(size_of(type.dtype));
+}
+
+bool is_sum(const Strips& strips) {
+  return strips.gives == Strips::Gives::sum || strips.gives == Strips::Gives::accumulated;
+}
+
+template <class T>
+void add(T* y, const T* x, std::int64_t n) {
+  for (std::int64_t i = 0; i < n; ++i) y[i] += x[i];
+}
+
+}  // namespace
+
+Region::Region(const Program& program, const Schedule& schedule, const Group& group, const MemoryPlan& memory,
+               std::vector<Value>& values)
+    : program_(program),
+      memory_(memory),
+      values_(values),
+      touched_by_(group.touched_by),
+      rows_(group.rows),
+      strip_rows_(group.strip_rows) {
+  for (const int id : group.nodes) {
+    const int table = memory.scattered[at(id)];
+    members_.push_back(
+        {id, schedule.strips[at(id)], table >= 0 ? &values[at(table)] : nullptr, {}, memory.joined[at(id)]});
+  }
+
+  for (int m = 0; m < size(); ++m) member_of_[members_[at(m)].node] = m;
+
+  // Where results that only the region needs lie, over the members' order.
+  std::vector<int> last_use(members_.size(), -1);
+  for (int m = 0; m < size(); ++m) {
+    const int joined = members_[at(m)].joined;
+    for_each_read(program, node(members_[at(m)].node), [&](int, int root) {
+      if (const int k = member_of(root); k >= 0)
+        last_use[at(k)] = std::max(last_use[at(k)], joined >= 0 ? member_of(joined) : m);
+    });
+  }
+  offset_.assign(members_.size(), -1);
+  std::vector<std::vector<int>> dying(members_.size());
+  for (int m = 0; m < size(); ++m) dying[at(std::max(m, last_use[at(m)]))].push_back(m);
+  Arena arena;
+  const auto bytes_of = [&](int m) {
+    return Arena::whole_lines(strip_rows_ * row_bytes_of(node(members_[at(m)].node).type));
+  };
+  for (int m = 0; m < size(); ++m) {
+    const Member& member = members_[at(m)];
+    const Type& type = node(member.node).type;
+    const bool kept = memory.kept[at(member.node)];
+    if (is_sum(member.strips)) {
+      sums_.push_back(m);
+      sum_bytes_ += type.shape.size() * static_cast<std::int64_t>(size_of(type.dtype));
+    } else {
+      constexpr std::int64_t csr_bytes = 16;  // a guess
+      row_traffic_ += type.layout == Layout::csr ? csr_bytes : row_bytes_of(type);
+      const bool in_memory = !kept && type.layout != Layout::csr && !member.is_in_other_loop();
+      if (in_memory) offset_[at(m)] = arena.take(bytes_of(m));
+      if (kept && along_held_rows()) whole_rows_.push_back(m);
+    }
+    for (const int k : dying[at(m)])
+      if (offset_[at(k)] >= 0) arena.give(offset_[at(k)], bytes_of(k));
+  }
+  bytes_ = arena.bytes();
+  if (!along_held_rows()) choose_pieces();
+}
+
+// As many as the work is worth: a piece costs clearing and adding its sums.
+void Region::choose_pieces() {
+  const std::int64_t strips = (rows_ + strip_rows_ - 1) / strip_rows_;
+  pieces_used_ = std::clamp<std::int64_t>(rows_ * row_traffic_ / (16 * sum_bytes_ + piece_bytes), 1,
+                                          std::clamp<std::int64_t>(strips, 1, most_pieces));
+  while (static_cast<std::int64_t>(pieces_.size()) < pieces_used_) make_piece();
+}
+
+int Region::member_of(int root) const {
+  const auto found = member_of_.find(root);
+  return found == member_of_.end() ? -1 : found->second;
+}
+
+void Region::make_piece() {
+  Piece& piece = pieces_.emplace_back();
+  piece.memory = Buffer(static_cast<std::size_t>(bytes_));
+  piece.sums.resize(sums_.size());
+  std::unordered_map<int, Value*> place;  // by node
+  const auto new_value = [&](int id, const Type& type) {
+    piece.values.push_back(std::make_unique<Value>());
+    Value* value = piece.values.back().get();
+    value->type = type;
+    place[id] = value;
+    return value;
+  };
+  // The strip of node `id`, which may be a view, and is that of a result of the region or of a tensor outside it.
+  const auto strip_of = [&](int id) {
+    if (const auto made = place.find(id); made != place.end()) return made->second;
+    Type type = node(id).type;
+    if (!along_held_rows()) type.shape = type.shape.with(0, strip_rows_);
+    Value* strip = new_value(id, type);
+    const int m = member_of(program_.root(id));
+    if (m >= 0 && offset_[at(m)] >= 0) {
+      strip->data = piece.memory.data() + offset_[at(m)];
+      piece.own.push_back(strip);
+    } else if (m >= 0 && type.layout == Layout::csr) {
+      piece.own.push_back(strip);
+    } else {
+      piece.slices.push_back({strip, &values_[at(program_.root(id))], row_bytes_of(type)});
+    }
+    return strip;
+  };
+  piece.tasks.reserve(members_.size());
+  for (const Member& member : members_) {
+    Task& task = piece.tasks.emplace_back();
+    if (member.is_in_other_loop()) continue;
+    const ProgramNode& n = node(member.node);
+    if (member.joined >= 0) {
+      task.joined.emplace(program_, memory_, member.node, values_, strip_of);
+      task.output = strip_of(member.node);
+      continue;
+    }
+    std::vector<Type> types;
+    for (int i = 0; i < static_cast<int>(n.inputs.size()); ++i) {
+      const int input = n.inputs[at(i)];
+      const bool sliced = ((member.strips.sliced >> static_cast<unsigned>(i)) & 1U) != 0 && n.op->reads(i);
+      task.inputs.push_back(sliced ? strip_of(input) : &values_[at(input)]);
+      types.push_back(task.inputs.back()->type);
+    }
+    if (!is_sum(member.strips)) {
+      task.output = strip_of(member.node);
+    } else {
+      task.output = new_value(member.node, n.type);
+      if (member.strips.gives == Strips::Gives::sum) {
+        task.part = Buffer(static_cast<std::size_t>(n.type.shape.size()) * size_of(n.type.dtype));
+        task.total.resize(static_cast<std::size_t>(n.type.shape.size()));
+      }
+    }
+    if (const RowKernel kernel = n.op->row_kernel(types)) task.loop.emplace(*n.op, kernel, task.inputs, *task.output);
+  }
+}
+
+void Region::set_strip(Piece& piece, std::int64_t first, std::int64_t count) const {
+  for (const Slice& slice : piece.slices) {
+    Value& strip = *slice.strip;
+    const Value& whole = *slice.whole;
+    if (along_held_rows()) {
+      strip.data = whole.data + first * slice.row_bytes;
+      hold_rows(strip, first, count);
+      continue;
+    }
+    strip.type.shape = strip.type.shape.with(0, count);
+    if (strip.type.layout == Layout::csr) {
+      const std::int64_t* start = whole.row_start() + first;
+      strip.first_row = whole.first_row + first;
+      strip.ones = whole.ones;
+      strip.stored = start[count] - start[0];
+      strip.data = whole.data + static_cast<std::size_t>(start[0] - whole.row_start()[0]) * size_of(strip.type.dtype);
+    } else {
+      strip.stored = strip.type.shape.size();
+      strip.data = whole.data + first * slice.row_bytes;
+    }
+  }
+  for (Value* own : piece.own) {
+    if (along_held_rows()) {
+      hold_rows(*own, first, count);
+      continue;
+    }
+    own->type.shape = own->type.shape.with(0, count);
+    own->first_row = first;
+    if (own->type.layout == Layout::dense) own->stored = own->type.shape.size();
+  }
+}
+
+// Makes the value, of rows or a part, the `count` rows from the first of those that the region goes along.
+void Region::hold_rows(Value& strip, std::int64_t first, std::int64_t count) const {
+  if (strip.index != index_) strip.index = index_;  // a strip after the first has it
+  strip.first_row = first;
+  strip.stored = count * strip.row_size();
+}
+
+// How many rows there are in this run, and the results that exist as a whole, with room for them.
+void Region::prepare_rows(Workers& workers) {
+  index_ = values_[at(touched_by_)].pattern->touched().columns;
+  rows_ = index_->count();
+  choose_pieces();
+  for (const int m : whole_rows_)
+    Call({}, values_[at(members_[at(m)].node)], workers, scratch_, members_[at(m)].growing).set_index(index_);
+}
+
+// The outputs of sums as they will be, with room for what each piece adds up.
+void Region::prepare_sums(Workers& workers) {
+  for (std::size_t s = 0; s < sums_.size(); ++s) {
+    const int m = sums_[s];
+    const int id = members_[at(m)].node;
+    Value& output = values_[at(id)];
+    if (output.type.layout != Layout::dense) {
+      std::vector<const Value*> inputs;
+      // What the region makes of a csr matrix is not there yet; its pattern is.
+      for (const int input : node(id).inputs)
+        inputs.push_back(&values_[at(
+            node(input).type.layout == Layout::csr ? program_.facts.pattern_source(node(input).origin).id() : input)]);
+      Call call(inputs, output, workers, scratch_, members_[at(m)].growing);
+      call.node = node(id).origin;
+      node(id).op->prepare_sum(call);
+    }
+    for (std::size_t p = 0; p < static_cast<std::size_t>(pieces_used_); ++p) {
+      Value& mine = *pieces_[p].tasks[at(m)].output;
+      mine.stored = output.stored;
+      mine.pattern = output.pattern;
+      mine.index = output.index;
+      if (p == 0) {
+        mine.data = output.data;
+        continue;
+      }
+      pieces_[p].sums[s].reserve(static_cast<std::size_t>(output.stored) * size_of(output.type.dtype));
+      mine.data = pieces_[p].sums[s].data();
+    }
+  }
+}
+
+// One member's work on the strip at hand.
+void Region::run_member(Piece& piece, std::size_t m, std::uint64_t run_number) {
+  const Member& member = members_[m];
+  const ProgramNode& n = node(member.node);
+  Task& task = piece.tasks[m];
+  Value& output = *task.output;
+  if (task.joined) return task.joined->run(output);
+  if (task.loop && task.loop->is_plain() && member.table == nullptr)
+    return with_place(n.origin, [&] { task.loop->run_plain(task.inputs, output); });
+  const bool adds_here = member.strips.gives == Strips::Gives::sum;
+  std::byte* const sum = output.data;
+  if (adds_here) output.data = task.part.data();
+  Call call(task.inputs, output, alone_, piece.scratch, task.growing);
+  call.node = n.origin;
+  call.run = run_number;
+  call.adds = member.strips.gives == Strips::Gives::accumulated;
+  call.in_strip = !is_sum(member.strips);
+  if (task.loop) {
+    with_place(n.origin, [&] { task.loop->run(call); });
+  } else {
+    n.op->compute(call);
+  }
+  if (member.table != nullptr)
+    scatter_rows(output.data, output.held_rows(), static_cast<std::size_t>(row_bytes_of(output.type)),
+                 member.table->data, output.rows_after());
+  if (!adds_here) return;
+  dispatch_floating(output.type.dtype, [&]<class T>(TypeTag<T>) {
+    std::transform(output.as<T>(), output.as<T>() + output.stored, task.total.begin(), task.total.begin(),
+                   [](T x, double total) { return total + static_cast<double>(x); });
+  });
+  output.data = sum;
+}
+
+void Region::run_piece(std::size_t number, std::uint64_t run_number, Recorder* recorder) {
+  Piece& piece = pieces_[number];
+  for (const Slice& slice : piece.slices) slice.strip->pattern = slice.whole->pattern;
+  for (const int m : sums_) {
+    Task& task = piece.tasks[at(m)];
+    const Value& sum = *task.output;
+    std::fill(task.total.begin(), task.total.end(), 0.0);
+    if (sum.stored > 0) std::memset(sum.data, 0, static_cast<std::size_t>(sum.stored) * size_of(sum.type.dtype));
+  }
+  // The bounds of a piece are whole strips.
+  const std::int64_t count = pieces_used_;
+  const std::int64_t strips = (rows_ + strip_rows_ - 1) / strip_rows_;
+  const auto begin = static_cast<std::int64_t>(number) * strips / count * strip_rows_;
+  const std::int64_t end = std::min((static_cast<std::int64_t>(number) + 1) * strips / count * strip_rows_, rows_);
+  for (std::int64_t first = begin; first < end; first += strip_rows_) {
+    set_strip(piece, first, std::min(strip_rows_, end - first));
+    for (std::size_t m = 0; m < members_.size(); ++m)
+      if (!members_[m].is_in_other_loop())
+        Recorder::time(recorder, members_[m].node, static_cast<int>(number) + 1,
+                       [&] { run_member(piece, m, run_number); });
+  }
+  const auto forget = [](Value& value) {
+    value.pattern.reset();
+    value.index.reset();
+  };
+  for (const Slice& slice : piece.slices) forget(*slice.strip);
+  for (Value* own : piece.own) forget(*own);
+}
+
+void Region::add_sums(Workers& workers) {
+  for (const int m : sums_) {
+    Value& output = values_[at(members_[at(m)].node)];
+    std::vector<double>& total = pieces_.front().tasks[at(m)].total;
+    const auto pieces = static_cast<std::size_t>(pieces_used_);
+    for (std::size_t p = 1; p < pieces && !total.empty(); ++p)
+      add(total.data(), pieces_[p].tasks[at(m)].total.data(), output.stored);
+    dispatch_floating(output.type.dtype, [&]<class T>(TypeTag<T>) {
+      std::transform(total.begin(), total.end(), output.as<T>(), [](double sum) { return static_cast<T>(sum); });
+      if (!total.empty()) return;
+      workers.for_each(output.stored, 16384, [&](std::int64_t first, std::int64_t last) {
+        for (std::size_t p = 1; p < pieces; ++p)
+          add(output.as<T>() + first, pieces_[p].tasks[at(m)].output->as<T>() + first, last - first);
+      });
+    });
+    for (Piece& piece : pieces_) piece.tasks[at(m)].output->index.reset();
+  }
+}
+
+void Region::make_room(Workers& workers) {
+  if (along_held_rows()) prepare_rows(workers);
+  prepare_sums(workers);
+}
+
+void Region::run(Workers& workers, std::uint64_t run_number, Recorder* recorder) {
+  workers.for_each(pieces_used_, 1, [&](std::int64_t piece, std::int64_t) {
+    run_piece(static_cast<std::size_t>(piece), run_number, recorder);
+  });
+  add_sums(workers);
+  index_.reset();
+}
+
+}  // namespace gradus

@@ -1,0 +1,105 @@
+// The executor of a region (see schedule.h): its nodes for one strip of rows after the other. Strips are shared out
+// among the threads in pieces whose bounds depend on the sizes alone; each piece sums in memory of its own, and the
+// sums are added in the order of the pieces, so results are the same bits with any number of threads.
+#pragma once
+
+#include <gradus/core/kernel/loop.h>
+#include <gradus/core/plan/joined_update.h>
+#include <gradus/core/plan/memory.h>
+#include <gradus/core/run/recorder.h>
+
+#include <memory>
+#include <optional>
+#include <unordered_map>
+#include <vector>
+
+namespace gradus {
+
+class Region {
+ public:
+  /// `values` are the plan's, by node; `memory` says which results of the region are needed outside it and have their
+  /// memory there. `program`, `memory` and `values` outlive the region.
+  Region(const Program& program, const Schedule& schedule, const Group& group, const MemoryPlan& memory,
+         std::vector<Value>& values);
+
+  /// Finds out how many rows there are in this run, and makes room for all that is computed: before run(), and, where
+  /// the region writes variables, before any is written.
+  void make_room(Workers& workers);
+  void run(Workers& workers, std::uint64_t run_number, Recorder* recorder);
+
+  int size() const { return static_cast<int>(members_.size()); }
+  /// Memory for what only the region needs, in bytes; several strips at once have it each.
+  std::int64_t bytes() const { return bytes_; }
+
+ private:
+  struct Member {
+    int node;
+    Strips strips;
+    Value* table = nullptr;  // the variable whose rows the strip replaces
+    Growing growing;         // of a result that exists as a whole and whose size only the run knows
+    int joined;              // the last node of the loop that computes it with others, or -1
+
+    bool is_in_other_loop() const { return joined >= 0 && joined != node; }
+  };
+  // A member's work on one piece.
+  struct Task {
+    std::optional<Loop> loop;
+    std::optional<JoinedUpdate> joined;
+    std::vector<const Value*> inputs;
+    Value* output;
+    Growing growing;
+    Buffer part;                // of a sum that the kernel does not add itself
+    std::vector<double> total;  // of its parts: float32 sums of many strips are right to rounding
+  };
+  // What a strip reads or writes of a tensor that is there as a whole.
+  struct Slice {
+    Value* strip;
+    const Value* whole;
+    std::int64_t row_bytes;  // of a dense one
+  };
+  // A piece at work: the values of its current strip.
+  struct Piece {
+    std::vector<std::unique_ptr<Value>> values;
+    std::vector<Slice> slices;
+    std::vector<Value*> own;  // what lies in `memory` or grows, and has as many rows as the strip
+    std::vector<Task> tasks;
+    std::vector<Buffer> sums;  // by sum
+    Buffer memory;
+    Buffer scratch;
+  };
+
+  int member_of(int root) const;  // -1 for a node outside
+  bool along_held_rows() const { return touched_by_ >= 0; }
+  void choose_pieces();
+  void make_piece();
+  void prepare_rows(Workers& workers);
+  void prepare_sums(Workers& workers);
+  void run_piece(std::size_t piece, std::uint64_t run_number, Recorder* recorder);
+  void run_member(Piece& piece, std::size_t m, std::uint64_t run_number);
+  void set_strip(Piece& piece, std::int64_t first, std::int64_t count) const;
+  void hold_rows(Value& strip, std::int64_t first, std::int64_t count) const;
+  void add_sums(Workers& workers);
+  const ProgramNode& node(int id) const { return program_.nodes[static_cast<std::size_t>(id)]; }
+
+  const Program& program_;
+  const MemoryPlan& memory_;
+  std::vector<Value>& values_;
+  std::vector<Member> members_;
+  std::unordered_map<int, int> member_of_;  // by node
+  std::vector<int> sums_;                   // members that give a part of a sum
+  std::vector<int> whole_rows_;             // members that give rows or a part which exists as a whole
+  int touched_by_;
+  std::shared_ptr<const RowIndex> index_;  // of the rows held, in a run
+  std::int64_t rows_;
+  std::int64_t strip_rows_;
+  std::int64_t bytes_ = 0;
+  std::int64_t row_traffic_ = 0;  // bytes
+  std::int64_t sum_bytes_ = 0;
+  std::int64_t pieces_used_ = 0;
+  std::vector<std::int64_t> offset_;  // by member: in a piece's memory, or -1
+  std::vector<Piece> pieces_;
+  Workers alone_{1};
+  Buffer scratch_;
+};
+
+}  // namespace gradus

@@ -1,0 +1,305 @@
+#include <gradus/core/run/session.h>
+
+#include <gradus/core/device/device_plan.h>
+#include <gradus/core/device/recompute.h>
+#include <gradus/core/error.h>
+#include <gradus/core/graph/nodes.h>
+#include <gradus/core/plan/passes.h>
+#include <gradus/core/plan/store_transposed.h>
+#include <gradus/core/run/cpu_plan.h>
+#include <gradus/core/run/session_state.h>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <array>
+
+namespace gradus {
+
+namespace {
+
+// Those that are not for one node at a time: see store_transposed.h, schedule.h, recompute.h, device_schedule.h and
+// device_plan.h.
+constexpr std::string_view storage_pass = "store_transposed";
+constexpr std::string_view strips_pass = "strips";
+constexpr std::string_view recomputing_pass = "recompute";
+constexpr std::string_view fusing_pass = "fuse";
+constexpr std::string_view recording_pass = "record";
+constexpr std::array other_passes = {storage_pass, strips_pass, recomputing_pass, fusing_pass, recording_pass};
+constexpr std::size_t plans_kept = 64;  // a stream of batches of many sizes must not fill the memory
+
+std::string name_with_place(const Expr& e) { return fmt::format("{} ({})", e.name(), to_string(e.where())); }
+
+void check_feed(const GraphToken& graph, const Feed& feed, std::string_view caller) {
+  const Expr& p = feed.placeholder;
+  if (!p.valid()) fail<FeedError>("{}: a value is fed to no expression; a placeholder is expected", caller);
+  if (!p.belongs_to(graph)) fail<FeedError>("{}: {} does not belong to the session's graph", caller, to_string(p));
+  if (p.kind() != Kind::placeholder) fail<FeedError>("{}: {} is fed, but it is no placeholder", caller, to_string(p));
+  const Type& want = p.type();
+  const Type& have = feed.value.type();
+  if (want.dtype == have.dtype && want.layout == have.layout && matches(want.shape, have.shape)) return;
+  std::string_view hint;
+  if (want.layout == Layout::dense && have.layout == Layout::csr)
+    hint = "; feed its to_dense(), or declare a sparse_placeholder";
+  else if (want.layout == Layout::csr && have.layout == Layout::dense)
+    hint = "; feed its to_csr()";
+  else if (want.dtype != have.dtype)
+    hint = "; cast the tensor, or declare the placeholder with its dtype";
+  fail<FeedError>("{}: the placeholder {} is {} but was fed {}{}", caller, name_with_place(p), to_string(want),
+                  to_string(have), hint);
+}
+
+void check_feeds(const GraphToken& graph, const Feeds& feeds, std::string_view caller) {
+  for (auto feed = feeds.begin(); feed != feeds.end(); ++feed) {
+    check_feed(graph, *feed, caller);
+    if (std::any_of(feeds.begin(), feed,
+                    [&](const Feed& other) { return same_node(other.placeholder, feed->placeholder); }))
+      fail<FeedError>("{}: the placeholder {} is fed twice", caller, name_with_place(feed->placeholder));
+  }
+}
+
+std::vector<FedType> types_of(const Feeds& feeds) {
+  std::vector<FedType> types;
+  for (const Feed& feed : feeds) types.push_back({feed.placeholder, feed.value.type(), feed.value.ones()});
+  return types;
+}
+
+}  // namespace
+
+Tensor Feed::fitting(const Expr& placeholder, const Number& number) {
+  const DType own = number.is_bool() ? boolean : number.is_whole() ? int64 : float32;
+  const DType wanted = placeholder.valid() ? placeholder.dtype() : own;
+  return Tensor::scalar(number, number.fits(wanted) ? wanted : own);
+}
+
+Feeds::Feeds() = default;
+Feeds::Feeds(const Feeds& other) = default;
+Feeds& Feeds::operator=(const Feeds& other) = default;
+Feeds::~Feeds() = default;
+Feeds::Feeds(std::initializer_list<Feed> feeds) : Feeds(std::span(feeds.begin(), feeds.size())) {}
+Feeds::Feeds(const std::vector<Feed>& feeds) : Feeds(std::span(feeds)) {}
+Feeds::Feeds(std::span<const Feed> feeds) : size_(feeds.size()) {
+  if (size_ <= few) {
+    std::copy(feeds.begin(), feeds.end(), few_.begin());
+  } else {
+    many_.assign(feeds.begin(), feeds.end());
+  }
+}
+
+namespace {
+bool are(std::span<const NodeId> ids, const GraphToken& graph, std::span<const Expr> wanted) {
+  return std::equal(ids.begin(), ids.end(), wanted.begin(), wanted.end(),
+                    [&](NodeId id, const Expr& e) { return id == e.id() && e.belongs_to(graph); });
+}
+}  // namespace
+
+bool CachedPlan::is_for(const GraphToken& graph, std::span<const Expr> wanted, const Feeds& given) const {
+  return are(fetches, graph, wanted) &&
+         std::equal(feeds.begin(), feeds.end(), given.begin(), given.end(), [](const FedType& a, const Feed& b) {
+           return same_node(a.placeholder, b.placeholder) && a.type == b.value.type() && a.ones == b.value.ones();
+         });
+}
+
+bool CachedPlan::is_for(const GraphToken& graph, std::span<const Expr> wanted, std::span<const FedType> given) const {
+  return are(fetches, graph, wanted) && std::is_permutation(feeds.begin(), feeds.end(), given.begin(), given.end(),
+                                                            [](const FedType& a, const FedType& b) {
+                                                              return same_node(a.placeholder, b.placeholder) &&
+                                                                     a.type == b.type && a.ones == b.ones;
+                                                            });
+}
+
+Graph& Session::State::graph() const {
+  Graph* const graph = token.graph();
+  if (graph == nullptr)
+    fail<ValueError>("a session was used after its graph was destroyed; a graph must outlive its sessions");
+  return *graph;
+}
+
+void Session::State::check(std::span<const Expr> fetches, const Feeds& feeds, std::string_view caller) const {
+  graph();
+  for (std::size_t i = 0; i < fetches.size(); ++i) {
+    if (!fetches[i].valid()) fail<FeedError>("{}: fetch {} is no expression", caller, i);
+    if (!fetches[i].belongs_to(token))
+      fail<FeedError>("{}: {} does not belong to the session's graph", caller, to_string(fetches[i]));
+  }
+  check_feeds(token, feeds, caller);
+}
+
+Session::State::Compiled Session::State::compile(std::span<const Expr> fetches, std::span<const FedType> feeds,
+                                                 std::string_view caller) const {
+  const auto uses = [&](std::string_view pass) {
+    return std::find(without.begin(), without.end(), pass) == without.end();
+  };
+  const auto drafted = [&](const Storage& storage) {
+    return rewritten(make_draft(fetches, feeds, storage, caller), without);
+  };
+  const auto turn_in = [](Storage& storage, std::span<const Expr> turned) {
+    for (const Expr& variable : turned) {
+      const std::size_t number = variable_number(variable);
+      storage.transposed.resize(std::max(storage.transposed.size(), number + 1), false);
+      storage.transposed[number] = !storage.transposed[number];
+    }
+  };
+  Storage storage{variables.transposed, transposing_node(graph())};
+  std::vector<Expr> turned = unfit_transposed(graph(), storage.transposed);
+  turn_in(storage, turned);
+  Compiled compiled{drafted(storage)};
+  std::vector<Expr> wanted;
+  if (uses(storage_pass) && storage.transposing.valid())
+    wanted = wanted_transposed(compiled.draft, graph(), storage.transposed);
+  if (!wanted.empty()) {
+    turn_in(storage, wanted);
+    Draft other = drafted(storage);
+    if (numbers_moved(other) < numbers_moved(compiled.draft)) {
+      compiled.draft = std::move(other);
+      turned.insert(turned.end(), wanted.begin(), wanted.end());
+    }
+  }
+  compiled.turned = std::move(turned);
+  if (on_device && uses(recomputing_pass) && uses(fusing_pass)) compiled.draft = recompute(compiled.draft);
+  return compiled;
+}
+
+std::shared_ptr<Plan> Session::State::make_plan(Draft draft, Variables& stored) {
+  const auto uses = [&](std::string_view pass) {
+    return std::find(without.begin(), without.end(), pass) == without.end();
+  };
+  Program program = make_program(std::move(draft));
+  if (on_device)
+    return std::make_shared<DevicePlan>(std::move(program), stored, *on_device, uses(fusing_pass),
+                                        uses(recording_pass));
+  return std::make_shared<CpuPlan>(std::move(program), stored, workers, uses(strips_pass));
+}
+
+void Session::State::turn(std::span<const Expr> turned) {
+  if (turned.empty()) return;
+  plans.clear();
+  ++storages;
+  for (const Expr& variable : turned) variables.turn(variable);
+}
+
+Plan& Session::State::plan_for(std::span<const Expr> fetches, const Feeds& feeds) {
+  graph();
+  const auto found =
+      std::find_if(plans.begin(), plans.end(), [&](const CachedPlan& p) { return p.is_for(token, fetches, feeds); });
+  if (found != plans.end()) {
+    if (found != plans.begin()) plans.splice(plans.begin(), plans, found);
+    return *plans.front().plan;
+  }
+  check(fetches, feeds, "run");
+  CachedPlan made;
+  for (const Expr& fetch : fetches) made.fetches.push_back(fetch.id());
+  made.feeds = types_of(feeds);
+  Compiled compiled = compile(fetches, made.feeds, "run");
+  turn(compiled.turned);
+  made.plan = make_plan(std::move(compiled.draft), variables);
+  if (plans.size() == plans_kept) plans.pop_back();
+  plans.push_front(std::move(made));
+  return *plans.front().plan;
+}
+
+Tensor Session::State::value(const Expr& variable) {
+  graph();
+  if (!is_variable(variable))
+    fail<TypeError>("value: {} is not a variable of the session's graph", to_string(variable));
+  return variables.read(variable);
+}
+
+Session::Session(Graph& graph, const Device& device, const SessionOptions& options) {
+  if (options.threads < 0) fail<ValueError>("a session with {} threads; 0 means all cores", options.threads);
+  for (const std::string& name : options.without)
+    if (std::find(other_passes.begin(), other_passes.end(), name) == other_passes.end() &&
+        std::none_of(passes().begin(), passes().end(), [&](const Pass& pass) { return pass.name == name; })) {
+      std::string names;
+      for (const Pass& pass : passes()) names += std::string(pass.name) + ", ";
+      names += fmt::format("{}", fmt::join(other_passes, ", "));
+      fail<ValueError>("a session without the pass '{}'; the passes are {}", name, names);
+    }
+  state_ = std::make_shared<State>(graph, device, options);
+}
+
+Session::~Session() = default;
+
+Graph& Session::graph() const { return state_->graph(); }
+const Device& Session::device() const { return state_->device; }
+int Session::threads() const { return state_->workers.threads(); }
+
+void Session::compute(std::span<const Expr> fetches, const Feeds& feeds, Recorder* recorder) {
+  Plan& plan = state_->plan_for(fetches, feeds);
+  state_->bound.clear();
+  for (const Feed& feed : feeds) state_->bound.push_back(&feed.value);
+  plan.run(state_->bound, state_->runs, recorder);
+  ++state_->runs;
+}
+
+Tensor Session::result(std::size_t i) { return state_->plans.front().plan->result(i); }
+
+void Session::run_into(std::span<const Expr> fetches, const Feeds& feeds, std::span<Tensor> results) {
+  const Use use(*state_);
+  compute(fetches, feeds);
+  for (std::size_t i = 0; i < results.size(); ++i) results[i] = result(i);
+}
+
+Tensor Session::run(const Expr& fetch, const Feeds& feeds) {
+  Tensor value;
+  run_into({&fetch, 1}, feeds, {&value, 1});
+  return value;
+}
+
+std::vector<Tensor> Session::run(std::span<const Expr> fetches, const Feeds& feeds) {
+  std::vector<Tensor> results(fetches.size());
+  if (!fetches.empty()) run_into(fetches, feeds, results);
+  return results;
+}
+
+PreparedRun Session::prepare(std::span<const Expr> fetches, std::span<const Expr> placeholders) {
+  return {state_, fetches, placeholders};
+}
+
+PreparedRun Session::prepare(const Expr& fetch, std::initializer_list<Expr> placeholders) {
+  return prepare(std::span(&fetch, 1), std::span(placeholders.begin(), placeholders.size()));
+}
+
+void Session::initialize() {
+  const Use use(*state_);
+  for (const Expr& variable : state_->graph().variables()) state_->variables.start(variable);
+}
+
+Tensor Session::value(const Expr& variable) {
+  const Use use(*state_);
+  return state_->value(variable);
+}
+
+void Session::assign(const Expr& variable, const Tensor& value) {
+  const Use use(*state_);
+  state_->graph();
+  if (!state_->is_variable(variable))
+    fail<TypeError>("assign: {} is not a variable of the session's graph", to_string(variable));
+  if (variable.type() != value.type())
+    fail<TypeError>("assign: the variable {} ({}) is {} but the value is {}", variable.name(),
+                    to_string(variable.where()), to_string(variable.type()), to_string(value.type()));
+  state_->variables.write(variable, value);
+}
+
+std::string Session::explain(std::span<const Expr> fetches, const Feeds& feeds) {
+  if (fetches.empty()) return {};
+  const Use use(*state_);
+  state_->check(fetches, feeds, "explain");
+  std::vector<FedType> types = types_of(feeds);
+  // A placeholder whose shape is known explains itself.
+  Graph& graph = state_->graph();
+  for (NodeId id = 0; id < graph.size(); ++id) {
+    const Expr node = graph[id];
+    const bool fed =
+        std::any_of(types.begin(), types.end(), [&](const FedType& f) { return same_node(f.placeholder, node); });
+    if (!fed && node.kind() == Kind::placeholder && node.shape().known()) types.push_back({node, node.type()});
+  }
+  for (const CachedPlan& plan : state_->plans)
+    if (plan.is_for(state_->token, fetches, types)) return plan.plan->explain();
+  State::Compiled compiled = state_->compile(fetches, types, "explain");
+  Variables none{.accelerator = state_->variables.accelerator, .are_places_only = true};
+  return state_->make_plan(std::move(compiled.draft), none)->explain();
+}
+
+}  // namespace gradus

@@ -1,0 +1,202 @@
+// A session: a graph on a device, with the values of its variables. run(fetches, feeds) compiles a plan for the
+// fetches and the types of the feeds, keeps it, and runs it. Reads in a run see the variables as they were before
+// it; assigns take effect when it ends.
+//
+//   Graph g;
+//   Expr x = g.placeholder("x", {any, 3});
+//   Expr w = g.variable("w", zeros({3}));
+//   Expr y = reduce_sum(x * w, 1);
+//   Session session(g);
+//   Tensor result = session.run(y, {{x, Tensor({{1, 2, 3}})}});
+//
+// A session is used by one thread at a time; several sessions may share a graph that no longer grows. A second call in
+// a session that is being used throws Error, and a call in one whose graph has been destroyed ValueError.
+#pragma once
+
+#include <gradus/core/device/device.h>
+#include <gradus/core/graph/graph.h>
+#include <gradus/core/run/profile.h>
+#include <gradus/core/tensor/tensor.h>
+
+#include <array>
+#include <concepts>
+#include <cstdint>
+#include <initializer_list>
+#include <memory>
+#include <span>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace gradus {
+
+/// A placeholder and its value for one run. A number takes the placeholder's dtype, where that has it.
+struct Feed {
+  Feed() = default;
+  Feed(Expr fed, Tensor tensor) : placeholder(fed), value(std::move(tensor)) {}
+  template <class T>
+  requires std::is_arithmetic_v<T> Feed(Expr fed, T number) : placeholder(fed), value(fitting(fed, number)) {}
+
+  /// The number as a scalar of the placeholder's dtype, or, where it would be another number then, of its own.
+  static Tensor fitting(const Expr& placeholder, const Number& number);
+
+  Expr placeholder;
+  Tensor value;
+};
+
+/// The feeds of a run: {{X, x}, {y, t}}, or a vector of Feed. Few feeds are held without an allocation.
+class Feeds {
+ public:
+  Feeds();
+  Feeds(const Feeds& other);
+  Feeds& operator=(const Feeds& other);
+  ~Feeds();
+  // NOLINTBEGIN(google-explicit-constructor)
+  Feeds(std::initializer_list<Feed> feeds);
+  Feeds(const std::vector<Feed>& feeds);
+  Feeds(std::span<const Feed> feeds);
+  // NOLINTEND(google-explicit-constructor)
+
+  const Feed* begin() const { return size_ <= few ? few_.data() : many_.data(); }
+  const Feed* end() const { return begin() + size_; }
+  std::size_t size() const { return size_; }
+
+ private:
+  static constexpr std::size_t few = 4;
+  std::size_t size_ = 0;
+  std::array<Feed, few> few_;
+  std::vector<Feed> many_;
+};
+
+struct SessionOptions {
+  int threads = 0;  // inside one op; 0 means all cores. Results do not depend on it.
+  /// Passes of the plan compiler to leave out: fold_constants, simplify, reassociate,
+  /// share_common_subexpressions, fuse_elementwise, store_transposed; on the CPU strips; on other
+  /// devices recompute, fuse and record. Without `reassociate` no sum is regrouped: what a plan gives then differs
+  /// from the graph, op by op, by rounding alone, also where sums or powers leave the range of the dtype.
+  std::vector<std::string> without = {};
+};
+
+class Plan;
+class PreparedRun;
+struct Recorder;
+
+class Session {
+ public:
+  /// The graph may still grow; it must outlive the session.
+  explicit Session(Graph& graph, const Device& device = Device::cpu(), const SessionOptions& options = {});
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+  ~Session();
+
+  /// Computes what is fetched, and nothing else. Throws FeedError for feeds that are missing or do not fit, ValueError
+  /// where two assigns would set one variable, and what the ops throw; then no variable has changed.
+  Tensor run(const Expr& fetch, const Feeds& feeds = {});
+  std::vector<Tensor> run(std::span<const Expr> fetches, const Feeds& feeds = {});
+  /// auto [loss, accuracy] = session.run({loss_expr, accuracy_expr}, feeds);
+  template <std::size_t n>
+  requires(n > 1) std::array<Tensor, n> run(const Expr (&fetches)[n], const Feeds& feeds = {}) {
+    std::array<Tensor, n> results;
+    run_into(std::span(fetches), feeds, results);
+    return results;
+  }
+
+  /// For hot loops: a run whose fetches and placeholders are decided, so that a call just brings the values.
+  ///   auto step = session.prepare(train, {X, y});
+  ///   for (const auto& [x, t] : batches) step(x, t);
+  PreparedRun prepare(std::span<const Expr> fetches, std::span<const Expr> placeholders);
+  PreparedRun prepare(const Expr& fetch, std::initializer_list<Expr> placeholders);
+
+  /// Sets all variables to their initial values. (They also get them by themselves, when first used.)
+  void initialize();
+  /// A variable's value, now.
+  Tensor value(const Expr& variable);
+  /// Throws TypeError unless the value has the variable's dtype and shape.
+  void assign(const Expr& variable, const Tensor& value);
+
+  /// Writes all variables (optimizer slots among them) as safetensors; the file is replaced only when complete.
+  void save(const std::string& path);
+  /// Reads them back. Throws IoError, with all that differs, unless names, dtypes and shapes are the graph's.
+  void restore(const std::string& path);
+
+  /// The plan for these fetches as text; nothing in the session changes. Placeholders with unknown dimensions need
+  /// feeds.
+  std::string explain(std::span<const Expr> fetches, const Feeds& feeds = {});
+  std::string explain(const Expr& fetch, const Feeds& feeds = {}) { return explain(std::span(&fetch, 1), feeds); }
+
+  /// Where the time goes: runs the fetches once to warm up, then `runs` times with a clock beside each step. These are
+  /// runs like others: what they assign stays assigned.
+  Profile profile(std::span<const Expr> fetches, const Feeds& feeds = {}, int runs = 10);
+  Profile profile(const Expr& fetch, const Feeds& feeds = {}, int runs = 10) {
+    return profile(std::span(&fetch, 1), feeds, runs);
+  }
+
+  Graph& graph() const;
+  const Device& device() const;
+  int threads() const;
+
+ private:
+  friend class PreparedRun;
+  struct State;
+  class Use;
+  void run_into(std::span<const Expr> fetches, const Feeds& feeds, std::span<Tensor> results);
+  // Both while the session is held by a Use.
+  void compute(std::span<const Expr> fetches, const Feeds& feeds, Recorder* recorder = nullptr);
+  Tensor result(std::size_t i);
+
+  std::shared_ptr<State> state_;
+};
+
+/// What Session::prepare makes. It shares the session's variables and plans, and keeps them should the session go
+/// first.
+class PreparedRun {
+ public:
+  /// Runs with a value for each placeholder, in their order, and gives the first fetch. Throws as Session::run does,
+  /// and FeedError for another number of values.
+  template <class... T>
+  requires(std::convertible_to<const T&, Tensor>&&...) Tensor operator()(const T&... values) {
+    return called(std::index_sequence_for<T...>(), values...);
+  }
+  /// Fetch number i of the last call. Throws ValueError where there is none.
+  Tensor result(std::size_t i) const;
+
+ private:
+  friend class Session;
+  PreparedRun(std::shared_ptr<Session::State> session, std::span<const Expr> fetches,
+              std::span<const Expr> placeholders);
+  // A value that is no tensor yet becomes one here, for the length of the call.
+  template <std::size_t... i, class... T>
+  Tensor called(std::index_sequence<i...>, const T&... values) {
+    return run_with(as_tensor(i, values)...);
+  }
+  template <class... T>
+  Tensor run_with(const T&... tensors) {
+    const std::array<const Tensor*, sizeof...(T)> given{&tensors...};
+    return run(given);
+  }
+  template <class T>
+  decltype(auto) as_tensor(std::size_t i, const T& value) const {
+    if constexpr (std::is_same_v<T, Tensor>) {
+      return (value);
+    } else if constexpr (std::is_arithmetic_v<T>) {
+      return i < placeholders_.size() ? Feed::fitting(placeholders_[i], value) : Tensor(value);
+    } else {
+      return Tensor(value);
+    }
+  }
+  Tensor run(std::span<const Tensor* const> values);
+
+  std::shared_ptr<Session::State> session_;
+  std::vector<Expr> fetches_;
+  std::vector<Expr> placeholders_;
+  struct Fed {
+    Type type;
+    bool ones;
+  };
+  std::vector<Fed> fed_;  // what plan_ is for
+  int storages_ = 0;      // likewise
+  std::shared_ptr<Plan> plan_;
+};
+
+}  // namespace gradus

@@ -1,0 +1,122 @@
+#include <gradus/core/run/variables.h>
+
+#include <gradus/core/graph/nodes.h>
+
+#include <algorithm>
+#include <cstring>
+
+namespace gradus {
+
+namespace {
+
+const VariableOp& variable_op(const Expr& variable) { return static_cast<const VariableOp&>(variable.op()); }
+
+// y [n, m] = x^T, in squares that stay in the cache.
+void transpose_matrix(const std::byte* x, const Shape& shape, std::size_t size, std::byte* y) {
+  constexpr std::int64_t side = 32;
+  const std::int64_t m = shape[0], n = shape[1];
+  const auto bytes = static_cast<std::int64_t>(size);
+  for (std::int64_t i0 = 0; i0 < m; i0 += side)
+    for (std::int64_t j0 = 0; j0 < n; j0 += side)
+      for (std::int64_t i = i0; i < std::min(i0 + side, m); ++i)
+        for (std::int64_t j = j0; j < std::min(j0 + side, n); ++j)
+          std::memcpy(y + (j * m + i) * bytes, x + (i * n + j) * bytes, size);
+}
+
+}  // namespace
+
+void Variables::admit(std::size_t number) {
+  if (set.size() > number) return;
+  memory.resize(number + 1);
+  device_memory.resize(number + 1);
+  set.resize(number + 1, false);
+  transposed.resize(number + 1, false);
+}
+
+std::byte* Variables::data(const Expr& variable) const {
+  const std::size_t number = variable_number(variable);
+  return accelerator ? device_memory[number].data() : const_cast<std::byte*>(memory[number].data());
+}
+
+void Variables::write(const Expr& variable, const Tensor& value) {
+  const std::size_t number = variable_number(variable);
+  admit(number);
+  const std::size_t size = size_of(value.dtype());
+  const std::size_t bytes = static_cast<std::size_t>(value.stored()) * size;
+  const std::byte* from = value.data();
+  Buffer turned;
+  if (transposed[number] && accelerator) {
+    turned = Buffer(bytes);
+    transpose_matrix(from, value.shape(), size, turned.data());
+    from = turned.data();
+  }
+  if (accelerator) {
+    const auto there = static_cast<std::int64_t>(bytes);
+    if (device_memory[number].bytes() != there) device_memory[number] = DeviceMemory(accelerator, there);
+    if (bytes > 0) accelerator->upload(device_memory[number].data(), from, there);
+  } else {
+    if (memory[number].bytes() != bytes) memory[number] = Buffer(bytes);
+    if (transposed[number]) {
+      transpose_matrix(from, value.shape(), size, memory[number].data());
+    } else if (bytes > 0) {
+      std::memcpy(memory[number].data(), from, bytes);
+    }
+  }
+  set[number] = true;
+}
+
+void Variables::start(const Expr& variable) {
+  const Initializer& initial = variable_op(variable).initial();
+  const Filled* const filled = initial.filled();
+  // On the CPU one number everywhere needs no tensor of its own; an accelerator is sent one.
+  if (filled == nullptr || accelerator) return write(variable, initial.value(variable.name()));
+  const std::size_t number = variable_number(variable);
+  admit(number);
+  const std::int64_t count = filled->shape.size();
+  const std::size_t bytes = static_cast<std::size_t>(count) * size_of(filled->dtype);
+  if (memory[number].bytes() != bytes) memory[number] = Buffer(bytes);
+  dispatch(filled->dtype, [&]<class T>(TypeTag<T>) {
+    std::fill_n(reinterpret_cast<T*>(memory[number].data()), count, filled->value.as<T>());
+  });
+  set[number] = true;
+}
+
+void Variables::initialize(const Expr& variable) {
+  const std::size_t number = variable_number(variable);
+  if (are_places_only) return admit(number);
+  if (number >= set.size() || !set[number]) start(variable);
+}
+
+Tensor Variables::read(const Expr& variable) {
+  initialize(variable);
+  const std::size_t number = variable_number(variable);
+  const Type& type = variable_op(variable).initial().type();
+  Tensor copy = Tensor::uninitialized(type);
+  const std::size_t bytes = static_cast<std::size_t>(copy.stored()) * size_of(type.dtype);
+  if (bytes == 0) return copy;
+  Buffer there;
+  const std::byte* from = memory[number].data();
+  if (accelerator) {
+    if (transposed[number]) there = Buffer(bytes);
+    std::byte* const to = transposed[number] ? there.data() : copy.writable_data();
+    accelerator->download(to, device_memory[number].data(), static_cast<std::int64_t>(bytes));
+    from = to;
+  }
+  if (transposed[number]) {
+    transpose_matrix(from, {type.shape[1], type.shape[0]}, size_of(type.dtype), copy.writable_data());
+  } else if (!accelerator) {
+    std::memcpy(copy.writable_data(), from, bytes);
+  }
+  return copy;
+}
+
+void Variables::turn(const Expr& variable) {
+  const std::size_t number = variable_number(variable);
+  admit(number);
+  const bool has_value = set[number];
+  const Tensor value = has_value ? read(variable) : Tensor();
+  transposed[number] = !transposed[number];
+  if (has_value) write(variable, value);
+}
+
+}  // namespace gradus

@@ -1,0 +1,239 @@
+// Where a CSR pattern has its columns from, its checks, and what is found out about its columns.
+#include <gradus/core/tensor/sparse.h>
+
+#include <gradus/core/at.h>
+#include <gradus/core/cpu.h>
+#include <gradus/core/error.h>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <atomic>
+#include <bit>
+#include <cstddef>
+#include <mutex>
+#include <numeric>
+#include <utility>
+
+namespace gradus {
+
+namespace {
+
+std::string name_of(const CsrPattern& pattern) { return fmt::format("csr [{}, {}]", pattern.rows, pattern.columns); }
+
+// A bit for each column, 64 in a word, and for each word how many columns the words before it hold.
+struct Words {
+  std::vector<std::uint64_t> bits;
+  std::vector<Index> before;
+};
+constexpr unsigned word_bits = 64;
+constexpr std::size_t at_once = 4;
+
+// One pass over the non-zeros sets a bit for each column, one over the words counts and lists, one over the non-zeros
+// looks up: a column's slot is the number of bits before its own. The words are few next to the non-zeros unless almost
+// all columns are empty. `columns` has at_once places more than are needed. Returns how many columns there are.
+struct FindByBits {
+  [[gnu::always_inline]] static std::size_t run(const Index* column, std::size_t non_zeros, std::uint64_t* bits,
+                                                Index* before, std::size_t words, Index* columns, Index* slot) {
+    for (std::size_t j = 0; j < non_zeros; ++j) {
+      const auto c = static_cast<unsigned>(column[j]);
+      bits[c / word_bits] |= std::uint64_t{1} << (c % word_bits);
+    }
+    Index count = 0;
+    for (std::size_t word = 0; word < words; ++word) {
+      before[word] = count;
+      std::uint64_t rest = bits[word];
+      const auto first = static_cast<Index>(word * word_bits);
+      // How many bits a word has is chance, on which a branch would often guess wrong: some are always listed, and what
+      // is no column is written over by the next word.
+      for (std::size_t t = 0; t < at_once; ++t, rest &= rest - 1)
+        columns[as_size(count) + t] = first + static_cast<Index>(std::countr_zero(rest));
+      for (std::size_t t = at_once; rest != 0; ++t, rest &= rest - 1)
+        columns[as_size(count) + t] = first + static_cast<Index>(std::countr_zero(rest));
+      count += static_cast<Index>(std::popcount(bits[word]));
+    }
+    for (std::size_t j = 0; j < non_zeros; ++j) {
+      const auto c = static_cast<unsigned>(column[j]);
+      const std::uint64_t below = bits[c / word_bits] & ((std::uint64_t{1} << (c % word_bits)) - 1);
+      slot[j] = before[c / word_bits] + static_cast<Index>(std::popcount(below));
+    }
+    return as_size(count);
+  }
+};
+
+void find_by_bits(const CsrPattern& pattern, std::vector<Index>& columns, std::vector<Index>& slot) {
+  using Find = decltype(&FindByBits::run);
+  static const Find find =
+      compiled_here<FindByBits, const Index*, std::size_t, std::uint64_t*, Index*, std::size_t, Index*, Index*>();
+  // Every batch needs words: a thread keeps those for up to 64 million columns (12 MiB).
+  constexpr std::size_t words_kept = 1 << 20;
+  static thread_local Words kept;
+  Words many;
+  const auto count = as_size(pattern.columns / word_bits + 1);
+  Words& words = count <= words_kept ? kept : many;
+  words.bits.assign(count, 0);
+  if (words.before.size() < count) words.before.resize(count);
+  columns.resize(as_size(std::min(pattern.columns, pattern.non_zeros())) + at_once);
+  columns.resize(find(pattern.column.data(), pattern.column.size(), words.bits.data(), words.before.data(), count,
+                      columns.data(), slot.data()));
+}
+
+void find_by_sorting(const CsrPattern& pattern, std::vector<Index>& columns, std::vector<Index>& slot) {
+  columns.assign(pattern.column.begin(), pattern.column.end());
+  std::sort(columns.begin(), columns.end());
+  columns.erase(std::unique(columns.begin(), columns.end()), columns.end());
+  for (std::size_t j = 0; j < slot.size(); ++j)
+    slot[j] = static_cast<Index>(std::lower_bound(columns.begin(), columns.end(), pattern.column[j]) - columns.begin());
+}
+
+}  // namespace
+
+struct CsrPattern::Found {
+  static constexpr std::int64_t unknown = -2;
+  std::atomic<std::int64_t> row_length{unknown};
+  std::mutex mutex;  // of what follows, while it is being built
+  std::atomic<bool> touched_is_built{false};
+  std::atomic<bool> by_column_is_built{false};
+  Touched touched;
+  ByColumn by_column;
+};
+
+CsrPattern::CsrPattern() : found_(std::make_unique<Found>()) {}
+CsrPattern::~CsrPattern() = default;
+
+void CsrPattern::forget() {
+  found_->row_length.store(Found::unknown, std::memory_order_relaxed);
+  found_->touched_is_built.store(false, std::memory_order_relaxed);
+  found_->by_column_is_built.store(false, std::memory_order_relaxed);
+}
+
+void CsrPattern::set_column(std::vector<Index> given) {
+  own_ = std::move(given);
+  column = own_;
+  whole_.reset();
+  forget();
+}
+
+std::span<Index> CsrPattern::new_column(std::int64_t count) {
+  own_.resize(as_size(count));
+  column = own_;
+  whole_.reset();
+  forget();
+  return own_;
+}
+
+std::span<Index> CsrPattern::new_rows(std::int64_t count, std::int64_t length) {
+  // One batch after the other has such rows: where they begin is known already.
+  if (rows != count || found_->row_length.load(std::memory_order_relaxed) != length) {
+    rows = count;
+    row_start.resize(as_size(count) + 1);
+    for (std::int64_t r = 0; r <= count; ++r) row_start[as_size(r)] = r * length;
+  }
+  const std::span<Index> out = new_column(count * length);
+  found_->row_length.store(length, std::memory_order_relaxed);
+  return out;
+}
+
+void CsrPattern::set_rows(const std::shared_ptr<const CsrPattern>& whole, std::int64_t first, std::int64_t count) {
+  rows = count;
+  columns = whole->columns;
+  const auto begin = whole->row_start.begin() + first;
+  const std::int64_t from = *begin;
+  row_start.resize(as_size(count) + 1);
+  std::transform(begin, begin + count + 1, row_start.begin(), [&](std::int64_t start) { return start - from; });
+  column = whole->column.subspan(as_size(from), as_size(row_start.back()));
+  // Rows of rows are rows of the whole: what lies between need not live on.
+  whole_ = whole->whole_ ? whole->whole_ : whole;
+  forget();
+}
+
+std::int64_t CsrPattern::row_length() const {
+  std::int64_t length = found_->row_length.load(std::memory_order_relaxed);
+  if (length != Found::unknown) return length;
+  length = rows > 0 ? row_start[1] : 0;
+  bool equal = true;
+  for (std::int64_t r = 0; r <= rows; ++r) equal &= row_start[as_size(r)] == r * length;
+  if (!equal) length = -1;
+  found_->row_length.store(length, std::memory_order_relaxed);
+  return length;
+}
+
+const CsrPattern::Touched& CsrPattern::touched() const {
+  constexpr std::int64_t most_columns_a_non_zero = 1024;
+  Touched& touched = found_->touched;
+  if (found_->touched_is_built.load(std::memory_order_acquire)) return touched;
+  const std::lock_guard lock(found_->mutex);
+  if (found_->touched_is_built.load(std::memory_order_relaxed)) return touched;
+  // The memory of columns that were forgotten, unless somebody still reads them.
+  std::shared_ptr<RowIndex> index = std::const_pointer_cast<RowIndex>(std::exchange(touched.columns, nullptr));
+  if (index.use_count() != 1) index = std::make_shared<RowIndex>();
+  std::atomic_thread_fence(std::memory_order_acquire);  // whoever dropped them has read them
+  touched.slot.resize(column.size());
+  if (columns / most_columns_a_non_zero <= non_zeros()) {
+    find_by_bits(*this, index->row, touched.slot);
+  } else {
+    find_by_sorting(*this, index->row, touched.slot);
+  }
+  touched.columns = std::move(index);
+  found_->touched_is_built.store(true, std::memory_order_release);
+  return touched;
+}
+
+// A counting sort by slot: stable, so rows ascend within each column.
+const CsrPattern::ByColumn& CsrPattern::by_column() const {
+  ByColumn& by_column = found_->by_column;
+  if (found_->by_column_is_built.load(std::memory_order_acquire)) return by_column;
+  const Touched& of = touched();
+  const std::lock_guard lock(found_->mutex);
+  if (found_->by_column_is_built.load(std::memory_order_relaxed)) return by_column;
+  std::vector<std::int64_t>& start = by_column.start;
+  start.assign(as_size(of.columns->count()) + 1, 0);
+  for (const Index slot : of.slot) ++start[as_size(slot) + 1];
+  std::partial_sum(start.begin(), start.end(), start.begin());
+  by_column.row.resize(column.size());
+  by_column.position.resize(column.size());
+  std::vector<std::int64_t> next = start;
+  for (std::int64_t r = 0; r < rows; ++r)
+    for (std::int64_t j = row_start[as_size(r)]; j < row_start[as_size(r + 1)]; ++j) {
+      const auto to = as_size(next[as_size(of.slot[as_size(j)])]++);
+      by_column.row[to] = static_cast<Index>(r);
+      by_column.position[to] = j;
+    }
+  found_->by_column_is_built.store(true, std::memory_order_release);
+  return by_column;
+}
+
+void CsrPattern::check_row_start(std::int64_t columns_given) const {
+  const std::string name = name_of(*this);
+  if (rows < 0 || columns < 0 || rows > max_sparse_dimension || columns > max_sparse_dimension)
+    fail<ValueError>("{}: a CSR matrix has 0 to {} rows and columns", name, max_sparse_dimension);
+  if (row_start.size() != as_size(rows) + 1)
+    fail<ValueError>("{}: row_start has {} entries; rows + 1 = {} are needed", name, row_start.size(), rows + 1);
+  if (row_start[0] != 0) fail<ValueError>("{}: row_start begins with {}; it must begin with 0", name, row_start[0]);
+  for (std::int64_t r = 0; r < rows; ++r)
+    if (row_start[as_size(r + 1)] < row_start[as_size(r)])
+      fail<ValueError>("{}: row {} starts at {} but ends at {}; row_start must not fall", name, r,
+                       row_start[as_size(r)], row_start[as_size(r + 1)]);
+  if (row_start.back() != columns_given)
+    fail<ValueError>("{}: row_start ends with {} but {} columns are given; the two must agree", name, row_start.back(),
+                     columns_given);
+}
+
+void CsrPattern::check() const {
+  check_row_start(static_cast<std::int64_t>(column.size()));
+  const std::string name = name_of(*this);
+  for (std::int64_t r = 0; r < rows; ++r) {
+    for (std::int64_t p = row_start[as_size(r)]; p < row_start[as_size(r + 1)]; ++p) {
+      const Index c = column[as_size(p)];
+      if (c < 0 || c >= columns)
+        fail<ValueError>("{}: row {} names column {}; columns are 0 to {}", name, r, c, columns - 1);
+      if (p == row_start[as_size(r)]) continue;
+      const Index before = column[as_size(p - 1)];
+      if (c == before) fail<ValueError>("{}: row {} names column {} twice", name, r, c);
+      if (c < before)
+        fail<ValueError>("{}: row {} names column {} after column {}; columns must ascend", name, r, c, before);
+    }
+  }
+}
+
+}  // namespace gradus
