@@ -38,6 +38,7 @@ std::vector<std::pair<std::string, std::string>> words_of_the_library() {
       {".ignored", "--ignore"},
       {".hash_bits", "--hash-bits"},
       {".targets", "--task multiclass"},
+      {".target", "--target"},
   };
   TrainingOptions options;
   for (const Setting& setting : settings(options))

@@ -108,7 +108,7 @@ void give_back_memory() {
 }
 
 // The column that is most likely the target: by its name, else the last that is not nameless, and whose name does not
-// say that it tells things apart or when something was.
+// say that it tells things apart or when something was; "" where there is none.
 std::string likely_target(const std::vector<std::string>& columns) {
   constexpr std::array<std::string_view, 9> usual = {"target", "label",   "y",     "rating", "class",
                                                      "click",  "clicked", "stars", "score"};
@@ -117,13 +117,10 @@ std::string likely_target(const std::vector<std::string>& columns) {
       if (std::equal(name.begin(), name.end(), column.begin(), column.end(),
                      [](char a, char b) { return a == std::tolower(static_cast<unsigned char>(b)); }))
         return column;
-  const auto last = [&](auto&& fits) {
-    const auto found = std::find_if(columns.rbegin(), columns.rend(), fits);
-    return found == columns.rend() ? std::string() : *found;
-  };
-  const std::string likely =
-      last([](const std::string& name) { return !name.empty() && !names_things(name) && !names_time(name); });
-  return likely.empty() ? last([](const std::string& name) { return !name.empty(); }) : likely;
+  const auto last = std::find_if(columns.rbegin(), columns.rend(), [](const std::string& name) {
+    return !name.empty() && !names_things(name) && !names_time(name);
+  });
+  return last == columns.rend() ? "" : *last;
 }
 
 // A number for each row, from a file of one a line.
@@ -181,6 +178,12 @@ OpenedData open_data(const DataFile& file) {
   } else if (out.format == Format::csv || out.format == Format::tsv) {
     const std::vector<std::string> columns = column_names(input, read);
     if (read.target.empty() && read.need_target) read.target = likely_target(columns);
+    if (read.target.empty() && read.need_target && !file.may_lack_target)
+      fail<ValueError>(
+          "{}: no column looks like a target: by their names they tell things apart, or when something was; .target "
+          "names one, and .task ranking needs none where the rows say who took what",
+          out.name);
+    if (read.target.empty()) read.need_target = false;
     out.target = read.target;
   }
   out.source = open_examples(std::move(inputs), read);
@@ -225,7 +228,9 @@ LoadedBlocks load_blocks(const DataFile& file, std::int64_t stream_above) {
     }
   }
   out.about = load_data(file);
-  const Dataset data = std::exchange(out.about.data, {});
+  Dataset data = std::exchange(out.about.data, {});
+  if (data.y.size() == 0 && file.may_lack_target && data.size() > 0)
+    data.y = ones({data.size(), 1}, file.read.dtype);  // [n, 1]
   if (data.y.size() == 0) fail<ValueError>("{}: has no targets", out.about.name);
   out.rows = in_one_block(data);
   return out;

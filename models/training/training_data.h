@@ -23,6 +23,8 @@ struct DataFile {
   std::vector<std::string> more = {};  // files of the same kind and columns, whose rows come behind
   ReadOptions read = {};
   std::string weights = {};  // a file of as many numbers, one a line; "": none
+  /// Whether there may be no target: then each row's is 1, as of a ranking's rows that say who took what.
+  bool may_lack_target = false;
 };
 
 struct LoadedData {
@@ -42,7 +44,7 @@ struct LoadedData {
 
 /// Reads a file, which may be a binary cache. Of a table whose target is not named it is the column called target,
 /// label, y, rating, class, click, clicked, stars or score, else the last whose name speaks neither of things nor of
-/// time. Throws IoError and ValueError as the readers do, and for weights that do not fit.
+/// time; where there is none that is a ValueError, unless the target may be lacking. Throws IoError and ValueError as the readers do, and for weights that do not fit.
 LoadedData load_data(const DataFile& file);
 
 /// Opens a file as load_data does, to be read by blocks; says which format and target it has.

@@ -184,6 +184,7 @@ TrainingSet load_training_set(const DataFile& data, const DataFile& validation, 
   file.read.targets = options.task == "multiclass" ? TargetCells::classes
                       : options.task == "guess"    ? TargetCells::either
                                                    : TargetCells::numbers;
+  file.may_lack_target = options.task == "ranking";
   LoadedBlocks all = load_blocks(file, options.stream_above);
   out.about = all.about;
   out.classes = listed_classes(out.about);
@@ -306,6 +307,7 @@ TrainedModel untrained_model(const TrainingSet& set, const TrainingOptions& opti
 LoadedBlocks load_blocks_for(const TrainedModel& model, DataFile file) {
   file.read = read_options(model, file.read);
   const bool ranking = model.options.task == "ranking";  // which needs all rows at once
+  file.may_lack_target = ranking && model.table && model.table->find(ColumnKind::target) < 0;
   LoadedBlocks out = load_blocks(file, ranking ? INT64_MAX : model.options.stream_above);
   if (model.one_two) {
     if (!summary_of(*out.rows).only_one_two)

@@ -192,6 +192,22 @@ TEST_CASE("several classes, by text and by number, from training to ONNX") {
   CHECK(kind.err.find("linear and fm can do that") != std::string::npos);
 }
 
+TEST_CASE("a ranking needs no target where the rows say who took what") {
+  const auto cases = case_folder("09-multiclass-weights-ranking");
+  if (!cases) return;
+  const Folder folder;
+  const auto without = metrics_of(folder, {*cases / "bought.csv", "--task", "ranking", "--model", "m"})["metrics"];
+  const auto with_ones = metrics_of(folder, {*cases / "bought1.csv", "--task", "ranking", "--model", "n"})["metrics"];
+  CHECK(without["validation pair loss"] == with_ones["validation pair loss"]);
+  CHECK(without["validation auc"] > 0.6);
+  CHECK(run_fm(folder, {"evaluate", "m", *cases / "bought.csv"}).out.find("pair loss 0.") != std::string::npos);
+  CHECK(run_fm(folder, {"predict", "m", *cases / "bought.csv"}).code == 0);
+  const Finished guess = run_fm(folder, {"train", *cases / "bought.csv"});
+  CHECK(guess.code == 1);
+  CHECK(guess.err.find("no column looks like a target") != std::string::npos);
+  CHECK(guess.err.find("; --target names one, and --task ranking needs none") != std::string::npos);
+}
+
 TEST_CASE("classes that are balanced count alike") {
   const auto cases = case_folder("09-multiclass-weights-ranking");
   if (!cases) return;
