@@ -86,9 +86,10 @@ void add_columns(CLI::App& command, DataArguments& data) {
   command.add_option("more", data.file.more, "More files of the same columns")->type_name("DATA");
   command.add_option("--decimal", data.decimal, "The decimal mark of the file's numbers: . or ,")->group("Data");
   command
-      .add_option("--target,-t", read.target,
-                  "Column of what is to be told; without it target, label, y, rating, class "
-                  "or click, else the last")
+      .add_option(
+          "--target,-t", read.target,
+          "Column of what is to be told; without it target, label, y, rating, class, click, stars or score, else "
+          "the last that is neither an id nor a time")
       ->group("Data");
   command.add_option("--categorical", read.categorical, "Columns that are categories, as a,b; others are found out")
       ->delimiter(',')

@@ -191,7 +191,8 @@ std::string short_help(const CLI::App& command) {
                                       "--epochs", "--rate",  "--l2-v", "--model", "--report"};
   std::string text = fmt::format("{}\nUsage: fm {}", command.get_description(), command.get_name());
   for (const CLI::Option* option : command.get_options([](const CLI::Option* each) { return each->get_positional(); }))
-    text += " " + option->get_type_name();
+    text += option->get_required() ? fmt::format(" {}", option->get_type_name())
+                                   : fmt::format(" [{} ...]", option->get_type_name());
   text += " [OPTIONS]\n\n";
   for (const char* name : first)
     if (const CLI::Option* option = command.get_option_no_throw(name))
