@@ -2,19 +2,15 @@
 #pragma once
 
 #include <gradus/core/error.h>
+#include <gradus/core/graph/graph.h>
 
-#include <fmt/format.h>
-
-#include <source_location>
 #include <string>
-#include <string_view>
 
 namespace gradus {
 
 /// "rows_test.cpp:17": a line of the file that asks.
-inline std::string here(int line, const std::source_location& where = std::source_location::current()) {
-  const std::string_view file = where.file_name();
-  return fmt::format("{}:{}", file.substr(file.rfind('/') + 1), line);
+inline std::string here(int line, const Location& where = Location::current()) {
+  return to_string(Location{where.file, line});
 }
 
 /// The message of the exception of type E that f throws. One of another type passes through, and fails the test.
