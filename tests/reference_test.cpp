@@ -74,16 +74,16 @@ TEST_CASE("models under every optimizer train to the same bits") {
   for (int i = 0; i < 30; ++i) targets.push_back(i % 3 == 0 ? 1.0F : -1.0F);
   const Tensor y = Tensor::from(targets, {30, 1});
   for (const ModelKind kind : {ModelKind::linear, ModelKind::fm, ModelKind::higher_order, ModelKind::field_aware})
-    for (const auto& [name, minimize] : optimizers)
+    for (const auto& optimizer : optimizers)
       for (const L2Over over : {L2Over::all, L2Over::touched}) {
         CAPTURE(to_string(kind));
-        CAPTURE(name);
+        CAPTURE(optimizer.first);
         Graph g;
         ModelOptions options{.kind = kind, .task = Task::binary, .factors = 4, .l2_W = 0.01, .l2_V = 0.01};
         options.l2_over = over;
         for (Index i = 0; i < 40; ++i) options.field_of.push_back(i / 20);
         const Model model = make_model(g, 40, options);
-        const std::vector<Expr> fetches{minimize(model.loss), model.loss};
+        const std::vector<Expr> fetches{optimizer.second(model.loss), model.loss};
         Session session(g, Device::cpu(), without_passes);
         Reference reference;
         for (int step = 0; step < 4; ++step) {
