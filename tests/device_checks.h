@@ -12,8 +12,8 @@ namespace gradus {
 /// kernel of its own.
 void check_op_table(const Device& device, const Complain& complain);
 
-/// The same fused, and in float32 the first case of each row alone: half of the kernels, which take a minute to compile
-/// for an emulated device.
+/// The first case of each row alone, fused: a third of the kernels, which take minutes to compile for an emulated
+/// device.
 void check_op_table_fused(const Device& device, const Complain& complain);
 
 /// The same in float64, each node a kernel of its own.
