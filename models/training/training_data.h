@@ -44,7 +44,8 @@ struct LoadedData {
 
 /// Reads a file, which may be a binary cache. Of a table whose target is not named it is the column called target,
 /// label, y, rating, class, click, clicked, stars or score, else the last whose name speaks neither of things nor of
-/// time; where there is none that is a ValueError, unless the target may be lacking. Throws IoError and ValueError as the readers do, and for weights that do not fit.
+/// time; where there is none that is a ValueError, unless the target may be lacking. Throws IoError and ValueError as
+/// the readers do, and for weights that do not fit.
 LoadedData load_data(const DataFile& file);
 
 /// Opens a file as load_data does, to be read by blocks; says which format and target it has.
