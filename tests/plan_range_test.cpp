@@ -277,7 +277,7 @@ TEST_CASE("a division by a constant is IEEE's") {
   }
 }
 
-TEST_CASE("products of one matrix stay apart: inf32 - inf32 is NaN") {
+TEST_CASE("products of one matrix stay apart: infinity - infinity is NaN") {
   Graph g;
   const Expr a = g.constant(full({2, 2}, 1)), x = g.variable("x", full({2, 1}, double{largest}));
   const Expr y = g.variable("y", full({2, 1}, double{largest}));
