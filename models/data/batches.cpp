@@ -194,7 +194,7 @@ struct Epoch::State {
         const std::lock_guard lock(mutex);
         if (!batch) {
           --promised;
-          if (!std::exchange(ended, true)) error = thrown;
+          if (!std::exchange(ended, true)) error = std::move(thrown);  // the caller then holds the only one
           ready.notify_one();
           room.notify_all();
           return;
