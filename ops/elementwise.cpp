@@ -77,11 +77,11 @@ class ElementwiseOp final : public Op {
     return gradus::apply(std::make_shared<ElementwiseOp>(row_), operands);
   }
 
-  // Of a table beside rows that a csr matrix touches, just these rows count: they may be gathered already. (Not for a
-  // divisor: the rows that it does not hold would be zeros.)
+  // Of a table beside rows of a known row set, just these rows count: they may be gathered already. Where f would not be
+  // zero of their zeros (they may be divisors), f is computed of what the rows hold alone: elsewhere y is zero.
   Expr with_touched_rows(const Expr& y, const DraftFacts& facts) const {
     if (y.layout() != Layout::rows && y.layout() != Layout::part) return {};
-    std::vector<Operand> operands;
+    std::vector<Operand> operands, parts;
     bool found = false;
     unsigned sparse = 0;
     for (int i = 0; i < y.arity(); ++i) {
@@ -89,11 +89,13 @@ class ElementwiseOp final : public Op {
       const Expr source = x.shape() == y.shape() && x.layout() == Layout::dense ? facts.row_set(y) : Expr();
       const Expr part = source.valid() ? gathered_rows(x, source, facts) : Expr();
       operands.emplace_back(part.valid() ? with_zeros(part) : x, y.where());
+      parts.emplace_back(part.valid() ? part : x, y.where());
       found = found || part.valid();
       if (operands.back().expr().layout() != Layout::dense) sparse |= 1U << static_cast<unsigned>(i);
     }
+    if (!found) return {};
     const bool stays = y.layout() == Layout::part || keeps_zeros(row_.zeros, sparse, y.arity());
-    return found && stays ? on(operands) : Expr();
+    return stays ? on(operands) : with_zeros(on(parts));
   }
 
   // f(broadcast_to(x), z) = f(x, z) where the other operands give the result its shape anyway; where they do not, the

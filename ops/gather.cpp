@@ -1,44 +1,24 @@
-// Rows of a table by index, and what leads back: gather, scatter_add (its gradient), and part_of, which reads of
-// a table the rows that a gradient touches.
+// Rows of a table by index, and what leads back: gather, and scatter_add, its gradient. The rows that an index names
+// are the active columns of its indicator matrix: so that a table read by index, and one multiplied by a csr matrix,
+// are updated by the same steps.
 #include <gradus/core/tensor/table_rows.h>
+#include <gradus/ops/axes.h>
 #include <gradus/ops/checks.h>
 #include <gradus/ops/device_rows.h>
+#include <gradus/ops/indices.h>
+#include <gradus/ops/modular.h>
 #include <gradus/ops/ops.h>
-#include <gradus/ops/reduce_kernel.h>
 #include <gradus/ops/rules.h>
 #include <gradus/ops/sparse.h>
+#include <gradus/ops/spmm.h>
+
+#include <fmt/format.h>
 
 #include <algorithm>
-#include <cstring>
-#include <numeric>
 
 namespace gradus {
 
 namespace {
-
-void require_indices(std::string_view op, const OpInputs& in, int i) {
-  if (!is_integer(in[i].dtype)) fail<TypeError>("{}: indices is {}; int32 or int64 is expected", op, in.dtype(i));
-  require_dense(op, in, i, "indices");
-}
-
-std::int64_t index_at(const Value& indices, std::int64_t i) {
-  return indices.type.dtype == int32 ? indices.as<std::int32_t>()[i] : indices.as<std::int64_t>()[i];
-}
-
-template <class AnyCall>  // Call or DeviceCall
-std::int64_t checked(std::int64_t index, std::int64_t rows, std::string_view op, const AnyCall& call, int table) {
-  if (index >= 0 && index < rows) return index;
-  const Value& t = call.in(table);
-  fail<ValueError>("{}: index {} is out of range for x, which is {} {}; indices go from 0 to {}", op, index,
-                   to_string(t.shape()), call.source(table), rows - 1);
-}
-
-// Input i of an accelerator's call, its numbers on the host.
-Value on_host(DeviceCall& call, int i) {
-  Value value = call.in(i);
-  value.data = const_cast<std::byte*>(call.numbers(i).data());  // only read
-  return value;
-}
 
 // [i, ...] and [p, q, ...] to [i, ..., q, ...]
 Shape gathered_shape(std::string_view op, const Shape& x, const Shape& indices) {
@@ -50,53 +30,133 @@ Shape gathered_shape(std::string_view op, const Shape& x, const Shape& indices) 
   return shape;
 }
 
+std::size_t row_bytes(const Value& x) { return static_cast<std::size_t>(x.row_size()) * size_of(x.type.dtype); }
+
+// The rows of x, a table, by index. Where a plan knows only the rows that the indices name, x is gathered rows, and the
+// indicator of the indices is a third input: it says at which of them each index is.
 class Gather final : public Op {
  public:
   std::string_view name() const override { return "gather"; }
 
   Type infer(const OpInputs& in) const override {
-    require_dense(name(), in);
+    if (in.count() == 2) require_dense(name(), in);
     require_indices(name(), in, 1);
     if (in[0].shape.rank() == 0) fail<TypeError>("gather: x is {}; a scalar has no rows", in.shape(0));
     return {in[0].dtype, gathered_shape(name(), in[0].shape, in[1].shape), Layout::dense};
   }
-  std::string_view no_gradient(int i) const override { return i == 1 ? "indices are integers" : ""; }
+  std::string_view no_gradient(int i) const override { return i == 0 ? "" : "indices are integers"; }
   Expr gradient(const Expr& y, const Expr& dy, int) const override;
+  Expr simplified(const Expr& y, const DraftFacts& facts) const override;
+
+  Strips strips(std::span<const Type> in, const Type& y) const override {
+    if (in.size() > 2 || in[1].shape.rank() == 0) return {};
+    return {Strips::Gives::rows, 2, y.shape[0]};
+  }
 
   void compute(Call& call) const override {
     const Value& x = call.in(0);
-    const std::int64_t rows = x.shape()[0];
-    const std::size_t row = static_cast<std::size_t>(x.row_size()) * size_of(x.type.dtype);
-    const std::int64_t chunk =
-        std::max<std::int64_t>(1, 65536 / std::max<std::int64_t>(1, static_cast<std::int64_t>(row)));
-    call.workers().for_each(call.in(1).stored, chunk, [&](std::int64_t first, std::int64_t last) {
-      for (std::int64_t i = first; i < last; ++i) {
-        const std::int64_t from = checked(index_at(call.in(1), i), rows, name(), call, 0);
-        if (row > 0)
-          std::memcpy(call.out().data + static_cast<std::size_t>(i) * row,
-                      x.data + static_cast<std::size_t>(from) * row, row);
-      }
-    });
+    const std::size_t bytes = row_bytes(x);
+    const std::int64_t count = call.in(1).stored;
+    const auto gather = [&]<class I>(const I* from) {
+      call.workers().for_each(count, rows_at_a_time(bytes), [&](std::int64_t first, std::int64_t last) {
+        const auto begin = static_cast<std::size_t>(first);
+        gather_rows(x.data, std::span(from + begin, static_cast<std::size_t>(last - first)), bytes,
+                    call.out().data + begin * bytes, static_cast<std::size_t>(count - last));
+      });
+    };
+    if (call.arity() == 3) return gather(call.in(2).pattern->touched().slot.data());
+    check_indices(name(), call, 1, call.in(1), x.shape()[0]);
+    by_index_type(call.in(1), gather);
   }
 
   // The indices are checked on the host, where an error can be told; once, as long as they stay the same.
   void launch(DeviceCall& call) const override {
     const Value& x = call.in(0);
     const Value& indices = call.in(1);
-    if (!call.unchanged(1)) {
-      const Value given = on_host(call, 1);
-      for (std::int64_t i = 0; i < given.stored; ++i) checked(index_at(given, i), x.shape()[0], name(), call, 0);
-    }
-    const std::size_t row = static_cast<std::size_t>(x.row_size()) * size_of(x.type.dtype);
-    if (indices.type.dtype == int32) {
-      gather_rows(call, x.data, indices.as<Index>(), indices.stored, row, call.out().data);
-    } else {
-      gather_rows(call, x.data, indices.as<std::int64_t>(), indices.stored, row, call.out().data);
-    }
+    if (call.arity() == 3)
+      return gather_rows(call, x.data, call.pattern(call.in(2)).slot(), indices.stored, row_bytes(x), call.out().data);
+    if (!call.unchanged(1)) check_indices(name(), call, 1, on_host(call, 1), x.shape()[0]);
+    by_index_type(indices, [&](const auto* index) {
+      gather_rows(call, x.data, index, indices.stored, row_bytes(x), call.out().data);
+    });
   }
 };
 
-// Inputs: indices, updates, and for a gradient the table, which lends its shape.
+// The indicator matrix of indices [i, ...]: csr [i * ..., p], a row of one 1 for each index, in its column. Of a second
+// input, a table, it takes p and the dtype.
+class Indicator final : public Op {
+ public:
+  Indicator(std::string_view reader, std::int64_t columns, DType dtype)
+      : reader_(reader), columns_(columns), dtype_(dtype) {}
+  std::string_view name() const override { return "indicator"; }
+  std::string attributes() const override { return columns_ == any ? "" : fmt::format("columns={}", columns_); }
+
+  Type infer(const OpInputs& in) const override {
+    require_indices(reader_, in, 0);
+    const std::int64_t rows = in[0].shape.known() ? in[0].shape.size() : any;
+    const std::int64_t columns = in.count() == 2 ? in[1].shape[0] : columns_;
+    if (std::max(rows, columns) > max_sparse_dimension)
+      fail<TypeError>("{}: {} indices into {} rows; at most {} of each are expected", reader_, rows, columns,
+                      max_sparse_dimension);
+    return {in.count() == 2 ? in[1].dtype : dtype_, {rows, columns}, Layout::csr};
+  }
+  bool reads(int i) const override { return i == 0; }
+  std::string_view no_gradient(int) const override { return "indices are integers"; }
+
+  // Of tables with as many rows it is the same one.
+  Expr simplified(const Expr& y, const DraftFacts&) const override {
+    if (y.arity() == 1) return {};
+    return apply(std::make_shared<Indicator>(reader_, y.shape()[1], y.dtype()), {y.input(0)});
+  }
+
+  void compute(Call& call) const override {
+    const std::shared_ptr<CsrPattern> pattern = call.new_pattern();
+    fill(call, call.in(0), *pattern);
+    call.set_pattern(pattern);
+    call.out().ones = true;
+    dispatch_number(call.out().type.dtype,
+                    [&]<class T>(TypeTag<T>) { std::fill_n(call.out<T>(), call.out().stored, T{1}); });
+  }
+
+  // The pattern is made on the host; once, as long as the indices stay the same.
+  void launch(DeviceCall& call) const override {
+    call.set_pattern(call.pattern_made_of_numbers(0, [&](std::span<const std::byte> numbers) {
+      Value here = call.in(0);
+      here.data = const_cast<std::byte*>(numbers.data());  // only read
+      auto pattern = std::make_shared<CsrPattern>();
+      fill(call, here, *pattern);
+      return std::shared_ptr<const CsrPattern>(std::move(pattern));
+    }));
+    call.out().ones = true;
+    const std::int64_t n = call.out().stored;
+    if (n > 0) call.launch({"indicator", text, using_type(call.out().type.dtype)}, grid_for(n), call.out().data, n);
+  }
+
+ private:
+  static constexpr std::string_view text = R"cuda(
+extern "C" __global__ void NAME(T* y, gr_int64 n) {
+  for (gr_int64 i = gr_first(); i < n; i += gr_step()) y[i] = T(1);
+}
+)cuda";
+
+  // `indices` are the call's, on the host.
+  template <class AnyCall>  // Call or DeviceCall
+  void fill(AnyCall& call, const Value& indices, CsrPattern& pattern) const {
+    pattern.columns = call.out().shape()[1];
+    check_indices(reader_, call, 0, indices, pattern.columns);
+    const std::span<Index> column = pattern.new_rows(indices.stored, 1);
+    by_index_type(indices, [&](const auto* index) {
+      std::transform(index, index + indices.stored, column.begin(), [](auto i) { return static_cast<Index>(i); });
+    });
+  }
+
+  std::string_view reader_;  // whose indices they are, for messages
+  std::int64_t columns_;
+  DType dtype_;
+};
+
+// Inputs: indices and for a gradient the table, which lend their shapes; between them the updates, and the indices'
+// indicator.
 class ScatterAdd final : public Op {
  public:
   explicit ScatterAdd(const Shape& shape) : shape_(shape) {}
@@ -104,76 +164,65 @@ class ScatterAdd final : public Op {
   std::string_view name() const override { return "scatter_add"; }
 
   Type infer(const OpInputs& in) const override {
-    require_indices(name(), in, 0);
     require_dense(name(), in, 1, "updates");
-    const Shape& shape = in.count() == 3 ? in[2].shape : shape_;
-    if (shape.rank() == 0) fail<TypeError>("scatter_add: shape is []; a scalar has no rows");
+    const Shape& shape = in.count() == 4 ? in[3].shape : shape_;
     const Shape expected = gathered_shape(name(), shape, in[0].shape);
     if (!broadcast(expected, in[1].shape) || expected.rank() != in[1].shape.rank())
       fail<TypeError>("scatter_add: updates is {}; with indices {} and shape {} it must be {}", in.shape(1),
                       in.shape(0), to_string(shape), to_string(expected));
     return {in[1].dtype, shape, Layout::rows};
   }
-  bool reads(int i) const override { return i < 2; }
-  std::string_view no_gradient(int i) const override { return i == 0 ? "indices are integers" : ""; }
+  bool reads(int i) const override { return i == 1 || i == 2; }
+  std::string_view no_gradient(int i) const override { return i == 1 ? "" : "indices are integers"; }
   // d scatter_add(i, u) = the rows of dy at i
   Expr gradient(const Expr& y, const Expr& dy, int) const override { return gather(dy, y.input(0)); }
 
+  int rows_from() const override { return 2; }
+  Strips strips(std::span<const Type> in, const Type& y) const override {
+    if (in[0].shape.rank() != 1 || !is_floating(y.dtype)) return {};
+    return {Strips::Gives::accumulated, 0b110, in[0].shape[0]};
+  }
+  void prepare_sum(Call& call) const override { call.set_index(call.in(2).pattern->touched().columns); }
+
   void compute(Call& call) const override {
-    const Value& indices = call.in(0);
-    const std::int64_t count = indices.stored;
-    std::int64_t* order = call.scratch<std::int64_t>(count);
-    sort(indices, call.out().shape(), order);
-    const std::shared_ptr<RowIndex> touched = call.new_index();
-    set_touched(indices, order, *touched);
-    call.set_index(touched);
+    if (!call.adds) prepare_sum(call);
+    const Value& indicator = call.in(2);
     const std::int64_t width = call.out().row_size();
     dispatch_number(call.out().type.dtype, [&]<class T>(TypeTag<T>) {
-      const T* updates = call.in<T>(1);
-      T* y = call.out<T>();
-      std::fill_n(y, call.out().stored, T{});
-      std::size_t row = 0;
-      for (std::int64_t i = 0; i < count; ++i) {
-        if (touched->row[row] != index_at(indices, order[i])) ++row;
-        T* to = y + static_cast<std::int64_t>(row) * width;
-        const T* from = updates + order[i] * width;
-        for (std::int64_t j = 0; j < width; ++j) to[j] = Sum<T>::combine(to[j], from[j]);
+      if constexpr (std::is_floating_point_v<T>) {
+        csr_transposed_times_dense(call, indicator, call.in<T>(1), width, call.out<T>());
+      } else {
+        const std::vector<Index>& slot = indicator.pattern->touched().slot;
+        std::fill_n(call.out<T>(), call.out().stored, T{});
+        for (std::int64_t i = 0; i < indicator.stored; ++i) {
+          T* to = call.out<T>() + slot[static_cast<std::size_t>(i)] * width;
+          const T* from = call.in<T>(1) + i * width;
+          std::transform(to, to + width, from, to, [](T a, T b) { return static_cast<T>(modular(a) + modular(b)); });
+        }
       }
     });
   }
 
-  // The order is found on the host, which must know the rows of the result; once, as long as the indices stay the same.
   void launch(DeviceCall& call) const override {
-    if (!call.unchanged(0)) keep_order(call);
-    call.set_index(call.last_index());
+    const Value& indicator = call.in(2);
+    call.set_index(indicator.pattern->touched().columns);
     const std::int64_t width = call.out().row_size(), rows = call.out().index->count();
     if (rows * width == 0) return;
+    if (is_floating(call.out().type.dtype)) {
+      Value updates = call.in(1);
+      updates.type.shape = {indicator.stored, width};
+      return csr_transposed_times_dense(call, indicator, updates);
+    }
+    const DevicePattern::ByColumn by_column = call.pattern(indicator).by_column();
     call.launch({"scatter_add", text, using_type(call.out().type.dtype)}, grid_for(rows * width), call.in(1).data,
-                call.out().data, call.kept(), rows, width);
+                call.out().data, by_column.start, by_column.row, rows, width);
   }
 
  private:
-  // On the device: where each row's updates begin in the order, then the order.
-  static void keep_order(DeviceCall& call) {
-    const Value indices = on_host(call, 0);
-    const auto count = static_cast<std::size_t>(indices.stored);
-    std::vector<std::int64_t> order(count);
-    sort(indices, call.out().shape(), order.data());
-    set_touched(indices, order.data(), *call.new_index());
-    std::vector<std::int64_t> start;
-    for (std::size_t i = 0; i < count; ++i)
-      if (i == 0 || index_at(indices, order[i]) != index_at(indices, order[i - 1]))
-        start.push_back(static_cast<std::int64_t>(i));
-    start.push_back(indices.stored);
-    start.insert(start.end(), order.begin(), order.end());
-    const auto bytes = static_cast<std::int64_t>(start.size() * sizeof(std::int64_t));
-    call.accelerator().upload(call.keep(bytes), reinterpret_cast<const std::byte*>(start.data()), bytes);
-  }
-
   // A thread for each number of a row of the result, which adds in the order of the indices.
   static constexpr std::string_view text = R"cuda(
-extern "C" __global__ void NAME(const T* updates, T* y, const gr_int64* start, gr_int64 rows, gr_int64 width) {
-  const gr_int64* order = start + rows + 1;
+extern "C" __global__ void NAME(const T* updates, T* y, const gr_int64* start, const int* order, gr_int64 rows,
+                                gr_int64 width) {
   for (gr_int64 i = gr_first(); i < rows * width; i += gr_step()) {
     const gr_int64 row = i / width, column = i % width;
     T sum = 0;
@@ -183,123 +232,67 @@ extern "C" __global__ void NAME(const T* updates, T* y, const gr_int64* start, g
 }
 )cuda";
 
-  // The order of the indices by row; equal ones stay in their order, so sums are the same in every run.
-  static void sort(const Value& indices, const Shape& shape, std::int64_t* order) {
-    const std::int64_t count = indices.stored;
-    std::iota(order, order + count, std::int64_t{0});
-    for (std::int64_t i = 0; i < count; ++i) {
-      const std::int64_t index = index_at(indices, i);
-      if (index < 0 || index >= shape[0])
-        fail<ValueError>("scatter_add: index {} is out of range for shape {}; indices go from 0 to {}", index,
-                         to_string(shape), shape[0] - 1);
-    }
-    std::sort(order, order + count, [&](std::int64_t a, std::int64_t b) {
-      const std::int64_t ia = index_at(indices, a);
-      const std::int64_t ib = index_at(indices, b);
-      return ia != ib ? ia < ib : a < b;
-    });
-  }
-
-  static void set_touched(const Value& indices, const std::int64_t* order, RowIndex& touched) {
-    touched.row.reserve(static_cast<std::size_t>(indices.stored));
-    for (std::int64_t i = 0; i < indices.stored; ++i) {
-      const auto index = static_cast<Index>(index_at(indices, order[i]));
-      if (touched.row.empty() || touched.row.back() != index) touched.row.push_back(index);
-    }
-  }
-
   Shape shape_;
 };
 
 // d gather(x, i) = dx at rows i: each row of dy is added to the row it was read from
 Expr Gather::gradient(const Expr& y, const Expr& dy, int) const {
-  return apply(std::make_shared<ScatterAdd>(Shape()), {y.input(1), dy, y.input(0)});
+  return apply(std::make_shared<ScatterAdd>(Shape()), {y.input(1), dy, indicator(y.input(1), y.input(0)), y.input(0)});
 }
 
-class PartOf final : public Op {
- public:
-  std::string_view name() const override { return "part_of"; }
-  Type infer(const OpInputs& in) const override {
-    require_dense(name(), in, 0, "table");
-    if (in[1].layout == Layout::csr && in[0].shape[0] == in[1].shape[1])
-      return {in[0].dtype, in[0].shape, Layout::part};
-    if (in[0].shape != in[1].shape)
-      fail<TypeError>("part_of: table is {} but rows is {}; they must agree", in.shape(0), in.shape(1));
-    return {in[0].dtype, in[0].shape, Layout::part};
-  }
-  std::string_view no_gradient(int) const override { return "it only reads variables for an update"; }
-
-  // What a csr matrix touches is known before any gradient is: the rows are gathered once for all uses.
-  Expr simplified(const Expr& y, const DraftFacts& facts) const override {
-    const Expr of = y.input(1);
-    const Expr source = of.layout() == Layout::csr ? facts.columns_source(of) : facts.row_set(of);
-    return source.valid() && !same_node(source, of) ? touched_part(y.input(0), source) : Expr();
-  }
-
-  int rows_from() const override { return 1; }
-  bool looks_up_rows() const override { return true; }
-  Strips strips(std::span<const Type>, const Type&) const override { return {Strips::Gives::rows, 0, 0, 1}; }
-
-  void compute(Call& call) const override {
-    const Value& of = call.in(1);
-    call.set_index(of.type.layout == Layout::csr ? of.pattern->touched().columns : of.index);
-    const Value& table = call.in(0);
-    const std::span<const Index> rows = call.out().held_rows();
-    const std::size_t after = call.out().rows_after();
-    const std::size_t bytes = static_cast<std::size_t>(table.row_size()) * size_of(table.type.dtype);
-    call.workers().for_each(static_cast<std::int64_t>(rows.size()), rows_at_a_time(bytes),
-                            [&](std::int64_t first, std::int64_t last) {
-                              const auto begin = static_cast<std::size_t>(first);
-                              gather_rows(table.data, rows.subspan(begin, static_cast<std::size_t>(last - first)),
-                                          bytes, call.out().data + begin * bytes, after);
-                            });
-  }
-  void launch(DeviceCall& call) const override {
-    const Value& of = call.in(1);
-    const Value& table = call.in(0);
-    const bool csr = of.type.layout == Layout::csr;
-    call.set_index(csr ? of.pattern->touched().columns : of.index);
-    const Index* rows = csr ? call.pattern(of).touched() : call.held_rows(of);
-    gather_rows(call, table.data, rows, call.out().index->count(),
-                static_cast<std::size_t>(table.row_size()) * size_of(table.type.dtype), call.out().data);
-  }
-};
-
-// A part as rows: those that it holds, and zeros elsewhere.
-class WithZeros final : public Op {
- public:
-  std::string_view name() const override { return "with_zeros"; }
-  Type infer(const OpInputs& in) const override { return {in[0].dtype, in[0].shape, Layout::rows}; }
-  std::string_view no_gradient(int) const override { return "only plans make it"; }
-  bool is_view(std::span<const Type>) const override { return true; }
-  int rows_from() const override { return 0; }
-};
+// f(x) at rows i is f of the rows i of x: of a table with more rows than there are indices, only these are computed.
+Expr Gather::simplified(const Expr& y, const DraftFacts& facts) const {
+  const Expr x = y.input(0), indices = y.input(1);
+  if (x.kind() != Kind::op || y.arity() == 3 || !is_floating(x.dtype()) || indices.shape().size() > x.shape()[0])
+    return {};
+  const Expr of = indicator(indices, x);
+  const Expr part = gathered_rows(x, of, facts);
+  return part.valid() ? apply(std::make_shared<Gather>(), {part, indices, of}) : Expr();
+}
 
 }  // namespace
 
-Expr gather(const Operand& x, const Operand& indices) {
+Expr indicator(const Expr& indices, const Expr& table) {
+  return apply(std::make_shared<Indicator>("gather", any, table.dtype()), {indices, table});
+}
+
+Expr gather(const Operand& x, const Operand& indices, int axis) {
+  const bool first = axis == 0 || (x.expr().valid() && resolve_axis("gather", axis, x.expr().rank()) == 0);
+  if (!first) return gather_along(without_rows(x), indices, axis);
   return apply(std::make_shared<Gather>(), {without_rows(x), indices});
 }
 
 Expr scatter_add(const Operand& indices, const Operand& updates, const Shape& shape) {
   if (!shape.known()) fail<TypeError>("scatter_add: shape is {}; it must be known", to_string(shape));
-  return apply(std::make_shared<ScatterAdd>(shape), {indices, updates});
+  if (shape.rank() == 0) fail<TypeError>("scatter_add: shape is []; a scalar has no rows");
+  const bool has_graph = indices.expr().valid() || updates.expr().valid();
+  if (!has_graph) require_expr("scatter_add", indices, "indices");
+  Graph& graph = (indices.expr().valid() ? indices : updates).expr().graph();
+  const Graph::Pin pin = graph.pin(indices.where());
+  const Expr index = indices.in(graph, int64, "scatter_add"), from = updates.in(graph, float32, "scatter_add");
+  const Expr of = apply(std::make_shared<Indicator>("scatter_add", shape[0], from.dtype()), {index});
+  return apply(std::make_shared<ScatterAdd>(shape), {index, from, of});
 }
 
-Expr part_of(const Operand& table, const Operand& rows) {
-  const Expr index = require_expr("part_of", rows, "rows");
-  if (index.layout() == Layout::dense) return require_expr("part_of", table, "table");
-  if (index.layout() == Layout::csr) fail<TypeError>("part_of: rows is csr ({}); rows is expected", to_string(index));
-  return apply(std::make_shared<PartOf>(), {table, rows});
+void require_indices(std::string_view op, const OpInputs& in, int i) {
+  if (!is_integer(in[i].dtype)) fail<TypeError>("{}: indices is {}; int32 or int64 is expected", op, in.dtype(i));
+  require_dense(op, in, i, "indices");
 }
 
-Expr touched_part(const Expr& table, const Expr& csr) { return apply(std::make_shared<PartOf>(), {table, csr}); }
+std::optional<std::int64_t> index_out_of_range(const Value& indices, std::int64_t dimension) {
+  std::optional<std::int64_t> found;
+  by_index_type(indices, [&]<class I>(const I* index) {
+    bool all = true;  // without an exit: they are looked at side by side
+    for (std::int64_t i = 0; i < indices.stored; ++i) all &= index[i] >= 0 && index[i] < dimension;
+    if (!all) found = *std::find_if(index, index + indices.stored, [&](I i) { return i < 0 || i >= dimension; });
+  });
+  return found;
+}
 
-Expr with_zeros(const Expr& part) { return apply(std::make_shared<WithZeros>(), {part}); }
-
-Expr assign_add(const Expr& variable, const Operand& delta) {
-  const Graph::Pin pin = variable.graph().pin(delta.where());
-  return variable.graph().assign(variable, add(variable, delta));
+Value on_host(DeviceCall& call, int i) {
+  Value value = call.in(i);
+  value.data = const_cast<std::byte*>(call.numbers(i).data());  // only read
+  return value;
 }
 
 }  // namespace gradus

@@ -189,9 +189,9 @@ Expr slice(const Operand& x, const std::vector<std::int64_t>& begin, const std::
 Expr pad(const Operand& x, const std::vector<std::pair<std::int64_t, std::int64_t>>& paddings, const Number& value = 0);
 /// x repeated multiples[i] times along axis i.
 Expr tile(const Operand& x, const std::vector<std::int64_t>& multiples);
-/// Rows of x (along axis 0) by int32 or int64 indices of any shape. An index out of range throws ValueError in
-/// the run. The gradient has layout rows.   [p, ...], [i, ...] -> [i, ..., ...]
-Expr gather(const Operand& x, const Operand& indices);
+/// Slices of x along an axis, by default its rows, by int32 or int64 indices of any shape. An index out of range throws
+/// ValueError in the run. The gradient along axis 0 has layout rows.   [p, ...], [i, ...] -> [i, ..., ...]
+Expr gather(const Operand& x, const Operand& indices, int axis = 0);
 /// Zeros of `shape` to which updates[j] is added at row indices[j]; repeated indices add up.
 /// [i, ...], [i, ..., shape[1], ...] -> rows [shape]
 Expr scatter_add(const Operand& indices, const Operand& updates, const Shape& shape);

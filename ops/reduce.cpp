@@ -102,7 +102,8 @@ class Reduce final : public Op {
     if (axes_.front() != 0) return {Strips::Gives::rows, 1, x.shape[0]};
     const bool whole_csr = x.layout != Layout::csr || axes_.size() == 2;
     if (reduction_ != Reduction::sum || !is_floating(x.dtype) || !whole_csr) return {};
-    return {Strips::Gives::sum, 1, x.shape[0]};
+    const bool all = static_cast<int>(axes_.size()) == x.shape.rank();
+    return {Strips::Gives::sum, 1, x.shape[0], 0, all ? x.shape.rank() : 1};
   }
 
   Fold fold(std::span<const Type> in) const override {
@@ -119,7 +120,8 @@ class Reduce final : public Op {
   void compute(Call& call) const override {
     const Value& x = call.in(0);
     const Shape& shape = x.shape();
-    const unsigned bits = reduced_bits();
+    const unsigned bits =
+        reduced_bits() & ((1U << static_cast<unsigned>(shape.rank())) - 1);  // a strip's axes are fewer
     const double scale = scale_for(shape);
     if (x.type.layout == Layout::csr) {
       if (bits == 3) return sum_csr(call.workers(), x, call.out().data, scale);
@@ -171,8 +173,9 @@ class Reduce final : public Op {
   // What a sum over x is multiplied by.
   double scale_for(const Shape& x) const {
     double elements = 1;
+    if (reduction_ != Reduction::mean) return scale_;
     for (const int axis : axes_) elements *= static_cast<double>(x[axis]);
-    return reduction_ == Reduction::mean ? 1 / elements : scale_;
+    return 1 / elements;
   }
 
   // dy with the reduced axes back, of size 1.

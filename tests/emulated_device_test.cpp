@@ -272,7 +272,7 @@ TEST_CASE("device: steps that gather and scatter by fed indices are recorded") {
     const Tensor wrong = Tensor({0, 4, 1}, int32).cast(index);
     const Tensor before = session.value(model.table);
     const std::string want = refusal<ValueError>([&] { cpu.run(model.train, {{model.items, wrong}}); });
-    CHECK(contains(want, "gather: index 4 is out of range for x, which is [4, 2] (table, "));
+    CHECK(contains(want, "gather: index 4 in (items, "));
     for (const Tensor& fed : {wrong, wrong, wrong.to(watched.device)})
       CHECK(refusal<ValueError>([&] { session.run(model.train, {{model.items, fed}}); }) == want);
     CHECK(session.value(model.table) == before);
@@ -299,9 +299,7 @@ TEST_CASE("device: indices that follow from feeds are recorded, those that follo
   CHECK(session.value(sum) == Tensor({17, 26}));
   CHECK(contains(session.explain(moved, {{x, ones}}),
                  "not recorded, for the host must see in each run of what numbers gather"));
-  CHECK(refusal<ValueError>([&] {
-          session.run(moved, {{x, ones}});
-        }).starts_with("gather: index 4 is out of range for x"));
+  CHECK(refusal<ValueError>([&] { session.run(moved, {{x, ones}}); }).starts_with("gather: index 4 in ("));
 }
 
 TEST_CASE("device: two lookups in one table, whose gradients touch different rows, are recorded") {

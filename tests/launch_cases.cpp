@@ -170,6 +170,15 @@ std::vector<LaunchCase> moving_launch_cases() {
       for (const Shape& table : {Shape{7}, Shape{7, 1}, Shape{7, 4}, Shape{7, 3, 2}, Shape{7, 0}})
         add(fmt::format("gather {} of {}", to_string(index), to_string(table)), {x(table), rows},
             [](Graph&, const Inputs& in) { return gather(in[0], in[1]); });
+      for (const Shape& table : {Shape{5, 7}, Shape{2, 7, 3}, Shape{0, 7}, Shape{2, 7, 0}})
+        add(fmt::format("gather {} along axis 1 of {}", to_string(index), to_string(table)), {x(table), rows},
+            [](Graph&, const Inputs& in) { return gather(in[0], in[1], 1); });
+      if (is_floating(dtype))
+        add(fmt::format("scatter_add {} along axis 1", to_string(index)), {rows, x({2, 3, 2, 3}), x({2, 7, 3})},
+            [](Graph&, const Inputs& in) {
+              const Expr y = gather(in[2], in[0], 1);
+              return y.op().gradient(y, in[1], 0);
+            });
       add("one_hot " + of, {Tensor({{0, 4}, {-1, 5}}, index)},
           [=](Graph&, const Inputs& in) { return one_hot(in[0], 5, dtype); });
     }
@@ -235,9 +244,12 @@ std::vector<LaunchCase> refused_launch_cases() {
     cases.push_back({"gather",
                      {some_numbers({7, 2}, float32), Tensor({3.0, wrong}, int64)},
                      [](Graph&, const Inputs& x) { return gather(x[0], x[1]); }});
+    cases.push_back({"gather along axis 1",
+                     {some_numbers({2, 7}, float32), Tensor({3.0, wrong}, int64)},
+                     [](Graph&, const Inputs& x) { return gather(x[0], x[1], 1); }});
     cases.push_back(
         {"scatter_add", {Tensor({3.0, wrong}, int32), some_numbers({2, 2}, float32)}, [](Graph&, const Inputs& x) {
-           return scatter_add(x[0], x[1], {7, 2});
+           return scatter_add(x[0], x[1], {7, 2}).input(2);
          }});
   }
   return cases;

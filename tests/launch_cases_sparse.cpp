@@ -31,6 +31,14 @@ Tensor touched_part_of(const Tensor& csr, std::int64_t k) {
   return Tensor::rows({csr.dim(1), k}, columns, some_numbers({columns->count(), k}, csr.dtype(), 5), Layout::part);
 }
 
+// A csr matrix [count, columns] of a single 1 in each row.
+Tensor one_hot_of(const std::vector<Index>& column, std::int64_t columns, DType dtype) {
+  auto pattern = std::make_shared<CsrPattern>();
+  pattern->columns = columns;
+  std::ranges::copy(column, pattern->new_rows(static_cast<std::int64_t>(column.size()), 1).begin());
+  return Tensor::csr(pattern, full({pattern->non_zeros()}, 1, dtype));
+}
+
 Tensor ones_on(const Tensor& csr) { return Tensor::csr(csr.pattern(), full({csr.stored()}, 1, csr.dtype())); }
 
 }  // namespace
@@ -216,9 +224,12 @@ std::vector<LaunchCase> sparse_launch_cases() {
           table = table.insert(table.rank(), dim);
           updates = updates.insert(updates.rank(), dim);
         }
+        const Tensor indices = Tensor({{4, 0}, {4, 8}, {0, 4}}, index);
+        const auto build = [=](Graph&, const Inputs& in) { return scatter_add(in[0], in[1], table); };
         add(fmt::format("scatter_add {} to {} {}", to_string(index), of, to_string(table)),
-            {Tensor({{4, 0}, {4, 8}, {0, 4}}, index), some_numbers(updates, dtype)},
-            [=](Graph&, const Inputs& in) { return scatter_add(in[0], in[1], table); });
+            {indices, some_numbers(updates, dtype), one_hot_of({4, 0, 4, 8, 0, 4}, 9, dtype)}, build);
+        add(fmt::format("indicator {} of {} {}", to_string(index), of, to_string(table)),
+            {indices, some_numbers(updates, dtype)}, [=](Graph& g, const Inputs& in) { return build(g, in).input(2); });
       }
     for (const Shape& like : {Shape{}, Shape{3}, Shape{2, 1}, Shape{1, 3}, Shape{2, 3}})
       add(

@@ -115,6 +115,9 @@ void add_joining(std::vector<OpCase>& rows) {
 
 void add_indexing(std::vector<OpCase>& rows) {
   rows.push_back({"gather", [](const Inputs& x) { return gather(x[0], x[1]); }});
+  for (const int axis : {1, -1, 2}) {
+    rows.push_back({fmt::format("gather axis={}", axis), [axis](const Inputs& x) { return gather(x[0], x[1], axis); }});
+  }
   rows.push_back({"gather twice", [](const Inputs& x) { return gather(x[0], x[1]) * gather(x[0], x[2]); }});
   for (const Shape& shape : {Shape{4, 2}, Shape{5}, Shape{3, 2, 2}}) {
     rows.push_back({fmt::format("scatter_add {}", fmt::join(shape, ",")),

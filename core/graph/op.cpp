@@ -37,13 +37,24 @@ void Call::set_index(const std::shared_ptr<const RowIndex>& index) {
   output_.index = index;
 }
 
-std::shared_ptr<RowIndex> Call::new_index() {
-  std::shared_ptr<RowIndex>& index = growing_.index;
-  if (index.use_count() != 1) index = std::make_shared<RowIndex>();
+namespace {
+
+// What `kept` points to, unless somebody else still has it; else another.
+template <class T>
+const std::shared_ptr<T>& reusable(std::shared_ptr<T>& kept) {
+  if (kept.use_count() != 1) kept = std::make_shared<T>();
   std::atomic_thread_fence(std::memory_order_acquire);  // whoever dropped it has read it
-  index->row.clear();
-  return index;
+  return kept;
 }
+
+}  // namespace
+
+std::shared_ptr<RowIndex> Call::new_index() {
+  reusable(growing_.index)->row.clear();
+  return growing_.index;
+}
+
+std::shared_ptr<CsrPattern> Call::new_pattern() { return reusable(growing_.pattern); }
 
 std::string_view Op::no_gradient(int) const { return {}; }
 

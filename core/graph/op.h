@@ -82,6 +82,7 @@ struct Value {
 struct Growing {
   Buffer numbers;
   std::shared_ptr<RowIndex> index;
+  std::shared_ptr<CsrPattern> pattern;
 };
 
 /// What a kernel is given: inputs, the output to write, threads and memory to work in.
@@ -113,8 +114,10 @@ class Call {
   /// Makes the output a CSR value on `pattern`, or a rows value on `index`, with room for its numbers.
   void set_pattern(std::shared_ptr<const CsrPattern> pattern);
   void set_index(const std::shared_ptr<const RowIndex>& index);
-  /// An empty index to fill and set: the one this step filled in its last run, unless somebody still has it.
+  /// An empty index, and a pattern, to fill and set: the one this step filled in its last run, unless somebody still
+  /// has it.
   std::shared_ptr<RowIndex> new_index();
+  std::shared_ptr<CsrPattern> new_pattern();
 
   /// "(X, main.cpp:14)": how the user knows input i, for messages.
   std::string source(int i) const;
@@ -148,7 +151,8 @@ struct Strips {
   unsigned sliced = 0;    // bit i: of input i the kernel gets the strip; of others, all
   std::int64_t rows = 0;  // of the leading axis; of rows and parts, only the run knows how many they hold
   unsigned looked_up =
-      0;  // bit i: of input i, a table, the kernel reads the rows that its strip of rows or a part holds
+      0;              // bit i: of input i, a table, the kernel reads the rows that its strip of rows or a part holds
+  int most_axes = 1;  // how many leading axes of what is cut may be taken for one: those of operands not sliced are 1
 };
 
 /// One row of an elementwise op over n elements: out[j] = f(in[0][j], in[1][j], ...). Bit i of `scalars` says

@@ -3,6 +3,7 @@
 #include <gradus/core/at.h>
 
 #include <algorithm>
+#include <bit>
 #include <map>
 #include <tuple>
 #include <unordered_map>
@@ -15,6 +16,7 @@ namespace {
 constexpr std::int64_t strip_bytes = 144 << 10;  // what the nodes of a region may touch of one strip: a part of L2
 constexpr std::int64_t fewest_rows = 16;
 constexpr std::int64_t most_rows = 4096;
+constexpr std::int64_t long_row = 2048;  // elements: of longer rows fewer fit, and where all allow it they are cut too
 
 bool holds_rows(const Type& type) { return type.layout == Layout::rows || type.layout == Layout::part; }
 
@@ -22,9 +24,16 @@ bool holds_rows(const Type& type) { return type.layout == Layout::rows || type.l
 Strips elementwise_strips(std::span<const Type> in, const Type& out) {
   if (out.shape.rank() == 0) return {};
   Strips strips{Strips::Gives::rows, 0, holds_rows(out) ? 0 : out.shape[0], 0};
+  // Axes that all large operands have may be cut as one; of the others nothing varies along them.
+  if (out.layout == Layout::dense) {
+    strips.most_axes = out.shape.rank();
+    for (const Type& type : in)
+      if (type.layout == Layout::dense && type.shape != out.shape && type.shape.size() != 1) strips.most_axes = 1;
+  }
   for (std::size_t i = 0; i < in.size(); ++i) {
     const bool along = in[i].shape.rank() == out.shape.rank() && in[i].shape[0] == out.shape[0];
-    if (along && holds_rows(in[i]) == holds_rows(out)) strips.sliced |= 1U << i;
+    const bool varies = in[i].shape.size() != 1 || out.shape.size() == 1;
+    if (along && varies && holds_rows(in[i]) == holds_rows(out)) strips.sliced |= 1U << i;
     if (along && holds_rows(out) && !holds_rows(in[i])) strips.looked_up |= 1U << i;
   }
   return strips;
@@ -47,10 +56,41 @@ Strips strips_of(const Program& program, const ProgramNode& node) {
   return elementwise_strips(types, node.type);
 }
 
+// What a node's strips are cut of: its result, or what it sums.
+const Shape& cut_shape(const Program& program, const ProgramNode& node, const Strips& strips) {
+  if (strips.gives == Strips::Gives::rows) return node.type.shape;
+  const int first = std::countr_zero(strips.sliced);
+  return program.nodes[at(node.inputs[at(first)])].type.shape;
+}
+
+// Rows that are too long for the cache are cut as well, where all that shares a shape can be cut along more axes.
+void cut_long_rows(const Program& program, std::vector<Strips>& strips) {
+  const auto dense = [&](std::size_t id) {
+    return strips[id].gives != Strips::Gives::nothing && strips[id].rows > 0 && strips[id].sliced != 0;
+  };
+  std::map<std::vector<std::int64_t>, int> most_axes;
+  const auto key = [&](std::size_t id) {
+    const std::span<const std::int64_t> dims = cut_shape(program, program.nodes[id], strips[id]).dims();
+    return std::vector<std::int64_t>(dims.begin(), dims.end());
+  };
+  for (std::size_t id = 0; id < strips.size(); ++id)
+    if (dense(id)) {
+      const auto [entry, is_new] = most_axes.try_emplace(key(id), strips[id].most_axes);
+      entry->second = std::min(entry->second, strips[id].most_axes);
+    }
+  for (std::size_t id = 0; id < strips.size(); ++id) {
+    if (!dense(id)) continue;
+    const Shape& shape = cut_shape(program, program.nodes[id], strips[id]);
+    const int most = most_axes[key(id)];
+    for (int axes = 1; axes < most && strips[id].rows * long_row < shape.size(); ++axes) strips[id].rows *= shape[axes];
+  }
+}
+
 std::vector<Strips> all_strips(const Program& program) {
   std::vector<Strips> strips(program.nodes.size());
   for (std::size_t id = 0; id < program.nodes.size(); ++id)
     if (is_computed(program.nodes[id])) strips[id] = strips_of(program, program.nodes[id]);
+  cut_long_rows(program, strips);
   return strips;
 }
 
@@ -164,7 +204,7 @@ class Grouping {
     const Shape& shape = node(node(id).inputs[at(i)]).type.shape;  // the view's
     return from.gives == Strips::Gives::rows && to.gives != Strips::Gives::nothing && from.rows == to.rows &&
            touched_by_[at(root)] == touched_by_[at(id)] && ((to.sliced >> static_cast<unsigned>(i)) & 1U) != 0 &&
-           shape.rank() > 0 && (shape[0] == from.rows || touched_by_[at(root)] >= 0);
+           shape.rank() > 0 && (touched_by_[at(root)] >= 0 || cut_as_one(shape, from.rows)[0] == from.rows);
   }
 
   // Nodes of one level and the same number of rows make a region: along the way from one to another of them, nothing
@@ -257,8 +297,10 @@ class Grouping {
       most = std::max(most, alive);
       alive -= ending[m];
     }
-    const std::int64_t rows =
-        std::clamp(strip_bytes / std::max<std::int64_t>(1, most) / 16 * 16, fewest_rows, most_rows);
+    const std::int64_t fit = strip_bytes / std::max<std::int64_t>(1, most);
+    // Of long rows fewer, as long as they fit the rest of L2.
+    const std::int64_t fewest = std::clamp<std::int64_t>(4 * fit, 1, fewest_rows);
+    const std::int64_t rows = std::clamp(fit / 16 * 16, fewest, most_rows);
     if (group.rows >= 2 * rows || group.touched_by >= 0) group.strip_rows = rows;
   }
 
@@ -271,6 +313,15 @@ class Grouping {
 };
 
 }  // namespace
+
+Shape cut_as_one(const Shape& shape, std::int64_t rows) {
+  std::int64_t product = 1;
+  for (int axes = 1; axes <= shape.rank(); ++axes) {
+    product *= shape[axes - 1];
+    if (product == rows) return shape.slice(axes, shape.rank()).insert(0, rows);
+  }
+  return shape;
+}
 
 std::vector<Type> input_types(const Program& program, const ProgramNode& node) {
   std::vector<Type> types;

@@ -41,6 +41,9 @@ Timing choose_times(const Program& program, const std::vector<Strips>& strips);
 /// With `use_strips` false, every group is a single step.
 Schedule make_schedule(const Program& program, bool use_strips);
 
+/// The shape with the leading axes that a strip cuts, `rows` elements of them in all, taken for one.
+Shape cut_as_one(const Shape& shape, std::int64_t rows);
+
 /// Whether the node has a kernel to run: it is no view, and somebody needs its numbers.
 inline bool is_computed(const ProgramNode& node) { return node.live && node.kind == Kind::op && !node.is_view; }
 

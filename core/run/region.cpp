@@ -59,7 +59,7 @@ Region::Region(const Program& program, const Schedule& schedule, const Group& gr
   for (int m = 0; m < size(); ++m) dying[at(std::max(m, last_use[at(m)]))].push_back(m);
   Arena arena;
   const auto bytes_of = [&](int m) {
-    return Arena::whole_lines(strip_rows_ * row_bytes_of(node(members_[at(m)].node).type));
+    return Arena::whole_lines(strip_rows_ * row_bytes_of(cut(node(members_[at(m)].node).type)));
   };
   for (int m = 0; m < size(); ++m) {
     const Member& member = members_[at(m)];
@@ -70,7 +70,7 @@ Region::Region(const Program& program, const Schedule& schedule, const Group& gr
       sum_bytes_ += type.shape.size() * static_cast<std::int64_t>(size_of(type.dtype));
     } else {
       constexpr std::int64_t csr_bytes = 16;  // a guess
-      row_traffic_ += type.layout == Layout::csr ? csr_bytes : row_bytes_of(type);
+      row_traffic_ += type.layout == Layout::csr ? csr_bytes : row_bytes_of(cut(type));
       const bool in_memory = !kept && type.layout != Layout::csr && !member.is_in_other_loop();
       if (in_memory) offset_[at(m)] = arena.take(bytes_of(m));
       if (kept && along_held_rows()) whole_rows_.push_back(m);
@@ -95,8 +95,13 @@ int Region::member_of(int root) const {
   return found == member_of_.end() ? -1 : found->second;
 }
 
+Type Region::cut(Type type) const {
+  if (!along_held_rows()) type.shape = cut_as_one(type.shape, rows_);
+  return type;
+}
+
 void Region::make_piece() {
-  Piece& piece = pieces_.emplace_back();
+  Piece piece;
   piece.memory = Buffer(static_cast<std::size_t>(bytes_));
   piece.sums.resize(sums_.size());
   std::unordered_map<int, Value*> place;  // by node
@@ -110,7 +115,7 @@ void Region::make_piece() {
   // The strip of node `id`, which may be a view, and is that of a result of the region or of a tensor outside it.
   const auto strip_of = [&](int id) {
     if (const auto made = place.find(id); made != place.end()) return made->second;
-    Type type = node(id).type;
+    Type type = cut(node(id).type);
     if (!along_held_rows()) type.shape = type.shape.with(0, strip_rows_);
     Value* strip = new_value(id, type);
     const int m = member_of(program_.root(id));
@@ -152,6 +157,7 @@ void Region::make_piece() {
     }
     if (const RowKernel kernel = n.op->row_kernel(types)) task.loop.emplace(*n.op, kernel, task.inputs, *task.output);
   }
+  pieces_.push_back(std::move(piece));  // whole, or not at all
 }
 
 void Region::set_strip(Piece& piece, std::int64_t first, std::int64_t count) const {

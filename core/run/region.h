@@ -69,6 +69,7 @@ class Region {
   };
 
   int member_of(int root) const;  // -1 for a node outside
+  Type cut(Type type) const;      // with the axes that strips cut as one
   bool along_held_rows() const { return touched_by_ >= 0; }
   void choose_pieces();
   void make_piece();

@@ -40,8 +40,8 @@ void copy_row(std::byte* to, const std::byte* from, std::size_t bytes) {
 }
 
 // Calls move(row of the table, number in the block) with the rows ahead on their way.
-template <class Move>
-void for_each_row(const std::byte* table, std::span<const Index> rows, std::size_t next_rows, std::size_t bytes,
+template <class I, class Move>
+void for_each_row(const std::byte* table, std::span<const I> rows, std::size_t next_rows, std::size_t bytes,
                   Move&& move) {
   const std::size_t ahead = ahead_of(bytes);
   const std::size_t known = rows.size() + next_rows;
@@ -68,13 +68,28 @@ bool all_below(std::int64_t count, std::span<const Index> rows) {
   return all;
 }
 
-void gather_rows(const std::byte* table, std::span<const Index> rows, std::size_t bytes, std::byte* block,
-                 std::size_t next_rows) {
+namespace {
+
+template <class I>
+void gather(const std::byte* table, std::span<const I> rows, std::size_t bytes, std::byte* block,
+            std::size_t next_rows) {
   if (bytes == 0) return;
   by_bytes(bytes, [&](auto fixed) {
     for_each_row(table, rows, next_rows, fixed > 0 ? fixed : bytes,
                  [&](std::size_t from, std::size_t to) { copy_row<fixed>(block + to, table + from, bytes); });
   });
+}
+
+}  // namespace
+
+void gather_rows(const std::byte* table, std::span<const Index> rows, std::size_t bytes, std::byte* block,
+                 std::size_t next_rows) {
+  gather(table, rows, bytes, block, next_rows);
+}
+
+void gather_rows(const std::byte* table, std::span<const std::int64_t> rows, std::size_t bytes, std::byte* block,
+                 std::size_t next_rows) {
+  gather(table, rows, bytes, block, next_rows);
 }
 
 void scatter_rows(const std::byte* block, std::span<const Index> rows, std::size_t bytes, std::byte* table,

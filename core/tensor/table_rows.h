@@ -20,6 +20,8 @@ bool all_below(std::int64_t count, std::span<const Index> rows);
 /// block[i] = table[rows[i]], each of `bytes` bytes.
 void gather_rows(const std::byte* table, std::span<const Index> rows, std::size_t bytes, std::byte* block,
                  std::size_t next_rows = 0);
+void gather_rows(const std::byte* table, std::span<const std::int64_t> rows, std::size_t bytes, std::byte* block,
+                 std::size_t next_rows = 0);
 /// table[rows[i]] = block[i]
 void scatter_rows(const std::byte* block, std::span<const Index> rows, std::size_t bytes, std::byte* table,
                   std::size_t next_rows = 0);

@@ -70,27 +70,46 @@ struct Export {
 
 // Ops that ONNX has itself: the same operands in the same order, the same broadcasting.
 constexpr std::pair<std::string_view, std::string_view> same_ops[] = {
-    {"add", "Add"},           {"subtract", "Sub"},
-    {"multiply", "Mul"},      {"divide", "Div"},
-    {"pow", "Pow"},           {"maximum", "Max"},
-    {"minimum", "Min"},       {"negative", "Neg"},
-    {"abs", "Abs"},           {"sign", "Sign"},
-    {"exp", "Exp"},           {"log", "Log"},
-    {"sqrt", "Sqrt"},         {"reciprocal", "Reciprocal"},
-    {"sigmoid", "Sigmoid"},   {"tanh", "Tanh"},
-    {"relu", "Relu"},         {"softplus", "Softplus"},
-    {"sin", "Sin"},           {"cos", "Cos"},
-    {"tan", "Tan"},           {"erf", "Erf"},
-    {"floor", "Floor"},       {"ceil", "Ceil"},
-    {"round", "Round"},       {"equal", "Equal"},
-    {"less", "Less"},         {"less_equal", "LessOrEqual"},
-    {"greater", "Greater"},   {"greater_equal", "GreaterOrEqual"},
-    {"logical_and", "And"},   {"logical_or", "Or"},
-    {"logical_not", "Not"},   {"isnan", "IsNaN"},
-    {"where", "Where"},       {"gather", "Gather"},
-    {"identity", "Identity"}, {"stop_gradient", "Identity"},
+    {"add", "Add"},
+    {"subtract", "Sub"},
+    {"multiply", "Mul"},
+    {"divide", "Div"},
+    {"pow", "Pow"},
+    {"maximum", "Max"},
+    {"minimum", "Min"},
+    {"negative", "Neg"},
+    {"abs", "Abs"},
+    {"sign", "Sign"},
+    {"exp", "Exp"},
+    {"log", "Log"},
+    {"sqrt", "Sqrt"},
+    {"reciprocal", "Reciprocal"},
+    {"sigmoid", "Sigmoid"},
+    {"tanh", "Tanh"},
+    {"relu", "Relu"},
+    {"softplus", "Softplus"},
+    {"sin", "Sin"},
+    {"cos", "Cos"},
+    {"tan", "Tan"},
+    {"erf", "Erf"},
+    {"floor", "Floor"},
+    {"ceil", "Ceil"},
+    {"round", "Round"},
+    {"equal", "Equal"},
+    {"less", "Less"},
+    {"less_equal", "LessOrEqual"},
+    {"greater", "Greater"},
+    {"greater_equal", "GreaterOrEqual"},
+    {"logical_and", "And"},
+    {"logical_or", "Or"},
+    {"logical_not", "Not"},
+    {"isnan", "IsNaN"},
+    {"where", "Where"},
+    {"identity", "Identity"},
+    {"stop_gradient", "Identity"},
     {"to_dense", "Identity"},  // in the model all is dense
-    {"to_csr", "Identity"},   {"shape_of", "Shape"},
+    {"to_csr", "Identity"},
+    {"shape_of", "Shape"},
     {"size_of", "Size"},
 };
 
@@ -176,6 +195,12 @@ bool export_concat(const Export& e) {
   return true;
 }
 
+bool export_gather(const Export& e) {
+  const std::vector<std::int64_t> axis = Attributes(e.node).numbers("axis");
+  e.add("Gather", e.in, {{"axis", axis.empty() ? 0 : axis[0]}});
+  return true;
+}
+
 // Which columns stand in which group, as the op itself says of a row of ones; then row i under group g is row i times
 // that mask's row g.
 bool export_split_rows(const Export& e) {
@@ -244,6 +269,7 @@ constexpr std::pair<std::string_view, Rule> rules[] = {
     {"zeros_like", export_zeros_like},
     {"ones_like", export_ones_like},
     {"concat", export_concat},
+    {"gather", export_gather},
     {"split_rows", export_split_rows},
     {"slice", export_slice},
     {"tile", export_tile},

@@ -103,6 +103,15 @@ def shapes(row):
               Case("no indices", real(3, 2), i32([])), Case("vector", real(5), i32([4, 4, 0])),
               Case("rank 3", real(2, 2, 2), i32([1, 0, 1])), Case("int64 indices", real(3, 1), i64([2, 0])),
               Case("int32 table", whole(3, 2), i32([2, 0])), Case("nothing in a row", real(3, 0), i32([1, 1])))
+    for axis, cases in (
+        (1, [Case("columns", real(3, 4), i32([3, 0, 3])), Case("middle", real(2, 3, 2), i32([2, 0, 1, 1])),
+             Case("matrix of indices", real(2, 3), i32([[0, 2], [1, 1]])), Case("scalar index", real(2, 3), i32(1)),
+             Case("no indices", real(2, 3), i32([])), Case("no rows", real(0, 3), i32([2, 1])),
+             Case("int64 indices", real(1, 3), i64([2, 2])), Case("int32 table", whole(2, 3), i32([2, 0]))]),
+        (-1, [Case("rank 3", real(2, 1, 3), i32([1, 1, 0])), Case("vector", real(3), i32([2, 0]))]),
+        (2, [Case("rank 4", real(2, 2, 3, 2), i32([2, 0]))]),
+    ):
+        yield row(f"gather axis={axis}", lambda x, i, a=axis: tf.gather(x, i, axis=a), *cases)
     yield row("gather twice", lambda x, i, j: tf.gather(x, i) * tf.gather(x, j), Case("rows", real(4, 2), i32([3, 0]), i32([0, 0])))
 
     def scatter(shape):

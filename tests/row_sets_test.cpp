@@ -1,0 +1,119 @@
+// The rows of a table that a run reads, whether a csr matrix names them or indices do: found once for all tables that
+// share them, read through any elementwise op, and updated alike.
+#include <gradus/gradus.h>
+
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace gradus {
+namespace {
+
+constexpr std::int64_t p = 50'000, k = 8, n = 64;
+
+Tensor indices(std::uint64_t seed, DType dtype = int32) {
+  return random_uniform({n}, {.low = 0, .high = 200, .seed = seed}).draw(0).cast(dtype);
+}
+
+// The csr matrix [n, p] with a 1 at each index.
+Tensor one_hot_csr(const Tensor& index, DType dtype) {
+  auto pattern = std::make_shared<CsrPattern>();
+  pattern->columns = p;
+  std::ranges::copy(index.span<std::int32_t>(), pattern->new_rows(index.dim(0), 1).begin());
+  return Tensor::csr(pattern, full({index.dim(0)}, 1, dtype));
+}
+
+std::size_t count_of(std::string_view text, std::string_view part) {
+  std::size_t count = 0;
+  for (std::size_t at = text.find(part); at != std::string_view::npos; at = text.find(part, at + 1)) ++count;
+  return count;
+}
+
+double largest_difference(const Tensor& a, const Tensor& b) {
+  const Tensor x = a.cast(float64), y = b.cast(float64);
+  double most = 0;
+  for (std::size_t i = 0; i < x.span<double>().size(); ++i)
+    most = std::max(most, std::abs(x.span<double>()[i] - y.span<double>()[i]));
+  return most;
+}
+
+// Bytes of intermediate results, as explain() says in its first line.
+std::int64_t bytes_of(const std::string& plan) { return std::stoll(plan.substr(plan.find(", ") + 2)); }
+
+TEST_CASE("tables that are read by one index share its rows") {
+  Graph g;
+  const Expr i = g.placeholder("i", {n}, int32);
+  const Expr V = g.variable("V", random_normal({p, k}, {.stddev = 0.1}));
+  const Expr b = g.variable("b", random_normal({p}, {.stddev = 0.1}));
+  const Expr loss = reduce_sum(square(gather(V, i))) + reduce_sum(square(gather(b, i) + reduce_sum(gather(V, i), 1)));
+  Session session(g);
+  const std::string plan = session.explain(Adam(0.1).minimize(loss), {{i, indices(1)}});
+  CHECK(count_of(plan, "= indicator(") == 1);
+  CHECK(bytes_of(plan) < 8 * n * k * 4);
+}
+
+TEST_CASE("a look-up passes through elementwise ops, and the table is never computed as a whole") {
+  using Table = Expr (*)(const Expr&);
+  const Table tables[] = {[](const Expr& v) { return v; }, [](const Expr& v) { return 0.5 * v; },
+                          [](const Expr& v) { return tanh(v); }, [](const Expr& v) { return square(abs(v)) + 0.1 * v; },
+                          [](const Expr& v) { return v / sqrt(1 + square(v)); }};
+  for (const DType dtype : {float32, float64})
+    for (const Table table : tables) {
+      // One formula by gather, by a one-hot csr matrix, and by gather without any rewriting.
+      const auto trained = [&](bool by_index, const std::vector<std::string>& without) {
+        Graph g;
+        const Expr i = g.placeholder("i", {any}, int32), X = g.sparse_placeholder("X", {any, p}, dtype);
+        const Expr V = g.variable("V", random_normal({p, k}, {.stddev = 1, .dtype = dtype}));
+        const Expr rows = by_index ? gather(table(V), i) : matmul(X, table(V));
+        const Expr train = Adagrad(0.1).minimize(reduce_sum(square(rows - 1)));
+        Session session(g, Device::cpu(), {.without = without});
+        for (std::uint64_t step = 0; step < 3; ++step) {
+          const Tensor index = indices(step);
+          session.run(train, by_index ? Feeds{{i, index}} : Feeds{{X, one_hot_csr(index, dtype)}});
+        }
+        if (by_index && without.empty())
+          CHECK(bytes_of(session.explain(train, {{i, indices(0)}})) <
+                16 * n * k * static_cast<std::int64_t>(size_of(dtype)));
+        return session.value(V);
+      };
+      const Tensor by_index = trained(true, {});
+      const double within = dtype == float32 ? 1e-5 : 1e-13;
+      CHECK(largest_difference(by_index, trained(false, {})) < within);
+      CHECK(largest_difference(by_index, trained(true, {"simplify", "strips", "fuse_elementwise"})) < within);
+    }
+}
+
+TEST_CASE("an index that is out of range is named wherever it is met first") {
+  Graph g;
+  const Expr i = g.placeholder("i", {any}, int64), j = g.placeholder("j", {2}, int64);
+  const Expr V = g.variable("V", zeros({4, 2}));
+  const Expr train = GradientDescent(0.1).minimize(reduce_sum(square(gather(V, i) - 1)));
+  const Expr along = gather(V, j, 1);
+  Session session(g);
+  for (const double wrong : {-1.0, 4.0, 4294967296.0}) {
+    const Tensor index = Tensor({0.0, wrong}, int64);
+    const std::string want = fmt::format("gather: index {:.0f} in (i, row_sets_test.cpp:", wrong);
+    for (const Expr& fetch : {train, gather(V, i)}) {
+      std::string said;
+      try {
+        session.run(fetch, {{i, index}});
+      } catch (const ValueError& error) {
+        said = error.what();
+      }
+      CHECK(said.starts_with(want));
+      CHECK(said.ends_with("is out of range for a dimension of 4; indices go from 0 to 3"));
+    }
+    CHECK_THROWS_AS(session.run(along, {{j, index}}), ValueError);
+  }
+  CHECK(session.value(V) == zeros({4, 2}));
+  CHECK_THROWS_WITH_AS(gather(V, i, 2), "gather: there is no axis 2; rank 2 has axes -2 to 1", TypeError);
+}
+
+}  // namespace
+}  // namespace gradus

@@ -1,0 +1,52 @@
+// Steps that run by strips of a few rows give what they give as a whole, along however many axes the strips are cut.
+#include <gradus/gradus.h>
+
+#include <doctest/doctest.h>
+
+#include <string>
+#include <vector>
+
+namespace gradus {
+namespace {
+
+// A chain of elementwise ops, kept, and its sums, by strips and not.
+void check_strips(const Shape& shape, const Shape& beside, bool cut) {
+  CAPTURE(to_string(shape));
+  CAPTURE(to_string(beside));
+  Graph g;
+  const Expr a = g.placeholder("a", shape), b = g.placeholder("b", beside);
+  const Expr u = (a * b + 2) / (1 + square(a)), v = u * u - 3 * u * b;
+  const std::vector<Expr> fetches{v, reduce_sum(v), reduce_sum(v, -1), reduce_max(sqrt(1 + v * v)),
+                                  reduce_mean(exp(-u * u))};
+  const Feeds feeds{{a, random_normal(shape, {.seed = 1}).draw(0)}, {b, random_normal(beside, {.seed = 2}).draw(0)}};
+  Session by_strips(g), whole(g, Device::cpu(), {.without = {"strips"}}), alone(g, Device::cpu(), {.threads = 1});
+  const std::vector<Tensor> got = by_strips.run(fetches, feeds), want = whole.run(fetches, feeds);
+  CHECK(got[0] == want[0]);
+  for (std::size_t i = 1; i < fetches.size(); ++i) {
+    CAPTURE(i);
+    const Tensor x = got[i].cast(float64), y = want[i].cast(float64);
+    for (std::size_t j = 0; j < x.span<double>().size(); ++j)
+      CHECK(x.span<double>()[j] == doctest::Approx(y.span<double>()[j]).epsilon(2e-6));
+  }
+  CHECK(alone.run(fetches, feeds) == got);
+  const std::string plan = by_strips.explain(reduce_sum(v), feeds);
+  CHECK((plan.find(" in strips of ") != std::string::npos) == cut);
+}
+
+TEST_CASE("strips are cut along as many axes as rows are long") {
+  check_strips({100'000}, {100'000}, true);
+  check_strips({5'000, 20}, {20}, true);
+  check_strips({4, 30'000}, {4, 30'000}, true);
+  check_strips({4, 30'000}, {1, 1}, true);
+  check_strips({1, 100'000}, {1, 100'000}, true);
+  check_strips({1, 100'000}, {1, 1}, true);
+  check_strips({100'000, 1}, {100'000, 1}, true);
+  check_strips({2, 3, 20'001}, {2, 3, 20'001}, true);
+  check_strips({40, 1, 5'000}, {40, 1, 5'000}, true);
+  check_strips({3, 40'000}, {40'000}, true);  // a row for all: along it nothing may be cut
+  check_strips({2, 100}, {2, 100}, false);
+  check_strips({200, 5'000}, {200, 1}, true);
+}
+
+}  // namespace
+}  // namespace gradus
