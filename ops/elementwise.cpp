@@ -77,8 +77,8 @@ class ElementwiseOp final : public Op {
     return gradus::apply(std::make_shared<ElementwiseOp>(row_), operands);
   }
 
-  // Of a table beside rows of a known row set, just these rows count: they may be gathered already. Where f would not be
-  // zero of their zeros (they may be divisors), f is computed of what the rows hold alone: elsewhere y is zero.
+  // Of a table beside rows of a known row set, just these rows count: they may be gathered already. Where f would not
+  // be zero of their zeros (they may be divisors), f is computed of what the rows hold alone: elsewhere y is zero.
   Expr with_touched_rows(const Expr& y, const DraftFacts& facts) const {
     if (y.layout() != Layout::rows && y.layout() != Layout::part) return {};
     std::vector<Operand> operands, parts;
