@@ -67,26 +67,37 @@ DataSet shuffled(const DataSet& data) {
   return out;
 }
 
+namespace {
+constexpr double exponent = 1.05;
+}
+
+ZipfLaw::ZipfLaw(std::int64_t ranks)
+    : ranks_(ranks), span_(std::pow(static_cast<double>(ranks + 1), 1 - exponent) - 1) {}
+
+std::int64_t ZipfLaw::operator()(std::mt19937_64& random) const {
+  // The inverse of the distribution function from 1 to ranks + 1.
+  const double uniform = std::uniform_real_distribution<double>()(random);
+  const double rank = std::pow(1 + span_ * uniform, 1 / (1 - exponent)) - 1;
+  return std::clamp<std::int64_t>(static_cast<std::int64_t>(rank), 0, ranks_ - 1);
+}
+
+std::int64_t scattered(std::int64_t rank, std::int64_t places) {
+  constexpr std::int64_t stride = 2147483647;  // a prime: ranks stay apart
+  return rank * stride % places;
+}
+
 DataSet zipf(const ZipfOptions& options) {
-  constexpr double exponent = 1.05;
-  constexpr std::int64_t stride = 2147483647;  // a prime: ranks stay apart when it scatters them over a field
   const std::int64_t field = options.features / options.fields;
-  const std::int64_t ranks = std::min(options.used, options.features) / options.fields;
+  const ZipfLaw law(std::min(options.used, options.features) / options.fields);
   std::mt19937_64 random(1);
-  std::uniform_real_distribution<double> uniform;
   std::normal_distribution<double> normal;
 
   DataSet out;
   out.features = options.features;
   out.origin = "synthetic";
-  const double span = std::pow(static_cast<double>(ranks + 1), 1 - exponent) - 1;
   for (std::int64_t r = 0; r < options.rows; ++r) {
-    for (std::int64_t f = 0; f < options.fields; ++f) {
-      // The inverse of the law's distribution function, taken as continuous from 1 to ranks + 1.
-      const double rank = std::pow(1 + span * uniform(random), 1 / (1 - exponent)) - 1;
-      const std::int64_t of_field = std::clamp<std::int64_t>(static_cast<std::int64_t>(rank), 0, ranks - 1);
-      out.x.column.push_back(static_cast<std::int32_t>(f * field + of_field * stride % field));
-    }
+    for (std::int64_t f = 0; f < options.fields; ++f)
+      out.x.column.push_back(static_cast<std::int32_t>(f * field + scattered(law(random), field)));
     out.x.row_start.push_back(std::ssize(out.x.column));
     const double y = normal(random);
     out.y.push_back(static_cast<float>(!options.binary ? y : y > 0.7 ? 1 : -1));  // about a quarter are 1

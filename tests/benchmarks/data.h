@@ -7,6 +7,7 @@
 #include <gradus/models/data/dataset.h>
 
 #include <cstdint>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -37,6 +38,19 @@ struct ZipfOptions {
 /// Rows in the manner of Criteo's: of each field one feature with value 1, by Zipf's law with exponent 1.05; which
 /// feature is frequent is scattered over the field, as hashing does.
 DataSet zipf(const ZipfOptions& options);
+
+/// Ranks from 0, drawn by Zipf's law with exponent 1.05 (its distribution function taken as continuous).
+class ZipfLaw {
+ public:
+  explicit ZipfLaw(std::int64_t ranks);
+  std::int64_t operator()(std::mt19937_64& random) const;
+
+ private:
+  std::int64_t ranks_;
+  double span_;
+};
+/// Rank r's place among `places`, so that frequent and rare ones lie scattered: one place for each rank.
+std::int64_t scattered(std::int64_t rank, std::int64_t places);
 
 /// Rows first to first + count as tensors, copied.   csr [count, features] and [count, 1]
 gradus::Tensor x_rows(const DataSet& data, std::int64_t first, std::int64_t count);

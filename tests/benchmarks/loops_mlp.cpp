@@ -1,8 +1,7 @@
 // The floor of a multilayer perceptron's step: its five matrix products by the same BLAS, on one thread, and the
 // elementwise work that the mathematics needs. The products with a transposed left side move the weights themselves.
 #include "loops.h"
-
-#include <cblas.h>
+#include "loops_gemm.h"
 
 #include <algorithm>
 #include <cmath>
@@ -10,15 +9,6 @@
 namespace loops {
 
 namespace {
-
-// c = alpha a b + beta c, row-major.   [m, k] x [k, n] -> [m, n]
-void gemm(std::int64_t m, std::int64_t n, std::int64_t k, float alpha, const float* a, CBLAS_TRANSPOSE of_a,
-          const float* b, CBLAS_TRANSPOSE of_b, float beta, float* c) {
-  const auto lda = static_cast<int>(of_a == CblasTrans ? m : k);
-  const auto ldb = static_cast<int>(of_b == CblasTrans ? k : n);
-  cblas_sgemm(CblasRowMajor, of_a, of_b, static_cast<int>(m), static_cast<int>(n), static_cast<int>(k), alpha, a, lda,
-              b, ldb, beta, c, static_cast<int>(n));
-}
 
 void set_rows(float* __restrict rows, const Array<float>& row, std::int64_t count) {
   for (std::int64_t r = 0; r < count; ++r) std::copy(row.begin(), row.end(), rows + r * std::ssize(row));

@@ -7,6 +7,7 @@
 #include <fmt/core.h>
 #include <nlohmann/json.hpp>
 
+#include <cmath>
 #include <fstream>
 #include <string>
 #include <string_view>
@@ -27,6 +28,23 @@ class Collector final : public benchmark::ConsoleReporter {
   }
 
   const Json& rows() const { return rows_; }
+  /// A last row: the geometric mean of the ratios of formulas from papers, where several ran.
+  void add_mean_of_papers() {
+    double logarithms = 0;
+    int count = 0;
+    for (const Json& row : rows_) {
+      if (!row["work"].get<std::string>().starts_with("paper ")) continue;
+      logarithms += std::log(row["ratio"].get<double>());
+      ++count;
+    }
+    if (count < 2) return;
+    rows_.push_back({{"work", fmt::format("mean of {} papers", count)},
+                     {"threads", 1},
+                     {"gradus_s", nullptr},
+                     {"loop_s", nullptr},
+                     {"ratio", std::exp(logarithms / count)},
+                     {"target", 2.4}});
+  }
   bool failed() const { return failed_; }
   const std::vector<std::string>& skipped() const { return skipped_; }
 
@@ -58,7 +76,9 @@ class Collector final : public benchmark::ConsoleReporter {
   bool failed_ = false;
 };
 
-std::string shown_time(double seconds) {
+std::string shown_time(const Json& time) {
+  if (time.is_null()) return "";
+  const auto seconds = time.get<double>();
   if (seconds < 1e-3) return fmt::format("{:.3g} us", seconds * 1e6);
   return fmt::format("{:.3g} ms", seconds * 1e3);
 }
@@ -107,9 +127,15 @@ int main(int argc, char** argv) {
   bench::add_cost_rows();
   bench::add_scaling_rows();
   bench::add_narrow_rows();
+  bench::add_paper_factor_rows();
+  bench::add_paper_field_rows();
+  bench::add_paper_dense_rows();
+  bench::add_one_hot_rows();
+  bench::add_shape_rows();
   Collector collector;
   benchmark::RunSpecifiedBenchmarks(&collector);
   benchmark::Shutdown();
+  collector.add_mean_of_papers();
 
   print_table(collector);
   if (!ratios.empty()) {

@@ -10,10 +10,20 @@ using Eight = float __attribute__((vector_size(32)));
 using FourAt = float __attribute__((vector_size(16), aligned(4), may_alias));
 using EightAt = float __attribute__((vector_size(32), aligned(4), may_alias));
 
+using Sixteen = float __attribute__((vector_size(64)));
+using FloatAt = float __attribute__((may_alias));
+using SixteenAt = float __attribute__((vector_size(64), aligned(4), may_alias));
+
 inline float sum(Four x) { return (x[0] + x[1]) + (x[2] + x[3]); }
 inline float sum(Eight x) {
   return sum(__builtin_shufflevector(x, x, 0, 1, 2, 3) + __builtin_shufflevector(x, x, 4, 5, 6, 7));
 }
+inline float sum(Sixteen x) {
+  return sum(__builtin_shufflevector(x, x, 0, 1, 2, 3, 4, 5, 6, 7) +
+             __builtin_shufflevector(x, x, 8, 9, 10, 11, 12, 13, 14, 15));
+}
+inline Sixteen load16(const float* from) { return *reinterpret_cast<const SixteenAt*>(from); }
+inline void store16(float* to, Sixteen x) { *reinterpret_cast<SixteenAt*>(to) = x; }
 
 /// k floats, k a multiple of 4: one row of a table of factors.
 template <int k>

@@ -1,0 +1,181 @@
+#include "papers_formulas.h"
+
+#include <memory>
+#include <utility>
+
+namespace bench {
+
+using namespace gradus;
+
+namespace {
+
+// One non-zero, 1, in each row.   csr [rows, columns]
+Tensor one_hot_rows(const std::int32_t* index, std::int64_t rows, std::int64_t columns) {
+  auto pattern = std::make_shared<CsrPattern>();
+  pattern->rows = rows;
+  pattern->columns = columns;
+  pattern->row_start.clear();
+  for (std::int64_t r = 0; r <= rows; ++r) pattern->row_start.push_back(r);
+  pattern->set_column({index, index + rows});
+  return Tensor::csr(std::move(pattern), ones({rows}));
+}
+
+Tensor indices(const std::int32_t* index, const Shape& shape) {
+  return Tensor::from(std::span(index, static_cast<std::size_t>(shape.size())), shape);
+}
+
+}  // namespace
+
+RatingBatches::RatingBatches() {
+  const ZipfLaw user_law(users), item_law(items);
+  std::mt19937_64 random(1);
+  std::uniform_int_distribution<int> stars(1, 5);
+  for (std::size_t i = 0; i < count * size; ++i) {
+    user_.push_back(static_cast<std::int32_t>(scattered(user_law(random), users)));
+    item_.push_back(static_cast<std::int32_t>(scattered(item_law(random), items)));
+    rating_.push_back(static_cast<float>(stars(random)));
+  }
+}
+
+std::vector<std::vector<Tensor>> RatingBatches::tensors(Lookup lookup) const {
+  std::vector<std::vector<Tensor>> out;
+  for (std::size_t b = 0; b < count; ++b) {
+    const Tensor ratings = Tensor::from(std::span(rating(b), size), {size});
+    if (lookup == Lookup::gather) {
+      out.push_back({indices(user(b), {size}), indices(item(b), {size}), ratings});
+    } else {
+      out.push_back({one_hot_rows(user(b), size, users), one_hot_rows(item(b), size, items), ratings});
+    }
+  }
+  return out;
+}
+
+MatrixFactorization::MatrixFactorization(Lookup lookup, Optimizer&& optimizer) {
+  constexpr std::int64_t k = 32, n = RatingBatches::size;
+  const NormalOptions normal{.stddev = 0.1, .seed = 1};
+  const Expr P = g.variable("P", random_normal({RatingBatches::users, k}, normal));
+  const Expr Q = g.variable("Q", random_normal({RatingBatches::items, k}, normal));
+  const Expr of_users = g.variable("of_users", zeros({RatingBatches::users}));
+  const Expr of_items = g.variable("of_items", zeros({RatingBatches::items}));
+  const Expr r = g.placeholder("r", {n});
+  Expr user, item, p, q, b, c;
+  if (lookup == Lookup::gather) {
+    user = g.placeholder("user", {n}, int32);
+    item = g.placeholder("item", {n}, int32);
+    p = gather(P, user);         // [n, k]
+    q = gather(Q, item);         // [n, k]
+    b = gather(of_users, user);  // [n]
+    c = gather(of_items, item);  // [n]
+  } else {
+    user = g.sparse_placeholder("user", {n, RatingBatches::users});
+    item = g.sparse_placeholder("item", {n, RatingBatches::items});
+    p = matmul(user, P);                 // [n, k]
+    q = matmul(item, Q);                 // [n, k]
+    b = reduce_sum(user * of_users, 1);  // [n]
+    c = reduce_sum(item * of_items, 1);  // [n]
+  }
+  const Expr r_hat = mean + b + c + reduce_sum(p * q, 1);                                            // [n]
+  const Expr penalty = reduce_sum(square(p), 1) + reduce_sum(square(q), 1) + square(b) + square(c);  // [n]
+  loss = reduce_mean(square(r - r_hat) + lambda * penalty);                                          // []
+  train = optimizer.minimize(loss);
+  inputs = {user, item, r};
+  parameters = {P, Q, of_users, of_items};
+}
+
+FieldBatches::FieldBatches(std::int64_t fields, std::int64_t features, bool binary)
+    : fields_(fields),
+      data_(zipf({.rows = 64 * size, .fields = fields, .features = features, .used = features, .binary = binary})) {}
+
+std::vector<std::vector<Tensor>> FieldBatches::by_index() const {
+  std::vector<std::vector<Tensor>> out;
+  for (std::size_t b = 0; b < count(); ++b)
+    out.push_back({indices(feature(b), {size, fields_}), y_rows(data_, static_cast<std::int64_t>(b) * size, size)});
+  return out;
+}
+
+std::vector<std::vector<Tensor>> FieldBatches::by_index_turned() const {
+  std::vector<std::vector<Tensor>> out = by_index();
+  for (std::vector<Tensor>& batch : out) {
+    std::vector<std::int32_t> turned;
+    const std::span<const std::int32_t> index = batch[0].span<std::int32_t>();
+    for (std::int64_t f = 0; f < fields_; ++f)
+      for (std::int64_t r = 0; r < size; ++r) turned.push_back(index[static_cast<std::size_t>(r * fields_ + f)]);
+    batch[0] = Tensor::from(turned, {fields_, size});
+  }
+  return out;
+}
+
+std::vector<std::vector<Tensor>> FieldBatches::by_row() const {
+  std::vector<std::vector<Tensor>> out;
+  for (std::size_t b = 0; b < count(); ++b) {
+    const std::int64_t first = static_cast<std::int64_t>(b) * size;
+    out.push_back({x_rows(data_, first, size), y_rows(data_, first, size)});
+  }
+  return out;
+}
+
+std::vector<std::vector<Tensor>> FieldBatches::by_field() const {
+  std::vector<std::vector<Tensor>> out;
+  for (std::size_t b = 0; b < count(); ++b)
+    out.push_back({one_hot_rows(feature(b), size * fields_, data_.features),
+                   y_rows(data_, static_cast<std::int64_t>(b) * size, size)});
+  return out;
+}
+
+FieldWeighted::FieldWeighted(Lookup lookup) {
+  constexpr std::int64_t n = FieldBatches::size, k = 16;
+  std::vector<float> above(fields * fields);  // 1 where the column is above the row
+  for (std::int64_t i = 0; i < fields; ++i)
+    for (std::int64_t j = i + 1; j < fields; ++j) above[static_cast<std::size_t>(i * fields + j)] = 1;
+  const Expr w0 = g.variable("w0", zeros({1}));
+  const Expr W = g.variable("W", zeros({features}));
+  const Expr V = g.variable("V", random_normal({features, k}, {.stddev = 0.05, .seed = 1}));
+  const Expr R = g.variable("R", random_normal({fields, fields}, {.mean = 0.5, .stddev = 0.1, .seed = 1}));
+  const Expr y = g.placeholder("y", {n, 1});
+  Expr X, v, w;
+  if (lookup == Lookup::gather) {
+    X = g.placeholder("X", {n, fields}, int32);
+    v = gather(V, X);  // [n, fields, k]
+    w = gather(W, X);  // [n, fields]
+  } else {
+    X = g.sparse_placeholder("X", {n * fields, features});
+    v = reshape(matmul(X, V), {n, fields, k});       // [n, fields, k]
+    w = reshape(reduce_sum(X * W, 1), {n, fields});  // [n, fields]
+  }
+  const Expr dots = matmul(v, v, {.transpose_b = true});  // [n, fields, fields]
+  const Expr interactions =
+      reshape(reduce_sum(dots * (R * Tensor::from(above, {fields, fields})), {1, 2}), {n, 1});  // [n, 1]
+  const Expr y_hat = w0 + reduce_sum(w, 1, keep_dims) + interactions;                           // [n, 1]
+  loss = reduce_mean(softplus(-y * y_hat));                                                     // []
+  train = Adagrad(0.1).minimize(loss);
+  inputs = {X, y};
+  parameters = {w0, W, V, R};
+}
+
+PlainFactorizationMachine::PlainFactorizationMachine(Lookup lookup) {
+  constexpr std::int64_t n = FieldBatches::size, k = 16;
+  const Expr w0 = g.variable("w0", zeros({1}));
+  const Expr W = g.variable("W", zeros({features}));
+  const Expr V = g.variable("V", random_normal({features, k}, {.stddev = 0.05, .seed = 1}));
+  const Expr y = g.placeholder("y", {n, 1});
+  Expr X, linear, sums, squares;
+  if (lookup == Lookup::gather) {
+    X = g.placeholder("X", {n, fields}, int32);
+    const Expr v = gather(V, X);                      // [n, fields, k]
+    linear = reduce_sum(gather(W, X), 1, keep_dims);  // [n, 1]
+    sums = reduce_sum(v, 1);                          // [n, k]
+    squares = reduce_sum(square(v), 1);               // [n, k]
+  } else {
+    X = g.sparse_placeholder("X", {n, features});
+    linear = reduce_sum(W * X, 1, keep_dims);  // [n, 1]
+    sums = matmul(X, V);                       // [n, k]
+    squares = matmul(square(X), square(V));    // [n, k]
+  }
+  const Expr y_hat = w0 + linear + 0.5 * reduce_sum(square(sums) - squares, 1, keep_dims);  // [n, 1]
+  loss = reduce_mean(softplus(-y * y_hat));                                                 // []
+  train = Adagrad(0.1).minimize(loss);
+  inputs = {X, y};
+  parameters = {w0, W, V};
+}
+
+}  // namespace bench
