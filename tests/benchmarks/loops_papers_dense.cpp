@@ -55,12 +55,12 @@ float Mixture::step(const float* x, std::int64_t rows, bool want_loss) {
       z[d] = (x[r * dims + d] - mean[d]) * inverse[d];
       squares += z[d] * z[d];
     }
-    store16(share, load16(start) - 0.5F * squares);
-    float most = share[0];
-    for (int c = 1; c < lanes; ++c) most = std::max(most, share[c]);
+    const Sixteen log_density = load16(start) - 0.5F * squares;
+    const float most = greatest(log_density);
+    store16(share, log_density - most);
     float sum = 0;
 #pragma omp simd reduction(+ : sum)
-    for (int c = 0; c < lanes; ++c) sum += share[c] = gradus::math::exp(share[c] - most);
+    for (int c = 0; c < lanes; ++c) sum += share[c] = gradus::math::exp(share[c]);
     if (want_loss) error -= static_cast<double>(most + std::log(sum));
     const Sixteen of = load16(share) * (1 / sum);
     shares += of;

@@ -250,9 +250,9 @@ float Attentional::step(const Rows& batch) {
   table_.begin(lookups);
   const float weight = 1 / static_cast<float>(batch.count);
   const Sixteen b = load16(b_.data()), h = load16(h_.data()), p = load16(p_.data());
-  Array<float> turned(k * attention);  // a, [attention, k]
-  for (std::size_t f = 0; f < k; ++f)
-    for (std::size_t t = 0; t < attention; ++t) turned[t * k + f] = a_.value()[f * attention + t];
+  alignas(64) float turned[attention * k];  // a, [attention, k]
+  for (int f = 0; f < k; ++f)
+    for (int t = 0; t < attention; ++t) turned[t * k + f] = a_.data()[f * attention + t];
 
   Sixteen d_a[k] = {}, d_b = {}, d_h = {}, d_p = {};
   float error = 0;
@@ -313,7 +313,7 @@ float Attentional::step(const Rows& batch) {
     for (int i = 0; i < pairs; ++i)
       for (int f = 0; f < k; ++f) d_a[f] += reinterpret_cast<const FloatAt*>(pair + i)[f] * hidden[i];
     Sixteen d_pair[padded];
-    for (int i = 0; i < padded; i += 12) times<12>(hidden + i, turned.data(), Sixteen(), d_pair + i);
+    for (int i = 0; i < padded; i += 12) times<12>(hidden + i, turned, Sixteen(), d_pair + i);
     Sixteen d_v[fields] = {};
     const Sixteen* from = d_pair;
     const float* share = score;

@@ -22,6 +22,14 @@ inline float sum(Sixteen x) {
   return sum(__builtin_shufflevector(x, x, 0, 1, 2, 3, 4, 5, 6, 7) +
              __builtin_shufflevector(x, x, 8, 9, 10, 11, 12, 13, 14, 15));
 }
+inline float greatest(Sixteen x) {
+  const auto fold = [&x](Sixteen other) { x = x > other ? x : other; };
+  fold(__builtin_shufflevector(x, x, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7));
+  fold(__builtin_shufflevector(x, x, 4, 5, 6, 7, 0, 1, 2, 3, 4, 5, 6, 7, 0, 1, 2, 3));
+  fold(__builtin_shufflevector(x, x, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3, 0, 1));
+  fold(__builtin_shufflevector(x, x, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0));
+  return x[0];
+}
 inline Sixteen load16(const float* from) { return *reinterpret_cast<const SixteenAt*>(from); }
 inline void store16(float* to, Sixteen x) { *reinterpret_cast<SixteenAt*>(to) = x; }
 

@@ -3,7 +3,6 @@
 #include <fmt/core.h>
 
 #include <cmath>
-#include <cstdlib>
 #include <utility>
 
 namespace bench {
@@ -70,13 +69,6 @@ Values FormulaSteps::values() {
   return out;
 }
 
-std::string FormulaSteps::profile() {
-  const std::vector<Tensor>& batch = next();
-  std::vector<Feed> feeds;
-  for (std::size_t i = 0; i < batch.size(); ++i) feeds.emplace_back(formula_.inputs[i], batch[i]);
-  return session_.explain(formula_.train, feeds) + to_string(session_.profile(formula_.train, feeds, 15));
-}
-
 void compare_formula(benchmark::State& state, double target, FormulaSteps& gradus, const OtherSteps& other) {
   const Values start = gradus.values();
   std::size_t step = 0;
@@ -89,7 +81,6 @@ void compare_formula(benchmark::State& state, double target, FormulaSteps& gradu
     other.step(next(), false);
   }
   if (!same_values(state, start, gradus.values(), other.values())) return;
-  if (std::getenv("GRADUS_PROFILE") != nullptr) fmt::print("{}\n", gradus.profile());
   const Steps other_steps = [&](std::int64_t count) {
     for (std::int64_t i = 0; i < count; ++i) benchmark::DoNotOptimize(other.step(next(), false));
   };

@@ -39,8 +39,6 @@ class FormulaSteps {
   Steps steps();
   /// The parameters, now.
   Values values();
-  /// The plan of a step, and where its time goes, as text.
-  std::string profile();
 
  private:
   const std::vector<gradus::Tensor>& next() { return batches_[step_++ % batches_.size()]; }
