@@ -179,8 +179,8 @@ class ScatterAdd final : public Op {
 
   int rows_from() const override { return 2; }
   Strips strips(std::span<const Type> in, const Type& y) const override {
-    if (in[0].shape.rank() != 1 || !is_floating(y.dtype)) return {};
-    return {Strips::Gives::accumulated, 0b110, in[0].shape[0]};
+    if (in[0].shape.rank() == 0 || !is_floating(y.dtype)) return {};
+    return {Strips::Gives::accumulated, 0b110, in[2].shape[0]};
   }
   void prepare_sum(Call& call) const override { call.set_index(call.in(2).pattern->touched().columns); }
 

@@ -157,6 +157,14 @@ void floating_gemm(Workers& workers, std::int64_t m, std::int64_t n, std::int64_
       narrow_gemm(isa(), last - first, n, k, from(first), stride, transpose_a, b, c + first * n, add);
     });
   }
+  // A small b that is stored the other way is laid out anew: that costs less than BLAS does, which packs it too.
+  constexpr std::int64_t most_laid_out = 4096;
+  if (transpose_b && m >= 8 && n * k <= most_laid_out && is_narrow<T>(n, k, transpose_a)) {
+    T laid_out[most_laid_out];
+    for (std::int64_t l = 0; l < k; ++l)
+      for (std::int64_t j = 0; j < n; ++j) laid_out[l * n + j] = b[j * k + l];
+    return floating_gemm(workers, m, n, k, a, transpose_a, laid_out, false, c, add);
+  }
   if (std::max({m, n, k}) > INT32_MAX)
     fail<ValueError>("matmul: a dimension of {} is too large for BLAS", std::max({m, n, k}));
   use_one_blas_thread();

@@ -58,8 +58,10 @@ class Matmul final : public Op {
 
   // Of a strip of the rows of a matrix: its rows of a b, or its part of the sum that a^T b is. A wide dense product is
   // better done at once.
+  // Of a batch, some of the products.
   Strips strips(std::span<const Type> in, const Type& y) const override {
-    if (y.shape.rank() != 2 || in[1].layout == Layout::csr) return {};
+    if (y.shape.rank() > 2) return batch_strips(in, y);
+    if (in[1].layout == Layout::csr) return {};
     const bool narrow = std::min(y.shape[0], y.shape[1]) <= widest_in_strips;
     if (in[0].layout == Layout::dense && !narrow) return {};
     if (!options_.transpose_a) return {Strips::Gives::rows, 1, y.shape[0]};
@@ -102,6 +104,18 @@ class Matmul final : public Op {
   }
 
  private:
+  Strips batch_strips(std::span<const Type> in, const Type& y) const {
+    constexpr std::int64_t largest = 1 << 14;  // elements of what is cut: of larger products one is work enough
+    Strips strips{Strips::Gives::rows, 0, y.shape[0]};
+    std::int64_t elements = y.shape.size();
+    for (std::size_t i = 0; i < 2; ++i)
+      if (in[i].shape.rank() == y.shape.rank() && in[i].shape[0] == y.shape[0]) {
+        strips.sliced |= 1U << i;
+        elements = std::max(elements, in[i].shape.size());
+      }
+    return elements <= y.shape[0] * largest ? strips : Strips{};
+  }
+
   void check_kinds(const OpInputs& in) const {
     if (in[0].dtype != in[1].dtype)
       fail<TypeError>("matmul: a is {} but b is {}; cast one of them", in.dtype(0), in.dtype(1));
@@ -185,9 +199,13 @@ class Matmul final : public Op {
     const Shape& b = call.in(1).shape();
     const Matrix left(a, options_.transpose_a);
     const Matrix right(b, options_.transpose_b);
-    if (a.rank() == 2 && b.rank() == 2)
-      return gemm(call.workers(), left.rows, right.columns, left.columns, call.in<T>(0), options_.transpose_a,
-                  call.in<T>(1), options_.transpose_b, call.out<T>(), call.adds);
+    // Of many matrices by one, the rows are one below the other.
+    if (b.rank() == 2 && (a.rank() == 2 || !options_.transpose_a)) {
+      const std::int64_t rows =
+          a.rank() == 2 ? left.rows : call.out().shape().size() / std::max<std::int64_t>(1, right.columns);
+      return gemm(call.workers(), rows, right.columns, left.columns, call.in<T>(0), options_.transpose_a, call.in<T>(1),
+                  options_.transpose_b, call.out<T>(), call.adds);
+    }
     for_each_product(a, b, batch_of(call.out().shape()), [&](std::int64_t a_at, std::int64_t b_at, std::int64_t c_at) {
       gemm(call.workers(), left.rows, right.columns, left.columns, call.in<T>(0) + a_at, options_.transpose_a,
            call.in<T>(1) + b_at, options_.transpose_b, call.out<T>() + c_at, call.adds);
@@ -272,6 +290,12 @@ Expr Matmul::gradient(const Expr& y, const Expr& dy, int i) const {
     return tb ? sampled_matmul(transpose(dy), left, b) : sampled_matmul(left, transpose(dy), b);
   }
   if (i == 1 && a.layout() == Layout::csr && !ta && !tb) return rows_product(a, dy);
+  // Of many matrices by one, the rows are one below the other.
+  const auto rows_of = [](const Expr& x) { return reshape(x, {-1, x.shape()[x.rank() - 1]}); };
+  const bool one = i == 1 && a.rank() > 2 && b.rank() == 2 && !ta && a.layout() == Layout::dense;
+  if (one && a.shape()[a.rank() - 1] > 0 && dy.shape()[dy.rank() - 1] > 0 && dy.rank() == a.rank())
+    return tb ? matmul(rows_of(dy), rows_of(a), {.transpose_a = true})
+              : matmul(rows_of(a), rows_of(dy), {.transpose_a = true});
   Expr dx;
   if (i == 0) {
     dx = ta ? matmul(b, dy, {.transpose_a = tb, .transpose_b = true}) : matmul(dy, b, {.transpose_b = !tb});

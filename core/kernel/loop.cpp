@@ -5,6 +5,7 @@
 #include <gradus/core/tensor/table_rows.h>
 
 #include <algorithm>
+#include <cstring>
 
 namespace gradus {
 
@@ -34,6 +35,40 @@ void repeat_each(T* to, const T* from, std::int64_t stride, std::int64_t rows, s
   as_constant<std::int64_t, 8, 16, 20, 32>(width, repeat);
 }
 
+// The row-major space `dims`, read with `stride`, whole. What is broadcast along an axis is laid out once, and copied.
+// Returns its end.
+template <class T>
+T* fill_whole(T* to, const T* from, std::span<const std::int64_t> dims, std::span<const std::int64_t> stride) {
+  if (dims.size() == 1) {
+    fill_run(to, from, stride[0], dims[0]);
+    return to + dims[0];
+  }
+  if (dims.size() == 2 && stride[1] == 0) {
+    repeat_each(to, from, stride[0], dims[0], dims[1]);
+    return to + dims[0] * dims[1];
+  }
+  if (dims.size() == 2 && stride[1] == 1) {
+    as_constant<std::int64_t, 4, 8, 16, 32>(dims[1], [&](auto fixed) {
+      const std::int64_t n = fixed > 0 ? fixed : dims[1];
+      for (std::int64_t i = 0; i < dims[0]; ++i)
+        std::memcpy(to + i * n, from + i * stride[0], static_cast<std::size_t>(n) * sizeof(T));
+    });
+    return to + dims[0] * dims[1];
+  }
+  if (stride[0] != 0) {
+    for (std::int64_t i = 0; i < dims[0]; ++i)
+      to = fill_whole(to, from + i * stride[0], dims.subspan(1), stride.subspan(1));
+    return to;
+  }
+  std::int64_t filled = fill_whole(to, from, dims.subspan(1), stride.subspan(1)) - to;
+  for (const std::int64_t all = filled * dims[0]; filled < all;) {
+    const std::int64_t more = std::min(filled, all - filled);
+    std::copy_n(to, more, to + filled);
+    filled += more;
+  }
+  return to + filled;
+}
+
 // Elements [first, first + count) of the row-major space `dims`, read with `stride`.
 template <class T>
 void fill_space(T* to, const T* from, std::span<const std::int64_t> dims, std::span<const std::int64_t> stride,
@@ -51,6 +86,12 @@ void fill_space(T* to, const T* from, std::span<const std::int64_t> dims, std::s
     count -= rows * dims[1];
     if (count == 0) return;
   }
+  // As many of the last axes as begin and end with the elements asked for are laid out whole; else a run of the last.
+  std::size_t inner = dims.size() - 1;
+  std::int64_t whole = dims[inner];
+  while (inner > 1 && first % (whole * dims[inner - 1]) == 0 && count % (whole * dims[inner - 1]) == 0)
+    whole *= dims[--inner];
+  const bool is_whole = first % whole == 0 && count % whole == 0 && inner > 0;
   std::array<std::int64_t, Shape::max_rank> at{};
   std::int64_t offset = 0;
   for (int axis = rank - 1; axis >= 0; --axis) {
@@ -59,14 +100,22 @@ void fill_space(T* to, const T* from, std::span<const std::int64_t> dims, std::s
     first /= dims[a];
     offset += at[a] * stride[a];
   }
-  const auto inner = static_cast<std::size_t>(rank - 1);
+  const std::size_t last = dims.size() - 1;
+  if (!is_whole) inner = last;
   while (count > 0) {
-    const std::int64_t length = std::min(count, dims[inner] - at[inner]);
-    fill_run(to, from + offset, stride[inner], length);
+    std::int64_t length = whole;
+    if (is_whole) {
+      fill_whole(to, from + offset, dims.subspan(inner), stride.subspan(inner));
+      offset += dims[inner] * stride[inner];
+      at[inner] = dims[inner];
+    } else {
+      length = std::min(count, dims[last] - at[last]);
+      fill_run(to, from + offset, stride[last], length);
+      at[last] += length;
+      offset += length * stride[last];
+    }
     to += length;
     count -= length;
-    at[inner] += length;
-    offset += length * stride[inner];
     for (std::size_t axis = inner; axis > 0 && at[axis] == dims[axis]; --axis) {
       offset += stride[axis - 1] - dims[axis] * stride[axis];
       at[axis] = 0;
@@ -173,12 +222,27 @@ Loop::Loop(const Op& op, RowKernel kernel, std::span<const Value* const> inputs,
     space_ = space_.with(b - 1, space_[b - 1] * space_[b]).without(b);
   }
   choose_block();
+  by_rows_ = laid_out_ && rows_lie_as_read();
+  const std::int64_t inner = space_.rank() > 0 ? space_.slice(1, space_.rank()).size() : 0;
+  for (Operand& o : operands_)
+    o.repeats = o.access == Access::strided && inner > 0 && o.stride[0] == 0 && block_ % inner == 0;
+}
+
+// Whether along the last axis each operand is one number or lies side by side, in rows long enough to be worth a call.
+bool Loop::rows_lie_as_read() const {
+  constexpr std::int64_t long_enough = 64;
+  if (space_.rank() == 0 || space_[space_.rank() - 1] < long_enough) return false;
+  const auto last = static_cast<std::size_t>(space_.rank() - 1);
+  return std::all_of(operands_.begin(), operands_.begin() + arity_,
+                     [&](const Operand& o) { return o.access != Access::strided || o.stride[last] <= 1; });
 }
 
 // Whole rows where they are short: what is repeated along rows is then laid out without looking where one begins.
 void Loop::choose_block() {
-  const std::int64_t row = space_.rank() == 2 ? space_[1] : 1;
-  block_ = row > 0 && row <= block ? block / row * row : block;
+  std::int64_t rows = 1;
+  for (int axis = space_.rank() - 1; axis > 0 && space_[axis] > 0 && rows * space_[axis] <= block; --axis)
+    rows *= space_[axis];
+  block_ = block / rows * rows;
 }
 
 void Loop::lay_out(const Operand& operand, const Value& value, const Value& output, std::int64_t first,
@@ -264,7 +328,40 @@ void Loop::run_united(Call& call, std::array<const Value*, max_operands> in, std
   run_blocks(call, in);
 }
 
+void Loop::run_rows(Call& call) const {
+  const int last = space_.rank() - 1;
+  const std::int64_t width = space_[last];
+  unsigned scalars = scalars_;
+  for (std::size_t i = 0; i < static_cast<std::size_t>(arity_); ++i)
+    if (operands_[i].access == Access::strided && operands_[i].stride[static_cast<std::size_t>(last)] == 0)
+      scalars |= 1U << i;
+  call.workers().for_each(call.out().stored, chunk, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t first = begin; first < end;) {
+      const std::int64_t within = first % width;
+      const std::int64_t count = std::min(width - within, end - first);
+      std::array<const void*, max_operands> pointers{};
+      for (int i = 0; i < arity_; ++i) {
+        const Operand& operand = operands_[static_cast<std::size_t>(i)];
+        std::int64_t offset = operand.access == Access::in_step ? first : 0;
+        if (operand.access == Access::strided) {
+          offset = within * operand.stride[static_cast<std::size_t>(last)];
+          std::int64_t row = first / width;
+          for (int axis = last - 1; axis > 0; --axis) {
+            offset += row % space_[axis] * operand.stride[static_cast<std::size_t>(axis)];
+            row /= space_[axis];
+          }
+          if (last > 0) offset += row * operand.stride[0];
+        }
+        pointers[static_cast<std::size_t>(i)] = call.in(i).data + offset * static_cast<std::int64_t>(operand.size);
+      }
+      kernel_(pointers.data(), scalars, call.out().data + first * static_cast<std::int64_t>(out_size_), count);
+      first += count;
+    }
+  });
+}
+
 void Loop::run_blocks(Call& call, std::span<const Value* const> in) const {
+  if (by_rows_) return run_rows(call);
   const Value& output = call.out();
   call.workers().for_each(output.stored, chunk / block_ * block_, [&](std::int64_t begin, std::int64_t end) {
     alignas(Buffer::alignment) std::byte memory[max_operands][block * 8];
@@ -276,7 +373,7 @@ void Loop::run_blocks(Call& call, std::span<const Value* const> in) const {
         const auto at = static_cast<std::size_t>(i);
         const Operand& operand = operands_[at];
         if (operand.access == Access::strided || operand.access == Access::narrow) {
-          lay_out(operand, *in[at], output, first, count, memory[at]);
+          if (!operand.repeats || first == begin) lay_out(operand, *in[at], output, first, count, memory[at]);
           pointers[at] = memory[at];
         } else {
           const std::int64_t offset = operand.access == Access::in_step ? first : 0;

@@ -44,14 +44,17 @@ class Loop {
     std::size_t size = 0;  // bytes of an element
     // Strides of the operand along the output's axes, in elements; 0 where it is broadcast.
     std::array<std::int64_t, Shape::max_rank> stride{};
+    bool repeats = false;  // laid out once, it is the same for every block
   };
 
   void lay_out(const Operand& operand, const Value& value, const Value& output, std::int64_t first, std::int64_t count,
                std::byte* to) const;
   void choose_block();
+  bool rows_lie_as_read() const;
   void prepare_sparse_output(Call& call) const;
   void run_united(Call& call, std::array<const Value*, max_operands> in, std::size_t bytes) const;
   void run_blocks(Call& call, std::span<const Value* const> in) const;
+  void run_rows(Call& call) const;
 
   std::string_view name_;
   RowKernel kernel_;
@@ -62,6 +65,7 @@ class Loop {
   unsigned scalars_ = 0;   // bit i: operand i is a number
   bool laid_out_ = false;  // whether some operand must be laid out block by block
   bool plain_;
+  bool by_rows_ = false;    // whether the kernel is called for each row of the last axis, and nothing is laid out
   std::int64_t block_ = 0;  // elements laid out at a time
   // The output's space with neighbouring axes merged where every operand allows it.
   Shape space_;

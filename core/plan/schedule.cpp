@@ -86,11 +86,30 @@ void cut_long_rows(const Program& program, std::vector<Strips>& strips) {
   }
 }
 
+// A step whose rows are parts of another's, as those of [n * f, k] are of [n, f, k], goes by strips of that one's.
+void follow_rows(const Program& program, std::vector<Strips>& strips) {
+  constexpr std::int64_t longest = 4 * long_row;
+  for (std::size_t id = 0; id < strips.size(); ++id) {
+    Strips& mine = strips[id];
+    if (mine.gives == Strips::Gives::nothing || mine.rows == 0) continue;
+    for_each_read(program, program.nodes[id], [&](int i, int root) {
+      const Strips& theirs = strips[at(root)];
+      if (theirs.gives != Strips::Gives::rows || theirs.rows == 0 ||
+          ((mine.sliced >> static_cast<unsigned>(i)) & 1U) == 0)
+        return;
+      if (theirs.rows < mine.rows && mine.rows % theirs.rows == 0 &&
+          program.nodes[at(root)].type.shape.size() <= theirs.rows * longest)
+        mine.rows = theirs.rows;
+    });
+  }
+}
+
 std::vector<Strips> all_strips(const Program& program) {
   std::vector<Strips> strips(program.nodes.size());
   for (std::size_t id = 0; id < program.nodes.size(); ++id)
     if (is_computed(program.nodes[id])) strips[id] = strips_of(program, program.nodes[id]);
   cut_long_rows(program, strips);
+  follow_rows(program, strips);
   return strips;
 }
 
@@ -204,19 +223,27 @@ class Grouping {
     const Shape& shape = node(node(id).inputs[at(i)]).type.shape;  // the view's
     return from.gives == Strips::Gives::rows && to.gives != Strips::Gives::nothing && from.rows == to.rows &&
            touched_by_[at(root)] == touched_by_[at(id)] && ((to.sliced >> static_cast<unsigned>(i)) & 1U) != 0 &&
-           shape.rank() > 0 && (touched_by_[at(root)] >= 0 || cut_as_one(shape, from.rows)[0] == from.rows);
+           shape.rank() > 0 &&
+           (touched_by_[at(root)] >= 0 || (from.rows > 0 && cut_as_one(shape, from.rows)[0] % from.rows == 0));
+  }
+
+  // How many levels node `id` is above `root`, its input i, at the least. Levels of regions are odd, those of single
+  // steps even, where each may read the ones before it: so no region waits for a step that could come before it.
+  int levels_between(int id, int i, int root) const {
+    if (flows(id, i, root)) return 0;
+    return (in_region(id) ? 1 : 0) + (in_region(root) ? 1 : 0);
   }
 
   // Nodes of one level and the same number of rows make a region: along the way from one to another of them, nothing
   // needs a result as a whole. Each comes as late as its users allow, to be with them, but for sums: they are whole at
   // the end, and belong to what they sum.
   void choose_levels() {
-    std::fill(level_.begin(), level_.end(), 0);
+    for (int id = 0; id < count(); ++id) level_[at(id)] = in_region(id) ? 1 : 0;
     for (int id = 0; id < count(); ++id)
       if (is_computed(node(id)))
         for_each_read(program_, node(id), [&](int i, int root) {
           if (is_computed(node(root)) && time_[at(root)] == time_[at(id)])
-            level_[at(id)] = std::max(level_[at(id)], level_[at(root)] + (flows(id, i, root) ? 0 : 1));
+            level_[at(id)] = std::max(level_[at(id)], level_[at(root)] + levels_between(id, i, root));
         });
     std::vector<int> latest(program_.nodes.size(), INT32_MAX);
     for (int id = count() - 1; id >= 0; --id) {
@@ -225,7 +252,7 @@ class Grouping {
         level_[at(id)] = std::max(level_[at(id)], latest[at(id)]);
       for_each_read(program_, node(id), [&](int i, int root) {
         if (time_[at(root)] == time_[at(id)])
-          latest[at(root)] = std::min(latest[at(root)], level_[at(id)] - (flows(id, i, root) ? 0 : 1));
+          latest[at(root)] = std::min(latest[at(root)], level_[at(id)] - levels_between(id, i, root));
       });
     }
   }
@@ -318,7 +345,7 @@ Shape cut_as_one(const Shape& shape, std::int64_t rows) {
   std::int64_t product = 1;
   for (int axes = 1; axes <= shape.rank(); ++axes) {
     product *= shape[axes - 1];
-    if (product == rows) return shape.slice(axes, shape.rank()).insert(0, rows);
+    if (rows > 0 && product % rows == 0) return shape.slice(axes, shape.rank()).insert(0, product);
   }
   return shape;
 }

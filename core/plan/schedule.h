@@ -41,7 +41,8 @@ Timing choose_times(const Program& program, const std::vector<Strips>& strips);
 /// With `use_strips` false, every group is a single step.
 Schedule make_schedule(const Program& program, bool use_strips);
 
-/// The shape with the leading axes that a strip cuts, `rows` elements of them in all, taken for one.
+/// The shape with the leading axes that strips cut taken for one, which is `rows` times as many as one of them has; the
+/// shape as it is where no axes are that.
 Shape cut_as_one(const Shape& shape, std::int64_t rows);
 
 /// Whether the node has a kernel to run: it is no view, and somebody needs its numbers.

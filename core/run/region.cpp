@@ -14,10 +14,6 @@ namespace {
 constexpr std::int64_t most_pieces = Recorder::most_lanes - 1;
 constexpr std::int64_t piece_bytes = 1 << 20;  // what a piece reads and writes at the least
 
-std::int64_t row_bytes_of(const Type& type) {
-  return type.shape.slice(1, type.shape.rank()).size() * static_cast<std::int64_t>(size_of(type.dtype));
-}
-
 bool is_sum(const Strips& strips) {
   return strips.gives == Strips::Gives::sum || strips.gives == Strips::Gives::accumulated;
 }
@@ -59,7 +55,7 @@ Region::Region(const Program& program, const Schedule& schedule, const Group& gr
   for (int m = 0; m < size(); ++m) dying[at(std::max(m, last_use[at(m)]))].push_back(m);
   Arena arena;
   const auto bytes_of = [&](int m) {
-    return Arena::whole_lines(strip_rows_ * row_bytes_of(cut(node(members_[at(m)].node).type)));
+    return Arena::whole_lines(strip_rows_ * row_bytes_of(node(members_[at(m)].node).type));
   };
   for (int m = 0; m < size(); ++m) {
     const Member& member = members_[at(m)];
@@ -70,7 +66,7 @@ Region::Region(const Program& program, const Schedule& schedule, const Group& gr
       sum_bytes_ += type.shape.size() * static_cast<std::int64_t>(size_of(type.dtype));
     } else {
       constexpr std::int64_t csr_bytes = 16;  // a guess
-      row_traffic_ += type.layout == Layout::csr ? csr_bytes : row_bytes_of(cut(type));
+      row_traffic_ += type.layout == Layout::csr ? csr_bytes : row_bytes_of(type);
       const bool in_memory = !kept && type.layout != Layout::csr && !member.is_in_other_loop();
       if (in_memory) offset_[at(m)] = arena.take(bytes_of(m));
       if (kept && along_held_rows()) whole_rows_.push_back(m);
@@ -100,6 +96,11 @@ Type Region::cut(Type type) const {
   return type;
 }
 
+std::int64_t Region::row_bytes_of(const Type& type) const {
+  const std::int64_t rows = along_held_rows() ? type.shape[0] : rows_;
+  return type.shape.size() / std::max<std::int64_t>(1, rows) * static_cast<std::int64_t>(size_of(type.dtype));
+}
+
 void Region::make_piece() {
   Piece piece;
   piece.memory = Buffer(static_cast<std::size_t>(bytes_));
@@ -116,16 +117,17 @@ void Region::make_piece() {
   const auto strip_of = [&](int id) {
     if (const auto made = place.find(id); made != place.end()) return made->second;
     Type type = cut(node(id).type);
-    if (!along_held_rows()) type.shape = type.shape.with(0, strip_rows_);
+    const std::int64_t unit = along_held_rows() ? 1 : type.shape[0] / rows_;
+    if (!along_held_rows()) type.shape = type.shape.with(0, strip_rows_ * unit);
     Value* strip = new_value(id, type);
     const int m = member_of(program_.root(id));
     if (m >= 0 && offset_[at(m)] >= 0) {
       strip->data = piece.memory.data() + offset_[at(m)];
-      piece.own.push_back(strip);
+      piece.own.push_back({strip, unit});
     } else if (m >= 0 && type.layout == Layout::csr) {
-      piece.own.push_back(strip);
+      piece.own.push_back({strip, unit});
     } else {
-      piece.slices.push_back({strip, &values_[at(program_.root(id))], row_bytes_of(type)});
+      piece.slices.push_back({strip, &values_[at(program_.root(id))], unit, row_bytes_of(node(id).type)});
     }
     return strip;
   };
@@ -169,26 +171,27 @@ void Region::set_strip(Piece& piece, std::int64_t first, std::int64_t count) con
       hold_rows(strip, first, count);
       continue;
     }
-    strip.type.shape = strip.type.shape.with(0, count);
+    strip.type.shape = strip.type.shape.with(0, count * slice.unit);
     if (strip.type.layout == Layout::csr) {
-      const std::int64_t* start = whole.row_start() + first;
-      strip.first_row = whole.first_row + first;
+      const std::int64_t* start = whole.row_start() + first * slice.unit;
+      strip.first_row = whole.first_row + first * slice.unit;
       strip.ones = whole.ones;
-      strip.stored = start[count] - start[0];
+      strip.stored = start[count * slice.unit] - start[0];
       strip.data = whole.data + static_cast<std::size_t>(start[0] - whole.row_start()[0]) * size_of(strip.type.dtype);
     } else {
       strip.stored = strip.type.shape.size();
       strip.data = whole.data + first * slice.row_bytes;
     }
   }
-  for (Value* own : piece.own) {
+  for (const Own& own : piece.own) {
+    Value& strip = *own.strip;
     if (along_held_rows()) {
-      hold_rows(*own, first, count);
+      hold_rows(strip, first, count);
       continue;
     }
-    own->type.shape = own->type.shape.with(0, count);
-    own->first_row = first;
-    if (own->type.layout == Layout::dense) own->stored = own->type.shape.size();
+    strip.type.shape = strip.type.shape.with(0, count * own.unit);
+    strip.first_row = first * own.unit;
+    if (strip.type.layout == Layout::dense) strip.stored = strip.type.shape.size();
   }
 }
 
@@ -298,7 +301,7 @@ void Region::run_piece(std::size_t number, std::uint64_t run_number, Recorder* r
     value.index.reset();
   };
   for (const Slice& slice : piece.slices) forget(*slice.strip);
-  for (Value* own : piece.own) forget(*own);
+  for (const Own& own : piece.own) forget(*own.strip);
 }
 
 void Region::add_sums(Workers& workers) {

@@ -55,21 +55,27 @@ class Region {
   struct Slice {
     Value* strip;
     const Value* whole;
-    std::int64_t row_bytes;  // of a dense one
+    std::int64_t unit;       // rows of it that are a row of the region
+    std::int64_t row_bytes;  // of a dense one, for a row of the region
+  };
+  struct Own {
+    Value* strip;
+    std::int64_t unit;
   };
   // A piece at work: the values of its current strip.
   struct Piece {
     std::vector<std::unique_ptr<Value>> values;
     std::vector<Slice> slices;
-    std::vector<Value*> own;  // what lies in `memory` or grows, and has as many rows as the strip
+    std::vector<Own> own;  // what lies in `memory` or grows
     std::vector<Task> tasks;
     std::vector<Buffer> sums;  // by sum
     Buffer memory;
     Buffer scratch;
   };
 
-  int member_of(int root) const;  // -1 for a node outside
-  Type cut(Type type) const;      // with the axes that strips cut as one
+  int member_of(int root) const;                      // -1 for a node outside
+  Type cut(Type type) const;                          // with the axes that strips cut as one
+  std::int64_t row_bytes_of(const Type& type) const;  // for a row of the region
   bool along_held_rows() const { return touched_by_ >= 0; }
   void choose_pieces();
   void make_piece();
