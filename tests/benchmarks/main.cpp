@@ -129,6 +129,7 @@ int main(int argc, char** argv) {
   bench::add_narrow_rows();
   bench::add_paper_factor_rows();
   bench::add_paper_field_rows();
+  bench::add_paper_text_rows();
   bench::add_paper_dense_rows();
   bench::add_one_hot_rows();
   bench::add_shape_rows();

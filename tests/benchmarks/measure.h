@@ -56,6 +56,7 @@ void add_scaling_rows();
 void add_narrow_rows();
 void add_paper_factor_rows();
 void add_paper_field_rows();
+void add_paper_text_rows();
 void add_paper_dense_rows();
 void add_one_hot_rows();
 void add_shape_rows();

@@ -21,13 +21,16 @@ double distance(const std::vector<float>& a, const std::vector<float>& b) {
   return std::sqrt(squares);
 }
 
-bool same_values(benchmark::State& state, const Values& start, const Values& gradus, const Values& other) {
+// From where both sides started.
+bool same_values(benchmark::State& state, const Values& start, FormulaSteps& gradus, const OtherSteps& other) {
+  const Values ours = gradus.values(), theirs = other.values();
   for (std::size_t i = 0; i < start.size(); ++i) {
-    const double moved = distance(gradus[i], start[i]);
-    const double apart = other[i].size() == start[i].size() ? distance(gradus[i], other[i]) : INFINITY;
+    const double moved = distance(ours[i], start[i]);
+    const double apart = distance(ours[i], theirs[i]);
     if (moved > 0 && apart <= tolerance * moved) continue;
-    state.SkipWithError(
-        fmt::format("parameter {}: Gradus has moved it by {} but is {} from the loop's", i + 1, moved, apart).c_str());
+    state.SkipWithError(fmt::format("{}: Gradus has moved it by {} but the loop's is {} away",
+                                    gradus.formula().parameters[i].name(), moved, apart)
+                            .c_str());
     return false;
   }
   return true;
@@ -35,26 +38,33 @@ bool same_values(benchmark::State& state, const Values& start, const Values& gra
 
 }  // namespace
 
-FormulaSteps::FormulaSteps(Formula& formula, std::vector<std::vector<Tensor>> batches)
+FormulaSteps::FormulaSteps(Formula& formula, std::vector<Tensor> data)
     : formula_(formula),
       session_(formula.g, Device::cpu(), {.threads = 1}),
       run_(session_.prepare(std::span(&formula.train, 1), formula.inputs)),
-      batches_(std::move(batches)) {}
+      data_(std::move(data)),
+      batches_(static_cast<std::size_t>(data_[0].dim(0) / formula.inputs[0].shape()[0])) {}
+
+Tensor FormulaSteps::next(std::size_t input) const {
+  if (batches_ == 1) return data_[input];
+  const std::int64_t rows = formula_.inputs[input].shape()[0];
+  return data_[input].row_range(static_cast<std::int64_t>(step_ % batches_) * rows, rows);
+}
 
 double FormulaSteps::step_loss() {
-  const std::vector<Tensor>& batch = next();
   std::vector<Feed> feeds;
-  for (std::size_t i = 0; i < batch.size(); ++i) feeds.emplace_back(formula_.inputs[i], batch[i]);
+  for (std::size_t i = 0; i < data_.size(); ++i) feeds.emplace_back(formula_.inputs[i], next(i));
+  ++step_;
   return session_.run({formula_.loss, formula_.train}, feeds)[0].item();
 }
 
 void FormulaSteps::step() {
-  const std::vector<Tensor>& batch = next();
-  switch (batch.size()) {
-    case 1: run_(batch[0]); break;
-    case 2: run_(batch[0], batch[1]); break;
-    default: run_(batch[0], batch[1], batch[2]);
+  switch (data_.size()) {
+    case 1: run_(next(0)); break;
+    case 2: run_(next(0), next(1)); break;
+    default: run_(next(0), next(1), next(2));
   }
+  ++step_;
 }
 
 Steps FormulaSteps::steps() {
@@ -80,7 +90,7 @@ void compare_formula(benchmark::State& state, double target, FormulaSteps& gradu
     gradus.step();
     other.step(next(), false);
   }
-  if (!same_values(state, start, gradus.values(), other.values())) return;
+  if (!same_values(state, start, gradus, other)) return;
   const Steps other_steps = [&](std::int64_t count) {
     for (std::int64_t i = 0; i < count; ++i) benchmark::DoNotOptimize(other.step(next(), false));
   };
@@ -88,6 +98,11 @@ void compare_formula(benchmark::State& state, double target, FormulaSteps& gradu
   gradus.steps()(static_cast<std::int64_t>(gradus.batches()));
   other_steps(static_cast<std::int64_t>(gradus.batches()));
   compare(state, target, gradus.steps(), other_steps);
+}
+
+Tensor labels_of(const std::vector<float>& classes, std::int64_t count) {
+  Graph g;
+  return Session(g).run(one_hot(g.constant(Tensor::from(classes).cast(int32)), count));
 }
 
 }  // namespace bench

@@ -20,19 +20,23 @@ namespace bench {
 /// A graph with its training step.
 struct Formula {
   gradus::Graph g;
-  std::vector<gradus::Expr> inputs;      // placeholders, in the order of a batch's tensors
+  std::vector<gradus::Expr> inputs;      // placeholders, in the order of the data
   std::vector<gradus::Expr> parameters;  // in the order in which the loop gives its own
   gradus::Expr loss, train;
 };
 
 using loops::Values;
 
-/// Steps of a formula over its batches in turn, on one thread.
+/// Steps of a formula on one thread.
 class FormulaSteps {
  public:
-  FormulaSteps(Formula& formula, std::vector<std::vector<gradus::Tensor>> batches);
+  /// The data hold for each input the rows of all batches, one after the other; if it is one batch, a step reads the
+  /// same tensors again and what was found out about them is known. Else it reads views of their rows that are new in
+  /// each step: what a step needs to know of a batch's columns or indices is found out in the step.
+  FormulaSteps(Formula& formula, std::vector<gradus::Tensor> data);
 
-  std::size_t batches() const { return batches_.size(); }
+  const Formula& formula() const { return formula_; }
+  std::size_t batches() const { return batches_; }
   /// Makes a step. Returns the loss before it.
   double step_loss();
   void step();
@@ -41,12 +45,13 @@ class FormulaSteps {
   Values values();
 
  private:
-  const std::vector<gradus::Tensor>& next() { return batches_[step_++ % batches_.size()]; }
+  gradus::Tensor next(std::size_t input) const;
 
   Formula& formula_;
   gradus::Session session_;
   gradus::PreparedRun run_;
-  std::vector<std::vector<gradus::Tensor>> batches_;
+  std::vector<gradus::Tensor> data_;
+  std::size_t batches_;
   std::size_t step_ = 0;
 };
 
@@ -58,6 +63,9 @@ struct OtherSteps {
 
 /// Checks that both sides go the same way, then compares them.
 void compare_formula(benchmark::State& state, double target, FormulaSteps& gradus, const OtherSteps& other);
+
+/// Classes 0 to count - 1 as one-hot rows.   [n] -> [n, count]
+gradus::Tensor labels_of(const std::vector<float>& classes, std::int64_t count);
 
 /// Adds a row.
 template <class Function, class... Arguments>

@@ -1,5 +1,5 @@
-// Softmax regression on text, a mixture by gradient, layers with GELU and layer norm, and a chain of elementwise
-// functions over tensors of one size and several shapes.
+// A mixture by gradient, layers with GELU and layer norm, and a chain of elementwise functions over tensors of one size
+// and several shapes.
 #include "loops_papers.h"
 #include "papers.h"
 
@@ -7,63 +7,12 @@
 
 #include <algorithm>
 #include <numbers>
-#include <set>
 
 namespace bench {
 
 using namespace gradus;
 
 namespace {
-
-// Rows of `words` different features each, by Zipf's law, with values in (0, 1) as of normalised counts.
-DataSet text(std::int64_t rows, std::int64_t features, std::size_t words) {
-  const ZipfLaw law(features);
-  std::mt19937_64 random(1);
-  std::uniform_real_distribution<float> value(0.02F, 0.2F);
-  DataSet out;
-  out.features = features;
-  for (std::int64_t r = 0; r < rows; ++r) {
-    std::set<std::int32_t> of_row;
-    while (of_row.size() < words) of_row.insert(static_cast<std::int32_t>(scattered(law(random), features)));
-    out.x.column.insert(out.x.column.end(), of_row.begin(), of_row.end());
-    for (std::size_t i = 0; i < words; ++i) out.x.value.push_back(value(random));
-    out.x.row_start.push_back(std::ssize(out.x.column));
-    out.y.push_back(static_cast<float>(random() % loops::SoftmaxRegression::classes));
-  }
-  return out;
-}
-
-// Classes 0 to count - 1 as one-hot rows.   [n] -> [n, count]
-Tensor labels_of(const std::vector<float>& classes, std::int64_t count) {
-  Graph g;
-  return Session(g).run(one_hot(g.constant(Tensor::from(classes).cast(int32)), count));
-}
-
-// Boehning: Multinomial Logistic Regression Algorithm (1992), section 1; Bishop: Pattern Recognition and Machine
-// Learning (2006), equations 4.104 and 4.108: softmax(x W + b), cross entropy, gradient descent on all rows.
-struct SoftmaxRegression : Formula {
-  SoftmaxRegression(std::int64_t n, std::int64_t features, std::int64_t classes, double rate) {
-    const Expr X = g.sparse_placeholder("X", {n, features});
-    const Expr Y = g.placeholder("Y", {n, classes});
-    const Expr W = g.variable("W", zeros({features, classes}));
-    const Expr b = g.variable("b", zeros({classes}));
-    loss = reduce_mean(softmax_cross_entropy_with_logits(Y, matmul(X, W) + b));  // []
-    train = GradientDescent(rate).minimize(loss);
-    inputs = {X, Y};
-    parameters = {W, b};
-  }
-};
-
-void softmax_regression(benchmark::State& state) {
-  constexpr std::int64_t n = 20000, features = 50000, classes = loops::SoftmaxRegression::classes;
-  constexpr double rate = 5;
-  const DataSet data = text(n, features, 100);
-  SoftmaxRegression formula(n, features, classes, rate);
-  FormulaSteps gradus(formula, {{x_rows(data, 0, n), labels_of(data.y, classes)}});
-  loops::SoftmaxRegression machine(data.x, features, {data.y.begin(), data.y.end()}, static_cast<float>(rate));
-  const auto step = [&](std::size_t /*batch*/, bool want_loss) { return machine.step(want_loss); };
-  compare_formula(state, 4, gradus, {step, [&] { return machine.values(); }});
-}
 
 // Bishop (2006), equation 9.14 with diagonal covariances, maximised by gradient: the mean over x of -log sum_k pi_k
 // prod_d N(x_d | mu_kd, sigma_kd), with pi = softmax(logits) and sigma = exp(s).   Adam
@@ -91,7 +40,7 @@ void mixture(benchmark::State& state) {
   for (std::size_t i = 0; i < x.size(); ++i)
     x[i] += centres.span<float>()[i % static_cast<std::size_t>(centres.size())];
   Mixture formula(rate);
-  FormulaSteps gradus(formula, {{Tensor::from(x, {Mixture::n, Mixture::dims})}});
+  FormulaSteps gradus(formula, {Tensor::from(x, {Mixture::n, Mixture::dims})});
   loops::Mixture machine(gradus.values()[1], static_cast<float>(rate));
   const auto step = [&](std::size_t /*batch*/, bool want_loss) {
     return machine.step(x.data(), Mixture::n, want_loss);
@@ -141,7 +90,7 @@ void gelu_layers(benchmark::State& state) {
     classes.push_back(static_cast<float>(random() % static_cast<std::uint64_t>(GeluLayers::classes)));
   const Tensor labels = labels_of(classes, GeluLayers::classes);
   GeluLayers formula(rate);
-  FormulaSteps gradus(formula, {{x, labels}});
+  FormulaSteps gradus(formula, {x, labels});
   const Values start = gradus.values();
   loops::GeluLayers machine({start[0], start[4], start[8], start[12]}, static_cast<float>(rate));
   const auto step = [&](std::size_t /*batch*/, bool /*want_loss*/) {
@@ -230,7 +179,6 @@ void rational_shapes(benchmark::State& state) {
 }  // namespace
 
 void add_paper_dense_rows() {
-  add_row("paper softmax csr", softmax_regression);
   add_row("paper mixture", mixture);
   add_row("paper gelu layers", gelu_layers);
   add_row("paper rational", rational);

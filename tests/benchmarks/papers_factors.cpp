@@ -13,7 +13,7 @@ using Machine = loops::MatrixFactorization;
 void matrix_factorization(benchmark::State& state, Machine::Move move, float rate, Optimizer&& optimizer) {
   const RatingBatches data;
   MatrixFactorization formula(Lookup::gather, std::move(optimizer));
-  FormulaSteps gradus(formula, data.tensors(Lookup::gather));
+  FormulaSteps gradus(formula, data.data(Lookup::gather));
   const Values start = gradus.values();
   constexpr auto penalty = static_cast<float>(MatrixFactorization::lambda);
   constexpr auto mean = static_cast<float>(MatrixFactorization::mean);
@@ -42,8 +42,8 @@ void gather_beside_one_hot(benchmark::State& state, FormulaSteps& gather, Formul
 void look_up_ratings(benchmark::State& state, const std::function<MatrixFactorization(Lookup)>& formula) {
   const RatingBatches data;
   MatrixFactorization by_gather = formula(Lookup::gather), by_one_hot = formula(Lookup::one_hot);
-  FormulaSteps gather(by_gather, data.tensors(Lookup::gather));
-  FormulaSteps one_hot(by_one_hot, data.tensors(Lookup::one_hot));
+  FormulaSteps gather(by_gather, data.data(Lookup::gather));
+  FormulaSteps one_hot(by_one_hot, data.data(Lookup::one_hot));
   gather_beside_one_hot(state, gather, one_hot);
 }
 

@@ -1,7 +1,6 @@
 #include "papers_formulas.h"
 
-#include <memory>
-#include <utility>
+#include <numeric>
 
 namespace bench {
 
@@ -10,18 +9,11 @@ using namespace gradus;
 namespace {
 
 // One non-zero, 1, in each row.   csr [rows, columns]
-Tensor one_hot_rows(const std::int32_t* index, std::int64_t rows, std::int64_t columns) {
-  auto pattern = std::make_shared<CsrPattern>();
-  pattern->rows = rows;
-  pattern->columns = columns;
-  pattern->row_start.clear();
-  for (std::int64_t r = 0; r <= rows; ++r) pattern->row_start.push_back(r);
-  pattern->set_column({index, index + rows});
-  return Tensor::csr(std::move(pattern), ones({rows}));
-}
-
-Tensor indices(const std::int32_t* index, const Shape& shape) {
-  return Tensor::from(std::span(index, static_cast<std::size_t>(shape.size())), shape);
+Tensor one_hot_rows(const std::vector<std::int32_t>& column, std::int64_t columns) {
+  std::vector<std::int32_t> row_start(column.size() + 1);
+  std::iota(row_start.begin(), row_start.end(), 0);
+  const std::int64_t rows = std::ssize(column);
+  return Tensor::csr(rows, columns, row_start, column, std::vector<float>(column.size(), 1));
 }
 
 }  // namespace
@@ -37,17 +29,9 @@ RatingBatches::RatingBatches() {
   }
 }
 
-std::vector<std::vector<Tensor>> RatingBatches::tensors(Lookup lookup) const {
-  std::vector<std::vector<Tensor>> out;
-  for (std::size_t b = 0; b < count; ++b) {
-    const Tensor ratings = Tensor::from(std::span(rating(b), size), {size});
-    if (lookup == Lookup::gather) {
-      out.push_back({indices(user(b), {size}), indices(item(b), {size}), ratings});
-    } else {
-      out.push_back({one_hot_rows(user(b), size, users), one_hot_rows(item(b), size, items), ratings});
-    }
-  }
-  return out;
+std::vector<Tensor> RatingBatches::data(Lookup lookup) const {
+  if (lookup == Lookup::gather) return {Tensor::from(user_), Tensor::from(item_), Tensor::from(rating_)};
+  return {one_hot_rows(user_, users), one_hot_rows(item_, items), Tensor::from(rating_)};
 }
 
 MatrixFactorization::MatrixFactorization(Lookup lookup, Optimizer&& optimizer) {
@@ -84,43 +68,27 @@ MatrixFactorization::MatrixFactorization(Lookup lookup, Optimizer&& optimizer) {
 
 FieldBatches::FieldBatches(std::int64_t fields, std::int64_t features, bool binary)
     : fields_(fields),
-      data_(zipf({.rows = 64 * size, .fields = fields, .features = features, .used = features, .binary = binary})) {}
+      rows_(zipf({.rows = 64 * size, .fields = fields, .features = features, .used = features, .binary = binary})) {}
 
-std::vector<std::vector<Tensor>> FieldBatches::by_index() const {
-  std::vector<std::vector<Tensor>> out;
-  for (std::size_t b = 0; b < count(); ++b)
-    out.push_back({indices(feature(b), {size, fields_}), y_rows(data_, static_cast<std::int64_t>(b) * size, size)});
-  return out;
+std::vector<Tensor> FieldBatches::with_y(const Tensor& features) const {
+  return {features, y_rows(rows_, 0, rows_.rows())};
 }
 
-std::vector<std::vector<Tensor>> FieldBatches::by_index_turned() const {
-  std::vector<std::vector<Tensor>> out = by_index();
-  for (std::vector<Tensor>& batch : out) {
-    std::vector<std::int32_t> turned;
-    const std::span<const std::int32_t> index = batch[0].span<std::int32_t>();
+std::vector<Tensor> FieldBatches::by_index() const {
+  return with_y(Tensor::from(rows_.x.column).reshape({any, fields_}));
+}
+
+std::vector<Tensor> FieldBatches::by_index_turned() const {
+  std::vector<std::int32_t> turned;
+  for (std::size_t b = 0; b * size < rows_.y.size(); ++b)
     for (std::int64_t f = 0; f < fields_; ++f)
-      for (std::int64_t r = 0; r < size; ++r) turned.push_back(index[static_cast<std::size_t>(r * fields_ + f)]);
-    batch[0] = Tensor::from(turned, {fields_, size});
-  }
-  return out;
+      for (std::int64_t r = 0; r < size; ++r) turned.push_back(feature(b)[r * fields_ + f]);
+  return with_y(Tensor::from(turned).reshape({any, size}));
 }
 
-std::vector<std::vector<Tensor>> FieldBatches::by_row() const {
-  std::vector<std::vector<Tensor>> out;
-  for (std::size_t b = 0; b < count(); ++b) {
-    const std::int64_t first = static_cast<std::int64_t>(b) * size;
-    out.push_back({x_rows(data_, first, size), y_rows(data_, first, size)});
-  }
-  return out;
-}
+std::vector<Tensor> FieldBatches::by_row() const { return with_y(x_rows(rows_, 0, rows_.rows())); }
 
-std::vector<std::vector<Tensor>> FieldBatches::by_field() const {
-  std::vector<std::vector<Tensor>> out;
-  for (std::size_t b = 0; b < count(); ++b)
-    out.push_back({one_hot_rows(feature(b), size * fields_, data_.features),
-                   y_rows(data_, static_cast<std::int64_t>(b) * size, size)});
-  return out;
-}
+std::vector<Tensor> FieldBatches::by_field() const { return with_y(one_hot_rows(rows_.x.column, rows_.features)); }
 
 FieldWeighted::FieldWeighted(Lookup lookup) {
   constexpr std::int64_t n = FieldBatches::size, k = 16;

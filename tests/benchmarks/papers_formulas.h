@@ -15,8 +15,8 @@ class RatingBatches {
   static constexpr std::size_t count = 64;
   RatingBatches();
 
-  /// Users [size], items [size], ratings [size].
-  std::vector<std::vector<gradus::Tensor>> tensors(Lookup lookup) const;
+  /// Users, items and ratings of all batches.
+  std::vector<gradus::Tensor> data(Lookup lookup) const;
   const std::int32_t* user(std::size_t batch) const { return &user_[batch * size]; }
   const std::int32_t* item(std::size_t batch) const { return &item_[batch * size]; }
   const float* rating(std::size_t batch) const { return &rating_[batch * size]; }
@@ -33,28 +33,27 @@ struct MatrixFactorization : Formula {
   MatrixFactorization(Lookup lookup, gradus::Optimizer&& optimizer);
 };
 
-/// Rows of one feature a field, in the manner of Criteo's (see zipf()); features [size, fields] and y [size, 1].
+/// Rows of one feature a field, in the manner of Criteo's (see zipf()).
 class FieldBatches {
  public:
   static constexpr std::int64_t size = 1024;
   FieldBatches(std::int64_t fields, std::int64_t features, bool binary);
 
-  /// Features as indices [size, fields], as one csr [size, features], or as a row for each field of each example,
-  /// csr [size * fields, features]; and y.
-  std::vector<std::vector<gradus::Tensor>> by_index() const;
-  std::vector<std::vector<gradus::Tensor>> by_row() const;
-  std::vector<std::vector<gradus::Tensor>> by_field() const;
-  /// Indices turned, [fields, size].
-  std::vector<std::vector<gradus::Tensor>> by_index_turned() const;
-  std::size_t count() const { return static_cast<std::size_t>(data_.rows() / size); }
-  std::int64_t features() const { return data_.features; }
-  const std::int32_t* feature(std::size_t batch) const { return &data_.x.column[batch * per_batch()]; }
-  const float* y(std::size_t batch) const { return &data_.y[batch * size]; }
+  /// Features and y of all batches. The features are indices [rows, fields]; the same turned in each batch, [fields,
+  /// size] after [fields, size]; csr [rows, features]; or csr with a row for each field, [rows * fields, features].
+  std::vector<gradus::Tensor> by_index() const;
+  std::vector<gradus::Tensor> by_index_turned() const;
+  std::vector<gradus::Tensor> by_row() const;
+  std::vector<gradus::Tensor> by_field() const;
+  const std::int32_t* feature(std::size_t batch) const { return &rows_.x.column[batch * per_batch()]; }
+  const float* y(std::size_t batch) const { return &rows_.y[batch * size]; }
 
  private:
   std::size_t per_batch() const { return static_cast<std::size_t>(size * fields_); }
+  std::vector<gradus::Tensor> with_y(const gradus::Tensor& features) const;
+
   std::int64_t fields_;
-  DataSet data_;
+  DataSet rows_;
 };
 
 /// Pan, Xu, Ruiz, Zhao, Pan, Sun, Lu: Field-weighted Factorization Machines for Click-Through Rate Prediction in
