@@ -143,6 +143,7 @@ class FieldWeighted {
   static constexpr int padded = 40;  // fields, so that tiles come out even
   static constexpr int block = 16;   // examples
   void spread_r();
+  void add_dots(const float* d, std::int64_t count);
 
   FeatureTable table_;
   SmallAdagrad w0_, r_;
@@ -165,6 +166,10 @@ class Attentional {
   Values values() const;
 
  private:
+  struct Example;
+  struct Gradient;
+  float forward(Example& x) const;
+  void backward(Example& x, float d, const float* turned, Gradient& gradient) const;
   FeatureTable table_;
   SmallAdagrad w0_, a_, b_, h_, p_;
 };

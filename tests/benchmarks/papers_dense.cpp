@@ -14,8 +14,9 @@ using namespace gradus;
 
 namespace {
 
-// Bishop (2006), equation 9.14 with diagonal covariances, maximised by gradient: the mean over x of -log sum_k pi_k
-// prod_d N(x_d | mu_kd, sigma_kd), with pi = softmax(logits) and sigma = exp(s).   Adam
+// Bishop: Pattern Recognition and Machine Learning (2006), equation 9.14 with diagonal covariances, maximised by
+// gradient: the mean over x of -log sum_k pi_k prod_d N(x_d | mu_kd, sigma_kd), with pi = softmax(logits) and sigma =
+// exp(s).   Adam
 struct Mixture : Formula {
   static constexpr std::int64_t n = 10000, components = loops::Mixture::components, dims = loops::Mixture::dims;
   explicit Mixture(double rate) {
@@ -49,8 +50,8 @@ void mixture(benchmark::State& state) {
 }
 
 // Hendrycks, Gimpel: Gaussian Error Linear Units (2016), section 2, the form with tanh; Ba, Kiros, Hinton: Layer
-// Normalization (2016), equation 4. Three layers of h = gelu(normalised(h W + b) * scale + shift) and softmax cross
-// entropy.   Adam
+// Normalization (2016), equations 3 and 4. Three layers of h = gelu(normalised(h W + b) * scale + shift) and softmax
+// cross entropy.   Adam
 struct GeluLayers : Formula {
   static constexpr std::int64_t n = loops::GeluLayers::batch, width = loops::GeluLayers::width,
                                 classes = loops::GeluLayers::classes;

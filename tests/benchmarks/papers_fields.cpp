@@ -20,10 +20,10 @@ void field_weighted(benchmark::State& state) {
   compare_formula(state, 4, gradus, {step, [&] { return machine.values(); }});
 }
 
-// Xiao, Ye, He, Zhang, Wu, Chua: Attentional Factorization Machines (2017), equation 6, with the squared loss of
-// equation 7 and without dropout: y_hat = w0 + sum_i w_i + p (sum_(i < j) a_ij v_i v_j), where v_i v_j is the product
-// element by element and a = softmax over the pairs of h relu(A v_i v_j + b). Index tensors stand with the fields
-// first, since pairs are rows of that axis.   k = 16, attention 16, Adagrad
+// Xiao, Ye, He, Zhang, Wu, Chua: Attentional Factorization Machines: Learning the Weight of Feature Interactions via
+// Attention Networks (2017), with the squared loss, without dropout and penalty: y_hat = w0 + sum_i w_i + p (sum_(i <
+// j) a_ij v_i v_j), where v_i v_j is the product element by element and a = softmax over the pairs of h relu(A v_i v_j
+// + b). The fields come first, since pairs are gathered along that axis.   k = 16, attention 16, Adagrad
 struct Attentional : Formula {
   static constexpr std::int64_t fields = 10, features = 5380, k = 16, attention = 16;
   Attentional() {

@@ -57,8 +57,8 @@ class FieldBatches {
 };
 
 /// Pan, Xu, Ruiz, Zhao, Pan, Sun, Lu: Field-weighted Factorization Machines for Click-Through Rate Prediction in
-/// Display Advertising (2018), equation 5 with the linear terms of FM, equation 10's log loss without its penalty:
-/// y_hat = w0 + sum_i w_i + sum_(i < j) r_(F(i) F(j)) v_i v_j.   k = 16, Adagrad
+/// Display Advertising (2018), with the linear terms of FM and without a penalty: y_hat = w0 + sum_i w_i + sum_(i < j)
+/// r_(F(i) F(j)) v_i v_j, log loss.   k = 16, Adagrad
 struct FieldWeighted : Formula {
   static constexpr std::int64_t fields = 39, features = 1000000;
   explicit FieldWeighted(Lookup lookup);

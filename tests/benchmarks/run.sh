@@ -1,8 +1,9 @@
 #!/bin/sh
 # Builds the benchmarks into build/release and runs them: Gradus beside hand-written loops, with the targets of their
-# ratios, and what plans, memory and growing sizes cost. Leaves in build/benchmarks ratios.json (the table) and
-# benchmarks.json (all of it, as Google Benchmark writes it). Some minutes; an argument, a regular expression, runs only
-# the rows it names: run.sh '^criteo batch'. MovieLens-100k is looked for in $GRADUS_DATA and in ../shared/data.
+# ratios, formulas from papers among them, and what plans, memory and growing sizes cost. Leaves in build/benchmarks
+# ratios.json (the table) and benchmarks.json (all of it, as Google Benchmark writes it). Some minutes; an argument, a
+# regular expression, runs only the rows it names: run.sh '^criteo batch', run.sh '^paper'. MovieLens-100k is looked for
+# in $GRADUS_DATA and in ../shared/data.
 set -eu
 cd "$(dirname "$0")/../.."
 . cmake/prepare.sh
