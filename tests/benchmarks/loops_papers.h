@@ -44,7 +44,7 @@ class MatrixFactorization {
   };
   /// p [users, k], q [items, k].
   MatrixFactorization(const std::vector<float>& p, const std::vector<float>& q, const Options& options);
-  float step(const Ratings& batch);
+  float step(const Ratings& batch, bool want_loss);
   /// p, q, and the biases of users and of items.
   Values values() const;
 

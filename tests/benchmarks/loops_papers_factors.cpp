@@ -48,7 +48,7 @@ inline std::int32_t MatrixFactorization::slot_of(std::size_t row) {
   return slot;
 }
 
-float MatrixFactorization::step(const Ratings& batch) {
+float MatrixFactorization::step(const Ratings& batch, bool want_loss) {
   const std::int64_t n = batch.count;
   if (std::ssize(gradient_) < 2 * n) {
     gradient_.resize(static_cast<std::size_t>(2 * n));
@@ -68,7 +68,8 @@ float MatrixFactorization::step(const Ratings& batch) {
     const Factors p = Factors::load(u.p), q = Factors::load(i.p);
     const float miss = batch.rating[r] - (options_.mean + u.b + i.b + p.dot(q));
     error += miss * miss;
-    penalty += sum(p.low * p.low + p.high * p.high + q.low * q.low + q.high * q.high) + u.b * u.b + i.b * i.b;
+    if (want_loss)
+      penalty += sum(p.low * p.low + p.high * p.high + q.low * q.low + q.high * q.high) + u.b * u.b + i.b * i.b;
     const float d = -2 * weight * miss;
     Gradient& du = gradient_[static_cast<std::size_t>(slot_of(user))];
     Gradient& di = gradient_[static_cast<std::size_t>(slot_of(item))];

@@ -2,6 +2,9 @@
 #include "loops_papers.h"
 #include "papers_formulas.h"
 
+#include <functional>
+#include <utility>
+
 namespace bench {
 
 using namespace gradus;
@@ -18,8 +21,8 @@ void matrix_factorization(benchmark::State& state, Machine::Move move, float rat
   constexpr auto penalty = static_cast<float>(MatrixFactorization::lambda);
   constexpr auto mean = static_cast<float>(MatrixFactorization::mean);
   Machine machine(start[0], start[1], {move, rate, penalty, mean});
-  const auto step = [&](std::size_t b, bool /*want_loss*/) {
-    return machine.step({data.user(b), data.item(b), data.rating(b), RatingBatches::size});
+  const auto step = [&](std::size_t b, bool want_loss) {
+    return machine.step({data.user(b), data.item(b), data.rating(b), RatingBatches::size}, want_loss);
   };
   compare_formula(state, 1.6, gradus, {step, [&] { return machine.values(); }});
 }
