@@ -41,17 +41,17 @@ struct Attentional : Formula {
     const Expr b = g.variable("b", zeros({attention}));
     const Expr h = g.variable("h", random_normal({attention}, {.stddev = 0.3, .seed = 1}));
     const Expr p = g.variable("p", random_normal({k, 1}, {.stddev = 0.3, .seed = 1}));
-    const Expr X = g.placeholder("X", {fields, n}, int32);
+    const Expr X = g.placeholder("X", {n, fields}, int32);
     const Expr y = g.placeholder("y", {n, 1});
 
-    const Expr v = gather(V, X);                                                        // [fields, n, k]
-    const Expr pairs = gather(v, Tensor::from(left)) * gather(v, Tensor::from(right));  // [pairs, n, k]
-    const Expr scores = reduce_sum(h * relu(matmul(pairs, A) + b), 2);                  // [pairs, n]
-    const Expr a = softmax(scores, 0);                                                  // [pairs, n]
-    const Expr pooled = reduce_sum(expand_dims(a, 2) * pairs, 0);                       // [n, k]
-    const Expr linear = reshape(reduce_sum(gather(W, X), 0), {n, 1});                   // [n, 1]
-    const Expr y_hat = w0 + linear + matmul(pooled, p);                                 // [n, 1]
-    loss = reduce_mean(square(y - y_hat));                                              // []
+    const Expr v = gather(V, X);                                                              // [n, fields, k]
+    const Expr pairs = gather(v, Tensor::from(left), 1) * gather(v, Tensor::from(right), 1);  // [n, pairs, k]
+    const Expr scores = reduce_sum(h * relu(matmul(pairs, A) + b), 2);                        // [n, pairs]
+    const Expr a = softmax(scores, 1);                                                        // [n, pairs]
+    const Expr pooled = reduce_sum(expand_dims(a, 2) * pairs, 1);                             // [n, k]
+    const Expr linear = reduce_sum(gather(W, X), 1, keep_dims);                               // [n, 1]
+    const Expr y_hat = w0 + linear + matmul(pooled, p);                                       // [n, 1]
+    loss = reduce_mean(square(y - y_hat));                                                    // []
     train = Adagrad(0.1).minimize(loss);
     inputs = {X, y};
     parameters = {w0, W, V, A, b, h, p};
@@ -61,7 +61,7 @@ struct Attentional : Formula {
 void attentional(benchmark::State& state) {
   const FieldBatches data(Attentional::fields, Attentional::features, false);
   Attentional formula;
-  FormulaSteps gradus(formula, data.by_index_turned());
+  FormulaSteps gradus(formula, data.by_index());
   const Values start = gradus.values();
   loops::Attentional machine({start[2], start[3], start[5], start[6]}, 0.1F);
   const auto step = [&](std::size_t b, bool /*want_loss*/) {

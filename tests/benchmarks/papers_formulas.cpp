@@ -78,14 +78,6 @@ std::vector<Tensor> FieldBatches::by_index() const {
   return with_y(Tensor::from(rows_.x.column).reshape({any, fields_}));
 }
 
-std::vector<Tensor> FieldBatches::by_index_turned() const {
-  std::vector<std::int32_t> turned;
-  for (std::size_t b = 0; b * size < rows_.y.size(); ++b)
-    for (std::int64_t f = 0; f < fields_; ++f)
-      for (std::int64_t r = 0; r < size; ++r) turned.push_back(feature(b)[r * fields_ + f]);
-  return with_y(Tensor::from(turned).reshape({any, size}));
-}
-
 std::vector<Tensor> FieldBatches::by_row() const { return with_y(x_rows(rows_, 0, rows_.rows())); }
 
 std::vector<Tensor> FieldBatches::by_field() const { return with_y(one_hot_rows(rows_.x.column, rows_.features)); }

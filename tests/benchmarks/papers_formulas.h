@@ -39,10 +39,9 @@ class FieldBatches {
   static constexpr std::int64_t size = 1024;
   FieldBatches(std::int64_t fields, std::int64_t features, bool binary);
 
-  /// Features and y of all batches. The features are indices [rows, fields]; the same turned in each batch, [fields,
-  /// size] after [fields, size]; csr [rows, features]; or csr with a row for each field, [rows * fields, features].
+  /// Features and y of all batches. The features are indices [rows, fields]; csr [rows, features]; or csr with a row
+  /// for each field, [rows * fields, features].
   std::vector<gradus::Tensor> by_index() const;
-  std::vector<gradus::Tensor> by_index_turned() const;
   std::vector<gradus::Tensor> by_row() const;
   std::vector<gradus::Tensor> by_field() const;
   const std::int32_t* feature(std::size_t batch) const { return &rows_.x.column[batch * per_batch()]; }
