@@ -22,7 +22,8 @@ namespace {
 std::int64_t arena_bytes(const std::vector<Expr>& fetches, const std::vector<FedType>& feeds) {
   Variables variables;
   Workers workers(1);
-  return CpuPlan(make_program(make_draft(fetches, feeds)), variables, workers).arena_bytes();
+  WorkingMemory working;
+  return CpuPlan(make_program(make_draft(fetches, feeds)), variables, workers, working).arena_bytes();
 }
 
 FedType fed(const Expr& placeholder) { return {placeholder, placeholder.type()}; }

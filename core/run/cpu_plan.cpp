@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 namespace gradus {
 
@@ -19,17 +20,17 @@ void copy_bytes(std::byte* to, const std::byte* from, std::int64_t bytes) {
 
 }  // namespace
 
-CpuPlan::CpuPlan(Program program, Variables& variables, Workers& workers, bool use_strips)
+CpuPlan::CpuPlan(Program program, Variables& variables, Workers& workers, WorkingMemory& working, bool use_strips)
     : Plan(std::move(program), variables, [&](const Program& p) { return make_schedule(p, use_strips); }),
       workers_(workers),
-      arena_(static_cast<std::size_t>(memory_.arena_bytes)),
+      working_(working),
       staged_(memory_.copied.size()) {
-  place_values(arena_.data(), [](const Tensor& constant) { return constant.data(); });
+  place_values(nullptr, [](const Tensor& constant) { return constant.data(); });
   steps_.reserve(program_.nodes.size());
   const std::vector<std::vector<int>> views = moving_views();
   const auto follow = [&](int root) {
     for (const int view : views[static_cast<std::size_t>(root)])
-      steps_.push_back({view, true, false, {}, nullptr, {&value(node(view).viewed())}, {}, 0});
+      steps_.push_back({view, true, false, {}, nullptr, {&value(node(view).viewed())}, 0, 0});
   };
   for (int id = 0; id < static_cast<int>(program_.nodes.size()); ++id)
     if (node(id).kind == Kind::placeholder) follow(id);
@@ -44,13 +45,13 @@ CpuPlan::CpuPlan(Program program, Variables& variables, Workers& workers, bool u
 }
 
 void CpuPlan::add_region(const Group& group) {
-  auto region = std::make_unique<Region>(program_, schedule_, group, memory_, values_);
-  steps_.push_back({group.nodes.front(), false, false, {}, std::move(region), {}, {}, 0});
+  auto region = std::make_unique<Region>(program_, schedule_, group, memory_, values_, working_, growing_);
+  steps_.push_back({group.nodes.front(), false, false, {}, std::move(region), {}, 0, 0});
 }
 
 void CpuPlan::add_step(int id) {
   const ProgramNode& n = node(id);
-  Step step{id, false, false, {}, nullptr, {}, {}, n.op->is_random() ? stream_of(n.origin.name()) : 0};
+  Step step{id, false, false, {}, nullptr, {}, growing_++, n.op->is_random() ? stream_of(n.origin.name()) : 0};
   std::vector<Type> types;
   for (const int input : n.inputs) {
     step.inputs.push_back(&value(input));
@@ -75,6 +76,9 @@ void CpuPlan::bind(std::span<const Tensor* const> feeds) {
 }
 
 void CpuPlan::run(std::span<const Tensor* const> feeds, std::uint64_t run_number, Recorder* recorder) {
+  WorkingMemory::make_room(working_.growing, growing_);
+  working_.arena.reserve(static_cast<std::size_t>(memory_.arena_bytes));
+  if (std::exchange(arena_, working_.arena.data()) != working_.arena.data()) move_arena(working_.arena.data());
   bind(feeds);
   make_room_for_results();
   bool nothing_written = true;
@@ -99,7 +103,7 @@ void CpuPlan::run(std::span<const Tensor* const> feeds, std::uint64_t run_number
                      [&] { with_place(node(step.node).origin, [&] { step.loop->run_plain(step.inputs, output); }); });
       continue;
     }
-    Call call(step.inputs, output, workers_, scratch_, step.growing);
+    Call call(step.inputs, output, workers_, working_.scratch, working_.growing[step.growing]);
     call.node = node(step.node).origin;
     call.stream = step.stream;
     call.run = run_number;

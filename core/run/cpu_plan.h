@@ -5,6 +5,7 @@
 #include <gradus/core/kernel/loop.h>
 #include <gradus/core/run/plan.h>
 #include <gradus/core/run/region.h>
+#include <gradus/core/run/working_memory.h>
 
 #include <memory>
 #include <optional>
@@ -13,8 +14,8 @@ namespace gradus {
 
 class CpuPlan final : public Plan {
  public:
-  /// The plan computes with `workers` on `variables`, both of which outlive it.
-  CpuPlan(Program program, Variables& variables, Workers& workers, bool use_strips = true);
+  /// The plan computes with `workers` on `variables`, in `working`; all of them outlive it.
+  CpuPlan(Program program, Variables& variables, Workers& workers, WorkingMemory& working, bool use_strips = true);
 
   void run(std::span<const Tensor* const> feeds, std::uint64_t run_number, Recorder* recorder) override;
   std::string explain() const override;
@@ -28,7 +29,7 @@ class CpuPlan final : public Plan {
     std::optional<Loop> loop;        // an elementwise step; otherwise the op computes
     std::unique_ptr<Region> region;  // several nodes, strip by strip
     std::vector<const Value*> inputs;
-    Growing growing;  // memory of a sparse result
+    std::size_t growing = 0;  // of a sparse result: the number of its memory
     std::uint64_t stream = 0;
   };
 
@@ -39,8 +40,9 @@ class CpuPlan final : public Plan {
   void update_variables();
 
   Workers& workers_;
-  Buffer arena_;
-  Buffer scratch_;
+  WorkingMemory& working_;
+  const std::byte* arena_ = nullptr;  // where the values lie that the plan has placed
+  std::size_t growing_ = 0;           // values whose size only a run knows
   std::vector<Step> steps_;
   std::vector<Buffer> staged_;  // by memory_.copied: a variable's old value on its way to another
 };

@@ -64,12 +64,20 @@ void Plan::place_values(std::byte* arena, const std::function<const std::byte*(c
     } else if (const int variable = memory_.in_variable[static_cast<std::size_t>(id)]; variable >= 0) {
       v.data = variable_memory(node(variable).origin);
     } else if (memory_.offset[static_cast<std::size_t>(id)] >= 0) {
-      v.data = arena + memory_.offset[static_cast<std::size_t>(id)];
+      v.data = arena != nullptr ? arena + memory_.offset[static_cast<std::size_t>(id)] : nullptr;
     }
   }
   for (const int id : memory_.copied) variables_.initialize(node(node(id).inputs[0]).origin);
   for (const int id : memory_.scattered)
     if (id >= 0) value(id).data = variable_memory(node(id).origin);
+}
+
+void Plan::move_arena(std::byte* arena) {
+  for (int id = 0; id < static_cast<int>(program_.nodes.size()); ++id) {
+    if (const std::int64_t offset = memory_.offset[static_cast<std::size_t>(id)]; offset >= 0)
+      value(id).data = arena + offset;
+    if (node(id).live && node(id).is_view && lies_still(id)) show(value(node(id).viewed()), value(id));
+  }
 }
 
 std::vector<std::vector<int>> Plan::moving_views() const {

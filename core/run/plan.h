@@ -46,6 +46,8 @@ class Plan {
   bool exists(int root) const;
   /// Sets the values that lie still; `place` says where a constant's numbers are.
   void place_values(std::byte* arena, const std::function<const std::byte*(const Tensor&)>& place);
+  /// The same values in an arena that lies elsewhere.
+  void move_arena(std::byte* arena);
   /// By node: the views of it that must be set anew in every run, because it moves.
   std::vector<std::vector<int>> moving_views() const;
   static void show(const Value& shown, Value& view);

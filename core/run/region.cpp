@@ -26,17 +26,18 @@ void add(T* y, const T* x, std::int64_t n) {
 }  // namespace
 
 Region::Region(const Program& program, const Schedule& schedule, const Group& group, const MemoryPlan& memory,
-               std::vector<Value>& values)
+               std::vector<Value>& values, WorkingMemory& working, std::size_t& growing)
     : program_(program),
       memory_(memory),
       values_(values),
       touched_by_(group.touched_by),
       rows_(group.rows),
-      strip_rows_(group.strip_rows) {
+      strip_rows_(group.strip_rows),
+      working_(working) {
   for (const int id : group.nodes) {
     const int table = memory.scattered[at(id)];
     members_.push_back(
-        {id, schedule.strips[at(id)], table >= 0 ? &values[at(table)] : nullptr, {}, memory.joined[at(id)]});
+        {id, schedule.strips[at(id)], table >= 0 ? &values[at(table)] : nullptr, growing++, memory.joined[at(id)]});
   }
 
   for (int m = 0; m < size(); ++m) member_of_[members_[at(m)].node] = m;
@@ -103,8 +104,6 @@ std::int64_t Region::row_bytes_of(const Type& type) const {
 
 void Region::make_piece() {
   Piece piece;
-  piece.memory = Buffer(static_cast<std::size_t>(bytes_));
-  piece.sums.resize(sums_.size());
   std::unordered_map<int, Value*> place;  // by node
   const auto new_value = [&](int id, const Type& type) {
     piece.values.push_back(std::make_unique<Value>());
@@ -122,10 +121,9 @@ void Region::make_piece() {
     Value* strip = new_value(id, type);
     const int m = member_of(program_.root(id));
     if (m >= 0 && offset_[at(m)] >= 0) {
-      strip->data = piece.memory.data() + offset_[at(m)];
-      piece.own.push_back({strip, unit});
+      piece.own.push_back({strip, unit, offset_[at(m)]});
     } else if (m >= 0 && type.layout == Layout::csr) {
-      piece.own.push_back({strip, unit});
+      piece.own.push_back({strip, unit, -1});
     } else {
       piece.slices.push_back({strip, &values_[at(program_.root(id))], unit, row_bytes_of(node(id).type)});
     }
@@ -162,7 +160,7 @@ void Region::make_piece() {
   pieces_.push_back(std::move(piece));  // whole, or not at all
 }
 
-void Region::set_strip(Piece& piece, std::int64_t first, std::int64_t count) const {
+void Region::set_strip(Piece& piece, std::byte* memory, std::int64_t first, std::int64_t count) const {
   for (const Slice& slice : piece.slices) {
     Value& strip = *slice.strip;
     const Value& whole = *slice.whole;
@@ -185,6 +183,7 @@ void Region::set_strip(Piece& piece, std::int64_t first, std::int64_t count) con
   }
   for (const Own& own : piece.own) {
     Value& strip = *own.strip;
+    if (own.offset >= 0) strip.data = memory + own.offset;
     if (along_held_rows()) {
       hold_rows(strip, first, count);
       continue;
@@ -208,11 +207,14 @@ void Region::prepare_rows(Workers& workers) {
   rows_ = index_->count();
   choose_pieces();
   for (const int m : whole_rows_)
-    Call({}, values_[at(members_[at(m)].node)], workers, scratch_, members_[at(m)].growing).set_index(index_);
+    Call({}, values_[at(members_[at(m)].node)], workers, working_.scratch, working_.growing[members_[at(m)].growing])
+        .set_index(index_);
 }
 
 // The outputs of sums as they will be, with room for what each piece adds up.
 void Region::prepare_sums(Workers& workers) {
+  std::size_t bytes = 0;
+  sum_offset_.clear();
   for (std::size_t s = 0; s < sums_.size(); ++s) {
     const int m = sums_[s];
     const int id = members_[at(m)].node;
@@ -223,7 +225,7 @@ void Region::prepare_sums(Workers& workers) {
       for (const int input : node(id).inputs)
         inputs.push_back(&values_[at(
             node(input).type.layout == Layout::csr ? program_.facts.pattern_source(node(input).origin).id() : input)]);
-      Call call(inputs, output, workers, scratch_, members_[at(m)].growing);
+      Call call(inputs, output, workers, working_.scratch, working_.growing[members_[at(m)].growing]);
       call.node = node(id).origin;
       node(id).op->prepare_sum(call);
     }
@@ -232,18 +234,23 @@ void Region::prepare_sums(Workers& workers) {
       mine.stored = output.stored;
       mine.pattern = output.pattern;
       mine.index = output.index;
-      if (p == 0) {
-        mine.data = output.data;
-        continue;
-      }
-      pieces_[p].sums[s].reserve(static_cast<std::size_t>(output.stored) * size_of(output.type.dtype));
-      mine.data = pieces_[p].sums[s].data();
+      mine.data = output.data;
     }
+    sum_offset_.push_back(bytes);
+    bytes += (static_cast<std::size_t>(output.stored) * size_of(output.type.dtype) + Buffer::alignment - 1) /
+             Buffer::alignment * Buffer::alignment;
+  }
+  WorkingMemory::make_room(working_.lanes, static_cast<std::size_t>(pieces_used_));
+  for (std::size_t p = 0; p < static_cast<std::size_t>(pieces_used_); ++p) {
+    WorkingMemory::Lane& lane = working_.lanes[p];
+    lane.strips.reserve(static_cast<std::size_t>(bytes_));
+    if (p > 0) lane.sums.reserve(bytes);
+    WorkingMemory::make_room(lane.growing, members_.size());
   }
 }
 
 // One member's work on the strip at hand.
-void Region::run_member(Piece& piece, std::size_t m, std::uint64_t run_number) {
+void Region::run_member(Piece& piece, WorkingMemory::Lane& lane, std::size_t m, std::uint64_t run_number) {
   const Member& member = members_[m];
   const ProgramNode& n = node(member.node);
   Task& task = piece.tasks[m];
@@ -254,7 +261,7 @@ void Region::run_member(Piece& piece, std::size_t m, std::uint64_t run_number) {
   const bool adds_here = member.strips.gives == Strips::Gives::sum;
   std::byte* const sum = output.data;
   if (adds_here) output.data = task.part.data();
-  Call call(task.inputs, output, alone_, piece.scratch, task.growing);
+  Call call(task.inputs, output, alone_, lane.scratch, lane.growing[m]);
   call.node = n.origin;
   call.run = run_number;
   call.adds = member.strips.gives == Strips::Gives::accumulated;
@@ -277,10 +284,12 @@ void Region::run_member(Piece& piece, std::size_t m, std::uint64_t run_number) {
 
 void Region::run_piece(std::size_t number, std::uint64_t run_number, Recorder* recorder) {
   Piece& piece = pieces_[number];
+  WorkingMemory::Lane& lane = working_.lanes[number];
   for (const Slice& slice : piece.slices) slice.strip->pattern = slice.whole->pattern;
-  for (const int m : sums_) {
-    Task& task = piece.tasks[at(m)];
-    const Value& sum = *task.output;
+  for (std::size_t s = 0; s < sums_.size(); ++s) {
+    Task& task = piece.tasks[at(sums_[s])];
+    Value& sum = *task.output;
+    if (number > 0) sum.data = lane.sums.data() + sum_offset_[s];
     std::fill(task.total.begin(), task.total.end(), 0.0);
     if (sum.stored > 0) std::memset(sum.data, 0, static_cast<std::size_t>(sum.stored) * size_of(sum.type.dtype));
   }
@@ -290,11 +299,11 @@ void Region::run_piece(std::size_t number, std::uint64_t run_number, Recorder* r
   const auto begin = static_cast<std::int64_t>(number) * strips / count * strip_rows_;
   const std::int64_t end = std::min((static_cast<std::int64_t>(number) + 1) * strips / count * strip_rows_, rows_);
   for (std::int64_t first = begin; first < end; first += strip_rows_) {
-    set_strip(piece, first, std::min(strip_rows_, end - first));
+    set_strip(piece, lane.strips.data(), first, std::min(strip_rows_, end - first));
     for (std::size_t m = 0; m < members_.size(); ++m)
       if (!members_[m].is_in_other_loop())
         Recorder::time(recorder, members_[m].node, static_cast<int>(number) + 1,
-                       [&] { run_member(piece, m, run_number); });
+                       [&] { run_member(piece, lane, m, run_number); });
   }
   const auto forget = [](Value& value) {
     value.pattern.reset();

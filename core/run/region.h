@@ -7,6 +7,7 @@
 #include <gradus/core/plan/joined_update.h>
 #include <gradus/core/plan/memory.h>
 #include <gradus/core/run/recorder.h>
+#include <gradus/core/run/working_memory.h>
 
 #include <memory>
 #include <optional>
@@ -18,9 +19,9 @@ namespace gradus {
 class Region {
  public:
   /// `values` are the plan's, by node; `memory` says which results of the region are needed outside it and have their
-  /// memory there. `program`, `memory` and `values` outlive the region.
+  /// memory there. The region works in `working`, from `growing` on of its values that grow. All of them outlive it.
   Region(const Program& program, const Schedule& schedule, const Group& group, const MemoryPlan& memory,
-         std::vector<Value>& values);
+         std::vector<Value>& values, WorkingMemory& working, std::size_t& growing);
 
   /// Finds out how many rows there are in this run, and makes room for all that is computed: before run(), and, where
   /// the region writes variables, before any is written.
@@ -36,7 +37,7 @@ class Region {
     int node;
     Strips strips;
     Value* table = nullptr;  // the variable whose rows the strip replaces
-    Growing growing;         // of a result that exists as a whole and whose size only the run knows
+    std::size_t growing;     // of a result that exists as a whole and whose size only the run knows: its number
     int joined;              // the last node of the loop that computes it with others, or -1
 
     bool is_in_other_loop() const { return joined >= 0 && joined != node; }
@@ -47,7 +48,6 @@ class Region {
     std::optional<JoinedUpdate> joined;
     std::vector<const Value*> inputs;
     Value* output;
-    Growing growing;
     Buffer part;                // of a sum that the kernel does not add itself
     std::vector<double> total;  // of its parts: float32 sums of many strips are right to rounding
   };
@@ -61,16 +61,14 @@ class Region {
   struct Own {
     Value* strip;
     std::int64_t unit;
+    std::int64_t offset;  // in the lane's memory; -1 for what grows
   };
   // A piece at work: the values of its current strip.
   struct Piece {
     std::vector<std::unique_ptr<Value>> values;
     std::vector<Slice> slices;
-    std::vector<Own> own;  // what lies in `memory` or grows
+    std::vector<Own> own;  // what lies in the lane's memory
     std::vector<Task> tasks;
-    std::vector<Buffer> sums;  // by sum
-    Buffer memory;
-    Buffer scratch;
   };
 
   int member_of(int root) const;                      // -1 for a node outside
@@ -82,8 +80,8 @@ class Region {
   void prepare_rows(Workers& workers);
   void prepare_sums(Workers& workers);
   void run_piece(std::size_t piece, std::uint64_t run_number, Recorder* recorder);
-  void run_member(Piece& piece, std::size_t m, std::uint64_t run_number);
-  void set_strip(Piece& piece, std::int64_t first, std::int64_t count) const;
+  void run_member(Piece& piece, WorkingMemory::Lane& lane, std::size_t m, std::uint64_t run_number);
+  void set_strip(Piece& piece, std::byte* memory, std::int64_t first, std::int64_t count) const;
   void hold_rows(Value& strip, std::int64_t first, std::int64_t count) const;
   void add_sums(Workers& workers);
   const ProgramNode& node(int id) const { return program_.nodes[static_cast<std::size_t>(id)]; }
@@ -105,8 +103,9 @@ class Region {
   std::int64_t pieces_used_ = 0;
   std::vector<std::int64_t> offset_;  // by member: in a piece's memory, or -1
   std::vector<Piece> pieces_;
+  std::vector<std::size_t> sum_offset_;  // by sum: in a lane's memory of sums
   Workers alone_{1};
-  Buffer scratch_;
+  WorkingMemory& working_;
 };
 
 }  // namespace gradus

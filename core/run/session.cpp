@@ -27,7 +27,8 @@ constexpr std::string_view recomputing_pass = "recompute";
 constexpr std::string_view fusing_pass = "fuse";
 constexpr std::string_view recording_pass = "record";
 constexpr std::array other_passes = {storage_pass, strips_pass, recomputing_pass, fusing_pass, recording_pass};
-constexpr std::size_t plans_kept = 64;  // a stream of batches of many sizes must not fill the memory
+// A stream of batches of many sizes must not fill the memory: on the CPU plans share what they work in.
+constexpr std::size_t plans_kept = 512, plans_kept_on_device = 64;
 
 std::string name_with_place(const Expr& e) { return fmt::format("{} ({})", e.name(), to_string(e.where())); }
 
@@ -169,7 +170,7 @@ std::shared_ptr<Plan> Session::State::make_plan(Draft draft, Variables& stored) 
   if (on_device)
     return std::make_shared<DevicePlan>(std::move(program), stored, *on_device, uses(fusing_pass),
                                         uses(recording_pass));
-  return std::make_shared<CpuPlan>(std::move(program), stored, workers, uses(strips_pass));
+  return std::make_shared<CpuPlan>(std::move(program), stored, workers, working, uses(strips_pass));
 }
 
 void Session::State::turn(std::span<const Expr> turned) {
@@ -194,7 +195,7 @@ Plan& Session::State::plan_for(std::span<const Expr> fetches, const Feeds& feeds
   Compiled compiled = compile(fetches, made.feeds, "run");
   turn(compiled.turned);
   made.plan = make_plan(std::move(compiled.draft), variables);
-  if (plans.size() == plans_kept) plans.pop_back();
+  if (plans.size() == (on_device ? plans_kept_on_device : plans_kept)) plans.pop_back();
   plans.push_front(std::move(made));
   return *plans.front().plan;
 }

@@ -5,6 +5,7 @@
 #include <gradus/core/error.h>
 #include <gradus/core/run/plan.h>
 #include <gradus/core/run/session.h>
+#include <gradus/core/run/working_memory.h>
 
 #include <atomic>
 #include <cstdint>
@@ -62,6 +63,7 @@ struct Session::State {
   Workers workers;
   std::unique_ptr<DeviceState> on_device;  // null: the CPU
   Variables variables;
+  WorkingMemory working;
   std::list<CachedPlan> plans;       // the latest used first
   std::vector<const Tensor*> bound;  // the feeds' values, in their order
   int storages = 0;                  // how often variables were stored another way: plans made before are void
