@@ -15,6 +15,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <type_traits>
 
 namespace gradus {
 
@@ -282,9 +283,12 @@ void require_indices(std::string_view op, const OpInputs& in, int i) {
 std::optional<std::int64_t> index_out_of_range(const Value& indices, std::int64_t dimension) {
   std::optional<std::int64_t> found;
   by_index_type(indices, [&]<class I>(const I* index) {
-    bool all = true;  // without an exit: they are looked at side by side
-    for (std::int64_t i = 0; i < indices.stored; ++i) all &= index[i] >= 0 && index[i] < dimension;
-    if (!all) found = *std::find_if(index, index + indices.stored, [&](I i) { return i < 0 || i >= dimension; });
+    // A negative index is a large one without a sign. None is looked for before one is known to be there.
+    std::make_unsigned_t<I> greatest = 0;
+    for (std::int64_t i = 0; i < indices.stored; ++i)
+      greatest = std::max(greatest, static_cast<std::make_unsigned_t<I>>(index[i]));
+    if (indices.stored == 0 || greatest < static_cast<std::uint64_t>(dimension)) return;
+    found = *std::find_if(index, index + indices.stored, [&](I i) { return i < 0 || i >= dimension; });
   });
   return found;
 }
