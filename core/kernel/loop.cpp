@@ -1,5 +1,6 @@
 #include <gradus/core/kernel/loop.h>
 
+#include <gradus/core/cpu.h>
 #include <gradus/core/kernel/sparse_union.h>
 #include <gradus/core/tensor/as_constant.h>
 #include <gradus/core/tensor/table_rows.h>
@@ -27,12 +28,23 @@ void fill_run(T* to, const T* from, std::int64_t stride, std::int64_t count) {
 // Numbers that are repeated along rows of `width`, from the first of a row on. Widths of factors are short runs, whose
 // length a compiler wants to know.
 template <class T>
+struct RepeatEach {
+  [[gnu::always_inline]] static void run(T* to, const T* from, std::int64_t stride, std::int64_t rows,
+                                         std::int64_t width) {
+    as_constant<std::int64_t, 8, 16, 20, 32>(width, [&](auto fixed) {
+      const std::int64_t n = fixed > 0 ? fixed : width;
+      for (std::int64_t r = 0; r < rows; ++r) {
+        const T x = from[r * stride];
+        for (std::int64_t j = 0; j < n; ++j) to[r * n + j] = x;
+      }
+    });
+  }
+};
+
+template <class T>
 void repeat_each(T* to, const T* from, std::int64_t stride, std::int64_t rows, std::int64_t width) {
-  const auto repeat = [&](auto fixed) {
-    const std::int64_t n = fixed > 0 ? fixed : width;
-    for (std::int64_t r = 0; r < rows; ++r) std::fill_n(to + r * n, n, from[r * stride]);
-  };
-  as_constant<std::int64_t, 8, 16, 20, 32>(width, repeat);
+  static const auto run = compiled_here<RepeatEach<T>, T*, const T*, std::int64_t, std::int64_t, std::int64_t>();
+  run(to, from, stride, rows, width);
 }
 
 // The row-major space `dims`, read with `stride`, whole. What is broadcast along an axis is laid out once, and copied.
