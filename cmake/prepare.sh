@@ -69,7 +69,7 @@ logged() {
   }
 }
 
-# build_preset PRESET [TARGET]: configures and builds into build/PRESET, with Ninja and ccache where they are.
+# build_preset PRESET [TARGETS]: configures and builds into build/PRESET, with Ninja and ccache where they are.
 build_preset() {
   if command -v ninja >/dev/null; then export CMAKE_GENERATOR="${CMAKE_GENERATOR:-Ninja}"; fi
   if command -v ccache >/dev/null; then
@@ -80,7 +80,7 @@ build_preset() {
   say "configuring build/$1"
   logged "configure-$1" cmake --preset "$1" ${GRADUS_FETCH:+"-DGRADUS_FETCH=$GRADUS_FETCH"}
   say "building build/$1"
-  set -- "$1" cmake --build "build/$1" --parallel "$jobs" ${2:+--target "$2"}
+  set -- "$1" cmake --build "build/$1" --parallel "$jobs" ${2:+--target $2}
   if [ -t 1 ]; then
     shift
     "$@" || stop "failed: $*"

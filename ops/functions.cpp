@@ -22,7 +22,8 @@ Operand one(const Chain& c) {
 
 bool is_csr(const Chain& c) { return c.y.layout() == Layout::csr; }
 
-Expr no_slope(const Chain& c, int i) { return zeros_like(c.x(i)); }
+// Of what is constant between jumps.
+Expr slope_of_steps(const Chain& c, int i) { return zeros_like(c.x(i)); }
 
 }  // namespace
 
@@ -57,7 +58,7 @@ Expr sign(const Operand& x) {
       "sign", []<class T>(T x) { return x > 0   ? T(1)
                                         : x < 0 ? T(-1)
                                                 : x; }, "gr_sign(x0)", Gives::same, Zeros::first,
-      no_slope);
+      slope_of_steps);
   return elementwise(r, {x});
 }
 
@@ -235,21 +236,21 @@ Expr erf(const Operand& x) {
 Expr floor(const Operand& x) {
   // d floor(x) = 0
   static constexpr Row r = row<Takes::floating>(
-      "floor", [](auto x) { return std::floor(x); }, "floor(x0)", Gives::same, Zeros::first, no_slope);
+      "floor", [](auto x) { return std::floor(x); }, "floor(x0)", Gives::same, Zeros::first, slope_of_steps);
   return elementwise(r, {x});
 }
 
 Expr ceil(const Operand& x) {
   // d ceil(x) = 0
   static constexpr Row r = row<Takes::floating>(
-      "ceil", [](auto x) { return std::ceil(x); }, "ceil(x0)", Gives::same, Zeros::first, no_slope);
+      "ceil", [](auto x) { return std::ceil(x); }, "ceil(x0)", Gives::same, Zeros::first, slope_of_steps);
   return elementwise(r, {x});
 }
 
 Expr round(const Operand& x) {
   // d round(x) = 0. rint rounds halves to even, std::round away from zero.
   static constexpr Row r = row<Takes::floating>(
-      "round", [](auto x) { return std::rint(x); }, "rint(x0)", Gives::same, Zeros::first, no_slope);
+      "round", [](auto x) { return std::rint(x); }, "rint(x0)", Gives::same, Zeros::first, slope_of_steps);
   return elementwise(r, {x});
 }
 

@@ -13,7 +13,7 @@ namespace gradus {
 
 namespace {
 
-constexpr std::int64_t rows_at_a_time = 1024;
+constexpr std::int64_t rows_a_piece = 1024;
 
 // --- to_dense, to_csr ------------------------------------------------------------------------------------
 
@@ -50,7 +50,7 @@ class ToDense final : public Op {
       return;
     }
     const CsrPattern& pattern = *x.pattern;
-    call.workers().for_each(pattern.rows, rows_at_a_time, [&](std::int64_t first, std::int64_t last) {
+    call.workers().for_each(pattern.rows, rows_a_piece, [&](std::int64_t first, std::int64_t last) {
       for (std::int64_t r = first; r < last; ++r)
         for (std::int64_t j = pattern.row_start[static_cast<std::size_t>(r)];
              j < pattern.row_start[static_cast<std::size_t>(r) + 1]; ++j) {
@@ -195,7 +195,7 @@ class SampleCsr final : public Op {
     dispatch(call.out().type.dtype, [&]<class T>(TypeTag<T>) {
       const T* x = call.in<T>(0);
       T* y = call.out<T>();
-      call.workers().for_each(want.rows, rows_at_a_time, [&](std::int64_t first, std::int64_t last) {
+      call.workers().for_each(want.rows, rows_a_piece, [&](std::int64_t first, std::int64_t last) {
         for (auto r = static_cast<std::size_t>(first); r < static_cast<std::size_t>(last); ++r) {
           auto from = static_cast<std::size_t>(have.row_start[r]);
           const auto end = static_cast<std::size_t>(have.row_start[r + 1]);

@@ -12,7 +12,7 @@ namespace gradus {
 
 namespace {
 
-constexpr std::int64_t rows_at_a_time = 1024;
+constexpr std::int64_t sums_a_piece = 1024;
 
 template <class T, class W>
 T scaled(W sum, double scale) {
@@ -24,7 +24,7 @@ T scaled(W sum, double scale) {
 template <class T, class Write>
 void sum_touched_columns(Workers& workers, const CsrPattern& pattern, const T* values, const Write& write) {
   const auto& by_column = pattern.by_column();
-  workers.for_each(pattern.touched().columns->count(), rows_at_a_time, [&](std::int64_t first, std::int64_t last) {
+  workers.for_each(pattern.touched().columns->count(), sums_a_piece, [&](std::int64_t first, std::int64_t last) {
     for (auto c = static_cast<std::size_t>(first); c < static_cast<std::size_t>(last); ++c) {
       typename Sum<T>::Wide sum = 0;
       for (auto j = static_cast<std::size_t>(by_column.start[c]); j < static_cast<std::size_t>(by_column.start[c + 1]);
@@ -128,7 +128,7 @@ void sum_csr_rows(Workers& workers, const Value& x, std::byte* y, double scale) 
   dispatch_number(x.type.dtype, [&]<class T>(TypeTag<T>) {
     T* to = reinterpret_cast<T*>(y);
     const std::int64_t* start = x.row_start();
-    workers.for_each(x.shape()[0], rows_at_a_time, [&](std::int64_t first, std::int64_t last) {
+    workers.for_each(x.shape()[0], sums_a_piece, [&](std::int64_t first, std::int64_t last) {
       for (std::int64_t r = first; r < last; ++r)
         to[r] = scaled<T>(detail::reduce_run<Sum<T>>(x.as<T>() + start[r] - start[0], start[r + 1] - start[r]), scale);
     });

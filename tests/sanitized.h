@@ -2,7 +2,19 @@
 // its own, and emulating a GPU takes thirty times as long.
 #pragma once
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#ifdef __has_feature  // clang's way to say it; the others are g++'s
+#if __has_feature(address_sanitizer)
+#define GRADUS_ASAN
+#elif __has_feature(thread_sanitizer)
+#define GRADUS_TSAN
+#endif
+#elif defined(__SANITIZE_ADDRESS__)
+#define GRADUS_ASAN
+#elif defined(__SANITIZE_THREAD__)
+#define GRADUS_TSAN
+#endif
+
+#if defined(GRADUS_ASAN) || defined(GRADUS_TSAN)
 constexpr bool sanitized = true;
 #else
 constexpr bool sanitized = false;

@@ -2,6 +2,8 @@
 // signal mask alone and so cost no system call.
 #include "fibers.h"
 
+#include "../sanitized.h"
+
 #include <gradus/core/error.h>
 
 #include <sys/mman.h>
@@ -13,13 +15,6 @@
 #include <cstdint>
 #include <memory>
 
-#if defined(__SANITIZE_ADDRESS__)
-#define GRADUS_ASAN 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define GRADUS_ASAN 1
-#endif
-#endif
 #ifdef GRADUS_ASAN
 #include <sanitizer/common_interface_defs.h>
 #endif
