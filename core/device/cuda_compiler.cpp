@@ -87,14 +87,17 @@ void write_cubin(const std::string& path, const std::string& key, const std::str
 
 std::string symbol_of(const KernelText& kernel) { return fmt::format("gr_{}", kernel.name); }
 
-std::string compile_cubin(const KernelText& kernel, int capability) {
+std::string compile_cubin(const KernelText& kernel, int capability, Optimize optimize) {
   NvrtcProgram program;
   const std::string source = source_of(kernel);
   check(nvrtcCreateProgram(&program.handle, source.c_str(), std::string(kernel.name).c_str(), 0, nullptr, nullptr),
         "nvrtcCreateProgram");
   const std::string arch = fmt::format("-arch=sm_{}", capability);
-  const char* options[] = {arch.c_str(), "-std=c++17"};
-  const nvrtcResult result = nvrtcCompileProgram(program.handle, 2, options);
+  int major = 0, minor = 0;
+  check(nvrtcVersion(&major, &minor), "nvrtcVersion");
+  std::vector<const char*> options{arch.c_str(), "-std=c++17"};
+  if (optimize == Optimize::quickly && major >= 13) options.push_back("--Ofast-compile=mid");  // older ones know it not
+  const nvrtcResult result = nvrtcCompileProgram(program.handle, static_cast<int>(options.size()), options.data());
   if (result != NVRTC_SUCCESS) {
     std::size_t size = 0;
     check(nvrtcGetProgramLogSize(program.handle, &size), "nvrtcGetProgramLogSize");

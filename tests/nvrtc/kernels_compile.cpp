@@ -1,7 +1,7 @@
 // Every kernel compiles for every kind of GPU, on a machine that has none: the checks of devices run on the emulated
-// one, which tells what kernels it met, and NVRTC compiles these to cubins; with --sample, one kernel of each op. Where
-// one does not compile, its op's name and the compiler's lines are printed and the program exits 1; without CUDA it
-// exits 77.
+// one, which tells what kernels it met, and NVRTC compiles these to cubins, all its phases, though it optimises little;
+// with --sample, one kernel of each op, optimised as for a device. Where one does not compile, its op's name and the
+// compiler's lines are printed and the program exits 1; without CUDA it exits 77.
 //   kernels_compile [--sample] CAPABILITY...
 #include "../device_checks.h"
 #include "../emulator/emulated_accelerator.h"
@@ -44,12 +44,12 @@ std::string together(const std::vector<Met>& kernels, std::size_t first, std::si
 }
 
 // The failures for one kind of GPU, each as it is to be told.
-std::vector<std::string> compile_for(const std::vector<Met>& kernels, int capability) {
+std::vector<std::string> compile_for(const std::vector<Met>& kernels, int capability, Optimize optimize) {
   constexpr std::size_t at_once = 200;
   std::vector<std::string> failures;
   for (std::size_t first = 0; first < kernels.size(); first += at_once) try {
       const std::string text = together(kernels, first, std::min(kernels.size(), first + at_once));
-      (void)compile_cubin({"all", text}, capability);
+      (void)compile_cubin({"all", text}, capability, optimize);
     } catch (const DeviceError& error) {
       failures.emplace_back(error.what());
     }
@@ -84,8 +84,9 @@ int main([[maybe_unused]] int argc, [[maybe_unused]] char** argv) {
   for (const auto& [kernel, times] : met)
     if (!sample || kernels.empty() || kernels.back().name != kernel.name) kernels.push_back(kernel);
   const int first = sample ? 2 : 1;
+  const Optimize optimize = sample ? Optimize::fully : Optimize::quickly;
   for (int i = first; i < argc; ++i)
-    for (const std::string& failure : compile_for(kernels, std::stoi(argv[i]))) complain(failure);
+    for (const std::string& failure : compile_for(kernels, std::stoi(argv[i]), optimize)) complain(failure);
   fmt::print("{} of {} kernels, each for {} kinds of GPU\n", kernels.size(), met.size(), argc - first);
   return wrong == 0 && argc > first && kernels.size() > 50 ? 0 : 1;
 #else
