@@ -125,9 +125,10 @@ HostKernel::HostKernel(const KernelText& kernel) : name_(kernel.name) {
     const std::filesystem::path source = mine.string() + ".cu";
     std::ofstream(source) << fmt::format(
         "#line 1 \"cuda_on_host.h\"\n{}\n#line 1 \"kernel_prelude.h\"\n{}\n#define NAME {}\nnamespace {}_space {{\n{}\n"
-        "}}\nextern \"C\" void entry(emulator::Launch* launch, void* const* arguments) {{\n"
-        "  emulator::run<{}>(launch, {}_space::NAME, arguments);\n}}\n"
-        "extern \"C\" void describe(emulator::Arguments* to) {{ *to = emulator::arguments_of({}_space::NAME); }}\n",
+        "}}\nextern \"C\" void entry(void* launch, void* const* arguments) {{\n"
+        "  emulator::run<{}>(static_cast<emulator::Launch*>(launch), {}_space::NAME, arguments);\n}}\n"
+        "extern \"C\" void describe(void* to) {{\n"
+        "  *static_cast<emulator::Arguments*>(to) = emulator::arguments_of({}_space::NAME);\n}}\n",
         cuda_on_host, kernel_prelude, symbol, symbol, own, waits(kernel.text), symbol, symbol);
     const std::string messages = run_compiler(source, mine);
     if (!messages.empty()) fail<DeviceError>("kernel {} does not compile:\n{}", name_, messages);
@@ -138,7 +139,7 @@ HostKernel::HostKernel(const KernelText& kernel) : name_(kernel.name) {
   if (opened == nullptr) fail<DeviceError>("kernel {} cannot be loaded: {}", name_, dlerror());
   entry_ = reinterpret_cast<void (*)(void*, void* const*)>(dlsym(opened, "entry"));
   Arguments taken;
-  reinterpret_cast<void (*)(Arguments*)>(dlsym(opened, "describe"))(&taken);
+  reinterpret_cast<void (*)(void*)>(dlsym(opened, "describe"))(&taken);
   for (int i = 0; i < taken.count; ++i) arguments_.push_back(static_cast<std::size_t>(taken.bytes[i]));
 }
 

@@ -191,7 +191,8 @@ TEST_CASE("targets that are words are classes, unless something else is likelier
   const Folder folder;
   const auto table = [&](const char* const kinds) {
     std::string text = "size,kind\n";
-    for (int i = 0; i < 60; ++i) text += fmt::format("{},{}\n", i % 3, std::string(kinds).substr(3 * (i % 3), 3));
+    for (std::size_t i = 0; i < 60; ++i)
+      text += fmt::format("{},{}\n", i % 3, std::string(kinds).substr(3 * (i % 3), 3));
     return text;
   };
   write_text(folder / "words.csv", table("redtanbay"));
