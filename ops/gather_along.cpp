@@ -1,19 +1,16 @@
 // gather along another axis than the first: of each of the `outer` blocks before that axis, the slices that the indices
 // name, `inner` numbers each. Its gradient adds each slice to the one that it was read from.
-#include <gradus/core/cpu.h>
 #include <gradus/core/tensor/table_rows.h>
+#include <gradus/ops/add_slices.h>
 #include <gradus/ops/axes.h>
 #include <gradus/ops/checks.h>
 #include <gradus/ops/device_rows.h>
 #include <gradus/ops/indices.h>
-#include <gradus/ops/line.h>
 #include <gradus/ops/ops.h>
-#include <gradus/ops/reduce_kernel.h>
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <type_traits>
 
 namespace gradus {
 
@@ -25,44 +22,6 @@ struct Blocks {
   Blocks(const Shape& x, int axis)
       : outer(x.slice(0, axis).size()), rows(x[axis]), inner(x.slice(axis + 1, x.rank()).size()) {}
 };
-
-// Adds slice i of `from`, of `width` elements, to slice index[i] of `to`, one after the other.
-template <class T, class I, class L>
-struct AddSlices {
-  [[gnu::always_inline]] static void run(const T* from, const I* index, std::int64_t count, std::int64_t width, T* to) {
-    if constexpr (std::is_void_v<L>) {
-      for (std::int64_t i = 0; i < count; ++i)
-        for (std::int64_t j = 0; j < width; ++j) {
-          T& sum = to[index[i] * width + j];
-          sum = Sum<T>::combine(sum, from[i * width + j]);
-        }
-    } else {
-      const std::int64_t k = L::width_of(width);
-      for (std::int64_t i = 0; i < count; ++i) {
-        T* const slice = to + index[i] * k;
-        L sum;
-        sum.load(slice, k);
-        sum.add(from + i * k, k);
-        sum.store(slice, k);
-      }
-    }
-  }
-};
-
-template <class T, class I>
-using AddSlicesKernel = void (*)(const T* from, const I* index, std::int64_t count, std::int64_t width, T* to);
-
-// The kernel for this machine and slices of so many elements.
-template <class T, class I>
-AddSlicesKernel<T, I> add_slices(std::int64_t width) {
-  AddSlicesKernel<T, I> kernel =
-      compiled_for<Isa::portable, AddSlices<T, I, void>, const T*, const I*, std::int64_t, std::int64_t, T*>();
-  if constexpr (std::is_floating_point_v<T>)
-    by_line<T>(width, [&]<class L>(TypeTag<L>) {
-      kernel = compiled_here<AddSlices<T, I, L>, const T*, const I*, std::int64_t, std::int64_t, T*>();
-    });
-  return kernel;
-}
 
 class GatherAlong final : public Op {
  public:
@@ -163,7 +122,7 @@ class ScatterAddAlong final : public Op {
           for (std::int64_t block = first; block < last; ++block) {
             T* const to = call.out<T>() + block * size;
             std::fill_n(to, size, T{});
-            add(call.in<T>(1) + block * given, index, indices.stored, blocks.inner, to);
+            add(call.in<T>(1) + block * given, index, indices.stored, 1, blocks.inner, to);
           }
         });
       });

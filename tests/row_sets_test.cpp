@@ -89,6 +89,40 @@ TEST_CASE("a look-up passes through elementwise ops, and the table is never comp
     }
 }
 
+TEST_CASE("a factorization machine over look-ups writes no update for each of them") {
+  constexpr std::int64_t fields = 7;
+  for (const DType dtype : {float32, float64}) {
+    const auto trained = [&](const std::vector<std::string>& without) {
+      Graph g;
+      const Expr X = g.placeholder("X", {any, fields}, int32);
+      const Expr W = g.variable("W", zeros({p}, dtype));
+      const Expr V = g.variable("V", random_normal({p, k}, {.stddev = 0.3, .dtype = dtype}));
+      const Expr v = gather(V, X);                                                              // [n, fields, k]
+      const Expr y = reduce_sum(gather(W, X), 1) + 0.5 * reduce_sum(square(reduce_sum(v, 1)) -  // [n]
+                                                                        reduce_sum(square(v), 1),
+                                                                    1);
+      const Expr train = Adagrad(0.1).minimize(reduce_mean(square(y - 1)));
+      Session session(g, Device::cpu(), {.without = without});
+      const auto batch = [&](std::uint64_t seed) {  // with indices that are met twice in a row
+        return random_uniform({n, fields}, {.low = 0, .high = 30, .seed = seed}).draw(0).cast(int32);
+      };
+      for (std::uint64_t step = 0; step < 3; ++step) session.run(train, {{X, batch(step)}});
+      const std::string plan = session.explain(train, {{X, batch(0)}});
+      CHECK((count_of(plan, "shared=1") == 3) == without.empty());
+      return session.value(V);
+    };
+    CHECK(largest_difference(trained({}), trained({"reassociate", "simplify"})) < (dtype == float32 ? 1e-4 : 1e-12));
+  }
+}
+
+TEST_CASE("updates of another shape than the indices ask for are refused") {
+  Graph g;
+  const Expr i = g.placeholder("i", {3}, int32);
+  CHECK_THROWS_AS(scatter_add(i, g.constant(ones({1, 2})), {4, 2}), TypeError);
+  CHECK_THROWS_AS(scatter_add(i, g.constant(ones({3, 1})), {4, 2}), TypeError);
+  CHECK_THROWS_AS(scatter_add(i, g.constant(ones({3})), {4, 2}), TypeError);
+}
+
 TEST_CASE("an index that is out of range is named wherever it is met first") {
   Graph g;
   const Expr i = g.placeholder("i", {any}, int64), j = g.placeholder("j", {2}, int64);
