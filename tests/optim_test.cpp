@@ -1,5 +1,7 @@
 // What optimizers do beyond their formulas (which optimizer_golden_test.cpp holds against TensorFlow): rows against
 // dense, slots, step counts, several train ops, checkpoints, rates that are expressions.
+#include "plan_steps.h"
+
 #include <gradus/gradus.h>
 
 #include <doctest/doctest.h>
@@ -116,12 +118,14 @@ TEST_CASE("a dense step updates weights and slots in place") {
     Model m;
     const Expr train = kind.make(0.1)->minimize(m.loss);
     Session session(m.g);
-    const std::string plan = session.explain(train, {{m.x, m.data}});
+    const PlanSteps plan = session.steps(train, {{m.x, m.data}});
     // The step counter is one integer: steps on integers may throw, so they write no variable.
     for (const Expr& variable : m.g.variables()) {
-      const std::string where =
-          variable.dtype() == int64 ? variable.name() + " is copied" : "in place of " + variable.name() + "  (";
-      CHECK_MESSAGE(plan.find(where) != std::string::npos, variable.name() << "\n" << plan);
+      const PlanStep* const step = writer_of(plan, variable.name());
+      REQUIRE_MESSAGE(step != nullptr, variable.name() << "\n" << to_string(plan));
+      CHECK_MESSAGE((step->form == StepForm::copy) == (variable.dtype() == int64), variable.name() << "\n"
+                                                                                                   << to_string(plan));
+      CHECK(step->place == StepPlace::variable);
     }
   }
 }

@@ -9,7 +9,6 @@
 #include <cmath>
 #include <memory>
 #include <string>
-#include <string_view>
 #include <vector>
 
 namespace gradus {
@@ -29,12 +28,6 @@ Tensor one_hot_csr(const Tensor& index, DType dtype) {
   return Tensor::csr(pattern, full({index.dim(0)}, 1, dtype));
 }
 
-std::size_t count_of(std::string_view text, std::string_view part) {
-  std::size_t count = 0;
-  for (std::size_t at = text.find(part); at != std::string_view::npos; at = text.find(part, at + 1)) ++count;
-  return count;
-}
-
 double largest_difference(const Tensor& a, const Tensor& b) {
   const Tensor x = a.cast(float64), y = b.cast(float64);
   double most = 0;
@@ -43,9 +36,6 @@ double largest_difference(const Tensor& a, const Tensor& b) {
   return most;
 }
 
-// Bytes of intermediate results, as explain() says in its first line.
-std::int64_t bytes_of(const std::string& plan) { return std::stoll(plan.substr(plan.find(", ") + 2)); }
-
 TEST_CASE("tables that are read by one index share its rows") {
   Graph g;
   const Expr i = g.placeholder("i", {n}, int32);
@@ -53,9 +43,9 @@ TEST_CASE("tables that are read by one index share its rows") {
   const Expr b = g.variable("b", random_normal({p}, {.stddev = 0.1}));
   const Expr loss = reduce_sum(square(gather(V, i))) + reduce_sum(square(gather(b, i) + reduce_sum(gather(V, i), 1)));
   Session session(g);
-  const std::string plan = session.explain(Adam(0.1).minimize(loss), {{i, indices(1)}});
-  CHECK(count_of(plan, "= indicator(") == 1);
-  CHECK(bytes_of(plan) < 8 * n * k * 4);
+  const PlanSteps plan = session.steps(Adam(0.1).minimize(loss), {{i, indices(1)}});
+  CHECK(std::count_if(plan.list.begin(), plan.list.end(), [](const PlanStep& s) { return s.op == "indicator"; }) == 1);
+  CHECK(plan.arena_bytes < 8 * n * k * 4);
 }
 
 TEST_CASE("a look-up passes through elementwise ops, and the table is never computed as a whole") {
@@ -78,7 +68,7 @@ TEST_CASE("a look-up passes through elementwise ops, and the table is never comp
           session.run(train, by_index ? Feeds{{i, index}} : Feeds{{X, one_hot_csr(index, dtype)}});
         }
         if (by_index && without.empty())
-          CHECK(bytes_of(session.explain(train, {{i, indices(0)}})) <
+          CHECK(session.steps(train, {{i, indices(0)}}).arena_bytes <
                 16 * n * k * static_cast<std::int64_t>(size_of(dtype)));
         return session.value(V);
       };
@@ -107,8 +97,11 @@ TEST_CASE("a factorization machine over look-ups writes no update for each of th
         return random_uniform({n, fields}, {.low = 0, .high = 30, .seed = seed}).draw(0).cast(int32);
       };
       for (std::uint64_t step = 0; step < 3; ++step) session.run(train, {{X, batch(step)}});
-      const std::string plan = session.explain(train, {{X, batch(0)}});
-      CHECK((count_of(plan, "shared=1") == 3) == without.empty());
+      const PlanSteps plan = session.steps(train, {{X, batch(0)}});
+      const auto shared = std::count_if(plan.list.begin(), plan.list.end(), [](const PlanStep& step) {
+        return step.attributes.find("shared=1") != std::string::npos;
+      });
+      CHECK((shared == 3) == without.empty());
       return session.value(V);
     };
     CHECK(largest_difference(trained({}), trained({"reassociate", "simplify"})) < (dtype == float32 ? 1e-4 : 1e-12));

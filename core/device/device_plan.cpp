@@ -7,7 +7,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <set>
 #include <utility>
 
 namespace gradus {
@@ -256,62 +255,21 @@ void DevicePlan::update_variables(const std::shared_ptr<Accelerator>& accelerato
   }
 }
 
-std::vector<int> DevicePlan::order() const {
-  std::vector<int> nodes;
-  for (const Group& group : schedule_.groups) nodes.push_back(group.nodes.front());
-  return nodes;
-}
-
-std::string DevicePlan::formula_of(int id) const {
-  for (const Group& group : schedule_.groups)
-    if (group.nodes.front() == id && group.nodes.size() > 1) {
-      std::string formulas;
-      for (const int member : group.nodes) formulas += (formulas.empty() ? "" : "; ") + Plan::formula_of(member);
-      return formulas;
-    }
-  return Plan::formula_of(id);
-}
-
-// Of dense tensors: how many non-zeros there are, a plan does not know.
-std::int64_t DevicePlan::dense_bytes(const Step& step) const {
-  std::set<int> touched;
-  for (const int id : step.loop ? step.loop->nodes() : std::vector<int>{step.node}) {
-    if (memory_.kept[static_cast<std::size_t>(id)]) touched.insert(id);
-    for_each_read(program_, node(id), [&](int, int root) {
-      if (!is_computed(node(root)) || memory_.kept[static_cast<std::size_t>(root)]) touched.insert(root);
-    });
-  }
-  std::int64_t bytes = 0;
-  for (const int id : touched)
-    if (const Type& type = node(id).type; type.layout == Layout::dense)
-      bytes += type.shape.size() * static_cast<std::int64_t>(size_of(type.dtype));
-  return bytes;
-}
-
-std::string DevicePlan::explain() const {
-  std::string lines;
-  int kernels = 0, calls = 0, number = 0;
+PlanSteps DevicePlan::steps(Graph& graph) const {
+  std::vector<GroupForm> forms;
   for (const Step& step : steps_) {
     if (step.view) continue;
-    const std::int64_t bytes = dense_bytes(step);
-    if (step.loop) {
-      ++kernels;
-      lines += fmt::format("{:4}  kernel {}, {} bytes of dense tensors\n", number++, step.loop->name(), bytes);
-      for (const int id : step.loop->nodes())
-        lines += fmt::format("        {}  {}\n", Plan::formula_of(id), details_of(id));
-    } else {
-      ++calls;
-      lines += fmt::format("{:4}  {} {}, {} bytes of dense tensors\n        {}  {}\n", number++,
-                           step.on_host ? "host" : "call", node(step.node).op->name(), bytes,
-                           Plan::formula_of(step.node), details_of(step.node));
-    }
+    GroupForm& form = forms.emplace_back();
+    form.form = step.on_host ? StepForm::host : step.loop ? StepForm::loop : StepForm::call;
+    if (step.loop) form.together = {.kernel = step.loop->name()};
   }
-  const std::string launched = recording_         ? fmt::format("recorded: a run is one launch{}",
-                                                        feed_copies_.empty() ? "" : " after its feeds are copied")
-                               : why_not_.empty() ? "recorded when the same tensors are fed again"
-                                                  : fmt::format("not recorded, for {}", why_not_);
-  return fmt::format("on {}: {} kernels of formulas, {} calls of ops, {} bytes of intermediate results; {}\n{}{}",
-                     accelerator_->name(), kernels, calls, memory_.arena_bytes, launched, lines, copies());
+  PlanSteps steps = list_steps(graph, forms);
+  steps.device = accelerator_->name();
+  steps.launch = recording_         ? fmt::format("recorded: a run is one launch{}",
+                                          feed_copies_.empty() ? "" : " after its feeds are copied")
+                 : why_not_.empty() ? "recorded when the same tensors are fed again"
+                                    : fmt::format("not recorded, for {}", why_not_);
+  return steps;
 }
 
 }  // namespace gradus

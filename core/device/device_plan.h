@@ -29,9 +29,7 @@ class DevicePlan final : public Plan {
   ~DevicePlan() override;
 
   void run(std::span<const Tensor* const> feeds, std::uint64_t run_number, Recorder* recorder) override;
-  std::string explain() const override;
-  std::vector<int> order() const override;
-  std::string formula_of(int node) const override;
+  PlanSteps steps(Graph& graph) const override;
 
  private:
   struct Step {
@@ -63,7 +61,6 @@ class DevicePlan final : public Plan {
   void update_variables(const std::shared_ptr<Accelerator>& accelerator);
   bool record(std::uint64_t run_number);
   void keep_results();
-  std::int64_t dense_bytes(const Step& step) const;
 
   DeviceState& state_;
   std::shared_ptr<Accelerator> accelerator_;

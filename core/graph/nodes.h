@@ -39,8 +39,9 @@ class VariableOp final : public Op {
       : type_(initial.type()), initial_(std::move(initial)), options_(options), number_(number) {}
   /// In a plan's graph: a variable that is stored as another type than declared, transposed.
   VariableOp(Initializer initial, const Type& stored, int number)
-      : type_(stored), initial_(std::move(initial)), number_(number) {}
+      : type_(stored), initial_(std::move(initial)), number_(number), stored_transposed_(true) {}
   std::string_view name() const override { return "variable"; }
+  std::string attributes() const override { return stored_transposed_ ? "stored transposed" : ""; }
   Type infer(const OpInputs&) const override { return type_; }
   const Initializer& initial() const { return initial_; }
   bool trainable() const { return options_.trainable; }
@@ -52,6 +53,7 @@ class VariableOp final : public Op {
   Initializer initial_;
   VariableOptions options_;
   int number_;
+  bool stored_transposed_ = false;
 };
 
 /// VariableOp::number() of a variable.

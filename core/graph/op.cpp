@@ -110,8 +110,9 @@ Type AssignOp::infer(const OpInputs& in) const {
 
 std::string ConstantOp::attributes() const {
   if (value_.stored() != 1) return {};
-  return value_.dtype() == int64 ? fmt::format("{}", value_.span<std::int64_t>()[0])
-                                 : fmt::format("{}", value_.stored_value(0));
+  // In its own dtype: the float32 nearest to 0.1 is another double than 0.1.
+  return dispatch(value_.dtype(),
+                  [&]<class T>(TypeTag<T>) { return fmt::format("{}", *reinterpret_cast<const T*>(value_.data())); });
 }
 
 namespace {

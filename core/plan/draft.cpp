@@ -60,7 +60,7 @@ void check_assigned_once(Graph& graph, const std::vector<Need>& need, std::strin
 
 Draft make_draft(std::span<const Expr> fetches, std::span<const FedType> feeds, const Storage& storage,
                  std::string_view caller) {
-  Draft draft{std::make_unique<Graph>(), {}, std::vector<Expr>(feeds.size())};
+  Draft draft{std::make_unique<Graph>(), {}, std::vector<Expr>(feeds.size()), {}};
   if (fetches.empty()) return draft;
   Graph& graph = fetches.front().graph();
   const std::vector<Need> need = what_is_needed(fetches);
@@ -107,6 +107,10 @@ Draft make_draft(std::span<const Expr> fetches, std::span<const FedType> feeds, 
     if (fed != feeds.end()) draft.placeholders[static_cast<std::size_t>(fed - feeds.begin())] = made[at(id)];
   }
   for (const Expr& fetch : fetches) draft.fetches.push_back(made[at(fetch.id())]);
+  for (NodeId id = 0; id < static_cast<NodeId>(made.size()); ++id) {
+    const auto as_stored = stored.find(id);
+    draft.became.push_back((as_stored == stored.end() ? made[at(id)] : as_stored->second).id());
+  }
   return draft;
 }
 
@@ -117,7 +121,7 @@ Draft rebuild(const Draft& draft, const Remake& remake) {
   for (NodeId id = from.size() - 1; id >= 0; --id)
     for (int i = 0; needed[at(id)] && i < from[id].arity(); ++i) needed[at(from[id].input(i).id())] = true;
 
-  Draft next{std::make_unique<Graph>(), {}, {}};
+  Draft next{std::make_unique<Graph>(), {}, {}, {}};
   std::vector<Expr> made(needed.size());
   std::vector<Expr> inputs;
   for (NodeId id = 0; id < from.size(); ++id) {
@@ -129,6 +133,7 @@ Draft rebuild(const Draft& draft, const Remake& remake) {
   }
   for (const Expr& fetch : draft.fetches) next.fetches.push_back(made[at(fetch.id())]);
   for (const Expr& p : draft.placeholders) next.placeholders.push_back(p.valid() ? made[at(p.id())] : Expr());
+  for (const NodeId id : draft.became) next.became.push_back(id < 0 ? id : made[at(id)].id());
   return next;
 }
 

@@ -22,6 +22,7 @@ struct Draft {
   std::unique_ptr<Graph> graph;
   std::vector<Expr> fetches;
   std::vector<Expr> placeholders;  // by feed; no expression where the fetches do not need it
+  std::vector<NodeId> became;      // by node of the user's graph: the node here that has its value, or -1
 };
 
 /// How a session stores its variables: which are transposed, by number, and a node that transposes a matrix.

@@ -41,6 +41,7 @@ Program make_program(Draft draft) {
   for (const Expr& fetch : draft.fetches) program.fetches.push_back(fetch.id());
   for (const Expr& placeholder : draft.placeholders)
     program.feeds.push_back(placeholder.valid() ? placeholder.id() : -1);
+  program.became = std::move(draft.became);
   program.graph = std::move(draft.graph);
   return program;
 }

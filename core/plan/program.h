@@ -28,6 +28,7 @@ struct Program {
   std::vector<ProgramNode> nodes;  // inputs come before their users
   std::vector<int> fetches;
   std::vector<int> feeds;        // by feed: its placeholder, or -1 where it is not needed
+  std::vector<int> became;       // by node of the user's graph: the node that has its value, or -1
   std::unique_ptr<Graph> graph;  // the draft's, whose ops these are
   DraftFacts facts;              // of that graph
 

@@ -3,8 +3,6 @@
 #include <gradus/core/at.h>
 #include <gradus/core/tensor/table_rows.h>
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cstring>
 #include <utility>
@@ -156,30 +154,17 @@ void CpuPlan::update_variables() {
   }
 }
 
-std::vector<int> CpuPlan::order() const {
-  std::vector<int> nodes;
-  for (const Group& group : schedule_.groups) nodes.insert(nodes.end(), group.nodes.begin(), group.nodes.end());
-  return nodes;
-}
-
-std::string CpuPlan::explain() const {
-  const auto line_of = [this](int id) { return fmt::format("{}  {}\n", formula_of(id), details_of(id)); };
-  std::string text = fmt::format("{} steps, {} bytes of intermediate results\n", steps_.size(), memory_.arena_bytes);
-  std::size_t group = 0;
-  for (std::size_t i = 0; i < steps_.size(); ++i) {
-    const Step& step = steps_[i];
-    while (group < schedule_.groups.size() && schedule_.groups[group].nodes.front() != step.node && !step.view) ++group;
-    if (!step.region) {
-      text += fmt::format("{:4}  {}", i, line_of(step.node));
-      continue;
-    }
-    const Group& g = schedule_.groups[group];
-    const std::string rows = g.touched_by < 0 ? fmt::format("{} rows", g.rows)
-                                              : fmt::format("rows that {} touches", node(g.touched_by).origin.name());
-    text += fmt::format("{:4}  {} in strips of {}, {} bytes a strip\n", i, rows, g.strip_rows, step.region->bytes());
-    for (const int id : g.nodes) text += fmt::format("        {}", line_of(id));
+PlanSteps CpuPlan::steps(Graph& graph) const {
+  std::vector<GroupForm> forms;
+  for (const Step& step : steps_) {
+    if (step.view) continue;
+    GroupForm& form = forms.emplace_back();
+    if (const Region* region = step.region.get())
+      form.together = {.strip_bytes = region->bytes(), .sum_bytes = region->sum_bytes(), .strips = region->pieces()};
   }
-  return text + copies();
+  PlanSteps steps = list_steps(graph, forms);
+  steps.device = "cpu";
+  return steps;
 }
 
 }  // namespace gradus

@@ -18,8 +18,7 @@ class CpuPlan final : public Plan {
   CpuPlan(Program program, Variables& variables, Workers& workers, WorkingMemory& working, bool use_strips = true);
 
   void run(std::span<const Tensor* const> feeds, std::uint64_t run_number, Recorder* recorder) override;
-  std::string explain() const override;
-  std::vector<int> order() const override;
+  PlanSteps steps(Graph& graph) const override;
 
  private:
   struct Step {

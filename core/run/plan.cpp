@@ -2,8 +2,6 @@
 
 #include <gradus/core/graph/nodes.h>
 
-#include <fmt/format.h>
-
 #include <atomic>
 
 namespace gradus {
@@ -118,46 +116,6 @@ void Plan::finish_result(std::size_t i, const Value& v) {
   const Tensor numbers = results_[i];
   results_[i] = v.type.layout == Layout::csr ? Tensor::csr(v.pattern, numbers)
                                              : Tensor::rows(v.type.shape, v.index, numbers, v.type.layout);
-}
-
-std::string Plan::formula_of(int id) const {
-  const ProgramNode& n = node(id);
-  std::string inputs;
-  for (const int input : n.inputs) inputs += (inputs.empty() ? "" : ", ") + node(input).origin.name();
-  const std::string attributes = n.op->attributes();
-  return fmt::format("{} = {}({}{}{})", n.origin.name(), n.op->name(), inputs, attributes.empty() ? "" : "; ",
-                     attributes);
-}
-
-std::string Plan::details_of(int id) const {
-  const ProgramNode& n = node(id);
-  std::string place;
-  const int joined = memory_.joined[static_cast<std::size_t>(id)];
-  const bool in_other_loop = joined >= 0 && joined != id;
-  if (const int variable = memory_.in_variable[static_cast<std::size_t>(id)]; variable >= 0) {
-    place = fmt::format("in place of {}", node(variable).origin.name());
-  } else if (const int table = memory_.scattered[static_cast<std::size_t>(id)]; table >= 0) {
-    place = fmt::format("to its rows of {}", node(table).origin.name());
-    if (in_other_loop) place += fmt::format(", in the loop of {}", node(joined).origin.name());
-  } else if (in_other_loop) {
-    place = fmt::format("in the loop of {}", node(joined).origin.name());
-  } else if (n.is_view || (n.type.layout != Layout::dense && memory_.kept[static_cast<std::size_t>(id)])) {
-    place = n.is_view ? "view" : "grows";
-  } else if (memory_.kept[static_cast<std::size_t>(id)]) {
-    place = fmt::format("at {}", memory_.offset[static_cast<std::size_t>(id)]);
-  } else {
-    place = "in strips";
-  }
-  const bool loop = n.op->row_kernel(input_types(program_, n)) != nullptr;
-  return fmt::format("{}  {}  {}  ({})", to_string(n.type), loop ? "loop" : "call", place, to_string(n.origin.where()));
-}
-
-std::string Plan::copies() const {
-  std::string text;
-  for (const int id : memory_.copied)
-    text += fmt::format("      {} is copied from {} when the run ends\n", node(node(id).inputs[0]).origin.name(),
-                        node(node(id).inputs[1]).origin.name());
-  return text;
 }
 
 }  // namespace gradus

@@ -5,11 +5,12 @@
 
 #include <gradus/core/plan/memory.h>
 #include <gradus/core/run/recorder.h>
+#include <gradus/core/run/steps.h>
 #include <gradus/core/run/variables.h>
 
 #include <functional>
+#include <optional>
 #include <span>
-#include <string>
 #include <vector>
 
 namespace gradus {
@@ -26,15 +27,19 @@ class Plan {
   Tensor result(std::size_t i) const { return results_[i]; }
 
   std::int64_t arena_bytes() const { return memory_.arena_bytes; }
-  /// The steps in order, a line each: what is computed, its type, where it lies.
-  virtual std::string explain() const = 0;
-  /// What a profile times, in order: nodes that are computed, each alone or as the first of those computed with it.
-  virtual std::vector<int> order() const = 0;
-  /// "matmul_1 = matmul(X, transpose_1)", and "float32 [7, 5]  call  at 64  (main.cpp:11)".
-  virtual std::string formula_of(int node) const;
-  std::string details_of(int node) const;
+  /// The plan as data; `graph` is the user's.
+  virtual PlanSteps steps(Graph& graph) const = 0;
+  /// The nodes that steps() lists, by id.
+  std::vector<int> listed() const;
 
  protected:
+  /// How a group of the schedule runs, as far as its device decides that.
+  struct GroupForm {
+    std::optional<StepGroup> together = std::nullopt;
+    std::optional<StepForm> form = std::nullopt;  // of its nodes
+  };
+  /// What steps() gives but for the names of the device's; `forms` are by group of the schedule.
+  PlanSteps list_steps(Graph& graph, std::span<const GroupForm> forms) const;
   /// The plan computes on `variables`, which outlive it, in the order that `schedule` makes of the program.
   Plan(Program program, Variables& variables, const std::function<Schedule(const Program&)>& schedule);
 
@@ -61,7 +66,6 @@ class Plan {
   Tensor& fresh_result(std::size_t i, const Value& v);
   /// Makes fetch i, whose numbers are in the memory of fresh_result, the tensor that it is.
   void finish_result(std::size_t i, const Value& v);
-  std::string copies() const;
   std::byte* variable_memory(const Expr& variable) const;
 
   Program program_;

@@ -1,5 +1,6 @@
 #include <gradus/core/run/profile.h>
 
+#include <gradus/core/at.h>
 #include <gradus/core/error.h>
 #include <gradus/core/io/file.h>
 #include <gradus/core/io/json.h>
@@ -23,6 +24,31 @@ double median(std::vector<double> values) {
   return *middle;
 }
 
+bool is_in_kernel(const PlanSteps& plan, const PlanStep& step) {
+  return step.group >= 0 && !plan.groups[at(step.group)].kernel.empty();
+}
+
+// What runs with another step is timed with it.
+bool is_timed(const PlanSteps& plan, const PlanStep& step) {
+  const bool follows = step.id > 0 && plan.list[at(step.id - 1)].group == step.group && is_in_kernel(plan, step);
+  return step.is_computed() && step.in_loop_of < 0 && !follows;
+}
+
+std::string name_of(const PlanSteps& plan, const StepTime& time) {
+  const PlanStep& step = plan.list[at(time.id)];
+  return is_in_kernel(plan, step) ? plan.groups[at(step.group)].kernel : step.op;
+}
+
+// With all formulas of a kernel.
+std::string text_of(const PlanSteps& plan, const StepTime& time) {
+  std::string text = formula(plan, time.id);
+  const PlanStep& first = plan.list[at(time.id)];
+  for (auto id = at(time.id) + 1;
+       is_in_kernel(plan, first) && id < plan.list.size() && plan.list[id].group == first.group; ++id)
+    text += "; " + formula(plan, static_cast<int>(id));
+  return text;
+}
+
 double seconds(Recorder::Clock::duration time) { return std::chrono::duration<double>(time).count(); }
 
 }  // namespace
@@ -35,12 +61,14 @@ Profile Session::profile(std::span<const Expr> fetches, const Feeds& feeds, int 
   const Use use(*state_);
   compute(fetches, feeds);  // what only the first run does is not the step's
   const Plan& plan = *state_->plans.front().plan;
-  const std::vector<int> order = plan.order();
+  profile.plan = plan.steps(state_->graph());
+  const std::vector<int> nodes = plan.listed();
   std::map<int, std::size_t> step_of;  // by node
-  for (const int node : order) {
-    step_of[node] = profile.steps.size();
-    profile.steps.push_back({plan.formula_of(node), plan.details_of(node), 0, 0});
-  }
+  for (const PlanStep& step : profile.plan.list)
+    if (is_timed(profile.plan, step)) {
+      step_of[nodes[at(step.id)]] = profile.steps.size();
+      profile.steps.push_back({.id = step.id});
+    }
   std::vector<double> whole;
   std::vector<std::vector<double>> spent(profile.steps.size());  // by step, a sum for each run
   for (int run = 0; run < runs; ++run) {
@@ -76,8 +104,9 @@ std::string to_string(const Profile& profile) {
   text += fmt::format("{:>10}  {:>5}  {:>6}  step\n", "us", "%", "calls");
   for (const std::size_t s : order) {
     const StepTime& step = profile.steps[s];
-    text += fmt::format("{:10.2f}  {:5.1f}  {:6}  {}  {}\n", 1e6 * step.seconds,
-                        all > 0 ? 100 * step.seconds / all : 0.0, step.calls, step.name, step.details);
+    text +=
+        fmt::format("{:10.2f}  {:5.1f}  {:6}  {}  {}\n", 1e6 * step.seconds, all > 0 ? 100 * step.seconds / all : 0.0,
+                    step.calls, text_of(profile.plan, step), details(profile.plan, step.id));
   }
   return text;
 }
@@ -87,14 +116,14 @@ void Profile::write_trace(const std::string& path) const {
   Json events = Json::array();
   for (const StepCall& call : calls) {
     const StepTime& step = steps[call.step];
-    events.push_back({{"name", step.name.substr(0, step.name.find(" = "))},
+    events.push_back({{"name", name_of(plan, step)},
                       {"cat", "step"},
                       {"ph", "X"},
                       {"ts", 1e6 * call.start},
                       {"dur", 1e6 * call.seconds},
                       {"pid", 1},
                       {"tid", call.lane},
-                      {"args", {{"step", step.name}, {"details", step.details}}}});
+                      {"args", {{"step", text_of(plan, step)}, {"details", details(plan, step.id)}}}});
   }
   const std::string text = to_text({{"traceEvents", std::move(events)}, {"displayTimeUnit", "ns"}}, 1);
   write_file_atomically(path, std::as_bytes(std::span(text)));

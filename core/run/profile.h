@@ -2,16 +2,17 @@
 // (chrome://tracing, https://ui.perfetto.dev).
 #pragma once
 
+#include <gradus/core/run/steps.h>
+
 #include <cstdint>
 #include <string>
 #include <vector>
 
 namespace gradus {
 
-/// The time of one step of a plan; of a region, each of its ops is one.
+/// The time of one step of a plan; of a region, each of its ops is one, and a kernel is that of its first step.
 struct StepTime {
-  std::string name;        // "matmul_1 = matmul(X, transpose_1)"
-  std::string details;     // type, where it lies, where the user's code made it
+  int id = 0;              // in Profile::plan
   double seconds = 0;      // a run, median over the runs; of threads that work at once, their sum
   std::int64_t calls = 0;  // in a run: a region computes its ops once for each strip
 };
@@ -26,7 +27,8 @@ struct StepCall {
 
 struct Profile {
   int runs = 0;
-  double seconds = 0;           // a run, median; the clocks are read in it
+  double seconds = 0;  // a run, median; the clocks are read in it
+  PlanSteps plan;
   std::vector<StepTime> steps;  // in the order of work
   std::vector<StepCall> calls;
 

@@ -31,6 +31,10 @@ class Region {
   int size() const { return static_cast<int>(members_.size()); }
   /// Memory for what only the region needs, in bytes; several strips at once have it each.
   std::int64_t bytes() const { return bytes_; }
+  /// Memory for what the strips add up, likewise.
+  std::int64_t sum_bytes() const { return sum_bytes_; }
+  /// How many strips have such memory; 0 where only a run knows.
+  std::int64_t pieces() const { return along_held_rows() ? 0 : pieces_used_; }
 
  private:
   struct Member {

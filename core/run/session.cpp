@@ -283,10 +283,16 @@ void Session::assign(const Expr& variable, const Tensor& value) {
   state_->variables.write(variable, value);
 }
 
+PlanSteps Session::steps(std::span<const Expr> fetches, const Feeds& feeds) { return steps(fetches, feeds, "steps"); }
+
 std::string Session::explain(std::span<const Expr> fetches, const Feeds& feeds) {
+  return fetches.empty() ? std::string() : to_string(steps(fetches, feeds, "explain"));
+}
+
+PlanSteps Session::steps(std::span<const Expr> fetches, const Feeds& feeds, std::string_view caller) {
   if (fetches.empty()) return {};
   const Use use(*state_);
-  state_->check(fetches, feeds, "explain");
+  state_->check(fetches, feeds, caller);
   std::vector<FedType> types = types_of(feeds);
   // A placeholder whose shape is known explains itself.
   Graph& graph = state_->graph();
@@ -297,10 +303,10 @@ std::string Session::explain(std::span<const Expr> fetches, const Feeds& feeds) 
     if (!fed && node.kind() == Kind::placeholder && node.shape().known()) types.push_back({node, node.type()});
   }
   for (const CachedPlan& plan : state_->plans)
-    if (plan.is_for(state_->token, fetches, types)) return plan.plan->explain();
-  State::Compiled compiled = state_->compile(fetches, types, "explain");
+    if (plan.is_for(state_->token, fetches, types)) return plan.plan->steps(graph);
+  State::Compiled compiled = state_->compile(fetches, types, caller);
   Variables none{.accelerator = state_->variables.accelerator, .are_places_only = true};
-  return state_->make_plan(std::move(compiled.draft), none)->explain();
+  return state_->make_plan(std::move(compiled.draft), none)->steps(graph);
 }
 
 }  // namespace gradus

@@ -16,6 +16,7 @@
 #include <gradus/core/device/device.h>
 #include <gradus/core/graph/graph.h>
 #include <gradus/core/run/profile.h>
+#include <gradus/core/run/steps.h>
 #include <gradus/core/tensor/tensor.h>
 
 #include <array>
@@ -25,6 +26,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -120,8 +122,12 @@ class Session {
   /// Reads them back. Throws IoError, with all that differs, unless names, dtypes and shapes are the graph's.
   void restore(const std::string& path);
 
-  /// The plan for these fetches as text; nothing in the session changes. Placeholders with unknown dimensions need
-  /// feeds.
+  /// The plan for these fetches as data: what is computed in which order, where it is written, and the nodes of the
+  /// graph that it stands for. Nothing in the session changes. Placeholders with unknown dimensions need feeds. Throws
+  /// as run() does for fetches and feeds that do not fit the graph.
+  PlanSteps steps(std::span<const Expr> fetches, const Feeds& feeds = {});
+  PlanSteps steps(const Expr& fetch, const Feeds& feeds = {}) { return steps(std::span(&fetch, 1), feeds); }
+  /// The same as text.
   std::string explain(std::span<const Expr> fetches, const Feeds& feeds = {});
   std::string explain(const Expr& fetch, const Feeds& feeds = {}) { return explain(std::span(&fetch, 1), feeds); }
 
@@ -144,6 +150,7 @@ class Session {
   // Both while the session is held by a Use.
   void compute(std::span<const Expr> fetches, const Feeds& feeds, Recorder* recorder = nullptr);
   Tensor result(std::size_t i);
+  PlanSteps steps(std::span<const Expr> fetches, const Feeds& feeds, std::string_view caller);
 
   std::shared_ptr<State> state_;
 };
