@@ -12,14 +12,51 @@ namespace gradus {
 
 namespace {
 
+// x / sqrt(a) = x rsqrt(a), whose second factor is in range wherever a is above 0, and 0, infinite or NaN where sqrt(a)
+// is infinite, 0 or NaN. It pays for a number x, if nobody else reads the root; and for several quotients by one root,
+// as gradients have them, if they share the factor.
+Expr by_reciprocal_root(const Expr& y, const DraftFacts& facts) {
+  const Expr x = y.input(0), root = y.input(1);
+  if (!is_op(root, "sqrt")) return {};
+  const std::optional<double> number = constant_number(x);
+  if (number && facts.readers(root) == 1) return *number == 1 ? rsqrt(root.input(0)) : *number * rsqrt(root.input(0));
+  return facts.readers(root) > 2 ? x * rsqrt(root.input(0)) : Expr();
+}
+
 // x / c = (1 / c) x for a power of two c, whose reciprocal is exact
-Expr by_reciprocal(const Expr& y, const DraftFacts&) {
+Expr by_reciprocal(const Expr& y, const DraftFacts& facts) {
+  if (const Expr by_root = by_reciprocal_root(y, facts); by_root.valid()) return by_root;
   const std::optional<double> divisor = constant_number(y.input(1));
   int exponent = 0;
   if (!divisor || !is_moderate(*divisor) || std::abs(std::frexp(*divisor, &exponent)) != 0.5 ||
       y.input(0).type() != y.type())
     return {};
   return 1 / *divisor * y.input(0);
+}
+
+// x where e is -x; otherwise no expression.
+Expr negated(const Expr& e) {
+  const auto [factor, x] = scaled(e);
+  return factor == -1 ? x : Expr();
+}
+
+// a + (-b) = a - b and (-a) + b = b - a, to the bit
+Expr as_difference(const Expr& y, const DraftFacts&) {
+  const Expr a = y.input(0), b = y.input(1);
+  if (const Expr taken = negated(b); taken.valid()) return a - taken;
+  const Expr taken = negated(a);
+  return taken.valid() ? b - taken : Expr();
+}
+
+// a - (-b) = a + b, to the bit
+Expr as_sum(const Expr& y, const DraftFacts&) {
+  const Expr added = negated(y.input(1));
+  return added.valid() ? y.input(0) + added : Expr();
+}
+
+// x x = x^2
+Expr as_square(const Expr& y, const DraftFacts& facts) {
+  return same_node(y.input(0), y.input(1)) ? square(y.input(0)) : one_factor(y, facts);
 }
 
 }  // namespace
@@ -30,6 +67,7 @@ Expr add(const Operand& a, const Operand& b) {
       row<Takes::numbers>(
           "add", []<class T>(T a, T b) { return static_cast<T>(modular(a) + modular(b)); }, "gr_add(x0, x1)",
           Gives::same, Zeros::all, [](const Chain& c, int) -> Expr { return c.dy; })
+          .with_rule(as_difference)
           .regrouped_by(one_product_of_rows)
           .fused_by(add_in_one_loop);
   return elementwise(r, {a, b});
@@ -41,19 +79,23 @@ Expr subtract(const Operand& a, const Operand& b) {
       row<Takes::numbers>(
           "subtract", []<class T>(T a, T b) { return static_cast<T>(modular(a) - modular(b)); }, "gr_subtract(x0, x1)",
           Gives::same, Zeros::all, [](const Chain& c, int i) -> Expr { return i == 0 ? c.dy : -c.dy; })
+          .with_rule(as_sum)
           .regrouped_by(one_product_of_rows)
           .fused_by(subtract_in_one_loop);
   return elementwise(r, {a, b});
 }
 
 Expr multiply(const Operand& a, const Operand& b) {
-  // d (a b) = b da + a db
-  static constexpr Row r =
-      row<Takes::numbers>(
-          "multiply", []<class T>(T a, T b) { return static_cast<T>(modular(a) * modular(b)); }, "gr_multiply(x0, x1)",
-          Gives::same, Zeros::either, [](const Chain& c, int i) -> Expr { return c.dy * c.x(1 - i); })
-          .with_rule(one_factor)
-          .regrouped_by(factor_of_product);
+  // d (a b) = b da + a db, and d (a a) = 2 a da
+  static constexpr Row r = row<Takes::numbers>(
+                               "multiply", []<class T>(T a, T b) { return static_cast<T>(modular(a) * modular(b)); },
+                               "gr_multiply(x0, x1)", Gives::same, Zeros::either,
+                               [](const Chain& c, int i) -> Expr {
+                                 if (!same_node(c.x(0), c.x(1))) return c.dy * c.x(1 - i);
+                                 return i == 0 ? 2 * c.dy * c.x(0) : Expr();
+                               })
+                               .with_rule(as_square)
+                               .regrouped_by(factor_of_product);
   return elementwise(r, {a, b});
 }
 
@@ -97,7 +139,7 @@ Expr minimum(const Operand& a, const Operand& b) {
 }
 
 Expr squared_difference(const Operand& a, const Operand& b) {
-  // d (a - b)^2 = 2 (a - b) da + 2 (b - a) db
+  // d (a - b)^2 = 2 (a - b) da - 2 (a - b) db
   static constexpr Row r = row<Takes::numbers>(
       "squared_difference",
       []<class T>(T a, T b) {
@@ -105,7 +147,10 @@ Expr squared_difference(const Operand& a, const Operand& b) {
         return static_cast<T>(difference * difference);
       },
       "gr_squared_difference(x0, x1)", Gives::same, Zeros::all,
-      [](const Chain& c, int i) -> Expr { return c.dy * (2 * (c.x(i) - c.x(1 - i))); });
+      [](const Chain& c, int i) -> Expr {
+        const Expr slope = 2 * c.dy * (c.x(0) - c.x(1));
+        return i == 0 ? slope : -slope;
+      });
   return elementwise(r, {a, b});
 }
 

@@ -8,6 +8,7 @@
 #include <gradus/ops/ops.h>
 
 #include <array>
+#include <bit>
 #include <cstdint>
 #include <span>
 #include <string_view>
@@ -91,11 +92,41 @@ struct Row {
   }
 };
 
+/// chosen ? a : b by bits, with a bool read as the byte 0 or 1 that it is: of the plain expression the compiler may
+/// make a branch, and no vector loop.
+template <class T>
+[[gnu::always_inline]] inline T choose(std::uint8_t chosen, T a, T b) {
+  using Bits = std::conditional_t<sizeof(T) == 8, std::uint64_t,
+                                  std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint8_t>>;
+  const auto mask = static_cast<Bits>(-static_cast<Bits>(chosen));
+  return std::bit_cast<T>(
+      static_cast<Bits>((std::bit_cast<Bits>(a) & mask) | (std::bit_cast<Bits>(b) & static_cast<Bits>(~mask))));
+}
+
+/// A formula of so many steps that its loop gains from AVX-512: exp, not add, which waits for memory (rows "row_" of
+/// gradus_bench).
+template <class F>
+struct ManySteps : F {
+  using F::operator();
+};
+template <class F>
+constexpr ManySteps<F> many_steps(F) {
+  return {};
+}
+
 namespace detail {
 
-// Whether a row has loops of its own for a number beside an array: floating numbers of two, the usual case.
-template <class R, class... X>
-inline constexpr bool hoists = std::is_floating_point_v<R> && sizeof...(X) == 2 && (std::is_same_v<X, R> && ...);
+template <class F>
+inline constexpr bool is_many_steps = false;
+template <class F>
+inline constexpr bool is_many_steps<ManySteps<F>> = true;
+
+// Whether a row has loops of its own for a number beside an array: floating numbers of two, the usual case, in a
+// formula of few steps. (Of many, those that depend on the number alone would be branches before the loop, and the
+// loop no vector loop.)
+template <class F, class R, class... X>
+inline constexpr bool hoists = std::is_floating_point_v<R> && sizeof...(X) == 2 && (std::is_same_v<X, R> && ...) &&
+                               !is_many_steps<F>;
 
 // Which operands of a formula are usually numbers where others are arrays, by bits: for these a row has a loop of its
 // own. 0 for those that do not say.
@@ -113,7 +144,7 @@ struct Number {
 template <class F, class R, class... X>
 struct RowLoop {
   [[gnu::always_inline]] static constexpr bool hoists_numbers(unsigned scalars) {
-    return scalars == 0 || (hoists<R, X...> && scalars < 3) || scalars == usual_numbers<F>;
+    return scalars == 0 || (hoists<F, R, X...> && scalars < 3) || scalars == usual_numbers<F>;
   }
   [[gnu::always_inline]] static void run(const void* const* in, unsigned scalars, void* out, std::int64_t n) {
     run(in, scalars, static_cast<R*>(out), n, std::index_sequence_for<X...>{});
@@ -123,7 +154,7 @@ struct RowLoop {
   template <std::size_t... i>
   [[gnu::always_inline]] static void run(const void* const* in, unsigned scalars, R* y, std::int64_t n,
                                          std::index_sequence<i...>) {
-    if constexpr (hoists<R, X...>) {
+    if constexpr (hoists<F, R, X...>) {
       if (scalars == 1) return over(y, n, operand<X, i == 0>(in[i])...);
       if (scalars == 2) return over(y, n, operand<X, i == 1>(in[i])...);
     }
@@ -173,17 +204,6 @@ RowKernel row_kernel_here() {
   return row_kernel<Isa::portable, F, R, X...>;
 }
 
-/// A formula of so many steps that its loop gains from AVX-512: exp, not add, which waits for memory (rows "row_" of
-/// gradus_bench).
-template <class F>
-struct ManySteps : F {
-  using F::operator();
-};
-template <class F>
-constexpr ManySteps<F> many_steps(F) {
-  return {};
-}
-
 /// A formula whose operands of these bits are usually numbers beside arrays: a learning rate, a decay.
 template <unsigned numbers, class F>
 struct BesideNumbers : F {
@@ -198,11 +218,6 @@ namespace detail {
 
 template <unsigned numbers, class F>
 inline constexpr unsigned usual_numbers<BesideNumbers<numbers, F>> = numbers;
-
-template <class F>
-inline constexpr bool is_many_steps = false;
-template <class F>
-inline constexpr bool is_many_steps<ManySteps<F>> = true;
 
 template <class T, class>
 using Always = T;

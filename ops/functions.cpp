@@ -62,11 +62,21 @@ Expr sign(const Operand& x) {
   return elementwise(r, {x});
 }
 
+namespace {
+
+// exp(log(sigmoid(x))) = sigmoid(x), which is 0 only where exp(x) is
+Expr of_logarithm(const Expr& y, const DraftFacts&) {
+  return is_op(y.input(0), "log_sigmoid") ? sigmoid(y.input(0).input(0)) : Expr();
+}
+
+}  // namespace
+
 Expr exp(const Operand& x) {
   // d exp(x) = exp(x) dx
   static constexpr Row r =
       row<Takes::floating>("exp", many_steps([](auto x) { return math::exp(x); }), "exp(x0)", Gives::same, Zeros::lost,
-                           [](const Chain& c, int) -> Expr { return c.dy * c.y; });
+                           [](const Chain& c, int) -> Expr { return c.dy * c.y; })
+          .with_rule(of_logarithm);
   return elementwise(r, {x});
 }
 
@@ -110,14 +120,24 @@ Expr rsqrt(const Operand& x) {
   return elementwise(r, {x});
 }
 
+namespace {
+
+// 1^2 = 1, |x|^2 = x^2, (-x)^2 = x^2
+Expr without_sign(const Expr& y, const DraftFacts&) {
+  const Expr x = y.input(0);
+  if (has_ones(x)) return x;
+  return is_op(x, "abs") || is_op(x, "negative") ? square(x.input(0)) : Expr();
+}
+
+}  // namespace
+
 Expr square(const Operand& x) {
   // d x^2 = 2 x dx
   static constexpr Row r =
       row<Takes::numbers>(
           "square", []<class T>(T x) { return static_cast<T>(modular(x) * modular(x)); }, "gr_square(x0)", Gives::same,
           Zeros::first, [](const Chain& c, int) -> Expr { return 2 * c.dy * c.x(0); })
-          .with_rule(
-              [](const Expr& y, const DraftFacts&) { return has_ones(y.input(0)) ? y.input(0) : Expr(); });  // 1^2 = 1
+          .with_rule(without_sign);
   return elementwise(r, {x});
 }
 
@@ -157,8 +177,7 @@ Expr sigmoid_cross_entropy_with_logits(const Operand& labels, const Operand& log
   // d (max(x, 0) - x z + log(1 + exp(-|x|))) = (sigmoid(x) - z) dx - x dz. (As softplus(x) - x z it would lose what is
   // left of a large x; as three ops the derivatives of max and |x| would not agree at 0.)
   static constexpr Row unnamed = row<Takes::floating>(
-      "sigmoid_cross_entropy_with_logits",
-      many_steps([](auto z, auto x) { return (x > 0 ? x : 0) - x * z + math::softplus(-std::abs(x)); }),
+      "sigmoid_cross_entropy_with_logits", many_steps([](auto z, auto x) { return math::sigmoid_cross_entropy(z, x); }),
       "(x1 > 0 ? x1 : 0) - x1 * x0 + gr_softplus(-gr_abs(x1))", Gives::same, Zeros::lost,
       [](const Chain& c, int i) -> Expr { return i == 0 ? c.dy * -c.x(1) : c.dy * (sigmoid(c.x(1)) - c.x(0)); });
   static constexpr Row r = unnamed.named({"labels", "logits"});
@@ -259,8 +278,8 @@ Expr clip_by_value(const Operand& x, const Operand& low, const Operand& high) {
   static constexpr Row unnamed = row<Takes::numbers>(
       "clip_by_value",
       [](auto x, auto low, auto high) {
-        const auto raised = ((x > low) | (x != x)) ? x : low;
-        return ((raised < high) | (raised != raised)) ? raised : high;
+        const auto raised = choose((x > low) | (x != x), x, low);
+        return choose((raised < high) | (raised != raised), raised, high);
       },
       "gr_minimum(gr_maximum(x0, x1), x2)", Gives::same, Zeros::lost,
       [](const Chain& c, int i) -> Expr {

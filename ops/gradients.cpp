@@ -67,6 +67,7 @@ class ReverseWalk {
       if (dy.layout() == Layout::rows && !node.op().takes_rows_gradient()) dy = to_dense(dy);
       const Expr x = node.input(i);
       const Expr dx = node.op().gradient(node, dy, i);
+      if (!dx.valid()) continue;  // an earlier input, the same node, had its part
       // Of two csr operands each has its own non-zeros; the node has those of both.
       const bool narrower = node.layout() == Layout::csr && x.layout() == Layout::csr && csr_operands(node) > 1;
       receive(x, narrower ? sample(dx, x) : elementwise ? unbroadcast(dx, x, node) : dx);

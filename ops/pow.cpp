@@ -49,8 +49,14 @@ void pow_kernel(const void* const* in, unsigned scalars, void* out, std::int64_t
           return x == -infinity ? infinity : std::sqrt(x + T(0));
         });
       }
+      if (exponent == T(-0.5)) {
+        return of_base([](T x) {
+          constexpr T infinity = std::numeric_limits<T>::infinity();
+          return x == -infinity ? T(0) : 1 / std::sqrt(x + T(0));
+        });
+      }
     }
-    const auto f = [](T a, T b) { return math::pow(a, b); };
+    const auto f = many_steps([](T a, T b) { return math::pow(a, b); });
     row_kernel<isa, std::remove_const_t<decltype(f)>, T, T, T>(in, scalars, out, n);
   }
 }
@@ -70,7 +76,10 @@ Expr pow_gradient(const Chain& c, int i) {
     if (*exponent == 0) return zeros_like(a);
     if (*exponent == 1) return c.dy;
     if (*exponent == 2) return 2 * c.dy * a;
-    return *exponent * c.dy * (a.layout() == Layout::csr ? stored_power(a, *exponent - 1) : pow(a, *exponent - 1));
+    if (a.layout() == Layout::csr) return *exponent * c.dy * stored_power(a, *exponent - 1);
+    // A division, instead of a power: a^(1/2 - 1) = 1 / a^(1/2) and, in range for every b < 0, a^(b-1) = a^b / a.
+    if (*exponent == 0.5) return 0.5 * c.dy / c.y;
+    return *exponent * c.dy * (*exponent < 0 ? c.y / a : pow(a, *exponent - 1));
   }
   const Expr not_both_zero = logical_or(not_equal(a, 0), not_equal(b, 0));
   return c.dy * (b * mask(not_both_zero, pow(a, b - 1)));

@@ -178,6 +178,7 @@ class Reduce final : public Op {
     return 1 / elements;
   }
 
+  Expr as_one_sum(const Expr& sum, const DraftFacts& facts) const;
   // dy with the reduced axes back, of size 1.
   Expr with_axes(Expr dy) const {
     if (keep_ == KeepDims::no)
@@ -302,7 +303,7 @@ Expr row_sums_by_term(const Expr& x, const DraftFacts& facts) {
   return factor == 1 ? sum : factor * sum;
 }
 
-// Rules for sums of matrices, that keep each term as it is.
+// Rules that keep each term as it is.
 Expr Reduce::simplified(const Expr& y, const DraftFacts& facts) const {
   const Expr x = y.input(0);
   if (!is_floating(y.dtype()) || !sums(reduction_) || axes_.empty() || x.shape().size() == 0 ||
@@ -320,12 +321,27 @@ Expr Reduce::simplified(const Expr& y, const DraftFacts& facts) const {
   return product.valid() ? reshape(product, y.shape()) : Expr();
 }
 
+// sum_j sum_i x_ij = sum_ij x_ij
+Expr Reduce::as_one_sum(const Expr& sum, const DraftFacts& facts) const {
+  const auto* inner = sum.kind() == Kind::op ? dynamic_cast<const Reduce*>(&sum.op()) : nullptr;
+  if (inner == nullptr || inner->reduction_ != Reduction::sum || facts.readers(sum) > 1) return {};
+  std::vector<int> axes;
+  for (unsigned axis = 0, of_sum = 0; axis < static_cast<unsigned>(sum.input(0).rank()); ++axis) {
+    const bool within = ((inner->reduced_bits() >> axis) & 1U) != 0;
+    if (within || ((reduced_bits() >> of_sum) & 1U) != 0) axes.push_back(static_cast<int>(axis));
+    if (!within || inner->keep_ == KeepDims::yes) ++of_sum;
+  }
+  const double scale = inner->scale_ * scale_;
+  return gradus::apply(std::make_shared<Reduce>(Reduction::sum, axes, KeepDims::no, scale), {sum.input(0)});
+}
+
 // Rules that add in another order.
 Expr Reduce::reassociated(const Expr& y, const DraftFacts& facts) const {
   const Expr x = y.input(0);
   if (!is_floating(y.dtype()) || reduction_ != Reduction::sum || axes_.empty() || x.shape().size() == 0 ||
       y.layout() != Layout::dense)
     return {};
+  if (const Expr sum = as_one_sum(x, facts); sum.valid()) return reshape(sum, y.shape());
   // The sum of a transposed matrix is one of the matrix itself.
   if (const Expr inner = transposed_matrix(x); inner.valid()) {
     std::vector<int> turned;

@@ -2,8 +2,8 @@
 // its row kernel; and the two views, identity and stop_gradient, which pass their operand on.
 #include <gradus/core/device/device_call.h>
 #include <gradus/ops/elementwise.h>
+#include <gradus/ops/rules.h>
 
-#include <bit>
 #include <cstdint>
 #include <limits>
 #include <memory>
@@ -30,17 +30,6 @@ Shape common_shape(std::string_view op, const OpInputs& in, int first, std::stri
                     second_name, in.shape(second));
   }
   return *common;
-}
-
-// chosen ? a : b by bits, with a bool read as the byte 0 or 1 that it is: of the plain expression the compiler makes a
-// branch around a load, and no vector loop.
-template <class T>
-[[gnu::always_inline]] inline T choose(std::uint8_t chosen, T a, T b) {
-  using Bits = std::conditional_t<sizeof(T) == 8, std::uint64_t,
-                                  std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint8_t>>;
-  const auto mask = static_cast<Bits>(-static_cast<Bits>(chosen));
-  return std::bit_cast<T>(
-      static_cast<Bits>((std::bit_cast<Bits>(a) & mask) | (std::bit_cast<Bits>(b) & static_cast<Bits>(~mask))));
 }
 
 // --- where ---------------------------------------------------------------------------------------------
@@ -70,6 +59,12 @@ class Where : public Op {
   std::string_view no_gradient(int i) const override { return i == 0 ? "the condition is bool" : ""; }
   bool takes_rows_gradient() const override { return true; }
 
+  // where(!c, a, b) = where(c, b, a)
+  Expr simplified(const Expr& y, const DraftFacts&) const override {
+    const Expr condition = y.input(0);
+    return is_op(condition, "logical_not") ? where(condition.input(0), y.input(2), y.input(1)) : Expr();
+  }
+
   RowKernel row_kernel(std::span<const Type> inputs) const override {
     return dispatch(inputs[1].dtype, []<class T>(TypeTag<T>) -> RowKernel {
       const auto f = [](std::uint8_t chosen, T a, T b) { return choose(chosen, a, b); };
@@ -95,6 +90,13 @@ class Mask : public Op {
   Expr gradient(const Expr& y, const Expr& dy, int) const override { return mask(y.input(0), dy); }
   std::string_view no_gradient(int i) const override { return i == 0 ? "the condition is bool" : ""; }
   bool takes_rows_gradient() const override { return true; }
+
+  // mask(!c, x) = where(c, 0, x), where the zeros of x are stored
+  Expr simplified(const Expr& y, const DraftFacts&) const override {
+    const Expr condition = y.input(0);
+    const bool dense = y.layout() == Layout::dense || y.layout() == Layout::part;
+    return dense && is_op(condition, "logical_not") ? where(condition.input(0), 0, y.input(1)) : Expr();
+  }
 
   RowKernel row_kernel(std::span<const Type> inputs) const override {
     return dispatch(inputs[1].dtype, []<class T>(TypeTag<T>) -> RowKernel {

@@ -222,6 +222,12 @@ template <class T>
   return (x > 0 ? x : T(0)) + log1p(exp(-std::abs(x)));
 }
 
+/// max(x, 0) - x z + log(1 + exp(-|x|)).
+template <class T>
+[[gnu::always_inline]] inline T sigmoid_cross_entropy(T z, T x) {
+  return (x > 0 ? x : T(0)) - x * z + log1p(exp(-std::abs(x)));
+}
+
 /// log(sigmoid(x)). Within 1.7 ulp.
 template <class T>
 [[gnu::always_inline]] inline T log_sigmoid(T x) {

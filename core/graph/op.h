@@ -220,7 +220,8 @@ class Op {
 
   /// An expression for the part of d(loss)/d(input i) that flows through y, given dy = d(loss)/dy. dy has y's
   /// shape, or for elementwise ops any that broadcasts to it; the result's shape may be y's where y was
-  /// broadcast from the input: gradients() settles that for all ops.
+  /// broadcast from the input: gradients() settles that for all ops. No expression where an earlier input is the same
+  /// node and had both parts: d (x x) = 2 x dx.
   virtual Expr gradient(const Expr& y, const Expr& dy, int i) const;
   /// Why there is no gradient for input i; empty where there is one.
   virtual std::string_view no_gradient(int i) const;
