@@ -133,6 +133,7 @@ int main(int argc, char** argv) {
   bench::add_paper_dense_rows();
   bench::add_one_hot_rows();
   bench::add_shape_rows();
+  bench::add_spelling_rows();
   Collector collector;
   benchmark::RunSpecifiedBenchmarks(&collector);
   benchmark::Shutdown();

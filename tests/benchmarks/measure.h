@@ -60,5 +60,6 @@ void add_paper_text_rows();
 void add_paper_dense_rows();
 void add_one_hot_rows();
 void add_shape_rows();
+void add_spelling_rows();
 
 }  // namespace bench
