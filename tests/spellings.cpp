@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <random>
-#include <sstream>
 
 namespace gradus {
 
@@ -97,21 +96,12 @@ std::vector<Spelling> spellings() {
 }
 
 PlanBytes plan_bytes(SpelledStep& step) {
-  std::istringstream text(Session(step.g).explain(step.train, step.feeds));
+  const PlanSteps plan = Session(step.g).steps(step.train, step.feeds);
   PlanBytes bytes;
-  std::string word;
-  text >> word >> word >> bytes.arena;  // "12 steps, 4096 bytes of ..."
-  for (std::string line; std::getline(text, line);) {
-    if (line.find("  grows  ") == std::string::npos) continue;
-    // "... rows [200000, 16]  loop  grows  (...)": what follows the first dimension
-    const std::size_t shape = line.rfind('[', line.find("  grows  "));
-    std::istringstream dims(line.substr(shape + 1));
-    std::int64_t columns = 1, dim = 0;
-    dims >> dim;
-    while (dims.get() == ',' && dims >> dim) columns *= dim;
-    const bool is_csr = line.rfind("csr ", shape) != std::string::npos && line.rfind("csr ", shape) + 4 == shape;
-    bytes.row_columns += is_csr ? 1 : columns;
-  }
+  bytes.arena = plan.arena_bytes;
+  for (const PlanStep& s : plan.list)
+    if (s.place == StepPlace::grows)
+      bytes.row_columns += s.type.layout == Layout::csr ? 1 : s.type.shape.slice(1, s.type.shape.rank()).size();
   return bytes;
 }
 

@@ -75,7 +75,7 @@ std::vector<Spelling> dense_spellings();
 std::vector<Spelling> sparse_spellings();
 std::vector<Spelling> optimizer_spellings();
 
-/// What a plan needs to store, read from its text.
+/// What a plan stores, as Session::steps says.
 struct PlanBytes {
   std::int64_t arena = 0;        // bytes
   std::int64_t row_columns = 0;  // elements for each held row of row-sparse intermediate values
