@@ -210,7 +210,7 @@ TEST_CASE("runs of changing sizes leave nothing behind") {
   Session session(m.g, Device::cpu(), {.threads = 1});
   const auto held = [&](int times) {
     for (int i = 0; i < times; ++i)
-      for (std::size_t at = 0; at < x.size(); ++at) session.run(m.train, {{m.X, x[at]}, {m.y, y[at]}});
+      for (std::size_t at = 0; at < x.size(); ++at) session.run(m.error, {{m.X, x[at]}, {m.y, y[at]}});
     return living.load();
   };
   const std::int64_t before = held(2);

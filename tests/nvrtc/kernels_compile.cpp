@@ -1,8 +1,8 @@
 // Every kernel compiles for every kind of GPU, on a machine that has none: the checks of devices run on the emulated
 // one, which tells what kernels it met, and NVRTC compiles these to cubins, all its phases, though it optimises little;
-// with --sample, one kernel of each op, optimised as for a device. Where one does not compile, its op's name and the
-// compiler's lines are printed and the program exits 1; without CUDA it exits 77.
-//   kernels_compile [--sample] CAPABILITY...
+// with --sample, one kernel of each op, and with --optimised, as for a device. Where one does not compile, its op's
+// name and the compiler's lines are printed and the program exits 1; without CUDA it exits 77.
+//   kernels_compile [--sample] [--optimised] CAPABILITY...
 #include "../device_checks.h"
 #include "../emulator/emulated_accelerator.h"
 #include "../launch_checks.h"
@@ -71,7 +71,14 @@ int main([[maybe_unused]] int argc, [[maybe_unused]] char** argv) {
     fmt::print(stderr, "{}\n", complaint);
     ++wrong;
   };
-  const bool sample = argc > 1 && std::string(argv[1]) == "--sample";
+  int first = 1;
+  const auto option = [&](const char* name) {
+    const bool given = argc > first && std::string(argv[first]) == name;
+    first += given ? 1 : 0;
+    return given;
+  };
+  const bool sample = option("--sample");
+  const Optimize optimize = option("--optimised") ? Optimize::fully : Optimize::quickly;
   check_launches(emulated_device(), complain);
   if (sample) {
     check_op_table_alone(emulated_device(), complain);
@@ -83,8 +90,6 @@ int main([[maybe_unused]] int argc, [[maybe_unused]] char** argv) {
   std::vector<Met> kernels;
   for (const auto& [kernel, times] : met)
     if (!sample || kernels.empty() || kernels.back().name != kernel.name) kernels.push_back(kernel);
-  const int first = sample ? 2 : 1;
-  const Optimize optimize = sample ? Optimize::fully : Optimize::quickly;
   for (int i = first; i < argc; ++i)
     for (const std::string& failure : compile_for(kernels, std::stoi(argv[i]), optimize)) complain(failure);
   fmt::print("{} of {} kernels, each for {} kinds of GPU\n", kernels.size(), met.size(), argc - first);
