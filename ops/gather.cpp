@@ -352,28 +352,4 @@ Expr scatter_add(const Operand& indices, const Operand& updates, const Shape& sh
   return apply(std::make_shared<ScatterAdd>(shape), {index, from, of});
 }
 
-void require_indices(std::string_view op, const OpInputs& in, int i) {
-  if (!is_integer(in[i].dtype)) fail<TypeError>("{}: indices is {}; int32 or int64 is expected", op, in.dtype(i));
-  require_dense(op, in, i, "indices");
-}
-
-std::optional<std::int64_t> index_out_of_range(const Value& indices, std::int64_t dimension) {
-  std::optional<std::int64_t> found;
-  by_index_type(indices, [&]<class I>(const I* index) {
-    // A negative index is a large one without a sign. None is looked for before one is known to be there.
-    std::make_unsigned_t<I> greatest = 0;
-    for (std::int64_t i = 0; i < indices.stored; ++i)
-      greatest = std::max(greatest, static_cast<std::make_unsigned_t<I>>(index[i]));
-    if (indices.stored == 0 || greatest < static_cast<std::uint64_t>(dimension)) return;
-    found = *std::find_if(index, index + indices.stored, [&](I i) { return i < 0 || i >= dimension; });
-  });
-  return found;
-}
-
-Value on_host(DeviceCall& call, int i) {
-  Value value = call.in(i);
-  value.data = const_cast<std::byte*>(call.numbers(i).data());  // only read
-  return value;
-}
-
 }  // namespace gradus

@@ -3,6 +3,7 @@
 #include <gradus/core/error.h>
 #include <gradus/core/graph/op.h>
 #include <gradus/ops/checks.h>
+#include <gradus/ops/indices.h>
 #include <gradus/ops/ops.h>
 
 #include <fmt/format.h>
@@ -31,8 +32,7 @@ class OneHot : public Op {
 
   void compute(Call& call) const override {
     dispatch(dtype_, [&]<class T>(TypeTag<T>) {
-      if (call.in(0).type.dtype == int32) return set_ones<T>(call, call.in<std::int32_t>(0));
-      set_ones<T>(call, call.in<std::int64_t>(0));
+      by_index_type(call.in(0), [&](const auto* index) { set_ones<T>(call, index); });
     });
   }
 

@@ -27,19 +27,6 @@ void DeviceCall::set_index(std::shared_ptr<const RowIndex> index) {
   output_.index = std::move(index);
 }
 
-std::shared_ptr<RowIndex> DeviceCall::new_index() {
-  std::shared_ptr<RowIndex>& index = growing_.index;
-  if (index.use_count() != 1) index = std::make_shared<RowIndex>();
-  std::atomic_thread_fence(std::memory_order_acquire);  // whoever dropped it has read it
-  index->row.clear();
-  return index;
-}
-
-std::byte* DeviceCall::keep(std::int64_t bytes) {
-  growing_.kept.reserve(accelerator_, bytes);
-  return growing_.kept.data();
-}
-
 std::span<const std::byte> DeviceCall::numbers(int i) {
   const KnownNumbers known = known_of(i);
   looked_at_numbers_ = true;

@@ -1,7 +1,8 @@
 // What an op's launch() is given on an accelerator: as Call (op.h) for a kernel on the CPU, but all numbers lie in the
 // device's memory. Shapes, patterns and row indices are known on the host as well. Numbers that are data the host must
-// see where they may be wrong (the indices of a gather) or decide how large a result is (scatter_add, to_csr): a fed
-// tensor's are at hand, others are waited for; and what follows from the feeds stands as long as these stay the same.
+// see where they may be wrong (the indices of a gather) or decide how large a result is (the rows that indices name,
+// to_csr): a fed tensor's are at hand, others are waited for; and what follows from the feeds stands as long as these
+// stay the same.
 #pragma once
 
 #include <gradus/core/device/device_pattern.h>
@@ -22,9 +23,7 @@ struct KnownNumbers {
 
 /// What a step keeps from run to run.
 struct DeviceGrowing {
-  DeviceMemory numbers;  // of a sparse result
-  DeviceMemory kept;     // see DeviceCall::keep
-  std::shared_ptr<RowIndex> index;
+  DeviceMemory numbers;                       // of a sparse result
   std::shared_ptr<const CsrPattern> made_of;  // held, so that its memory is not used for another; of it was made:
   std::shared_ptr<const CsrPattern> made;
 };
@@ -70,13 +69,6 @@ class DeviceCall {
     if (!unchanged(i)) growing_.made = make(numbers(i));
     return growing_.made;
   }
-  /// An empty index to fill and set: the one this step filled in its last run, unless somebody still has it.
-  std::shared_ptr<RowIndex> new_index();
-  /// The index that the step filled last.
-  const std::shared_ptr<RowIndex>& last_index() const { return growing_.index; }
-  /// Device memory that stays as it is until the step's next run.
-  std::byte* keep(std::int64_t bytes);
-  std::byte* kept() const { return growing_.kept.data(); }
 
   /// Whether an input's numbers are known to be those of the step's last run: what was found of them holds. In a run
   /// that is recorded they are, if they follow from the feeds.

@@ -150,9 +150,11 @@ struct Strips {
   Gives gives = Gives::nothing;
   unsigned sliced = 0;    // bit i: of input i the kernel gets the strip; of others, all
   std::int64_t rows = 0;  // of the leading axis; of rows and parts, only the run knows how many they hold
-  unsigned looked_up =
-      0;              // bit i: of input i, a table, the kernel reads the rows that its strip of rows or a part holds
-  int most_axes = 1;  // how many leading axes of what is cut may be taken for one: those of operands not sliced are 1
+  /// Bit i: of input i, a table, the kernel reads the rows that its strip of rows or a part holds.
+  unsigned looked_up = 0;
+  /// How many leading axes may be cut as if they were one. Where they are more than one, an input that is not sliced
+  /// has a single element.
+  int most_axes = 1;
 };
 
 /// One row of an elementwise op over n elements: out[j] = f(in[0][j], in[1][j], ...). Bit i of `scalars` says

@@ -65,7 +65,7 @@ const Shape& cut_shape(const Program& program, const ProgramNode& node, const St
 
 // Rows that are too long for the cache are cut as well, where all that shares a shape can be cut along more axes.
 void cut_long_rows(const Program& program, std::vector<Strips>& strips) {
-  const auto dense = [&](std::size_t id) {
+  const auto is_cut = [&](std::size_t id) {
     return strips[id].gives != Strips::Gives::nothing && strips[id].rows > 0 && strips[id].sliced != 0;
   };
   std::map<std::vector<std::int64_t>, int> most_axes;
@@ -74,12 +74,12 @@ void cut_long_rows(const Program& program, std::vector<Strips>& strips) {
     return std::vector<std::int64_t>(dims.begin(), dims.end());
   };
   for (std::size_t id = 0; id < strips.size(); ++id)
-    if (dense(id)) {
+    if (is_cut(id)) {
       const auto [entry, is_new] = most_axes.try_emplace(key(id), strips[id].most_axes);
       entry->second = std::min(entry->second, strips[id].most_axes);
     }
   for (std::size_t id = 0; id < strips.size(); ++id) {
-    if (!dense(id)) continue;
+    if (!is_cut(id)) continue;
     const Shape& shape = cut_shape(program, program.nodes[id], strips[id]);
     const int most = most_axes[key(id)];
     for (int axes = 1; axes < most && strips[id].rows * long_row < shape.size(); ++axes) strips[id].rows *= shape[axes];

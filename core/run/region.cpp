@@ -237,8 +237,8 @@ void Region::prepare_sums(Workers& workers) {
       mine.data = output.data;
     }
     sum_offset_.push_back(bytes);
-    bytes += (static_cast<std::size_t>(output.stored) * size_of(output.type.dtype) + Buffer::alignment - 1) /
-             Buffer::alignment * Buffer::alignment;
+    bytes += static_cast<std::size_t>(
+        Arena::whole_lines(output.stored * static_cast<std::int64_t>(size_of(output.type.dtype))));
   }
   WorkingMemory::make_room(working_.lanes, static_cast<std::size_t>(pieces_used_));
   for (std::size_t p = 0; p < static_cast<std::size_t>(pieces_used_); ++p) {

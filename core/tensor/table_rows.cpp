@@ -61,12 +61,21 @@ std::int64_t rows_at_a_time(std::size_t bytes) {
   return static_cast<std::int64_t>(std::max<std::size_t>(1, bytes_at_a_time / std::max<std::size_t>(1, bytes)));
 }
 
-bool all_below(std::int64_t count, std::span<const Index> rows) {
-  const auto end = static_cast<Index>(std::clamp<std::int64_t>(count, 0, max_sparse_dimension));
-  bool all = true;  // without an exit: they are looked at side by side
-  for (const Index row : rows) all &= row >= 0 && row < end;
-  return all;
+namespace {
+
+// A negative row is a large one without a sign; the greatest of all is found without an exit.
+template <class I>
+bool are_below(std::int64_t count, std::span<const I> rows) {
+  using Unsigned = std::make_unsigned_t<I>;
+  Unsigned greatest = 0;
+  for (const I row : rows) greatest = std::max(greatest, static_cast<Unsigned>(row));
+  return rows.empty() || greatest < static_cast<std::uint64_t>(std::max<std::int64_t>(count, 0));
 }
+
+}  // namespace
+
+bool all_below(std::int64_t count, std::span<const Index> rows) { return are_below(count, rows); }
+bool all_below(std::int64_t count, std::span<const std::int64_t> rows) { return are_below(count, rows); }
 
 namespace {
 

@@ -223,8 +223,8 @@ TrainingSet load_training_set(const DataFile& data, const DataFile& validation, 
     if (!listed) out.classes = names_of_classes(out.about, *all.rows);
     out.columns.classes = std::ssize(out.classes);
     if (out.columns.classes < 2 || out.columns.classes > most_classes)
-      fail<ValueError>("{}: there are {} classes; 2 to {} are expected", out.about.name, out.columns.classes,
-                       most_classes);
+      fail<ValueError>("{}: the target has {} class{}; 2 to {} are expected", out.about.name, out.columns.classes,
+                       out.columns.classes == 1 ? "" : "es", most_classes);
     if (!listed) all.rows = with_classes(all, out.classes);
   }
   out.columns.l2 = l2_of_features(out.about, out.features, options.l2);
