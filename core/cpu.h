@@ -1,7 +1,7 @@
 // Which vector instructions the loops use. The library is compiled for the plain instruction set, so that it runs on
 // any machine of its kind; its hot loops are compiled a second time for AVX2 with FMA, those that gain by it a third
-// time for AVX-512, and the version is chosen when the program runs. All compute the same formula; they differ where
-// FMA rounds a * b + c once instead of twice.
+// time for AVX-512, and the version is chosen when the program runs. All compute the same formula; products
+// differ where FMA rounds a * b + c once instead of twice, elementwise ops do not.
 #pragma once
 
 #include <cstddef>

@@ -45,7 +45,7 @@ class BroadcastTo : public Op {
 
   Type infer(const OpInputs& in) const override {
     // A column of rows, repeated, is rows. (Only rules of plans ask for that.)
-    const bool held = in[0].layout == Layout::rows || in[0].layout == Layout::part;
+    const bool held = holds_rows(in[0]);
     if (held && shape_.rank() == 2 && in[0].shape == Shape({shape_[0], 1})) return {in[0].dtype, shape_, in[0].layout};
     require_dense(name(), in);
     if (!shape_.known())

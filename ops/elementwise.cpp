@@ -67,9 +67,9 @@ class ElementwiseOp final : public Op {
   std::span<const JoinedSteps> joined_steps() const override {
     return row_.joined == nullptr ? std::span<const JoinedSteps>() : row_.joined();
   }
-  std::string cuda_formula(std::span<const Type> inputs) const override {
+  std::string formula(std::span<const Type> inputs) const override {
     if (row_.throws_for_integers && is_integer(inputs[0].dtype)) return {};
-    return std::string(row_.cuda);
+    return std::string(row_.text);
   }
 
  private:

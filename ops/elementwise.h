@@ -44,7 +44,7 @@ struct Row {
   Gives gives = Gives::same;
   Zeros zeros = Zeros::lost;
   std::array<std::array<RowKernel, dtype_count>, isa_count> kernel{};  // by Isa and the operands' dtype
-  std::string_view cuda;  // the formula for an accelerator: see Op::cuda_formula
+  std::string_view text;  // the formula, for kernels that are compiled while a program runs: see Op::formula
   Expr (*gradient)(const Chain& c, int i) = nullptr;
   std::string_view no_gradient;  // why, where gradient is null
   OperandNames operands = {"a", "b", "c", "d"};
@@ -248,12 +248,12 @@ inline constexpr bool takes_type = ((static_cast<unsigned>(takes) >> static_cast
 
 }  // namespace detail
 
-/// A row from its parts. F is a captureless generic lambda, the formula for one element; `cuda` is the same formula in
-/// CUDA C++ on x0, x1, ..., for every dtype that the row takes.
+/// A row from its parts. F is a captureless generic lambda, the formula for one element; `text` is the same formula in
+/// C++ and CUDA C++ on x0, x1, ..., for every dtype that the row takes.
 template <Takes takes, class F>
-constexpr Row row(std::string_view name, F, std::string_view cuda, Gives gives, Zeros zeros,
+constexpr Row row(std::string_view name, F, std::string_view text, Gives gives, Zeros zeros,
                   Expr (*gradient)(const Chain& c, int i)) {
-  Row r{name, 1, takes, gives, zeros, {}, cuda, gradient, {}};
+  Row r{name, 1, takes, gives, zeros, {}, text, gradient, {}};
   if (detail::arity_of<F, std::conditional_t<detail::takes_type<takes, float>, float, bool>>() == 1)
     r.operands[0] = "x";
   const auto add = [&r]<class T>(TypeTag<T>) {
@@ -278,9 +278,9 @@ constexpr Row row(std::string_view name, F, std::string_view cuda, Gives gives, 
 
 /// The same for a row that has no gradient, and why.
 template <Takes takes, class F>
-constexpr Row row(std::string_view name, F f, std::string_view cuda, Gives gives, Zeros zeros,
+constexpr Row row(std::string_view name, F f, std::string_view text, Gives gives, Zeros zeros,
                   std::string_view no_gradient) {
-  Row r = row<takes>(name, f, cuda, gives, zeros, static_cast<Expr (*)(const Chain&, int)>(nullptr));
+  Row r = row<takes>(name, f, text, gives, zeros, static_cast<Expr (*)(const Chain&, int)>(nullptr));
   r.no_gradient = no_gradient;
   return r;
 }

@@ -1,10 +1,10 @@
 // Functions of one operand, element by element. Gradients keep dy as a factor, so that it may be a number, csr or
 // rows. Where f(0) = 0, x and so y may be csr: a derivative that is not zero at 0 is then formed on the non-zeros
 // alone, with sample(1, y) for the number 1.
+#include <gradus/core/kernel/vector_math.h>
 #include <gradus/ops/elementwise.h>
 #include <gradus/ops/modular.h>
 #include <gradus/ops/rules.h>
-#include <gradus/ops/vector_math.h>
 
 #include <cmath>
 #include <numbers>

@@ -1,8 +1,8 @@
 // Powers. A kernel of its own, because nearly every exponent is one small number, and a multiplication costs a
 // twentieth of std::pow; a type rule of its own, because whether csr zeros stay zero depends on the exponent.
+#include <gradus/core/kernel/vector_math.h>
 #include <gradus/ops/elementwise.h>
 #include <gradus/ops/modular.h>
-#include <gradus/ops/vector_math.h>
 
 #include <array>
 #include <cmath>
@@ -56,7 +56,16 @@ void pow_kernel(const void* const* in, unsigned scalars, void* out, std::int64_t
         });
       }
     }
-    const auto f = many_steps([](T a, T b) { return math::pow(a, b); });
+    // The same for each number of an array of exponents.
+    const auto f = many_steps([](T a, T b) {
+      constexpr T infinity = std::numeric_limits<T>::infinity();
+      const T root = a == -infinity ? infinity : std::sqrt(a + T(0));
+      T power = math::pow(a, b);
+      power = b == 2 ? a * a : power;
+      power = b == -1 ? 1 / a : power;
+      power = b == T(0.5) ? root : power;
+      return b == T(-0.5) ? (a == -infinity ? T(0) : 1 / root) : power;
+    });
     row_kernel<isa, std::remove_const_t<decltype(f)>, T, T, T>(in, scalars, out, n);
   }
 }

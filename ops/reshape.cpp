@@ -39,7 +39,7 @@ class Reshape : public Op {
   int rows_from() const override { return 0; }
 
   Type infer(const OpInputs& in) const override {
-    const bool sparse = in[0].layout == Layout::rows || in[0].layout == Layout::part;
+    const bool sparse = holds_rows(in[0]);
     if (sparse && keeps_rows(in[0].shape)) return {in[0].dtype, shape_, in[0].layout};
     require_dense(name(), in);
     const auto open = std::count(shape_.begin(), shape_.end(), any);

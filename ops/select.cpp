@@ -71,7 +71,7 @@ class Where : public Op {
       return row_kernel_here<std::remove_const_t<decltype(f)>, T, std::uint8_t, T, T>();
     });
   }
-  std::string cuda_formula(std::span<const Type>) const override { return "x0 ? x1 : x2"; }
+  std::string formula(std::span<const Type>) const override { return "gr_choose(x0, x1, x2)"; }
 };
 
 // --- mask ----------------------------------------------------------------------------------------------
@@ -104,7 +104,7 @@ class Mask : public Op {
       return row_kernel_here<std::remove_const_t<decltype(f)>, T, std::uint8_t, T>();
     });
   }
-  std::string cuda_formula(std::span<const Type>) const override { return "gr_mask(x0, x1)"; }
+  std::string formula(std::span<const Type>) const override { return "gr_mask(x0, x1)"; }
 };
 
 // --- cast ----------------------------------------------------------------------------------------------
@@ -162,9 +162,7 @@ class Cast : public Op {
       });
     });
   }
-  std::string cuda_formula(std::span<const Type>) const override {
-    return fmt::format("gr_cast<{}>(x0)", cuda_name(to_));
-  }
+  std::string formula(std::span<const Type>) const override { return fmt::format("gr_cast<{}>(x0)", cuda_name(to_)); }
 
  private:
   DType from_;

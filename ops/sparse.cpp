@@ -168,7 +168,7 @@ class Sample final : public Op {
       };
     });
   }
-  std::string cuda_formula(std::span<const Type>) const override { return "x0"; }
+  std::string formula(std::span<const Type>) const override { return "x0"; }
 };
 
 // The same for a csr x: its elements at the pattern's non-zeros, zero where x has none there.

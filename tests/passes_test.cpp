@@ -310,7 +310,7 @@ TEST_CASE("a session without a pass that is none") {
   Graph g;
   CHECK(refusal<ValueError>([&] { Session session(g, Device::cpu(), {.without = {"fusion"}}); }) ==
         "a session without the pass 'fusion'; the passes are fold_constants, simplify, reassociate, "
-        "share_common_subexpressions, fuse_elementwise, store_transposed, strips, recompute, fuse, record");
+        "share_common_subexpressions, fuse_elementwise, store_transposed, strips, compile, recompute, fuse, record");
 }
 
 }  // namespace

@@ -51,8 +51,9 @@ TEST_CASE("a profile counts and times the steps of a run") {
   }
   const std::string table = to_string(profile);
   CHECK(table.find("3 runs, ") == 0);
-  CHECK(table.find(fmt::format("%{} = exp(%0 x)  float32 [20000, 64]  loop  in strips  # exp, {}\n", exponential->id,
-                               to_string(loss.where()))) != std::string::npos);
+  CHECK(table.find(fmt::format("%{} = exp(%0 x)", exponential->id)) != std::string::npos);
+  CHECK(table.find(fmt::format("  float32 [20000, 64]  loop  in strips  # exp, {}\n", to_string(loss.where()))) !=
+        std::string::npos);
   CHECK(to_string(profile.plan) == session.explain(train, {{x, xs}}));
   // One run to warm up and three with clocks.
   Session plain(g);

@@ -3,8 +3,8 @@
 #include "refusal.h"
 
 #include <gradus/core/cpu.h>
+#include <gradus/core/kernel/vector_math.h>
 #include <gradus/ops/elementwise.h>
-#include <gradus/ops/vector_math.h>
 
 #include <doctest/doctest.h>
 

@@ -2,6 +2,7 @@
 
 #include <gradus/core/device/cuda_compiler.h>
 #include <gradus/core/error.h>
+#include <gradus/core/io/kept.h>
 
 namespace gradus {
 
@@ -126,7 +127,7 @@ const Accelerator::Kernel& CudaAccelerator::compile(const KernelText& kernel) {
   activate();
   auto made = std::make_unique<Compiled>();
   made->kernel = {std::string(kernel.name), std::string(kernel.text), kernel.settings, nullptr};
-  const std::string cubin = kept_cubin(kernel, capability_, cubin_folder());
+  const std::string cubin = kept_cubin(kernel, capability_, kept_folder());
   check(cudaLibraryLoadData(made->library.put(), cubin.data(), nullptr, nullptr, 0, nullptr, nullptr, 0),
         "cudaLibraryLoadData", static_cast<std::int64_t>(cubin.size()));
   check(cudaLibraryGetKernel(&made->kernel.function, made->library.get(), symbol_of(kernel).c_str()),

@@ -3,7 +3,8 @@
 #include <gradus/core/device/cuda_check.h>
 #include <gradus/core/device/kernel_prelude.h>
 #include <gradus/core/error.h>
-#include <gradus/core/io/file.h>
+#include <gradus/core/io/kept.h>
+#include <gradus/core/kernel/formula_functions.h>
 
 #include <fmt/format.h>
 
@@ -27,60 +28,9 @@ struct NvrtcProgram {
 };
 
 std::string source_of(const KernelText& kernel) {
-  return fmt::format("#define NAME {}\n#line 1 \"prelude\"\n{}\n#line 1 \"settings of {}\"\n{}\n#line 1 \"{}\"\n{}\n",
-                     symbol_of(kernel), kernel_prelude, kernel.name, kernel.settings, kernel.name, kernel.text);
-}
-
-// FNV-1a, 64 bits.
-std::uint64_t hash(std::string_view text) {
-  std::uint64_t hash = 14695981039346656037ULL;
-  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211ULL;
-  return hash;
-}
-
-// What a kept file begins with; the key and the cubin follow.
-struct Header {
-  char format[8] = {'g', 'r', 'c', 'u', 'b', 'i', 'n', '1'};
-  std::uint64_t key_bytes = 0;
-  std::uint64_t cubin_bytes = 0;
-  std::uint64_t cubin_hash = 0;
-};
-
-// Empty: none that is whole and this kernel's.
-std::string read_cubin(const std::string& path, const std::string& key) {
-  std::error_code none;
-  if (!std::filesystem::is_regular_file(path, none)) return {};
-  try {
-    const std::vector<std::byte> bytes = read_file(path);
-    Header header;
-    if (bytes.size() < sizeof header) return {};
-    std::memcpy(&header, bytes.data(), sizeof header);
-    const std::string_view rest(reinterpret_cast<const char*>(bytes.data()) + sizeof header,
-                                bytes.size() - sizeof header);
-    const bool mine = std::memcmp(header.format, Header().format, sizeof header.format) == 0 &&
-                      header.key_bytes == key.size() && rest.size() >= key.size() && rest.starts_with(key) &&
-                      header.cubin_bytes == rest.size() - key.size();
-    const std::string_view cubin = mine ? rest.substr(key.size()) : std::string_view();
-    return mine && hash(cubin) == header.cubin_hash ? std::string(cubin) : std::string();
-  } catch (const IoError&) {
-    return {};
-  }
-}
-
-void write_cubin(const std::string& path, const std::string& key, const std::string& cubin) {
-  Header header;
-  header.key_bytes = key.size();
-  header.cubin_bytes = cubin.size();
-  header.cubin_hash = hash(cubin);
-  try {
-    write_file_atomically(path, [&](FileWriter& writer) {
-      writer.write(&header, sizeof header);
-      writer.write(key.data(), key.size());
-      writer.write(cubin.data(), cubin.size());
-    });
-  } catch (const IoError&) {
-    // A full disk or a folder of somebody else's: the kernel is compiled again next time.
-  }
+  return fmt::format("#define NAME {}\n#line 1 \"prelude\"\n{}{}\n#line 1 \"settings of {}\"\n{}\n#line 1 \"{}\"\n{}\n",
+                     symbol_of(kernel), formula_functions, kernel_prelude, kernel.name, kernel.settings, kernel.name,
+                     kernel.text);
 }
 
 }  // namespace
@@ -119,22 +69,11 @@ std::string kept_cubin(const KernelText& kernel, int capability, const std::stri
   int major = 0, minor = 0;
   check(nvrtcVersion(&major, &minor), "nvrtcVersion");
   const std::string key = fmt::format("NVRTC {}.{}, sm_{}\n{}", major, minor, capability, source_of(kernel));
-  const std::string path = fmt::format("{}/{}-{:016x}.cubin", folder, kernel.name, hash(key));
-  std::string cubin = read_cubin(path, key);
+  std::string cubin = read_kept(folder, kernel.name, key);
   if (!cubin.empty()) return cubin;
   cubin = compile_cubin(kernel, capability);
-  std::error_code none;  // where there is no folder, nothing can be written either
-  std::filesystem::create_directories(folder, none);
-  write_cubin(path, key, cubin);
+  write_kept(folder, kernel.name, key, cubin);
   return cubin;
-}
-
-std::string cubin_folder() {
-  if (const char* cache = std::getenv("XDG_CACHE_HOME"); cache != nullptr && *cache == '/')
-    return fmt::format("{}/gradus", cache);
-  if (const char* home = std::getenv("HOME"); home != nullptr && *home == '/')
-    return fmt::format("{}/.cache/gradus", home);
-  return {};
 }
 
 int oldest_capability() {

@@ -22,9 +22,6 @@ std::string compile_cubin(const KernelText& kernel, int capability, Optimize opt
 /// be written is not kept. A damaged file is as none. An empty folder keeps nothing.
 std::string kept_cubin(const KernelText& kernel, int capability, const std::string& folder);
 
-/// $XDG_CACHE_HOME/gradus, or ~/.cache/gradus; empty where neither is known.
-std::string cubin_folder();
-
 /// The oldest capability that NVRTC compiles for: 75.
 int oldest_capability();
 

@@ -1,7 +1,7 @@
 #include <gradus/core/device/device_schedule.h>
 
 #include <gradus/core/at.h>
-#include <gradus/core/device/loop_space.h>
+#include <gradus/core/plan/loop_space.h>
 
 #include <algorithm>
 #include <map>

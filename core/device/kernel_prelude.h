@@ -1,6 +1,5 @@
-// Functions that the text of every kernel, and the formulas of elementwise ops, may use; what compiles a text puts this
-// before it. Each computes what the CPU's row of the same name does, NaN, -0 and the ends of the integers included.
-// CUDA C++ without headers; names begin with gr_.
+// Functions that the text of every kernel of an accelerator may use, beside those of formulas; what compiles a text
+// puts both before it. CUDA C++ without headers; names begin with gr_.
 #pragma once
 
 #include <string_view>
@@ -8,36 +7,11 @@
 namespace gradus {
 
 inline constexpr std::string_view kernel_prelude = R"cuda(
-typedef long long gr_int64;
-typedef unsigned long long gr_uint64;
-
 // The type of parameter i of a function.
 template <int i, class Function> struct gr_Parameter;
 template <class Result, class T, class... Rest> struct gr_Parameter<0, Result(T, Rest...)> { typedef T type; };
 template <int i, class Result, class T, class... Rest>
 struct gr_Parameter<i, Result(T, Rest...)> : gr_Parameter<i - 1, Result(Rest...)> {};
-
-// Integers as unsigned ones, whose sums wrap around; floating numbers as they are.
-__device__ inline float gr_modular(float x) { return x; }
-__device__ inline double gr_modular(double x) { return x; }
-__device__ inline unsigned gr_modular(int x) { return unsigned(x); }
-__device__ inline gr_uint64 gr_modular(gr_int64 x) { return gr_uint64(x); }
-template <class T> __device__ inline T gr_add(T a, T b) { return T(gr_modular(a) + gr_modular(b)); }
-template <class T> __device__ inline T gr_subtract(T a, T b) { return T(gr_modular(a) - gr_modular(b)); }
-template <class T> __device__ inline T gr_multiply(T a, T b) { return T(gr_modular(a) * gr_modular(b)); }
-template <class T> __device__ inline T gr_negative(T x) { return T(-gr_modular(x)); }
-template <class T> __device__ inline T gr_square(T x) { return gr_multiply(x, x); }
-template <class T> __device__ inline T gr_squared_difference(T a, T b) { return gr_square(gr_subtract(a, b)); }
-__device__ inline float gr_abs(float x) { return fabs(x); }
-__device__ inline double gr_abs(double x) { return fabs(x); }
-template <class T> __device__ inline T gr_abs(T x) { return x < 0 ? gr_negative(x) : x; }
-template <class T> __device__ inline T gr_sign(T x) { return x > 0 ? T(1) : x < 0 ? T(-1) : x; }
-
-// NaN wins.
-template <class T> __device__ inline T gr_maximum(T a, T b) { return a > b || a != a ? a : b; }
-template <class T> __device__ inline T gr_minimum(T a, T b) { return a < b || a != a ? a : b; }
-template <class T> __device__ inline bool gr_isfinite(T x) { return x - x == 0; }
-template <class T> __device__ inline T gr_mask(bool kept, T x) { return kept ? x : T(0); }
 
 // exp is taken of -|x| only, which cannot overflow.
 template <class T> __device__ inline T gr_sigmoid(T x) {
@@ -47,66 +21,10 @@ template <class T> __device__ inline T gr_sigmoid(T x) {
 template <class T> __device__ inline T gr_softplus(T x) { return (x > 0 ? x : T(0)) + log1p(exp(-fabs(x))); }
 template <class T> __device__ inline T gr_log_sigmoid(T x) { return (x < 0 ? x : T(0)) - log1p(exp(-fabs(x))); }
 
-// The quotient rounded down; fmod is exact.
-template <class T> __device__ inline T gr_floordiv(T a, T b) {
-  if (b == 0) return a / b;
-  const T remainder = fmod(a, b);
-  T quotient = (a - remainder) / b;
-  if (remainder != 0 && (remainder < 0) != (b < 0)) quotient -= 1;
-  return quotient == 0 ? copysign(T(0), a / b) : rint(quotient);
-}
-// What is left of a, with the sign of b.
-template <class T> __device__ inline T gr_mod(T a, T b) {
-  const T remainder = fmod(a, b);
-  if (remainder == 0) return copysign(T(0), b);
-  return (remainder < 0) != (b < 0) ? remainder + b : remainder;
-}
-// The usual exponents without pow; like pow, 0 for the root of -0 and infinity for that of -infinity.
-template <class T> __device__ inline T gr_pow(T x, T exponent) {
-  if (exponent == 2) return x * x;
-  if (exponent == 1) return x;
-  if (exponent == 0) return T(1);
-  if (exponent == -1) return 1 / x;
-  return pow(x, exponent);
-}
-
-template <class T> __device__ inline T gr_least();
-template <class T> __device__ inline T gr_greatest();
-template <> __device__ inline int gr_least<int>() { return -2147483647 - 1; }
-template <> __device__ inline int gr_greatest<int>() { return 2147483647; }
-template <> __device__ inline gr_int64 gr_least<gr_int64>() { return -9223372036854775807LL - 1; }
-template <> __device__ inline gr_int64 gr_greatest<gr_int64>() { return 9223372036854775807LL; }
 template <> __device__ inline float gr_least<float>() { return __int_as_float(0xff800000); }
 template <> __device__ inline float gr_greatest<float>() { return __int_as_float(0x7f800000); }
 template <> __device__ inline double gr_least<double>() { return __longlong_as_double(0xfff0000000000000LL); }
 template <> __device__ inline double gr_greatest<double>() { return __longlong_as_double(0x7ff0000000000000LL); }
-
-// gr_cast<To>(x): to an integer, the nearest there is toward zero, and 0 for NaN.
-template <class To, class From> struct gr_Cast {
-  static __device__ inline To of(From x) { return To(x); }
-};
-template <class From> struct gr_Cast<bool, From> {
-  static __device__ inline bool of(From x) { return x != From(0); }
-};
-template <class To, class From> __device__ inline To gr_truncated(From x) {
-  if (x != x) return 0;
-  if (x <= From(gr_least<To>())) return gr_least<To>();
-  if (x >= From(gr_greatest<To>())) return gr_greatest<To>();
-  return To(x);
-}
-template <> struct gr_Cast<int, float> {
-  static __device__ inline int of(float x) { return gr_truncated<int>(x); }
-};
-template <> struct gr_Cast<int, double> {
-  static __device__ inline int of(double x) { return gr_truncated<int>(x); }
-};
-template <> struct gr_Cast<gr_int64, float> {
-  static __device__ inline gr_int64 of(float x) { return gr_truncated<gr_int64>(x); }
-};
-template <> struct gr_Cast<gr_int64, double> {
-  static __device__ inline gr_int64 of(double x) { return gr_truncated<gr_int64>(x); }
-};
-template <class To, class From> __device__ inline To gr_cast(From x) { return gr_Cast<To, From>::of(x); }
 
 // The type in which long sums are kept.
 template <class T> struct gr_Wide { typedef T type; };

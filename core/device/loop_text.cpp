@@ -208,7 +208,7 @@ class Writer {
     for (int i = 0; i < static_cast<int>(types.size()); ++i)
       if (node(id).op->reads(i))
         operands += fmt::format("{}{} x{}", operands.empty() ? "" : ", ", cuda_name(types[at(i)].dtype), i);
-    const std::string formula = is_fold(id) ? fold_of(program_, id).term : node(id).op->cuda_formula(types);
+    const std::string formula = is_fold(id) ? fold_of(program_, id).term : node(id).op->formula(types);
     const std::string_view result = is_fold(id) ? cuda_name(types[0].dtype) : cuda(id);
     return fmt::format("__device__ inline {} f{}({}) {{ return {}; }}\n", result, member_.at(id), operands, formula);
   }

@@ -3,7 +3,7 @@
 // many rows or non-zeros there are is an argument.
 #pragma once
 
-#include <gradus/core/device/loop_space.h>
+#include <gradus/core/plan/loop_space.h>
 #include <gradus/core/plan/memory.h>
 
 #include <span>

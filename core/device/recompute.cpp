@@ -15,7 +15,7 @@ bool is_function_of_feed(const Expr& e) {
   if (e.kind() != Kind::op || e.arity() != 1 || e.input(0).kind() != Kind::placeholder) return false;
   const std::array types{e.input(0).type()};
   return e.layout() == Layout::dense && e.shape() == types[0].shape && e.shape().size() >= worthwhile &&
-         e.op().row_kernel(types) != nullptr && !e.op().cuda_formula(types).empty();
+         e.op().row_kernel(types) != nullptr && !e.op().formula(types).empty();
 }
 
 }  // namespace

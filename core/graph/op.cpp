@@ -84,7 +84,7 @@ RowKernel Op::row_kernel(std::span<const Type>) const { return nullptr; }
 
 std::span<const JoinedSteps> Op::joined_steps() const { return {}; }
 
-std::string Op::cuda_formula(std::span<const Type>) const { return {}; }
+std::string Op::formula(std::span<const Type>) const { return {}; }
 
 Fold Op::fold(std::span<const Type>) const { return {}; }
 

@@ -261,9 +261,9 @@ class Op {
   virtual std::span<const JoinedSteps> joined_steps() const;
   /// Whether the result is rows of a table, the first input, as they are.
   virtual bool looks_up_rows() const { return false; }
-  /// Of an elementwise op, its formula in CUDA C++ on the operands x0, x1, x2: "x0 * x1"; functions of
-  /// core/device/kernel_prelude.h may be used. Empty: the host computes it.
-  virtual std::string cuda_formula(std::span<const Type> inputs) const;
+  /// Of an elementwise op, its formula on the operands x0, x1, x2, in C++ and CUDA C++ alike: "x0 * x1"; functions of
+  /// core/kernel/formula_functions.h may be used. It gives the row kernel's bits. Empty: the op is part of no kernel.
+  virtual std::string formula(std::span<const Type> inputs) const;
   /// Of an op that folds the numbers of its first input, term by term; by nothing for any other op.
   virtual Fold fold(std::span<const Type> inputs) const;
   /// What compute() does, on an accelerator (device_call.h). Elementwise ops and views have none: the engine runs them.

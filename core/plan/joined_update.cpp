@@ -129,9 +129,8 @@ class Joining {
   bool is_here(int id, std::ptrdiff_t times_read) const {
     return group_of_[at(id)] == group_ && readers_[at(id)] == times_read;
   }
-  bool holds_rows(int id) const { return node(id).type.layout == Layout::rows || node(id).type.layout == Layout::part; }
   bool has_rows_of(int id, int operand) const {
-    return holds_rows(operand) && node(operand).type.shape == node(id).type.shape;
+    return holds_rows(node(operand).type) && node(operand).type.shape == node(id).type.shape;
   }
 
   static std::ptrdiff_t times_read(const JoinedSteps& steps, char letter) {
@@ -164,8 +163,9 @@ class Joining {
   bool gradient_fits(int id, const Match& match) const {
     const Shape& column = node(match.column).type.shape;
     return is_here(match.whole_gradient, times_read(*match.steps, 'g')) &&
-           plan_.scattered[at(match.whole_gradient)] < 0 && holds_rows(match.column) && column.size() == column[0] &&
-           column[0] == node(id).type.shape[0] && has_rows_of(id, match.factor) && has_rows_of(id, match.gradient);
+           plan_.scattered[at(match.whole_gradient)] < 0 && holds_rows(node(match.column).type) &&
+           column.size() == column[0] && column[0] == node(id).type.shape[0] && has_rows_of(id, match.factor) &&
+           has_rows_of(id, match.gradient);
   }
 
   const Program& program_;

@@ -18,8 +18,6 @@ constexpr std::int64_t fewest_rows = 16;
 constexpr std::int64_t most_rows = 4096;
 constexpr std::int64_t long_row = 2048;  // elements: of longer rows fewer fit, and where all allow it they are cut too
 
-bool holds_rows(const Type& type) { return type.layout == Layout::rows || type.layout == Layout::part; }
-
 // The strips of elementwise ops: of an operand with the result's leading axis, the same rows; others are read whole.
 Strips elementwise_strips(std::span<const Type> in, const Type& out) {
   if (out.shape.rank() == 0) return {};

@@ -17,6 +17,11 @@ struct Group {
   std::int64_t rows = 0;        // of the leading axis of a region; 0 for a single step, and where the run knows them
   std::int64_t strip_rows = 0;  // in a strip
   int touched_by = -1;          // the csr node whose touched columns are the rows of the region; else -1
+  /// Stretches of `nodes` that are one kernel: the first, and how many.
+  struct Stretch {
+    std::size_t first, count;
+  };
+  std::vector<Stretch> kernels = {};
 };
 
 struct Schedule {

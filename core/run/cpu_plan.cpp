@@ -1,6 +1,7 @@
 #include <gradus/core/run/cpu_plan.h>
 
 #include <gradus/core/at.h>
+#include <gradus/core/plan/form_kernels.h>
 #include <gradus/core/tensor/table_rows.h>
 
 #include <algorithm>
@@ -18,8 +19,14 @@ void copy_bytes(std::byte* to, const std::byte* from, std::int64_t bytes) {
 
 }  // namespace
 
-CpuPlan::CpuPlan(Program program, Variables& variables, Workers& workers, WorkingMemory& working, bool use_strips)
-    : Plan(std::move(program), variables, [&](const Program& p) { return make_schedule(p, use_strips); }),
+CpuPlan::CpuPlan(Program program, Variables& variables, Workers& workers, WorkingMemory& working,
+                 const CpuPasses& passes)
+    : Plan(std::move(program), variables,
+           [&](const Program& p) {
+             Schedule schedule = make_schedule(p, passes.strips);
+             if (passes.compile) form_kernels(p, schedule);
+             return schedule;
+           }),
       workers_(workers),
       working_(working),
       staged_(memory_.copied.size()) {
@@ -159,8 +166,10 @@ PlanSteps CpuPlan::steps(Graph& graph) const {
   for (const Step& step : steps_) {
     if (step.view) continue;
     GroupForm& form = forms.emplace_back();
-    if (const Region* region = step.region.get())
-      form.together = {.strip_bytes = region->bytes(), .sum_bytes = region->sum_bytes(), .strips = region->pieces()};
+    const Region* region = step.region.get();
+    if (region == nullptr) continue;
+    form.kernels = region->kernels();
+    form.together = {.strip_bytes = region->bytes(), .sum_bytes = region->sum_bytes(), .strips = region->pieces()};
   }
   PlanSteps steps = list_steps(graph, forms);
   steps.device = "cpu";

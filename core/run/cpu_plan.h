@@ -12,10 +12,17 @@
 
 namespace gradus {
 
+/// Passes that plans on the CPU may leave out.
+struct CpuPasses {
+  bool strips = true;
+  bool compile = true;
+};
+
 class CpuPlan final : public Plan {
  public:
   /// The plan computes with `workers` on `variables`, in `working`; all of them outlive it.
-  CpuPlan(Program program, Variables& variables, Workers& workers, WorkingMemory& working, bool use_strips = true);
+  CpuPlan(Program program, Variables& variables, Workers& workers, WorkingMemory& working,
+          const CpuPasses& passes = {});
 
   void run(std::span<const Tensor* const> feeds, std::uint64_t run_number, Recorder* recorder) override;
   PlanSteps steps(Graph& graph) const override;

@@ -37,6 +37,7 @@ class Plan {
   struct GroupForm {
     std::optional<StepGroup> together = std::nullopt;
     std::optional<StepForm> form = std::nullopt;  // of its nodes
+    std::vector<StepKernel> kernels = {};         // `first` is a place among the nodes of the group
   };
   /// What steps() gives but for the names of the device's; `forms` are by group of the schedule.
   PlanSteps list_steps(Graph& graph, std::span<const GroupForm> forms) const;

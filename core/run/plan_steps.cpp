@@ -191,17 +191,21 @@ class Listing {
   std::vector<int> ids_;  // by node
 };
 
-// What is printed between steps of a group belongs to it.
+// What is printed between steps of a group, or of a kernel, belongs to it.
 void put_views_into_groups(std::vector<PlanStep>& list) {
-  int last = -1;          // the group of the last step
-  std::size_t views = 0;  // that came since
+  int last = -1, kernel = -1;  // of the last step
+  std::size_t views = 0;       // that came since
   for (std::size_t id = 0; id < list.size(); ++id) {
     if (list[id].form == StepForm::view) {
       ++views;
       continue;
     }
-    for (std::size_t view = id - views; view < id && list[id].group == last; ++view) list[view].group = last;
+    for (std::size_t view = id - views; view < id; ++view) {
+      if (list[id].group == last) list[view].group = last;
+      if (list[id].kernel == kernel) list[view].kernel = kernel;
+    }
     last = list[id].group;
+    kernel = list[id].kernel;
     views = 0;
   }
 }
@@ -226,6 +230,12 @@ PlanSteps Plan::list_steps(Graph& graph, std::span<const GroupForm> forms) const
       if (!forms[g].together) continue;
       step.group = static_cast<int>(steps.groups.size());
       if (!forms[g].together->kernel.empty() && step.place == StepPlace::strip) step.place = StepPlace::registers;
+    }
+    for (const StepKernel& kernel : forms[g].kernels) {
+      for (int m = kernel.first; m < kernel.first + kernel.count; ++m)
+        steps.list[at(listing.id_of(group.nodes[at(m)]))].kernel = static_cast<int>(steps.kernels.size());
+      steps.kernels.push_back(kernel);
+      steps.kernels.back().first = listing.id_of(group.nodes[at(kernel.first)]);
     }
     if (!forms[g].together) continue;
     StepGroup& together = steps.groups.emplace_back(*forms[g].together);

@@ -24,18 +24,25 @@ double median(std::vector<double> values) {
   return *middle;
 }
 
+// Whether a step runs with others, in a kernel.
 bool is_in_kernel(const PlanSteps& plan, const PlanStep& step) {
-  return step.group >= 0 && !plan.groups[at(step.group)].kernel.empty();
+  return step.kernel >= 0 || (step.group >= 0 && !plan.groups[at(step.group)].kernel.empty());
+}
+
+bool are_in_one_kernel(const PlanSteps& plan, const PlanStep& a, const PlanStep& b) {
+  return is_in_kernel(plan, a) && a.group == b.group && a.kernel == b.kernel;
 }
 
 // What runs with another step is timed with it.
 bool is_timed(const PlanSteps& plan, const PlanStep& step) {
-  const bool follows = step.id > 0 && plan.list[at(step.id - 1)].group == step.group && is_in_kernel(plan, step);
+  if (step.kernel >= 0) return plan.kernels[at(step.kernel)].first == step.id;
+  const bool follows = step.id > 0 && are_in_one_kernel(plan, step, plan.list[at(step.id - 1)]);
   return step.is_computed() && step.in_loop_of < 0 && !follows;
 }
 
 std::string name_of(const PlanSteps& plan, const StepTime& time) {
   const PlanStep& step = plan.list[at(time.id)];
+  if (step.kernel >= 0) return fmt::format("kernel {}", step.kernel);
   return is_in_kernel(plan, step) ? plan.groups[at(step.group)].kernel : step.op;
 }
 
@@ -43,8 +50,7 @@ std::string name_of(const PlanSteps& plan, const StepTime& time) {
 std::string text_of(const PlanSteps& plan, const StepTime& time) {
   std::string text = formula(plan, time.id);
   const PlanStep& first = plan.list[at(time.id)];
-  for (auto id = at(time.id) + 1;
-       is_in_kernel(plan, first) && id < plan.list.size() && plan.list[id].group == first.group; ++id)
+  for (auto id = at(time.id) + 1; id < plan.list.size() && are_in_one_kernel(plan, first, plan.list[id]); ++id)
     text += "; " + formula(plan, static_cast<int>(id));
   return text;
 }

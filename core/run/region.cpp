@@ -1,6 +1,7 @@
 #include <gradus/core/run/region.h>
 
 #include <gradus/core/at.h>
+#include <gradus/core/kernel/kernel.h>
 #include <gradus/core/plan/arena.h>
 #include <gradus/core/tensor/table_rows.h>
 
@@ -42,13 +43,27 @@ Region::Region(const Program& program, const Schedule& schedule, const Group& gr
 
   for (int m = 0; m < size(); ++m) member_of_[members_[at(m)].node] = m;
 
-  // Where results that only the region needs lie, over the members' order.
+  // Where results that only the region needs lie, over the members' order. What a kernel is given stays to its end.
   std::vector<int> last_use(members_.size(), -1);
+  std::vector<int> kernel_of(members_.size(), -1);
+  for (std::size_t k = 0; k < group.kernels.size(); ++k)
+    std::fill_n(kernel_of.begin() + static_cast<std::ptrdiff_t>(group.kernels[k].first), group.kernels[k].count,
+                static_cast<int>(k));
+  std::vector<bool> read_outside(members_.size(), false);  // the kernel that it is in
   for (int m = 0; m < size(); ++m) {
     const int joined = members_[at(m)].joined;
     for_each_read(program, node(members_[at(m)].node), [&](int, int root) {
-      if (const int k = member_of(root); k >= 0)
-        last_use[at(k)] = std::max(last_use[at(k)], joined >= 0 ? member_of(joined) : m);
+      const int k = member_of(root);
+      if (k < 0) return;
+      int use = joined >= 0 ? member_of(joined) : m;
+      if (kernel_of[at(k)] != kernel_of[at(m)] || kernel_of[at(m)] < 0) {
+        read_outside[at(k)] = true;
+        if (kernel_of[at(m)] >= 0) {
+          const Group::Stretch& stretch = group.kernels[at(kernel_of[at(m)])];
+          use = static_cast<int>(stretch.first + stretch.count) - 1;
+        }
+      }
+      last_use[at(k)] = std::max(last_use[at(k)], use);
     });
   }
   offset_.assign(members_.size(), -1);
@@ -76,7 +91,62 @@ Region::Region(const Program& program, const Schedule& schedule, const Group& gr
       if (offset_[at(k)] >= 0) arena.give(offset_[at(k)], bytes_of(k));
   }
   bytes_ = arena.bytes();
+  form_kernels(group, read_outside);
   if (!along_held_rows()) choose_pieces();
+}
+
+void Region::form_kernels(const Group& group, const std::vector<bool>& read_outside) {
+  for (const auto& [first, count] : group.kernels) {
+    // A loop that joins members beyond the kernel has no values for it.
+    const auto within = [&](int id) {
+      return member_of(id) >= static_cast<int>(first) && member_of(id) < static_cast<int>(first + count);
+    };
+    bool whole = true;
+    for (const Member& member : members_)
+      if (member.joined >= 0) whole = whole && within(member.node) == within(member.joined);
+    if (!whole) continue;
+    const auto stored = [&](int id) { return memory_.kept[at(id)] || read_outside[at(member_of(id))]; };
+    const auto table = [&](int id) { return memory_.scattered[at(id)]; };
+    const std::span<const int> nodes = std::span(group.nodes).subspan(first, count);
+    Kernel kernel = make_kernel(program_, *kernel_space(program_, nodes.front()), nodes, stored, table);
+    std::shared_ptr<CompiledKernel> code = compiled_kernel(cpu_text(kernel));
+    const Shape& shape = node(nodes.front()).type.shape;
+    const std::int64_t elements = shape.size() / std::max<std::int64_t>(1, along_held_rows() ? shape[0] : rows_);
+    const std::int64_t inner = kernel.inner();
+    kernels_.push_back({first, first + count, std::move(kernel), std::move(code), elements, inner});
+  }
+}
+
+std::vector<StepKernel> Region::kernels() const {
+  constexpr std::string_view states[] = {"step by step", "being compiled", "compiled", "compiled, from disk",
+                                         "step by step: not compiled"};
+  std::vector<StepKernel> all;
+  for (const Compiled& kernel : kernels_)
+    all.push_back({static_cast<int>(kernel.first), static_cast<int>(kernel.end - kernel.first),
+                   std::string(states[static_cast<std::size_t>(kernel.code->state())]), kernel.code->text()});
+  return all;
+}
+
+// One function for all strips of a run.
+void Region::choose_functions() {
+  for (Compiled& kernel : kernels_) {
+    kernel.function = kernel.code->function();
+    if (kernel.function == nullptr)
+      count_work(kernel.code, rows_ * kernel.row_elements * std::ssize(kernel.kernel.steps));
+  }
+}
+
+void Region::run_kernel(KernelTask& task, const Compiled& kernel, std::int64_t rows) const {
+  for (std::size_t k = 0; k < task.reads.size(); ++k) task.in[k] = task.reads[k]->data;
+  for (std::size_t k = 0; k < task.writes.size(); ++k) task.out[k] = task.writes[k]->data;
+  const Index* held = nullptr;
+  std::int64_t last = 0;
+  if (kernel.kernel.looks_up()) {
+    const std::span<const Index> all(task.rows->index->row);
+    held = all.data() + task.rows->first_row;
+    last = std::ssize(all) - task.rows->first_row - 1;
+  }
+  kernel.function(rows * kernel.row_elements / kernel.inner, task.in.data(), task.out.data(), held, last);
 }
 
 // As many as the work is worth: a piece costs clearing and adding its sums.
@@ -156,6 +226,21 @@ void Region::make_piece() {
       }
     }
     if (const RowKernel kernel = n.op->row_kernel(types)) task.loop.emplace(*n.op, kernel, task.inputs, *task.output);
+  }
+  for (const Compiled& compiled : kernels_) {
+    KernelTask& task = piece.kernels.emplace_back();
+    const auto member = [&](int step) -> const Member& { return members_[compiled.first + at(step)]; };
+    for (const Kernel::Read& read : compiled.kernel.reads) {
+      const bool sliced = ((member(read.step).strips.sliced >> static_cast<unsigned>(read.input)) & 1U) != 0;
+      task.reads.push_back(sliced ? strip_of(read.node) : &values_[at(read.node)]);
+    }
+    for (const Kernel::Step& step : compiled.kernel.steps) {
+      if (step.stored) task.writes.push_back(strip_of(step.node));
+      if (step.table >= 0) task.writes.push_back(&values_[at(step.table)]);
+    }
+    if (along_held_rows()) task.rows = strip_of(compiled.kernel.steps.front().node);
+    task.in.resize(task.reads.size());
+    task.out.resize(task.writes.size());
   }
   pieces_.push_back(std::move(piece));  // whole, or not at all
 }
@@ -300,10 +385,23 @@ void Region::run_piece(std::size_t number, std::uint64_t run_number, Recorder* r
   const std::int64_t end = std::min((static_cast<std::int64_t>(number) + 1) * strips / count * strip_rows_, rows_);
   for (std::int64_t first = begin; first < end; first += strip_rows_) {
     set_strip(piece, lane.strips.data(), first, std::min(strip_rows_, end - first));
-    for (std::size_t m = 0; m < members_.size(); ++m)
-      if (!members_[m].is_in_other_loop())
-        Recorder::time(recorder, members_[m].node, static_cast<int>(number) + 1,
-                       [&] { run_member(piece, lane, m, run_number); });
+    const auto run_members = [&](std::size_t m, std::size_t last) {
+      for (; m < last; ++m)
+        if (!members_[m].is_in_other_loop()) run_member(piece, lane, m, run_number);
+    };
+    std::size_t next = 0;  // kernel
+    for (std::size_t m = 0; m < members_.size(); ++m) {
+      const Compiled* kernel = next < kernels_.size() && kernels_[next].first == m ? &kernels_[next] : nullptr;
+      if (kernel == nullptr && members_[m].is_in_other_loop()) continue;
+      Recorder::time(recorder, members_[m].node, static_cast<int>(number) + 1, [&] {
+        if (kernel == nullptr) return run_members(m, m + 1);
+        if (kernel->function == nullptr) return run_members(m, kernel->end);
+        run_kernel(piece.kernels[next], *kernel, std::min(strip_rows_, end - first));
+      });
+      if (kernel == nullptr) continue;
+      m = kernel->end - 1;
+      ++next;
+    }
   }
   const auto forget = [](Value& value) {
     value.pattern.reset();
@@ -338,6 +436,7 @@ void Region::make_room(Workers& workers) {
 }
 
 void Region::run(Workers& workers, std::uint64_t run_number, Recorder* recorder) {
+  choose_functions();
   workers.for_each(pieces_used_, 1, [&](std::int64_t piece, std::int64_t) {
     run_piece(static_cast<std::size_t>(piece), run_number, recorder);
   });

@@ -3,10 +3,13 @@
 // sums are added in the order of the pieces, so results are the same bits with any number of threads.
 #pragma once
 
+#include <gradus/core/kernel/compiled_kernel.h>
 #include <gradus/core/kernel/loop.h>
+#include <gradus/core/plan/build_kernel.h>
 #include <gradus/core/plan/joined_update.h>
 #include <gradus/core/plan/memory.h>
 #include <gradus/core/run/recorder.h>
+#include <gradus/core/run/steps.h>
 #include <gradus/core/run/working_memory.h>
 
 #include <memory>
@@ -35,6 +38,8 @@ class Region {
   std::int64_t sum_bytes() const { return sum_bytes_; }
   /// How many strips have such memory; 0 where only a run knows.
   std::int64_t pieces() const { return along_held_rows() ? 0 : pieces_used_; }
+  /// Members that are one kernel; `first` is a place among them.
+  std::vector<StepKernel> kernels() const;
 
  private:
   struct Member {
@@ -55,6 +60,23 @@ class Region {
     Buffer part;                // of a sum that the kernel does not add itself
     std::vector<double> total;  // of its parts: float32 sums of many strips are right to rounding
   };
+  // Members that are one kernel. While it has no function, their own loops do the work.
+  struct Compiled {
+    std::size_t first, end;  // members
+    Kernel kernel;
+    std::shared_ptr<CompiledKernel> code;
+    std::int64_t row_elements;                    // of the kernel's space, for a row of the region
+    std::int64_t inner;                           // Kernel::inner()
+    CompiledKernel::Function function = nullptr;  // in the run at hand
+  };
+  // What a kernel is given in one piece, in the order of CompiledKernel::Function.
+  struct KernelTask {
+    std::vector<const Value*> reads;
+    std::vector<const Value*> writes;
+    std::vector<const void*> in;
+    std::vector<void*> out;
+    const Value* rows = nullptr;  // where the space is the rows of a table
+  };
   // What a strip reads or writes of a tensor that is there as a whole.
   struct Slice {
     Value* strip;
@@ -73,6 +95,7 @@ class Region {
     std::vector<Slice> slices;
     std::vector<Own> own;  // what lies in the lane's memory
     std::vector<Task> tasks;
+    std::vector<KernelTask> kernels;  // by kernel
   };
 
   int member_of(int root) const;                      // -1 for a node outside
@@ -84,6 +107,9 @@ class Region {
   void prepare_rows(Workers& workers);
   void prepare_sums(Workers& workers);
   void run_piece(std::size_t piece, std::uint64_t run_number, Recorder* recorder);
+  void form_kernels(const Group& group, const std::vector<bool>& read_outside);
+  void choose_functions();
+  void run_kernel(KernelTask& task, const Compiled& kernel, std::int64_t rows) const;
   void run_member(Piece& piece, WorkingMemory::Lane& lane, std::size_t m, std::uint64_t run_number);
   void set_strip(Piece& piece, std::byte* memory, std::int64_t first, std::int64_t count) const;
   void hold_rows(Value& strip, std::int64_t first, std::int64_t count) const;
@@ -97,6 +123,7 @@ class Region {
   std::unordered_map<int, int> member_of_;  // by node
   std::vector<int> sums_;                   // members that give a part of a sum
   std::vector<int> whole_rows_;             // members that give rows or a part which exists as a whole
+  std::vector<Compiled> kernels_;
   int touched_by_;
   std::shared_ptr<const RowIndex> index_;  // of the rows held, in a run
   std::int64_t rows_;

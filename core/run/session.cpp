@@ -23,10 +23,12 @@ namespace {
 // device_plan.h.
 constexpr std::string_view storage_pass = "store_transposed";
 constexpr std::string_view strips_pass = "strips";
+constexpr std::string_view compile_pass = "compile";
 constexpr std::string_view recomputing_pass = "recompute";
 constexpr std::string_view fusing_pass = "fuse";
 constexpr std::string_view recording_pass = "record";
-constexpr std::array other_passes = {storage_pass, strips_pass, recomputing_pass, fusing_pass, recording_pass};
+constexpr std::array other_passes = {storage_pass,     strips_pass, compile_pass,
+                                     recomputing_pass, fusing_pass, recording_pass};
 // A stream of batches of many sizes must not fill the memory: on the CPU plans share what they work in.
 constexpr std::size_t plans_kept = 512, plans_kept_on_device = 64;
 
@@ -170,7 +172,8 @@ std::shared_ptr<Plan> Session::State::make_plan(Draft draft, Variables& stored) 
   if (on_device)
     return std::make_shared<DevicePlan>(std::move(program), stored, *on_device, uses(fusing_pass),
                                         uses(recording_pass));
-  return std::make_shared<CpuPlan>(std::move(program), stored, workers, working, uses(strips_pass));
+  return std::make_shared<CpuPlan>(std::move(program), stored, workers, working,
+                                   CpuPasses{uses(strips_pass), uses(compile_pass) && compiling() != Compiling::off});
 }
 
 void Session::State::turn(std::span<const Expr> turned) {
@@ -285,8 +288,8 @@ void Session::assign(const Expr& variable, const Tensor& value) {
 
 PlanSteps Session::steps(std::span<const Expr> fetches, const Feeds& feeds) { return steps(fetches, feeds, "steps"); }
 
-std::string Session::explain(std::span<const Expr> fetches, const Feeds& feeds) {
-  return fetches.empty() ? std::string() : to_string(steps(fetches, feeds, "explain"));
+std::string Session::explain(std::span<const Expr> fetches, const Feeds& feeds, const ExplainOptions& options) {
+  return fetches.empty() ? std::string() : to_string(steps(fetches, feeds, "explain"), options.kernels);
 }
 
 PlanSteps Session::steps(std::span<const Expr> fetches, const Feeds& feeds, std::string_view caller) {

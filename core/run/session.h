@@ -74,7 +74,7 @@ class Feeds {
 struct SessionOptions {
   int threads = 0;  // inside one op; 0 means all cores. Results do not depend on it.
   /// Passes of the plan compiler to leave out: fold_constants, simplify, reassociate,
-  /// share_common_subexpressions, fuse_elementwise, store_transposed; on the CPU strips; on other
+  /// share_common_subexpressions, fuse_elementwise, store_transposed; on the CPU strips and compile; on other
   /// devices recompute, fuse and record. Without `reassociate` no sum is regrouped: what a plan gives then differs
   /// from the graph, op by op, by rounding alone, also where sums or powers leave the range of the dtype.
   std::vector<std::string> without = {};
@@ -83,6 +83,10 @@ struct SessionOptions {
 class Plan;
 class PreparedRun;
 struct Recorder;
+
+struct ExplainOptions {
+  bool kernels = false;  // with the text of each kernel
+};
 
 class Session {
  public:
@@ -128,8 +132,10 @@ class Session {
   PlanSteps steps(std::span<const Expr> fetches, const Feeds& feeds = {});
   PlanSteps steps(const Expr& fetch, const Feeds& feeds = {}) { return steps(std::span(&fetch, 1), feeds); }
   /// The same as text.
-  std::string explain(std::span<const Expr> fetches, const Feeds& feeds = {});
-  std::string explain(const Expr& fetch, const Feeds& feeds = {}) { return explain(std::span(&fetch, 1), feeds); }
+  std::string explain(std::span<const Expr> fetches, const Feeds& feeds = {}, const ExplainOptions& options = {});
+  std::string explain(const Expr& fetch, const Feeds& feeds = {}, const ExplainOptions& options = {}) {
+    return explain(std::span(&fetch, 1), feeds, options);
+  }
 
   /// Where the time goes: runs the fetches once to warm up, then `runs` times with a clock beside each step. These are
   /// runs like others: what they assign stays assigned.

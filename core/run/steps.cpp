@@ -78,6 +78,11 @@ std::string group_line(const PlanSteps& steps, std::size_t number) {
   return line + "\n";
 }
 
+std::string kernel_line(const PlanSteps& steps, std::size_t number) {
+  const StepKernel& kernel = steps.kernels[number];
+  return fmt::format("        kernel {} of {} steps, {}\n", number, kernel.count, kernel.state);
+}
+
 // "832 bytes of intermediate results + 64 for each row that %0 X touches + 12288 for strips".
 std::string memory(const PlanSteps& steps) {
   std::string text = fmt::format("{} bytes of intermediate results", steps.arena_bytes);
@@ -143,6 +148,10 @@ std::string legend(const PlanSteps& steps) {
     text += steps.groups.front().kernel.empty()
                 ? "region: all of its steps are computed for some rows, a strip, before the next strip.\n"
                 : "kernel: its steps are one launch.\n";
+  if (!steps.kernels.empty())
+    text +=
+        "kernel: one loop, element by element, computes its steps as soon as it is compiled; until then they run one "
+        "after the other, to the same numbers.\n";
   for (const Word& word : words)
     if (std::any_of(steps.list.begin(), steps.list.end(), word.occurs)) text += fmt::format("{}.\n", word.meaning);
   return text;
@@ -177,22 +186,30 @@ std::string details(const PlanSteps& steps, int id) {
   return text + gradus::to_string(step.where);
 }
 
-std::string to_string(const PlanSteps& steps) {
+std::string to_string(const PlanSteps& steps, bool with_kernels) {
   std::int64_t computed = 0, alone = 0;
   std::string lines;
-  int group = -1;
+  int group = -1, kernel = -1;
   for (const PlanStep& step : steps.list) {
     computed += step.is_computed() ? 1 : 0;
     alone += step.is_computed() && step.group < 0 ? 1 : 0;
     if (step.group != group && step.group >= 0) lines += group_line(steps, at(step.group));
+    if (step.kernel != kernel && step.kernel >= 0) lines += kernel_line(steps, at(step.kernel));
     group = step.group;
-    lines +=
-        fmt::format("{}{}  {}\n", group >= 0 ? "        " : "  ", formula(steps, step.id), details(steps, step.id));
+    kernel = step.kernel;
+    lines += fmt::format("{:{}}{}  {}\n", "",
+                         kernel >= 0  ? 10
+                         : group >= 0 ? 8
+                                      : 2,
+                         formula(steps, step.id), details(steps, step.id));
   }
   std::string text = fmt::format("{} steps on {}", computed, steps.device);
   const bool launched = !steps.launch.empty();
   if (launched) text += fmt::format(" in {} kernels and {} calls", steps.groups.size(), alone);
-  return fmt::format("{}, {}{}{}\n{}{}", text, memory(steps), launched ? "; " : "", steps.launch, lines, legend(steps));
+  text = fmt::format("{}, {}{}{}\n{}{}", text, memory(steps), launched ? "; " : "", steps.launch, lines, legend(steps));
+  for (std::size_t k = 0; k < steps.kernels.size() && with_kernels; ++k)
+    text += fmt::format("\n// kernel {}\n{}", k, steps.kernels[k].text);
+  return text;
 }
 
 }  // namespace gradus

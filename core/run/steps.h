@@ -61,6 +61,7 @@ struct PlanStep {
   int target = -1;           // the variable that is written
   int in_loop_of = -1;       // the step whose loop computes this one too
   int group = -1;            // in PlanSteps::groups
+  int kernel = -1;           // in PlanSteps::kernels
   bool fetched = false;
   /// Bytes of the value, written where `place` says. Of a sparse value only a run knows them: then this is the most
   /// that they can be.
@@ -86,9 +87,20 @@ struct StepGroup {
   std::int64_t dense_bytes = 0;  // of dense tensors, that it reads and writes
 };
 
+/// Steps of a region that one loop computes, element by element, as soon as the machine's compiler has made it: until
+/// then they run one after the other. Both give the same numbers.
+struct StepKernel {
+  int first = 0;  // step
+  int count = 0;  // of steps
+  std::string
+      state;  // "step by step", "being compiled", "compiled", "compiled, from disk", "step by step: not compiled"
+  std::string text;  // in C++
+};
+
 struct PlanSteps {
   std::vector<PlanStep> list;  // by id
   std::vector<StepGroup> groups;
+  std::vector<StepKernel> kernels;  // on the CPU
   std::string device;
   std::string launch;  // on a device: whether a run is one launch, or why not
   std::int64_t arena_bytes = 0;
@@ -98,7 +110,8 @@ struct PlanSteps {
 std::string formula(const PlanSteps& steps, int id);
 /// "float32 [5, 16]  loop  at 64  # pow, article.cpp:21".
 std::string details(const PlanSteps& steps, int id);
-/// The list, a line for each value, what memory it takes, and what the words in it mean.
-std::string to_string(const PlanSteps& steps);
+/// The list, a line for each value, what memory it takes, and what the words in it mean; where it is asked for, also
+/// the text of each kernel.
+std::string to_string(const PlanSteps& steps, bool with_kernels = false);
 
 }  // namespace gradus

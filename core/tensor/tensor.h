@@ -45,6 +45,9 @@ struct Type {
   bool operator==(const Type&) const = default;
 };
 
+/// Whether values of the type hold some rows of a table.
+inline bool holds_rows(const Type& type) { return type.layout == Layout::rows || type.layout == Layout::part; }
+
 /// "float32 [7, 16]"; a layout other than dense is named: "float32 csr [?, 16]".
 std::string to_string(const Type& type);
 

@@ -3,7 +3,7 @@
 #include "loops_papers.h"
 #include "pack.h"
 
-#include <gradus/ops/vector_math.h>
+#include <gradus/core/kernel/vector_math.h>
 
 #include <algorithm>
 #include <cmath>

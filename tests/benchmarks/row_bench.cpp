@@ -1,9 +1,9 @@
 // Row kernels over 1024 elements in L1, one thread: each function as a loop over libm, as compiled for any machine, for
 // AVX2 and for AVX-512. Time per element is the inverse of items_per_second. Run: gradus_bench --benchmark_filter=^row
 #include <gradus/core/cpu.h>
+#include <gradus/core/kernel/vector_math.h>
 #include <gradus/ops/elementwise.h>
 #include <gradus/ops/reduce_kernel.h>
-#include <gradus/ops/vector_math.h>
 
 #include <benchmark/benchmark.h>
 

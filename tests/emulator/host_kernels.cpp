@@ -4,6 +4,8 @@
 
 #include <gradus/core/device/kernel_prelude.h>
 #include <gradus/core/error.h>
+#include <gradus/core/io/kept.h>
+#include <gradus/core/kernel/formula_functions.h>
 
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -68,12 +70,6 @@ std::string text_of(const std::filesystem::path& file) {
   return text.str();
 }
 
-std::uint64_t hash_of(std::string_view text) {
-  std::uint64_t hash = 0xCBF29CE484222325;  // FNV-1a
-  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001B3;
-  return hash;
-}
-
 bool waits(std::string_view text) {
   for (const std::string_view word : {"__sync", "__shfl", "gr_warp_", "gr_block_", "gr_column_"})
     if (text.find(word) != std::string_view::npos) return true;
@@ -113,7 +109,8 @@ HostKernel::HostKernel(const KernelText& kernel) : name_(kernel.name) {
   static const std::string cuda_on_host = text_of(GRADUS_EMULATOR_DIR "/cuda_on_host.h");
   const std::string own = fmt::format("{}\n#line 1 \"{}\"\n{}\n", kernel.settings, kernel.name, kernel.text);
   const std::string key = std::string(GRADUS_EMULATOR_COMPILER GRADUS_EMULATOR_FLAGS) + cuda_on_host +
-                          std::string(kernel_prelude) + own + (waits(kernel.text) ? "waits" : "");
+                          std::string(formula_functions) + std::string(kernel_prelude) + own +
+                          (waits(kernel.text) ? "waits" : "");
   const std::string symbol = fmt::format("{}_{:016x}", kernel.name, hash_of(key));
 
   const std::filesystem::path folder = GRADUS_EMULATOR_CACHE;
@@ -124,12 +121,13 @@ HostKernel::HostKernel(const KernelText& kernel) : name_(kernel.name) {
     const std::filesystem::path mine = folder / fmt::format("{}.{}", symbol, getpid());
     const std::filesystem::path source = mine.string() + ".cu";
     std::ofstream(source) << fmt::format(
-        "#line 1 \"cuda_on_host.h\"\n{}\n#line 1 \"kernel_prelude.h\"\n{}\n#define NAME {}\nnamespace {}_space {{\n{}\n"
+        "#line 1 \"cuda_on_host.h\"\n{}\n#line 1 \"kernel_prelude.h\"\n{}{}\n#define NAME {}\nnamespace {}_space "
+        "{{\n{}\n"
         "}}\nextern \"C\" void entry(void* launch, void* const* arguments) {{\n"
         "  emulator::run<{}>(static_cast<emulator::Launch*>(launch), {}_space::NAME, arguments);\n}}\n"
         "extern \"C\" void describe(void* to) {{\n"
         "  *static_cast<emulator::Arguments*>(to) = emulator::arguments_of({}_space::NAME);\n}}\n",
-        cuda_on_host, kernel_prelude, symbol, symbol, own, waits(kernel.text), symbol, symbol);
+        cuda_on_host, formula_functions, kernel_prelude, symbol, symbol, own, waits(kernel.text), symbol, symbol);
     const std::string messages = run_compiler(source, mine);
     if (!messages.empty()) fail<DeviceError>("kernel {} does not compile:\n{}", name_, messages);
     std::filesystem::remove(source);

@@ -5,6 +5,7 @@
 
 #include <gradus/core/device/cuda_compiler.h>
 #include <gradus/core/io/file.h>
+#include <gradus/core/io/kept.h>
 
 #include <doctest/doctest.h>
 
@@ -66,13 +67,16 @@ TEST_CASE("cubins: a folder that cannot be written is done without") {
 }
 
 TEST_CASE("cubins: where they are kept") {
+  ::setenv("GRADUS_CACHE", "/anywhere", 1);
+  CHECK(kept_folder() == "/anywhere");
+  ::unsetenv("GRADUS_CACHE");
   ::setenv("XDG_CACHE_HOME", "/somewhere", 1);
-  CHECK(cubin_folder() == "/somewhere/gradus");
+  CHECK(kept_folder() == "/somewhere/gradus");
   ::unsetenv("XDG_CACHE_HOME");
   ::setenv("HOME", "/someone", 1);
-  CHECK(cubin_folder() == "/someone/.cache/gradus");
+  CHECK(kept_folder() == "/someone/.cache/gradus");
   ::unsetenv("HOME");
-  CHECK(cubin_folder().empty());
+  CHECK(kept_folder().empty());
 }
 
 TEST_CASE("cubins: a text that does not compile is refused with its name and the compiler's line") {

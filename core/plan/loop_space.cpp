@@ -1,4 +1,4 @@
-#include <gradus/core/device/loop_space.h>
+#include <gradus/core/plan/loop_space.h>
 
 #include <gradus/core/plan/schedule.h>
 
@@ -7,8 +7,6 @@
 namespace gradus {
 
 namespace {
-
-bool holds_rows(const Type& type) { return type.layout == Layout::rows || type.layout == Layout::part; }
 
 std::vector<std::int64_t> dims_of(const Type& type) {
   std::vector<std::int64_t> dims(type.shape.begin(), type.shape.end());
@@ -64,7 +62,7 @@ std::vector<Type> loop_inputs(const Program& program, int id) {
 std::optional<LoopSpace> loop_space(const Program& program, int id) {
   const ProgramNode& node = program.nodes[static_cast<std::size_t>(id)];
   const std::vector<Type> types = input_types(program, node);
-  if (node.op->row_kernel(types) != nullptr && node.op->cuda_formula(types).empty()) return std::nullopt;
+  if (node.op->row_kernel(types) != nullptr && node.op->formula(types).empty()) return std::nullopt;
   if (node.op->row_kernel(types) != nullptr)
     return LoopSpace{holds_rows(node.type) ? Layout::rows : node.type.layout, dims_of(node.type),
                      source_of(program, id)};

@@ -1,7 +1,7 @@
 // Elementary functions that compilers vectorise inside a loop: no branches, no tables, no calls, each for float and
 // double. Errors stay below 2 units in the last place (ulp); each function says its own limit, and
-// tests/vector_math_test.cpp holds it to that. Special values are libm's. Every version runs the same formula; last
-// bits differ only where FMA is compiled in, which rounds a * b + c once.
+// tests/vector_math_test.cpp holds it to that. Special values are libm's. In ops and kernels no multiplication is
+// fused with an addition, so that every machine gives the same bits.
 //
 // Methods: Cody and Waite, Software Manual for the Elementary Functions (1980), for the reductions by multiples of
 // log(2) in two parts; Sun's fdlibm (1993) for log through s = f / (2 + f); Dekker (1971) for the exact error of a sum.

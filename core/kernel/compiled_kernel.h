@@ -1,0 +1,55 @@
+// A kernel's text as a function of the machine: the C++ compiler that is at hand makes it in the background, while the
+// ops' own loops do the work, and what it made is kept for the next start (core/io/kept.h). Both give the same bits, so
+// it never shows in a result which of them ran. Without a compiler, or where it fails, all stays as it is.
+#pragma once
+
+#include <gradus/core/tensor/sparse.h>
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+namespace gradus {
+
+/// When kernels are compiled: GRADUS_COMPILE is "off", "background" (as where it is not set) or "now", where a plan
+/// waits for its kernels before it runs. Read once. Throws ValueError where it is none of them.
+enum class Compiling : std::uint8_t { off, background, now };
+Compiling compiling();
+
+class CompiledKernel {
+ public:
+  /// Element by element over n steps along the first axis of the space (for rows of a table, `held` has their numbers
+  /// and, up to held[last], those of the rows that follow): `in` has what is read, in the order of Kernel::reads; `out`
+  /// what is stored, in the order of the steps, a result before the table that it goes to.
+  using Function = void (*)(std::int64_t n, const void* const* in, void* const* out, const Index* held,
+                            std::int64_t last);
+  enum class State : std::uint8_t { waiting, compiling, compiled, kept, refused };
+
+  explicit CompiledKernel(std::string text) : text_(std::move(text)) {}
+
+  const std::string& text() const { return text_; }
+  /// Null until there is one.
+  Function function() const { return function_.load(std::memory_order_acquire); }
+  State state() const { return state_.load(std::memory_order_acquire); }
+
+  /// Counts what a run did without the function, elements times steps: whether that has cost about as much as compiling
+  /// does.
+  bool has_enough(std::int64_t work) { return work_.fetch_add(work, std::memory_order_relaxed) + work >= enough; }
+
+ private:
+  friend class HostCompiler;
+  static constexpr std::int64_t enough = std::int64_t{1} << 27;
+
+  std::string text_;
+  std::atomic<Function> function_ = nullptr;
+  std::atomic<State> state_ = State::waiting;
+  std::atomic<std::int64_t> work_ = 0;
+};
+
+/// The process's kernel of this text (kernel.h's cpu_text), compiled at once where compiling() says so.
+std::shared_ptr<CompiledKernel> compiled_kernel(const std::string& text);
+/// To be told what a run did without the function, elements times steps; in time it is asked for.
+void count_work(const std::shared_ptr<CompiledKernel>& kernel, std::int64_t work);
+
+}  // namespace gradus

@@ -1,0 +1,271 @@
+// The text of a kernel in C++, without headers. Loops over the inner axes have fixed bounds and strides, and an operand
+// that is the same along the last axis is read once for it. No multiplication is fused with an addition (compiler.cpp),
+// so that the numbers are those of the ops' own row kernels.
+#include <gradus/core/kernel/formula_functions.h>
+#include <gradus/core/kernel/kernel.h>
+#include <gradus/core/kernel/vector_math_text.h>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+namespace gradus {
+
+namespace {
+
+using Access = LoopOperand::Access;
+
+// What vector_math.h and the formulas take from headers.
+constexpr std::string_view before_math = R"text(
+#define __device__
+namespace std {
+using uint8_t = unsigned char;
+using uint32_t = unsigned;
+using uint64_t = unsigned long;
+template <class To, class From> [[gnu::always_inline]] constexpr To bit_cast(const From& x) { return __builtin_bit_cast(To, x); }
+template <class A, class B> inline constexpr bool is_same_v = false;
+template <class A> inline constexpr bool is_same_v<A, A> = true;
+template <class T> struct numeric_limits;
+template <> struct numeric_limits<float> {
+  static constexpr float infinity() { return __builtin_inff(); }
+  static constexpr float quiet_NaN() { return __builtin_nanf(""); }
+  static constexpr float min() { return __FLT_MIN__; }
+};
+template <> struct numeric_limits<double> {
+  static constexpr double infinity() { return __builtin_inf(); }
+  static constexpr double quiet_NaN() { return __builtin_nan(""); }
+  static constexpr double min() { return __DBL_MIN__; }
+};
+[[gnu::always_inline]] inline float abs(float x) { return __builtin_fabsf(x); }
+[[gnu::always_inline]] inline double abs(double x) { return __builtin_fabs(x); }
+[[gnu::always_inline]] inline float copysign(float x, float y) { return __builtin_copysignf(x, y); }
+[[gnu::always_inline]] inline double copysign(double x, double y) { return __builtin_copysign(x, y); }
+[[gnu::always_inline]] inline double pow(double x, double y) { return __builtin_pow(x, y); }
+}
+)text";
+
+constexpr std::string_view after_math = R"text(
+namespace {
+#define ONE(name, f, d) \
+  inline float name(float x) { return f(x); } \
+  inline double name(double x) { return d(x); }
+#define TWO(name, f, d) \
+  inline float name(float x, float y) { return f(x, y); } \
+  inline double name(double x, double y) { return d(x, y); }
+#define OURS(name) ONE(name, gradus::math::name, gradus::math::name)
+OURS(exp) OURS(expm1) OURS(log) OURS(log1p) OURS(tanh)
+ONE(sqrt, __builtin_sqrtf, __builtin_sqrt) ONE(fabs, __builtin_fabsf, __builtin_fabs)
+ONE(floor, __builtin_floorf, __builtin_floor) ONE(ceil, __builtin_ceilf, __builtin_ceil)
+ONE(rint, __builtin_rintf, __builtin_rint) ONE(sin, __builtin_sinf, __builtin_sin)
+ONE(cos, __builtin_cosf, __builtin_cos) ONE(tan, __builtin_tanf, __builtin_tan) ONE(erf, __builtin_erff, __builtin_erf)
+TWO(fmod, __builtin_fmodf, __builtin_fmod) TWO(copysign, __builtin_copysignf, __builtin_copysign)
+TWO(pow, gradus::math::pow, gradus::math::pow)
+ONE(gr_sigmoid, gradus::math::sigmoid, gradus::math::sigmoid)
+ONE(gr_softplus, gradus::math::softplus, gradus::math::softplus)
+ONE(gr_log_sigmoid, gradus::math::log_sigmoid, gradus::math::log_sigmoid)
+// A bool that comes from memory is a byte, and chooses by bits: of the plain expression compilers make no vectors.
+template <int bytes> struct Bits { using type = unsigned long long; };
+template <> struct Bits<4> { using type = unsigned; };
+template <> struct Bits<1> { using type = unsigned char; };
+template <class T> [[gnu::always_inline]] inline T gr_choose(unsigned char chosen, T a, T b) {
+  using B = typename Bits<sizeof(T)>::type;
+  const B mask = static_cast<B>(-static_cast<B>(chosen));
+  return __builtin_bit_cast(T, static_cast<B>((__builtin_bit_cast(B, a) & mask) | (__builtin_bit_cast(B, b) & static_cast<B>(~mask))));
+}
+)text";
+
+// Each iteration is independent of the others, also where a result takes the place of an operand. Short loops would be
+// unrolled to scalars before they could become vectors.
+constexpr std::string_view independent =
+    "#ifdef __clang__\n#pragma clang loop vectorize(assume_safety) unroll(disable)\n"
+    "#else\n#pragma GCC ivdep\n#pragma GCC unroll 1\n#endif\n";
+
+constexpr std::int64_t rows_ahead = 16;  // how far before they are read rows of tables are fetched
+constexpr std::int64_t line_bytes = 64;
+
+// Of values in memory, for which a bool is a byte; a step gives a bool.
+std::string_view type_text(DType dtype) {
+  switch (dtype) {
+    case DType::float32: return "float";
+    case DType::float64: return "double";
+    case DType::int32: return "int";
+    case DType::int64: return "gr_int64";
+    case DType::boolean: break;
+  }
+  return "unsigned char";
+}
+
+std::string_view computed_type(DType dtype) { return dtype == DType::boolean ? "bool" : type_text(dtype); }
+
+class CpuText {
+ public:
+  explicit CpuText(const Kernel& kernel) : kernel_(kernel), last_(kernel.dims.size() - 1) {
+    std::vector<std::int64_t> steps(kernel.dims.size(), 1);
+    for (std::size_t a = last_; a-- > 0;) steps[a] = steps[a + 1] * kernel.dims[a + 1];
+    in_step_ = std::move(steps);
+  }
+
+  std::string write() {
+    for (const Kernel::Step& step : kernel_.steps) add_function(step);
+    text_ +=
+        "}\nextern \"C\" void gradus_kernel(gr_int64 n, const void* const* in, void* const* out, const int* held, "
+        "gr_int64 last) {\n";
+    std::size_t written = 0;
+    for (std::size_t k = 0; k < kernel_.reads.size(); ++k) {
+      const std::string_view type = type_text(kernel_.reads[k].dtype);
+      text_ += kernel_.reads[k].operand.access == Access::number
+                   ? fmt::format("  const {0} a{1} = *static_cast<const {0}*>(in[{1}]);\n", type, k)
+                   : fmt::format("  const {0}* p{1} = static_cast<const {0}*>(in[{1}]);\n", type, k);
+    }
+    for (std::size_t m = 0; m < kernel_.steps.size(); ++m) {
+      const Kernel::Step& step = kernel_.steps[m];
+      const std::string_view type = type_text(step.dtype);
+      if (step.stored) text_ += fmt::format("  {0}* y{1} = static_cast<{0}*>(out[{2}]);\n", type, m, written++);
+      if (step.table >= 0) text_ += fmt::format("  {0}* t{1} = static_cast<{0}*>(out[{2}]);\n", type, m, written++);
+    }
+    loops();
+    return text_ + "}\n";
+  }
+
+ private:
+  static std::string indent(std::size_t depth) { return std::string(2 * depth, ' '); }
+
+  // Equal formulas on equal types are one function.
+  void add_function(const Kernel::Step& step) {
+    std::string parameters;
+    for (std::size_t i = 0; i < step.inputs.size(); ++i)
+      parameters += fmt::format("{}{} x{}", i == 0 ? "" : ", ",
+                                step.operands[i].computed ? computed_type(step.types[i]) : type_text(step.types[i]),
+                                step.inputs[i]);
+    const std::string body = fmt::format("({}) {{ return {}; }}\n", parameters, step.formula);
+    const std::string_view type = computed_type(step.dtype);
+    const auto [made, is_new] =
+        functions_.try_emplace(fmt::format("{} {}", type, body), static_cast<int>(functions_.size()));
+    if (is_new) text_ += fmt::format("inline {} f{}{}", type, made->second, body);
+    function_of_.push_back(made->second);
+  }
+
+  // Where the row at hand of a read, or of what is written in step, begins: the sum of what its steps along the axes
+  // before the last come to.
+  std::string row(const std::vector<std::int64_t>& stride, bool looked_up) const {
+    std::string sum;
+    for (std::size_t a = 0; a < last_; ++a)
+      if (stride[a] != 0)
+        sum += fmt::format(" + {} * gr_int64({})", a == 0 && looked_up ? "row" : fmt::format("gr_int64(c{})", a),
+                           stride[a]);
+    return sum;
+  }
+
+  bool steps_along(const Kernel::Read& read) const {
+    return read.operand.access == Access::in_step || read.stride[last_] != 0;
+  }
+
+  void loops() {
+    const bool by_rows = kernel_.looks_up();
+    for (std::size_t a = 0; a <= last_; ++a) {
+      const std::string in = indent(a + 1);
+      const std::string_view type = a == 0 ? "gr_int64" : "int";
+      if (a == last_) begin_row(in);
+      text_ +=
+          fmt::format("{}for ({} {} = 0; {} < {}; ++{}) {{\n", in, type, counter(a), counter(a), bound(a), counter(a));
+      if (a > 0 || !by_rows) continue;
+      text_ += fmt::format("{}  const gr_int64 row = held[{}];\n", in, counter(0));
+      prefetch(in + "  ");
+    }
+    body(indent(last_ + 2));
+    for (std::size_t a = last_ + 1; a-- > 0;) text_ += indent(a + 1) + "}\n";
+  }
+
+  std::string counter(std::size_t axis) const { return axis == last_ ? "j" : fmt::format("c{}", axis); }
+  std::string bound(std::size_t axis) const { return axis == 0 ? "n" : std::to_string(kernel_.dims[axis]); }
+
+  // Before the innermost loop: what is the same along it, and where its rows begin.
+  void begin_row(const std::string& in) {
+    for (std::size_t k = 0; k < kernel_.reads.size(); ++k) {
+      const Kernel::Read& read = kernel_.reads[k];
+      if (read.operand.access == Access::number) continue;
+      const std::string_view type = type_text(read.dtype);
+      const bool looked_up = read.operand.access == Access::looked_up;
+      const std::string at =
+          fmt::format("p{}{}", k, row(read.operand.access == Access::in_step ? in_step_ : read.stride, looked_up));
+      text_ += steps_along(read) || (last_ == 0 && looked_up)
+                   ? fmt::format("{}const {}* q{} = {};\n", in, type, k, at)
+                   : fmt::format("{}const {} a{} = *({});\n", in, type, k, at);
+    }
+    for (std::size_t m = 0; m < kernel_.steps.size(); ++m) {
+      const Kernel::Step& step = kernel_.steps[m];
+      const std::string_view type = type_text(step.dtype);
+      if (step.stored) text_ += fmt::format("{}{}* z{} = y{}{};\n", in, type, m, m, row(in_step_, false));
+      if (step.table >= 0) text_ += fmt::format("{}{}* u{} = t{}{};\n", in, type, m, m, row(in_step_, true));
+    }
+    text_ += independent;
+  }
+
+  void body(const std::string& in) {
+    for (std::size_t k = 0; k < kernel_.reads.size(); ++k) {
+      const Kernel::Read& read = kernel_.reads[k];
+      const bool by_row = last_ == 0 && read.operand.access == Access::looked_up;
+      if (read.operand.access == Access::number || (!steps_along(read) && !by_row)) continue;
+      text_ += fmt::format("{}const {} a{} = q{}[{}];\n", in, type_text(read.dtype), k, k,
+                           by_row ? (read.stride[0] != 0 ? "row" : "0") : "j");
+    }
+    for (std::size_t m = 0; m < kernel_.steps.size(); ++m) {
+      const Kernel::Step& step = kernel_.steps[m];
+      std::string operands;
+      for (const Kernel::Operand& operand : step.operands)
+        operands += fmt::format("{}{}{}", operands.empty() ? "" : ", ", operand.computed ? "v" : "a", operand.index);
+      text_ += fmt::format("{}const {} v{} = f{}({});\n", in, computed_type(step.dtype), m, function_of_[m], operands);
+    }
+    // All is read before anything is written: a result may lie where an operand does.
+    for (std::size_t m = 0; m < kernel_.steps.size(); ++m) {
+      if (kernel_.steps[m].stored) text_ += fmt::format("{}z{}[j] = v{};\n", in, m, m);
+      if (kernel_.steps[m].table >= 0) text_ += fmt::format("{}u{}[{}] = v{};\n", in, m, last_ == 0 ? "row" : "j", m);
+    }
+  }
+
+  // The rows of tables that come soon.
+  void prefetch(const std::string& in) {
+    std::string lines;
+    const auto add = [&](std::string_view pointer, std::size_t index, std::int64_t step, DType dtype) {
+      const std::int64_t bytes = step * static_cast<std::int64_t>(size_of(dtype));
+      for (std::int64_t line = 0; line < std::min(bytes, 4 * line_bytes); line += line_bytes)
+        lines += fmt::format("{}__builtin_prefetch(reinterpret_cast<const char*>({}{} + soon * {}) + {});\n", in,
+                             pointer, index, step, line);
+    };
+    for (std::size_t k = 0; k < kernel_.reads.size(); ++k)
+      if (kernel_.reads[k].operand.access == Access::looked_up && kernel_.reads[k].stride[0] != 0)
+        add("p", k, kernel_.reads[k].stride[0], kernel_.reads[k].dtype);
+    if (lines.empty()) return;
+    text_ += fmt::format("{0}const gr_int64 soon = held[{1} + {2} < last ? {1} + {2} : last];\n{3}", in, counter(0),
+                         rows_ahead, lines);
+  }
+
+  const Kernel& kernel_;
+  std::size_t last_;                   // axis
+  std::vector<std::int64_t> in_step_;  // strides
+  std::map<std::string, int> functions_;
+  std::vector<int> function_of_;  // by step
+  std::string text_;
+};
+
+}  // namespace
+
+bool Kernel::looks_up() const {
+  return std::any_of(steps.begin(), steps.end(), [](const Step& s) { return s.table >= 0; }) ||
+         std::any_of(reads.begin(), reads.end(), [](const Read& r) { return r.operand.access == Access::looked_up; });
+}
+
+std::int64_t Kernel::inner() const {
+  std::int64_t size = 1;
+  for (std::size_t a = 1; a < dims.size(); ++a) size *= dims[a];
+  return size;
+}
+
+std::string cpu_prelude() {
+  return fmt::format("{}{}{}{}", before_math, vector_math_text(), after_math, formula_functions);
+}
+
+std::string cpu_text(const Kernel& kernel) { return CpuText(kernel).write(); }
+
+}  // namespace gradus

@@ -1,0 +1,87 @@
+// A kernel: elementwise steps over one space as data. It says what is read and how, what is computed of it, and what is
+// written. Element i of every step belongs to element i of the space, so what one step needs of another is in a
+// register.
+#pragma once
+
+#include <gradus/core/tensor/dtype.h>
+#include <gradus/core/tensor/shape.h>
+#include <gradus/core/tensor/tensor.h>
+
+#include <array>
+#include <compare>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace gradus {
+
+/// Elements of a dense shape, the non-zeros of a csr pattern, or the elements of the rows that a rows or part value
+/// holds.
+struct LoopSpace {
+  Layout layout = Layout::dense;   // rows for parts, too
+  std::vector<std::int64_t> dims;  // of a dense shape without those of size 1; else of the whole matrix or table
+  int source = -1;                 // the csr node whose non-zeros, or whose touched columns, these are
+
+  auto operator<=>(const LoopSpace&) const = default;  // NOLINT(modernize-use-nullptr): clang-tidy 14 sees a 0 in it
+};
+
+/// How a step reads an operand.
+struct LoopOperand {
+  enum class Access : std::uint8_t {
+    in_step,    // element i
+    number,     // one number for all
+    strided,    // a dense operand of a dense result, broadcast
+    gathered,   // a dense operand of a csr result, by row and column
+    looked_up,  // a table beside rows, by the rows held
+    narrow,     // rows narrower than the result's
+  };
+  Access access = Access::in_step;
+  std::array<std::int64_t, Shape::max_rank> stride{};  // along the dims of the space; 0 where it is broadcast
+
+  bool operator==(const LoopOperand&) const = default;
+};
+
+struct Kernel {
+  /// A value that comes from memory.
+  struct Read {
+    int node;
+    int step;   // the first that reads it,
+    int input;  // as this input
+    LoopOperand operand;
+    std::vector<std::int64_t> stride;  // along `dims`; 0 where it is broadcast
+    DType dtype;
+  };
+  /// Of a step: the result of another, or what a read brings.
+  struct Operand {
+    bool computed;
+    int index;
+  };
+  struct Step {
+    int node;
+    DType dtype;
+    std::string formula;            // on x0, x1, ...
+    std::vector<int> inputs;        // the numbers of those x
+    std::vector<DType> types;       // theirs
+    std::vector<Operand> operands;  // likewise
+    bool stored;                    // whether somebody else reads the result
+    int table;                      // the variable whose rows it replaces, or -1
+  };
+
+  LoopSpace space;
+  /// Of the space, with neighbouring axes merged where every read steps through them as through one. How long the first
+  /// one is, a run decides. Of the rows of a table, the first counts rows held.
+  std::vector<std::int64_t> dims;
+  std::vector<Read> reads;
+  std::vector<Step> steps;
+
+  bool looks_up() const;  // whether it must know which rows are held
+  /// Elements of the space that belong to one step along the first axis.
+  std::int64_t inner() const;
+};
+
+/// What the functions are that formulas may use, in C++; the text of a kernel comes after it.
+std::string cpu_prelude();
+/// A function gradus_kernel in C++ (see CompiledKernel::Function). Equal texts compute the same.
+std::string cpu_text(const Kernel& kernel);
+
+}  // namespace gradus

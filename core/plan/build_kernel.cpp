@@ -1,0 +1,96 @@
+#include <gradus/core/plan/build_kernel.h>
+
+#include <gradus/core/at.h>
+#include <gradus/core/plan/schedule.h>
+
+#include <algorithm>
+#include <unordered_map>
+
+namespace gradus {
+
+namespace {
+
+using Access = LoopOperand::Access;
+
+bool looks_up_rows(const ProgramNode& node) { return node.op->looks_up_rows() && holds_rows(node.type); }
+
+// Axes of size 1 within rows are none.
+void drop_single_axes(Kernel& kernel) {
+  for (std::size_t a = kernel.dims.size(); a-- > 1;) {
+    if (kernel.dims[a] != 1) continue;
+    kernel.dims.erase(kernel.dims.begin() + static_cast<std::ptrdiff_t>(a));
+    for (Kernel::Read& read : kernel.reads) read.stride.erase(read.stride.begin() + static_cast<std::ptrdiff_t>(a));
+  }
+}
+
+// Neighbouring axes become one where every read steps through them as through one. Rows that are looked up stay apart.
+void merge_axes(Kernel& kernel) {
+  const bool by_rows = kernel.looks_up();
+  for (std::size_t b = kernel.dims.size(); b-- > 1;) {
+    if (b == 1 && by_rows) return;
+    if (std::any_of(kernel.reads.begin(), kernel.reads.end(), [&](const Kernel::Read& read) {
+          return read.operand.access != Access::in_step && read.operand.access != Access::number &&
+                 read.stride[b - 1] != read.stride[b] * kernel.dims[b];
+        }))
+      continue;
+    kernel.dims[b - 1] *= kernel.dims[b];
+    const auto place = static_cast<std::ptrdiff_t>(b);
+    kernel.dims.erase(kernel.dims.begin() + place);
+    for (Kernel::Read& read : kernel.reads) read.stride.erase(read.stride.begin() + place - 1);
+  }
+}
+
+}  // namespace
+
+std::optional<LoopSpace> kernel_space(const Program& program, int id) {
+  const ProgramNode& node = program.nodes[at(id)];
+  if (!is_computed(node) || node.type.layout == Layout::csr || node.type.shape.rank() == 0) return std::nullopt;
+  const std::vector<Type> types = input_types(program, node);
+  const bool elementwise = node.op->row_kernel(types) != nullptr;
+  if (!elementwise && !looks_up_rows(node)) return std::nullopt;
+  for (std::size_t i = 0; i < types.size() && elementwise; ++i)
+    if (types[i].layout == Layout::csr && node.op->reads(static_cast<int>(i))) return std::nullopt;
+  if (elementwise) return loop_space(program, id);
+  const Expr source = program.facts.row_set(node.origin);
+  if (!source.valid()) return std::nullopt;
+  return LoopSpace{Layout::rows, {node.type.shape.begin(), node.type.shape.end()}, source.id()};
+}
+
+Kernel make_kernel(const Program& program, const LoopSpace& space, std::span<const int> nodes,
+                   const std::function<bool(int)>& is_stored, const std::function<int(int)>& table) {
+  Kernel kernel{space, space.dims, {}, {}};
+  std::unordered_map<int, int> step_of;  // by node
+  for (const int id : nodes) {
+    const ProgramNode& node = program.nodes[at(id)];
+    const std::vector<Type> types = input_types(program, node);
+    const bool looks_up = node.op->row_kernel(types) == nullptr;
+    const int number = static_cast<int>(kernel.steps.size());
+    Kernel::Step step{id,       node.type.dtype, looks_up ? "x0" : node.op->formula(types), {}, {}, {}, is_stored(id),
+                      table(id)};
+    for (int i = 0; i < (looks_up ? 1 : static_cast<int>(types.size())); ++i) {
+      if (!node.op->reads(i)) continue;
+      step.inputs.push_back(i);
+      step.types.push_back(types[at(i)].dtype);
+      const int input = node.inputs[at(i)];
+      if (const auto made = step_of.find(program.root(input)); made != step_of.end()) {
+        step.operands.push_back({true, made->second});
+        continue;
+      }
+      const LoopOperand operand = loop_operand(types[at(i)], node.type);
+      const auto same = std::find_if(kernel.reads.begin(), kernel.reads.end(), [&](const Kernel::Read& read) {
+        return read.node == input && read.operand == operand;
+      });
+      step.operands.push_back({false, static_cast<int>(same - kernel.reads.begin())});
+      if (same != kernel.reads.end()) continue;
+      const std::vector<std::int64_t> stride(operand.stride.begin(), operand.stride.begin() + std::ssize(space.dims));
+      kernel.reads.push_back({input, number, i, operand, stride, types[at(i)].dtype});
+    }
+    step_of[id] = number;
+    kernel.steps.push_back(std::move(step));
+  }
+  drop_single_axes(kernel);
+  merge_axes(kernel);
+  return kernel;
+}
+
+}  // namespace gradus

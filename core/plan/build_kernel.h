@@ -1,0 +1,22 @@
+// Kernels (core/kernel/kernel.h) of the nodes of a program. The nodes' ops are asked for their formulas alone, so that
+// any op with one may be part of a kernel.
+#pragma once
+
+#include <gradus/core/plan/loop_space.h>
+
+#include <functional>
+#include <optional>
+#include <span>
+
+namespace gradus {
+
+/// Where a node can be part of a kernel on the CPU, the space: it is elementwise and dense, or goes along the rows of a
+/// table that a known set holds, or looks such rows up.
+std::optional<LoopSpace> kernel_space(const Program& program, int node);
+
+/// The kernel of `nodes`, all of this space and in order. `is_stored` tells whether a node's result is needed outside,
+/// `table` which variable's rows it replaces, or -1.
+Kernel make_kernel(const Program& program, const LoopSpace& space, std::span<const int> nodes,
+                   const std::function<bool(int)>& is_stored, const std::function<int(int)>& table);
+
+}  // namespace gradus

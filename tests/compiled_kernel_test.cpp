@@ -1,0 +1,143 @@
+// Kernels that the machine's compiler makes: the bits of the ops' own loops, for every elementwise op, however operands
+// lie, with one thread and with several, in the middle of a training. CTest sets GRADUS_COMPILE=now for these: a plan
+// waits for its kernels.
+#include "golden_file.h"
+#include "op_cases.h"
+#include "op_table.h"
+#include "special_values.h"
+
+#include <gradus/core/kernel/compiled_kernel.h>
+#include <gradus/gradus.h>
+
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <set>
+
+namespace gradus {
+namespace {
+
+constexpr std::int64_t rows = 8192, columns = 24;
+
+// What elementwise formulas find hard, again and again, at other places for each seed.
+Tensor hard_values(const Type& type, std::uint64_t seed) {
+  constexpr double values[] = {0.5,  -1.25,    3,         1e-3,         -0.0,  0,     1,
+                               -1,   88,       -104,      2.5,          -7.5,  1e-38, -1e38,
+                               1e38, infinity, -infinity, not_a_number, 1e-45, 20,    -0.3};
+  const Tensor which = random_uniform({type.shape.size()}, {.low = 0, .high = std::size(values) - 0.001, .seed = seed});
+  Tensor tensor = Tensor::uninitialized(type);
+  dispatch(type.dtype, [&]<class T>(TypeTag<T>) {
+    T* to = reinterpret_cast<T*>(tensor.writable_data());
+    for (const float x : which.span<float>()) {
+      const double value = values[static_cast<std::size_t>(x)];
+      if constexpr (std::is_same_v<T, bool>) {
+        *to++ = value > 0;
+      } else if constexpr (std::is_integral_v<T>) {
+        *to++ = static_cast<T>(std::isfinite(value) ? std::clamp(value, -1e9, 1e9) : 7);
+      } else {
+        *to++ = static_cast<T>(value);
+      }
+    }
+  });
+  return tensor;
+}
+
+// To the bit, but for the sign and the payload of a NaN, which compilers may choose.
+bool same_numbers(const Tensor& a, const Tensor& b) {
+  if (a.type() != b.type() || a.stored() != b.stored()) return false;
+  bool same = true;
+  dispatch(a.type().dtype, [&]<class T>(TypeTag<T>) {
+    const T* x = reinterpret_cast<const T*>(a.data());
+    const T* y = reinterpret_cast<const T*>(b.data());
+    for (std::int64_t i = 0; i < a.stored(); ++i)
+      same = same && (std::memcmp(x + i, y + i, sizeof(T)) == 0 || (x[i] != x[i] && y[i] != y[i]));
+  });
+  return same;
+}
+
+std::vector<Tensor> run_with(Graph& g, std::span<const Expr> fetches, const std::vector<Feed>& feeds,
+                             const SessionOptions& options) {
+  Session session(g, Device::cpu(), options);
+  return session.run(fetches, feeds);
+}
+
+// A golden case's op on large operands, the second of this shape, between two other steps.
+struct LargeCase {
+  LargeCase(const OpCase& row, const GoldenCase& golden, const Shape& second, const Mode& mode) {
+    for (std::size_t i = 0; i < golden.inputs.size(); ++i) {
+      const Type type{dtype_in(mode, golden.inputs[i].type().dtype), i == 1 ? second : Shape({rows, columns}),
+                      Layout::dense};
+      inputs.push_back(graph.placeholder(fmt::format("x{}", i), type.shape, type.dtype));
+      feeds.push_back({inputs.back(), hard_values(type, i + 1)});
+    }
+    const Expr y = row.build(inputs);
+    const Expr number = is_floating(y.dtype()) ? y : cast(y, float32);
+    fetches = {y, square(number) - number};
+  }
+  Graph graph;
+  Inputs inputs;
+  std::vector<Feed> feeds;
+  std::vector<Expr> fetches;
+};
+
+// Complains where a compiled plan of the case gives other numbers than one whose ops run in their own loops. Returns
+// how many kernels there were.
+int check_large(LargeCase& large, const Complain& complain) {
+  std::vector<Tensor> expected;
+  try {
+    expected = run_with(large.graph, large.fetches, large.feeds, {.threads = 1, .without = {"compile"}});
+  } catch (const ValueError&) {
+    return 0;  // integers divided by 0: such an op is no part of a kernel
+  }
+  const std::vector<Tensor> found = run_with(large.graph, large.fetches, large.feeds, {.threads = 2});
+  for (std::size_t f = 0; f < expected.size(); ++f)
+    if (!same_numbers(expected[f], found[f])) complain(fmt::format("fetch {}", f));
+  int compiled = 0;
+  Session session(large.graph);
+  for (const StepKernel& kernel : session.steps(large.fetches, large.feeds).kernels) {
+    compiled += kernel.state.starts_with("compiled") ? 1 : 0;
+    if (!kernel.state.starts_with("compiled")) complain(kernel.state + "\n" + kernel.text);
+  }
+  return compiled;
+}
+
+int check_table(std::span<const Shape> seconds, std::span<const bool> narrows) {
+  REQUIRE(compiling() == Compiling::now);
+  const std::vector<OpCase> table = elementwise_cases();
+  std::set<std::string> seen;
+  int compiled = 0;
+  const auto check = [&](const OpCase& row, const GoldenCase& golden, const Complain& complain) {
+    std::string key = row.name;
+    for (const Tensor& input : golden.inputs) key += fmt::format(" {}", input.type().dtype);
+    const bool elementwise =
+        std::any_of(table.begin(), table.end(), [&](const OpCase& known) { return known.name == row.name; });
+    const bool dense = std::all_of(golden.inputs.begin(), golden.inputs.end(),
+                                   [](const Tensor& input) { return input.type().layout == Layout::dense; });
+    if (!elementwise || !dense || !seen.insert(key).second) return;
+    for (const Shape& second : seconds.first(golden.inputs.size() > 1 ? seconds.size() : 1))
+      for (const bool narrow : narrows) {
+        LargeCase large(row, golden, second, {.name = "large", .narrow = narrow});
+        compiled += check_large(large, [&](const std::string& what) {
+          complain(fmt::format("{} beside {}, {}: {}", large.inputs[0].type(), second, key, what));
+        });
+      }
+  };
+  for_all_cases("compiled", check, [](const std::string& what) { FAIL_CHECK(what); });
+  return compiled;
+}
+
+TEST_CASE("compiled kernels: every elementwise op gives the bits of its own loop") {
+  CHECK(check_table(std::array{Shape({columns})}, std::array{true}) > 60);
+}
+
+// Takes half a minute where nothing is kept.
+TEST_CASE("compiled kernels: every elementwise op, on all dtypes and however an operand lies" * doctest::skip()) {
+  const std::array seconds{Shape({columns}), Shape({rows, columns}), Shape({rows, 1}), Shape({1})};
+  CHECK(check_table(seconds, std::array{false, true}) > 300);
+}
+
+}  // namespace
+}  // namespace gradus
