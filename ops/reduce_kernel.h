@@ -1,7 +1,7 @@
 // The kernel behind every reduction: any axes of a dense tensor, one associative function. Each sum runs in
-// sixteen lanes or more over blocks of 1024, and the blocks are combined in a wider type, so that float32 sums of
-// millions are right to rounding; block bounds and lanes depend on the shape alone, so the bits depend neither on
-// threads nor on the machine's vector instructions.
+// lanes (eight where it is short, else sixteen or more) over blocks of 1024, and the blocks are combined in a wider
+// type, so that float32 sums of millions are right to rounding; block bounds and lanes depend on the shape alone, so
+// the bits depend neither on threads nor on the machine's vector instructions.
 #pragma once
 
 #include <gradus/core/cpu.h>
@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstring>
 #include <limits>
 #include <type_traits>
 #include <vector>
@@ -79,6 +80,38 @@ namespace detail {
 constexpr std::int64_t reduce_block = 1024;
 constexpr std::int64_t reduce_chunk = 16384;  // elements a thread takes at a time
 
+// Whether the numbers of a vector type can be folded as one is.
+template <class F, class T>
+inline constexpr bool folds_vectors = std::is_same_v<F, Sum<T>>&& std::is_floating_point_v<T>;
+
+/// Fewer contiguous elements than ReduceRun has lanes: sums of at least eight floating numbers in eight lanes, which
+/// are combined in pairs; others one after the other.
+template <class F, class T>
+[[gnu::always_inline]] inline typename F::Wide reduce_few(const T* x, std::int64_t n) {
+  using Wide = typename F::Wide;
+  Wide total = F::start;
+  std::int64_t j = 0;
+  if constexpr (folds_vectors<F, T>) {
+    using Eight [[gnu::vector_size(8 * sizeof(T))]] = T;
+    using WideEight [[gnu::vector_size(8 * sizeof(Wide))]] = Wide;
+    if (n >= 8) {
+      Eight lane;
+      std::memcpy(&lane, x, sizeof lane);
+      for (j = 8; j + 8 <= n; j += 8) {
+        Eight more;
+        std::memcpy(&more, x + j, sizeof more);
+        lane += more;
+      }
+      const auto wide = __builtin_convertvector(lane, WideEight);
+      const auto pairs =
+          __builtin_shufflevector(wide, wide, 0, 1, 2, 3) + __builtin_shufflevector(wide, wide, 4, 5, 6, 7);
+      total += (pairs[0] + pairs[2]) + (pairs[1] + pairs[3]);
+    }
+  }
+  for (; j < n; ++j) total = F::combine(total, static_cast<Wide>(x[j]));
+  return total;
+}
+
 /// A run of n contiguous elements to one.
 template <class F, class T>
 struct ReduceRun {
@@ -91,7 +124,7 @@ struct ReduceRun {
       const std::int64_t count = std::min(reduce_block, n - first);
       const T* b = x + first;
       if (count < lanes) {
-        for (std::int64_t j = 0; j < count; ++j) total = F::combine(total, static_cast<Wide>(b[j]));
+        total = F::combine(total, reduce_few<F, T>(b, count));
         continue;
       }
       std::array<T, lanes> lane;
@@ -121,6 +154,10 @@ struct ReduceShortRows {
                                          Wide* total) {
     constexpr std::int64_t rows = 8;
     std::int64_t row = first;
+    if (folds_vectors<F, T> && n >= 8) {
+      for (; row < last; ++row) *total++ = reduce_few<F, T>(x + row * n, n);
+      return;
+    }
     for (; row + rows <= last; row += rows, total += rows) {
       std::array<Wide, rows> sum;
       sum.fill(F::start);

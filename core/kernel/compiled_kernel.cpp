@@ -298,6 +298,12 @@ Compiling compiling() {
   return chosen;
 }
 
+std::string word_of(CompiledKernel::State state) {
+  constexpr std::string_view words[] = {"step by step", "being compiled", "compiled", "compiled, from disk",
+                                        "step by step: not compiled"};
+  return std::string(words[static_cast<std::size_t>(state)]);
+}
+
 std::shared_ptr<CompiledKernel> compiled_kernel(const std::string& text) {
   const std::shared_ptr<CompiledKernel> kernel = host_compiler().kernel(text);
   if (compiling() == Compiling::now) {

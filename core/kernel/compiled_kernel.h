@@ -47,6 +47,9 @@ class CompiledKernel {
   std::atomic<std::int64_t> work_ = 0;
 };
 
+/// "step by step", "being compiled", "compiled", "compiled, from disk", "step by step: not compiled".
+std::string word_of(CompiledKernel::State state);
+
 /// The process's kernel of this text (kernel.h's cpu_text), compiled at once where compiling() says so.
 std::shared_ptr<CompiledKernel> compiled_kernel(const std::string& text);
 /// To be told what a run did without the function, elements times steps; in time it is asked for.

@@ -44,7 +44,7 @@ void merge_axes(Kernel& kernel) {
 
 std::optional<LoopSpace> kernel_space(const Program& program, int id) {
   const ProgramNode& node = program.nodes[at(id)];
-  if (!is_computed(node) || node.type.layout == Layout::csr || node.type.shape.rank() == 0) return std::nullopt;
+  if (!is_computed(node) || node.type.layout == Layout::csr) return std::nullopt;
   const std::vector<Type> types = input_types(program, node);
   const bool elementwise = node.op->row_kernel(types) != nullptr;
   if (!elementwise && !looks_up_rows(node)) return std::nullopt;
@@ -87,6 +87,10 @@ Kernel make_kernel(const Program& program, const LoopSpace& space, std::span<con
     }
     step_of[id] = number;
     kernel.steps.push_back(std::move(step));
+  }
+  if (kernel.dims.empty()) {  // numbers
+    kernel.dims.push_back(1);
+    for (Kernel::Read& read : kernel.reads) read.stride.push_back(0);
   }
   drop_single_axes(kernel);
   merge_axes(kernel);

@@ -4,6 +4,7 @@
 #include <gradus/core/plan/build_kernel.h>
 
 #include <algorithm>
+#include <limits>
 #include <map>
 #include <set>
 #include <unordered_map>
@@ -13,17 +14,20 @@ namespace gradus {
 
 namespace {
 
-constexpr std::size_t most_steps = 64;  // a longer text takes longer to compile than it saves
+constexpr std::size_t most_steps = 64;           // a longer text takes longer to compile than it saves
+constexpr std::int64_t largest_whole = 1 << 16;  // of steps that are there as a whole: more are shared out to threads
 
 class Forming {
  public:
-  /// `new_value_of` has, by variable, the node that gives its new value.
-  Forming(const Program& program, const std::unordered_map<int, int>& new_value_of, Group& group)
+  /// `new_value_of` has, by variable, the node that gives its new value. Larger nodes are part of no kernel.
+  Forming(const Program& program, const std::unordered_map<int, int>& new_value_of, Group& group, std::int64_t largest)
       : program_(program), group_(group) {
     std::map<LoopSpace, int> numbers;
     for (std::size_t m = 0; m < group.nodes.size(); ++m) {
       place_[group.nodes[m]] = m;
-      const std::optional<LoopSpace> space = kernel_space(program, group.nodes[m]);
+      const std::optional<LoopSpace> space = program.nodes[at(group.nodes[m])].type.shape.size() <= largest
+                                                 ? kernel_space(program, group.nodes[m])
+                                                 : std::nullopt;
       space_.push_back(space ? numbers.try_emplace(*space, static_cast<int>(numbers.size())).first->second : -1);
     }
     ready_in_.resize(numbers.size());
@@ -100,8 +104,39 @@ void form_kernels(const Program& program, Schedule& schedule) {
   std::unordered_map<int, int> new_value_of;
   for (const ProgramNode& node : program.nodes)
     if (node.kind == Kind::assign) new_value_of[node.inputs[0]] = program.root(node.inputs[1]);
-  for (Group& group : schedule.groups)
-    if (group.strip_rows > 0) Forming(program, new_value_of, group).form();
+  std::vector<Group> groups;
+  Group singles;  // steps in a row that no region comes between; what may write variables apart
+  const auto end_singles = [&] {
+    Forming(program, new_value_of, singles, largest_whole).form();
+    std::size_t next = 0;
+    const auto add = [&](std::size_t count) {
+      Group& group = groups.emplace_back();
+      const auto first = singles.nodes.begin() + static_cast<std::ptrdiff_t>(next);
+      group.nodes.assign(first, first + static_cast<std::ptrdiff_t>(count));
+      if (count > 1) group.kernels = {{0, count}};
+      next += count;
+    };
+    for (const Group::Stretch& kernel : singles.kernels) {
+      while (next < kernel.first) add(1);
+      add(kernel.count);
+    }
+    while (next < singles.nodes.size()) add(1);
+    singles = {};
+  };
+  for (Group& group : schedule.groups) {
+    const bool region = group.strip_rows > 0;
+    if (region || (!singles.nodes.empty() &&
+                   schedule.may_write[at(singles.nodes.back())] != schedule.may_write[at(group.nodes.front())]))
+      end_singles();
+    if (!region) {
+      singles.nodes.push_back(group.nodes.front());
+      continue;
+    }
+    Forming(program, new_value_of, group, std::numeric_limits<std::int64_t>::max()).form();
+    groups.push_back(std::move(group));
+  }
+  end_singles();
+  schedule.groups = std::move(groups);
 }
 
 }  // namespace gradus

@@ -147,7 +147,7 @@ void assign_offsets(const Program& program, const Schedule& schedule, const Time
       if (!in_arena(id)) continue;
       const ProgramNode& node = program.nodes[at(id)];
       int heir = never;
-      if (group.strip_rows == 0) {
+      if (group.nodes.size() == 1) {
         // The result takes over the memory of an input that dies here, if the step may overwrite it.
         for_each_read(program, node, [&](int i, int root) {
           if (heir == never && dies[at(root)] == g && times.group_of[at(root)] != g &&

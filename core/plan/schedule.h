@@ -11,7 +11,7 @@
 
 namespace gradus {
 
-/// Nodes computed one after the other; in a region, on a strip at a time.
+/// Nodes computed one after the other; in a region, on a strip at a time. Several that are no region are one kernel.
 struct Group {
   std::vector<int> nodes;
   std::int64_t rows = 0;        // of the leading axis of a region; 0 for a single step, and where the run knows them

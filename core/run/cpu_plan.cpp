@@ -35,15 +35,17 @@ CpuPlan::CpuPlan(Program program, Variables& variables, Workers& workers, Workin
   const std::vector<std::vector<int>> views = moving_views();
   const auto follow = [&](int root) {
     for (const int view : views[static_cast<std::size_t>(root)])
-      steps_.push_back({view, true, false, {}, nullptr, {&value(node(view).viewed())}, 0, 0});
+      steps_.push_back({view, true, false, {}, nullptr, {&value(node(view).viewed())}, 0, 0, nullptr});
   };
   for (int id = 0; id < static_cast<int>(program_.nodes.size()); ++id)
     if (node(id).kind == Kind::placeholder) follow(id);
   for (const Group& group : schedule_.groups) {
     if (group.strip_rows > 0) {
       add_region(group);
+    } else if (group.nodes.size() > 1) {
+      add_joint(group);
     } else {
-      add_step(group.nodes.front());
+      steps_.push_back(step_of(group.nodes.front()));
     }
     for (const int id : group.nodes) follow(id);
   }
@@ -51,12 +53,33 @@ CpuPlan::CpuPlan(Program program, Variables& variables, Workers& workers, Workin
 
 void CpuPlan::add_region(const Group& group) {
   auto region = std::make_unique<Region>(program_, schedule_, group, memory_, values_, working_, growing_);
-  steps_.push_back({group.nodes.front(), false, false, {}, std::move(region), {}, 0, 0});
+  steps_.push_back({group.nodes.front(), false, false, {}, std::move(region), {}, 0, 0, nullptr});
 }
 
-void CpuPlan::add_step(int id) {
+void CpuPlan::add_joint(const Group& group) {
+  const auto everything = [](int) { return true; };
+  const auto no_table = [](int) { return -1; };
+  Kernel kernel =
+      make_kernel(program_, *kernel_space(program_, group.nodes.front()), group.nodes, everything, no_table);
+  std::shared_ptr<CompiledKernel> code = compiled_kernel(cpu_text(kernel));
+  Step step{group.nodes.front(), false, false, {}, nullptr, {}, 0, 0, std::make_unique<Joint>()};
+  Joint& joint = *step.joint;
+  joint.elements = node(group.nodes.front()).type.shape.size();
+  for (const Kernel::Read& read : kernel.reads) joint.reads.push_back(&value(read.node));
+  for (const int id : group.nodes) {
+    joint.writes.push_back(&value(id));
+    joint.steps.push_back(step_of(id));
+  }
+  joint.in.resize(joint.reads.size());
+  joint.out.resize(joint.writes.size());
+  joint.kernel = std::move(kernel);
+  joint.code = std::move(code);
+  steps_.push_back(std::move(step));
+}
+
+CpuPlan::Step CpuPlan::step_of(int id) {
   const ProgramNode& n = node(id);
-  Step step{id, false, false, {}, nullptr, {}, growing_++, n.op->is_random() ? stream_of(n.origin.name()) : 0};
+  Step step{id, false, false, {}, nullptr, {}, growing_++, n.op->is_random() ? stream_of(n.origin.name()) : 0, nullptr};
   std::vector<Type> types;
   for (const int input : n.inputs) {
     step.inputs.push_back(&value(input));
@@ -64,7 +87,7 @@ void CpuPlan::add_step(int id) {
   }
   if (const RowKernel kernel = n.op->row_kernel(types)) step.loop.emplace(*n.op, kernel, step.inputs, value(id));
   step.plain = step.loop && step.loop->is_plain() && value(id).stored <= Loop::chunk;
-  steps_.push_back(std::move(step));
+  return step;
 }
 
 void CpuPlan::bind(std::span<const Tensor* const> feeds) {
@@ -103,26 +126,39 @@ void CpuPlan::run(std::span<const Tensor* const> feeds, std::uint64_t run_number
       step.region->run(workers_, run_number, recorder);
       continue;
     }
-    if (step.plain) {
-      Recorder::time(recorder, step.node, 0,
-                     [&] { with_place(node(step.node).origin, [&] { step.loop->run_plain(step.inputs, output); }); });
-      continue;
-    }
-    Call call(step.inputs, output, workers_, working_.scratch, working_.growing[step.growing]);
-    call.node = node(step.node).origin;
-    call.stream = step.stream;
-    call.run = run_number;
-    Recorder::time(recorder, step.node, 0, [&] {
-      if (step.loop) {
-        with_place(call.node, [&] { step.loop->run(call); });
-      } else {
-        node(step.node).op->compute(call);
-      }
-    });
+    Recorder::time(recorder, step.node, 0, [&] { run_step(step, run_number); });
   }
   keep_results();
   update_variables();
   let_go();
+}
+
+void CpuPlan::run_step(Step& step, std::uint64_t run_number) {
+  Value& output = value(step.node);
+  if (step.joint) {
+    if (step.joint->code->function() != nullptr) return run_joint(*step.joint);
+    // A call costs as much as some elements.
+    constexpr std::int64_t call = 64;
+    count_work(step.joint->code, (step.joint->elements + call) * std::ssize(step.joint->steps));
+    for (Step& each : step.joint->steps) run_step(each, run_number);
+    return;
+  }
+  if (step.plain) return with_place(node(step.node).origin, [&] { step.loop->run_plain(step.inputs, output); });
+  Call call(step.inputs, output, workers_, working_.scratch, working_.growing[step.growing]);
+  call.node = node(step.node).origin;
+  call.stream = step.stream;
+  call.run = run_number;
+  if (step.loop) {
+    with_place(call.node, [&] { step.loop->run(call); });
+  } else {
+    node(step.node).op->compute(call);
+  }
+}
+
+void CpuPlan::run_joint(Joint& joint) {
+  for (std::size_t k = 0; k < joint.reads.size(); ++k) joint.in[k] = joint.reads[k]->data;
+  for (std::size_t k = 0; k < joint.writes.size(); ++k) joint.out[k] = joint.writes[k]->data;
+  joint.code->function()(joint.elements / joint.kernel.inner(), joint.in.data(), joint.out.data(), nullptr, 0);
 }
 
 void CpuPlan::keep_results() {
@@ -166,6 +202,9 @@ PlanSteps CpuPlan::steps(Graph& graph) const {
   for (const Step& step : steps_) {
     if (step.view) continue;
     GroupForm& form = forms.emplace_back();
+    if (step.joint)
+      form.kernels = {{0, static_cast<int>(step.joint->steps.size()), word_of(step.joint->code->state()),
+                       step.joint->code->text()}};
     const Region* region = step.region.get();
     if (region == nullptr) continue;
     form.kernels = region->kernels();

@@ -28,6 +28,7 @@ class CpuPlan final : public Plan {
   PlanSteps steps(Graph& graph) const override;
 
  private:
+  struct Joint;
   struct Step {
     int node;
     bool view = false;               // only follows the value it shows, which moves from run to run
@@ -37,11 +38,26 @@ class CpuPlan final : public Plan {
     std::vector<const Value*> inputs;
     std::size_t growing = 0;  // of a sparse result: the number of its memory
     std::uint64_t stream = 0;
+    std::unique_ptr<Joint> joint;  // several small steps that are one kernel
+  };
+  // While the kernel has no function, the steps do the work.
+  struct Joint {
+    Kernel kernel;
+    std::shared_ptr<CompiledKernel> code;
+    std::int64_t elements;
+    std::vector<const Value*> reads;
+    std::vector<const Value*> writes;
+    std::vector<const void*> in = {};
+    std::vector<void*> out = {};
+    std::vector<Step> steps = {};
   };
 
-  void add_step(int node);
+  Step step_of(int node);
+  void add_joint(const Group& group);
   void add_region(const Group& group);
   void bind(std::span<const Tensor* const> feeds);
+  void run_step(Step& step, std::uint64_t run_number);
+  static void run_joint(Joint& joint);
   void keep_results();
   void update_variables();
 

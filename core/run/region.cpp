@@ -118,12 +118,10 @@ void Region::form_kernels(const Group& group, const std::vector<bool>& read_outs
 }
 
 std::vector<StepKernel> Region::kernels() const {
-  constexpr std::string_view states[] = {"step by step", "being compiled", "compiled", "compiled, from disk",
-                                         "step by step: not compiled"};
   std::vector<StepKernel> all;
   for (const Compiled& kernel : kernels_)
     all.push_back({static_cast<int>(kernel.first), static_cast<int>(kernel.end - kernel.first),
-                   std::string(states[static_cast<std::size_t>(kernel.code->state())]), kernel.code->text()});
+                   word_of(kernel.code->state()), kernel.code->text()});
   return all;
 }
 
