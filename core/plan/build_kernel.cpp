@@ -44,7 +44,7 @@ void merge_axes(Kernel& kernel) {
 
 std::optional<LoopSpace> kernel_space(const Program& program, int id) {
   const ProgramNode& node = program.nodes[at(id)];
-  if (!is_computed(node) || node.type.layout == Layout::csr) return std::nullopt;
+  if (!is_computed(node) || node.type.layout == Layout::csr || node.type.shape.size() == 0) return std::nullopt;
   const std::vector<Type> types = input_types(program, node);
   const bool elementwise = node.op->row_kernel(types) != nullptr;
   if (!elementwise && !looks_up_rows(node)) return std::nullopt;

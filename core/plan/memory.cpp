@@ -5,6 +5,7 @@
 #include <gradus/core/plan/joined_update.h>
 
 #include <algorithm>
+#include <map>
 
 namespace gradus {
 
@@ -118,6 +119,7 @@ void choose_updates_in_place(const Program& program, const Schedule& schedule, T
 void choose_kept(const Schedule& schedule, const Times& times, MemoryPlan& plan) {
   for (int g = 0; g < static_cast<int>(schedule.groups.size()); ++g)
     for (const int id : schedule.groups[at(g)].nodes) {
+      plan.inner[at(id)] = times.last_use[at(id)] <= g && plan.in_variable[at(id)] == never;
       const bool sum = schedule.strips[at(id)].gives != Strips::Gives::rows;
       plan.kept[at(id)] = schedule.groups[at(g)].strip_rows == 0 || sum || times.last_use[at(id)] > g ||
                           plan.in_variable[at(id)] != never;
@@ -131,44 +133,72 @@ void assign_offsets(const Program& program, const Schedule& schedule, const Time
            plan.kept[at(id)];
   };
   Arena arena;
-  std::vector<int> dies(program.nodes.size(), never);  // by root: the group at whose end its memory is free
+  const auto give = [&](int root) { arena.give(plan.offset[at(root)], bytes_of(program.nodes[at(root)].type)); };
+  // By root: its memory is another's by now; it will be at the end of the group; it is that of a value from before the
+  // group.
+  std::vector<bool> taken_over(program.nodes.size(), false), is_dying(taken_over), borrows(taken_over);
   for (int g = 0; g < static_cast<int>(schedule.groups.size()); ++g) {
     const Group& group = schedule.groups[at(g)];
-    std::vector<int> dying;
+    std::vector<int> dying;  // at the end of the group
+    // What a kernel was given and needs no more, by bytes: for what it needs itself alone, and never writes. The rest
+    // it might write before it has read this.
+    std::map<std::int64_t, std::vector<std::int64_t>> spare;
     const auto let_die = [&](int root) {
-      if (dies[at(root)] != g) dying.push_back(root);
-      dies[at(root)] = g;
+      if (!is_dying[at(root)]) dying.push_back(root);
+      is_dying[at(root)] = true;
     };
-    for (const int id : group.nodes)
-      for_each_read(program, program.nodes[at(id)], [&](int, int root) {
-        if (in_arena(root) && times.last_use[at(root)] == g && times.group_of[at(root)] != g) let_die(root);
-      });
     for (const int id : group.nodes) {
-      if (!in_arena(id)) continue;
       const ProgramNode& node = program.nodes[at(id)];
-      int heir = never;
-      if (group.nodes.size() == 1) {
-        // The result takes over the memory of an input that dies here, if the step may overwrite it.
+      const auto dies_here = [&](int root) {
+        return in_arena(root) && times.last_read[at(root)] == times.step_of[at(id)] && times.last_use[at(root)] == g &&
+               group.strip_rows == 0;
+      };
+      if (in_arena(id)) {
+        int heir = never;
+        // The result takes over the memory of an input that dies here, if the step may overwrite it,
         for_each_read(program, node, [&](int i, int root) {
-          if (heir == never && dies[at(root)] == g && times.group_of[at(root)] != g &&
-              may_overwrite(program, node, i) && bytes_of(program.nodes[at(root)].type) == bytes_of(node.type))
+          if (heir == never && dies_here(root) && may_overwrite(program, node, i) &&
+              bytes_of(program.nodes[at(root)].type) == bytes_of(node.type))
             heir = root;
         });
-        // The same value may also be read out of step: x * transpose(x) through a view.
+        // unless the same value is also read out of step: x * transpose(x) through a view.
         for_each_read(program, node, [&](int i, int root) {
           if (root == heir && !may_overwrite(program, node, i)) heir = never;
         });
+        if (heir != never) {
+          taken_over[at(heir)] = true;
+          borrows[at(id)] = times.group_of[at(heir)] != g || borrows[at(heir)];
+        }
+        std::vector<std::int64_t>& fitting = spare[bytes_of(node.type)];
+        if (heir != never) {
+          plan.offset[at(id)] = plan.offset[at(heir)];
+        } else if (plan.inner[at(id)] && !fitting.empty()) {
+          plan.offset[at(id)] = fitting.back();
+          fitting.pop_back();
+          borrows[at(id)] = true;
+        } else {
+          plan.offset[at(id)] = arena.take(bytes_of(node.type));
+        }
+        // Computed, but never read outside.
+        const bool unread = group.strip_rows > 0 || times.last_read[at(id)] == never;
+        if (unread && times.last_use[at(id)] == g) let_die(id);
       }
-      if (heir != never) {
-        plan.offset[at(id)] = plan.offset[at(heir)];
-        dies[at(heir)] = never;
-      } else {
-        plan.offset[at(id)] = arena.take(bytes_of(node.type));
-      }
-      if (times.last_use[at(id)] == g) let_die(id);  // computed, but never read outside
+      for_each_read(program, node, [&](int, int root) {
+        if (!in_arena(root) || taken_over[at(root)] || times.last_use[at(root)] != g) return;
+        if (group.strip_rows > 0) return let_die(root);
+        if (!dies_here(root)) return;
+        taken_over[at(root)] = true;
+        if (times.group_of[at(root)] != g || borrows[at(root)]) {
+          spare[bytes_of(program.nodes[at(root)].type)].push_back(plan.offset[at(root)]);
+        } else {
+          give(root);
+        }
+      });
     }
+    for (const auto& [bytes, offsets] : spare)
+      for (const std::int64_t offset : offsets) arena.give(offset, bytes);
     for (const int root : dying)
-      if (dies[at(root)] == g) arena.give(plan.offset[at(root)], bytes_of(program.nodes[at(root)].type));
+      if (!taken_over[at(root)]) give(root);
   }
   plan.arena_bytes = arena.bytes();
 }
@@ -182,6 +212,7 @@ MemoryPlan plan_memory(const Program& program, const Schedule& schedule) {
   plan.scattered.assign(program.nodes.size(), never);
   plan.joined.assign(program.nodes.size(), never);
   plan.kept.assign(program.nodes.size(), false);
+  plan.inner.assign(program.nodes.size(), false);
   Times times = times_of(program, schedule);
   choose_updates_in_place(program, schedule, times, plan);
   choose_joined(program, schedule, times.group_of, times.readers, plan);

@@ -57,17 +57,16 @@ void CpuPlan::add_region(const Group& group) {
 }
 
 void CpuPlan::add_joint(const Group& group) {
-  const auto everything = [](int) { return true; };
+  const auto stored = [this](int id) { return !memory_.inner[at(id)]; };
   const auto no_table = [](int) { return -1; };
-  Kernel kernel =
-      make_kernel(program_, *kernel_space(program_, group.nodes.front()), group.nodes, everything, no_table);
+  Kernel kernel = make_kernel(program_, *kernel_space(program_, group.nodes.front()), group.nodes, stored, no_table);
   std::shared_ptr<CompiledKernel> code = compiled_kernel(cpu_text(kernel));
   Step step{group.nodes.front(), false, false, {}, nullptr, {}, 0, 0, std::make_unique<Joint>()};
   Joint& joint = *step.joint;
   joint.elements = node(group.nodes.front()).type.shape.size();
   for (const Kernel::Read& read : kernel.reads) joint.reads.push_back(&value(read.node));
   for (const int id : group.nodes) {
-    joint.writes.push_back(&value(id));
+    if (stored(id)) joint.writes.push_back(&value(id));
     joint.steps.push_back(step_of(id));
   }
   joint.in.resize(joint.reads.size());
