@@ -1,0 +1,225 @@
+#!/usr/bin/env python3
+"""Keeps the pages of docs/ equal to the programs that they are about. A comment says where what follows comes from:
+
+  <!--file 02_reverse.cpp diamond-->   what stands between // [diamond] and // [/] in the lesson; without a part, all
+  <!--quote ops/gradients.cpp::receive 83d257-->   a function of the library, and the fingerprint of what the page is about
+  <!--output 02_reverse 3-5-->         lines of what the lesson prints (examples/lessons/expected)
+  <!--v 02_reverse added-->41<!--/v-->   a value in a sentence: the lesson prints "added: 41"
+  [`receive`](../ops/gradients.cpp#L110)   a link whose line is looked up
+
+  weave.py --update      makes expected/ anew where the lessons are built, and rewrites all of these but quotes of what
+                         has changed: a person must read the paragraphs beside them first
+  weave.py --check       says what is not as it should be, and ends with 1 then
+  weave.py --accept 02   the page is right again: takes over text and fingerprints of its quotes
+  weave.py --prove       changes in memory, one at a time, what is quoted and each line of an output that is shown, and
+                         sees that the page is named
+"""
+import argparse, hashlib, os, re, subprocess, sys, tempfile, textwrap
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+LESSONS, EXPECTED = "examples/lessons/", "examples/lessons/expected/"
+BUILT = ROOT / "build/release/examples/lessons"
+HEADINGS = ["The question", "Predict", "The program", "What it prints", "Inside the library", "Change it", "Prove it",
+            "What this leaves out", "Read on"]
+LIBRARY = ("core/", "ops/", "optim/", "models/")
+MOST_WORDS, MOST_LINES, MOST_QUOTED = 1200, 60, 40
+BLOCK = re.compile(r"<!--(file|quote|output) ([^\n]*?)-->\n```(\w*)\n(.*?)\n?```", re.S)
+VALUE = re.compile(r"<!--v (\w+) ([^\n]*?)-->(.*?)<!--/v-->", re.S)
+CODE_LINK = re.compile(r"\[`([\w:]+)(\(\))?`\]\(\.\./([\w./]+)#L\d+\)")
+LINK = re.compile(r"\]\((?!https?:)([^)#\s]+)(#[^)]*)?\)")
+
+
+class Wrong(Exception):
+    """What is not as a page says."""
+
+
+class Tree:
+    """The files of the checkout, some of them perhaps changed in memory."""
+
+    def __init__(self, changed=()):
+        self.changed, self.tags = dict(changed), {}
+
+    def text(self, path):
+        try:
+            return self.changed[path] if path in self.changed else (ROOT / path).read_text(encoding="utf-8")
+        except OSError as error:
+            raise Wrong(f"{path} cannot be read: {error.strerror}") from error
+
+    def symbols(self, path):
+        """(qualified name, first line, last line) of what the file defines."""
+        if path not in self.tags:
+            with tempfile.NamedTemporaryFile("w", suffix=".cpp", encoding="utf-8") as copy:
+                copy.write(self.text(path))
+                copy.flush()
+                made = subprocess.run(["ctags", "-x", "--_xformat=%Z\t%N\t%n\t%e", "--fields=+neZ", "--language-force=C++",
+                                       copy.name], check=True, capture_output=True, text=True).stdout
+            rows = [line.split("\t") for line in made.splitlines()]
+            self.tags[path] = [(re.sub(r"__anon\w+::", "", f"{scope}::{name}").strip(":"), int(first), int(last))
+                               for scope, name, first, last in rows if last.isdigit() and int(last) >= int(first)]
+        return self.tags[path]
+
+    def lines(self, path, symbol):
+        found = [row for row in self.symbols(path) if row[0] == symbol or row[0].endswith("::" + symbol)]
+        if not found:
+            raise Wrong(f"{path} defines no {symbol}")
+        return max(found, key=lambda row: row[2] - row[1])[1:]  # the definition rather than a declaration
+
+    def quoted(self, where):
+        path, symbol = where.split("::", 1)
+        first, last = self.lines(path, symbol)
+        return textwrap.dedent("\n".join(self.text(path).splitlines()[first - 1:last]))
+
+    def part(self, path, name):
+        text = self.text(path if "/" in path else LESSONS + path)
+        if not name:
+            return text.rstrip("\n")
+        found = re.search(rf"^ *// \[{re.escape(name)}\].*?\n(.*?)^ *// \[/\]", text, re.S | re.M)
+        if not found:
+            raise Wrong(f"{path} has no part // [{name}] that ends with // [/]")
+        return textwrap.dedent(found[1]).rstrip("\n")
+
+    def output(self, name, lines):
+        text = self.text(f"{EXPECTED}{name}.txt").splitlines()
+        first, _, last = lines.partition("-")
+        first, last = (int(first), int(last or first)) if lines else (1, len(text))
+        if not 1 <= first <= last <= len(text):
+            raise Wrong(f"{name} prints {len(text)} lines; {lines} are shown")
+        return "\n".join(text[first - 1:last])
+
+    def value(self, name, key):
+        found = re.findall(rf"^ *{re.escape(key)}[ :=]+(.*?) *$", self.text(f"{EXPECTED}{name}.txt"), re.M)
+        if len(found) != 1:
+            raise Wrong(f'{len(found)} lines that {name} prints begin with "{key}"; one is right')
+        return found[0]
+
+
+def fingerprint(text):
+    return hashlib.sha256(text.encode()).hexdigest()[:6]
+
+
+def woven(tree, page, accept=False):
+    """The page as it should be, and what is wrong with it besides: (line, text)."""
+    text, wrong = tree.text(page), []
+
+    def replaced(make):
+        def replace(found):
+            try:
+                return make(found)
+            except Wrong as error:
+                wrong.append((found.string.count("\n", 0, found.start()) + 1, str(error)))
+                return found[0]
+        return replace
+
+    def block(found):
+        kind, where, language, _ = found.groups()
+        first, *rest = where.split()
+        if kind == "quote":
+            body = tree.quoted(first)
+            if [fingerprint(body)] != rest and not accept:
+                raise Wrong(f"quotes {first.split('::', 1)[1]}, which changed; read the section \"Inside the library\" "
+                            f"again, then weave.py --accept {Path(page).stem[:2]}")
+            if body.count("\n") >= MOST_QUOTED:
+                raise Wrong(f"quotes {first}, which is longer than {MOST_QUOTED} lines")
+            where = f"{first} {fingerprint(body)}"
+        else:
+            body = (tree.part if kind == "file" else tree.output)(first, " ".join(rest))
+        return f"<!--{kind} {where}-->\n```{language}\n{body}\n```"
+
+    def value(found):
+        return f"<!--v {found[1]} {found[2]}-->{tree.value(found[1], found[2])}<!--/v-->"
+
+    def link(found):
+        return f"[`{found[1]}{found[2] or ''}`](../{found[3]}#L{tree.lines(found[3], found[1])[0]})"
+
+    def there(found):
+        if not (ROOT / "docs" / found[1]).exists():
+            raise Wrong(f"links to {found[1]}, which is not there")
+        return found[0]
+
+    result = text
+    for pattern, make in ((BLOCK, block), (VALUE, value), (CODE_LINK, link), (LINK, there)):
+        result = pattern.sub(replaced(make), result)
+    if re.match(r"\d\d_", Path(page).name):
+        headings = re.findall(r"^## (.*)$", text, re.M)
+        words = len(re.sub(r"```.*?```|<[^>]*>", " ", text, flags=re.S).split())
+        lines = tree.text(f"{LESSONS}{Path(page).stem}.cpp").count("\n")
+        quotes = any(f[1] == "quote" and f[2].startswith(LIBRARY) for f in BLOCK.finditer(text))
+        for holds, what in ((headings == HEADINGS, f"has the sections {headings}; {HEADINGS} are right"),
+                            (words <= MOST_WORDS, f"has {words} words; {MOST_WORDS} are the most"),
+                            (quotes, "quotes nothing of the library"),
+                            (lines <= MOST_LINES, f"is about a program of {lines} lines; {MOST_LINES} are the most")):
+            if not holds:
+                wrong.append((1, what))
+    return result, wrong
+
+
+def pages():
+    return sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))
+
+
+def check(tree, asked=None):
+    said = []
+    for page in asked or pages():
+        text, wrong = woven(tree, page)
+        said += [f"{page}:{line} {what}" for line, what in wrong]
+        for number, (new, old) in enumerate(zip(text.splitlines() + [""], tree.text(page).splitlines() + [""]), 1):
+            if new != old:
+                said.append(f"{page}:{number} has {old!r} where {new!r} is right; run weave.py --update")
+                break
+    return said
+
+
+def prove():
+    """Changes what pages show, and says where --check did not notice. Returns whether it always did."""
+    proofs, missed = 0, []
+    for page in pages():
+        for found in BLOCK.finditer(Tree().text(page)):
+            if found[1] == "file":
+                continue
+            path = found[2].split("::")[0] if found[1] == "quote" else f"{EXPECTED}{found[2].split()[0]}.txt"
+            shown = [line.strip() for line in found[4].splitlines() if line.strip()]
+            for line in [max(shown, key=len)] if found[1] == "quote" else shown:
+                changed = Tree({path: Tree().text(path).replace(line, "?" + line[1:])})
+                proofs += 1
+                if not any(said.startswith(page + ":") for said in check(changed, [page])):
+                    missed.append(f"{page}: a change of {path} goes unnoticed: {line}")
+    print(f"{proofs} changes, each noticed on its page" if not missed else "\n".join(missed))
+    return not missed
+
+
+def run_lessons():
+    settings = dict(os.environ, GRADUS_ISA="portable", OPENBLAS_NUM_THREADS="1")
+    for source in sorted((ROOT / LESSONS).glob("*.cpp")):
+        if (BUILT / source.stem).exists():
+            printed = subprocess.run([BUILT / source.stem], check=True, capture_output=True, text=True, env=settings).stdout
+            (ROOT / EXPECTED / f"{source.stem}.txt").write_text(printed, encoding="utf-8")
+
+
+def on_page_markdown(markdown, **_):
+    """For MkDocs: on the site, links into the repository become the names of the files."""
+    return re.sub(r"\[([^\]]*)\]\(\.\./([^)#\s]+)(?:#L(\d+))?\)",
+                  lambda f: f"{f[1]} ({f[2]}{':' + f[3] if f[3] else ''})" if f[2] not in f[1] else f[1], markdown)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    for option in ("--update", "--check", "--prove"):
+        parser.add_argument(option, action="store_true")
+    parser.add_argument("--accept", metavar="NN", default="-", help="the first letters of the page's name")
+    given = parser.parse_args()
+    if given.prove:
+        return 0 if prove() else 1
+    if given.update:
+        run_lessons()
+    for page in pages():
+        accepted = Path(page).name.startswith(given.accept)
+        if given.update or accepted:
+            (ROOT / page).write_text(woven(Tree(), page, accepted)[0], encoding="utf-8")
+    said = check(Tree())
+    print("\n".join(said) or f"{len(pages())} pages are as their programs are")
+    return 1 if said else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
