@@ -1,32 +1,28 @@
 #!/usr/bin/env python3
 """Keeps the pages of docs/ equal to the programs that they are about. A comment says where what follows comes from:
 
-  <!--file 02_reverse.cpp diamond-->   what stands between // [diamond] and // [/] in the lesson; without a part, all
+  <!--file 02_reverse.cpp diamond-->   what stands between // [diamond] and // [/] in the lesson
   <!--quote ops/gradients.cpp::receive 83d257-->   a function of the library, and the fingerprint of what the page is about
   <!--output 02_reverse 3-5-->         lines of what the lesson prints (examples/lessons/expected)
   <!--v 02_reverse added-->41<!--/v-->   a value in a sentence: the lesson prints "added: 41"
   [`receive`](../ops/gradients.cpp#L110)   a link whose line is looked up
 
-  weave.py --update      makes expected/ anew where the lessons are built, and rewrites all of these but quotes of what
-                         has changed: a person must read the paragraphs beside them first
+  weave.py --update      makes expected/ anew where lessons are built, and rewrites all of these but quotes that changed
   weave.py --check       says what is not as it should be, and ends with 1 then
   weave.py --accept 02   the page is right again: takes over text and fingerprints of its quotes
-  weave.py --prove       changes in memory, one at a time, what is quoted and each line of an output that is shown, and
-                         sees that the page is named
+  weave.py --prove       changes, in memory, each quote and each line of an output: is the page named?
 """
 import argparse, hashlib, os, re, subprocess, sys, tempfile, textwrap
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 LESSONS, EXPECTED = "examples/lessons/", "examples/lessons/expected/"
-BUILT = ROOT / "build/release/examples/lessons"
 HEADINGS = ["The question", "Predict", "The program", "What it prints", "Inside the library", "Change it", "Prove it",
             "What this leaves out", "Read on"]
-LIBRARY = ("core/", "ops/", "optim/", "models/")
 MOST_WORDS, MOST_LINES, MOST_QUOTED = 1200, 60, 40
 BLOCK = re.compile(r"<!--(file|quote|output) ([^\n]*?)-->\n```(\w*)\n(.*?)\n?```", re.S)
 VALUE = re.compile(r"<!--v (\w+) ([^\n]*?)-->(.*?)<!--/v-->", re.S)
-CODE_LINK = re.compile(r"\[`([\w:]+)(\(\))?`\]\(\.\./([\w./]+)#L\d+\)")
+CODE_LINK = re.compile(r"\[`([\w:]+)`\]\(\.\./([\w./]+)#L\d+\)")
 LINK = re.compile(r"\]\((?!https?:)([^)#\s]+)(#[^)]*)?\)")
 
 
@@ -41,10 +37,9 @@ class Tree:
         self.changed, self.tags = dict(changed), {}
 
     def text(self, path):
-        try:
-            return self.changed[path] if path in self.changed else (ROOT / path).read_text(encoding="utf-8")
-        except OSError as error:
-            raise Wrong(f"{path} cannot be read: {error.strerror}") from error
+        if path not in self.changed and not (ROOT / path).is_file():
+            raise Wrong(f"there is no file {path}")
+        return self.changed.get(path) or (ROOT / path).read_text(encoding="utf-8")
 
     def symbols(self, path):
         """(qualified name, first line, last line) of what the file defines."""
@@ -52,15 +47,14 @@ class Tree:
             with tempfile.NamedTemporaryFile("w", suffix=".cpp", encoding="utf-8") as copy:
                 copy.write(self.text(path))
                 copy.flush()
-                made = subprocess.run(["ctags", "-x", "--_xformat=%Z\t%N\t%n\t%e", "--fields=+neZ", "--language-force=C++",
-                                       copy.name], check=True, capture_output=True, text=True).stdout
-            rows = [line.split("\t") for line in made.splitlines()]
-            self.tags[path] = [(re.sub(r"__anon\w+::", "", f"{scope}::{name}").strip(":"), int(first), int(last))
-                               for scope, name, first, last in rows if last.isdigit() and int(last) >= int(first)]
+                made = subprocess.run(["ctags", "-x", "--_xformat=%Z::%N\t%n\t%e", "--fields=+neZ", copy.name],
+                                      check=True, capture_output=True, text=True).stdout
+            rows = [re.sub(r"__anon\w+::", "", line).split("\t") for line in made.splitlines()]
+            self.tags[path] = [(name, int(first), int(last)) for name, first, last in rows if last.isdigit()]
         return self.tags[path]
 
     def lines(self, path, symbol):
-        found = [row for row in self.symbols(path) if row[0] == symbol or row[0].endswith("::" + symbol)]
+        found = [row for row in self.symbols(path) if row[0].endswith("::" + symbol)]
         if not found:
             raise Wrong(f"{path} defines no {symbol}")
         return max(found, key=lambda row: row[2] - row[1])[1:]  # the definition rather than a declaration
@@ -72,8 +66,6 @@ class Tree:
 
     def part(self, path, name):
         text = self.text(path if "/" in path else LESSONS + path)
-        if not name:
-            return text.rstrip("\n")
         found = re.search(rf"^ *// \[{re.escape(name)}\].*?\n(.*?)^ *// \[/\]", text, re.S | re.M)
         if not found:
             raise Wrong(f"{path} has no part // [{name}] that ends with // [/]")
@@ -82,20 +74,16 @@ class Tree:
     def output(self, name, lines):
         text = self.text(f"{EXPECTED}{name}.txt").splitlines()
         first, _, last = lines.partition("-")
-        first, last = (int(first), int(last or first)) if lines else (1, len(text))
+        first, last = int(first or 1), int(last or first or len(text))
         if not 1 <= first <= last <= len(text):
             raise Wrong(f"{name} prints {len(text)} lines; {lines} are shown")
         return "\n".join(text[first - 1:last])
 
     def value(self, name, key):
-        found = re.findall(rf"^ *{re.escape(key)}[ :=]+(.*?) *$", self.text(f"{EXPECTED}{name}.txt"), re.M)
+        found = re.findall(rf"^ *{re.escape(key)}(?: *[:=] *| +(?=[-\d]))(.*?) *$", self.text(f"{EXPECTED}{name}.txt"), re.M)
         if len(found) != 1:
             raise Wrong(f'{len(found)} lines that {name} prints begin with "{key}"; one is right')
         return found[0]
-
-
-def fingerprint(text):
-    return hashlib.sha256(text.encode()).hexdigest()[:6]
 
 
 def woven(tree, page, accept=False):
@@ -116,41 +104,31 @@ def woven(tree, page, accept=False):
         first, *rest = where.split()
         if kind == "quote":
             body = tree.quoted(first)
-            if [fingerprint(body)] != rest and not accept:
+            fingerprint = hashlib.sha256(body.encode()).hexdigest()[:6]
+            if [fingerprint] != rest and not accept:
                 raise Wrong(f"quotes {first.split('::', 1)[1]}, which changed; read the section \"Inside the library\" "
                             f"again, then weave.py --accept {Path(page).stem[:2]}")
             if body.count("\n") >= MOST_QUOTED:
                 raise Wrong(f"quotes {first}, which is longer than {MOST_QUOTED} lines")
-            where = f"{first} {fingerprint(body)}"
+            where = f"{first} {fingerprint}"
         else:
             body = (tree.part if kind == "file" else tree.output)(first, " ".join(rest))
         return f"<!--{kind} {where}-->\n```{language}\n{body}\n```"
 
-    def value(found):
-        return f"<!--v {found[1]} {found[2]}-->{tree.value(found[1], found[2])}<!--/v-->"
-
-    def link(found):
-        return f"[`{found[1]}{found[2] or ''}`](../{found[3]}#L{tree.lines(found[3], found[1])[0]})"
-
-    def there(found):
-        if not (ROOT / "docs" / found[1]).exists():
-            raise Wrong(f"links to {found[1]}, which is not there")
-        return found[0]
-
-    result = text
-    for pattern, make in ((BLOCK, block), (VALUE, value), (CODE_LINK, link), (LINK, there)):
-        result = pattern.sub(replaced(make), result)
+    result = BLOCK.sub(replaced(block), text)
+    result = VALUE.sub(replaced(lambda f: f"<!--v {f[1]} {f[2]}-->{tree.value(f[1], f[2])}<!--/v-->"), result)
+    result = CODE_LINK.sub(replaced(lambda f: f"[`{f[1]}`](../{f[2]}#L{tree.lines(f[2], f[1])[0]})"), result)
+    wrong += [(text.count("\n", 0, f.start()) + 1, f"links to {f[1]}, which is not there")
+              for f in LINK.finditer(text) if not (ROOT / "docs" / f[1]).exists()]
     if re.match(r"\d\d_", Path(page).name):
         headings = re.findall(r"^## (.*)$", text, re.M)
         words = len(re.sub(r"```.*?```|<[^>]*>", " ", text, flags=re.S).split())
         lines = tree.text(f"{LESSONS}{Path(page).stem}.cpp").count("\n")
-        quotes = any(f[1] == "quote" and f[2].startswith(LIBRARY) for f in BLOCK.finditer(text))
         for holds, what in ((headings == HEADINGS, f"has the sections {headings}; {HEADINGS} are right"),
                             (words <= MOST_WORDS, f"has {words} words; {MOST_WORDS} are the most"),
-                            (quotes, "quotes nothing of the library"),
+                            ("<!--quote " in text, "quotes nothing of the library"),
                             (lines <= MOST_LINES, f"is about a program of {lines} lines; {MOST_LINES} are the most")):
-            if not holds:
-                wrong.append((1, what))
+            wrong += [] if holds else [(1, what)]
     return result, wrong
 
 
@@ -163,36 +141,33 @@ def check(tree, asked=None):
     for page in asked or pages():
         text, wrong = woven(tree, page)
         said += [f"{page}:{line} {what}" for line, what in wrong]
-        for number, (new, old) in enumerate(zip(text.splitlines() + [""], tree.text(page).splitlines() + [""]), 1):
-            if new != old:
-                said.append(f"{page}:{number} has {old!r} where {new!r} is right; run weave.py --update")
-                break
+        lines = enumerate(zip(text.splitlines(), tree.text(page).splitlines()), 1)
+        said += [f"{page}:{number} should be {new!r}; run weave.py --update" for number, (new, old) in lines if new != old][:1]
     return said
 
 
 def prove():
-    """Changes what pages show, and says where --check did not notice. Returns whether it always did."""
+    """Changes what pages show, one at a time, and says where --check did not notice. Returns whether it always did."""
     proofs, missed = 0, []
     for page in pages():
-        for found in BLOCK.finditer(Tree().text(page)):
-            if found[1] == "file":
-                continue
+        for found in (found for found in BLOCK.finditer(Tree().text(page)) if found[1] != "file"):
             path = found[2].split("::")[0] if found[1] == "quote" else f"{EXPECTED}{found[2].split()[0]}.txt"
             shown = [line.strip() for line in found[4].splitlines() if line.strip()]
             for line in [max(shown, key=len)] if found[1] == "quote" else shown:
-                changed = Tree({path: Tree().text(path).replace(line, "?" + line[1:])})
                 proofs += 1
+                changed = Tree({path: Tree().text(path).replace(line, "?" + line[1:])})
                 if not any(said.startswith(page + ":") for said in check(changed, [page])):
                     missed.append(f"{page}: a change of {path} goes unnoticed: {line}")
-    print(f"{proofs} changes, each noticed on its page" if not missed else "\n".join(missed))
+    print("\n".join(missed) or f"{proofs} changes, each noticed on its page")
     return not missed
 
 
 def run_lessons():
     settings = dict(os.environ, GRADUS_ISA="portable", OPENBLAS_NUM_THREADS="1")
-    for source in sorted((ROOT / LESSONS).glob("*.cpp")):
-        if (BUILT / source.stem).exists():
-            printed = subprocess.run([BUILT / source.stem], check=True, capture_output=True, text=True, env=settings).stdout
+    for source in (ROOT / LESSONS).glob("*.cpp"):
+        program = ROOT / "build/release" / LESSONS / source.stem
+        if program.exists():
+            printed = subprocess.run([program], check=True, capture_output=True, text=True, env=settings).stdout
             (ROOT / EXPECTED / f"{source.stem}.txt").write_text(printed, encoding="utf-8")
 
 

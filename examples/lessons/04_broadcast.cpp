@@ -30,7 +30,7 @@ int main() {
   const Tensor found = session.run(dW, {{X, x_data}});
   double by_hand = 0;  // column 11 of X: the month of each rating
   for (int row = 0; row < 7; ++row) by_hand += x_data.at(row, 11);
-  fmt::print("dW[11] = {}, the sum of column 11 = {}\n\n", found.at(11), by_hand);
+  fmt::print("dW[11] = {}\nsum of column 11 = {}\n\n", found.at(11), by_hand);
   // [/]
 
   // [penalty]

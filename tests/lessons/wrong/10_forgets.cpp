@@ -1,0 +1,21 @@
+// Promised: the accumulator keeps all squares so far
+#include <cmath>
+#include <functional>
+#include <vector>
+
+namespace exercise {
+
+inline std::vector<double> trajectory(double w, const std::function<double(double)>& gradient, double rate,
+                                      double initial, int steps) {
+  std::vector<double> all;
+  double accumulator = initial;
+  for (int step = 0; step < steps; ++step) {
+    const double g = gradient(w);
+    accumulator = initial + g * g;
+    w -= rate * g / std::sqrt(accumulator);
+    all.push_back(w);
+  }
+  return all;
+}
+
+}  // namespace exercise
