@@ -65,18 +65,17 @@ class Tree:
         return textwrap.dedent("\n".join(self.text(path).splitlines()[first - 1:last]))
 
     def part(self, path, name):
-        text = self.text(path if "/" in path else LESSONS + path)
-        found = re.search(rf"^ *// \[{re.escape(name)}\].*?\n(.*?)^ *// \[/\]", text, re.S | re.M)
+        found = re.search(rf"^ *// \[{re.escape(name)}\].*?\n(.*?)^ *// \[/\]",
+                          self.text(path if "/" in path else LESSONS + path), re.S | re.M)
         if not found:
             raise Wrong(f"{path} has no part // [{name}] that ends with // [/]")
         return textwrap.dedent(found[1]).rstrip("\n")
 
     def output(self, name, lines):
         text = self.text(f"{EXPECTED}{name}.txt").splitlines()
-        first, _, last = lines.partition("-")
-        first, last = int(first or 1), int(last or first or len(text))
+        first, last = (int(line) for line in lines.split("-")) if lines else (1, len(text))
         if not 1 <= first <= last <= len(text):
-            raise Wrong(f"{name} prints {len(text)} lines; {lines} are shown")
+            raise Wrong(f"shows lines {lines} of {name}, which prints {len(text)}")
         return "\n".join(text[first - 1:last])
 
     def value(self, name, key):
@@ -120,11 +119,13 @@ def woven(tree, page, accept=False):
     result = CODE_LINK.sub(replaced(lambda f: f"[`{f[1]}`](../{f[2]}#L{tree.lines(f[2], f[1])[0]})"), result)
     wrong += [(text.count("\n", 0, f.start()) + 1, f"links to {f[1]}, which is not there")
               for f in LINK.finditer(text) if not (ROOT / "docs" / f[1]).exists()]
+    if found := re.search(r"^[\s\d.-]*<!--v", text, re.M):
+        wrong.append((text.count("\n", 0, found.end()) + 1, "begins a line with a value, which renderers take for HTML"))
     if re.match(r"\d\d_", Path(page).name):
-        headings = re.findall(r"^## (.*)$", text, re.M)
+        sections = re.findall(r"^## (.*)$", text, re.M)
         words = len(re.sub(r"```.*?```|<[^>]*>", " ", text, flags=re.S).split())
         lines = tree.text(f"{LESSONS}{Path(page).stem}.cpp").count("\n")
-        for holds, what in ((headings == HEADINGS, f"has the sections {headings}; {HEADINGS} are right"),
+        for holds, what in ((sections == HEADINGS, f"has the sections {sections}; {HEADINGS} are right"),
                             (words <= MOST_WORDS, f"has {words} words; {MOST_WORDS} are the most"),
                             ("<!--quote " in text, "quotes nothing of the library"),
                             (lines <= MOST_LINES, f"is about a program of {lines} lines; {MOST_LINES} are the most")):
@@ -188,9 +189,8 @@ def main():
     if given.update:
         run_lessons()
     for page in pages():
-        accepted = Path(page).name.startswith(given.accept)
-        if given.update or accepted:
-            (ROOT / page).write_text(woven(Tree(), page, accepted)[0], encoding="utf-8")
+        if given.update or Path(page).name.startswith(given.accept):
+            (ROOT / page).write_text(woven(Tree(), page, Path(page).name.startswith(given.accept))[0], encoding="utf-8")
     said = check(Tree())
     print("\n".join(said) or f"{len(pages())} pages are as their programs are")
     return 1 if said else 0
