@@ -52,7 +52,7 @@ int main() {
   for (const double one : x) exact += one;
   // [table]
   fmt::print("a million values, in float64: {:.3f}\nthreads   by threads     by blocks\n", exact);
-  for (const std::size_t threads : {1, 2, 3, 8, 100})
+  for (const unsigned threads : {1U, 2U, 3U, 8U, 100U})
     fmt::print("{:>7}   {:<12.3f}   {:.3f}\n", threads, by_threads(x.span<float>(), threads),
                by_blocks(x.span<float>()));
   // [/]

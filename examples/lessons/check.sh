@@ -3,6 +3,7 @@
 # it installs what is missing.
 #   sh examples/lessons/check.sh 02          does examples/lessons/exercises/02_*.cpp pass, and if not, why?
 #   sh examples/lessons/check.sh 02 --hint   three hints, the plainest last
+#   sh examples/lessons/check.sh 02 --run    builds and runs the lesson's program, which you may change
 #   sh examples/lessons/check.sh             all exercises, a line each
 #   sh examples/lessons/check.sh --all-solutions   the tests of the exercises themselves: what the project's checks run
 # GRADUS_EXERCISE_SEED=7 draws other values for the tests.
@@ -10,7 +11,7 @@ set -eu
 cd "$(dirname "$0")/../.."
 . cmake/prepare.sh
 
-usage() { stop "usage: sh examples/lessons/check.sh [NN [--hint] | --all-solutions]"; }
+usage() { stop "usage: sh examples/lessons/check.sh [NN [--hint | --run] | --all-solutions]"; }
 
 # title NN: "02 reverse", or stops where there is no such exercise.
 title() {
@@ -23,8 +24,14 @@ title() {
   done
 }
 
-# built TARGET: builds it, and shows what the compiler says where that fails.
 built() { cmake --build build/release --parallel "$jobs" --target "$1" >build/lesson.log 2>&1; }
+
+# must_build TARGET NAME: builds it, or stops with what the compiler says.
+must_build() {
+  built "$1" && return
+  grep -E 'error|warning' build/lesson.log >&2 || cat build/lesson.log >&2
+  stop "$2 does not compile"
+}
 
 configured() {
   # shellcheck disable=SC2086 # $packages is a list of words
@@ -48,7 +55,7 @@ case ${1:-} in
   --all-solutions)
     [ $# = 1 ] || usage
     configured
-    built gradus_lesson_proofs || { cat build/lesson.log >&2; exit 1; }
+    must_build gradus_lesson_proofs "an exercise"
     build/release/tests/lessons/gradus_lesson_proofs --prove tests/lessons
     ;;
   [0-9][0-9])
@@ -56,13 +63,16 @@ case ${1:-} in
     case $#${2:-} in
       1)
         configured
-        built "exercise_$1" || {
-          grep -E 'error|warning' build/lesson.log >&2 || cat build/lesson.log >&2
-          stop "$name does not compile"
-        }
+        must_build "exercise_$1" "$name"
         "build/release/tests/lessons/exercise_$1" "$name"
         ;;
       2--hint) sed -n '/^\/\//!q; s|^// ||p' "tests/lessons/$1_test.cpp" ;;
+      2--run)
+        configured
+        program=$(basename examples/lessons/"$1"_*.cpp .cpp)
+        must_build "lesson_$program" "$name"
+        "build/release/examples/lessons/$program"
+        ;;
       *) usage ;;
     esac
     ;;

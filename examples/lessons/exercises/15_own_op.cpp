@@ -3,6 +3,7 @@
 // softsign(x) = x / (1 + |x|), with derivative 1 / (1 + |x|)^2. It is 0 at 0, so a csr matrix may stay csr.
 #include <gradus/gradus.h>
 #include <gradus/ops/elementwise.h>
+
 #include <cmath>
 
 #include "unsolved.h"

@@ -1,5 +1,6 @@
 #include <gradus/gradus.h>
 #include <gradus/ops/elementwise.h>
+
 #include <cmath>
 
 using namespace gradus;

@@ -1,6 +1,7 @@
 // Promised: the chain rule: times c.dy
 #include <gradus/gradus.h>
 #include <gradus/ops/elementwise.h>
+
 #include <cmath>
 
 using namespace gradus;

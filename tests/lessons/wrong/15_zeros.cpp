@@ -1,6 +1,7 @@
 // Promised: f(0) = 0: Zeros::first
 #include <gradus/gradus.h>
 #include <gradus/ops/elementwise.h>
+
 #include <cmath>
 
 using namespace gradus;
