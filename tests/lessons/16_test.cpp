@@ -2,8 +2,8 @@
 //         which order?
 // Hint 2: Cut x into blocks whose size does not depend on the number of threads. One thread sums a block, from left to
 //         right.
-// Hint 3: Keep the sum of each block in a vector. Thread t takes the blocks t, t + threads, and so on; add up the vector
-//         at the end.
+// Hint 3: Keep the sum of each block in a vector. Thread t takes the blocks t, t + threads, and so on. Add up the
+//         vector in its own order at the end.
 #include "lesson_test.h"
 
 namespace exercise {
