@@ -7,10 +7,10 @@ using namespace gradus;
 // x^2 / 2 near 0, |x| - 1/2 farther off (Huber 1964). d huber(x) = x held between -1 and 1, dx.
 Expr huber(const Operand& x) {
   static constexpr Row row_of_huber = row<Takes::floating>(
-      "huber", [](auto v) { return v > 1    ? v - decltype(v)(0.5)
-                                   : v < -1 ? -v - decltype(v)(0.5)
-                                            : v * v / 2; },
-      "x0 > 1 ? x0 - T(0.5) : x0 < -1 ? -x0 - T(0.5) : x0 * x0 / 2", Gives::same, Zeros::first,
+      "huber", []<class T>(T v) { return v > 1    ? v - T(0.5)
+                                         : v < -1 ? -v - T(0.5)
+                                                  : v * v / 2; },
+      "x0 > 1 ? x0 - 0.5 : x0 < -1 ? -x0 - 0.5 : x0 * x0 / 2", Gives::same, Zeros::first,
       [](const Chain& c, int) -> Expr { return c.dy * clip_by_value(c.x(0), -1, 1); });
   return elementwise(row_of_huber, {x});
 }

@@ -1,5 +1,4 @@
-// Hint 1: Copy huber from lesson 15: a name, the formula for one element, the same in CUDA C++, which zeros stay, and
-// the
+// Hint 1: Copy huber from lesson 15: a name, the formula for one element, the same as text, which zeros stay, and the
 //         gradient.
 // Hint 2: The gradient is c.dy times the derivative, as an expression of c.x(0) or c.y. 1 / (1 + |x|) is 1 - |y|.
 // Hint 3: Zeros::first says that the result is 0 where the operand is: then csr stays csr.
