@@ -1,7 +1,8 @@
 // Runs the tests of exercises and says how far a reader has come, in one line:
 //   exercise_02 "02 reverse"      02 reverse: 3 of 7 pass; first failure: a diamond: dy/da is 8, expected 16 (...)
 // With --prove it runs all variants of all exercises with six seeds: holes fail as unsolved only,
-// solutions pass, and each wrong solution fails with what the first line of its file promises.
+// solutions and others that are right pass, and each wrong solution fails with what the first line of its file
+// promises.
 #define DOCTEST_CONFIG_IMPLEMENT
 #include "lesson_test.h"
 
@@ -84,44 +85,52 @@ std::string fault(const std::string& variant, const std::string& promised) {
     if (got.cases == 0) return says("there are no tests");
     if (variant.starts_with("hole") && got.unsolved != got.cases)
       return says(fmt::format("{} of {} fail as unsolved; {}", got.unsolved, got.cases, got.first_failure));
-    if (variant.starts_with("solution") && got.passed != got.cases) return says(got.first_failure);
+    if ((variant.starts_with("solution") || variant.starts_with("other")) && got.passed != got.cases)
+      return says(got.first_failure);
     if (variant.starts_with("wrong") && got.first_failure.find(promised) == std::string::npos)
       return says(fmt::format("\"{}\" was promised; {}", promised, got.first_failure));
   }
   return {};
 }
 
+// The names of the files in a folder, without ".cpp", in order.
+std::vector<std::string> files_of(const std::filesystem::path& folder) {
+  std::vector<std::string> names;
+  for (const auto& file : std::filesystem::directory_iterator(folder)) names.push_back(file.path().stem());
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+// What the first line of a wrong solution says that the tests will say.
+std::string promise_of(const std::filesystem::path& file) {
+  std::string first;
+  std::ifstream in(file);
+  std::getline(in, first);
+  const std::string begins = "// Promised: ";
+  if (!first.starts_with(begins)) throw std::runtime_error(file.string() + " does not begin with " + begins);
+  return first.substr(begins.size());
+}
+
 int prove(const std::filesystem::path& folder) {
-  int solved = 0, exercises = 0, wrong = 0;
-  std::vector<std::filesystem::path> files;
-  for (const char* const kind : {"solutions", "wrong"})
-    for (const auto& file : std::filesystem::directory_iterator(folder / kind)) files.push_back(file.path());
-  std::sort(files.begin(), files.end());
-  bool all_well = true;
+  int exercises = 0, right = 0, wrong = 0, faults = 0;
   const auto holds = [&](const std::string& variant, const std::string& promised = {}) {
     const std::string found = fault(variant, promised);
-    if (!found.empty()) fmt::print("{}\n", found);
-    all_well = all_well && found.empty();
-    return found.empty();
+    if (found.empty()) return 1;
+    ++faults;
+    fmt::print("{}\n", found);
+    return 0;
   };
-  for (const auto& file : files) {
-    const std::string name = file.stem();
-    if (file.parent_path().filename() == "solutions") {
-      ++exercises;
-      const bool hole = holds("hole_" + name.substr(0, 2));
-      if (holds("solution_" + name.substr(0, 2)) && hole) ++solved;
-    } else {
-      std::string first;
-      std::ifstream in(file);
-      std::getline(in, first);
-      const std::string begins = "// Promised: ";
-      if (!first.starts_with(begins)) throw std::runtime_error(file.string() + " does not begin with " + begins);
-      if (holds("wrong_" + name, first.substr(begins.size()))) ++wrong;
-    }
+  for (const std::string& name : files_of(folder / "solutions")) {
+    exercises += holds("hole_" + name.substr(0, 2));
+    right += holds("solution_" + name.substr(0, 2));
   }
-  fmt::print("{} of {} solutions pass with six seeds, their holes fail as unsolved; {} wrong ones fail as promised\n",
-             solved, exercises, wrong);
-  return all_well ? 0 : 1;
+  for (const std::string& name : files_of(folder / "other")) right += holds("other_" + name);
+  for (const std::string& name : files_of(folder / "wrong"))
+    wrong += holds("wrong_" + name, promise_of(folder / "wrong" / (name + ".cpp")));
+  fmt::print("{} exercises fail as unsolved, {} solutions pass with six seeds, {} wrong ones fail as promised; {}\n",
+             exercises, right, wrong,
+             faults == 0 ? "all is well" : fmt::format("{} are not as they should be", faults));
+  return faults == 0 ? 0 : 1;
 }
 
 }  // namespace
