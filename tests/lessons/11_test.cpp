@@ -1,4 +1,4 @@
-// Hint 1: Look at AmsGrad in lesson 11: it has three slots, you need one.
+// Hint 1: Look at AmsGrad in lesson 11: it has two slots, you need one.
 // Hint 2: u.slot(name, 0) makes the slot, u.old(slot) reads it, u.set(slot, value) writes it and gives the new value.
 // Hint 3: const Expr slot = u.slot("mean", 0); const Expr mean = u.set(slot, 0.9 * u.old(slot) + 0.1 * u.g()); then set
 //         u.variable() to u.old(u.variable()) - u.rate() * sign(mean).
