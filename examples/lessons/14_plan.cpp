@@ -34,11 +34,10 @@ int main() {
     return sum;
   };
 
-  // [passes]
+  // [totals]
   fmt::print("steps of interactions: {} as written, {} as planned\n", total(interactions, passes),
              total(interactions, {}));
-  fmt::print("steps of training: {} as written, {} as planned\n\n", total(train, passes), total(train, {}));
-  for (const std::string& pass : passes) fmt::print("without {:<28}{}\n", pass, total(train, {pass}));
+  fmt::print("steps of training: {} as written, {} as planned\n", total(train, passes), total(train, {}));
   // [/]
 
   // [ops]
@@ -50,5 +49,10 @@ int main() {
     return of.contains(op) ? of.at(op) : 0;
   };
   for (const auto& [op, ignored] : all) fmt::print("  {:<16}{:>3}{:>9}\n", op, times(written, op), times(planned, op));
+  // [/]
+
+  // [passes]
+  fmt::print("\n");
+  for (const std::string& pass : passes) fmt::print("without {:<28}{}\n", pass, total(train, {pass}));
   // [/]
 }
