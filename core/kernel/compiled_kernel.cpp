@@ -305,7 +305,7 @@ std::string word_of(CompiledKernel::State state) {
 }
 
 std::shared_ptr<CompiledKernel> compiled_kernel(const std::string& text) {
-  const std::shared_ptr<CompiledKernel> kernel = host_compiler().kernel(text);
+  std::shared_ptr<CompiledKernel> kernel = host_compiler().kernel(text);
   if (compiling() == Compiling::now) {
     host_compiler().ask_for(kernel);
     host_compiler().wait_for(*kernel);

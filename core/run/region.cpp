@@ -96,7 +96,8 @@ Region::Region(const Program& program, const Schedule& schedule, const Group& gr
 }
 
 void Region::form_kernels(const Group& group, const std::vector<bool>& read_outside) {
-  for (const auto& [first, count] : group.kernels) {
+  for (const Group::Stretch& stretch : group.kernels) {
+    const std::size_t first = stretch.first, count = stretch.count;
     // A loop that joins members beyond the kernel has no values for it.
     const auto within = [&](int id) {
       return member_of(id) >= static_cast<int>(first) && member_of(id) < static_cast<int>(first + count);
