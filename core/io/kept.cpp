@@ -7,9 +7,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <utility>
 #include <vector>
 
 namespace gradus {
@@ -92,6 +95,25 @@ void write_kept(const std::string& folder, std::string_view name, const std::str
   } catch (const IoError&) {
     // A full disk, or a folder that cannot be written: it is made again next time.
   }
+}
+
+void sweep_kept(const std::string& folder) {
+  constexpr std::size_t most_files = 4096;
+  using Time = std::filesystem::file_time_type;
+  if (folder.empty() || !is_own(folder, true)) return;
+  std::error_code none;  // what another program removes meanwhile is gone as well
+  std::vector<std::pair<Time, std::filesystem::path>> files;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, none)) {
+    const Time written = entry.last_write_time(none);
+    if (!entry.is_directory(none)) {
+      files.emplace_back(written, entry.path());
+    } else if (Time::clock::now() - written > std::chrono::hours(24)) {
+      std::filesystem::remove_all(entry.path(), none);
+    }
+  }
+  if (files.size() <= most_files) return;
+  std::sort(files.begin(), files.end());
+  for (std::size_t i = 0; i < files.size() / 2; ++i) std::filesystem::remove(files[i].second, none);
 }
 
 }  // namespace gradus

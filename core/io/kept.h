@@ -2,6 +2,7 @@
 // to the user alone. What cannot be kept, or is not whole, or not the user's, is made again: nothing here throws.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -19,5 +20,9 @@ std::uint64_t hash_of(std::string_view text);
 std::string read_kept(const std::string& folder, std::string_view name, const std::string& key);
 /// Makes the folder, for the user alone, where it is missing.
 void write_kept(const std::string& folder, std::string_view name, const std::string& key, const std::string& content);
+
+/// Removes folders in it that programs which were killed have left there for a day, and of more than 4,096 files the
+/// older half.
+void sweep_kept(const std::string& folder);
 
 }  // namespace gradus

@@ -187,7 +187,10 @@ class HostCompiler {
 
   CompiledKernel::Function make(const std::string& text, bool& kept) {
     const std::string folder = kept_folder();
-    if (version_.empty()) version_ = ask_version(folder);
+    if (version_.empty()) {
+      version_ = ask_version(folder);
+      sweep_kept(folder);
+    }
     if (version_.empty()) return nullptr;
     const std::string key = fmt::format("{}{}\n{}", version_, fmt::join(compiler_flags(), " "), text);
     std::string library = read_kept(folder, "kernel", key);

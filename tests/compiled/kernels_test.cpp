@@ -157,3 +157,15 @@ TEST_CASE("kernels: GRADUS_COMPILE is one of three words") {
   CHECK(std::string(line.data()) == "GRADUS_COMPILE is 'maybe'; off, background or now is expected\n");
   CHECK(WEXITSTATUS(pclose(pipe)) == 1);
 }
+
+TEST_CASE("kernels: what killed programs have left is swept") {
+  const Folder folder;
+  const std::string kept = folder / "kept", left = kept + "/making.000000", fresh = kept + "/making.111111";
+  REQUIRE(mkdir(kept.c_str(), 0700) == 0);
+  for (const std::string& path : {left, fresh}) REQUIRE(mkdir(path.c_str(), 0700) == 0);
+  std::ofstream(left + "/kernel.cpp") << "void f();";
+  std::filesystem::last_write_time(left, std::filesystem::file_time_type::clock::now() - std::chrono::hours(25));
+  CHECK(probe(fmt::format("GRADUS_COMPILE=now GRADUS_CACHE={}", kept)).hash == expected());
+  CHECK_FALSE(std::filesystem::exists(left));
+  CHECK(std::filesystem::exists(fresh));
+}
