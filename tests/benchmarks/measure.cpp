@@ -21,6 +21,7 @@ double seconds(const Steps& side, std::int64_t steps) {
 // How many steps fill a burst. The steps made here also warm the side up.
 std::int64_t burst_steps(const Steps& side, double burst) {
   std::int64_t steps = 1;
+  side(steps);  // a plan, and what compilers make of it
   while (true) {
     const double took = seconds(side, steps);
     if (took >= burst / 2)
