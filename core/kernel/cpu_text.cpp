@@ -8,6 +8,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
+#include <iterator>
 #include <map>
 
 namespace gradus {
@@ -98,6 +100,13 @@ std::string_view type_text(DType dtype) {
 
 std::string_view computed_type(DType dtype) { return dtype == DType::boolean ? "bool" : type_text(dtype); }
 
+// Numbers that formulas treat apart, such as the usual exponents: those stand in the text. Others are read, so that a
+// kernel serves any rate.
+bool is_usual(double x) {
+  constexpr double usual[] = {-1, -0.5, 0, 0.5, 1, 2};
+  return std::find(std::begin(usual), std::end(usual), x) != std::end(usual) && !(x == 0 && std::signbit(x));
+}
+
 class CpuText {
  public:
   explicit CpuText(const Kernel& kernel) : kernel_(kernel), last_(kernel.dims.size() - 1) {
@@ -114,9 +123,14 @@ class CpuText {
     std::size_t written = 0;
     for (std::size_t k = 0; k < kernel_.reads.size(); ++k) {
       const std::string_view type = type_text(kernel_.reads[k].dtype);
-      text_ += kernel_.reads[k].operand.access == Access::number
-                   ? fmt::format("  const {0} a{1} = *static_cast<const {0}*>(in[{1}]);\n", type, k)
-                   : fmt::format("  const {0}* p{1} = static_cast<const {0}*>(in[{1}]);\n", type, k);
+      const Kernel::Read& read = kernel_.reads[k];
+      if (read.operand.access != Access::number) {
+        text_ += fmt::format("  const {0}* p{1} = static_cast<const {0}*>(in[{1}]);\n", type, k);
+      } else if (read.value && is_usual(*read.value)) {
+        text_ += fmt::format("  const {} a{} = {};\n", type, k, *read.value);
+      } else {
+        text_ += fmt::format("  const {0} a{1} = *static_cast<const {0}*>(in[{1}]);\n", type, k);
+      }
     }
     for (std::size_t m = 0; m < kernel_.steps.size(); ++m) {
       const Kernel::Step& step = kernel_.steps[m];

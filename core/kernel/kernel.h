@@ -10,6 +10,7 @@
 #include <array>
 #include <compare>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -50,6 +51,7 @@ struct Kernel {
     LoopOperand operand;
     std::vector<std::int64_t> stride;  // along `dims`; 0 where it is broadcast
     DType dtype;
+    std::optional<double> value;  // of a constant that is one number
   };
   /// Of a step: the result of another, or what a read brings.
   struct Operand {

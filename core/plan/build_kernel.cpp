@@ -83,7 +83,10 @@ Kernel make_kernel(const Program& program, const LoopSpace& space, std::span<con
       step.operands.push_back({false, static_cast<int>(same - kernel.reads.begin())});
       if (same != kernel.reads.end()) continue;
       const std::vector<std::int64_t> stride(operand.stride.begin(), operand.stride.begin() + std::ssize(space.dims));
-      kernel.reads.push_back({input, number, i, operand, stride, types[at(i)].dtype});
+      const Expr& origin = program.nodes[at(input)].origin;
+      const std::optional<double> value =
+          origin.kind() == Kind::constant && is_floating(origin.dtype()) ? constant_number(origin) : std::nullopt;
+      kernel.reads.push_back({input, number, i, operand, stride, types[at(i)].dtype, value});
     }
     step_of[id] = number;
     kernel.steps.push_back(std::move(step));
