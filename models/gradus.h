@@ -24,6 +24,7 @@
 #include <gradus/models/formats/report.h>
 #include <gradus/models/formats/run_log.h>
 #include <gradus/models/formats/tensorboard.h>
+#include <gradus/models/formats/walkthrough.h>
 #include <gradus/models/higher_order.h>
 #include <gradus/models/linear.h>
 #include <gradus/models/metrics.h>

@@ -52,6 +52,8 @@ class ReverseWalk {
     return settled(x, dy_[at(x.id())]);
   }
 
+  const std::vector<GradientPart>& parts() const { return parts_; }
+
  private:
   bool wanted(const Expr& node, int i) const {
     return leads_to_x_[at(node.input(i).id())] && could_flow(node, i) && node.op().no_gradient(i).empty();
@@ -70,7 +72,8 @@ class ReverseWalk {
       if (!dx.valid()) continue;  // an earlier input, the same node, had its part
       // Of two csr operands each has its own non-zeros; the node has those of both.
       const bool narrower = node.layout() == Layout::csr && x.layout() == Layout::csr && csr_operands(node) > 1;
-      receive(x, narrower ? sample(dx, x) : elementwise ? unbroadcast(dx, x, node) : dx);
+      parts_.push_back({node, i, narrower ? sample(dx, x) : elementwise ? unbroadcast(dx, x, node) : dx});
+      receive(x, parts_.back().part);
     }
   }
 
@@ -90,6 +93,7 @@ class ReverseWalk {
   Expr y_;
   std::vector<bool> leads_to_x_;
   std::vector<Expr> dy_;  // what has arrived at each node so far
+  std::vector<GradientPart> parts_;
 };
 
 // The first op on a way from x to y that lets no gradient through, for the message.
@@ -116,7 +120,7 @@ std::string obstacle(const Expr& y, const Expr& x) {
 
 }  // namespace
 
-std::vector<Expr> gradients(const Expr& y, std::span<const Expr> xs, Unconnected unconnected) {
+BackwardWalk walk_backward(const Expr& y, std::span<const Expr> xs) {
   if (!y.valid()) fail<TypeError>("gradients: y is no expression");
   if (!is_floating(y.dtype())) fail<TypeError>("gradients: {} is not of a floating dtype", to_string(y));
   Graph& graph = y.graph();
@@ -128,13 +132,22 @@ std::vector<Expr> gradients(const Expr& y, std::span<const Expr> xs, Unconnected
   }
   const Graph::Scope scope = graph.scope("gradients");
   const ReverseWalk walk(y.layout() == Layout::rows ? to_dense(y) : y, xs);
-  std::vector<Expr> all;
-  for (const Expr& x : xs) {
-    Expr dx = walk.of(x);
-    if (!dx.valid() && unconnected == Unconnected::error)
+  BackwardWalk all;
+  for (const Expr& x : xs) all.gradients.push_back(walk.of(x));
+  all.parts = walk.parts();
+  return all;
+}
+
+std::vector<Expr> gradients(const Expr& y, std::span<const Expr> xs, Unconnected unconnected) {
+  std::vector<Expr> all = walk_backward(y, xs).gradients;
+  for (std::size_t i = 0; i < xs.size(); ++i) {
+    if (all[i].valid()) continue;
+    const Expr& x = xs[i];
+    if (unconnected == Unconnected::error)
       fail<TypeError>("gradients: {} ({}) does not depend on {} ({}){}", y.name(), to_string(y.where()), x.name(),
                       to_string(x.where()), obstacle(y, x));
-    all.push_back(dx.valid() ? dx : zeros_like(x));
+    const Graph::Scope scope = y.graph().scope("gradients");
+    all[i] = zeros_like(x);
   }
   return all;
 }

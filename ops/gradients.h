@@ -25,4 +25,20 @@ inline std::vector<Expr> gradients(const Expr& y, std::initializer_list<Expr> xs
   return gradients(y, std::span(xs.begin(), xs.size()), unconnected);
 }
 
+/// What a node hands to one of its inputs: a summand of that input's gradient.
+struct GradientPart {
+  Expr node;
+  int input = 0;
+  Expr part;  // of the input's shape or one that broadcasts to it, in its layout or as rows
+};
+
+/// The reverse walk as data.
+struct BackwardWalk {
+  std::vector<Expr> gradients;      // one for each x; no expression where y does not depend on it
+  std::vector<GradientPart> parts;  // in the order of the walk; those of one input add up to its gradient
+};
+
+/// The gradients of y by the xs, and of what they are the sums. Throws as gradients() does, but for an x without one.
+BackwardWalk walk_backward(const Expr& y, std::span<const Expr> xs);
+
 }  // namespace gradus
