@@ -33,9 +33,9 @@ struct TrainCommand {
   std::string model;               // "": not kept
   std::vector<std::string> items;  // columns of a ranking's items
   gradus::TrainingOptions options;
-  std::string log, tensorboard, report;  // "": none
-  std::string config, save_config;       // "": none
-  std::string config_text;               // what to write there
+  std::string log, tensorboard, report, walkthrough;  // "": none
+  std::string config, save_config;                    // "": none
+  std::string config_text;                            // what to write there
   bool overwrite = false;
   std::int64_t checkpoint_every = 0;
   bool resume = false, quiet = false;

@@ -153,6 +153,10 @@ void add_train(CLI::App& app, TrainCommand& command, std::vector<GivenOption>& o
       ->group("Training");
   train.add_flag("--search", command.search, "Look for a good rate, number of factors and L2 first")->group("Training");
   train.add_option("--report", command.report, "Page to write: curves, fit, features, graph, options")->group("Files");
+  train
+      .add_option("--walkthrough", command.walkthrough,
+                  "Page to write on which the training of the first rows alone can be watched, number by number")
+      ->group("Files");
   train.add_option("--log", command.log, "File of JSON lines that grows with the training")->group("Files");
   train.add_option("--tensorboard", command.tensorboard, "Folder of curves for TensorBoard")->group("Files");
   train.add_option("--model,-m", command.model, "File to keep the model in")->group("Files");

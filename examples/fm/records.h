@@ -34,4 +34,9 @@ void write_page(const TrainCommand& command, const gradus::TrainingSet& set, con
                 const gradus::TrainedModel& fitted, const std::vector<gradus::EpochRecord>& history,
                 std::int64_t best_epoch);
 
+/// Trains a model as the options say on the first rows and the features that these hold alone, and writes the page of
+/// it (--walkthrough). Says what is shown where `text`. Throws ValueError where that is too large for a page.
+void write_walkthrough(const std::string& path, const gradus::TrainingSet& set, gradus::TrainingOptions options,
+                       bool text);
+
 }  // namespace fm

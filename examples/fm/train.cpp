@@ -118,6 +118,7 @@ void check_files_of(const TrainCommand& command) {
               {{"--model", command.model, FileKind::model},
                {"the checkpoint of --model", checkpoint, FileKind::state},
                {"--report", command.report, FileKind::report},
+               {"--walkthrough", command.walkthrough, FileKind::report},
                {"--log", command.log, FileKind::log},
                {"--tensorboard", command.tensorboard, FileKind::folder},
                {"--save-config", command.save_config, FileKind::config}},
@@ -359,6 +360,8 @@ int train(const TrainCommand& command) {
   options.valid_fraction = valid_fraction;
   TrainingOptions given = options;
   given.l2_v = command.options.l2_v;
+  if (!command.walkthrough.empty() && options.task == "ranking")
+    fail<ValueError>("--walkthrough shows no training for ranking; --task names another");
   if (command.folds > 0) refuse_streamed(set.about, "--cv");
   if (text) print_data(set, command);
   if (command.folds > 0) return cross_validation(set, given, command);
@@ -419,6 +422,7 @@ int train(const TrainCommand& command) {
   } else if (text) {
     say("The model is not kept: --model FILE keeps it.\n");
   }
+  if (!command.walkthrough.empty()) write_walkthrough(command.walkthrough, set, options, text);
   if (command.common.json)
     print_json({&set, &model, &trainer.history(), best, ending_name(ending), &candidates, test ? &*test : nullptr,
                 command.model});

@@ -50,17 +50,18 @@ struct Drawing {
 };
 
 // "matmul", or "y_hat = add" where the node was given a name of its own; a constant is its number.
-std::string shown_name(const Expr& node) {
-  const std::string name = valid_utf8(node.name());
+std::string shown_name(const Expr& node, NodeNames names) {
+  const std::string name = printable(node.name());
   if (node.kind() != Kind::op) return shortened(name, 28);
   const std::string op(node.op().name());
   const std::string own = name.substr(name.rfind('/') + 1);
-  return own.starts_with(op) ? op : shortened(fmt::format("{} = {}", own, op), 34);
+  if (own.starts_with(op)) return names == NodeNames::own ? shortened(own, 34) : op;
+  return shortened(fmt::format("{} = {}", own, op), 34);
 }
 
-Place place_of(const Expr& node) {
+Place place_of(const Expr& node, NodeNames names) {
   Place place{node};
-  place.name = shown_name(node);
+  place.name = shown_name(node, names);
   place.type = to_string(node.shape());
   if (node.layout() != Layout::dense) place.type = fmt::format("{} {}", to_string(node.layout()), place.type);
   const std::size_t longest = std::max(character_count(place.name), character_count(place.type));
@@ -87,13 +88,13 @@ int connect(Drawing& drawing, int input, int user) {
   return drawing.at(input).below[first];
 }
 
-Drawing layered(std::span<const Expr> nodes) {
+Drawing layered(std::span<const Expr> nodes, NodeNames names) {
   Drawing drawing;
   std::map<NodeId, int> place_by_id;
   // Users come before their inputs here, so that each node's layer is known when it is reached.
   for (const Expr& node : nodes) {
     place_by_id[node.id()] = static_cast<int>(drawing.places.size());
-    drawing.places.push_back(place_of(node));
+    drawing.places.push_back(place_of(node, names));
   }
   for (const Expr& node : nodes)
     for (int i = 0; i < node.arity(); ++i) {
@@ -220,8 +221,8 @@ std::string_view look_of(const Expr& node) {
   }
 }
 
-GraphLayout lay_out(std::span<const Expr> nodes) {
-  Drawing drawing = layered(nodes);
+GraphLayout lay_out(std::span<const Expr> nodes, NodeNames names) {
+  Drawing drawing = layered(nodes, names);
   arrange(drawing);
   double low = drawing.places[0].x, high = low;
   for (const Place& place : drawing.places) {

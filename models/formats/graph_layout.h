@@ -3,6 +3,7 @@
 
 #include <gradus/core/graph/graph.h>
 
+#include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
@@ -29,10 +30,13 @@ struct GraphLayout {
   std::vector<Edge> edges;
 };
 
+/// What stands in a node of an op: "matmul", or the node's own name, "matmul_1", by which it is told from others.
+enum class NodeNames : std::uint8_t { op, own };
+
 /// The nodes that `result` needs, itself among them, newest first.
 std::vector<Expr> nodes_of(const Expr& result);
 /// The layout of nodes_of(result), in that order.
-GraphLayout lay_out(std::span<const Expr> nodes);
+GraphLayout lay_out(std::span<const Expr> nodes, NodeNames names = NodeNames::op);
 /// The class names of a node's box: "node variable".
 std::string_view look_of(const Expr& node);
 

@@ -17,8 +17,8 @@
 namespace gradus {
 
 struct WalkthroughOptions {
-  Expr loss;   // one floating number: its graph is shown
-  Expr train;  // what a step runs; without it there are no steps
+  Expr loss = {};   // one floating number: its graph is shown
+  Expr train = {};  // what a step runs; without it there are no steps
   std::int64_t steps = 100;
   std::string title = {};  // of the page; the loss's file without it
 };

@@ -97,7 +97,6 @@ function ravel(index, shape) {
 }
 
 const place = (n, flat, shape = nodes[n].shape) => shape.length ? `[${unravel(flat, shape).join(',')}]` : '';
-const shortName = (n) => nodes[n].name.slice(nodes[n].name.lastIndexOf('/') + 1);
 const words = (shape) => shape.length ? shape.join(' by ') : 'one number';
 
 function numbersIn(node, name) {
@@ -351,7 +350,7 @@ function grid(kind) {
 
 function hover(kind, c) {
   const t = tensor(kind, state.n), other = tensor(kind === 'value' ? 'gradient' : 'value', state.n);
-  const name = shortName(state.n) + place(state.n, c, shown(t).shape);
+  const name = nodes[state.n].name + place(state.n, c, shown(t).shape);
   const own = covered() ? '?' : text(t.v[c]);
   $('tensor-name').textContent = `${name} = ${own}` + (other && kind === 'value' ? `, gradient ${covered() ? '?' : text(other.v[c])}` : '');
 }
@@ -363,7 +362,7 @@ function legend(kind) {
     swatch.style.setProperty('--s', Math.sqrt(Math.abs(i) / 4).toFixed(3));
     ramp.append(swatch);
   }
-  return el('div', {class: 'legend'}, el('b', {}, kind === 'value' ? 'value' : 'gradient of the loss'), ' ', text(-most), ramp, text(most));
+  return el('div', {class: 'legend'}, el('b', {}, kind), ' ', text(-most), ramp, text(most));
 }
 
 let drawnNode = -1;
@@ -395,13 +394,15 @@ function drawTensor() {
       cell.setAttribute('aria-selected', chosen);
     });
   }
-  hover(state.back && grids.gradient ? 'gradient' : 'value', state.c);
+  const shownKind = state.back && grids.gradient ? 'gradient' : 'value';
+  hover(shownKind, state.c);
+  reveal($('tensor'), grids[shownKind].cells[state.c]);
 }
 
 // A formula twice: with names that can be clicked, and with numbers.
 function named(tokens) {
   return tokens.map((token) => typeof token === 'string' ? token : el('button', {class: 'ref', on: () => go({n: token.n, c: token.flat, back: token.isGradient})},
-    (token.isGradient ? '∂' : '') + shortName(token.n) + place(token.n, token.flat)));
+    (token.isGradient ? '∂' : '') + nodes[token.n].name + place(token.n, token.flat)));
 }
 
 const valued = (tokens) => tokens.map((token) => {
@@ -428,7 +429,8 @@ function explainTerms(why, node) {
     return [el('p', {class: 'formula'}, '= ', named(tokens)), el('p', {class: 'formula'}, '= ', valued(tokens), tokens.length > 1 ? ' = ' + text(why.recorded) : '')];
   }
   const zero = why.terms.filter((term) => term.value === 0).length, terms = why.terms.filter((term) => term.value !== 0);
-  const out = [el('p', {}, why.terms.length ? `= the sum of ${why.terms.length} terms${zero ? `, ${zero} of them 0` : ''}` + (why.factor && why.factor !== 1 ? `, divided by ${Math.round(1 / why.factor)}` : '') : '= 0, the sum of nothing')];
+  const divided = why.factor && why.factor !== 1 ? `, divided by ${Math.round(1 / why.factor)}` : '';
+  const out = [el('p', {}, `= the sum of ${why.terms.length} terms${zero ? `, ${zero} of them 0` : ''}${divided}`)];
   if (terms.length) out.push(termTable(terms));
   return out;
 }
@@ -440,7 +442,7 @@ const origins = {
 
 function drawWhy() {
   const {n, c} = state, node = nodes[n], back = state.back && tensor('gradient', n), own = tensor(back ? 'gradient' : 'value', n), box = $('why');
-  const name = shortName(n) + place(n, c, shown(own).shape);
+  const name = nodes[n].name + place(n, c, shown(own).shape);
   box.replaceChildren(el('p', {class: 'formula head'}, (back ? `∂loss / ∂${name}` : name) + (covered() ? ' = ?' : ` = ${text(own.v[c])}`)));
   if (covered()) return void box.append(guessing(own.v[c]));
   if (own.has && !own.has[c]) return void box.append(el('p', {}, 'Nothing is stored here: the layout is sparse, and it counts as 0.'));
@@ -457,11 +459,13 @@ function drawWhy() {
   } else {
     const why = whyGradient(n, c), many = why.parts.length > 1;
     box.append(el('p', {}, many ? `= the sum of ${why.parts.length} parts, one from each use: ${why.parts.map((part) => text(part.recorded)).join(' + ')}`
-      : `from its one use, ${shortName(why.parts[0].from)}:`));
+      : `from its one use, ${nodes[why.parts[0].from].name}:`));
     for (const part of why.parts) {
-      if (many) box.append(el('p', {class: 'part'}, 'from ', named([ref(part.from, 0, true)])[0].textContent.slice(1).replace(/\[.*/, ''), ': ', el('b', {}, text(part.recorded))));
+      if (many) box.append(el('p', {class: 'part'}, 'from ', nodes[part.from].name, ': ', el('b', {}, text(part.recorded))));
       box.append(...explainTerms(part, nodes[part.from]));
-      if (part.axes && part.axes.length) box.append(el('p', {class: 'dim'}, `It was broadcast along ax${part.axes.length > 1 ? 'es' : 'is'} ${part.axes.join(' and ')}: what comes back along there is summed.`));
+      if (!part.axes || !part.axes.length) continue;
+      const axes = `ax${part.axes.length > 1 ? 'es' : 'is'} ${part.axes.join(' and ')}`;
+      box.append(el('p', {class: 'dim'}, `It was broadcast along ${axes}: what comes back along there is summed.`));
     }
   }
   const line = spark(back ? 'gradient' : 'value', n, c);
@@ -476,7 +480,8 @@ function spark(kind, n, c) {
   const x = (f) => 4 + f * 192 / Math.max(1, frames.length - 1), y = (v) => 36 - 32 * (v - low) / (high - low);
   const path = points.map((v, f) => Number.isFinite(v) ? `${f && Number.isFinite(points[f - 1]) ? 'L' : 'M'}${x(f).toFixed(1)} ${y(v).toFixed(1)}` : '').join('');
   const here = points[state.f];
-  return el('p', {class: 'spark'}, el('svg', {viewBox: '0 0 200 40', width: 200, height: 40, role: 'img', 'aria-label': `over the recorded steps it goes from ${text(points[0])} to ${text(points[points.length - 1])}`},
+  const label = `over the recorded steps it goes from ${text(points[0])} to ${text(points[points.length - 1])}`;
+  return el('p', {class: 'spark'}, el('svg', {viewBox: '0 0 200 40', width: 200, height: 40, role: 'img', 'aria-label': label},
     el('path', {d: path, class: 'curve'}), Number.isFinite(here) ? el('circle', {cx: x(state.f), cy: y(here), r: 3.5, class: 'dot'}) : ''),
     ` over ${frames.length} recorded steps, from ${text(low)} to ${text(high)}`);
 }
@@ -541,6 +546,7 @@ function chartX(step) {
 }
 
 function drawLoss() {
+  chart.width = Math.max(260, $('chart').clientWidth - 24);
   const step = frames[state.f].t, finite = [...losses].filter((x) => Number.isFinite(x) && (!state.log || x > 0));
   const scale = state.log ? Math.log10 : (x) => x;
   let low = Math.min(...finite.map(scale)), high = Math.max(...finite.map(scale));
@@ -562,7 +568,8 @@ function drawLoss() {
     const at = low + part * (high - low), number = state.log ? 10 ** at : at, h = height - bottom - part * (height - top - bottom);
     svg.append(el('line', {x1: left, x2: width - right, y1: h, y2: h, class: 'rule'}), el('text', {x: left - 6, y: h + 4, class: 'tick end'}, brief(number)));
   }
-  for (const part of [0, 0.5, 1]) svg.append(el('text', {x: chartX(part * (losses.length - 1)), y: height - 6, class: part === 1 ? 'tick end' : part ? 'tick middle' : 'tick'}, part === 0 ? 'step 0' : String(Math.round(part * (losses.length - 1)))));
+  for (const at of new Set([0, losses.length >> 1, losses.length - 1]))
+    svg.append(el('text', {x: chartX(at), y: height - 6, class: at === 0 ? 'tick' : at < losses.length - 1 ? 'tick middle' : 'tick end'}, at === 0 ? 'step 0' : String(at)));
   svg.append(el('path', {d: path, class: 'curve'}));
   frames.forEach(({t}) => { if (drawable(losses[t])) svg.append(el('circle', {cx: chartX(t), cy: y(losses[t]), r: 1.8, class: 'frame'})); });
   if (drawable(losses[best])) svg.append(el('circle', {cx: chartX(best), cy: y(losses[best]), r: 4, class: 'best'}));
@@ -588,7 +595,9 @@ function drawPlan() {
   $('plan-total').textContent = `${computed(plan).length} steps, ${plan.bytes} bytes between them, about ${text(sum(computed(plan).map((step) => step.us)))} µs as measured`;
   $('passes').replaceChildren(el('fieldset', {}, el('legend', {}, 'Passes of the compiler: switch one off'), run.plans.map((other, i) => {
     const change = computed(other).length - computed(whole).length;
-    const words = i === 0 ? `all on: ${computed(whole).length} steps` : `${other.without === 'all passes' ? 'all' : other.without} off: ` + (sameSteps(other, whole) ? 'changes nothing here' : change ? `${change > 0 ? '+' : '−'}${Math.abs(change)} steps` : 'other steps, as many');
+    const effect = sameSteps(other, whole) ? 'changes nothing here'
+      : change ? `${change > 0 ? '+' : '−'}${Math.abs(change)} steps` : 'other steps, as many';
+    const words = i === 0 ? `all on: ${computed(whole).length} steps` : `${other.without.replace(' passes', '')} off: ${effect}`;
     const input = el('input', {type: 'radio', name: 'pass', value: i});
     input.checked = i === state.pass;
     input.addEventListener('change', () => go({pass: i}));
@@ -596,13 +605,16 @@ function drawPlan() {
   })));
   const own = steps.findIndex((step) => step.nodes.includes(state.n)), host = steps.findIndex((step) => step.including.includes(state.n));
   const step = steps[own] || steps[host], name = nodes[state.n].name;
+  const sharing = (of) => of.nodes.filter((n) => n !== state.n).map((n) => nodes[n].name).join(', ');
   $('fate').textContent = nodes[state.n].kind !== 'op' ? `${name} is given to the run.`
-    : own >= 0 ? (step.form === 'constant' ? `${name} was folded: its value is known before the run.` : step.nodes.length > 1 ? `${name} is %${own}, one value shared with ${step.nodes.filter((n) => n !== state.n).map((n) => nodes[n].name).join(', ')}.` : `${name} is %${own}.`)
+    : own >= 0 && step.form === 'constant' ? `${name} was folded: its value is known before the run.`
+    : own >= 0 ? `${name} is %${own}${step.nodes.length > 1 ? `, one value shared with ${sharing(step)}` : ''}.`
     : host >= 0 ? `${name} has no value of its own: %${host} does its work.` : `${name} is not computed: what the step is for does not need its value.`;
   $('plan').replaceChildren(el('table', {class: 'steps'}, el('thead', {}, el('tr', {}, ['step', 'where', 'bytes read', 'written', 'µs'].map((word) => el('th', {scope: 'col'}, word)))),
     el('tbody', {}, steps.map((each, i) => {
       const shownNode = each.nodes.concat(each.including)[0];
-      return el('tr', {class: (i === own || i === host ? 'now' : '') + (shownNode === undefined ? ' quiet' : '')}, el('td', {}, shownNode === undefined ? each.formula : el('button', {class: 'ref', on: () => go({n: shownNode})}, each.formula)),
+      const formula = shownNode === undefined ? each.formula : el('button', {class: 'ref', on: () => go({n: shownNode})}, each.formula);
+      return el('tr', {class: (i === own || i === host ? 'now' : '') + (shownNode === undefined ? ' quiet' : '')}, el('td', {}, formula),
         el('td', {}, each.details), el('td', {}, text(each.read)), el('td', {}, text(each.written)), el('td', {}, each.us ? each.us.toFixed(2) : ''));
     }))));
   reveal($('plan'), $('plan').querySelector('.now'));
@@ -678,7 +690,9 @@ function go(change) {
   state.c = Math.min(Math.max(state.c, 0), Math.max(0, tensor('value', state.n).v.length - 1));
   draw();
   const index = unravel(state.c, shown(tensor('value', state.n)).shape).join(',');
-  history.replaceState(null, '', `#t=${frames[state.f].t}&n=${state.n}&d=${state.back ? 'back' : 'forward'}&v=${state.plan ? 'plan' : 'numbers'}&c=${index}${state.pass ? `&off=${state.pass}` : ''}${state.log ? '&y=log' : ''}`);
+  const more = (state.pass ? `&off=${state.pass}` : '') + (state.log ? '&y=log' : '');
+  const d = state.back ? 'back' : 'forward', v = state.plan ? 'plan' : 'numbers';
+  history.replaceState(null, '', `#t=${frames[state.f].t}&n=${state.n}&d=${d}&v=${v}&c=${index}${more}`);
 }
 
 function fromAddress() {
@@ -691,14 +705,16 @@ function fromAddress() {
   if (change.n < 0) change.n = 0;
   if (given.has('t')) change.f = nearest(Number(given.get('t')) || 0);
   const shape = shown(tensor('value', change.n, change.f || 0)).shape, index = (given.get('c') || '').split(',').filter((word) => word !== '').map(Number);
-  if (given.has('c') && index.length === shape.length && index.every((i, axis) => Number.isInteger(i) && i >= 0 && i < shape[axis])) change.c = index.reduce((flat, i, axis) => flat * shape[axis] + i, 0);
+  const inside = index.length === shape.length && index.every((i, axis) => Number.isInteger(i) && i >= 0 && i < shape[axis]);
+  if (given.has('c') && inside) change.c = ravel(index, shape);
   if (change.c === undefined) change.c = largest(change.n);
   return change;
 }
 
 function draw() {
   const node = nodes[state.n], t = tensor('value', state.n);
-  for (const [id, pressed] of [['forward', !state.back], ['back', state.back], ['values', !state.plan], ['plans', state.plan], ['guess', state.guess], ['play', !!playing]]) $(id).setAttribute('aria-pressed', pressed);
+  const pressed = {forward: !state.back, back: state.back, values: !state.plan, plans: state.plan, guess: state.guess, play: !!playing};
+  for (const id of Object.keys(pressed)) $(id).setAttribute('aria-pressed', pressed[id]);
   document.querySelector('.tensor').hidden = document.querySelector('.why').hidden = state.plan;
   document.querySelector('.plan').hidden = !state.plan;
   drawHulls();
@@ -709,8 +725,11 @@ function draw() {
   drawSource();
   drawLoss();
   const finite = [...t.v].filter(Number.isFinite);
-  $('say').textContent = `${node.name}: ${node.kind === 'op' ? node.op : node.kind}${node.attributes ? ` (${node.attributes})` : ''}, ${words(node.shape)}, node ${state.n + 1} of ${nodes.length}` +
-    (finite.length && !covered() ? `, from ${text(t.whole ? finite.reduce((a, b) => Math.min(a, b)) : t.least)} to ${text(t.whole ? finite.reduce((a, b) => Math.max(a, b)) : t.greatest)}` : '') + (finite.length < t.v.length ? `, ${t.v.length - finite.length} not finite` : '') + `, step ${frames[state.f].t}`;
+  const what = `${node.name}: ${node.kind === 'op' ? node.op : node.kind}${node.attributes ? ` (${node.attributes})` : ''}`;
+  const [least, greatest] = t.whole ? [Math.min, Math.max].map((f) => finite.reduce((x, y) => f(x, y), finite[0])) : [t.least, t.greatest];
+  const range = finite.length && !covered() ? `, from ${text(least)} to ${text(greatest)}` : '';
+  const odd = finite.length < t.v.length ? `, ${t.v.length - finite.length} not finite` : '';
+  $('say').textContent = `${what}, ${words(node.shape)}, node ${state.n + 1} of ${nodes.length}${range}${odd}, step ${frames[state.f].t}`;
 }
 
 const step = (by) => { const n = state.n + (state.back ? -by : by); if (n >= 0 && n < nodes.length) go({n}); return n >= 0 && n < nodes.length; };
@@ -733,8 +752,10 @@ const keys = {
 
 function listen() {
   document.addEventListener('keydown', (event) => {
-    const inside = event.target.closest('input, dialog, .plan .scroll, .source .scroll, .why .scroll'), pressing = event.key === ' ' && event.target.closest('button');
-    if (event.ctrlKey || event.metaKey || event.altKey || pressing || !keys[event.key] || (inside && !/^[bpg?]$/.test(event.key)) || event.target.matches('input:not([type=radio]):not([type=range])') || event.target.closest('dialog')) return;
+    const within = (what) => event.target.closest(what);
+    const typing = within('dialog, input:not([type=radio]):not([type=range])') || event.ctrlKey || event.metaKey || event.altKey;
+    const own = within('input, .plan .scroll, .source .scroll, .why .scroll') || (event.key === ' ' && within('button'));
+    if (typing || !keys[event.key] || (own && !/^[bpg?]$/.test(event.key))) return;
     event.preventDefault();
     const onNode = document.activeElement && document.activeElement.closest('#graph .node');
     keys[event.key]();
@@ -754,6 +775,7 @@ function listen() {
   };
   $('chart').addEventListener('pointerdown', (event) => { drag(event); $('chart').setPointerCapture(event.pointerId); });
   $('chart').addEventListener('pointermove', (event) => { if (event.buttons) drag(event); });
+  window.addEventListener('resize', drawLoss);
   window.addEventListener('hashchange', () => go(fromAddress()));
 }
 
@@ -795,7 +817,10 @@ function begin() {
   $('names').append(...nodes.map((node) => el('option', {value: node.name})));
   const asked = location.hash === '#selftest';
   listen();
-  go({f: 0, ...fromAddress()});
+  const finite = losses.filter((x) => x > 0 && Number.isFinite(x));
+  const wide = finite.length === losses.length && finite.reduce((a, b) => Math.max(a, b)) > 50 * finite.reduce((a, b) => Math.min(a, b));
+  const first = fromAddress();
+  go({f: nearest(10), ...first, log: first.log || (wide && !location.hash.includes('t='))});
   if (!asked) return;
   const {ok, unknown, wrong} = selftest();
   document.body.append(el('p', {id: 'selftest'}, wrong.length ? `selftest: ${wrong.length} wrong: ${wrong.slice(0, 5).join('; ')}` : `selftest: ok ${ok} checks, ${unknown} not explained`));

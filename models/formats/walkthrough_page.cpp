@@ -50,13 +50,14 @@ double radius_of(const Expr& node) {
 // The page's script finds nodes and edges by their data attributes; nodes are numbered oldest first.
 std::string graph_picture(const Walkthrough& run) {
   const std::vector<Expr> newest_first(run.nodes.rbegin(), run.nodes.rend());
-  const GraphLayout layout = lay_out(newest_first);
+  const GraphLayout layout = lay_out(newest_first, NodeNames::own);
   const auto last = static_cast<int>(run.nodes.size()) - 1;
   std::string svg = fmt::format(
       "<svg id=\"graph\" viewBox=\"0 0 {0} {1}\" width=\"{0}\" height=\"{1}\" role=\"group\" "
       "aria-label=\"The graph: {2} nodes in layers, inputs at the top, the loss at the bottom\">\n"
-      "<defs><marker id=\"tip\" viewBox=\"0 0 8 8\" refX=\"7\" refY=\"4\" markerWidth=\"7\" markerHeight=\"7\" "
-      "orient=\"auto-start-reverse\"><path d=\"M0 0L8 4L0 8z\"/></marker></defs>\n<g id=\"hulls\"></g>\n",
+      "<defs><marker id=\"tip\" viewBox=\"0 0 8 8\" refX=\"7\" refY=\"4\" markerWidth=\"9\" markerHeight=\"9\" "
+      "markerUnits=\"userSpaceOnUse\" orient=\"auto-start-reverse\"><path d=\"M0 0L8 4L0 8z\"/></marker></defs>\n<g "
+      "id=\"hulls\"></g>\n",
       pixels(layout.width), pixels(layout.height), run.nodes.size());
   for (const GraphLayout::Edge& edge : layout.edges)
     svg += fmt::format("<path class=\"edge\" d=\"{}\" data-from=\"{}\" data-to=\"{}\" data-input=\"{}\"/>\n", edge.path,
@@ -71,7 +72,7 @@ std::string graph_picture(const Walkthrough& run) {
         "<text x=\"{}\" y=\"{}\" class=\"name\">{}</text><text x=\"{}\" y=\"{}\" class=\"type\">{}</text></g>\n",
         look_of(node), last - i, escaped(printable(node.name())), kind_word(node), escaped(place.type),
         pixels(place.x - place.width / 2), pixels(place.y), pixels(place.width), pixels(GraphLayout::box),
-        pixels(radius_of(node)), pixels(place.x), pixels(place.y + 16), escaped(printable(place.name)), pixels(place.x),
+        pixels(radius_of(node)), pixels(place.x), pixels(place.y + 16), escaped(place.name), pixels(place.x),
         pixels(place.y + 30), escaped(place.type));
   }
   return svg + "</svg>\n";

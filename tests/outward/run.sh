@@ -1,6 +1,6 @@
 #!/bin/sh
 # Writes files of a kind and has another program read them. Exits with 77 where that program is not installed.
-# usage: run.sh models|events|reports PROGRAM FOLDER
+# usage: run.sh models|events|reports|walkthroughs PROGRAM FOLDER
 set -eu
 kind=$1 program=$2 folder=$3/$1
 here=$(cd "$(dirname "$0")" && pwd)
@@ -27,5 +27,9 @@ case $kind in
   reports)
     "$program" reports "$folder"
     sh "$here/browse.sh" "$folder"
+    ;;
+  walkthroughs)
+    "$program" walkthroughs "$folder"
+    "$python" "$here/walkthrough.py" "$folder"
     ;;
 esac

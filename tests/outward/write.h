@@ -8,5 +8,6 @@ namespace gradus {
 void write_models(const std::string& folder);
 void write_events(const std::string& folder);
 void write_reports(const std::string& folder);
+void write_walkthroughs(const std::string& folder);
 
 }  // namespace gradus

@@ -182,6 +182,21 @@ TEST_CASE("logs and a page are written, and models are exported") {
         "1: fm: nowhere/page.html: cannot be written: No such file or directory\n");
 }
 
+TEST_CASE("the training of the first rows can be watched") {
+  const Folder folder;
+  write_text(folder / "clicks.csv", clicks);
+  for (const std::string kind : {"linear", "fm", "field-aware"}) {
+    const std::string out =
+        said(folder, {"train", "clicks.csv", "--epochs", "1", "--kind", kind, "--walkthrough", "page.html"});
+    CHECK_MESSAGE(out.find("walkthrough: page.html: 8 rows and the 6 features that they hold, trained by themselves "
+                           "for 200 steps\n") != std::string::npos,
+                  out);
+    CHECK(text_of(folder / "page.html").find("\"format\":\"gradus-walkthrough\"") != std::string::npos);
+  }
+  CHECK(said(folder, {"train", "clicks.csv", "--target", "clicked", "--task", "ranking", "--walkthrough", "x"}) ==
+        "1: fm: --walkthrough shows no training for ranking; --task names another\n");
+}
+
 TEST_CASE("Criteo's sample trains in every kind that has use for fields") {
   const std::filesystem::path data = data_folder("criteo-small");
   if (!std::filesystem::exists(data)) {

@@ -105,6 +105,7 @@ TEST_CASE("a file is replaced by its kind alone, or where --overwrite says so") 
   const std::vector<Row> rows = {
       {{"train", "clicks.csv", "--epochs", "1", "--model"}, "a model"},
       {{"train", "clicks.csv", "--epochs", "1", "--report"}, "a page of a training"},
+      {{"train", "clicks.csv", "--epochs", "1", "--walkthrough"}, "a page of a training"},
       {{"train", "clicks.csv", "--epochs", "1", "--log"}, "a log of a training"},
       {{"train", "clicks.csv", "--epochs", "1", "--save-config"}, "a file of options"},
       {{"convert", "clicks.csv", "--out"}, "a data cache"},

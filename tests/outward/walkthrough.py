@@ -1,0 +1,272 @@
+"""Opens pages of write_page in Chromium: they explain every element, show what C++ recorded, obey all keys, keep their
+state in the address, need no network, say nothing on the console, and are accessible. Without playwright the pages
+check themselves; without Chromium the test is skipped (77).
+
+usage: walkthrough.py FOLDER            a folder of gradus_outward walkthroughs; screenshots are left in it
+       walkthrough.py --picture PAGE PNG
+"""
+
+import json
+import math
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+
+try:
+    from playwright.sync_api import sync_playwright
+except ImportError:
+    sync_playwright = None
+try:
+    from axe_playwright_python.sync_playwright import Axe
+except ImportError:
+    Axe = None
+
+PAGES = {  # how many elements the page must explain, and may leave unexplained
+    "article": (10000, 0),
+    "sparse": (500, 0),
+    "not_finite": (30, 0),
+    "ranks": (900, 60),
+    "hostile": (20, 0),
+    "one": (0, 0),
+    "many": (300, 200),
+}
+failures = []
+
+
+def check(holds, what):
+    if not holds:
+        failures.append(what)
+        print("failed:", what)
+
+
+def check_selftest(name, text):
+    found = re.fullmatch(r"selftest: ok (\d+) checks, (\d+) not explained", text or "")
+    check(found, f"{name}: {text}")
+    if found:
+        least, most = PAGES[name]
+        check(int(found[1]) >= least and int(found[2]) <= most, f"{name}: {text}; at least {least}, at most {most}")
+
+
+def without_playwright(browser, folder):
+    """What the pages say of themselves."""
+    for name in PAGES:
+        run = subprocess.run(
+            [browser, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={folder}/profile",
+             "--virtual-time-budget=20000", "--dump-dom", f"file://{folder}/{name}.html#selftest"],
+            capture_output=True, text=True, check=True)
+        found = re.search(r'<p id="selftest">([^<]*)', run.stdout)
+        check_selftest(name, found and found[1])
+    print(f"{len(PAGES)} pages, by themselves: there is no playwright")
+
+
+class Opened:
+    """A page that is open: what it asks for and says is counted."""
+
+    def __init__(self, browser, path, width=1280, height=800, **look):
+        self.context = browser.new_context(viewport={"width": width, "height": height}, **look)
+        self.page = self.context.new_page()
+        self.said, self.asked = [], []
+        self.page.on("console", lambda message: self.said.append(message.text))
+        self.page.on("pageerror", lambda error: self.said.append(str(error)))
+        self.page.on("request", lambda request: self.asked.append(request.url))
+        self.name = path.stem
+        self.page.goto(f"file://{path}")
+
+    def close(self):
+        asked = [url for url in self.asked if not url.startswith("data:")]
+        check(len(asked) == 1, f"{self.name}: asks for {asked}")
+        check(not self.said, f"{self.name}: says {self.said}")
+        self.context.close()
+
+    def state(self):
+        return self.page.evaluate("({t: frames[state.f].t, n: state.n, back: state.back, plan: state.plan, c: state.c})")
+
+    def press(self, *keys):
+        for key in keys:
+            self.page.keyboard.press(key)
+
+
+def close_to(a, b):
+    if b is None:
+        return not isinstance(a, (int, float)) or not math.isfinite(a)
+    return a is not None and math.isclose(a, b, rel_tol=1e-6, abs_tol=1e-30)
+
+
+def check_truth(opened, truth):
+    for each in truth:
+        value, gradient = opened.page.evaluate(
+            """({t, n, c}) => { state.f = nearest(t); const g = tensor('gradient', n);
+               return [frames[state.f].t === t ? tensor('value', n).v[c] : null, g ? g.v[c] : null]; }""", each)
+        check(close_to(value, each["value"]), f"article: value {value} of {each}")
+        if "gradient" in each:
+            check(close_to(gradient, each["gradient"]), f"article: gradient {gradient} of {each}")
+    # What is seen, for some of them.
+    for each in [each for each in truth if each["value"]][:20]:
+        opened.page.evaluate("({t, n, c}) => go({f: nearest(t), n, c, back: false, plan: false})", each)
+        seen = opened.page.locator("#why .head").text_content().split(" = ")[1].replace("−", "-")
+        check(math.isclose(float(seen), each["value"], rel_tol=5e-4), f"article: shows {seen}, not {each}")
+
+
+def check_keys(opened):
+    page, last = opened.page, opened.page.evaluate("nodes.length - 1")
+    page.evaluate("go({f: 0, n: 0, back: false, plan: false})")
+    for n in range(1, last + 1):
+        opened.press("ArrowRight")
+        check(opened.state()["n"] == n, f"ArrowRight does not lead to node {n}")
+    opened.press("ArrowRight", "b")
+    check(opened.state()["n"] == last and opened.state()["back"], "the walk does not end, or b does not turn it")
+    for n in range(last - 1, -1, -1):
+        opened.press("ArrowRight")
+        check(opened.state()["n"] == n, f"backward, ArrowRight does not lead to node {n}")
+    opened.press("ArrowLeft")
+    check(opened.state()["n"] == 1, "backward, ArrowLeft does not lead back")
+    opened.press("Home")
+    check(opened.state()["n"] == last, "Home")
+    opened.press("End", "b", "ArrowUp", "ArrowUp", "ArrowDown")
+    check(opened.state() | {"c": 0} == {"t": 1, "n": 0, "back": False, "plan": False, "c": 0}, f"End, b, arrows: {opened.state()}")
+    opened.press("p")
+    check(page.locator(".plan").is_visible() and not page.locator(".why").is_visible(), "p does not show the plan")
+    page.locator("#passes input").last.check()
+    check(page.evaluate("state.pass === run.plans.length - 1"), "the switch of a pass")
+    opened.press("p", "g")
+    check(page.locator("#why .guess").is_visible(), "g does not ask")
+    check("?" in page.locator("#why .head").text_content(), "g does not cover")
+    page.locator("#why .guess button").first.click()
+    check("guesses were right" in page.locator("#why").text_content(), "a guess is not answered")
+    opened.press("g", "?")
+    check(page.locator("dialog").is_visible(), "? does not list the keys")
+    opened.press("Escape", "/")
+    page.keyboard.type("y_hat")
+    opened.press("Enter")
+    check(page.evaluate("nodes[state.n].name") == "y_hat", "/ does not find")
+    opened.press(" ")
+    check(page.locator("#play").text_content() == "Pause", "the space bar does not play")
+    opened.press(" ")
+    page.locator("#tensor td[tabindex='0']").first.focus()
+    before = opened.state()
+    opened.press("ArrowDown")
+    check(opened.state()["c"] == before["c"] + 1 or before["c"] == 6, "arrows in a tensor do not move the cell")
+    check(opened.state()["n"] == before["n"] and opened.state()["t"] == before["t"], "arrows in a tensor move the walk")
+    page.locator("#why .ref").first.click()
+    check(opened.state()["n"] != before["n"], "a name in a formula leads nowhere")
+    page.mouse.click(*page.evaluate("(() => { const b = $('chart').getBoundingClientRect(); return [b.right - 40, b.top + 40]; })()"))
+    check(opened.state()["t"] > 500, "the loss curve cannot be clicked")
+    page.locator("#step").fill("0")
+    opened.press("Tab")
+    check(opened.state()["t"] == 0, "a step cannot be typed")
+
+
+def check_address(browser, path):
+    for address in ["#t=10&n=14&d=back&v=numbers&c=2,3", "#t=1000&n=20&d=forward&v=plan&c="]:
+        opened = Opened(browser, path)
+        opened.page.goto(f"file://{path}{address}")
+        opened.page.wait_for_timeout(50)
+        state = opened.page.evaluate("location.hash")
+        check(state == address, f"{address} becomes {state}")
+        opened.context.close()
+    opened = Opened(browser, path)
+    opened.page.goto(f"file://{path}#t=-5&n=9999&d=x&v=y&c=99,99,1")
+    opened.page.wait_for_timeout(50)
+    check(not opened.said, f"a wrong address makes it say {opened.said}")
+    opened.context.close()
+
+
+def check_access(browser, path):
+    for name, look in {"light": {"color_scheme": "light"}, "dark": {"color_scheme": "dark"},
+                       "forced": {"forced_colors": "active"}}.items():
+        opened = Opened(browser, path, bypass_csp=True, reduced_motion="reduce", **look)
+        for view in ["#t=10&n=14&d=forward&v=numbers", "#t=10&n=14&d=back&v=numbers", "#t=10&n=20&v=plan"]:
+            opened.page.goto(f"file://{path}{view}")
+            opened.page.wait_for_timeout(50)
+            if Axe is None:
+                continue
+            for fault in Axe().run(opened.page).response["violations"]:
+                check(False, f"{path.stem}, {name}, {view}: {fault['id']}: {fault['nodes'][0]['html'][:200]} "
+                             f"{fault['nodes'][0]['failureSummary'][:300]}")
+        opened.context.close()
+    for width, height in [(1280, 800), (768, 1000), (320, 640)]:
+        for scheme in ["light", "dark"]:
+            opened = Opened(browser, path, width, height, color_scheme=scheme)
+            opened.page.wait_for_timeout(50)
+            check(opened.page.evaluate("document.documentElement.scrollWidth") <= width, f"{width} pixels overflow")
+            opened.page.screenshot(path=path.with_name(f"{path.stem}_{width}_{scheme}.png"), full_page=width < 1280)
+            opened.context.close()
+
+
+def check_without_script(browser, path):
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(f"file://{path}")
+    check(page.locator("#graph .node").count() > 30 and page.locator(".still table").count() > 20, "it is empty without script")
+    context.close()
+
+
+def check_time(opened):
+    """Generous: a step takes some milliseconds, on a busy machine more."""
+    took = opened.page.evaluate("""(() => { const t = performance.now(); for (let i = 0; i < 20; i++) step(i % 2 ? -1 : 1);
+                                            return (performance.now() - t) / 20; })()""")
+    print(f"a step takes {took:.1f} ms")
+    check(took < 500, f"a step takes {took} ms")
+
+
+def check_refuses_other_versions(browser, folder):
+    page = (folder / "one.html").read_text(encoding="utf-8").replace('"version":1', '"version":2')
+    (folder / "version2.html").write_text(page, encoding="utf-8")
+    opened = Opened(browser, folder / "version2.html")
+    check("of version 2" in opened.page.locator("#say").text_content(), "another version is not refused in words")
+    opened.close()
+
+
+def with_playwright(executable, folder):
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable, args=["--no-sandbox"])
+        for name in PAGES:
+            opened = Opened(browser, folder / f"{name}.html")
+            opened.page.evaluate("""(() => { const {ok, unknown, wrong} = selftest(); draw(); window.told = wrong.length
+                ? `selftest: ${wrong.length} wrong: ${wrong.slice(0, 3)}` : `selftest: ok ${ok} checks, ${unknown} not explained`; })()""")
+            check_selftest(name, opened.page.evaluate("told"))
+            for n in range(opened.page.evaluate("nodes.length")):
+                opened.page.evaluate("(n) => { for (const back of [false, true]) go({n, back}); }", n)
+            opened.page.evaluate("go({plan: true})")
+            opened.close()
+        article = folder / "article.html"
+        check(article.stat().st_size <= 1_000_000, f"the article's page has {article.stat().st_size} bytes")
+        opened = Opened(browser, article)
+        check_truth(opened, json.loads((folder / "article.json").read_text(encoding="utf-8")))
+        check_keys(opened)
+        check_time(opened)
+        opened.close()
+        check_address(browser, article)
+        check_access(browser, article)
+        check_without_script(browser, article)
+        check_refuses_other_versions(browser, folder)
+        print(f"{len(PAGES)} pages, by Chromium {browser.version}" + ("" if Axe else "; there is no axe: access is not checked"))
+        browser.close()
+
+
+def picture(executable, page, png):
+    """A picture of a page for a README: backward, at a matrix product."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable, args=["--no-sandbox"])
+        opened = Opened(browser, pathlib.Path(page).resolve(), color_scheme="light", reduced_motion="reduce")
+        opened.page.evaluate("go({f: nearest(10), n: nodes.findIndex((node) => node.op === 'matmul'), back: true, log: true})")
+        opened.page.screenshot(path=png)
+        browser.close()
+
+
+def main():
+    executable = next(filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome"])), None)
+    if executable is None:
+        print("skipped: there is no Chromium")
+        return 77
+    if sys.argv[1] == "--picture":
+        picture(executable, *sys.argv[2:])
+        return 0
+    folder = pathlib.Path(sys.argv[1]).resolve()
+    (with_playwright if sync_playwright else without_playwright)(executable, folder)
+    return 1 if failures else 0
+
+
+sys.exit(main())
