@@ -72,8 +72,9 @@ class ReverseWalk {
       if (!dx.valid()) continue;  // an earlier input, the same node, had its part
       // Of two csr operands each has its own non-zeros; the node has those of both.
       const bool narrower = node.layout() == Layout::csr && x.layout() == Layout::csr && csr_operands(node) > 1;
-      parts_.push_back({node, i, narrower ? sample(dx, x) : elementwise ? unbroadcast(dx, x, node) : dx});
-      receive(x, parts_.back().part);
+      const Expr part = narrower ? sample(dx, x) : elementwise ? unbroadcast(dx, x, node) : dx;
+      parts_.push_back({node, i, part});
+      receive(x, part);
     }
   }
 
@@ -92,8 +93,8 @@ class ReverseWalk {
   Graph& graph_;
   Expr y_;
   std::vector<bool> leads_to_x_;
-  std::vector<Expr> dy_;  // what has arrived at each node so far
-  std::vector<GradientPart> parts_;
+  std::vector<Expr> dy_;             // what has arrived at each node so far
+  std::vector<GradientPart> parts_;  // each of them
 };
 
 // The first op on a way from x to y that lets no gradient through, for the message.

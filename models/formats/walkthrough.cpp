@@ -2,6 +2,7 @@
 #include <gradus/models/formats/walkthrough.h>
 
 #include <gradus/core/at.h>
+#include <gradus/core/error.h>
 #include <gradus/models/formats/graph_layout.h>
 
 #include <algorithm>

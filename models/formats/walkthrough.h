@@ -60,8 +60,8 @@ struct Walkthrough {
 Walkthrough record_walkthrough(Session& session, const WalkthroughOptions& options, const Feeds& feeds = {});
 
 struct PageOptions {
-  std::int64_t usual_bytes = 1'000'000;       // frames are left out of a page that would be larger
-  std::int64_t most_bytes = 4 * 1024 * 1024;  // refused, with no more than two frames left
+  std::int64_t usual_bytes = 1'000'000;  // frames are left out of a page that would be larger
+  std::int64_t most_bytes = 4'194'304;   // refused, with no more than two frames left
 };
 
 /// The page. Source lines come from the files where the nodes were made, as far as they can be read. Throws ValueError

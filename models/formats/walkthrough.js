@@ -274,9 +274,9 @@ const partsOf = (n) => parts.map((part, p) => p).filter((p) => parts[p].to === n
 
 function whyGradient(n, c) {
   const all = partsOf(n).map((p) => whyPart(p, c)), recorded = gradient(n, c);
-  const sum = all.reduce((so_far, part) => so_far + part.recorded, 0);
-  const size = all.reduce((so_far, part) => so_far + Math.abs(part.recorded), 0);
-  return {parts: all, recorded, found: sum, ok: agrees(sum, recorded, size), terms: []};
+  const found = all.reduce((sum, part) => sum + part.recorded, 0);
+  const size = all.reduce((sum, part) => sum + Math.abs(part.recorded), 0);
+  return {parts: all, recorded, found, ok: agrees(found, recorded, size), terms: []};
 }
 
 // --- the panes --------------------------------------------------------------------------------------------------

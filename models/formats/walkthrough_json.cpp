@@ -4,6 +4,7 @@
 #include <gradus/models/formats/walkthrough_json.h>
 
 #include <gradus/core/at.h>
+#include <gradus/core/error.h>
 #include <gradus/core/graph/op.h>
 #include <gradus/core/io/file.h>
 #include <gradus/models/formats/base64.h>

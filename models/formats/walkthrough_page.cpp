@@ -1,5 +1,6 @@
 // The page itself: walkthrough.html with what is in double braces replaced.
 #include <gradus/core/at.h>
+#include <gradus/core/error.h>
 #include <gradus/core/io/file.h>
 #include <gradus/models/formats/base64.h>
 #include <gradus/models/formats/graph_layout.h>

@@ -6,6 +6,8 @@ usage: walkthrough.py FOLDER            a folder of gradus_outward walkthroughs;
        walkthrough.py --picture PAGE PNG
 """
 
+import base64
+import hashlib
 import json
 import math
 import pathlib
@@ -219,6 +221,36 @@ def check_refuses_other_versions(browser, folder):
     opened.close()
 
 
+FAULTS = {  # what is written into the page's script, and what the page then must say
+    "a wrong derivative": ("['a', (a) => a]]", "['a', (a, b) => b]]"),
+    "swapped axes": ("from[axis] = index[i]", "from[i] = index[axis]"),
+    "an assignment for a sum": ("(sum, part) => sum + part.recorded", "(sum, part) => part.recorded"),
+    "a product with one term less": ("{length: inner}", "{length: inner - 1}"),
+}
+
+
+def check_faults_are_seen(browser, folder):
+    """A test that cannot fail proves nothing."""
+    def policy(script):
+        return "sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+
+    for name, (right, wrong) in FAULTS.items():
+        page = (folder / ("ranks.html" if name == "swapped axes" else "article.html")).read_text(encoding="utf-8")
+        script = page[page.rindex("<script>") + 8 : page.rindex("</script>")]
+        check(right in script, f"planted: {right} is not in the script")
+        faulty = script.replace(right, wrong)
+        (folder / "faulty.html").write_text(page.replace(script, faulty).replace(policy(script), policy(faulty)), encoding="utf-8")
+        opened = Opened(browser, folder / "faulty.html")
+        check(opened.page.evaluate("selftest().wrong.length") > 0, f"planted: {name} is not seen")
+        opened.close()
+    page = (folder / "article.html").read_text(encoding="utf-8")
+    (folder / "faulty.html").write_text(page.replace("<main>", '<img src="https://example.invalid/x.png"><main>'), encoding="utf-8")
+    opened = Opened(browser, folder / "faulty.html")
+    opened.page.wait_for_timeout(50)
+    check(any("Content Security Policy" in text for text in opened.said), "planted: an image of the network is not refused")
+    opened.context.close()
+
+
 def with_playwright(executable, folder):
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=executable, args=["--no-sandbox"])
@@ -242,6 +274,7 @@ def with_playwright(executable, folder):
         check_access(browser, article)
         check_without_script(browser, article)
         check_refuses_other_versions(browser, folder)
+        check_faults_are_seen(browser, folder)
         print(f"{len(PAGES)} pages, by Chromium {browser.version}" + ("" if Axe else "; there is no axe: access is not checked"))
         browser.close()
 
@@ -250,7 +283,7 @@ def picture(executable, page, png):
     """A picture of a page for a README: backward, at a matrix product."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=executable, args=["--no-sandbox"])
-        opened = Opened(browser, pathlib.Path(page).resolve(), color_scheme="light", reduced_motion="reduce")
+        opened = Opened(browser, pathlib.Path(page).resolve(), 1160, 740, color_scheme="light", reduced_motion="reduce")
         opened.page.evaluate("go({f: nearest(10), n: nodes.findIndex((node) => node.op === 'matmul'), back: true, log: true})")
         opened.page.screenshot(path=png)
         browser.close()
