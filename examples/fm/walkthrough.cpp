@@ -75,7 +75,8 @@ void write_walkthrough(const std::string& path, const TrainingSet& set, Training
       .loss = model.loss,
       .train = step.run,
       .steps = steps,
-      .title = fmt::format("{}: the first {} rows, {} features", set.about.name, rows.size(), features)};
+      .title = fmt::format("{}: the first {} rows, {} features", set.about.name.substr(set.about.name.rfind('/') + 1),
+                           rows.size(), features)};
   gradus::write_page(record_walkthrough(session, watched, {{model.X, small.x}, {model.y, rows.y}}), path);
   if (text)
     say("walkthrough: {}: {} rows and the {} features that they hold, trained by themselves for {} steps\n", path,

@@ -610,7 +610,7 @@ function drawPlan() {
     : own >= 0 && step.form === 'constant' ? `${name} was folded: its value is known before the run.`
     : own >= 0 ? `${name} is %${own}${step.nodes.length > 1 ? `, one value shared with ${sharing(step)}` : ''}.`
     : host >= 0 ? `${name} has no value of its own: %${host} does its work.` : `${name} is not computed: what the step is for does not need its value.`;
-  $('plan').replaceChildren(el('table', {class: 'steps'}, el('thead', {}, el('tr', {}, ['step', 'where', 'bytes read', 'written', 'µs'].map((word) => el('th', {scope: 'col'}, word)))),
+  $('plan').replaceChildren(el('table', {class: 'listing'}, el('thead', {}, el('tr', {}, ['step', 'where', 'bytes read', 'written', 'µs'].map((word) => el('th', {scope: 'col'}, word)))),
     el('tbody', {}, steps.map((each, i) => {
       const shownNode = each.nodes.concat(each.including)[0];
       const formula = shownNode === undefined ? each.formula : el('button', {class: 'ref', on: () => go({n: shownNode})}, each.formula);
