@@ -1,0 +1,82 @@
+// How y_hat depends on the parameters of one feature, all others as they are. A model is fit for samplers and
+// alternating least squares (sampler.h) where that is linear in all parameters of the feature at once:
+//   y_hat(x_n) = g_n + sum_c t_c h_nc      for the rows n that hold the feature
+// and neither g nor h knows t_1, ..., t_C. Of a factorization machine (Rendle, ICDM 2010, equation 4):
+//   h = x_ni                                       for the weight w_i
+//   h = x_ni (q_nf - v_if x_ni),  q = X V          for the factor v_if
+#pragma once
+
+#include <gradus/core/tensor/tensor.h>
+#include <gradus/core/workers.h>
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+namespace gradus {
+
+/// The rows of X by feature.
+class FeatureRows {
+ public:
+  /// x csr float32 [n, p]; `root_weight` has the square root of each row's weight, or nothing where all are 1.
+  FeatureRows(const Tensor& x, std::vector<float> root_weight);
+
+  std::int64_t features() const { return std::ssize(start_) - 1; }
+  const Tensor& x() const { return x_; }
+  std::span<const float> root_weight() const { return root_weight_; }
+  /// Where the elements of a feature begin in arrays of all non-zeros, feature by feature.
+  std::int64_t start(std::int64_t feature) const { return start_[static_cast<std::size_t>(feature)]; }
+  /// The rows that hold the feature, ascending; x_ni there, and x_ni times the square root of the row's weight.
+  std::span<const Index> rows(std::int64_t feature) const { return part(std::span(by_column().row), feature); }
+  std::span<const float> x(std::int64_t feature) const { return part(std::span(x_by_feature_), feature); }
+  std::span<const float> weighted(std::int64_t feature) const {
+    return part(std::span(root_weight_.empty() ? x_by_feature_ : weighted_), feature);
+  }
+
+ private:
+  const CsrPattern::ByColumn& by_column() const { return x_.pattern()->by_column(); }
+  template <class T>
+  std::span<const T> part(std::span<const T> all, std::int64_t feature) const {
+    return all.subspan(static_cast<std::size_t>(start(feature)),
+                       static_cast<std::size_t>(start(feature + 1) - start(feature)));
+  }
+
+  Tensor x_;
+  std::vector<float> root_weight_;
+  std::vector<std::int64_t> start_;             // [p + 1]
+  std::vector<float> x_by_feature_, weighted_;  // [non-zeros]; the second only where rows have weights
+};
+
+/// The parameters of the features, a row t_1, ..., t_C each: w_i, v_i1, ..., v_ik of a factorization machine.   [p, C]
+struct ParameterTable {
+  ParameterTable(std::int64_t p, std::int64_t each)
+      : columns(each), stride(1 + (each + 2) / 4 * 4), values(static_cast<std::size_t>(p * stride)) {}
+  float* row(std::int64_t feature) { return &values[static_cast<std::size_t>(feature * stride)]; }
+  const float* row(std::int64_t feature) const { return &values[static_cast<std::size_t>(feature * stride)]; }
+
+  std::int64_t columns;
+  std::int64_t stride;  // one number, then fours: loops read past the last column
+  std::vector<float> values;
+};
+
+class Coordinates {
+ public:
+  Coordinates() = default;
+  Coordinates(const Coordinates&) = delete;
+  Coordinates& operator=(const Coordinates&) = delete;
+  virtual ~Coordinates() = default;
+
+  /// All of the table has been set anew.
+  virtual void restart() = 0;
+  /// H_cn = h_nc times the square root of the weight of row n, for the rows that hold the feature, then zeros.
+  /// There is room for C + 3 rows.   [C, padded(rows)]
+  virtual void slopes(std::int64_t feature, float* H) const = 0;
+  /// Adds delta [C] to the feature's row of the table. Features that no row holds both may be moved at once.
+  virtual void move(std::int64_t feature, const float* delta) = 0;
+};
+
+/// Of linear models (C = 1) and factorization machines of order 2 (C = 1 + k). What is given must outlive it.
+std::unique_ptr<Coordinates> fm_coordinates(const FeatureRows& rows, ParameterTable& table, Workers& workers);
+
+}  // namespace gradus

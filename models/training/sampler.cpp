@@ -1,0 +1,318 @@
+#include <gradus/models/training/sampler.h>
+
+#include <gradus/core/error.h>
+#include <gradus/core/workers.h>
+#include <gradus/models/training/coordinates.h>
+#include <gradus/models/training/draws.h>
+#include <gradus/models/training/sampler_loops.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+namespace gradus {
+
+namespace {
+
+// Features that are visited one after the other; where no row has two of them, at once.
+struct Column {
+  std::vector<Index> features;
+  bool one_hot = true;
+};
+
+std::vector<Index> all_in_groups(std::vector<Index> group, std::int64_t p) {
+  group.resize(static_cast<std::size_t>(p), 0);
+  const Index groups = *std::max_element(group.begin(), group.end()) + 1;
+  for (Index& each : group)
+    if (each < 0) each = groups;
+  return group;
+}
+
+std::vector<Column> columns_of(const CsrPattern& pattern, const std::vector<Index>& group) {
+  std::vector<Column> out(static_cast<std::size_t>(*std::max_element(group.begin(), group.end())) + 1);
+  for (std::size_t i = 0; i < group.size(); ++i)
+    out[static_cast<std::size_t>(group[i])].features.push_back(static_cast<Index>(i));
+  std::vector<std::int64_t> seen(out.size(), -1);  // in which row last
+  for (std::int64_t n = 0; n < pattern.rows; ++n)
+    for (std::int64_t at = pattern.row_start[static_cast<std::size_t>(n)];
+         at < pattern.row_start[static_cast<std::size_t>(n) + 1]; ++at) {
+      const auto g =
+          static_cast<std::size_t>(group[static_cast<std::size_t>(pattern.column[static_cast<std::size_t>(at)])]);
+      if (std::exchange(seen[g], n) == n) out[g].one_hot = false;
+    }
+  return out;
+}
+
+std::vector<float> root_weights(const Dataset& rows) {
+  std::vector<float> out;
+  if (rows.weighted())
+    for (const double weight : rows.weight) out.push_back(static_cast<float>(std::sqrt(weight)));
+  return out;
+}
+
+// -ln Phi(x)
+double log_loss(double x) {
+  constexpr double far = -37;  // beyond, Phi(x) rounds to 0: by the first term of Mills' ratio
+  return x > far ? -std::log(normal_cdf(x)) : x * x / 2 + std::log(-x * 2.5066282746310002);
+}
+
+}  // namespace
+
+struct Sampler::State {
+  State(Session& of, const Model& model, const ModelOptions& options, const Dataset& data,
+        const SamplerOptions& sampler_options)
+      : session(of),
+        parameters(model.parameters),
+        of_model(options),
+        given(sampler_options),
+        workers(given.threads),
+        rows(data.x, root_weights(data)),
+        group(all_in_groups(given.group, rows.features())),
+        columns(columns_of(*data.x.pattern(), group)),
+        table(rows.features(), 1 + (parameters.size() > 2 ? parameters[2].shape()[1] : 0)),
+        coordinates(fm_coordinates(rows, table, workers)),
+        predict(session.prepare(model.y_hat, {model.X})),
+        mu(columns.size() * width(), static_cast<float>(given.prior.mu0)),
+        lambda(mu.size()),
+        e(static_cast<std::size_t>(data.size())),
+        row_errors(e.size()) {
+    const auto& [mean, deviation] = options.target;
+    for (const double target : data.y) y.push_back(static_cast<float>((target - mean) / deviation));
+    weight_sum =
+        rows.root_weight().empty() ? static_cast<double>(y.size()) : dot(rows.root_weight(), rows.root_weight());
+    if (!given.draws) find_penalties();
+  }
+
+  std::size_t width() const { return static_cast<std::size_t>(table.columns); }
+  DrawStream stream(Purpose purpose) const { return {given.seed, static_cast<std::uint32_t>(iteration), purpose}; }
+
+  void find_penalties();
+  void read_parameters();
+  void assign_parameters();
+  double find_errors();
+  double find_probit_errors(std::span<const float> y_hat);
+  void move_w0(Draws& draws);
+  void draw_hyperparameters();
+  void visit(const Column& column, std::int64_t place);
+  void visit(std::span<const Index> features, std::int64_t place);
+
+  Session& session;
+  std::vector<Expr> parameters;  // w0, W, V
+  ModelOptions of_model;
+  SamplerOptions given;
+  Workers workers;
+  FeatureRows rows;
+  std::vector<float> y;
+  double weight_sum;
+  std::vector<Index> group;  // [p]
+  std::vector<Column> columns;
+  ParameterTable table;
+  std::unique_ptr<Coordinates> coordinates;
+  PreparedRun predict;
+  std::vector<float> mu, lambda;                  // of MCMC   [groups, C]
+  std::vector<float> penalty_of_W, penalty_of_V;  // of ALS: lambda   [p]
+  std::vector<float> e;                           // [n]
+  std::vector<double> row_errors;                 // [n]
+  double w0 = 0, alpha = 1;
+  std::int64_t iteration = 0;
+};
+
+// The loss of the graph is sum(weight (y - y_hat)^2) / sum(weight) + l2 t^2 + ..., or has -ln Phi, whose part in
+// expectation-maximization is (z - y_hat)^2 / 2. What is made small here is sum(weight e^2) + lambda t^2.
+void Sampler::State::find_penalties() {
+  const double halves = of_model.task == Task::binary ? 2 : 1;
+  for (std::int64_t i = 0; i < rows.features(); ++i) {
+    double weight = weight_sum;
+    if (of_model.l2_over == L2Over::touched) {
+      weight = 0;
+      for (const Index n : rows.rows(i))
+        weight += rows.root_weight().empty() ? 1 : std::pow(rows.root_weight()[static_cast<std::size_t>(n)], 2);
+    }
+    const double own = of_model.l2_features.empty() ? -1 : of_model.l2_features[static_cast<std::size_t>(i)];
+    penalty_of_W.push_back(static_cast<float>(halves * weight * (own < 0 ? of_model.l2_W : own)));
+    penalty_of_V.push_back(static_cast<float>(halves * weight * (own < 0 ? of_model.l2_V : own)));
+  }
+}
+
+void Sampler::State::read_parameters() {
+  w0 = session.value(parameters[0]).item();
+  const Tensor W = session.value(parameters[1]);                                 // [p]
+  const Tensor V = table.columns > 1 ? session.value(parameters[2]) : Tensor();  // [p, k]
+  for (std::int64_t i = 0; i < rows.features(); ++i) {
+    float* const t = table.row(i);
+    t[0] = W.span<float>()[static_cast<std::size_t>(i)];
+    std::copy_n(V.span<float>().begin() + i * (table.columns - 1), table.columns - 1, t + 1);
+  }
+}
+
+void Sampler::State::assign_parameters() {
+  const std::int64_t k = table.columns - 1;
+  session.assign(parameters[0], Tensor::from(std::vector<float>{static_cast<float>(w0)}));
+  session.assign(parameters[1], Tensor::make<float>({rows.features()}, [&](std::span<float> W) {
+                   for (std::int64_t i = 0; i < rows.features(); ++i) W[static_cast<std::size_t>(i)] = table.row(i)[0];
+                 }));  // [p]
+  if (k > 0)
+    session.assign(parameters[2], Tensor::make<float>({rows.features(), k}, [&](std::span<float> V) {
+                     for (std::int64_t i = 0; i < rows.features(); ++i)
+                       std::copy_n(table.row(i) + 1, k, V.begin() + i * k);
+                   }));  // [p, k]
+}
+
+// e anew from the graph, so that rounding does not add up. Returns the mean error.
+double Sampler::State::find_errors() {
+  const Tensor predicted = predict(rows.x());  // [n, 1]
+  const std::span<const float> y_hat = predicted.span<float>(), root = rows.root_weight();
+  if (of_model.task == Task::binary) return find_probit_errors(y_hat);
+  for (std::size_t n = 0; n < e.size(); ++n) e[n] = y_hat[n] - y[n];
+  for (std::size_t n = 0; n < root.size(); ++n) e[n] *= root[n];
+  return dot(e, e) / weight_sum;
+}
+
+double Sampler::State::find_probit_errors(std::span<const float> y_hat) {
+  constexpr std::int64_t rows_at_a_time = 1024;
+  workers.for_each(std::ssize(e), rows_at_a_time, [&](std::int64_t first, std::int64_t last) {
+    for (auto n = static_cast<std::size_t>(first); n < static_cast<std::size_t>(last); ++n) {
+      // By symmetry both classes are cut at 0 from below.
+      const double sign = y[n], mean = sign * static_cast<double>(y_hat[n]);
+      Draws draws(stream(Purpose::targets), static_cast<std::uint32_t>(n));
+      const double z = given.draws ? draws.normal_above_zero(mean) : mean_above_zero(mean);
+      e[n] = static_cast<float>(sign * (mean - z));
+      row_errors[n] = log_loss(mean);
+    }
+  });
+  return std::accumulate(row_errors.begin(), row_errors.end(), 0.0) / weight_sum;
+}
+
+void Sampler::State::move_w0(Draws& draws) {
+  const std::span<const float> root = rows.root_weight();
+  double he = 0;
+  if (root.empty())
+    for (const float each : e) he += static_cast<double>(each);
+  else
+    he = dot(root, e);
+  const double penalty = of_model.l2_w0 * weight_sum * (of_model.task == Task::binary ? 2 : 1);
+  const double of_w0 = given.draws ? given.prior.lambda_w0 : penalty;
+  const double precision = alpha * weight_sum + of_w0;
+  const double delta =
+      -(alpha * he + of_w0 * w0) / precision + (given.draws ? draws.normal() / std::sqrt(precision) : 0);
+  w0 += delta;
+  for (std::size_t n = 0; n < e.size(); ++n) e[n] += static_cast<float>(delta) * (root.empty() ? 1 : root[n]);
+}
+
+// lambda, then mu, of each group and parameter.
+void Sampler::State::draw_hyperparameters() {
+  std::vector<double> sums(mu.size()), squares(mu.size());
+  for (std::size_t i = 0; i < group.size(); ++i) {
+    const std::size_t at = static_cast<std::size_t>(group[i]) * width();
+    const float* const t = table.row(static_cast<std::int64_t>(i));
+    for (std::size_t c = 0; c < width(); ++c) {
+      sums[at + c] += static_cast<double>(t[c]);
+      squares[at + c] += static_cast<double>(t[c]) * static_cast<double>(t[c]);
+    }
+  }
+  const auto& [a, g, b, mu0, lambda_w0] = given.prior;
+  for (std::size_t at = 0; at < mu.size(); ++at) {
+    const auto p = static_cast<double>(columns[at / width()].features.size());
+    const auto m = static_cast<double>(mu[at]);
+    Draws draws(stream(Purpose::hyperparameters), static_cast<std::uint32_t>(at + 1));
+    const double spread = std::max(squares[at] - 2 * m * sums[at] + p * m * m, 0.0);  // sum (t - mu)^2
+    const double l = draws.gamma((a + p + 1) / 2) / ((g + b * (m - mu0) * (m - mu0) + spread) / 2);
+    lambda[at] = static_cast<float>(l);
+    mu[at] = static_cast<float>((sums[at] + b * mu0) / (p + b) + draws.normal() / std::sqrt((p + b) * l));
+  }
+}
+
+// `place`: how many features were visited before, in this iteration.
+void Sampler::State::visit(const Column& column, std::int64_t place) {
+  constexpr std::int64_t at_a_time = 16;
+  const auto some = [&](std::int64_t first, std::int64_t last) {
+    visit(std::span(column.features).subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(last - first)),
+          place + first);
+  };
+  if (column.one_hot) return workers.for_each(std::ssize(column.features), at_a_time, some);
+  for (std::int64_t first = 0; first < std::ssize(column.features); first += at_a_time)
+    some(first, std::min(first + at_a_time, std::ssize(column.features)));
+}
+
+void Sampler::State::visit(std::span<const Index> features, std::int64_t place) {
+  std::int64_t most = 0;
+  for (const Index i : features) most = std::max(most, padded(std::ssize(rows.rows(i))));
+  const auto room = [](std::size_t count) { return std::make_unique_for_overwrite<float[]>(count); };
+  const std::size_t per_feature = (width() + 3) / 4 * 4;
+  const auto H = room((width() + 3) * static_cast<std::size_t>(most));
+  const auto e_here = room(static_cast<std::size_t>(most));
+  const auto z = room(features.size() * per_feature);
+  std::vector<float> s2(width()), delta(width()), zeros(width()), penalty(width());
+  if (given.draws)
+    draw_normals(stream(Purpose::parameters), static_cast<std::uint64_t>(place) * per_feature,
+                 {z.get(), features.size() * per_feature});
+  for (std::size_t at = 0; at < features.size(); ++at) {
+    const Index i = features[at];
+    const std::size_t hyper = static_cast<std::size_t>(group[static_cast<std::size_t>(i)]) * width();
+    if (!given.draws) {
+      std::fill(penalty.begin(), penalty.end(), penalty_of_V[static_cast<std::size_t>(i)]);
+      penalty[0] = penalty_of_W[static_cast<std::size_t>(i)];
+    }
+    coordinates->slopes(i, H.get());
+    move_parameters({.H = H.get(),
+                     .count = table.columns,
+                     .index = rows.rows(i).data(),
+                     .rows = std::ssize(rows.rows(i)),
+                     .e = e.data(),
+                     .alpha = static_cast<float>(alpha),
+                     .t = table.row(i),
+                     .mu = given.draws ? &mu[hyper] : zeros.data(),
+                     .lambda = given.draws ? &lambda[hyper] : penalty.data(),
+                     .z = given.draws ? &z[at * per_feature] : nullptr,
+                     .delta = delta.data(),
+                     .s2 = s2.data(),
+                     .e_here = e_here.get()});
+    coordinates->move(i, delta.data());
+  }
+}
+
+Sampler::Sampler(Session& session, const Model& model, const ModelOptions& of_model, const Dataset& rows,
+                 const SamplerOptions& options) {
+  if (of_model.kind != ModelKind::linear && of_model.kind != ModelKind::fm)
+    fail<ValueError>("Sampler: a {} model is given; linear and fm can be sampled", to_string(of_model.kind));
+  if (of_model.task != Task::regression && of_model.task != Task::binary)
+    fail<ValueError>("Sampler: a {} task is given; regression or binary is expected", to_string(of_model.task));
+  if (rows.x.layout() != Layout::csr || rows.x.dtype() != float32)
+    fail<TypeError>("Sampler: x is {}; csr of float32 is expected", rows.x.type());
+  if (of_model.task == Task::binary && rows.weighted())
+    fail<ValueError>("Sampler: a binary task has weights, but draws of z have no place for them");
+  if (!options.group.empty() && std::ssize(options.group) != rows.x.dim(1))
+    fail<ValueError>("Sampler: group has {} entries but there are {} features", options.group.size(), rows.x.dim(1));
+  rows.check();
+  check_targets(of_model.task, rows.y);
+  state_ = std::make_unique<State>(session, model, of_model, rows, options);
+}
+
+Sampler::~Sampler() = default;
+
+double Sampler::iterate(std::int64_t iteration) {
+  State& s = *state_;
+  s.iteration = iteration;
+  s.read_parameters();
+  s.coordinates->restart();
+  const double error = s.find_errors();
+  Draws draws(s.stream(Purpose::hyperparameters), 0);
+  const auto& prior = s.given.prior;
+  if (s.given.draws && s.of_model.task == Task::regression)
+    s.alpha = draws.gamma((prior.a + static_cast<double>(s.e.size())) / 2) / ((prior.g + dot(s.e, s.e)) / 2);
+  s.move_w0(draws);
+  if (s.given.draws) s.draw_hyperparameters();
+  std::int64_t place = 0;
+  for (const Column& column : s.columns) {
+    s.visit(column, place);
+    place += std::ssize(column.features);
+  }
+  s.assign_parameters();
+  return error;
+}
+
+std::span<float> Sampler::means() { return state_->mu; }
+double Sampler::alpha() const { return state_->alpha; }
+std::span<const float> Sampler::errors() const { return state_->e; }
+
+}  // namespace gradus

@@ -1,0 +1,176 @@
+#include <gradus/models/training/sampler_loops.h>
+
+#include <gradus/core/cpu.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+namespace gradus {
+
+namespace {
+
+using Four = float __attribute__((vector_size(16)));
+using Eight = float __attribute__((vector_size(32)));
+
+// A vector wherever it lies in memory.
+template <class V>
+struct [[gnu::packed, gnu::may_alias]] Unaligned {
+  V v;
+};
+[[gnu::always_inline]] inline const auto& four(const float* at) {
+  return *reinterpret_cast<const Unaligned<Four>*>(at);
+}
+[[gnu::always_inline]] inline const auto& eight(const float* at) {
+  return *reinterpret_cast<const Unaligned<Eight>*>(at);
+}
+template <class V>
+[[gnu::always_inline]] inline void store(float* to, const V& v) {
+  std::memcpy(to, &v, sizeof v);
+}
+
+// Squares of four rows by four columns, turned in registers: plain code would write H one element at a time.
+struct Gather {
+  [[gnu::always_inline]] static void run(const GatherSlopes* task) {
+    const GatherSlopes t = *task;
+    const std::int64_t step = padded(t.rows);
+    for (std::int64_t r = 0; r < step; r += 4) {
+      const float* row[4];
+      Four scale, x;
+      for (int j = 0; j < 4; ++j) {
+        const std::int64_t n = std::min(r + j, t.rows - 1);
+        row[j] = t.table + t.stride * t.index[n];
+        scale[j] = r + j < t.rows ? t.scale[n] : 0;
+        x[j] = t.x[n];
+      }
+      for (std::int64_t c = 0; c < t.columns; c += 4) {
+        const Four minus = four(t.minus + c).v;
+        const Four a0 = scale[0] * (four(row[0] + c).v - x[0] * minus);
+        const Four a1 = scale[1] * (four(row[1] + c).v - x[1] * minus);
+        const Four a2 = scale[2] * (four(row[2] + c).v - x[2] * minus);
+        const Four a3 = scale[3] * (four(row[3] + c).v - x[3] * minus);
+        const Four low01 = __builtin_shufflevector(a0, a1, 0, 4, 1, 5),
+                   high01 = __builtin_shufflevector(a0, a1, 2, 6, 3, 7);
+        const Four low23 = __builtin_shufflevector(a2, a3, 0, 4, 1, 5),
+                   high23 = __builtin_shufflevector(a2, a3, 2, 6, 3, 7);
+        float* const to = t.H + c * step + r;
+        store(to, Four(__builtin_shufflevector(low01, low23, 0, 1, 4, 5)));
+        store(to + step, Four(__builtin_shufflevector(low01, low23, 2, 3, 6, 7)));
+        store(to + 2 * step, Four(__builtin_shufflevector(high01, high23, 0, 1, 4, 5)));
+        store(to + 3 * step, Four(__builtin_shufflevector(high01, high23, 2, 3, 6, 7)));
+      }
+    }
+  }
+};
+
+struct Add {
+  [[gnu::always_inline]] static void run(const AddToRows* task) {
+    const AddToRows t = *task;
+    for (std::int64_t n = 0; n < t.rows; ++n) {
+      float* const row = t.table + t.stride * t.index[n];
+      const float x = t.x[n];
+      for (std::int64_t c = 0; c < t.columns; ++c) row[c] += x * t.delta[c];
+    }
+  }
+};
+
+// float32 sums of so many rows at most; sums of these are double.
+constexpr std::int64_t block_rows = 4096;
+
+[[gnu::always_inline]] inline double sum(const Eight& v) {
+  return static_cast<double>(((v[0] + v[1]) + (v[2] + v[3])) + ((v[4] + v[5]) + (v[6] + v[7])));
+}
+
+// sum a b of padded rows
+[[gnu::always_inline]] inline double padded_dot(const float* a, const float* b, std::int64_t rows) {
+  double out = 0;
+  for (std::int64_t first = 0; first < rows; first += block_rows) {
+    const std::int64_t last = std::min(first + block_rows, rows);
+    Eight s0{}, s1{};
+    for (std::int64_t r = first; r < last; r += slope_lanes) {
+      s0 += eight(a + r).v * eight(b + r).v;
+      s1 += eight(a + r + 8).v * eight(b + r + 8).v;
+    }
+    out += sum(s0 + s1);
+  }
+  return out;
+}
+
+// e += by g, and then sum h e
+[[gnu::always_inline]] inline double move_and_dot(float* e, float by, const float* g, const float* h,
+                                                  std::int64_t rows) {
+  double out = 0;
+  for (std::int64_t first = 0; first < rows; first += block_rows) {
+    const std::int64_t last = std::min(first + block_rows, rows);
+    Eight s0{}, s1{};
+    for (std::int64_t r = first; r < last; r += slope_lanes) {
+      const Eight e0 = eight(e + r).v + by * eight(g + r).v;
+      const Eight e1 = eight(e + r + 8).v + by * eight(g + r + 8).v;
+      store(e + r, e0);
+      store(e + r + 8, e1);
+      s0 += e0 * eight(h + r).v;
+      s1 += e1 * eight(h + r + 8).v;
+    }
+    out += sum(s0 + s1);
+  }
+  return out;
+}
+
+struct Move {
+  [[gnu::always_inline]] static void run(const MoveParameters* task) {
+    const MoveParameters t = *task;
+    const std::int64_t step = padded(t.rows);
+    for (std::int64_t r = 0; r < t.rows; ++r) t.e_here[r] = t.e[t.index[r]];
+    std::fill(t.e_here + t.rows, t.e_here + step, 0.0F);
+    for (std::int64_t c = 0; c < t.count; ++c)
+      t.s2[c] = static_cast<float>(padded_dot(t.H + c * step, t.H + c * step, step));
+    for (std::int64_t c = 0; c < t.count; ++c) {
+      const float precision = t.alpha * t.s2[c] + t.lambda[c];
+      t.s2[c] = precision > 0 ? 1 / precision : 0;  // without rows and a prior it stays where it is
+      t.delta[c] = (t.z != nullptr ? std::sqrt(t.s2[c]) * t.z[c] : 0) - t.s2[c] * t.lambda[c] * (t.t[c] - t.mu[c]);
+    }
+    const float* before = t.H;
+    float by = 0;
+    for (std::int64_t c = 0; c < t.count; ++c) {
+      const float* const h = t.H + c * step;
+      const auto he = static_cast<float>(move_and_dot(t.e_here, by, before, h, step));
+      t.delta[c] -= t.s2[c] * t.alpha * he;
+      before = h;
+      by = t.delta[c];
+    }
+    for (std::int64_t r = 0; r < t.rows; ++r) t.e[t.index[r]] = t.e_here[r] + by * before[r];
+  }
+};
+
+struct Dot {
+  [[gnu::always_inline]] static double run(const float* a, const float* b, std::int64_t count) {
+    const std::int64_t whole = count / slope_lanes * slope_lanes;
+    double out = padded_dot(a, b, whole);
+    for (std::int64_t i = whole; i < count; ++i) out += static_cast<double>(a[i]) * static_cast<double>(b[i]);
+    return out;
+  }
+};
+
+}  // namespace
+
+void gather_slopes(const GatherSlopes& task) {
+  static const auto run = compiled_here<Gather, const GatherSlopes*>();
+  run(&task);
+}
+
+void add_to_rows(const AddToRows& task) {
+  static const auto run = compiled_here<Add, const AddToRows*>();
+  run(&task);
+}
+
+void move_parameters(const MoveParameters& task) {
+  static const auto run = compiled_here<Move, const MoveParameters*>();
+  run(&task);
+}
+
+double dot(std::span<const float> a, std::span<const float> b) {
+  static const auto run = compiled_here<Dot, const float*, const float*, std::int64_t>();
+  return run(a.data(), b.data(), static_cast<std::int64_t>(a.size()));
+}
+
+}  // namespace gradus

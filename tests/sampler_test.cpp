@@ -1,0 +1,456 @@
+// Gibbs sampling and ALS: slopes and errors against the graph, draws against the posterior (Geweke's joint test, a
+// grid), ALS against the gradients of the loss, the same bits with any number of threads; and MovieLens-100k, where it
+// is found.
+#include "refusal.h"
+
+#include <gradus/core/run/session.h>
+#include <gradus/core/tensor/create.h>
+#include <gradus/models/data/movielens.h>
+#include <gradus/models/metrics.h>
+#include <gradus/models/training/coordinates.h>
+#include <gradus/models/training/draws.h>
+#include <gradus/models/training/sampler.h>
+#include <gradus/models/training/sampler_loops.h>
+#include <gradus/ops/ops.h>
+
+#include <doctest/doctest.h>
+
+#include "data_folder.h"
+
+#include <algorithm>
+#include <cmath>
+#include <memory>
+#include <random>
+#include <string>
+
+using namespace gradus;
+
+namespace {
+
+enum class Rows { pairs, mixed };
+
+// Users and items; of mixed ones a number and, in two of three rows, a genre or two as well.
+Dataset data_of(Rows kind, std::int64_t n, bool weighted = false) {
+  constexpr std::int64_t users = 5, items = 6, genres = 3;
+  std::mt19937 random(7);
+  std::normal_distribution<float> normal;
+  std::vector<std::int64_t> start{0}, column;
+  std::vector<float> value, y, weight;
+  for (std::int64_t i = 0; i < n; ++i) {
+    const auto user = static_cast<std::int64_t>(random() % users), item = static_cast<std::int64_t>(random() % items);
+    column.insert(column.end(), {user, users + item});
+    value.insert(value.end(), {1, 1});
+    if (kind == Rows::mixed) {
+      column.push_back(users + items);
+      value.push_back(normal(random));
+      for (std::int64_t g = 0; g < genres - 1; ++g)
+        if (i % 3 > g) {
+          column.push_back(users + items + 1 + g);
+          value.push_back(0.5);
+        }
+    }
+    start.push_back(std::ssize(column));
+    y.push_back(std::sin(static_cast<float>(user)) * std::cos(static_cast<float>(item)) + 0.3F * normal(random));
+    weight.push_back(0.5F + static_cast<float>(i % 3));
+  }
+  const std::int64_t p = users + items + (kind == Rows::mixed ? 1 + genres : 0);  // of which one genre never occurs
+  return {Tensor::csr(n, p, start, column, value), Tensor::from(y, {n, 1}),
+          weighted ? Tensor::from(weight, {n, 1}) : Tensor()};
+}
+
+std::vector<Index> groups_of(Rows kind) {
+  std::vector<Index> out{0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1};
+  if (kind == Rows::mixed) out.insert(out.end(), {2, 3, 3, 3});
+  return out;
+}
+
+Dataset with_signs(Dataset data) {
+  std::vector<float> y;
+  for (const double target : data.y) y.push_back(target > 0 ? 1.F : -1.F);
+  data.y = Tensor::from(y, data.y.shape());
+  return data;
+}
+
+// A model in a session with a sampler on it.
+struct Chain {
+  Chain(const Dataset& data, const ModelOptions& of_model, const SamplerOptions& sampling)
+      : options(of_model), model(make_model(graph, data.x.dim(1), options, data.weighted())), session(graph) {
+    sampler = std::make_unique<Sampler>(session, model, options, data, sampling);
+  }
+  double loss(const Dataset& data) {
+    Feeds feeds = data.weighted() ? Feeds{{model.X, data.x}, {model.y, data.y}, {model.weight, data.weight}}
+                                  : Feeds{{model.X, data.x}, {model.y, data.y}};
+    return session.run(model.loss, feeds).item();
+  }
+  std::vector<Tensor> parameters() {
+    std::vector<Tensor> out;
+    for (const Expr& parameter : model.parameters) out.push_back(session.value(parameter));
+    return out;
+  }
+
+  Graph graph;
+  ModelOptions options;
+  Model model;
+  Session session;
+  std::unique_ptr<Sampler> sampler;
+};
+
+ModelOptions small_fm(std::int64_t factors = 3) { return {.factors = factors, .init_stddev = 0.3, .seed = 3}; }
+
+}  // namespace
+
+TEST_CASE("draws have the moments of their distributions") {
+  std::vector<float> normals(1 << 16);
+  draw_normals({.seed = 5, .iteration = 2}, 0, normals);
+  double moments[5] = {}, neighbours = 0;
+  for (std::size_t i = 0; i < normals.size(); ++i) {
+    const auto x = static_cast<double>(normals[i]);
+    for (int m = 1; m < 5; ++m) moments[m] += std::pow(x, m) / static_cast<double>(normals.size());
+    neighbours += x * static_cast<double>(normals[i ^ 1]) / static_cast<double>(normals.size());
+  }
+  const double error = 1 / std::sqrt(static_cast<double>(normals.size()));
+  CHECK(std::abs(moments[1]) < 4 * error);
+  CHECK(std::abs(moments[2] - 1) < 4 * std::sqrt(2.) * error);
+  CHECK(std::abs(moments[3]) < 4 * std::sqrt(15.) * error);
+  CHECK(std::abs(moments[4] - 3) < 4 * std::sqrt(96.) * error);
+  CHECK(std::abs(neighbours) < 4 * std::sqrt(2.) * error);  // a pair counts twice
+  std::vector<float> later(100);
+  draw_normals({.seed = 5, .iteration = 2}, 1000, later);
+  CHECK(std::equal(later.begin(), later.end(), normals.begin() + 1000));
+  std::vector<std::size_t> below(10);  // of deciles
+  for (const float x : normals)
+    ++below[std::min<std::size_t>(9, static_cast<std::size_t>(10 * normal_cdf(static_cast<double>(x))))];
+  for (const std::size_t count : below) CHECK(std::abs(static_cast<double>(count) - 6553.6) < 4 * 76.8);
+
+  Draws draws({.seed = 5}, 9);
+  constexpr int n = 40000;
+  for (const double shape : {0.4, 1., 7.5, 400.}) {
+    CAPTURE(shape);
+    double sum = 0, squares = 0;
+    for (int i = 0; i < n; ++i) {
+      const double x = draws.gamma(shape);
+      sum += x / n;
+      squares += (x - shape) * (x - shape) / n;
+    }
+    CHECK(std::abs(sum - shape) < 4 * std::sqrt(shape / n));
+    CHECK(squares == doctest::Approx(shape).epsilon(0.08));
+  }
+  for (const double mean : {3., 0.2, -0.2, -2., -9., -60.}) {
+    CAPTURE(mean);
+    double sum = 0, least = 1;
+    for (int i = 0; i < n; ++i) {
+      const double x = draws.normal_above_zero(mean);
+      sum += x / n;
+      least = std::min(least, x);
+    }
+    CHECK(least > 0);
+    CHECK(sum == doctest::Approx(mean_above_zero(mean)).epsilon(0.02));
+  }
+}
+
+TEST_CASE("slopes are the derivatives of y_hat") {
+  for (const Rows kind : {Rows::pairs, Rows::mixed})
+    for (const std::int64_t k : {0, 1, 4, 5}) {
+      const Dataset data = data_of(kind, 21);
+      const std::int64_t p = data.x.dim(1);
+      Graph g;
+      const Model model = make_model(g, p,
+                                     {.kind = k == 0 ? ModelKind::linear : ModelKind::fm,
+                                      .factors = std::max<std::int64_t>(k, 1),
+                                      .dtype = float64});
+      Session session(g);
+      const FeatureRows rows(data.x, {});
+      ParameterTable table(p, 1 + k);
+      std::mt19937 random(2);
+      std::normal_distribution<float> normal;
+      for (std::int64_t i = 0; i < p; ++i)
+        for (std::int64_t c = 0; c <= k; ++c) table.row(i)[c] = normal(random);
+      Workers workers(1);
+      const auto coordinates = fm_coordinates(rows, table, workers);
+      coordinates->restart();
+      const auto move = [&](std::int64_t i, std::int64_t c, float by) {
+        std::vector<float> delta(static_cast<std::size_t>(table.stride));
+        delta[static_cast<std::size_t>(c)] = by;
+        coordinates->move(i, delta.data());
+      };
+      move(2, 0, 0.5);  // what is carried along moves too
+      if (k > 0) move(7, 1, -0.75);
+      const auto y_hat = [&](std::int64_t i, std::int64_t c, double by) {
+        std::vector<double> W, V;
+        for (std::int64_t j = 0; j < p; ++j)
+          for (std::int64_t d = 0; d <= k; ++d)
+            (d == 0 ? W : V).push_back(static_cast<double>(table.row(j)[d]) + (j == i && d == c ? by : 0));
+        session.assign(model.parameters[1], Tensor::from(W));
+        if (k > 0) session.assign(model.parameters[2], Tensor::from(V, {p, k}));
+        return session.run(model.y_hat, {{model.X, data.x.cast(float64)}});
+      };
+      for (std::int64_t i = 0; i < p; ++i) {
+        const std::span<const Index> of = rows.rows(i);
+        const auto length = static_cast<std::size_t>(padded(std::ssize(of)));
+        std::vector<float> H(static_cast<std::size_t>(k + 4) * length, -1);
+        coordinates->slopes(i, H.data());
+        for (std::int64_t c = 0; c <= k; ++c) {
+          const Tensor above = y_hat(i, c, 1e-3), below = y_hat(i, c, -1e-3);
+          for (std::size_t r = 0; r < length; ++r) {
+            const double h = static_cast<double>(H[static_cast<std::size_t>(c) * length + r]);
+            const double expected = r < of.size() ? (above.at(of[r], 0) - below.at(of[r], 0)) / 2e-3 : 0;
+            CHECK(std::abs(h - expected) < 2e-5 * (1 + std::abs(expected)));
+          }
+        }
+      }
+    }
+}
+
+TEST_CASE("errors that are carried along are those of the session") {
+  for (const bool draws : {true, false})
+    for (const bool weighted : {false, true})
+      for (const Rows kind : {Rows::pairs, Rows::mixed})
+        for (const ModelKind model : {ModelKind::linear, ModelKind::fm}) {
+          const Dataset data = data_of(kind, 200, weighted);
+          ModelOptions options = small_fm();
+          options.kind = model;
+          options.l2_V = options.l2_W = 0.01;
+          options.target = {.mean = 0.5, .deviation = 2};
+          Chain chain(data, options, {.draws = draws, .group = groups_of(kind), .seed = 4});
+          for (int i = 0; i < 5; ++i) chain.sampler->iterate(i);
+          const Tensor y_hat = chain.session.run(chain.model.y_hat, {{chain.model.X, data.x}});
+          for (std::int64_t n = 0; n < 200; ++n) {
+            const double e = y_hat.at(n, 0) - (data.y.at(n, 0) - 0.5) / 2;
+            const double root = weighted ? std::sqrt(data.weight.at(n, 0)) : 1;
+            CHECK(std::abs(static_cast<double>(chain.sampler->errors()[static_cast<std::size_t>(n)]) - root * e) <
+                  1e-4);
+          }
+        }
+}
+
+TEST_CASE("the bits do not depend on the number of threads") {
+  for (const Rows kind : {Rows::pairs, Rows::mixed})
+    for (const Task task : {Task::regression, Task::binary}) {
+      const Dataset all = data_of(kind, 3000);
+      const Dataset data = task == Task::binary ? with_signs(all) : all;
+      ModelOptions options = small_fm();
+      options.task = task;
+      std::vector<std::vector<Tensor>> found;
+      for (const int threads : {1, 2, 3}) {
+        Chain chain(data, options, {.group = groups_of(kind), .seed = 4, .threads = threads});
+        for (int i = 0; i < 4; ++i) chain.sampler->iterate(i);
+        found.push_back(chain.parameters());
+      }
+      CHECK(found[1] == found[0]);
+      CHECK(found[2] == found[0]);
+    }
+}
+
+TEST_CASE("ALS lowers the loss of the graph in every iteration, to where its gradients are zero") {
+  for (const L2Over over : {L2Over::all, L2Over::touched})
+    for (const bool weighted : {false, true})
+      for (const Rows kind : {Rows::pairs, Rows::mixed}) {
+        const Dataset data = data_of(kind, 60, weighted);
+        ModelOptions options = small_fm(2);
+        options.l2_w0 = 0.01;
+        options.l2_W = 0.02;
+        options.l2_V = 0.03;
+        options.l2_over = over;
+        options.l2_features.assign(static_cast<std::size_t>(data.x.dim(1)), -1);
+        options.l2_features[1] = 0.1;
+        Chain chain(data, options, {.draws = false});
+        double before = chain.loss(data);
+        for (int i = 0; i < 300; ++i) {
+          chain.sampler->iterate(i);
+          const double now = chain.loss(data);
+          CHECK(now <= before * (1 + 1e-6));
+          before = now;
+        }
+        Feeds feeds = weighted
+                          ? Feeds{{chain.model.X, data.x}, {chain.model.y, data.y}, {chain.model.weight, data.weight}}
+                          : Feeds{{chain.model.X, data.x}, {chain.model.y, data.y}};
+        for (const Expr& dy : gradients(chain.model.loss, chain.model.parameters))
+          for (const double each : chain.session.run(dy, feeds).to_dense()) CHECK(std::abs(each) < 1e-4);
+      }
+}
+
+// Geweke, "Getting it right: joint distribution tests of posterior simulators", JASA 2004: parameters and data drawn
+// from the prior, and parameters drawn by the sampler in turn with data given them, have one distribution.
+TEST_CASE("Geweke's joint test") {
+  constexpr HyperPrior prior{.a = 20, .g = 20, .b = 5, .mu0 = 0.3, .lambda_w0 = 2};
+  constexpr std::int64_t n = 30, k = 2;
+  std::mt19937_64 random(11);
+  std::normal_distribution<double> normal;
+  const auto gamma = [&] { return std::gamma_distribution<double>(prior.a / 2, 2 / prior.g)(random); };
+  for (const Rows kind : {Rows::pairs, Rows::mixed})
+    for (const Task task : {Task::regression, Task::binary}) {
+      CAPTURE(static_cast<int>(kind));
+      CAPTURE(static_cast<int>(task));
+      Dataset data = data_of(kind, n);
+      const std::vector<Index> group = groups_of(kind);
+      const auto p = std::ssize(group);
+      const auto groups = static_cast<std::size_t>(group.back()) + 1;
+      Graph graph;
+      ModelOptions options = small_fm(k);
+      options.task = task;
+      const Model model = make_model(graph, p, options);
+      Session session(graph, Device::cpu(), {.threads = 1});
+
+      std::vector<float> mu(groups * (1 + k));
+      double alpha = 1;
+      const auto draw_prior = [&] {
+        std::vector<double> lambda;
+        for (float& each : mu) {
+          lambda.push_back(gamma());
+          each = static_cast<float>(prior.mu0 + normal(random) / std::sqrt(prior.b * lambda.back()));
+        }
+        alpha = gamma();
+        const auto parameter = [&](std::size_t i, std::size_t c) {
+          const std::size_t at = static_cast<std::size_t>(group[i]) * (1 + k) + c;
+          return static_cast<float>(static_cast<double>(mu[at]) + normal(random) / std::sqrt(lambda[at]));
+        };
+        std::vector<float> W, V;
+        for (std::size_t i = 0; i < group.size(); ++i) {
+          W.push_back(parameter(i, 0));
+          for (std::size_t f = 0; f < k; ++f) V.push_back(parameter(i, 1 + f));
+        }
+        session.assign(
+            model.parameters[0],
+            Tensor::from(std::vector<float>{static_cast<float>(normal(random) / std::sqrt(prior.lambda_w0))}));
+        session.assign(model.parameters[1], Tensor::from(W));
+        session.assign(model.parameters[2], Tensor::from(V, {p, k}));
+      };
+      const auto draw_data = [&] {
+        const Tensor y_hat = session.run(model.y_hat, {{model.X, data.x}});
+        std::vector<float> y;
+        for (const double mean : y_hat) {
+          const double z = mean + normal(random) / std::sqrt(task == Task::binary ? 1 : alpha);
+          y.push_back(static_cast<float>(task == Task::binary ? (z > 0 ? 1 : -1) : z));
+        }
+        data.y = Tensor::from(y, {n, 1});
+      };
+      const auto look = [&] {
+        const Tensor W = session.value(model.parameters[1]), V = session.value(model.parameters[2]);
+        const double w0 = session.value(model.parameters[0]).item();
+        std::vector<double> out{w0, w0 * w0, alpha, W.at(0), W.at(p - 1), W.at(6) * W.at(6), V.at(1, 0), V.at(6, 1)};
+        out.insert(out.end(), {V.at(2, 1) * V.at(2, 1), V.at(1, 0) * V.at(6, 0), V.at(1, 0) * V.at(1, 1)});
+        out.insert(out.end(), {data.y.at(0, 0), data.y.at(0, 0) * w0, data.y.at(3, 0) * data.y.at(4, 0)});
+        out.insert(out.end(), {static_cast<double>(mu[0]), static_cast<double>(mu[1]) * static_cast<double>(mu[1])});
+        return out;
+      };
+      // Means of batches: the draws of a chain hang together, those of long batches hardly.
+      constexpr std::size_t batches = 40, batch = 150;
+      const auto run = [&](const auto& step) {
+        std::vector<std::vector<double>> means;
+        for (std::size_t b = 0; b < batches; ++b) {
+          std::vector<double> mean;
+          for (std::size_t i = 0; i < batch; ++i) {
+            step(static_cast<std::int64_t>(b * batch + i));
+            const std::vector<double> now = look();
+            mean.resize(now.size());
+            for (std::size_t j = 0; j < now.size(); ++j) mean[j] += now[j] / batch;
+          }
+          means.push_back(mean);
+        }
+        return means;
+      };
+      const auto from_prior = run([&](std::int64_t) {
+        draw_prior();
+        draw_data();
+      });
+      const auto from_chain = run([&](std::int64_t iteration) {
+        Sampler sampler(session, model, options, data, {.prior = prior, .group = group, .seed = 6});
+        std::copy(mu.begin(), mu.end(), sampler.means().begin());
+        sampler.iterate(iteration);
+        std::copy(sampler.means().begin(), sampler.means().end(), mu.begin());
+        if (task == Task::regression) alpha = sampler.alpha();
+        draw_data();
+      });
+      for (std::size_t j = 0; j < from_prior[0].size(); ++j) {
+        if (task == Task::binary && j == 2) continue;  // there is no alpha
+        CAPTURE(j);
+        double difference = 0, variance = 0;
+        for (const auto& means : {from_prior, from_chain}) {
+          double mean = 0, squares = 0;
+          for (const auto& each : means) mean += each[j] / batches;
+          for (const auto& each : means) squares += (each[j] - mean) * (each[j] - mean);
+          variance += squares / (batches * (batches - 1));
+          difference = mean - difference;
+        }
+        CHECK(std::abs(difference) < 4 * std::sqrt(variance));
+      }
+    }
+}
+
+TEST_CASE("probit draws have the posterior's moments, by a grid") {
+  // One feature in all rows but some, and w0; the prior of w is as good as N(0, 1).
+  std::vector<std::int64_t> start{0}, column;
+  std::vector<float> value, y;
+  for (int i = 0; i < 12; ++i) {
+    if (i % 4 != 0) {
+      column.push_back(0);
+      value.push_back(static_cast<float>(i - 5) / 3);
+    }
+    start.push_back(std::ssize(column));
+    y.push_back(i == 3 || i > 6 ? 1.F : -1.F);
+  }
+  const Dataset data{Tensor::csr(12, 1, start, column, value), Tensor::from(y, {12, 1})};
+  double expected[5] = {}, total = 0;
+  const Tensor x = data.x.to_dense();
+  for (double w0 = -5; w0 <= 5; w0 += 0.05)
+    for (double w = -5; w <= 5; w += 0.05) {
+      double density = std::exp(-(w0 * w0 + w * w) / 2);
+      for (std::int64_t i = 0; i < 12; ++i) density *= normal_cdf(data.y.at(i, 0) * (w0 + w * x.at(i, 0)));
+      total += density;
+      const double moments[5] = {w0, w, w0 * w0, w * w, w0 * w};
+      for (int m = 0; m < 5; ++m) expected[m] += density * moments[m];
+    }
+  Chain chain(data, {.kind = ModelKind::linear, .task = Task::binary},
+              {.prior = {.a = 1e9, .g = 1e9, .b = 1e9, .lambda_w0 = 1}, .seed = 8});
+  constexpr int draws = 20000;
+  double found[5] = {};
+  for (int i = 0; i < draws; ++i) {
+    chain.sampler->iterate(i);
+    const double w0 = chain.session.value(chain.model.parameters[0]).item();
+    const double w = chain.session.value(chain.model.parameters[1]).item();
+    const double moments[5] = {w0, w, w0 * w0, w * w, w0 * w};
+    for (int m = 0; m < 5; ++m) found[m] += moments[m] / draws;
+  }
+  for (int m = 0; m < 5; ++m) CHECK(std::abs(found[m] - expected[m] / total) < 0.03);
+}
+
+TEST_CASE("what cannot be sampled is refused") {
+  const Dataset data = data_of(Rows::pairs, 30, true);
+  const auto refused = [&](const ModelOptions& options, const Dataset& rows) {
+    return refusal<Error>([&] { Chain(rows, options, {}); });
+  };
+  CHECK(refused({.kind = ModelKind::higher_order}, data) ==
+        "Sampler: a higher-order model is given; linear and fm can be sampled");
+  CHECK(refused({.task = Task::ranking}, data) == "Sampler: a ranking task is given; regression or binary is expected");
+  CHECK(refused({.task = Task::binary}, with_signs(data)) ==
+        "Sampler: a binary task has weights, but draws of z have no place for them");
+  CHECK(refused({.dtype = float64}, {data.x.cast(float64), data.y.cast(float64)}) ==
+        "Sampler: x is float64 csr [30, 11]; csr of float32 is expected");
+}
+
+TEST_CASE("MovieLens-100k, user and item, 20 factors") {
+  const auto folder = data_folder("ml-100k");
+  if (!std::filesystem::exists(folder / "ua.base")) {
+    MESSAGE("skipped: there is no " << (folder / "ua.base").string());
+    return;
+  }
+  const UserItemDesign data = one_hot_user_item(read_ratings(folder / "ua.base"), read_ratings(folder / "ua.test"));
+  std::vector<Index> group(static_cast<std::size_t>(data.users + data.items), 1);
+  std::fill_n(group.begin(), data.users, 0);
+  const char* const iterations = std::getenv("GRADUS_ITERATIONS");
+  const int count = iterations != nullptr ? std::atoi(iterations) : 100;
+  ModelOptions options{.factors = 20, .init_stddev = 0.1, .seed = 1, .target = {.mean = 3.53, .deviation = 1.12}};
+  const char* const seed = std::getenv("GRADUS_SEED");
+  Chain chain({data.x_train, data.y_train}, options,
+              {.group = group, .seed = seed != nullptr ? std::strtoull(seed, nullptr, 10) : 1});
+  std::vector<double> sum(static_cast<std::size_t>(data.y_test.size()));
+  for (int i = 0; i < count; ++i) {
+    chain.sampler->iterate(i);
+    const Tensor y_hat = chain.session.run(chain.model.prediction, {{chain.model.X, data.x_test}});
+    for (std::size_t n = 0; n < sum.size(); ++n)
+      sum[n] += std::clamp(y_hat.stored_value(static_cast<std::int64_t>(n)), 1., 5.) / count;
+  }
+  const double found = rmse(data.y_test, Tensor::from(sum, data.y_test.shape()).cast(float32));
+  MESSAGE("RMSE after " << count << " iterations: " << found);
+  CHECK(std::abs(found - (count >= 500 ? 0.9145 : 0.919)) < (count >= 500 ? 0.0015 : 0.003));
+}
