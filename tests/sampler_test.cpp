@@ -272,7 +272,7 @@ TEST_CASE("ALS lowers the loss of the graph in every iteration, to where its gra
 // Geweke, "Getting it right: joint distribution tests of posterior simulators", JASA 2004: parameters and data drawn
 // from the prior, and parameters drawn by the sampler in turn with data given them, have one distribution.
 TEST_CASE("Geweke's joint test") {
-  constexpr HyperPrior prior{.a = 20, .g = 20, .b = 5, .mu0 = 0.3, .lambda_w0 = 2};
+  constexpr HyperPrior prior{.a = 30, .g = 30, .b = 5, .mu0 = 0.3, .lambda_w0 = 2};
   constexpr std::int64_t n = 30, k = 2;
   std::mt19937_64 random(11);
   std::normal_distribution<double> normal;
@@ -334,7 +334,7 @@ TEST_CASE("Geweke's joint test") {
         return out;
       };
       // Means of batches: the draws of a chain hang together, those of long batches hardly.
-      constexpr std::size_t batches = 40, batch = 150;
+      constexpr std::size_t batches = 20, batch = 400;
       const auto run = [&](const auto& step) {
         std::vector<std::vector<double>> means;
         for (std::size_t b = 0; b < batches; ++b) {
