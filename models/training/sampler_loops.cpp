@@ -74,34 +74,39 @@ struct Add {
   }
 };
 
-// float32 sums of so many rows at most; sums of these are double.
-constexpr std::int64_t block_rows = 4096;
+[[gnu::always_inline]] inline float sum(const Eight& v) {
+  const Four half = __builtin_shufflevector(v, v, 0, 1, 2, 3) + __builtin_shufflevector(v, v, 4, 5, 6, 7);
+  const Four pair = half + __builtin_shufflevector(half, half, 2, 3, 0, 1);
+  return pair[0] + pair[1];
+}
 
-[[gnu::always_inline]] inline double sum(const Eight& v) {
-  return static_cast<double>(((v[0] + v[1]) + (v[2] + v[3])) + ((v[4] + v[5]) + (v[6] + v[7])));
+// The sum of block(first, last) over blocks of padded rows: of float32 sums within each, of double beyond.
+template <class Block>
+[[gnu::always_inline]] inline float sum_of_blocks(std::int64_t rows, Block&& block) {
+  constexpr std::int64_t most = 4096;
+  if (rows <= most) return block(0, rows);
+  double out = 0;
+  for (std::int64_t first = 0; first < rows; first += most)
+    out += static_cast<double>(block(first, std::min(first + most, rows)));
+  return static_cast<float>(out);
 }
 
 // sum a b of padded rows
-[[gnu::always_inline]] inline double padded_dot(const float* a, const float* b, std::int64_t rows) {
-  double out = 0;
-  for (std::int64_t first = 0; first < rows; first += block_rows) {
-    const std::int64_t last = std::min(first + block_rows, rows);
+[[gnu::always_inline]] inline float padded_dot(const float* a, const float* b, std::int64_t rows) {
+  return sum_of_blocks(rows, [&](std::int64_t first, std::int64_t last) {
     Eight s0{}, s1{};
     for (std::int64_t r = first; r < last; r += slope_lanes) {
       s0 += eight(a + r).v * eight(b + r).v;
       s1 += eight(a + r + 8).v * eight(b + r + 8).v;
     }
-    out += sum(s0 + s1);
-  }
-  return out;
+    return sum(s0 + s1);
+  });
 }
 
 // e += by g, and then sum h e
-[[gnu::always_inline]] inline double move_and_dot(float* e, float by, const float* g, const float* h,
-                                                  std::int64_t rows) {
-  double out = 0;
-  for (std::int64_t first = 0; first < rows; first += block_rows) {
-    const std::int64_t last = std::min(first + block_rows, rows);
+[[gnu::always_inline]] inline float move_and_dot(float* e, float by, const float* g, const float* h,
+                                                 std::int64_t rows) {
+  return sum_of_blocks(rows, [&](std::int64_t first, std::int64_t last) {
     Eight s0{}, s1{};
     for (std::int64_t r = first; r < last; r += slope_lanes) {
       const Eight e0 = eight(e + r).v + by * eight(g + r).v;
@@ -111,9 +116,8 @@ constexpr std::int64_t block_rows = 4096;
       s0 += e0 * eight(h + r).v;
       s1 += e1 * eight(h + r + 8).v;
     }
-    out += sum(s0 + s1);
-  }
-  return out;
+    return sum(s0 + s1);
+  });
 }
 
 struct Move {
@@ -122,21 +126,20 @@ struct Move {
     const std::int64_t step = padded(t.rows);
     for (std::int64_t r = 0; r < t.rows; ++r) t.e_here[r] = t.e[t.index[r]];
     std::fill(t.e_here + t.rows, t.e_here + step, 0.0F);
-    for (std::int64_t c = 0; c < t.count; ++c)
-      t.s2[c] = static_cast<float>(padded_dot(t.H + c * step, t.H + c * step, step));
+    for (std::int64_t c = 0; c < t.count; ++c) t.s2[c] = padded_dot(t.H + c * step, t.H + c * step, step);
     for (std::int64_t c = 0; c < t.count; ++c) {
       const float precision = t.alpha * t.s2[c] + t.lambda[c];
       t.s2[c] = precision > 0 ? 1 / precision : 0;  // without rows and a prior it stays where it is
       t.delta[c] = (t.z != nullptr ? std::sqrt(t.s2[c]) * t.z[c] : 0) - t.s2[c] * t.lambda[c] * (t.t[c] - t.mu[c]);
+      t.s2[c] *= t.alpha;
     }
     const float* before = t.H;
     float by = 0;
     for (std::int64_t c = 0; c < t.count; ++c) {
       const float* const h = t.H + c * step;
-      const auto he = static_cast<float>(move_and_dot(t.e_here, by, before, h, step));
-      t.delta[c] -= t.s2[c] * t.alpha * he;
+      by = t.delta[c] - t.s2[c] * move_and_dot(t.e_here, by, before, h, step);
+      t.delta[c] = by;
       before = h;
-      by = t.delta[c];
     }
     for (std::int64_t r = 0; r < t.rows; ++r) t.e[t.index[r]] = t.e_here[r] + by * before[r];
   }
@@ -144,9 +147,14 @@ struct Move {
 
 struct Dot {
   [[gnu::always_inline]] static double run(const float* a, const float* b, std::int64_t count) {
-    const std::int64_t whole = count / slope_lanes * slope_lanes;
-    double out = padded_dot(a, b, whole);
-    for (std::int64_t i = whole; i < count; ++i) out += static_cast<double>(a[i]) * static_cast<double>(b[i]);
+    constexpr std::int64_t most = 1024;
+    double out = 0;
+    for (std::int64_t first = 0; first < count; first += most) {
+      const std::int64_t length = std::min(most, count - first), whole = length / slope_lanes * slope_lanes;
+      out += static_cast<double>(padded_dot(a + first, b + first, whole));
+      for (std::int64_t i = first + whole; i < first + length; ++i)
+        out += static_cast<double>(a[i]) * static_cast<double>(b[i]);
+    }
     return out;
   }
 };

@@ -134,6 +134,7 @@ int main(int argc, char** argv) {
   bench::add_one_hot_rows();
   bench::add_shape_rows();
   bench::add_spelling_rows();
+  bench::add_sampler_rows();
   Collector collector;
   benchmark::RunSpecifiedBenchmarks(&collector);
   benchmark::Shutdown();

@@ -61,5 +61,6 @@ void add_paper_dense_rows();
 void add_one_hot_rows();
 void add_shape_rows();
 void add_spelling_rows();
+void add_sampler_rows();
 
 }  // namespace bench
