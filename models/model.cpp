@@ -12,6 +12,8 @@
 
 #include <array>
 #include <cmath>
+#include <limits>
+#include <numbers>
 
 namespace gradus {
 
@@ -141,6 +143,18 @@ void penalize_features(Model& model, std::int64_t p, const ModelOptions& options
   model.loss = model.error + model.penalty;                                                                      // []
 }
 
+// Phi(x) = (1 + erf(x / sqrt(2))) / 2, where its tail is too small for a float 0.   [n, 1] -> [n, 1]
+Expr normal_distribution(const Expr& x) { return 0.5 + 0.5 * erf(x * std::numbers::sqrt2 / 2); }
+
+// The prediction and the error anew, of a binary task whose y is the sign of y_hat and normal noise.
+void make_probit(Model& model) {
+  constexpr double least = std::numeric_limits<float>::min();                            // a logarithm's
+  model.prediction = normal_distribution(model.y_hat);                                   // [n, 1]
+  const Expr of_row = -log(maximum(normal_distribution(model.y * model.y_hat), least));  // [n, 1]
+  model.error = mean_of_rows(of_row, model.weight);                                      // []
+  model.loss = model.error + model.penalty;                                              // []
+}
+
 }  // namespace
 
 std::string_view to_string(ModelKind kind) {
@@ -187,6 +201,11 @@ Model make_model(Graph& g, std::int64_t p, const ModelOptions& options, bool wei
     case ModelKind::higher_order: add_higher_order(model, y, options); break;
     case ModelKind::field_aware: add_field_aware(model, y, options); break;
     case ModelKind::deep: add_deep(model, y, options); break;
+  }
+  if (options.probit) {
+    if (options.task != Task::binary)
+      fail<ValueError>("make_model: probit is given with a {} task; binary is expected", to_string(options.task));
+    make_probit(model);
   }
   if (!options.l2_features.empty()) penalize_features(model, p, options);
   if (scaled) model.prediction = mean + deviation * model.prediction;  // [n, 1]

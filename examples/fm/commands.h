@@ -56,6 +56,7 @@ struct PredictCommand {
   DataArguments data;
   std::string out = "-";
   bool probabilities = false;
+  bool deviations = false;
   bool overwrite = false;
 };
 

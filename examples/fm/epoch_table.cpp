@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 
@@ -26,6 +27,7 @@ EpochTable::EpochTable(const TrainingSet& set, const TrainingOptions& options, b
     : examples_(static_cast<double>(set.train->size())),
       validates_(set.validation != nullptr),
       epochs_(*options.epochs),
+      every_(options.optimizer == "mcmc" ? std::max<std::int64_t>(*options.epochs / 20, 1) : 1),
       loss_(main_metric(options.task)),
       metric_(stopping_metric(options)),
       shown_(shown) {
@@ -48,7 +50,7 @@ void EpochTable::batch(const EpochProgress& p) {
 
 void EpochTable::epoch(const EpochRecord& record) {
   bar_.reset();
-  if (!shown_) return;
+  if (!shown_ || record.epoch % every_ != 0) return;
   say("{:>5}  {:>14}", record.epoch, shown_metric(record.loss));
   if (validates_) say("  {:>14}", shown_metric(record.validation));
   say("  {:>10}\n", per_second(examples_, record.seconds));

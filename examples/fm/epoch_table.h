@@ -21,6 +21,7 @@ class EpochTable {
   double examples_;
   bool validates_;
   std::int64_t epochs_;
+  std::int64_t every_;  // epochs a line
   std::string loss_, metric_;
   bool shown_;
   std::optional<gradus::Bar> bar_;

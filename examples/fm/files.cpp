@@ -33,15 +33,20 @@ std::string part_of(const std::string& path, long count) {
   return text;
 }
 
-// Whether each line is a number, as fm predict writes them: its first lines and its last.
+// Whether each line is a number, or two and a comma, as fm predict writes them: its first lines and its last.
 bool is_predictions(const std::string& path) {
   constexpr long looked_at = 1L << 16;
   const auto all_numbers = [](std::string_view text) {
     while (!text.empty()) {
       const std::string_view line = text.substr(0, text.find('\n'));
-      double number = 0;
-      if (line.empty() || read_number(line.data(), line.data() + line.size(), number) != line.data() + line.size())
-        return false;
+      const std::string_view first = line.substr(0, line.find(','));
+      const std::string_view second = line.substr(std::min(line.size(), first.size() + 1));
+      const auto is_number = [](std::string_view word) {
+        double number = 0;
+        return !word.empty() &&
+               read_number(word.data(), word.data() + word.size(), number) == word.data() + word.size();
+      };
+      if (!is_number(first) || (first.size() < line.size() && !is_number(second))) return false;
       text.remove_prefix(std::min(text.size(), line.size() + 1));
     }
     return true;

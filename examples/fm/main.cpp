@@ -173,6 +173,7 @@ void add_train(CLI::App& app, TrainCommand& command, std::vector<GivenOption>& o
       "Examples:\n"
       "  fm train ratings.csv\n"
       "  fm train ua.base --factors 20 --test ua.test --model m.safetensors\n"
+      "  fm train ua.base --factors 20 --learner mcmc --model m.safetensors\n"
       "  fm train clicks.csv --target clicked --ignore id --optimizer ftrl --rate 0.05\n"
       "  zcat train.libsvm.gz | fm train - --valid valid.libsvm --model m.safetensors");
 }
@@ -196,6 +197,10 @@ void add_predict(CLI::App& app, PredictCommand& command) {
   predict.add_flag(
       "--probabilities", command.probabilities,
       "Of several classes the probability of each, below a line of their names; else the likeliest is told");
+  predict.add_flag(
+      "--std", command.deviations,
+      "Behind each number and a comma how sure the model is of it: the standard deviation over the samples "
+      "of train --learner mcmc");
   add_common(predict, command.common);
   predict.footer(
       "Of binary tasks the number is the probability of 1; of several classes the likeliest is named.\n"
@@ -309,6 +314,8 @@ void check_usage(const TrainCommand& train, const EvaluateCommand& evaluate, con
   for (const DataArguments* data : {&train.data, &evaluate.data, &predict.data, &convert.data}) data_file(*data);
   for (const Common* common : {&train.common, &evaluate.common, &predict.common, &inspect.common})
     check_device(common->device);
+  if (train.search && gradus::visits_parameters(train.options))
+    gradus::fail<gradus::ValueError>("--search tries learning rates, but {} has none", train.options.optimizer);
   if (train.resume && train.model.empty())
     gradus::fail<gradus::ValueError>("--resume goes on from MODEL.checkpoint, but no --model is named");
 }

@@ -49,16 +49,26 @@ void add_lines(fmt::memory_buffer& text, const Tensor& predictions, const std::v
 
 using Write = std::function<void(const char*, std::size_t)>;
 
+// A line "prediction,deviation" for each row.
+void add_lines(fmt::memory_buffer& text, const Predictor::WithDeviation& told) {
+  const auto predictions = told.prediction.span<float>(), deviations = told.deviation.span<float>();
+  for (std::size_t n = 0; n < predictions.size(); ++n)
+    fmt::format_to(std::back_inserter(text), "{},{}\n", predictions[n], deviations[n]);
+}
+
 // Predicts all examples of a source; gives what is told of them to `write` as text, a line each.
 Predicted predict_all(ExampleSource& source, Predictor& predict, const std::vector<std::string>& classes,
-                      bool probabilities, const Write& write) {
+                      const PredictCommand& command, const Write& write) {
   Predicted out;
   fmt::memory_buffer text;
-  if (probabilities) fmt::format_to(std::back_inserter(text), "{}\n", fmt::join(classes, ","));
+  if (command.probabilities) fmt::format_to(std::back_inserter(text), "{}\n", fmt::join(classes, ","));
   for (;;) {
     const Examples block = source.next(block_rows);
     if (block.count() == 0) return out;
-    add_lines(text, predict(block.x), classes, probabilities);
+    if (command.deviations)
+      add_lines(text, predict.with_deviation(block.x));
+    else
+      add_lines(text, predict(block.x), classes, command.probabilities);
     write(text.data(), text.size());
     text.clear();
     out.examples += block.count();
@@ -97,6 +107,9 @@ int predict(const PredictCommand& command) {
   if (command.probabilities && model.classes.empty())
     fail<ValueError>("{}: --probabilities is for models of several classes; this one is of {}", command.model,
                      model.options.task);
+  if (command.deviations && model.samples.empty())
+    fail<ValueError>("{}: --std tells how far samples differ, but the model has none: it was learnt by {}, not by mcmc",
+                     command.model, model.options.optimizer);
   DataFile file = data_file(command.data);
   file.read = read_options(model, file.read);
   file.read.need_target = false;
@@ -105,7 +118,7 @@ int predict(const PredictCommand& command) {
 
   Predicted found;
   const auto predict_to = [&](const Write& write) {
-    found = predict_all(*opened.source, predictor, model.classes, command.probabilities, write);
+    found = predict_all(*opened.source, predictor, model.classes, command, write);
   };
   const auto to_stream = [](std::FILE* stream, const std::string& name) {
     return [stream, name](const char* text, std::size_t bytes) {

@@ -60,14 +60,18 @@ std::string describe_model(const TrainingOptions& o) {
   std::string text = o.model;
   if (o.model == "higher-order") text += fmt::format(" of order {}", o.order);
   if (o.model != "linear") text += fmt::format(", {} factors", o.factors);
-  text += fmt::format("; {}, {}, rate {:g}", o.task, o.optimizer, o.rate == 0 ? usual_rate(o) : o.rate);
+  text += fmt::format("; {}, {}", o.task, o.optimizer);
+  if (o.optimizer == "mcmc")
+    return text + fmt::format("; {} epochs, the last half of which leave {} samples; seed {}", *o.epochs,
+                              kept_until(*o.epochs, *o.epochs, o.samples), o.seed);
+  if (!visits_parameters(o)) text += fmt::format(", rate {:g}", o.rate == 0 ? usual_rate(o) : o.rate);
   if (o.schedule != "constant") text += fmt::format(" ({})", o.schedule);
   if (o.l2_w0 != 0) text += fmt::format(", l2-w0 {:g}", o.l2_w0);
   if (*o.l2_w != 0) text += fmt::format(", l2-w {:.3g}", *o.l2_w);
   if (*o.l2_v != 0 && o.model != "linear") text += fmt::format(", l2-v {:.3g}", *o.l2_v);
   if (o.l2_over == "all") text += " over all";
-  return text + (*o.batch == 0 ? "; all rows a step" : fmt::format("; {} rows a step", *o.batch)) +
-         fmt::format("; {} epochs at most, patience {}; seed {}", *o.epochs, *o.patience, o.seed);
+  if (o.batch) text += *o.batch == 0 ? "; all rows a step" : fmt::format("; {} rows a step", *o.batch);
+  return text + fmt::format("; {} epochs at most, patience {}; seed {}", *o.epochs, *o.patience, o.seed);
 }
 
 std::string ending_name(Ending ending) {
@@ -81,8 +85,10 @@ std::string ending_name(Ending ending) {
 
 // Says how to go on, and with which exit code.
 int interrupted_at(const Trainer& trainer, const TrainCommand& command, const std::string& checkpoint) {
-  const std::string where =
-      fmt::format("interrupted in epoch {} after {} of its batches", trainer.epochs_done() + 1, trainer.batches_done());
+  const std::string where = visits_parameters(command.options)
+                                ? fmt::format("interrupted after {} epochs", trainer.epochs_done())
+                                : fmt::format("interrupted in epoch {} after {} of its batches",
+                                              trainer.epochs_done() + 1, trainer.batches_done());
   if (checkpoint.empty()) {
     say(stderr, "fm: {}; nothing is kept, since no --model is named\n", where);
   } else {
@@ -134,8 +140,15 @@ void check_files_of(const TrainCommand& command) {
 struct Trained {
   std::unique_ptr<Trainer> trainer;
   Ending ending = Ending::all_epochs;
-  std::map<std::string, Tensor> parameters{};
-  TargetScale scale{};  // that goes with them
+  Parameters parameters{};
+  std::vector<Parameters> samples{};  // of mcmc
+  TargetScale scale{};                // that goes with them
+
+  void take(Trainer& from) {
+    parameters = from.parameters();
+    samples = from.samples();
+    scale = from.target_scale();
+  }
 };
 
 // Trains once: to the best epoch, or until it is interrupted.
@@ -160,8 +173,7 @@ Trained train_once(const TrainingSet& set, const TrainingOptions& options, const
                   .checkpoint_every = command.checkpoint_every};
   if (Bar::is_seen()) watcher.batch = [&](const EpochProgress& progress) { table.batch(progress); };
   out.ending = out.trainer->run(watcher);
-  if (out.ending != Ending::stopped) out.parameters = out.trainer->parameters();
-  out.scale = out.trainer->target_scale();
+  if (out.ending != Ending::stopped) out.take(*out.trainer);
   return out;
 }
 
@@ -174,8 +186,7 @@ void refit(const TrainingSet& set, TrainingOptions options, const TrainCommand& 
   if (trained.ending == Ending::stopped) {
     if (!checkpoint.empty()) trained.trainer->save(checkpoint);
   } else {
-    trained.parameters = again.parameters();
-    trained.scale = again.target_scale();
+    trained.take(again);
   }
 }
 
@@ -328,14 +339,26 @@ void compare_with_constant(const TrainingSet& set, const TrainingOptions& option
                               : !validated || *options.epochs == 1     ? ""
                               : best == *options.epochs ? "; it is the last, so more --epochs may do better"
                                                         : "";
-    say("{} epoch: {}{}\n{}: {}\nconstant: {} {}\n", validated ? "best" : "last", best, ended, rows, to_string(found),
-        metric, shown_metric(constant));
+    const auto samples = std::ssize(trained.samples);
+    if (samples > 0)
+      say("predictions are the mean of {} sample{}, of the last half of {} epochs\n", samples, plural(samples), best);
+    else
+      say("{} epoch: {}{}\n", validated ? "best" : "last", best, ended);
+    say("{}: {}\nconstant: {} {}\n", rows, to_string(found), metric, shown_metric(constant));
   }
   const double chance = 1 / std::sqrt(static_cast<double>(std::max<std::int64_t>(found.examples, 1)));
   if (loss > constant * (1 + chance))
     fail<Error>("{}: the model is worse than a constant ({} {} on {} rows; the constant has {}), so it is not kept; {}",
                 set.about.name, metric, shown_metric(loss), rows, shown_metric(constant), what_helps);
   if (text && loss >= constant) say("  no better than the constant; on {} rows that may be chance\n", found.examples);
+}
+
+// Whether nobody has chosen how to learn, and mcmc could, in a time that nobody minds.
+bool is_for_mcmc(const TrainingSet& set, const TrainingOptions& given, const TrainingOptions& options) {
+  constexpr std::int64_t most_non_zeros = 10'000'000;
+  return given.optimizer == TrainingOptions().optimizer && (options.model == "fm" || options.model == "linear") &&
+         (options.task == "regression" || options.task == "binary") && set.about.streamed_mib == 0 &&
+         summary_of(*set.train).non_zeros < most_non_zeros;
 }
 
 }  // namespace
@@ -387,13 +410,17 @@ int train(const TrainCommand& command) {
   TrainedModel fitted = model;
   fitted.scale = {};  // the rows that it is shown are scaled already
   fitted.target_scale = trained.scale;
-  if (!command.report.empty()) fitted.parameters = trained.parameters;
+  if (!command.report.empty()) {
+    fitted.parameters = trained.parameters;
+    fitted.samples = trained.samples;
+  }
   if (*options.refit && validated) {
     refit(set, options, command, checkpoint, trained);
     if (trained.ending == Ending::stopped) return interrupted_at(trainer, command, checkpoint);
     if (text) say("refitted: {} epochs on all {} examples\n", best, set.train->size() + set.validation_size());
   }
   model.parameters = std::move(trained.parameters);
+  model.samples = std::move(trained.samples);
   model.target_scale = trained.scale;
 
   std::optional<FileEvaluation> test;
@@ -423,6 +450,8 @@ int train(const TrainCommand& command) {
     say("The model is not kept: --model FILE keeps it.\n");
   }
   if (!command.walkthrough.empty()) write_walkthrough(command.walkthrough, set, options, text);
+  if (text && is_for_mcmc(set, command.options, options))
+    say("--learner mcmc would learn these data by Gibbs sampling: often more accurate, with nothing to tune.\n");
   if (command.common.json)
     print_json({&set, &model, &trainer.history(), best, ending_name(ending), &candidates, test ? &*test : nullptr,
                 command.model});

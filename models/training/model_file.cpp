@@ -85,6 +85,7 @@ class ModelReader {
     if ((out.table != nullptr) + (out.ids != nullptr) + (out.hash_bits > 0) > 1)
       damaged("its columns are described twice");
     check_parameters(out);
+    out.samples = unstacked(file_.tensors);
     return out;
   }
 
@@ -132,6 +133,7 @@ class ModelReader {
     for (auto& [name, tensor] : file_.tensors) {
       const bool is_field = name == field_name, is_item = name == item_name, is_scale = name == scale_name;
       const bool is_ids = name == ids_name;
+      if (!sampled_parameter(name).empty()) continue;
       if (!is_field && !is_item && !is_scale && !is_ids) {
         out.parameters.emplace(name, tensor);
         continue;
@@ -173,6 +175,26 @@ class ModelReader {
         damaged(fmt::format("{} is {}; {} is expected", name, found->second.type(), expected));
     }
     if (model.parameters.size() > shapes.size()) damaged("it has a tensor that its model has not");
+    check_samples(model, shapes);
+  }
+
+  // As many of each parameter, where they are of mcmc.
+  void check_samples(const TrainedModel& model, const std::map<std::string, Shape>& shapes) const {
+    std::int64_t samples = 0;
+    std::size_t sampled = 0;
+    for (const auto& [name, tensor] : file_.tensors) {
+      const std::string parameter = sampled_parameter(name);
+      if (parameter.empty()) continue;
+      if (sampled++ == 0) samples = tensor.rank() > 0 ? tensor.dim(0) : 0;
+      const auto found = shapes.find(parameter);
+      if (found == shapes.end()) damaged(fmt::format("its model has no {}", parameter));
+      const Type expected{float32, found->second.insert(0, samples), Layout::dense};
+      if (tensor.type() != expected) damaged(fmt::format("{} is {}; {} is expected", name, tensor.type(), expected));
+    }
+    const bool is_mcmc = model.options.optimizer == "mcmc";
+    if (sampled != (is_mcmc ? shapes.size() : 0) || (is_mcmc && samples < 1))
+      damaged(fmt::format("it has {} samples of {} parameters, but was learnt by {}", samples, sampled,
+                          model.options.optimizer));
   }
 
   const std::string& path_;
@@ -199,6 +221,7 @@ std::string checksum(const std::map<std::string, Tensor>& tensors, const std::ma
 void save_model(const std::string& path, const TrainedModel& model) {
   SafeTensors file;
   file.tensors = model.parameters;
+  file.tensors.merge(stacked(model.samples));
   if (model.columns.field) file.tensors.emplace(field_name, Tensor::from(*model.columns.field));  // [p]
   if (model.ids)
     file.tensors.emplace(ids_name, Tensor::make<std::int64_t>({model.features}, [&](std::span<std::int64_t> out) {

@@ -24,6 +24,28 @@ struct Predictor::State {
   Expr output;
   Tensor scale;  // what columns are divided by; [0]: nothing
   std::unique_ptr<PreparedRun> run, estimate;
+  Parameters parameters;
+  std::vector<Parameters> samples;  // of mcmc
+  bool probit = false;
+  std::int64_t assigned = -1;  // which of the samples the session has; -1: the model's own parameters
+
+  void use(std::int64_t sample) {
+    if (sample == assigned) return;
+    assign(*session, model, sample < 0 ? parameters : samples[static_cast<std::size_t>(sample)]);
+    assigned = sample;
+  }
+
+  // By every sample, or by the one model that there is.
+  MeanOfSamples told(const Tensor& x) {
+    MeanOfSamples out(probit);
+    if (samples.empty()) out.add(all(*estimate, x));
+    for (std::int64_t s = 0; s < std::ssize(samples); ++s) {
+      use(s);
+      out.add(all(*estimate, x));
+    }
+    return out;
+  }
+  bool is_averaged() const { return probit || !samples.empty(); }
 
   // For many rows, a few thousand at a time.
   Tensor all(PreparedRun& prepared, const Tensor& x) const {
@@ -53,6 +75,9 @@ Predictor::Predictor(const TrainedModel& trained, const std::string& path, const
                     parameter.type());
     s.session->assign(parameter, found->second);
   }
+  s.parameters = trained.parameters;
+  s.samples = trained.samples;
+  s.probit = model_options(trained.options, trained.columns).probit;
   s.scale = trained.scale;
   s.output = output_of(s.model, trained.options, trained.target_range);
   s.run = std::make_unique<PreparedRun>(s.session->prepare(s.output, {s.model.X}));
@@ -62,14 +87,29 @@ Predictor::Predictor(const TrainedModel& trained, const std::string& path, const
 
 Predictor::~Predictor() = default;
 
-Tensor Predictor::operator()(const Tensor& x) { return (*state_->run)(state_->scaled(x)); }
+Tensor Predictor::operator()(const Tensor& x) {
+  return state_->is_averaged() ? all(x) : (*state_->run)(state_->scaled(x));
+}
 
 const Expr& Predictor::input() const { return state_->model.X; }
 const Expr& Predictor::output() const { return state_->output; }
-Session& Predictor::session() { return *state_->session; }
+Session& Predictor::session() {
+  state_->use(-1);
+  return *state_->session;
+}
 
-Tensor Predictor::all(const Tensor& x) { return state_->all(*state_->run, x); }
-Tensor Predictor::estimates(const Tensor& x) { return state_->all(*state_->estimate, x); }
+Tensor Predictor::all(const Tensor& x) {
+  return state_->is_averaged() ? state_->told(x).predictions() : state_->all(*state_->run, x);
+}
+Tensor Predictor::estimates(const Tensor& x) {
+  return state_->is_averaged() ? state_->told(x).estimates() : state_->all(*state_->estimate, x);
+}
+Predictor::WithDeviation Predictor::with_deviation(const Tensor& x) {
+  if (!state_->is_averaged())
+    return {all(x), Tensor::make<float>({x.dim(0), 1}, [](auto out) { std::fill(out.begin(), out.end(), 0.0F); })};
+  const MeanOfSamples told = state_->told(x);
+  return {told.predictions(), told.deviations()};
+}
 
 FileEvaluation evaluate_file(const TrainedModel& model, Predictor& predict, DataFile file) {
   LoadedBlocks loaded = load_blocks_for(model, std::move(file));

@@ -22,10 +22,17 @@ class Predictor {
   Tensor operator()(const Tensor& x);
   /// The same for many rows, a few thousand at a time.
   Tensor all(const Tensor& x);
+  /// The same, and how far the samples of mcmc lie from their mean, as a standard deviation: what the data leave open of
+  /// the rows' means. Without samples it is 0.   csr [n, p] -> [n, 1] and [n, 1]
+  struct WithDeviation {
+    Tensor prediction, deviation;
+  };
+  WithDeviation with_deviation(const Tensor& x);
   /// What evaluations take of a row (estimate_of).   csr [n, p] -> [n, 1] or [n, c]
   Tensor estimates(const Tensor& x);
 
-  /// What it runs: the placeholder X [n, p], the prediction [n, 1] or [n, c], and the session with the parameters.
+  /// What it runs: the placeholder X [n, p], the prediction [n, 1] or [n, c], and the session with the parameters; of
+  /// mcmc those of the mean of the samples' parameters, whose predictions are others than the mean of theirs.
   const Expr& input() const;
   const Expr& output() const;
   Session& session();

@@ -58,6 +58,19 @@ double log_loss(double x) {
 
 }  // namespace
 
+std::vector<Index> columns_by_place(const CsrPattern& pattern) {
+  const std::int64_t places = pattern.row_length();
+  if (places < 2) return {};
+  std::vector<Index> out(static_cast<std::size_t>(pattern.columns), -1);
+  for (std::int64_t at = 0; at < pattern.non_zeros(); ++at) {
+    Index& place = out[static_cast<std::size_t>(pattern.column[static_cast<std::size_t>(at)])];
+    const auto here = static_cast<Index>(at % places);
+    if (place >= 0 && place != here) return {};
+    place = here;
+  }
+  return out;
+}
+
 struct Sampler::State {
   State(Session& of, const Model& model, const ModelOptions& options, const Dataset& data,
         const SamplerOptions& sampler_options)

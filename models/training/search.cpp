@@ -51,7 +51,7 @@ TrainingOptions with(TrainingOptions options, const Candidate& candidate) {
 
 bool weighs_factors(const TrainingOptions& options, std::int64_t rows) {
   constexpr std::int64_t most = 200'000;
-  return !options.l2_v && options.model != "linear" && rows <= most;
+  return !options.l2_v && options.model != "linear" && options.optimizer != "mcmc" && rows <= most;
 }
 
 std::vector<ValidationFold> cross_validate(const Dataset& data, const Columns& columns, const TrainingOptions& options,

@@ -124,6 +124,7 @@ ModelOptions model_options(const TrainingOptions& options, const Columns& column
   out.l2_W = options.l2_w.value_or(0);
   out.l2_V = options.l2_v.value_or(0);
   out.l2_over = options.l2_over == "all" ? L2Over::all : L2Over::touched;
+  out.probit = visits_parameters(options) && out.task == Task::binary;
   out.l2_features = columns.l2;
   out.classes = columns.classes;
   out.target = target;
@@ -180,19 +181,31 @@ Trainer::State::State(SharedBlocks train, SharedBlocks validation, const Columns
       sampler(training.task == "ranking"
                   ? std::optional<PairSampler>(std::in_place, train_data->block(0), columns.of_item, training.seed)
                   : std::nullopt),
-      batches(train_data, batch_options(train_data->size(), options, where, sampler ? &*sampler : nullptr)),
-      model(make_model(graph, summary.columns, model_options(options, with_classes(columns, summary), target),
-                       summary.weighted)),
-      step(training_step(model.loss, model.parameters, options, batches.count())) {
+      of_model(model_options(options, with_classes(columns, summary), target)),
+      model(make_model(graph, summary.columns, of_model, summary.weighted)),
+      told_of_validation(of_model.probit) {
+  if (!visits_parameters(options)) {
+    batches.emplace(train_data, batch_options(train_data->size(), options, where, sampler ? &*sampler : nullptr));
+    step.emplace(training_step(model.loss, model.parameters, options, batches->count()));
+  }
   session.emplace(graph, where.device, SessionOptions{.threads = where.threads});
   if (const Expr w0 = graph.find("w0"); w0.valid())
     session->assign(
         w0, Tensor::from(best_bias(task_named(options.task), w0.shape()[0], summary)).cast(w0.dtype()));  // [1] or [c]
-  const std::vector<Expr> fetches{step.run, model.error};
-  std::vector<Expr> fed{model.X, model.y};
-  if (summary.weighted) fed.push_back(model.weight);
-  whole_batch.emplace(session->prepare(fetches, fed));
-  last_batch.emplace(session->prepare(fetches, fed));
+  if (step) {
+    const std::vector<Expr> fetches{step->run, model.error};
+    std::vector<Expr> fed{model.X, model.y};
+    if (summary.weighted) fed.push_back(model.weight);
+    whole_batch.emplace(session->prepare(fetches, fed));
+    last_batch.emplace(session->prepare(fetches, fed));
+  } else {
+    const Dataset rows = train_data->block(0);
+    chain.emplace(*session, model, of_model, rows,
+                  SamplerOptions{.draws = is_mcmc(),
+                                 .group = columns.field ? *columns.field : columns_by_place(*rows.x.pattern()),
+                                 .seed = options.seed,
+                                 .threads = where.threads});
+  }
   predict.emplace(session->prepare(estimate_of(model, options, summary.range()), {model.X}));
   if (validation_data && sampler)
     validation_data = in_one_block(pairs_of(rows_with_items(validation_data->block(0), columns.of_item), *sampler));
@@ -200,12 +213,77 @@ Trainer::State::State(SharedBlocks train, SharedBlocks validation, const Columns
 
 // Makes a step; returns the mean error of the batch before it.
 double Trainer::State::learn(const Batch& rows_of) {
-  PreparedRun& run = rows_of.number + 1 == batches.count() ? *last_batch : *whole_batch;
+  PreparedRun& run = rows_of.number + 1 == batch_count() ? *last_batch : *whole_batch;
   if (rows_of.weight.size() > 0)
     run(rows_of.x, rows_of.y, rows_of.weight);
   else
     run(rows_of.x, rows_of.y);
   return run.result(1).item() * target.deviation * target.deviation;
+}
+
+// Visits every parameter, as an epoch.
+void Trainer::State::visit() {
+  const double error = chain->iterate(epoch);
+  if (!std::isfinite(error))
+    fail<DivergedError>("the loss is no finite number any more in epoch {}{}", epoch + 1,
+                        options.normalize.value_or(false)
+                            ? ""
+                            : "; where columns hold large numbers, .normalize brings them into reach");
+  weight_sum = 1;
+  error_sum = error * target.deviation * target.deviation;
+}
+
+// What the model tells of rows with the parameters as they are, a few thousand at a time.   [n, 1] or [n, c]
+Tensor Trainer::State::told_of(const Dataset& rows) {
+  Tensor told = Tensor::uninitialized({rows.y.dtype(), {rows.size(), model.y_hat.shape()[1]}, Layout::dense});
+  auto* to = told.writable_data();
+  const Batches parts(rows, in_order);
+  for (const Batch& rows_of : parts.epoch(0)) {
+    const Tensor part = (*predict)(rows_of.x);
+    to = std::copy_n(part.data(), static_cast<std::size_t>(part.stored()) * size_of(part.dtype()), to);
+  }
+  return told;
+}
+
+// What evaluations take: of mcmc from its samples, where it has some.
+Tensor Trainer::State::estimates_of(const Dataset& rows) {
+  if (!chain) return told_of(rows);
+  MeanOfSamples mean(of_model.probit);
+  if (samples.empty()) {
+    mean.add(told_of(rows));
+    return mean.estimates();
+  }
+  const Parameters now = parameters_of(*session, model);
+  for (const Parameters& sample : samples) {
+    assign(*session, model, sample);
+    mean.add(told_of(rows));
+  }
+  assign(*session, model, now);
+  return mean.estimates();
+}
+
+void Trainer::State::keep_sample() {
+  samples.push_back(parameters_of(*session, model));
+  if (validation_data) told_of_validation.add(told_of(validation_data->block(0)));
+}
+
+// Those of a training that is taken up again.
+void Trainer::State::take_samples(std::vector<Parameters> kept) {
+  const Parameters now = parameters_of(*session, model);
+  samples.clear();
+  told_of_validation = MeanOfSamples(of_model.probit);
+  for (const Parameters& sample : kept) {
+    assign(*session, model, sample);
+    keep_sample();
+  }
+  assign(*session, model, now);
+}
+
+// How good the last epoch is on the validation set, of mcmc the samples so far.
+Evaluation Trainer::State::validate() {
+  if (samples.empty()) return evaluation_on(*validation_data);
+  const Dataset rows = validation_data->block(0);
+  return evaluate(options.task, rows.y, told_of_validation.estimates(), rows.weight);
 }
 
 // With the parameters as they are. Of several blocks, which memory need not hold at once, the mean of theirs.
@@ -214,15 +292,7 @@ Evaluation Trainer::State::evaluation_on(const DatasetBlocks& data) {
   double weights = 0;
   for (std::int64_t b = 0; b < data.blocks(); ++b) {
     const Dataset block = data.block(b);
-    const Shape shape{block.size(), model.y_hat.shape()[1]};
-    Tensor estimates = Tensor::uninitialized({block.y.dtype(), shape, Layout::dense});  // [n, 1] or [n, c]
-    auto* to = estimates.writable_data();
-    const Batches rows(block, in_order);
-    for (const Batch& rows_of : rows.epoch(0)) {
-      const Tensor part = (*predict)(rows_of.x);
-      to = std::copy_n(part.data(), static_cast<std::size_t>(part.stored()) * size_of(part.dtype()), to);
-    }
-    Evaluation of_block = evaluate(options.task, block.y, estimates, block.weight);
+    Evaluation of_block = evaluate(options.task, block.y, estimates_of(block), block.weight);
     if (data.blocks() == 1) return of_block;
     const double weight = weight_of(block);
     if (weight == 0) continue;
@@ -243,7 +313,7 @@ void Trainer::State::diverged(std::int64_t at_batch) const {
   fail<DivergedError>(
       "the loss is no finite number any more in epoch {}, batch {} of {}: lower .rate, which is {}, or set .clip_norm "
       "1{}",
-      epoch + 1, at_batch, batches.count(), rate,
+      epoch + 1, at_batch, batch_count(), rate,
       options.normalize.value_or(false) ? "" : "; where columns hold large numbers, .normalize brings them into reach");
 }
 
@@ -254,18 +324,37 @@ bool Trainer::State::is_better(double validation) const {
   return more_is_better(stopping_metric(options)) ? validation > best_so_far : validation < best_so_far;
 }
 
+// Makes the steps of an epoch that are left. Returns whether it came to its end.
+bool Trainer::State::learn_epoch(const Watcher& watcher, std::chrono::steady_clock::time_point start) {
+  for (const Batch& rows_of : batches->epoch(epoch, batch)) {
+    const double error = learn(rows_of);
+    if (!std::isfinite(error)) diverged(rows_of.number + 1);
+    const double weight = weight_of(rows_of);
+    error_sum += error * weight;
+    weight_sum += weight;
+    rows += rows_of.x.dim(0);
+    batch = rows_of.number + 1;
+    if (watcher.batch)
+      watcher.batch({epoch + 1, batch, batch_count(), rows, error_sum / weight_sum,
+                     history.empty() ? none : history.back().validation, seconds_since(start)});
+    if (watcher.stop && batch < batch_count() && watcher.stop()) return false;
+  }
+  return true;
+}
+
 void Trainer::State::end_epoch(double seconds) {
   EpochRecord record{epoch + 1, error_sum / weight_sum, none, seconds};
+  if (is_mcmc() && is_kept(record.epoch, *options.epochs, options.samples)) keep_sample();
   if (validation_data) {
-    const Evaluation found = evaluation_on(*validation_data);
-    if (!std::isfinite(found.main())) diverged(batches.count());
+    const Evaluation found = validate();
+    if (!std::isfinite(found.main())) diverged(batch_count());
     record.validation = found.of(stopping_metric(options));
-    if (is_better(record.validation)) {
-      best_epoch = record.epoch;
-      for (const Expr& parameter : model.parameters) best.insert_or_assign(parameter.name(), session->value(parameter));
-    }
-  } else {
+  }
+  if (!validation_data || is_mcmc()) {
     best_epoch = record.epoch;
+  } else if (is_better(record.validation)) {
+    best_epoch = record.epoch;
+    best = parameters_of(*session, model);
   }
   history.push_back(record);
   ++epoch;
@@ -285,9 +374,11 @@ Trainer::Trainer(SharedBlocks train, SharedBlocks validation, const Columns& col
                      fmt::join(metrics, ", "));
   const bool all_at_once = options.batch == 0;
   const bool by_blocks = train->blocks() > 1 || (validation && validation->blocks() > 1);
-  if (by_blocks && (options.task == "ranking" || all_at_once))
-    fail<ValueError>("Trainer: {} needs all rows at once, but they are in blocks",
-                     all_at_once ? "a batch of all rows" : "a ranking");
+  if (by_blocks && (options.task == "ranking" || all_at_once || visits_parameters(options)))
+    fail<ValueError>("Trainer: {} needs all rows at once, but they are in blocks", visits_parameters(options)
+                                                                                       ? options.optimizer
+                                                                                   : all_at_once ? "a batch of all rows"
+                                                                                                 : "a ranking");
   state_ = std::make_unique<State>(std::move(train), std::move(validation), columns, options, where);
 }
 
@@ -299,26 +390,17 @@ Trainer::~Trainer() = default;
 
 Ending Trainer::run(const Watcher& watcher, std::int64_t epochs) {
   State& s = *state_;
-  const bool by_validation = s.validation_data && *s.options.patience > 0;
+  const std::int64_t patience = s.options.patience.value_or(0);
+  const bool by_validation = s.validation_data && patience > 0;
   const std::int64_t last = std::min(epochs, *s.options.epochs);
   while (s.epoch < last) {
-    if (by_validation && s.epoch - s.best_epoch >= *s.options.patience) return Ending::no_improvement;
+    if (by_validation && s.epoch - s.best_epoch >= patience) return Ending::no_improvement;
     const auto start = std::chrono::steady_clock::now();
-    for (const Batch& batch : s.batches.epoch(s.epoch, s.batch)) {
-      const double error = s.learn(batch);
-      if (!std::isfinite(error)) s.diverged(batch.number + 1);
-      const double weight = weight_of(batch);
-      s.error_sum += error * weight;
-      s.weight_sum += weight;
-      s.rows += batch.x.dim(0);
-      s.batch = batch.number + 1;
-      if (watcher.batch)
-        watcher.batch({s.epoch + 1, s.batch, s.batches.count(), s.rows, s.error_sum / s.weight_sum,
-                       s.history.empty() ? none : s.history.back().validation, seconds_since(start)});
-      if (watcher.stop && s.batch < s.batches.count() && watcher.stop()) {
-        if (!watcher.checkpoint.empty()) save(watcher.checkpoint);
-        return Ending::stopped;
-      }
+    if (s.chain) {
+      s.visit();
+    } else if (!s.learn_epoch(watcher, start)) {
+      if (!watcher.checkpoint.empty()) save(watcher.checkpoint);
+      return Ending::stopped;
     }
     s.end_epoch(seconds_since(start));
     if (watcher.epoch) watcher.epoch(s.history.back());
@@ -327,31 +409,26 @@ Ending Trainer::run(const Watcher& watcher, std::int64_t epochs) {
     if (!watcher.checkpoint.empty() && (stop || due)) save(watcher.checkpoint);
     if (stop) return Ending::stopped;
   }
-  if (by_validation && s.epoch < *s.options.epochs && s.epoch - s.best_epoch >= *s.options.patience)
-    return Ending::no_improvement;
+  if (by_validation && s.epoch < *s.options.epochs && s.epoch - s.best_epoch >= patience) return Ending::no_improvement;
   return Ending::all_epochs;
 }
 
-std::map<std::string, Tensor> Trainer::parameters() {
+Parameters Trainer::parameters() {
   State& s = *state_;
+  if (!s.samples.empty()) return mean_of(s.samples);
   if (!s.best.empty()) return s.best;
-  std::map<std::string, Tensor> out;
-  for (const Expr& parameter : s.model.parameters) {
-    const Tensor value = s.session->value(parameter);
-    // The last step of a training without validation is seen by nobody else.
-    if (!all_finite(value)) s.diverged(s.batches.count());
-    out.emplace(parameter.name(), value);
-  }
+  Parameters out = parameters_of(*s.session, s.model);
+  for (const auto& [name, value] : out)
+    if (!all_finite(value)) s.diverged(s.batch_count());  // the last step without validation is seen by nobody else
   return out;
 }
 
 // The best epoch's parameters, and then those of now again, so that training may go on.
 Evaluation Trainer::State::best_evaluation_on(const DatasetBlocks& data) {
-  std::map<std::string, Tensor> now;
-  for (const Expr& parameter : model.parameters) now.emplace(parameter.name(), session->value(parameter));
-  for (const auto& [name, value] : best) session->assign(graph.find(name), value);
+  const Parameters now = parameters_of(*session, model);
+  if (!best.empty()) assign(*session, model, best);
   Evaluation out = evaluation_on(data);
-  for (const auto& [name, value] : now) session->assign(graph.find(name), value);
+  assign(*session, model, now);
   return out;
 }
 
@@ -373,6 +450,7 @@ double Trainer::constant_loss() const {
                           s.validation_data ? summary_of(*s.validation_data) : s.summary);
 }
 
+const std::vector<Parameters>& Trainer::samples() const { return state_->samples; }
 const TrainingOptions& Trainer::options() const { return state_->options; }
 const TargetScale& Trainer::target_scale() const { return state_->target; }
 const Model& Trainer::model() const { return state_->model; }

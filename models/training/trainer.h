@@ -13,6 +13,7 @@
 #include <gradus/models/data/dataset_blocks.h>
 #include <gradus/models/model.h>
 #include <gradus/models/training/evaluation.h>
+#include <gradus/models/training/samples.h>
 #include <gradus/models/training/training_data.h>
 #include <gradus/models/training/training_options.h>
 
@@ -99,8 +100,9 @@ class Trainer {
   /// Data of one width p; `validation` may be null. What the options leave open is found out from `train` (settled).
   /// Targets of regression are brought to mean 0 and deviation 1; losses and predictions are in their own units.
   /// Targets as the task has them; rankings draw an item beside each row's by themselves. Blocks are read again for
-  /// every epoch, and once before the first. Throws ValueError for options out of range, and for a ranking or a batch
-  /// of all rows where there is more than one block.
+  /// every epoch, and once before the first. Of als and mcmc an epoch is a visit of every parameter (sampler.h), and
+  /// columns of one field are one group. Throws ValueError for options out of range, and for a ranking, a batch of all
+  /// rows, als and mcmc where there is more than one block.
   Trainer(SharedBlocks train, SharedBlocks validation, const Columns& columns, const TrainingOptions& options,
           const TrainerOptions& where = {});
   /// The same in memory; `validation` may have no rows (Dataset{}).
@@ -113,8 +115,11 @@ class Trainer {
   /// Goes on to the end, or until `epochs` are done. Throws DivergedError.
   Ending run(const Watcher& watcher = {}, std::int64_t epochs = INT64_MAX);
 
-  /// Of the best epoch on the validation set; without one, of the last.
-  std::map<std::string, Tensor> parameters();
+  /// Of the best epoch on the validation set; without one, of the last. Of mcmc the mean of the samples', which is not
+  /// what evaluations and predictions go by.
+  Parameters parameters();
+  /// What mcmc has kept of the last half of its epochs: what it predicts is the mean of theirs. Of others none.
+  const std::vector<Parameters>& samples() const;
   /// How good they are on other rows, and on the validation set, or, without one, on the rows they were learnt from.
   Evaluation evaluate_on(const Dataset& data);
   Evaluation evaluation();
@@ -125,7 +130,7 @@ class Trainer {
   /// What brought targets of regression to mean 0 and deviation 1: a part of the model.
   const TargetScale& target_scale() const;
   const std::vector<EpochRecord>& history() const;
-  /// From 1; the last where there is no validation set; 0 before the first.
+  /// From 1; the last where there is no validation set, and of mcmc; 0 before the first.
   std::int64_t best_epoch() const;
   /// What is done so far, for messages: epochs, and batches of the next.
   std::int64_t epochs_done() const;

@@ -5,9 +5,12 @@
 #include <gradus/core/run/session.h>
 #include <gradus/models/data/batches.h>
 #include <gradus/models/data/pair_sampler.h>
+#include <gradus/models/training/sampler.h>
+#include <gradus/models/training/samples.h>
 #include <gradus/models/training/trainer.h>
 #include <gradus/models/training/training_step.h>
 
+#include <chrono>
 #include <optional>
 #include <string>
 
@@ -18,6 +21,15 @@ struct Trainer::State {
         const TrainerOptions& where);
 
   double learn(const Batch& batch);
+  bool learn_epoch(const Watcher& watcher, std::chrono::steady_clock::time_point start);
+  void visit();
+  Tensor told_of(const Dataset& rows);
+  Tensor estimates_of(const Dataset& rows);
+  Evaluation validate();
+  void keep_sample();
+  void take_samples(std::vector<Parameters> kept);
+  bool is_mcmc() const { return options.optimizer == "mcmc"; }
+  std::int64_t batch_count() const { return batches ? batches->count() : 1; }
   Evaluation evaluation_on(const DatasetBlocks& data);
   Evaluation best_evaluation_on(const DatasetBlocks& data);
   const DatasetBlocks& evaluated_rows() const;
@@ -32,14 +44,19 @@ struct Trainer::State {
   TargetScale target;
   std::string checksum_of_data;        // once it was asked for
   std::optional<PairSampler> sampler;  // of rankings
-  Batches batches;
 
   Graph graph;
+  ModelOptions of_model;
   Model model;
-  TrainingStep step;
   std::optional<Session> session;
-  std::optional<PreparedRun> whole_batch, last_batch;  // batches of two sizes have two plans
   std::optional<PreparedRun> predict;
+  // Of learners that go down gradients; batches of two sizes have two plans.
+  std::optional<Batches> batches;
+  std::optional<TrainingStep> step;
+  std::optional<PreparedRun> whole_batch, last_batch;
+  // Of als and mcmc.
+  std::optional<Sampler> chain;
+  MeanOfSamples told_of_validation;  // by the samples
 
   // What a checkpoint holds beside the variables.
   std::int64_t epoch = 0;  // done
@@ -49,7 +66,8 @@ struct Trainer::State {
   std::int64_t rows = 0;
   std::vector<EpochRecord> history;
   std::int64_t best_epoch = 0;
-  std::map<std::string, Tensor> best;  // parameters; empty where there is no validation set
+  Parameters best;                  // empty where there is no validation set, and of mcmc
+  std::vector<Parameters> samples;  // of mcmc
 };
 
 }  // namespace gradus

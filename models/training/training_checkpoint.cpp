@@ -22,6 +22,7 @@ constexpr std::string_view variable_prefix = "variable/";
 constexpr std::string_view best_prefix = "best/";
 constexpr const char* position_name = "position";  // int64: epoch, batch, rows, best epoch
 constexpr const char* sums_name = "sums";          // float64: error_sum, weight_sum
+constexpr const char* means_name = "means";        // float32, of mcmc: Sampler::means
 constexpr const char* history_name = "history";    // float64 [epochs, 3]: loss, validation, seconds
 
 }  // namespace
@@ -46,6 +47,10 @@ void Trainer::save(const std::string& path) {
   for (const EpochRecord& record : s.history)
     history.insert(history.end(), {record.loss, record.validation, record.seconds});
   file.tensors.emplace(history_name, Tensor::from(history, {std::ssize(s.history), 3}));
+  file.tensors.merge(stacked(s.samples));
+  if (s.is_mcmc())
+    file.tensors.emplace(means_name,
+                         Tensor::from(std::vector<float>(s.chain->means().begin(), s.chain->means().end())));
   file.metadata = {
       {checkpoint_key, std::string(checkpoint_version)}, {"options", to_json(s.options)}, {"data", s.data_checksum()}};
   file.metadata.emplace("checksum", checksum(file.tensors, file.metadata));
@@ -87,8 +92,8 @@ void Trainer::restore(const std::string& path) {
   const std::int64_t epoch = position[0], batch = position[1], rows = position[2], best_epoch = position[3];
   const std::int64_t epochs = std::clamp<std::int64_t>(epoch, 0, *s.options.epochs);
   const auto history = tensor(history_name, {float64, {epochs, 3}, Layout::dense}).span<double>();
-  const bool has_best = s.validation_data && epoch > 0;
-  const bool fits = epoch == epochs && batch >= 0 && batch <= s.batches.count() && rows >= 0 &&
+  const bool has_best = s.validation_data && epoch > 0 && !s.is_mcmc();
+  const bool fits = epoch == epochs && batch >= 0 && batch <= s.batch_count() && rows >= 0 &&
                     rows <= s.train_data->size() && best_epoch >= (epoch > 0 ? 1 : 0) && best_epoch <= epoch &&
                     std::isfinite(sums[0]) && std::isfinite(sums[1]);
   if (!fits) fail<IoError>("{}: is damaged: it says epoch {}, batch {}, best epoch {}", path, epoch, batch, best_epoch);
@@ -98,12 +103,28 @@ void Trainer::restore(const std::string& path) {
   if (has_best)
     for (const Expr& parameter : s.model.parameters)
       best.emplace(parameter.name(), tensor(fmt::format("{}{}", best_prefix, parameter.name()), parameter.type()));
-  if (file.tensors.size() != values.size() + best.size() + 3)
-    fail<IoError>("{}: is damaged: it has {} tensors; {} are expected", path, file.tensors.size(),
-                  values.size() + best.size() + 3);
+  std::size_t of_chain = 0;
+  Tensor means;
+  if (s.is_mcmc()) {
+    means = tensor(means_name, {float32, {std::ssize(s.chain->means())}, Layout::dense});
+    ++of_chain;
+    if (const std::int64_t kept = kept_until(epoch, *s.options.epochs, s.options.samples); kept > 0)
+      for (const Expr& parameter : s.model.parameters) {
+        tensor(fmt::format("samples/{}", parameter.name()),
+               {float32, parameter.shape().insert(0, kept), Layout::dense});
+        ++of_chain;
+      }
+  }
+  const std::size_t expected = values.size() + best.size() + of_chain + 3;
+  if (file.tensors.size() != expected)
+    fail<IoError>("{}: is damaged: it has {} tensors; {} are expected", path, file.tensors.size(), expected);
 
   for (const Expr& variable : s.graph.variables()) s.session->assign(variable, values.at(variable.name()));
   s.best = std::move(best);
+  if (s.is_mcmc()) {
+    std::copy_n(means.span<float>().begin(), means.size(), s.chain->means().begin());
+    s.take_samples(unstacked(file.tensors));
+  }
   s.epoch = epoch;
   s.batch = batch;
   s.rows = rows;

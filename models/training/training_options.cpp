@@ -87,6 +87,16 @@ std::vector<Setting> settings(TrainingOptions& o) {
     setting.alias = alias;
     return setting;
   };
+  const auto used_by = [](UsedBy learners, Setting setting) {
+    setting.used_by = learners;
+    return setting;
+  };
+  const auto gradients = [&](Setting setting) { return used_by(UsedBy::gradients, std::move(setting)); };
+  const auto not_mcmc = [&](Setting setting) { return used_by(UsedBy::not_mcmc, std::move(setting)); };
+  const auto newer = [](Setting setting) {
+    setting.newer = true;
+    return setting;
+  };
   return {
       choice("kind", &o.model, {"linear", "fm", "higher-order", "field-aware", "deep"}, model,
              "What is learnt of the features"),
@@ -97,58 +107,71 @@ std::vector<Setting> settings(TrainingOptions& o) {
       number("order", &o.order, 2, 5, false, model, "Features that interact at once, of a higher-order FM"),
       number("hidden", &o.hidden, 1, 1e6, false, model, "Widths of the layers of a deep FM, as 64,32"),
       number("init-stddev", &o.init_stddev, 0, infinity, false, model, "Deviation of the factors at the start"),
-      number("l2-w0", &o.l2_w0, 0, infinity, false, model, "L2 penalty on the bias"),
-      number("l2-w", &o.l2_w, 0, infinity, false, model, "L2 penalty on the weights of features"),
-      number("l2-v", &o.l2_v, 0, infinity, false, model, "L2 penalty on the factors"),
-      Setting{"l2",
-              &o.l2,
-              0,
-              0,
-              false,
-              {},
-              model,
-              "L2 penalty on the weights and factors of single columns of a table, as user=0.1,item=0.01"},
-      choice("l2-over", &o.l2_over, {"guess", "touched", "all"}, model,
-             "touched: a row's features pay, as in libFM and xLearn; all: every weight pays in every step; guess: "
-             "touched where a penalty is named, or a step reaches few of the weights"),
+      not_mcmc(number("l2-w0", &o.l2_w0, 0, infinity, false, model, "L2 penalty on the bias")),
+      not_mcmc(number("l2-w", &o.l2_w, 0, infinity, false, model, "L2 penalty on the weights of features")),
+      not_mcmc(number("l2-v", &o.l2_v, 0, infinity, false, model, "L2 penalty on the factors")),
+      not_mcmc(Setting{"l2",
+                       &o.l2,
+                       0,
+                       0,
+                       false,
+                       {},
+                       model,
+                       "L2 penalty on the weights and factors of single columns of a table, as user=0.1,item=0.01"}),
+      not_mcmc(
+          choice("l2-over", &o.l2_over, {"guess", "touched", "all"}, model,
+                 "touched: a row's features pay, as in libFM and xLearn; all: every weight pays in every step; guess: "
+                 "touched where a penalty is named, or a step reaches few of the weights")),
       flag("normalize", &o.normalize, model,
            "Divide each column by the greatest number that it has in training; kept with the model; without it those "
            "are divided that are far from 1"),
       flag("clip-predictions", &o.clip_predictions, model, "Keep predictions within the range of the targets seen"),
 
-      choice("optimizer", &o.optimizer, {"sgd", "momentum", "adagrad", "adadelta", "rmsprop", "adam", "adamw", "ftrl"},
-             optimizer, "How the parameters move"),
-      also("--lr",
-           number("rate", &o.rate, 0, infinity, false, optimizer, "Learning rate; 0: the optimizer's usual one")),
-      number("momentum", &o.momentum, 0, 0.999999, false, optimizer, "Of momentum"),
-      flag("nesterov", &o.nesterov, optimizer, "Nesterov's momentum"),
-      number("initial-accumulator", &o.initial_accumulator, 0, infinity, true, optimizer, "Of adagrad and ftrl"),
-      number("rho", &o.rho, 0, 0.999999, false, optimizer, "Of adadelta: decay of its averages"),
-      number("decay", &o.decay, 0, 0.999999, false, optimizer, "Of rmsprop: decay of its averages"),
-      number("rmsprop-momentum", &o.rmsprop_momentum, 0, 0.999999, false, optimizer, "Of rmsprop"),
-      flag("centered", &o.centered, optimizer, "Of rmsprop: divide by the deviation"),
-      number("beta1", &o.beta1, 0, 0.999999, false, optimizer, "Of adam and adamw"),
-      number("beta2", &o.beta2, 0, 0.999999999, false, optimizer, "Of adam and adamw"),
-      number("epsilon", &o.epsilon, 0, infinity, false, optimizer,
-             "Of adadelta, rmsprop, adam, adamw; 0: the optimizer's usual one"),
-      number("weight-decay", &o.weight_decay, 0, infinity, false, optimizer, "Of adamw"),
-      number("l1", &o.l1, 0, infinity, false, optimizer, "Of ftrl"),
-      choice("schedule", &o.schedule, {"constant", "exponential", "cosine", "steps"}, optimizer,
-             "The rate over time: exponential by schedule-decay each epoch; cosine to 0 at the last epoch; steps by "
-             "schedule-decay at each epoch of schedule-at"),
-      number("schedule-decay", &o.schedule_decay, 0, 1, true, optimizer, "What the rate is multiplied by"),
-      number("schedule-at", &o.schedule_at, 1, most_count, false, optimizer, "Epochs, as 10,20"),
-      number("clip-norm", &o.clip_norm, 0, infinity, false, optimizer,
-             "Longest gradient, of all parameters together; 0: any"),
-      number("clip-value", &o.clip_value, 0, infinity, false, optimizer, "Largest number in a gradient; 0: any"),
+      also("--learner",
+           choice(
+               "optimizer", &o.optimizer,
+               {"sgd", "momentum", "adagrad", "adadelta", "rmsprop", "adam", "adamw", "ftrl", "als", "mcmc"}, optimizer,
+               "How the parameters are learnt: down their gradients, or, of linear models and fm, by als "
+               "(alternating least squares: the best value of one after the other) or mcmc (Gibbs sampling: the mean "
+               "of many models, each as likely as the data make it; the most accurate, and needs no other option)")),
+      newer(used_by(UsedBy::mcmc, number("samples", &o.samples, 1, 10000, false, optimizer,
+                                         "Of mcmc: models kept of the last half of its epochs, whose predictions are "
+                                         "averaged"))),
+      gradients(also("--lr", number("rate", &o.rate, 0, infinity, false, optimizer,
+                                    "Learning rate; 0: the optimizer's usual one"))),
+      gradients(number("momentum", &o.momentum, 0, 0.999999, false, optimizer, "Of momentum")),
+      gradients(flag("nesterov", &o.nesterov, optimizer, "Nesterov's momentum")),
+      gradients(
+          number("initial-accumulator", &o.initial_accumulator, 0, infinity, true, optimizer, "Of adagrad and ftrl")),
+      gradients(number("rho", &o.rho, 0, 0.999999, false, optimizer, "Of adadelta: decay of its averages")),
+      gradients(number("decay", &o.decay, 0, 0.999999, false, optimizer, "Of rmsprop: decay of its averages")),
+      gradients(number("rmsprop-momentum", &o.rmsprop_momentum, 0, 0.999999, false, optimizer, "Of rmsprop")),
+      gradients(flag("centered", &o.centered, optimizer, "Of rmsprop: divide by the deviation")),
+      gradients(number("beta1", &o.beta1, 0, 0.999999, false, optimizer, "Of adam and adamw")),
+      gradients(number("beta2", &o.beta2, 0, 0.999999999, false, optimizer, "Of adam and adamw")),
+      gradients(number("epsilon", &o.epsilon, 0, infinity, false, optimizer,
+                       "Of adadelta, rmsprop, adam, adamw; 0: the optimizer's usual one")),
+      gradients(number("weight-decay", &o.weight_decay, 0, infinity, false, optimizer, "Of adamw")),
+      gradients(number("l1", &o.l1, 0, infinity, false, optimizer, "Of ftrl")),
+      gradients(choice(
+          "schedule", &o.schedule, {"constant", "exponential", "cosine", "steps"}, optimizer,
+          "The rate over time: exponential by schedule-decay each epoch; cosine to 0 at the last epoch; steps by "
+          "schedule-decay at each epoch of schedule-at")),
+      gradients(number("schedule-decay", &o.schedule_decay, 0, 1, true, optimizer, "What the rate is multiplied by")),
+      gradients(number("schedule-at", &o.schedule_at, 1, most_count, false, optimizer, "Epochs, as 10,20")),
+      gradients(number("clip-norm", &o.clip_norm, 0, infinity, false, optimizer,
+                       "Longest gradient, of all parameters together; 0: any")),
+      gradients(
+          number("clip-value", &o.clip_value, 0, infinity, false, optimizer, "Largest number in a gradient; 0: any")),
 
       also("-e",
            number("epochs", &o.epochs, 1, most_count, false, course, "Times that the data are gone through, at most")),
-      also("-b", number("batch", &o.batch, 0, most_count, false, course, "Rows a step; 0: all of them")),
-      number("patience", &o.patience, 0, most_count, false, course,
-             "Epochs without improvement on the validation set before training stops; 0: never stop early"),
-      choice("stop-by", &o.stop_by, {"guess", "mse", "rmse", "mae", "r2", "log-loss", "auc", "accuracy", "pair-loss"},
-             course, "Metric of the validation set that says which epoch is best; guess: the loss that is learnt"),
+      gradients(also("-b", number("batch", &o.batch, 0, most_count, false, course, "Rows a step; 0: all of them"))),
+      not_mcmc(number("patience", &o.patience, 0, most_count, false, course,
+                      "Epochs without improvement on the validation set before training stops; 0: never stop early")),
+      not_mcmc(choice("stop-by", &o.stop_by,
+                      {"guess", "mse", "rmse", "mae", "r2", "log-loss", "auc", "accuracy", "pair-loss"}, course,
+                      "Metric of the validation set that says which epoch is best; guess: the loss that is learnt")),
       flag("balance", &o.balance, course, "Let classes count alike, however many rows each has"),
       number("valid-fraction", &o.valid_fraction, 0, 0.9, false, course,
              "Part of the rows held out to validate with, unless there is a file for that; 0: none"),
@@ -173,10 +196,25 @@ std::string shown(const Setting& setting) {
   return std::visit([](const auto* value) { return shown(*value); }, setting.value);
 }
 
+bool visits_parameters(const TrainingOptions& options) {
+  return options.optimizer == "als" || options.optimizer == "mcmc";
+}
+
 TrainingOptions settled(TrainingOptions o, const TrainingSize& size) {
   const double rows = std::max(size.rows, 1.0);
-  if (!o.batch) o.batch = std::clamp<std::int64_t>(std::int64_t{1} << std::lround(std::log2(rows / 50 + 1)), 16, 1024);
-  const double steps = *o.batch == 0 ? 1 : std::ceil(rows / static_cast<double>(*o.batch));
+  if (visits_parameters(o)) {
+    const bool mcmc = o.optimizer == "mcmc";
+    if (!o.epochs) o.epochs = mcmc ? 500 : 200;
+    if (!o.init_stddev) o.init_stddev = 0.1;  // as libFM's
+    if (mcmc) {
+      o.clip_predictions = true;
+      return o;
+    }
+    if (!o.patience) o.patience = 5;
+  } else if (!o.batch) {
+    o.batch = std::clamp<std::int64_t>(std::int64_t{1} << std::lround(std::log2(rows / 50 + 1)), 16, 1024);
+  }
+  const double steps = o.batch.value_or(0) == 0 ? 1 : std::ceil(rows / static_cast<double>(*o.batch));
   if (!o.epochs) o.epochs = std::max<std::int64_t>(std::llround(5000 / steps), 50);
   if (!o.patience) o.patience = std::clamp<std::int64_t>(std::llround(300 / steps), 3, 50);
   // The interactions of a row of m ones have the deviation m sqrt(k / 2) stddev^2.
@@ -194,9 +232,40 @@ TrainingOptions settled(TrainingOptions o, const TrainingSize& size) {
   return o;
 }
 
+namespace {
+
+bool is_used(UsedBy by, const TrainingOptions& options) {
+  switch (by) {
+    case UsedBy::gradients: return !visits_parameters(options);
+    case UsedBy::not_mcmc: return options.optimizer != "mcmc";
+    case UsedBy::mcmc: return options.optimizer == "mcmc";
+    case UsedBy::all: break;
+  }
+  return true;
+}
+
+// The learner has no use for what is not as usual.
+void check_learner(const TrainingOptions& options) {
+  TrainingOptions copy = options, usual;
+  const std::vector<Setting> of_usual = settings(usual);
+  for (std::size_t i = 0; const Setting& setting : settings(copy)) {
+    if (const std::string value = shown(setting); !is_used(setting.used_by, options) && value != shown(of_usual[i]))
+      fail<ValueError>(".{} is {}, but {} has no use for it", field_of(setting), value, options.optimizer);
+    ++i;
+  }
+  if (!visits_parameters(options)) return;
+  if (options.model != "linear" && options.model != "fm")
+    fail<ValueError>(".model is {}, but {} learns linear and fm alone", options.model, options.optimizer);
+  if (options.task == "ranking" || options.task == "multiclass")
+    fail<ValueError>(".task is {}, but {} learns regression and binary alone", options.task, options.optimizer);
+}
+
+}  // namespace
+
 void check(const TrainingOptions& options) {
   TrainingOptions copy = options;
   for (const Setting& setting : settings(copy)) check_setting(setting);
+  check_learner(options);
   if (options.schedule == "steps" && options.schedule_at.empty())
     fail<ValueError>(".schedule is steps but .schedule_at names no epoch");
   if (!std::is_sorted(options.schedule_at.begin(), options.schedule_at.end(), std::less_equal<>()))
@@ -226,6 +295,7 @@ TrainingOptions training_options_from_json(std::string_view text, const std::str
   TrainingOptions out;
   for (const Setting& setting : settings(out)) {
     const auto found = json.find(std::string(setting.name));
+    if (found == json.end() && setting.newer) continue;
     if (found == json.end()) fail<IoError>("{}: its options lack \"{}\"", name, setting.name);
     try {
       std::visit(

@@ -24,8 +24,10 @@ struct TrainingOptions {
   std::string l2_over = "guess";
   std::optional<bool> normalize = {};  // columns by the greatest absolute value of each; not given: those that need it
 
-  // The optimizer. A rate of 0 is the optimizer's default; an epsilon of 0 likewise.
+  // The learner: an optimizer, or als or mcmc (sampler.h), which have no use for what follows but `samples`. A rate of 0
+  // is the optimizer's default; an epsilon of 0 likewise.
   std::string optimizer = "adam";
+  std::int64_t samples = 50;  // of mcmc: kept of the last half of its iterations
   double rate = 0;
   double momentum = 0.9;
   bool nesterov = false;
@@ -56,7 +58,10 @@ struct TrainingOptions {
   std::uint64_t seed = 1;
 };
 
-/// Throws ValueError, naming the option, for a value that it may not have.
+/// Whether the options name a learner that visits one parameter after the other (sampler.h): als or mcmc.
+bool visits_parameters(const TrainingOptions& options);
+
+/// Throws ValueError, naming the option, for a value that it may not have, and for one that the learner has no use for.
 void check(const TrainingOptions& options);
 
 /// What there is to learn from, as far as options that are left open depend on it.
@@ -67,7 +72,8 @@ struct TrainingSize {
 /// that make about 50 steps an epoch, of 16 to 1024 rows; epochs for 5000 steps at least, and patience for 300; L2
 /// penalties that weigh what a normal prior of the parameters does (deviation 1 for W of a binary task, 0.22 for V),
 /// over all parameters where a step reaches most of them anyway, else over what it touches; and a start of the factors
-/// from which the interactions of a row come to little.
+/// from which the interactions of a row come to little. Of als and mcmc: iterations, a start that they leave soon, and
+/// what the learner has a use for.
 TrainingOptions settled(TrainingOptions options, const TrainingSize& size);
 
 /// {"model": "fm", ...}, a member for each setting; null where it is left open.

@@ -194,6 +194,7 @@ TrainingSet load_training_set(const DataFile& data, const DataFile& validation, 
                      options.task);
   if (options.batch && *options.batch == 0) refuse_streamed(out.about, "a batch of all rows");
   if (options.task == "ranking") refuse_streamed(out.about, "a ranking");
+  if (visits_parameters(options)) refuse_streamed(out.about, options.optimizer);
   DataSummary summary = summary_of(*all.rows);
   if (summary.weight_sum == 0) fail<ValueError>("{}: all weights are 0, so no example counts", out.about.name);
   if (options.task == "guess" && summary.least == 1 && summary.greatest == 1)
@@ -207,6 +208,9 @@ TrainingSet load_training_set(const DataFile& data, const DataFile& validation, 
     out.one_two = true;
   }
   if (options.task == "guess") options.task = summary.are_classes() ? "binary" : "regression";
+  if (visits_parameters(options) && options.task == "binary" && (summary.weighted || options.balance))
+    fail<ValueError>("{}: its examples have weights, which {} cannot count where the task is binary", out.about.name,
+                     options.optimizer);
   if (options.task == "regression" && summary.target_scale().deviation == 0)
     fail<ValueError>("{}: all targets are {}, so there is nothing to learn", out.about.name, summary.first);
   out.features = summary.columns;

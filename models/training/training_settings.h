@@ -13,6 +13,9 @@
 
 namespace gradus {
 
+/// Who has a use for an option: every learner, those that go down gradients, all but mcmc, mcmc alone.
+enum class UsedBy : std::uint8_t { all, gradients, not_mcmc, mcmc };
+
 /// An option: how it is called, where its value is, which values it may have, and what it is. An optional value that is
 /// not there is found out from the data.
 struct Setting {
@@ -28,6 +31,8 @@ struct Setting {
   std::string_view group;                      // under which --help lists it
   std::string_view what;
   std::string_view alias = {};  // another name on the command line, as "-k"
+  UsedBy used_by = UsedBy::all;
+  bool newer = false;  // than the first model files: where one lacks it, its default holds
 };
 
 /// The settings, with pointers into `options`.
