@@ -27,10 +27,10 @@ int export_model(const ExportCommand& command) {
     print_export_json(command.onnx, model);
   else
     say("{}: X [n, {}] -> prediction [n, {}]\n", command.onnx, model.features, predict.output().shape()[1]);
-  if (!command.common.json && !model.samples.empty())
+  if (!command.common.json && model.samples.count() > 0)
     say("  what is written is one model, of the mean of the {} samples' parameters: fm predict tells the mean of their "
         "predictions, which is more accurate\n",
-        model.samples.size());
+        model.samples.count());
   return 0;
 }
 

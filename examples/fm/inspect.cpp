@@ -33,9 +33,9 @@ int inspect(const InspectCommand& command) {
   say("{}: {}, {}, trained on {}, {}\n", command.model, model.options.model, model.options.task,
       format_name(model.format), describe_features(model.features, model.table.get()));
   for (const auto& [name, value] : model.metrics) say("  {} {:.6g}\n", name, value);
-  if (!model.samples.empty())
+  if (model.samples.count() > 0)
     say("weights and factors below are means of {} samples; predictions are the mean of the samples' predictions\n",
-        model.samples.size());
+        model.samples.count());
   if (!found.nearest.empty()) {
     print_list(fmt::format("nearest to {} (cosine)", found.feature).c_str(), found.nearest);
     return 0;

@@ -50,10 +50,9 @@ void add_lines(fmt::memory_buffer& text, const Tensor& predictions, const std::v
 using Write = std::function<void(const char*, std::size_t)>;
 
 // A line "prediction,deviation" for each row.
-void add_lines(fmt::memory_buffer& text, const Predictor::WithDeviation& told) {
-  const auto predictions = told.prediction.span<float>(), deviations = told.deviation.span<float>();
-  for (std::size_t n = 0; n < predictions.size(); ++n)
-    fmt::format_to(std::back_inserter(text), "{},{}\n", predictions[n], deviations[n]);
+void add_lines(fmt::memory_buffer& text, const Tensor& predictions, const Tensor& deviations) {
+  for (std::size_t n = 0; n < predictions.span<float>().size(); ++n)
+    fmt::format_to(std::back_inserter(text), "{},{}\n", predictions.span<float>()[n], deviations.span<float>()[n]);
 }
 
 // Predicts all examples of a source; gives what is told of them to `write` as text, a line each.
@@ -66,7 +65,7 @@ Predicted predict_all(ExampleSource& source, Predictor& predict, const std::vect
     const Examples block = source.next(block_rows);
     if (block.count() == 0) return out;
     if (command.deviations)
-      add_lines(text, predict.with_deviation(block.x));
+      add_lines(text, predict(block.x), predict.deviations(block.x));
     else
       add_lines(text, predict(block.x), classes, command.probabilities);
     write(text.data(), text.size());
@@ -107,7 +106,7 @@ int predict(const PredictCommand& command) {
   if (command.probabilities && model.classes.empty())
     fail<ValueError>("{}: --probabilities is for models of several classes; this one is of {}", command.model,
                      model.options.task);
-  if (command.deviations && model.samples.empty())
+  if (command.deviations && model.samples.count() == 0)
     fail<ValueError>("{}: --std tells how far samples differ, but the model has none: it was learnt by {}, not by mcmc",
                      command.model, model.options.optimizer);
   DataFile file = data_file(command.data);

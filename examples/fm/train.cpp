@@ -62,8 +62,8 @@ std::string describe_model(const TrainingOptions& o) {
   if (o.model != "linear") text += fmt::format(", {} factors", o.factors);
   text += fmt::format("; {}, {}", o.task, o.optimizer);
   if (o.optimizer == "mcmc")
-    return text + fmt::format("; {} epochs, the last half of which leave {} samples; seed {}", *o.epochs,
-                              kept_until(*o.epochs, *o.epochs, o.samples), o.seed);
+    return text + fmt::format("; {} epochs, {} samples; seed {}", *o.epochs,
+                              std::min(o.samples, *o.epochs - *o.epochs / 10), o.seed);
   if (!visits_parameters(o)) text += fmt::format(", rate {:g}", o.rate == 0 ? usual_rate(o) : o.rate);
   if (o.schedule != "constant") text += fmt::format(" ({})", o.schedule);
   if (o.l2_w0 != 0) text += fmt::format(", l2-w0 {:g}", o.l2_w0);
@@ -141,8 +141,8 @@ struct Trained {
   std::unique_ptr<Trainer> trainer;
   Ending ending = Ending::all_epochs;
   Parameters parameters{};
-  std::vector<Parameters> samples{};  // of mcmc
-  TargetScale scale{};                // that goes with them
+  Samples samples{};    // of mcmc
+  TargetScale scale{};  // that goes with them
 
   void take(Trainer& from) {
     parameters = from.parameters();
@@ -339,9 +339,8 @@ void compare_with_constant(const TrainingSet& set, const TrainingOptions& option
                               : !validated || *options.epochs == 1     ? ""
                               : best == *options.epochs ? "; it is the last, so more --epochs may do better"
                                                         : "";
-    const auto samples = std::ssize(trained.samples);
-    if (samples > 0)
-      say("predictions are the mean of {} sample{}, of the last half of {} epochs\n", samples, plural(samples), best);
+    if (const std::int64_t samples = trained.samples.count(); samples > 0)
+      say("predictions: the mean of {} sample{} of epochs {} to {}\n", samples, plural(samples), best / 10 + 1, best);
     else
       say("{} epoch: {}{}\n", validated ? "best" : "last", best, ended);
     say("{}: {}\nconstant: {} {}\n", rows, to_string(found), metric, shown_metric(constant));

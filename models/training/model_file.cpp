@@ -192,8 +192,8 @@ class ModelReader {
       if (tensor.type() != expected) damaged(fmt::format("{} is {}; {} is expected", name, tensor.type(), expected));
     }
     const bool is_mcmc = model.options.optimizer == "mcmc";
-    if (sampled != (is_mcmc ? shapes.size() : 0) || (is_mcmc && samples < 1))
-      damaged(fmt::format("it has {} samples of {} parameters, but was learnt by {}", samples, sampled,
+    if (sampled != (is_mcmc ? 2 * shapes.size() : 0) || (is_mcmc && samples < 1))
+      damaged(fmt::format("it has {} tensors of {} samples, but was learnt by {}", sampled, samples,
                           model.options.optimizer));
   }
 

@@ -7,7 +7,8 @@
 //   tensors    the parameters (w0 [1], W [p], V [p, k], ...), field [p] where features have fields, indices [p]
 //              (64 bits, as int64) of sparse text that was renumbered, column_scale [p]
 //              where columns are to be divided by it, item_columns [p] of a ranking; of mcmc samples/w0 [S, 1],
-//              samples/W [S, p], samples/V [S, p, k], whose predictions are averaged: w0, W and V are their means then
+//              samples/W [S, p], samples/V [S, p, k], whose predictions are averaged (w0, W and V are their means
+//              then), and draws/w0, draws/W, draws/V, which say how sure predictions are (samples.h)
 //
 // Files of another version and damaged ones (the checksum says so) are refused. Writing is all or nothing.
 #pragma once
@@ -39,7 +40,7 @@ struct TrainedModel {
   std::vector<std::string> classes = {};  // of multiclass tasks, in the order of y_hat's columns
   bool one_two = false;                   // whether the targets of files are 1 and 2, which stand for 0 and 1
   Parameters parameters;
-  std::vector<Parameters> samples = {};  // of mcmc: what is predicted is the mean of theirs
+  Samples samples = {};                   // of mcmc: what is predicted is the mean of what their means tell
   Tensor scale;                           // [p]: what columns are divided by; [0]: nothing
   std::map<std::string, double> metrics;  // what training found, as "validation mse"
 };

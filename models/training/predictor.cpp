@@ -25,27 +25,21 @@ struct Predictor::State {
   Tensor scale;  // what columns are divided by; [0]: nothing
   std::unique_ptr<PreparedRun> run, estimate;
   Parameters parameters;
-  std::vector<Parameters> samples;  // of mcmc
+  Samples samples;  // of mcmc
   bool probit = false;
-  std::int64_t assigned = -1;  // which of the samples the session has; -1: the model's own parameters
 
-  void use(std::int64_t sample) {
-    if (sample == assigned) return;
-    assign(*session, model, sample < 0 ? parameters : samples[static_cast<std::size_t>(sample)]);
-    assigned = sample;
-  }
-
-  // By every sample, or by the one model that there is.
-  MeanOfSamples told(const Tensor& x) {
+  // What each of some models tells of the rows; what the model itself tells, where there are none.
+  MeanOfSamples told(const std::vector<Parameters>& of, const Tensor& x) {
     MeanOfSamples out(probit);
-    if (samples.empty()) out.add(all(*estimate, x));
-    for (std::int64_t s = 0; s < std::ssize(samples); ++s) {
-      use(s);
+    if (of.empty()) out.add(all(*estimate, x));
+    for (const Parameters& each : of) {
+      assign(*session, model, each);
       out.add(all(*estimate, x));
     }
+    if (!of.empty()) assign(*session, model, parameters);
     return out;
   }
-  bool is_averaged() const { return probit || !samples.empty(); }
+  bool is_averaged() const { return probit || samples.count() > 0; }
 
   // For many rows, a few thousand at a time.
   Tensor all(PreparedRun& prepared, const Tensor& x) const {
@@ -93,23 +87,15 @@ Tensor Predictor::operator()(const Tensor& x) {
 
 const Expr& Predictor::input() const { return state_->model.X; }
 const Expr& Predictor::output() const { return state_->output; }
-Session& Predictor::session() {
-  state_->use(-1);
-  return *state_->session;
-}
+Session& Predictor::session() { return *state_->session; }
 
 Tensor Predictor::all(const Tensor& x) {
-  return state_->is_averaged() ? state_->told(x).predictions() : state_->all(*state_->run, x);
+  return state_->is_averaged() ? state_->told(state_->samples.means, x).predictions() : state_->all(*state_->run, x);
 }
 Tensor Predictor::estimates(const Tensor& x) {
-  return state_->is_averaged() ? state_->told(x).estimates() : state_->all(*state_->estimate, x);
+  return state_->is_averaged() ? state_->told(state_->samples.means, x).estimates() : state_->all(*state_->estimate, x);
 }
-Predictor::WithDeviation Predictor::with_deviation(const Tensor& x) {
-  if (!state_->is_averaged())
-    return {all(x), Tensor::make<float>({x.dim(0), 1}, [](auto out) { std::fill(out.begin(), out.end(), 0.0F); })};
-  const MeanOfSamples told = state_->told(x);
-  return {told.predictions(), told.deviations()};
-}
+Tensor Predictor::deviations(const Tensor& x) { return state_->told(state_->samples.draws, x).deviations(); }
 
 FileEvaluation evaluate_file(const TrainedModel& model, Predictor& predict, DataFile file) {
   LoadedBlocks loaded = load_blocks_for(model, std::move(file));

@@ -22,12 +22,9 @@ class Predictor {
   Tensor operator()(const Tensor& x);
   /// The same for many rows, a few thousand at a time.
   Tensor all(const Tensor& x);
-  /// The same, and how far the samples of mcmc lie from their mean, as a standard deviation: what the data leave open of
-  /// the rows' means. Without samples it is 0.   csr [n, p] -> [n, 1] and [n, 1]
-  struct WithDeviation {
-    Tensor prediction, deviation;
-  };
-  WithDeviation with_deviation(const Tensor& x);
+  /// How sure the predictions of mcmc are: their standard deviation over its draws, which is what the data leave open
+  /// of the mean of such rows, without the noise of their targets. Of other models 0.   csr [n, p] -> [n, 1]
+  Tensor deviations(const Tensor& x);
   /// What evaluations take of a row (estimate_of).   csr [n, p] -> [n, 1] or [n, c]
   Tensor estimates(const Tensor& x);
 

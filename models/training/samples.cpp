@@ -13,7 +13,11 @@ namespace gradus {
 
 namespace {
 
-constexpr std::string_view prefix = "samples/";
+constexpr std::string_view of_means = "samples/", of_draws = "draws/", of_sums = "stretch/";
+
+std::string named(std::string_view prefix, const std::string& parameter) {
+  return fmt::format("{}{}", prefix, parameter);
+}
 
 // A number for each row.   [n, 1]
 template <class Of>
@@ -23,61 +27,124 @@ Tensor column(std::size_t rows, Of&& of) {
   });
 }
 
+// sum / count, in float32
+Tensor divided(const Tensor& sum, std::int64_t count) {
+  return Tensor::make<float>(sum.shape(), [&](std::span<float> out) {
+    const std::span<const double> from = sum.span<double>();
+    for (std::size_t i = 0; i < out.size(); ++i) out[i] = static_cast<float>(from[i] / static_cast<double>(count));
+  });
+}
+
+// sum + x, in float64; a sum that does not exist yet is 0
+Tensor added(const Tensor* sum, const Tensor& x) {
+  return Tensor::make<double>(x.shape(), [&](std::span<double> out) {
+    const std::span<const float> more = x.span<float>();
+    for (std::size_t i = 0; i < out.size(); ++i)
+      out[i] = (sum == nullptr ? 0 : sum->span<double>()[i]) + static_cast<double>(more[i]);
+  });
+}
+
+void add_to(std::map<std::string, Tensor>& sums, const Parameters& parameters) {
+  for (const auto& [name, value] : parameters) {
+    const auto found = sums.find(name);
+    sums.insert_or_assign(name, added(found == sums.end() ? nullptr : &found->second, value));
+  }
+}
+
+void stack(const std::vector<Parameters>& all, std::string_view prefix, std::map<std::string, Tensor>& to) {
+  if (all.empty()) return;
+  for (const auto& [name, first] : all.front())
+    to.emplace(named(prefix, name),
+               Tensor::make<float>(first.shape().insert(0, std::ssize(all)), [&, &of = name](std::span<float> out) {
+                 auto at = out.begin();
+                 for (const Parameters& each : all) {
+                   const std::span<const float> from = each.at(of).span<float>();
+                   at = std::copy(from.begin(), from.end(), at);
+                 }
+               }));
+}
+
 }  // namespace
 
-Parameters mean_of(const std::vector<Parameters>& samples) {
+Parameters mean_of(const Samples& samples) {
+  std::map<std::string, Tensor> sums;
+  for (const Parameters& mean : samples.means) add_to(sums, mean);
   Parameters out;
-  for (const auto& [name, first] : samples.front()) {
-    std::vector<double> sum(static_cast<std::size_t>(first.size()));
-    for (const Parameters& sample : samples)
-      for (std::size_t i = 0; i < sum.size(); ++i) sum[i] += static_cast<double>(sample.at(name).span<float>()[i]);
-    out.emplace(name, Tensor::make<float>(first.shape(), [&](std::span<float> mean) {
-                  for (std::size_t i = 0; i < sum.size(); ++i)
-                    mean[i] = static_cast<float>(sum[i] / static_cast<double>(samples.size()));
-                }));
-  }
+  for (const auto& [name, sum] : sums) out.emplace(name, divided(sum, samples.count()));
   return out;
 }
 
-std::map<std::string, Tensor> stacked(const std::vector<Parameters>& samples) {
+std::map<std::string, Tensor> stacked(const Samples& samples) {
   std::map<std::string, Tensor> out;
-  if (samples.empty()) return out;
-  for (const auto& [name, first] : samples.front()) {
-    const Shape shape = first.shape().insert(0, std::ssize(samples));
-    out.emplace(fmt::format("{}{}", prefix, name), Tensor::make<float>(shape, [&](std::span<float> all) {
-                  auto to = all.begin();
-                  for (const Parameters& sample : samples) {
-                    const std::span<const float> from = sample.at(name).span<float>();
-                    to = std::copy(from.begin(), from.end(), to);
-                  }
-                }));
-  }
+  stack(samples.means, of_means, out);
+  stack(samples.draws, of_draws, out);
   return out;
 }
 
-std::vector<Parameters> unstacked(const std::map<std::string, Tensor>& tensors) {
-  std::vector<Parameters> out;
+Samples unstacked(const std::map<std::string, Tensor>& tensors) {
+  Samples out;
   for (const auto& [name, all] : tensors) {
     const std::string parameter = sampled_parameter(name);
     if (parameter.empty()) continue;
-    out.resize(static_cast<std::size_t>(all.dim(0)));
+    std::vector<Parameters>& to = name.starts_with(of_means) ? out.means : out.draws;
+    to.resize(static_cast<std::size_t>(all.dim(0)));
     for (std::int64_t s = 0; s < all.dim(0); ++s)
-      out[static_cast<std::size_t>(s)].emplace(parameter, all.row_range(s, 1).reshape(all.shape().without(0)));
+      to[static_cast<std::size_t>(s)].emplace(parameter, all.row_range(s, 1).reshape(all.shape().without(0)));
   }
   return out;
 }
 
 std::string sampled_parameter(const std::string& name) {
-  return name.starts_with(prefix) ? name.substr(prefix.size()) : "";
+  for (const std::string_view prefix : {of_means, of_draws})
+    if (name.starts_with(prefix)) return name.substr(prefix.size());
+  return "";
 }
 
-std::int64_t kept_until(std::int64_t epoch, std::int64_t epochs, std::int64_t samples) {
-  const std::int64_t first = epochs / 2, half = epochs - first;
-  return epoch <= first ? 0 : (epoch - first) * std::min(samples, half) / half;
+SampleKeeper::SampleKeeper(std::int64_t epochs, std::int64_t samples)
+    : first_(epochs / 10), rest_(epochs - first_), wanted_(std::min(samples, rest_)) {}
+
+std::int64_t SampleKeeper::ended(std::int64_t epoch) const {
+  return epoch <= first_ ? 0 : (epoch - first_) * wanted_ / rest_;
 }
 
-bool is_kept(std::int64_t epoch, std::int64_t epochs, std::int64_t samples) {
-  return kept_until(epoch, epochs, samples) > kept_until(epoch - 1, epochs, samples);
+bool SampleKeeper::add(std::int64_t epoch, const Parameters& drawn) {
+  if (epoch <= first_) return false;
+  add_to(sums_, drawn);
+  ++summed_;
+  if (ended(epoch) == ended(epoch - 1)) return false;
+  Parameters mean;
+  for (const auto& [name, sum] : sums_) mean.emplace(name, divided(sum, summed_));
+  samples_.means.push_back(std::move(mean));
+  samples_.draws.push_back(drawn);
+  sums_.clear();
+  summed_ = 0;
+  return true;
+}
+
+std::map<std::string, Tensor> SampleKeeper::state() const {
+  std::map<std::string, Tensor> out = stacked(samples_);
+  for (const auto& [name, sum] : sums_) out.emplace(named(of_sums, name), sum);
+  return out;
+}
+
+std::map<std::string, Type> SampleKeeper::expected(std::int64_t epoch, const Parameters& like) const {
+  std::map<std::string, Type> out;
+  for (const auto& [name, value] : like) {
+    if (ended(epoch) > 0)
+      for (const std::string_view prefix : {of_means, of_draws})
+        out.emplace(named(prefix, name), Type{float32, value.shape().insert(0, ended(epoch)), Layout::dense});
+    if (epoch > first_ && ended(epoch) == ended(epoch - 1))
+      out.emplace(named(of_sums, name), Type{float64, value.shape(), Layout::dense});
+  }
+  return out;
+}
+
+void SampleKeeper::restore(std::int64_t epoch, const std::map<std::string, Tensor>& state) {
+  samples_ = unstacked(state);
+  sums_.clear();
+  for (const auto& [name, sum] : state)
+    if (name.starts_with(of_sums)) sums_.emplace(name.substr(of_sums.size()), sum);
+  for (summed_ = 0; epoch - summed_ > first_ && ended(epoch - summed_) == ended(epoch - summed_ - 1);) ++summed_;
 }
 
 Parameters parameters_of(Session& session, const Model& model) {

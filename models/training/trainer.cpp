@@ -201,10 +201,11 @@ Trainer::State::State(SharedBlocks train, SharedBlocks validation, const Columns
   } else {
     const Dataset rows = train_data->block(0);
     chain.emplace(*session, model, of_model, rows,
-                  SamplerOptions{.draws = is_mcmc(),
+                  SamplerOptions{.draws = options.optimizer == "mcmc",
                                  .group = columns.field ? *columns.field : columns_by_place(*rows.x.pattern()),
                                  .seed = options.seed,
                                  .threads = where.threads});
+    if (options.optimizer == "mcmc") keeper.emplace(*options.epochs, options.samples);
   }
   predict.emplace(session->prepare(estimate_of(model, options, summary.range()), {model.X}));
   if (validation_data && sampler)
@@ -249,12 +250,12 @@ Tensor Trainer::State::told_of(const Dataset& rows) {
 Tensor Trainer::State::estimates_of(const Dataset& rows) {
   if (!chain) return told_of(rows);
   MeanOfSamples mean(of_model.probit);
-  if (samples.empty()) {
+  if (!has_samples()) {
     mean.add(told_of(rows));
     return mean.estimates();
   }
   const Parameters now = parameters_of(*session, model);
-  for (const Parameters& sample : samples) {
+  for (const Parameters& sample : keeper->samples().means) {
     assign(*session, model, sample);
     mean.add(told_of(rows));
   }
@@ -262,26 +263,18 @@ Tensor Trainer::State::estimates_of(const Dataset& rows) {
   return mean.estimates();
 }
 
-void Trainer::State::keep_sample() {
-  samples.push_back(parameters_of(*session, model));
-  if (validation_data) told_of_validation.add(told_of(validation_data->block(0)));
-}
-
-// Those of a training that is taken up again.
-void Trainer::State::take_samples(std::vector<Parameters> kept) {
+// One more of the samples whose predictions for the validation set are averaged.
+void Trainer::State::tell_of_validation(const Parameters& sample) {
+  if (!validation_data) return;
   const Parameters now = parameters_of(*session, model);
-  samples.clear();
-  told_of_validation = MeanOfSamples(of_model.probit);
-  for (const Parameters& sample : kept) {
-    assign(*session, model, sample);
-    keep_sample();
-  }
+  assign(*session, model, sample);
+  told_of_validation.add(told_of(validation_data->block(0)));
   assign(*session, model, now);
 }
 
 // How good the last epoch is on the validation set, of mcmc the samples so far.
 Evaluation Trainer::State::validate() {
-  if (samples.empty()) return evaluation_on(*validation_data);
+  if (!has_samples()) return evaluation_on(*validation_data);
   const Dataset rows = validation_data->block(0);
   return evaluate(options.task, rows.y, told_of_validation.estimates(), rows.weight);
 }
@@ -344,13 +337,14 @@ bool Trainer::State::learn_epoch(const Watcher& watcher, std::chrono::steady_clo
 
 void Trainer::State::end_epoch(double seconds) {
   EpochRecord record{epoch + 1, error_sum / weight_sum, none, seconds};
-  if (is_mcmc() && is_kept(record.epoch, *options.epochs, options.samples)) keep_sample();
+  if (keeper && keeper->add(record.epoch, parameters_of(*session, model)))
+    tell_of_validation(keeper->samples().means.back());
   if (validation_data) {
     const Evaluation found = validate();
     if (!std::isfinite(found.main())) diverged(batch_count());
     record.validation = found.of(stopping_metric(options));
   }
-  if (!validation_data || is_mcmc()) {
+  if (!validation_data || keeper) {
     best_epoch = record.epoch;
   } else if (is_better(record.validation)) {
     best_epoch = record.epoch;
@@ -415,7 +409,7 @@ Ending Trainer::run(const Watcher& watcher, std::int64_t epochs) {
 
 Parameters Trainer::parameters() {
   State& s = *state_;
-  if (!s.samples.empty()) return mean_of(s.samples);
+  if (s.has_samples()) return mean_of(s.keeper->samples());
   if (!s.best.empty()) return s.best;
   Parameters out = parameters_of(*s.session, s.model);
   for (const auto& [name, value] : out)
@@ -450,7 +444,7 @@ double Trainer::constant_loss() const {
                           s.validation_data ? summary_of(*s.validation_data) : s.summary);
 }
 
-const std::vector<Parameters>& Trainer::samples() const { return state_->samples; }
+Samples Trainer::samples() const { return state_->keeper ? state_->keeper->samples() : Samples(); }
 const TrainingOptions& Trainer::options() const { return state_->options; }
 const TargetScale& Trainer::target_scale() const { return state_->target; }
 const Model& Trainer::model() const { return state_->model; }

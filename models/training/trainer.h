@@ -118,8 +118,8 @@ class Trainer {
   /// Of the best epoch on the validation set; without one, of the last. Of mcmc the mean of the samples', which is not
   /// what evaluations and predictions go by.
   Parameters parameters();
-  /// What mcmc has kept of the last half of its epochs: what it predicts is the mean of theirs. Of others none.
-  const std::vector<Parameters>& samples() const;
+  /// What mcmc has kept so far: what it predicts is the mean of what the means tell. Of other learners nothing.
+  Samples samples() const;
   /// How good they are on other rows, and on the validation set, or, without one, on the rows they were learnt from.
   Evaluation evaluate_on(const Dataset& data);
   Evaluation evaluation();

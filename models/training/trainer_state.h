@@ -26,9 +26,8 @@ struct Trainer::State {
   Tensor told_of(const Dataset& rows);
   Tensor estimates_of(const Dataset& rows);
   Evaluation validate();
-  void keep_sample();
-  void take_samples(std::vector<Parameters> kept);
-  bool is_mcmc() const { return options.optimizer == "mcmc"; }
+  void tell_of_validation(const Parameters& sample);
+  bool has_samples() const { return keeper && keeper->samples().count() > 0; }
   std::int64_t batch_count() const { return batches ? batches->count() : 1; }
   Evaluation evaluation_on(const DatasetBlocks& data);
   Evaluation best_evaluation_on(const DatasetBlocks& data);
@@ -56,7 +55,8 @@ struct Trainer::State {
   std::optional<PreparedRun> whole_batch, last_batch;
   // Of als and mcmc.
   std::optional<Sampler> chain;
-  MeanOfSamples told_of_validation;  // by the samples
+  std::optional<SampleKeeper> keeper;  // of mcmc
+  MeanOfSamples told_of_validation;    // by the samples
 
   // What a checkpoint holds beside the variables.
   std::int64_t epoch = 0;  // done
@@ -66,8 +66,7 @@ struct Trainer::State {
   std::int64_t rows = 0;
   std::vector<EpochRecord> history;
   std::int64_t best_epoch = 0;
-  Parameters best;                  // empty where there is no validation set, and of mcmc
-  std::vector<Parameters> samples;  // of mcmc
+  Parameters best;  // empty where there is no validation set, and of mcmc
 };
 
 }  // namespace gradus

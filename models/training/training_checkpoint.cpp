@@ -47,10 +47,11 @@ void Trainer::save(const std::string& path) {
   for (const EpochRecord& record : s.history)
     history.insert(history.end(), {record.loss, record.validation, record.seconds});
   file.tensors.emplace(history_name, Tensor::from(history, {std::ssize(s.history), 3}));
-  file.tensors.merge(stacked(s.samples));
-  if (s.is_mcmc())
-    file.tensors.emplace(means_name,
-                         Tensor::from(std::vector<float>(s.chain->means().begin(), s.chain->means().end())));
+  if (s.keeper) {
+    const std::span<const float> means = s.chain->means();
+    file.tensors.emplace(means_name, Tensor::from(means, {std::ssize(means)}));
+    file.tensors.merge(s.keeper->state());
+  }
   file.metadata = {
       {checkpoint_key, std::string(checkpoint_version)}, {"options", to_json(s.options)}, {"data", s.data_checksum()}};
   file.metadata.emplace("checksum", checksum(file.tensors, file.metadata));
@@ -92,7 +93,7 @@ void Trainer::restore(const std::string& path) {
   const std::int64_t epoch = position[0], batch = position[1], rows = position[2], best_epoch = position[3];
   const std::int64_t epochs = std::clamp<std::int64_t>(epoch, 0, *s.options.epochs);
   const auto history = tensor(history_name, {float64, {epochs, 3}, Layout::dense}).span<double>();
-  const bool has_best = s.validation_data && epoch > 0 && !s.is_mcmc();
+  const bool has_best = s.validation_data && epoch > 0 && !s.keeper;
   const bool fits = epoch == epochs && batch >= 0 && batch <= s.batch_count() && rows >= 0 &&
                     rows <= s.train_data->size() && best_epoch >= (epoch > 0 ? 1 : 0) && best_epoch <= epoch &&
                     std::isfinite(sums[0]) && std::isfinite(sums[1]);
@@ -105,15 +106,11 @@ void Trainer::restore(const std::string& path) {
       best.emplace(parameter.name(), tensor(fmt::format("{}{}", best_prefix, parameter.name()), parameter.type()));
   std::size_t of_chain = 0;
   Tensor means;
-  if (s.is_mcmc()) {
+  if (s.keeper) {
     means = tensor(means_name, {float32, {std::ssize(s.chain->means())}, Layout::dense});
-    ++of_chain;
-    if (const std::int64_t kept = kept_until(epoch, *s.options.epochs, s.options.samples); kept > 0)
-      for (const Expr& parameter : s.model.parameters) {
-        tensor(fmt::format("samples/{}", parameter.name()),
-               {float32, parameter.shape().insert(0, kept), Layout::dense});
-        ++of_chain;
-      }
+    const auto of_keeper = s.keeper->expected(epoch, parameters_of(*s.session, s.model));
+    for (const auto& [name, type] : of_keeper) tensor(name, type);
+    of_chain = 1 + of_keeper.size();
   }
   const std::size_t expected = values.size() + best.size() + of_chain + 3;
   if (file.tensors.size() != expected)
@@ -121,9 +118,11 @@ void Trainer::restore(const std::string& path) {
 
   for (const Expr& variable : s.graph.variables()) s.session->assign(variable, values.at(variable.name()));
   s.best = std::move(best);
-  if (s.is_mcmc()) {
+  if (s.keeper) {
     std::copy_n(means.span<float>().begin(), means.size(), s.chain->means().begin());
-    s.take_samples(unstacked(file.tensors));
+    s.keeper->restore(epoch, file.tensors);
+    s.told_of_validation = MeanOfSamples(s.of_model.probit);
+    for (const Parameters& mean : s.keeper->samples().means) s.tell_of_validation(mean);
   }
   s.epoch = epoch;
   s.batch = batch;

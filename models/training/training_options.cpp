@@ -134,9 +134,10 @@ std::vector<Setting> settings(TrainingOptions& o) {
                "How the parameters are learnt: down their gradients, or, of linear models and fm, by als "
                "(alternating least squares: the best value of one after the other) or mcmc (Gibbs sampling: the mean "
                "of many models, each as likely as the data make it; the most accurate, and needs no other option)")),
-      newer(used_by(UsedBy::mcmc, number("samples", &o.samples, 1, 10000, false, optimizer,
-                                         "Of mcmc: models kept of the last half of its epochs, whose predictions are "
-                                         "averaged"))),
+      newer(
+          used_by(UsedBy::mcmc, number("samples", &o.samples, 1, 10000, false, optimizer,
+                                       "Of mcmc: models kept of its epochs but the first tenth, whose predictions are "
+                                       "averaged"))),
       gradients(also("--lr", number("rate", &o.rate, 0, infinity, false, optimizer,
                                     "Learning rate; 0: the optimizer's usual one"))),
       gradients(number("momentum", &o.momentum, 0, 0.999999, false, optimizer, "Of momentum")),

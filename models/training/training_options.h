@@ -24,10 +24,10 @@ struct TrainingOptions {
   std::string l2_over = "guess";
   std::optional<bool> normalize = {};  // columns by the greatest absolute value of each; not given: those that need it
 
-  // The learner: an optimizer, or als or mcmc (sampler.h), which have no use for what follows but `samples`. A rate of 0
-  // is the optimizer's default; an epsilon of 0 likewise.
+  // The learner: an optimizer, or als or mcmc (sampler.h), which have no use for what follows but `samples`. A rate of
+  // 0 is the optimizer's default; an epsilon of 0 likewise.
   std::string optimizer = "adam";
-  std::int64_t samples = 50;  // of mcmc: kept of the last half of its iterations
+  std::int64_t samples = 50;  // of mcmc: how many it keeps
   double rate = 0;
   double momentum = 0.9;
   bool nesterov = false;
