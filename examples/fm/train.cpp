@@ -85,10 +85,10 @@ std::string ending_name(Ending ending) {
 
 // Says how to go on, and with which exit code.
 int interrupted_at(const Trainer& trainer, const TrainCommand& command, const std::string& checkpoint) {
-  const std::string where = visits_parameters(command.options)
-                                ? fmt::format("interrupted after {} epochs", trainer.epochs_done())
-                                : fmt::format("interrupted in epoch {} after {} of its batches",
-                                              trainer.epochs_done() + 1, trainer.batches_done());
+  const std::string where =
+      fmt::format("interrupted in epoch {}{}", trainer.epochs_done() + 1,
+                  trainer.batches_done() == 0 ? ", before any of it"
+                                              : fmt::format(" after {} of its batches", trainer.batches_done()));
   if (checkpoint.empty()) {
     say(stderr, "fm: {}; nothing is kept, since no --model is named\n", where);
   } else {
@@ -450,7 +450,7 @@ int train(const TrainCommand& command) {
   }
   if (!command.walkthrough.empty()) write_walkthrough(command.walkthrough, set, options, text);
   if (text && is_for_mcmc(set, command.options, options))
-    say("--learner mcmc would learn these data by Gibbs sampling: often more accurate, with nothing to tune.\n");
+    say("--learner mcmc may do better on data of this size: Gibbs sampling, with nothing to tune\n");
   if (command.common.json)
     print_json({&set, &model, &trainer.history(), best, ending_name(ending), &candidates, test ? &*test : nullptr,
                 command.model});

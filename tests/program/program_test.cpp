@@ -34,8 +34,8 @@ TEST_CASE("wrong usage is one line and exit code 2") {
   refused({"train", "x", "--valid-fraction", "1"},
           "--valid-fraction is 1; a number from 0 to 0.9 is expected (see fm train --help)");
   refused({"train", "x", "--optimizer", "newton"},
-          "--optimizer is newton; one of sgd, momentum, adagrad, adadelta, rmsprop, adam, adamw, ftrl is expected (see "
-          "fm train --help)");
+          "--optimizer is newton; one of sgd, momentum, adagrad, adadelta, rmsprop, adam, adamw, ftrl, als, mcmc is "
+          "expected (see fm train --help)");
   refused({"train", "x", "--schedule", "steps"},
           "--schedule is steps but --schedule-at names no epoch (see fm train --help)");
   refused({"train", "x", "--schedule", "steps", "--schedule-at", "5,3"},
@@ -179,7 +179,9 @@ TEST_CASE("fm train on a file alone") {
   CHECK(done.out.find("\nvalidation: mse ") != std::string::npos);
   CHECK(done.out.find("\nconstant: mse ") != std::string::npos);
   CHECK(done.out.find("best epoch: ") != std::string::npos);
-  CHECK(done.out.ends_with("The model is not kept: --model FILE keeps it.\n"));
+  CHECK(
+      done.out.ends_with("The model is not kept: --model FILE keeps it.\n"
+                         "--learner mcmc may do better on data of this size: Gibbs sampling, with nothing to tune\n"));
   CHECK(done.out.find('\033') == std::string::npos);  // nor a bar
 
   const auto json = nlohmann::json::parse(run_fm(folder, {"train", "ratings.csv", "--json"}).out);
