@@ -47,8 +47,7 @@ class LinearCoordinates : public Coordinates {
 // Two non-zeros in every row, as of a user and an item: q_n - v_i x_ni is v_j x_nj of the other, and q is never stored.
 class PairCoordinates final : public LinearCoordinates {
  public:
-  PairCoordinates(const FeatureRows& rows, ParameterTable& table)
-      : LinearCoordinates(rows, table), zeros_(static_cast<std::size_t>(table.stride)) {
+  PairCoordinates(const FeatureRows& rows, ParameterTable& table) : LinearCoordinates(rows, table) {
     const std::span<const Index> columns = rows.x().pattern()->column;
     const std::span<const float> values = rows.x().span<float>();
     for (std::int64_t i = 0; i < rows.features(); ++i)
@@ -69,8 +68,8 @@ class PairCoordinates final : public LinearCoordinates {
                    .columns = factors(),
                    .index = other_.data() + at,
                    .scale = product_.data() + at,
-                   .x = product_.data() + at,
-                   .minus = zeros_.data(),
+                   .x = nullptr,
+                   .minus = nullptr,
                    .rows = std::ssize(rows),
                    .H = H + padded(std::ssize(rows))});
   }
@@ -78,7 +77,6 @@ class PairCoordinates final : public LinearCoordinates {
  private:
   std::vector<Index> other_;    // [non-zeros], feature by feature: the other feature of the row
   std::vector<float> product_;  // [non-zeros]: x_ni x_nj, times the square root of the row's weight
-  std::vector<float> zeros_;
 };
 
 // Any X: q = X V [n, k] is kept, and moves with V.

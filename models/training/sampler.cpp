@@ -107,7 +107,7 @@ struct Sampler::State {
   void move_w0(Draws& draws);
   void draw_hyperparameters();
   void visit(const Column& column, std::int64_t place);
-  void visit(std::span<const Index> features, std::int64_t place);
+  void visit(std::span<const Index> features, std::int64_t place, bool one_hot);
 
   Session& session;
   std::vector<Expr> parameters;  // w0, W, V
@@ -240,47 +240,56 @@ void Sampler::State::visit(const Column& column, std::int64_t place) {
   constexpr std::int64_t at_a_time = 16;
   const auto some = [&](std::int64_t first, std::int64_t last) {
     visit(std::span(column.features).subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(last - first)),
-          place + first);
+          place + first, column.one_hot);
   };
   if (column.one_hot) return workers.for_each(std::ssize(column.features), at_a_time, some);
   for (std::int64_t first = 0; first < std::ssize(column.features); first += at_a_time)
     some(first, std::min(first + at_a_time, std::ssize(column.features)));
 }
 
-void Sampler::State::visit(std::span<const Index> features, std::int64_t place) {
+void Sampler::State::visit(std::span<const Index> features, std::int64_t place, bool one_hot) {
   std::int64_t most = 0;
   for (const Index i : features) most = std::max(most, padded(std::ssize(rows.rows(i))));
+  // So many features side by side as have their slopes in the first cache, or nearly.
+  constexpr std::int64_t few_rows = 512;
+  const std::size_t side_by_side = one_hot && most <= few_rows ? 4 : 1;
+  const std::size_t of_H = (width() + 3) * static_cast<std::size_t>(most), of_z = (width() + 3) / 4 * 4;
   const auto room = [](std::size_t count) { return std::make_unique_for_overwrite<float[]>(count); };
-  const std::size_t per_feature = (width() + 3) / 4 * 4;
-  const auto H = room((width() + 3) * static_cast<std::size_t>(most));
-  const auto e_here = room(static_cast<std::size_t>(most));
-  const auto z = room(features.size() * per_feature);
-  std::vector<float> s2(width()), delta(width()), zeros(width()), penalty(width());
+  const auto H = room(side_by_side * of_H), e_here = room(side_by_side * static_cast<std::size_t>(most));
+  const auto z = room(features.size() * of_z);
   if (given.draws)
-    draw_normals(stream(Purpose::parameters), static_cast<std::uint64_t>(place) * per_feature,
-                 {z.get(), features.size() * per_feature});
-  for (std::size_t at = 0; at < features.size(); ++at) {
-    const Index i = features[at];
-    const std::size_t hyper = static_cast<std::size_t>(group[static_cast<std::size_t>(i)]) * width();
-    if (!given.draws) {
-      std::fill(penalty.begin(), penalty.end(), penalty_of_V[static_cast<std::size_t>(i)]);
-      penalty[0] = penalty_of_W[static_cast<std::size_t>(i)];
+    draw_normals(stream(Purpose::parameters), static_cast<std::uint64_t>(place) * of_z,
+                 {z.get(), features.size() * of_z});
+  std::vector<float> s2(side_by_side * width()), delta(s2.size()), zeros(width()), penalty(s2.size());
+  std::vector<MoveParameters> moved;
+  for (std::size_t first = 0; first < features.size(); first += side_by_side) {
+    const std::span<const Index> some = features.subspan(first, std::min(side_by_side, features.size() - first));
+    moved.clear();
+    for (std::size_t at = 0; at < some.size(); ++at) {
+      const Index i = some[at];
+      const std::size_t hyper = static_cast<std::size_t>(group[static_cast<std::size_t>(i)]) * width();
+      float* const own_penalty = &penalty[at * width()];
+      if (!given.draws) {
+        std::fill_n(own_penalty, width(), penalty_of_V[static_cast<std::size_t>(i)]);
+        *own_penalty = penalty_of_W[static_cast<std::size_t>(i)];
+      }
+      coordinates->slopes(i, &H[at * of_H]);
+      moved.push_back({.H = &H[at * of_H],
+                       .count = table.columns,
+                       .index = rows.rows(i).data(),
+                       .rows = std::ssize(rows.rows(i)),
+                       .e = e.data(),
+                       .alpha = static_cast<float>(alpha),
+                       .t = table.row(i),
+                       .mu = given.draws ? &mu[hyper] : zeros.data(),
+                       .lambda = given.draws ? &lambda[hyper] : own_penalty,
+                       .z = given.draws ? &z[(first + at) * of_z] : nullptr,
+                       .delta = &delta[at * width()],
+                       .s2 = &s2[at * width()],
+                       .e_here = &e_here[at * static_cast<std::size_t>(most)]});
     }
-    coordinates->slopes(i, H.get());
-    move_parameters({.H = H.get(),
-                     .count = table.columns,
-                     .index = rows.rows(i).data(),
-                     .rows = std::ssize(rows.rows(i)),
-                     .e = e.data(),
-                     .alpha = static_cast<float>(alpha),
-                     .t = table.row(i),
-                     .mu = given.draws ? &mu[hyper] : zeros.data(),
-                     .lambda = given.draws ? &lambda[hyper] : penalty.data(),
-                     .z = given.draws ? &z[at * per_feature] : nullptr,
-                     .delta = delta.data(),
-                     .s2 = s2.data(),
-                     .e_here = e_here.get()});
-    coordinates->move(i, delta.data());
+    move_parameters(moved);
+    for (std::size_t at = 0; at < some.size(); ++at) coordinates->move(some[at], moved[at].delta);
   }
 }
 

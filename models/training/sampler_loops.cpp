@@ -32,27 +32,36 @@ template <class V>
 // Squares of four rows by four columns, turned in registers: plain code would write H one element at a time.
 struct Gather {
   [[gnu::always_inline]] static void run(const GatherSlopes* task) {
-    const GatherSlopes t = *task;
+    if (task->minus != nullptr)
+      gather<true>(*task);
+    else
+      gather<false>(*task);
+  }
+
+ private:
+  template <bool subtracts>
+  [[gnu::always_inline]] static void gather(const GatherSlopes t) {
     const std::int64_t step = padded(t.rows);
     for (std::int64_t r = 0; r < step; r += 4) {
       const float* row[4];
-      Four scale, x;
+      Four scale{}, x{};
       for (int j = 0; j < 4; ++j) {
         const std::int64_t n = std::min(r + j, t.rows - 1);
         row[j] = t.table + t.stride * t.index[n];
         scale[j] = r + j < t.rows ? t.scale[n] : 0;
-        x[j] = t.x[n];
+        if constexpr (subtracts) x[j] = t.x[n];
       }
       for (std::int64_t c = 0; c < t.columns; c += 4) {
-        const Four minus = four(t.minus + c).v;
-        const Four a0 = scale[0] * (four(row[0] + c).v - x[0] * minus);
-        const Four a1 = scale[1] * (four(row[1] + c).v - x[1] * minus);
-        const Four a2 = scale[2] * (four(row[2] + c).v - x[2] * minus);
-        const Four a3 = scale[3] * (four(row[3] + c).v - x[3] * minus);
-        const Four low01 = __builtin_shufflevector(a0, a1, 0, 4, 1, 5),
-                   high01 = __builtin_shufflevector(a0, a1, 2, 6, 3, 7);
-        const Four low23 = __builtin_shufflevector(a2, a3, 0, 4, 1, 5),
-                   high23 = __builtin_shufflevector(a2, a3, 2, 6, 3, 7);
+        Four a[4];
+        for (int j = 0; j < 4; ++j) {
+          a[j] = four(row[j] + c).v;
+          if constexpr (subtracts) a[j] -= x[j] * four(t.minus + c).v;
+          a[j] *= scale[j];
+        }
+        const Four low01 = __builtin_shufflevector(a[0], a[1], 0, 4, 1, 5),
+                   high01 = __builtin_shufflevector(a[0], a[1], 2, 6, 3, 7);
+        const Four low23 = __builtin_shufflevector(a[2], a[3], 0, 4, 1, 5),
+                   high23 = __builtin_shufflevector(a[2], a[3], 2, 6, 3, 7);
         float* const to = t.H + c * step + r;
         store(to, Four(__builtin_shufflevector(low01, low23, 0, 1, 4, 5)));
         store(to + step, Four(__builtin_shufflevector(low01, low23, 2, 3, 6, 7)));
@@ -121,8 +130,25 @@ template <class Block>
 }
 
 struct Move {
-  [[gnu::always_inline]] static void run(const MoveParameters* task) {
-    const MoveParameters t = *task;
+  [[gnu::always_inline]] static void run(const MoveParameters* tasks, std::size_t count) {
+    const std::span<const MoveParameters> features(tasks, count);
+    for (const MoveParameters& t : features) begin(t);
+    for (std::int64_t c = 0; c < features.front().count; ++c)
+      for (const MoveParameters& t : features) {
+        const std::int64_t step = padded(t.rows), before = c > 0 ? c - 1 : 0;
+        const float by = c > 0 ? t.delta[before] : 0;
+        t.delta[c] -= t.s2[c] * move_and_dot(t.e_here, by, t.H + before * step, t.H + c * step, step);
+      }
+    for (const MoveParameters& t : features) {
+      const float by = t.delta[t.count - 1];
+      const float* const h = t.H + (t.count - 1) * padded(t.rows);
+      for (std::int64_t r = 0; r < t.rows; ++r) t.e[t.index[r]] = t.e_here[r] + by * h[r];
+    }
+  }
+
+ private:
+  // All of delta but what e has to say, and alpha s2.
+  [[gnu::always_inline]] static void begin(const MoveParameters& t) {
     const std::int64_t step = padded(t.rows);
     for (std::int64_t r = 0; r < t.rows; ++r) t.e_here[r] = t.e[t.index[r]];
     std::fill(t.e_here + t.rows, t.e_here + step, 0.0F);
@@ -133,15 +159,6 @@ struct Move {
       t.delta[c] = (t.z != nullptr ? std::sqrt(t.s2[c]) * t.z[c] : 0) - t.s2[c] * t.lambda[c] * (t.t[c] - t.mu[c]);
       t.s2[c] *= t.alpha;
     }
-    const float* before = t.H;
-    float by = 0;
-    for (std::int64_t c = 0; c < t.count; ++c) {
-      const float* const h = t.H + c * step;
-      by = t.delta[c] - t.s2[c] * move_and_dot(t.e_here, by, before, h, step);
-      t.delta[c] = by;
-      before = h;
-    }
-    for (std::int64_t r = 0; r < t.rows; ++r) t.e[t.index[r]] = t.e_here[r] + by * before[r];
   }
 };
 
@@ -171,9 +188,9 @@ void add_to_rows(const AddToRows& task) {
   run(&task);
 }
 
-void move_parameters(const MoveParameters& task) {
-  static const auto run = compiled_here<Move, const MoveParameters*>();
-  run(&task);
+void move_parameters(std::span<const MoveParameters> features) {
+  static const auto run = compiled_here<Move, const MoveParameters*, std::size_t>();
+  run(features.data(), features.size());
 }
 
 double dot(std::span<const float> a, std::span<const float> b) {

@@ -13,16 +13,16 @@ namespace gradus {
 inline constexpr std::int64_t slope_lanes = 16;
 constexpr std::int64_t padded(std::int64_t rows) { return (rows + slope_lanes - 1) / slope_lanes * slope_lanes; }
 
-/// Rows of a table, read at `index` and turned: H_cn = scale_n (table[index_n][c] - x_n minus[c]), c < columns.
-/// Columns are read, and written to H, in fours.
+/// Rows of a table, read at `index` and turned: H_cn = scale_n (table[index_n][c] - x_n minus[c]), c < columns; without
+/// `minus` scale_n table[index_n][c]. Columns are read, and written to H, in fours.
 struct GatherSlopes {
   const float* table;
   std::int64_t stride;  // of the table's rows
   std::int64_t columns;
   const Index* index;  // [rows]
   const float* scale;  // [rows]
-  const float* x;      // [rows]
-  const float* minus;  // [columns, in fours]
+  const float* x;      // [rows]; null without
+  const float* minus;  // [columns, in fours]; or null
   std::int64_t rows;
   float* H;  // [columns, in fours, padded(rows)]
 };
@@ -46,8 +46,8 @@ void add_to_rows(const AddToRows& task);
 ///   delta = -s2 (alpha sum h e + lambda (t - mu)) + sqrt(s2) z        and then        e += delta h
 /// which is the mean of the conditional distribution, less t, and a draw around it for a standard normal z.
 struct MoveParameters {
-  const float* H;  // [count, padded(rows)]
-  std::int64_t count;
+  const float* H;      // [count, padded(rows)]
+  std::int64_t count;  // of all features alike
   const Index* index;  // [rows]: where e holds them
   std::int64_t rows;
   float* e;  // of all rows of X: y_hat - y
@@ -57,7 +57,8 @@ struct MoveParameters {
   float* delta;                  // [count], written
   float *s2, *e_here;            // [count] and [padded(rows)], to work in
 };
-void move_parameters(const MoveParameters& task);
+/// Of features of which no row holds two. Each waits for its own sums alone, so that several fill each other's time.
+void move_parameters(std::span<const MoveParameters> features);
 
 /// sum a b, in double from blocks of float32.
 double dot(std::span<const float> a, std::span<const float> b);

@@ -228,7 +228,7 @@ TrainingOptions settled(TrainingOptions o, const TrainingSize& size) {
   // A penalty that every row pays for its own features reaches a feature as often as it occurs.
   const double rows_of_feature = size.non_zeros / std::max(size.features, 1.0);
   const double count = o.l2_over == "all" ? rows : std::max(rows_of_feature, 1.0);
-  if (!o.l2_w) o.l2_w = 0.5 / count;
+  if (!o.l2_w) o.l2_w = (visits_parameters(o) ? 5 : 0.5) / count;  // weights that are found exactly fit closer
   if (!o.l2_v) o.l2_v = 10 / count;
   return o;
 }
