@@ -166,8 +166,7 @@ TEST_CASE("slopes are the derivatives of y_hat") {
       std::normal_distribution<float> normal;
       for (std::int64_t i = 0; i < p; ++i)
         for (std::int64_t c = 0; c <= k; ++c) table.row(i)[c] = normal(random);
-      Workers workers(1);
-      const auto coordinates = fm_coordinates(rows, table, workers);
+      const auto coordinates = fm_coordinates(rows, table);
       coordinates->restart();
       const auto move = [&](std::int64_t i, std::int64_t c, float by) {
         std::vector<float> delta(static_cast<std::size_t>(table.stride));

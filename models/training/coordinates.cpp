@@ -14,8 +14,10 @@ FeatureRows::FeatureRows(const Tensor& x, std::vector<float> root_weight)
     start_[static_cast<std::size_t>(touched[slot]) + 1] = by.start[slot + 1];
   for (std::size_t i = 1; i < start_.size(); ++i) start_[i] = std::max(start_[i], start_[i - 1]);
   const std::span<const float> values = x.span<float>();
+  x_by_feature_.reserve(values.size());
   for (const std::int64_t position : by.position) x_by_feature_.push_back(values[static_cast<std::size_t>(position)]);
   if (root_weight_.empty()) return;
+  weighted_.reserve(values.size());
   for (std::size_t i = 0; i < by.row.size(); ++i)
     weighted_.push_back(x_by_feature_[i] * root_weight_[static_cast<std::size_t>(by.row[i])]);
 }
@@ -50,6 +52,8 @@ class PairCoordinates final : public LinearCoordinates {
   PairCoordinates(const FeatureRows& rows, ParameterTable& table) : LinearCoordinates(rows, table) {
     const std::span<const Index> columns = rows.x().pattern()->column;
     const std::span<const float> values = rows.x().span<float>();
+    other_.reserve(values.size());
+    product_.reserve(values.size());
     for (std::int64_t i = 0; i < rows.features(); ++i)
       for (std::size_t r = 0; r < rows.rows(i).size(); ++r) {
         const std::size_t first = 2 * static_cast<std::size_t>(rows.rows(i)[r]);
@@ -82,25 +86,14 @@ class PairCoordinates final : public LinearCoordinates {
 // Any X: q = X V [n, k] is kept, and moves with V.
 class FactorCoordinates final : public LinearCoordinates {
  public:
-  FactorCoordinates(const FeatureRows& rows, ParameterTable& table, Workers& workers)
+  FactorCoordinates(const FeatureRows& rows, ParameterTable& table)
       : LinearCoordinates(rows, table),
-        workers_(workers),
         stride_(table.stride - 1),
         q_(static_cast<std::size_t>(rows.x().dim(0) * stride_)) {}
 
   void restart() override {
-    const CsrPattern& pattern = *rows_.x().pattern();
-    const float* const x = rows_.x().span<float>().data();
-    workers_.for_each(pattern.rows, rows_at_a_time, [&](std::int64_t first, std::int64_t last) {
-      std::fill(q(first), q(last), 0.0F);
-      for (std::int64_t n = first; n < last; ++n)
-        for (std::int64_t at = pattern.row_start[static_cast<std::size_t>(n)];
-             at < pattern.row_start[static_cast<std::size_t>(n) + 1]; ++at) {
-          const auto row = static_cast<Index>(n);
-          add_to_rows({q(0), stride_, factors(), &row, x + at,
-                       table_.row(pattern.column[static_cast<std::size_t>(at)]) + 1, 1});
-        }
-    });
+    std::fill(q_.begin(), q_.end(), 0.0F);
+    for (std::int64_t i = 0; i < rows_.features(); ++i) add_to_q(i, table_.row(i) + 1);
   }
   void slopes(std::int64_t feature, float* H) const override {
     LinearCoordinates::slopes(feature, H);
@@ -117,25 +110,25 @@ class FactorCoordinates final : public LinearCoordinates {
   }
   void move(std::int64_t feature, const float* delta) override {
     LinearCoordinates::move(feature, delta);
-    const std::span<const Index> rows = rows_.rows(feature);
-    add_to_rows({q(0), stride_, factors(), rows.data(), rows_.x(feature).data(), delta + 1, std::ssize(rows)});
+    add_to_q(feature, delta + 1);
   }
 
  private:
-  static constexpr std::int64_t rows_at_a_time = 4096;
-  float* q(std::int64_t row) { return q_.data() + row * stride_; }
+  void add_to_q(std::int64_t feature, const float* v) {
+    const std::span<const Index> rows = rows_.rows(feature);
+    add_to_rows({q_.data(), stride_, factors(), rows.data(), rows_.x(feature).data(), v, std::ssize(rows)});
+  }
 
-  Workers& workers_;
   std::int64_t stride_;
   std::vector<float> q_;  // [n, k]
 };
 
 }  // namespace
 
-std::unique_ptr<Coordinates> fm_coordinates(const FeatureRows& rows, ParameterTable& table, Workers& workers) {
+std::unique_ptr<Coordinates> fm_coordinates(const FeatureRows& rows, ParameterTable& table) {
   if (table.columns == 1) return std::make_unique<LinearCoordinates>(rows, table);
   if (rows.x().pattern()->row_length() == 2) return std::make_unique<PairCoordinates>(rows, table);
-  return std::make_unique<FactorCoordinates>(rows, table, workers);
+  return std::make_unique<FactorCoordinates>(rows, table);
 }
 
 }  // namespace gradus

@@ -7,7 +7,6 @@
 #pragma once
 
 #include <gradus/core/tensor/tensor.h>
-#include <gradus/core/workers.h>
 
 #include <cstdint>
 #include <memory>
@@ -72,11 +71,12 @@ class Coordinates {
   /// H_cn = h_nc times the square root of the weight of row n, for the rows that hold the feature, then zeros.
   /// There is room for C + 3 rows.   [C, padded(rows)]
   virtual void slopes(std::int64_t feature, float* H) const = 0;
-  /// Adds delta [C] to the feature's row of the table. Features that no row holds both may be moved at once.
+  /// Adds delta [C], behind which zeros follow as far as a row of the table goes, to the feature's row. Features that
+  /// no row holds both may be moved at once.
   virtual void move(std::int64_t feature, const float* delta) = 0;
 };
 
 /// Of linear models (C = 1) and factorization machines of order 2 (C = 1 + k). What is given must outlive it.
-std::unique_ptr<Coordinates> fm_coordinates(const FeatureRows& rows, ParameterTable& table, Workers& workers);
+std::unique_ptr<Coordinates> fm_coordinates(const FeatureRows& rows, ParameterTable& table);
 
 }  // namespace gradus

@@ -83,13 +83,14 @@ struct Sampler::State {
         group(all_in_groups(given.group, rows.features())),
         columns(columns_of(*data.x.pattern(), group)),
         table(rows.features(), 1 + (parameters.size() > 2 ? parameters[2].shape()[1] : 0)),
-        coordinates(fm_coordinates(rows, table, workers)),
+        coordinates(fm_coordinates(rows, table)),
         predict(session.prepare(model.y_hat, {model.X})),
         mu(columns.size() * width(), static_cast<float>(given.prior.mu0)),
         lambda(mu.size()),
         e(static_cast<std::size_t>(data.size())),
-        row_errors(e.size()) {
+        row_errors(options.task == Task::binary ? e.size() : 0) {
     const auto& [mean, deviation] = options.target;
+    y.reserve(e.size());
     for (const double target : data.y) y.push_back(static_cast<float>((target - mean) / deviation));
     weight_sum =
         rows.root_weight().empty() ? static_cast<double>(y.size()) : dot(rows.root_weight(), rows.root_weight());
@@ -125,7 +126,7 @@ struct Sampler::State {
   std::vector<float> mu, lambda;                  // of MCMC   [groups, C]
   std::vector<float> penalty_of_W, penalty_of_V;  // of ALS: lambda   [p]
   std::vector<float> e;                           // [n]
-  std::vector<double> row_errors;                 // [n]
+  std::vector<double> row_errors;                 // [n], of binary tasks
   double w0 = 0, alpha = 1;
   std::int64_t iteration = 0;
 };
@@ -260,7 +261,8 @@ void Sampler::State::visit(std::span<const Index> features, std::int64_t place, 
   if (given.draws)
     draw_normals(stream(Purpose::parameters), static_cast<std::uint64_t>(place) * of_z,
                  {z.get(), features.size() * of_z});
-  std::vector<float> s2(side_by_side * width()), delta(s2.size()), zeros(width()), penalty(s2.size());
+  const auto stride = static_cast<std::size_t>(table.stride);
+  std::vector<float> s2(side_by_side * width()), delta(side_by_side * stride), zeros(width()), penalty(s2.size());
   std::vector<MoveParameters> moved;
   for (std::size_t first = 0; first < features.size(); first += side_by_side) {
     const std::span<const Index> some = features.subspan(first, std::min(side_by_side, features.size() - first));
@@ -284,7 +286,7 @@ void Sampler::State::visit(std::span<const Index> features, std::int64_t place, 
                        .mu = given.draws ? &mu[hyper] : zeros.data(),
                        .lambda = given.draws ? &lambda[hyper] : own_penalty,
                        .z = given.draws ? &z[(first + at) * of_z] : nullptr,
-                       .delta = &delta[at * width()],
+                       .delta = &delta[at * stride],
                        .s2 = &s2[at * width()],
                        .e_here = &e_here[at * static_cast<std::size_t>(most)]});
     }

@@ -78,7 +78,7 @@ struct Add {
     for (std::int64_t n = 0; n < t.rows; ++n) {
       float* const row = t.table + t.stride * t.index[n];
       const float x = t.x[n];
-      for (std::int64_t c = 0; c < t.columns; ++c) row[c] += x * t.delta[c];
+      for (std::int64_t c = 0; c < t.columns; c += 4) store(row + c, Four(four(row + c).v + x * four(t.delta + c).v));
     }
   }
 };

@@ -28,14 +28,14 @@ struct GatherSlopes {
 };
 void gather_slopes(const GatherSlopes& task);
 
-/// table[index_n][c] += x_n delta[c], c < columns.
+/// table[index_n][c] += x_n delta[c], c < columns, in fours.
 struct AddToRows {
   float* table;
   std::int64_t stride;
   std::int64_t columns;
   const Index* index;  // [rows]
   const float* x;      // [rows]
-  const float* delta;  // [columns]
+  const float* delta;  // [columns, in fours]
   std::int64_t rows;
 };
 void add_to_rows(const AddToRows& task);
