@@ -414,6 +414,25 @@ TEST_CASE("probit draws have the posterior's moments, by a grid") {
   for (int m = 0; m < 5; ++m) CHECK(std::abs(found[m] - expected[m] / total) < 0.03);
 }
 
+TEST_CASE("a probit model tells Phi(y_hat), and its error is -ln Phi(y y_hat)") {
+  const Dataset data = with_signs(data_of(Rows::mixed, 40));
+  Graph g;
+  const Model model =
+      make_model(g, data.x.dim(1), {.task = Task::binary, .init_stddev = 0.3, .probit = true, .dtype = float64});
+  Session session(g);
+  const Feeds feeds{{model.X, data.x.cast(float64)}, {model.y, data.y.cast(float64)}};
+  const auto [y_hat, prediction, error] = session.run({model.y_hat, model.prediction, model.error}, feeds);
+  double expected = 0;
+  for (std::int64_t n = 0; n < 40; ++n) {
+    CHECK(std::abs(prediction.at(n, 0) - normal_cdf(y_hat.at(n, 0))) < 1e-9);
+    expected -= std::log(normal_cdf(data.y.at(n, 0) * y_hat.at(n, 0))) / 40;
+  }
+  CHECK(error.item() == doctest::Approx(expected).epsilon(1e-9));
+  Graph other;
+  CHECK(refusal<ValueError>([&] { make_model(other, 3, {.probit = true}); }) ==
+        "make_model: probit is given with a regression task; binary is expected");
+}
+
 TEST_CASE("what cannot be sampled is refused") {
   const Dataset data = data_of(Rows::pairs, 30, true);
   const auto refused = [&](const ModelOptions& options, const Dataset& rows) {

@@ -187,7 +187,7 @@ std::string did_you_mean_option(std::string_view word, const CLI::App& command) 
 }
 
 std::string short_help(const CLI::App& command) {
-  static const char* const first[] = {"--target", "--valid", "--test", "--kind",  "--factors",
+  static const char* const first[] = {"--target", "--valid", "--test", "--kind",  "--factors", "--optimizer",
                                       "--epochs", "--rate",  "--l2-v", "--model", "--report"};
   std::string text = fmt::format("{}\nUsage: fm {}", command.get_description(), command.get_name());
   for (const CLI::Option* option : command.get_options([](const CLI::Option* each) { return each->get_positional(); }))
@@ -196,7 +196,7 @@ std::string short_help(const CLI::App& command) {
   text += " [OPTIONS]\n\n";
   for (const char* name : first)
     if (const CLI::Option* option = command.get_option_no_throw(name))
-      text += fmt::format("  {:<16} {}\n", option->get_name(false, true), option->get_description());
+      text += fmt::format("  {:<22} {}\n", option->get_name(false, true), option->get_description());
   return text + fmt::format("\nfm {} --help has all {} options.\n", command.get_name(), command.get_options().size());
 }
 

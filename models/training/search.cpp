@@ -70,7 +70,7 @@ std::vector<ValidationFold> cross_validate(const Dataset& data, const Columns& c
     const Dataset left_out = data.take(ascending({first, last}));
     Dataset train = data.take(ascending(std::move(others)));
     Dataset validation;
-    if (options.valid_fraction > 0) {
+    if (options.valid_fraction > 0 && options.optimizer != "mcmc") {  // which has no use for a validation set
       Dataset::Split split = train.split(options.valid_fraction, options.seed);
       train = std::move(split.train);
       validation = std::move(split.validation);

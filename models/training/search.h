@@ -16,9 +16,9 @@ struct ValidationFold {
 };
 
 /// Trains `folds` times, each time without another part of the rows, which are drawn by options.seed, and evaluates on
-/// that part. It plays no role in the training: options.valid_fraction of the other rows say when to stop, and which
-/// penalty the factors get where the options leave it open (weigh_factors). Calls `done` after each. Throws ValueError
-/// where there are fewer rows than parts.
+/// that part. It plays no role in the training: options.valid_fraction of the other rows (none, of mcmc) say when to
+/// stop, and which penalty the factors get where the options leave it open (weigh_factors). Calls `done` after each.
+/// Throws ValueError where there are fewer rows than parts.
 std::vector<ValidationFold> cross_validate(const Dataset& data, const Columns& columns, const TrainingOptions& options,
                                            std::int64_t folds, const TrainerOptions& where,
                                            const std::function<void(const ValidationFold&)>& done);

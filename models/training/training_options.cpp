@@ -128,12 +128,11 @@ std::vector<Setting> settings(TrainingOptions& o) {
       flag("clip-predictions", &o.clip_predictions, model, "Keep predictions within the range of the targets seen"),
 
       also("--learner",
-           choice(
-               "optimizer", &o.optimizer,
-               {"sgd", "momentum", "adagrad", "adadelta", "rmsprop", "adam", "adamw", "ftrl", "als", "mcmc"}, optimizer,
-               "How the parameters are learnt: down their gradients, or, of linear models and fm, by als "
-               "(alternating least squares: the best value of one after the other) or mcmc (Gibbs sampling: the mean "
-               "of many models, each as likely as the data make it; the most accurate, and needs no other option)")),
+           choice("optimizer", &o.optimizer,
+                  {"sgd", "momentum", "adagrad", "adadelta", "rmsprop", "adam", "adamw", "ftrl", "als", "mcmc"},
+                  optimizer,
+                  "How the model is learnt: down its gradients; linear and fm also by als (least squares for one "
+                  "parameter after the other) or mcmc (Gibbs sampling: the most accurate, with nothing to tune)")),
       newer(
           used_by(UsedBy::mcmc, number("samples", &o.samples, 1, 10000, false, optimizer,
                                        "Of mcmc: models kept of its epochs but the first tenth, whose predictions are "
