@@ -4,7 +4,6 @@
 
 #include <gradus/core/run/session.h>
 #include <gradus/core/tensor/create.h>
-#include <gradus/models/training/predictor.h>
 #include <gradus/models/training/search.h>
 #include <gradus/models/training/training_settings.h>
 #include <gradus/models/training/training_step.h>
@@ -199,96 +198,6 @@ TEST_CASE("training stops at the first loss that is not finite") {
   const std::string what = refusal<DivergedError>([&] { trainer.run(); });
   CHECK(what.starts_with("the loss is no finite number any more in epoch 1, batch "));
   CHECK(what.find(" of 4: lower .rate, which is 1000000, or set .clip_norm 1; ") != std::string::npos);
-}
-
-TEST_CASE("a state of als and mcmc goes on to the bit from any epoch") {
-  const Folder folder;
-  const auto [train, validation] = ratings(500).split(0.2, 1);
-  for (const std::string learner : {"als", "mcmc"})
-    for (const bool validated : {true, false}) {
-      CAPTURE(learner);
-      TrainingOptions options;
-      options.task = "regression";
-      options.optimizer = learner;
-      options.epochs = 11;
-      if (learner == "mcmc") options.samples = 4;  // of stretches of 2 and 3 epochs
-      const Dataset held_out = validated ? validation : Dataset{};
-      Trainer whole(train, held_out, {}, options);
-      whole.run();
-      CHECK(whole.samples().count() == (learner == "mcmc" ? 4 : 0));
-      for (int stop = 1; stop <= 11; ++stop) {
-        CAPTURE(stop);
-        int left = stop;
-        Trainer first(train, held_out, {}, options);
-        if (first.run({.stop = [&] { return --left == 0; }, .checkpoint = folder / "state"}) != Ending::stopped) break;
-        Trainer second(train, held_out, {}, options, {.threads = 2});
-        second.restore(folder / "state");
-        second.run();
-        CHECK(second.parameters() == whole.parameters());
-        CHECK(second.samples().draws == whole.samples().draws);
-        CHECK(second.samples().means == whole.samples().means);
-        CHECK(second.evaluation().metrics == whole.evaluation().metrics);
-        CHECK(second.best_epoch() == whole.best_epoch());
-        REQUIRE(second.history().size() == whole.history().size());
-        for (std::size_t i = 0; i < whole.history().size(); ++i) {
-          CHECK(second.history()[i].loss == whole.history()[i].loss);
-          if (validated) CHECK(second.history()[i].validation == whole.history()[i].validation);
-        }
-      }
-    }
-}
-
-TEST_CASE("what mcmc evaluates and tells is the mean of what its samples tell") {
-  const auto [train, validation] = ratings(500).split(0.2, 1);
-  TrainingOptions options;
-  options.task = "regression";
-  options.optimizer = "mcmc";
-  options.epochs = 30;
-  options.samples = 5;
-  Trainer trainer(train, validation, {}, options);
-  trainer.run();
-  CHECK(trainer.best_epoch() == 30);
-  CHECK(trainer.evaluation().main() == trainer.history().back().validation);
-  CHECK(trainer.evaluation().main() < 0.1 * trainer.constant_loss());
-
-  TrainedModel model;
-  model.options = trainer.options();
-  model.features = train.x.dim(1);
-  model.target_range = {3, 4};
-  model.target_scale = trainer.target_scale();
-  model.parameters = trainer.parameters();
-  model.samples = trainer.samples();
-  const Folder folder;
-  save_model(folder / "m", model);
-  const TrainedModel read = load_model(folder / "m");
-  CHECK(read.samples.means == model.samples.means);
-  CHECK(read.samples.draws == model.samples.draws);
-  Predictor predict(read, folder / "m");
-  const Tensor x = validation.x.row_range(0, 8);
-  const Tensor told = predict.all(x), deviation = predict.deviations(x);
-  const auto told_by = [&](const Parameters& parameters) {
-    TrainedModel one = read;
-    one.options.optimizer = "als";
-    one.parameters = parameters;
-    one.samples = {};
-    return Predictor(one, "one").all(x);
-  };
-  for (std::int64_t n = 0; n < 8; ++n) {
-    double mean = 0, of_draws = 0, squares = 0;
-    for (std::size_t s = 0; s < 5; ++s) {
-      mean += told_by(read.samples.means[s]).at(n, 0) / 5;
-      of_draws += told_by(read.samples.draws[s]).at(n, 0) / 5;
-      squares += std::pow(told_by(read.samples.draws[s]).at(n, 0), 2) / 5;
-    }
-    CHECK(told.at(n, 0) == doctest::Approx(mean).epsilon(1e-6));
-    CHECK(std::abs(deviation.at(n, 0) - std::sqrt(std::max(squares - of_draws * of_draws, 0.0) * 5 / 4)) < 1e-3);
-  }
-  CHECK(refusal<IoError>([&] {
-          model.options.optimizer = "als";
-          model.options.samples = TrainingOptions().samples;
-          save_model(folder / "other", model);
-          load_model(folder / "other");
-        }).ends_with("is damaged: it has 6 tensors of 5 samples, but was learnt by als"));
 }
 
 TEST_CASE("a file without the newer settings has their defaults") {

@@ -4,6 +4,7 @@
 
 #include <gradus/core/error.h>
 #include <gradus/core/io/file.h>
+#include <gradus/models/training/training_step.h>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -91,6 +92,24 @@ DataFile data_file(const DataArguments& data) {
   if (file.read.separator.size() > 1)
     fail<ValueError>("--multi-separator is {}; one character is expected", file.read.separator);
   return file;
+}
+
+std::string describe_model(const TrainingOptions& o) {
+  std::string text = o.model;
+  if (o.model == "higher-order") text += fmt::format(" of order {}", o.order);
+  if (o.model != "linear") text += fmt::format(", {} factors", o.factors);
+  text += fmt::format("; {}, {}", o.task, o.optimizer);
+  if (o.optimizer == "mcmc")
+    return text + fmt::format("; {} epochs, {} samples; seed {}", *o.epochs,
+                              std::min(o.samples, *o.epochs - *o.epochs / 10), o.seed);
+  if (!visits_parameters(o)) text += fmt::format(", rate {:g}", o.rate == 0 ? usual_rate(o) : o.rate);
+  if (o.schedule != "constant") text += fmt::format(" ({})", o.schedule);
+  if (o.l2_w0 != 0) text += fmt::format(", l2-w0 {:g}", o.l2_w0);
+  if (*o.l2_w != 0) text += fmt::format(", l2-w {:.3g}", *o.l2_w);
+  if (*o.l2_v != 0 && o.model != "linear") text += fmt::format(", l2-v {:.3g}", *o.l2_v);
+  if (o.l2_over == "all") text += " over all";
+  if (o.batch) text += *o.batch == 0 ? "; all rows a step" : fmt::format("; {} rows a step", *o.batch);
+  return text + fmt::format("; {} epochs at most, patience {}; seed {}", *o.epochs, *o.patience, o.seed);
 }
 
 void print_findings(const std::vector<ColumnFinding>& findings) {

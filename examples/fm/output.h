@@ -23,6 +23,9 @@ std::string_view format_name(gradus::Format format);
 
 void add_counts(std::vector<std::int64_t>& sums, const std::vector<std::int64_t>& counts);
 
+/// The model and its learner in a line, of options that leave nothing open.
+std::string describe_model(const gradus::TrainingOptions& options);
+
 /// A line for each column of which something was found out: what it is and why.
 void print_findings(const std::vector<gradus::ColumnFinding>& findings);
 

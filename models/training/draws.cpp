@@ -121,4 +121,9 @@ double mean_above_zero(double mean) {
 
 double normal_cdf(double x) { return std::erfc(-x / std::numbers::sqrt2) / 2; }
 
+double log_normal_cdf(double x) {
+  constexpr double far = -37;  // beyond, Phi(x) rounds to 0: by the first term of Mills' ratio
+  return x > far ? std::log(normal_cdf(x)) : -x * x / 2 - std::log(-x * std::sqrt(2 * std::numbers::pi));
+}
+
 }  // namespace gradus

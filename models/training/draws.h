@@ -45,5 +45,7 @@ class Draws {
 double mean_above_zero(double mean);
 /// P(z <= x) of a standard normal z, to the last digits in the left tail too.
 double normal_cdf(double x);
+/// Its logarithm, for any x.
+double log_normal_cdf(double x);
 
 }  // namespace gradus

@@ -4,6 +4,7 @@
 #include <gradus/core/workers.h>
 #include <gradus/models/training/coordinates.h>
 #include <gradus/models/training/draws.h>
+#include <gradus/models/training/feature_columns.h>
 #include <gradus/models/training/sampler_loops.h>
 
 #include <algorithm>
@@ -14,35 +15,6 @@ namespace gradus {
 
 namespace {
 
-// Features that are visited one after the other; where no row has two of them, at once.
-struct Column {
-  std::vector<Index> features;
-  bool one_hot = true;
-};
-
-std::vector<Index> all_in_groups(std::vector<Index> group, std::int64_t p) {
-  group.resize(static_cast<std::size_t>(p), 0);
-  const Index groups = *std::max_element(group.begin(), group.end()) + 1;
-  for (Index& each : group)
-    if (each < 0) each = groups;
-  return group;
-}
-
-std::vector<Column> columns_of(const CsrPattern& pattern, const std::vector<Index>& group) {
-  std::vector<Column> out(static_cast<std::size_t>(*std::max_element(group.begin(), group.end())) + 1);
-  for (std::size_t i = 0; i < group.size(); ++i)
-    out[static_cast<std::size_t>(group[i])].features.push_back(static_cast<Index>(i));
-  std::vector<std::int64_t> seen(out.size(), -1);  // in which row last
-  for (std::int64_t n = 0; n < pattern.rows; ++n)
-    for (std::int64_t at = pattern.row_start[static_cast<std::size_t>(n)];
-         at < pattern.row_start[static_cast<std::size_t>(n) + 1]; ++at) {
-      const auto g =
-          static_cast<std::size_t>(group[static_cast<std::size_t>(pattern.column[static_cast<std::size_t>(at)])]);
-      if (std::exchange(seen[g], n) == n) out[g].one_hot = false;
-    }
-  return out;
-}
-
 std::vector<float> root_weights(const Dataset& rows) {
   std::vector<float> out;
   if (rows.weighted())
@@ -50,26 +22,7 @@ std::vector<float> root_weights(const Dataset& rows) {
   return out;
 }
 
-// -ln Phi(x)
-double log_loss(double x) {
-  constexpr double far = -37;  // beyond, Phi(x) rounds to 0: by the first term of Mills' ratio
-  return x > far ? -std::log(normal_cdf(x)) : x * x / 2 + std::log(-x * 2.5066282746310002);
-}
-
 }  // namespace
-
-std::vector<Index> columns_by_place(const CsrPattern& pattern) {
-  const std::int64_t places = pattern.row_length();
-  if (places < 2) return {};
-  std::vector<Index> out(static_cast<std::size_t>(pattern.columns), -1);
-  for (std::int64_t at = 0; at < pattern.non_zeros(); ++at) {
-    Index& place = out[static_cast<std::size_t>(pattern.column[static_cast<std::size_t>(at)])];
-    const auto here = static_cast<Index>(at % places);
-    if (place >= 0 && place != here) return {};
-    place = here;
-  }
-  return out;
-}
 
 struct Sampler::State {
   State(Session& of, const Model& model, const ModelOptions& options, const Dataset& data,
@@ -107,7 +60,7 @@ struct Sampler::State {
   double find_probit_errors(std::span<const float> y_hat);
   void move_w0(Draws& draws);
   void draw_hyperparameters();
-  void visit(const Column& column, std::int64_t place);
+  void visit(const FeatureColumn& column, std::int64_t place);
   void visit(std::span<const Index> features, std::int64_t place, bool one_hot);
 
   Session& session;
@@ -119,7 +72,7 @@ struct Sampler::State {
   std::vector<float> y;
   double weight_sum;
   std::vector<Index> group;  // [p]
-  std::vector<Column> columns;
+  std::vector<FeatureColumn> columns;
   ParameterTable table;
   std::unique_ptr<Coordinates> coordinates;
   PreparedRun predict;
@@ -191,7 +144,7 @@ double Sampler::State::find_probit_errors(std::span<const float> y_hat) {
       Draws draws(stream(Purpose::targets), static_cast<std::uint32_t>(n));
       const double z = given.draws ? draws.normal_above_zero(mean) : mean_above_zero(mean);
       e[n] = static_cast<float>(sign * (mean - z));
-      row_errors[n] = log_loss(mean);
+      row_errors[n] = -log_normal_cdf(mean);
     }
   });
   return std::accumulate(row_errors.begin(), row_errors.end(), 0.0) / weight_sum;
@@ -237,7 +190,7 @@ void Sampler::State::draw_hyperparameters() {
 }
 
 // `place`: how many features were visited before, in this iteration.
-void Sampler::State::visit(const Column& column, std::int64_t place) {
+void Sampler::State::visit(const FeatureColumn& column, std::int64_t place) {
   constexpr std::int64_t at_a_time = 16;
   const auto some = [&](std::int64_t first, std::int64_t last) {
     visit(std::span(column.features).subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(last - first)),
@@ -327,7 +280,7 @@ double Sampler::iterate(std::int64_t iteration) {
   s.move_w0(draws);
   if (s.given.draws) s.draw_hyperparameters();
   std::int64_t place = 0;
-  for (const Column& column : s.columns) {
+  for (const FeatureColumn& column : s.columns) {
     s.visit(column, place);
     place += std::ssize(column.features);
   }

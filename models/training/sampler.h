@@ -42,11 +42,6 @@ struct SamplerOptions {
   int threads = 1;  // 0: all cores; results are the same
 };
 
-/// The groups of features whose rows all have as many non-zeros, where those in the first place of a row are never in
-/// another, and so on, as one-hot columns that were written to a file without names: the place. Empty where it is
-/// otherwise.   [p] or [0]
-std::vector<Index> columns_by_place(const CsrPattern& pattern);
-
 class Sampler {
  public:
   /// A linear model or factorization machine that make_model made by `of_model`, which has the task (regression or

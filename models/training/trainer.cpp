@@ -1,5 +1,6 @@
 #include <gradus/models/training/trainer.h>
 
+#include <gradus/models/training/feature_columns.h>
 #include <gradus/models/training/trainer_state.h>
 #include <gradus/ops/ops.h>
 
@@ -16,19 +17,9 @@ namespace gradus {
 namespace {
 
 constexpr double none = std::numeric_limits<double>::quiet_NaN();
-const BatchOptions in_order{.size = 8192, .shuffle = false, .threads = 0};
 
 double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
-
-// What a batch, or a block, counts in a mean.
-template <class Rows>
-double weight_of(const Rows& rows) {
-  if (rows.weight.size() == 0) return static_cast<double>(rows.x.dim(0));
-  double sum = 0;
-  for (const double weight : rows.weight) sum += weight;
-  return sum;
 }
 
 // The rows with one drawn beside each, the same every time.
@@ -234,73 +225,6 @@ void Trainer::State::visit() {
   error_sum = error * target.deviation * target.deviation;
 }
 
-// What the model tells of rows with the parameters as they are, a few thousand at a time.   [n, 1] or [n, c]
-Tensor Trainer::State::told_of(const Dataset& rows) {
-  Tensor told = Tensor::uninitialized({rows.y.dtype(), {rows.size(), model.y_hat.shape()[1]}, Layout::dense});
-  auto* to = told.writable_data();
-  const Batches parts(rows, in_order);
-  for (const Batch& rows_of : parts.epoch(0)) {
-    const Tensor part = (*predict)(rows_of.x);
-    to = std::copy_n(part.data(), static_cast<std::size_t>(part.stored()) * size_of(part.dtype()), to);
-  }
-  return told;
-}
-
-// What evaluations take: of mcmc from its samples, where it has some.
-Tensor Trainer::State::estimates_of(const Dataset& rows) {
-  if (!chain) return told_of(rows);
-  MeanOfSamples mean(of_model.probit);
-  if (!has_samples()) {
-    mean.add(told_of(rows));
-    return mean.estimates();
-  }
-  const Parameters now = parameters_of(*session, model);
-  for (const Parameters& sample : keeper->samples().means) {
-    assign(*session, model, sample);
-    mean.add(told_of(rows));
-  }
-  assign(*session, model, now);
-  return mean.estimates();
-}
-
-// One more of the samples whose predictions for the validation set are averaged.
-void Trainer::State::tell_of_validation(const Parameters& sample) {
-  if (!validation_data) return;
-  const Parameters now = parameters_of(*session, model);
-  assign(*session, model, sample);
-  told_of_validation.add(told_of(validation_data->block(0)));
-  assign(*session, model, now);
-}
-
-// How good the last epoch is on the validation set, of mcmc the samples so far.
-Evaluation Trainer::State::validate() {
-  if (!has_samples()) return evaluation_on(*validation_data);
-  const Dataset rows = validation_data->block(0);
-  return evaluate(options.task, rows.y, told_of_validation.estimates(), rows.weight);
-}
-
-// With the parameters as they are. Of several blocks, which memory need not hold at once, the mean of theirs.
-Evaluation Trainer::State::evaluation_on(const DatasetBlocks& data) {
-  Evaluation sum;
-  double weights = 0;
-  for (std::int64_t b = 0; b < data.blocks(); ++b) {
-    const Dataset block = data.block(b);
-    Evaluation of_block = evaluate(options.task, block.y, estimates_of(block), block.weight);
-    if (data.blocks() == 1) return of_block;
-    const double weight = weight_of(block);
-    if (weight == 0) continue;
-    if (sum.metrics.empty()) sum.metrics.resize(of_block.metrics.size());
-    for (std::size_t m = 0; m < sum.metrics.size(); ++m) {
-      sum.metrics[m].first = of_block.metrics[m].first;
-      sum.metrics[m].second += weight * of_block.metrics[m].second;
-    }
-    sum.examples += of_block.examples;
-    weights += weight;
-  }
-  for (auto& [name, value] : sum.metrics) value /= weights;
-  return sum;
-}
-
 void Trainer::State::diverged(std::int64_t at_batch) const {
   const double rate = options.rate == 0 ? usual_rate(options) : options.rate;
   fail<DivergedError>(
@@ -414,15 +338,6 @@ Parameters Trainer::parameters() {
   Parameters out = parameters_of(*s.session, s.model);
   for (const auto& [name, value] : out)
     if (!all_finite(value)) s.diverged(s.batch_count());  // the last step without validation is seen by nobody else
-  return out;
-}
-
-// The best epoch's parameters, and then those of now again, so that training may go on.
-Evaluation Trainer::State::best_evaluation_on(const DatasetBlocks& data) {
-  const Parameters now = parameters_of(*session, model);
-  if (!best.empty()) assign(*session, model, best);
-  Evaluation out = evaluation_on(data);
-  assign(*session, model, now);
   return out;
 }
 

@@ -1,5 +1,5 @@
-// What a Trainer holds, for the two files that work on it: the loop (trainer.cpp) and its state on disk
-// (training_checkpoint.cpp).
+// What a Trainer holds, for the files that work on it: the loop (trainer.cpp), what the model tells
+// (trainer_evaluation.cpp) and its state on disk (training_checkpoint.cpp).
 #pragma once
 
 #include <gradus/core/run/session.h>
@@ -15,6 +15,15 @@
 #include <string>
 
 namespace gradus {
+
+// What a batch, or a block, counts in a mean.
+template <class Rows>
+double weight_of(const Rows& rows) {
+  if (rows.weight.size() == 0) return static_cast<double>(rows.x.dim(0));
+  double sum = 0;
+  for (const double weight : rows.weight) sum += weight;
+  return sum;
+}
 
 struct Trainer::State {
   State(SharedBlocks train, SharedBlocks validation, const Columns& columns, const TrainingOptions& training,

@@ -1,0 +1,84 @@
+// What a Trainer's model tells of rows, and how good that is.
+#include <gradus/models/training/trainer_state.h>
+
+#include <algorithm>
+
+namespace gradus {
+
+// What the model tells of rows with the parameters as they are, a few thousand at a time.   [n, 1] or [n, c]
+Tensor Trainer::State::told_of(const Dataset& rows) {
+  Tensor told = Tensor::uninitialized({rows.y.dtype(), {rows.size(), model.y_hat.shape()[1]}, Layout::dense});
+  auto* to = told.writable_data();
+  const Batches parts(rows, {.size = 8192, .shuffle = false, .threads = 0});
+  for (const Batch& rows_of : parts.epoch(0)) {
+    const Tensor part = (*predict)(rows_of.x);
+    to = std::copy_n(part.data(), static_cast<std::size_t>(part.stored()) * size_of(part.dtype()), to);
+  }
+  return told;
+}
+
+// What evaluations take: of mcmc from its samples, where it has some.
+Tensor Trainer::State::estimates_of(const Dataset& rows) {
+  if (!chain) return told_of(rows);
+  MeanOfSamples mean(of_model.probit);
+  if (!has_samples()) {
+    mean.add(told_of(rows));
+    return mean.estimates();
+  }
+  const Parameters now = parameters_of(*session, model);
+  for (const Parameters& sample : keeper->samples().means) {
+    assign(*session, model, sample);
+    mean.add(told_of(rows));
+  }
+  assign(*session, model, now);
+  return mean.estimates();
+}
+
+// One more of the samples whose predictions for the validation set are averaged.
+void Trainer::State::tell_of_validation(const Parameters& sample) {
+  if (!validation_data) return;
+  const Parameters now = parameters_of(*session, model);
+  assign(*session, model, sample);
+  told_of_validation.add(told_of(validation_data->block(0)));
+  assign(*session, model, now);
+}
+
+// How good the last epoch is on the validation set, of mcmc the samples so far.
+Evaluation Trainer::State::validate() {
+  if (!has_samples()) return evaluation_on(*validation_data);
+  const Dataset rows = validation_data->block(0);
+  return evaluate(options.task, rows.y, told_of_validation.estimates(), rows.weight);
+}
+
+// With the parameters as they are. Of several blocks, which memory need not hold at once, the mean of theirs.
+Evaluation Trainer::State::evaluation_on(const DatasetBlocks& data) {
+  Evaluation sum;
+  double weights = 0;
+  for (std::int64_t b = 0; b < data.blocks(); ++b) {
+    const Dataset block = data.block(b);
+    Evaluation of_block = evaluate(options.task, block.y, estimates_of(block), block.weight);
+    if (data.blocks() == 1) return of_block;
+    const double weight = weight_of(block);
+    if (weight == 0) continue;
+    if (sum.metrics.empty()) sum.metrics.resize(of_block.metrics.size());
+    for (std::size_t m = 0; m < sum.metrics.size(); ++m) {
+      sum.metrics[m].first = of_block.metrics[m].first;
+      sum.metrics[m].second += weight * of_block.metrics[m].second;
+    }
+    sum.examples += of_block.examples;
+    weights += weight;
+  }
+  for (auto& [name, value] : sum.metrics) value /= weights;
+  return sum;
+}
+
+// The best epoch's parameters, and then those of now again, so that training may go on.
+Evaluation Trainer::State::best_evaluation_on(const DatasetBlocks& data) {
+  const Parameters now = parameters_of(*session, model);
+  if (!best.empty()) assign(*session, model, best);
+  Evaluation out = evaluation_on(data);
+  assign(*session, model, now);
+  return out;
+}
+
+}  // namespace gradus

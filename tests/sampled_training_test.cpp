@@ -1,0 +1,122 @@
+// Training by als and mcmc: taken up again from any epoch, and what is evaluated, kept and told.
+#include "folder.h"
+#include "refusal.h"
+
+#include <gradus/models/training/predictor.h>
+#include <gradus/models/training/trainer.h>
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+
+using namespace gradus;
+
+namespace {
+
+// A table of users and items with targets that a factorization machine can learn.
+Dataset ratings(std::int64_t rows, std::int64_t users = 20, std::int64_t items = 30) {
+  std::vector<std::int64_t> row_start{0}, column;
+  std::vector<float> y;
+  for (std::int64_t i = 0; i < rows; ++i) {
+    const std::int64_t user = (i * 7) % users, item = (i * i + 3 * i) % items;
+    column.push_back(user);
+    column.push_back(users + item);
+    row_start.push_back(std::ssize(column));
+    y.push_back(static_cast<float>(3 + std::sin(user) + std::cos(item) + std::sin(user + 1) * std::cos(item + 2)));
+  }
+  const std::vector<float> ones(column.size(), 1);
+  return {Tensor::csr(rows, users + items, row_start, column, ones), Tensor::from(y, {rows, 1})};
+}
+
+}  // namespace
+
+TEST_CASE("a state of als and mcmc goes on to the bit from any epoch") {
+  const Folder folder;
+  const auto [train, validation] = ratings(500).split(0.2, 1);
+  for (const std::string learner : {"als", "mcmc"})
+    for (const bool validated : {true, false}) {
+      CAPTURE(learner);
+      TrainingOptions options;
+      options.task = "regression";
+      options.optimizer = learner;
+      options.epochs = 11;
+      if (learner == "mcmc") options.samples = 4;  // of stretches of 2 and 3 epochs
+      const Dataset held_out = validated ? validation : Dataset{};
+      Trainer whole(train, held_out, {}, options);
+      whole.run();
+      CHECK(whole.samples().count() == (learner == "mcmc" ? 4 : 0));
+      for (int stop = 1; stop <= 11; ++stop) {
+        CAPTURE(stop);
+        int left = stop;
+        Trainer first(train, held_out, {}, options);
+        if (first.run({.stop = [&] { return --left == 0; }, .checkpoint = folder / "state"}) != Ending::stopped) break;
+        Trainer second(train, held_out, {}, options, {.threads = 2});
+        second.restore(folder / "state");
+        second.run();
+        CHECK(second.parameters() == whole.parameters());
+        CHECK(second.samples().draws == whole.samples().draws);
+        CHECK(second.samples().means == whole.samples().means);
+        CHECK(second.evaluation().metrics == whole.evaluation().metrics);
+        CHECK(second.best_epoch() == whole.best_epoch());
+        REQUIRE(second.history().size() == whole.history().size());
+        for (std::size_t i = 0; i < whole.history().size(); ++i) {
+          CHECK(second.history()[i].loss == whole.history()[i].loss);
+          if (validated) CHECK(second.history()[i].validation == whole.history()[i].validation);
+        }
+      }
+    }
+}
+
+TEST_CASE("what mcmc evaluates and tells is the mean of what its samples tell") {
+  const auto [train, validation] = ratings(500).split(0.2, 1);
+  TrainingOptions options;
+  options.task = "regression";
+  options.optimizer = "mcmc";
+  options.epochs = 30;
+  options.samples = 5;
+  Trainer trainer(train, validation, {}, options);
+  trainer.run();
+  CHECK(trainer.best_epoch() == 30);
+  CHECK(trainer.evaluation().main() == trainer.history().back().validation);
+  CHECK(trainer.evaluation().main() < 0.1 * trainer.constant_loss());
+
+  TrainedModel model;
+  model.options = trainer.options();
+  model.features = train.x.dim(1);
+  model.target_range = {3, 4};
+  model.target_scale = trainer.target_scale();
+  model.parameters = trainer.parameters();
+  model.samples = trainer.samples();
+  const Folder folder;
+  save_model(folder / "m", model);
+  const TrainedModel read = load_model(folder / "m");
+  CHECK(read.samples.means == model.samples.means);
+  CHECK(read.samples.draws == model.samples.draws);
+  Predictor predict(read, folder / "m");
+  const Tensor x = validation.x.row_range(0, 8);
+  const Tensor told = predict.all(x), deviation = predict.deviations(x);
+  const auto told_by = [&](const Parameters& parameters) {
+    TrainedModel one = read;
+    one.options.optimizer = "als";
+    one.parameters = parameters;
+    one.samples = {};
+    return Predictor(one, "one").all(x);
+  };
+  for (std::int64_t n = 0; n < 8; ++n) {
+    double mean = 0, of_draws = 0, squares = 0;
+    for (std::size_t s = 0; s < 5; ++s) {
+      mean += told_by(read.samples.means[s]).at(n, 0) / 5;
+      of_draws += told_by(read.samples.draws[s]).at(n, 0) / 5;
+      squares += std::pow(told_by(read.samples.draws[s]).at(n, 0), 2) / 5;
+    }
+    CHECK(told.at(n, 0) == doctest::Approx(mean).epsilon(1e-6));
+    CHECK(std::abs(deviation.at(n, 0) - std::sqrt(std::max(squares - of_draws * of_draws, 0.0) * 5 / 4)) < 1e-3);
+  }
+  CHECK(refusal<IoError>([&] {
+          model.options.optimizer = "als";
+          model.options.samples = TrainingOptions().samples;
+          save_model(folder / "other", model);
+          load_model(folder / "other");
+        }).ends_with("is damaged: it has 6 tensors of 5 samples, but was learnt by als"));
+}
