@@ -29,7 +29,7 @@ int export_model(const ExportCommand& command) {
     say("{}: X [n, {}] -> prediction [n, {}]\n", command.onnx, model.features, predict.output().shape()[1]);
   if (!command.common.json && model.samples.count() > 0)
     say("  what is written is one model, of the mean of the {} samples' parameters: fm predict tells the mean of their "
-        "predictions, which is more accurate\n",
+        "predictions instead\n",
         model.samples.count());
   return 0;
 }

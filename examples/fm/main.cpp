@@ -316,6 +316,9 @@ void check_usage(const TrainCommand& train, const EvaluateCommand& evaluate, con
     check_device(common->device);
   if (train.search && gradus::visits_parameters(train.options))
     gradus::fail<gradus::ValueError>("--search tries learning rates, but {} has none", train.options.optimizer);
+  if (!train.walkthrough.empty() && gradus::visits_parameters(train.options))
+    gradus::fail<gradus::ValueError>("--walkthrough shows steps down gradients, but {} makes none",
+                                     train.options.optimizer);
   if (train.resume && train.model.empty())
     gradus::fail<gradus::ValueError>("--resume goes on from MODEL.checkpoint, but no --model is named");
 }

@@ -119,6 +119,8 @@ TEST_CASE("options that a learner has no use for are refused by name") {
   refused("mcmc", {"--kind", "deep"}, "--kind is deep, but mcmc learns linear and fm alone");
   refused("als", {"--task", "ranking"}, "--task is ranking, but als learns regression and binary alone");
   refused("als", {"--search"}, "--search tries learning rates, but als has none");
+  refused("mcmc", {"--walkthrough", folder / "page.html"},
+          "--walkthrough shows steps down gradients, but mcmc makes none");
   CHECK(run_fm(folder, {"train", "--help"}).out.find("--optimizer,--learner") != std::string::npos);
 }
 
