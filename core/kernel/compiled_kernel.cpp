@@ -309,15 +309,19 @@ std::string word_of(CompiledKernel::State state) {
 
 std::shared_ptr<CompiledKernel> compiled_kernel(const std::string& text) {
   std::shared_ptr<CompiledKernel> kernel = host_compiler().kernel(text);
-  if (compiling() == Compiling::now) {
-    host_compiler().ask_for(kernel);
-    host_compiler().wait_for(*kernel);
-  }
+  host_compiler().ask_for(kernel);
+  if (compiling() == Compiling::now) host_compiler().wait_for(*kernel);
   return kernel;
 }
 
-void count_work(const std::shared_ptr<CompiledKernel>& kernel, std::int64_t work) {
-  if (kernel->state() == CompiledKernel::State::waiting && kernel->has_enough(work)) host_compiler().ask_for(kernel);
+PlanKernel::PlanKernel(Kernel kernel) : kernel_(std::move(kernel)) {
+  if (compiling() == Compiling::now) code_ = compiled_kernel(text());
+}
+
+void PlanKernel::count(std::int64_t work) {
+  if (code_) return;
+  work_ += work;
+  if (work_ >= enough) code_ = compiled_kernel(text());
 }
 
 }  // namespace gradus

@@ -3,6 +3,7 @@
 // it never shows in a result which of them ran. Without a compiler, or where it fails, all stays as it is.
 #pragma once
 
+#include <gradus/core/kernel/kernel.h>
 #include <gradus/core/tensor/sparse.h>
 
 #include <atomic>
@@ -33,26 +34,40 @@ class CompiledKernel {
   Function function() const { return function_.load(std::memory_order_acquire); }
   State state() const { return state_.load(std::memory_order_acquire); }
 
-  /// Counts what a run did without the function, elements times steps: whether that has cost about as much as compiling
-  /// does.
-  bool has_enough(std::int64_t work) { return work_.fetch_add(work, std::memory_order_relaxed) + work >= enough; }
-
  private:
   friend class HostCompiler;
-  static constexpr std::int64_t enough = std::int64_t{1} << 27;
-
   std::string text_;
   std::atomic<Function> function_ = nullptr;
   std::atomic<State> state_ = State::waiting;
-  std::atomic<std::int64_t> work_ = 0;
 };
 
 /// "step by step", "being compiled", "compiled", "compiled, from disk", "step by step: not compiled".
 std::string word_of(CompiledKernel::State state);
 
-/// The process's kernel of this text (kernel.h's cpu_text), compiled at once where compiling() says so.
+/// The process's kernel of this text (kernel.h's cpu_text), for which the compiler is asked; it is there at once where
+/// compiling() says so.
 std::shared_ptr<CompiledKernel> compiled_kernel(const std::string& text);
-/// To be told what a run did without the function, elements times steps; in time it is asked for.
-void count_work(const std::shared_ptr<CompiledKernel>& kernel, std::int64_t work);
+
+/// A kernel of a plan, whose text is not made before it is needed: most plans never run for long.
+class PlanKernel {
+ public:
+  explicit PlanKernel(Kernel kernel);
+
+  const Kernel& kernel() const { return kernel_; }
+  /// Null until there is one.
+  CompiledKernel::Function function() const { return code_ ? code_->function() : nullptr; }
+  CompiledKernel::State state() const { return code_ ? code_->state() : CompiledKernel::State::waiting; }
+  std::string text() const { return cpu_text(kernel_); }
+  /// Counts what a run did without the function, elements times steps. When that has cost about as much as compiling
+  /// does, the compiler is asked.
+  void count(std::int64_t work);
+
+ private:
+  static constexpr std::int64_t enough = std::int64_t{1} << 27;
+
+  Kernel kernel_;
+  std::shared_ptr<CompiledKernel> code_;
+  std::int64_t work_ = 0;
+};
 
 }  // namespace gradus

@@ -60,19 +60,24 @@ void CpuPlan::add_joint(const Group& group) {
   const auto stored = [this](int id) { return !memory_.inner[at(id)]; };
   const auto no_table = [](int) { return -1; };
   Kernel kernel = make_kernel(program_, *kernel_space(program_, group.nodes.front()), group.nodes, stored, no_table);
-  std::shared_ptr<CompiledKernel> code = compiled_kernel(cpu_text(kernel));
-  Step step{group.nodes.front(), false, false, {}, nullptr, {}, 0, 0, std::make_unique<Joint>()};
+  const std::int64_t inner = kernel.inner(), elements = node(group.nodes.front()).type.shape.size();
+  Step step{group.nodes.front(),
+            false,
+            false,
+            {},
+            nullptr,
+            {},
+            0,
+            0,
+            std::unique_ptr<Joint>(new Joint{PlanKernel(std::move(kernel)), elements, inner})};
   Joint& joint = *step.joint;
-  joint.elements = node(group.nodes.front()).type.shape.size();
-  for (const Kernel::Read& read : kernel.reads) joint.reads.push_back(&value(read.node));
+  for (const Kernel::Read& read : joint.kernel.kernel().reads) joint.reads.push_back(&value(read.node));
   for (const int id : group.nodes) {
     if (stored(id)) joint.writes.push_back(&value(id));
     joint.steps.push_back(step_of(id));
   }
   joint.in.resize(joint.reads.size());
   joint.out.resize(joint.writes.size());
-  joint.kernel = std::move(kernel);
-  joint.code = std::move(code);
   steps_.push_back(std::move(step));
 }
 
@@ -135,10 +140,10 @@ void CpuPlan::run(std::span<const Tensor* const> feeds, std::uint64_t run_number
 void CpuPlan::run_step(Step& step, std::uint64_t run_number) {
   Value& output = value(step.node);
   if (step.joint) {
-    if (step.joint->code->function() != nullptr) return run_joint(*step.joint);
+    if (step.joint->kernel.function() != nullptr) return run_joint(*step.joint);
     // A call costs as much as some elements.
     constexpr std::int64_t call = 64;
-    count_work(step.joint->code, (step.joint->elements + call) * std::ssize(step.joint->steps));
+    step.joint->kernel.count((step.joint->elements + call) * std::ssize(step.joint->steps));
     for (Step& each : step.joint->steps) run_step(each, run_number);
     return;
   }
@@ -157,7 +162,7 @@ void CpuPlan::run_step(Step& step, std::uint64_t run_number) {
 void CpuPlan::run_joint(Joint& joint) {
   for (std::size_t k = 0; k < joint.reads.size(); ++k) joint.in[k] = joint.reads[k]->data;
   for (std::size_t k = 0; k < joint.writes.size(); ++k) joint.out[k] = joint.writes[k]->data;
-  joint.code->function()(joint.elements / joint.kernel.inner(), joint.in.data(), joint.out.data(), nullptr, 0);
+  joint.kernel.function()(joint.elements / joint.inner, joint.in.data(), joint.out.data(), nullptr, 0);
 }
 
 void CpuPlan::keep_results() {
@@ -202,8 +207,8 @@ PlanSteps CpuPlan::steps(Graph& graph) const {
     if (step.view) continue;
     GroupForm& form = forms.emplace_back();
     if (step.joint)
-      form.kernels = {{0, static_cast<int>(step.joint->steps.size()), word_of(step.joint->code->state()),
-                       step.joint->code->text()}};
+      form.kernels = {{0, static_cast<int>(step.joint->steps.size()), word_of(step.joint->kernel.state()),
+                       step.joint->kernel.text()}};
     const Region* region = step.region.get();
     if (region == nullptr) continue;
     form.kernels = region->kernels();

@@ -42,11 +42,11 @@ class CpuPlan final : public Plan {
   };
   // While the kernel has no function, the steps do the work.
   struct Joint {
-    Kernel kernel;
-    std::shared_ptr<CompiledKernel> code;
+    PlanKernel kernel;
     std::int64_t elements;
-    std::vector<const Value*> reads;
-    std::vector<const Value*> writes;
+    std::int64_t inner;  // Kernel::inner()
+    std::vector<const Value*> reads = {};
+    std::vector<const Value*> writes = {};
     std::vector<const void*> in = {};
     std::vector<void*> out = {};
     std::vector<Step> steps = {};

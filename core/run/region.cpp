@@ -110,11 +110,10 @@ void Region::form_kernels(const Group& group, const std::vector<bool>& read_outs
     const auto table = [&](int id) { return memory_.scattered[at(id)]; };
     const std::span<const int> nodes = std::span(group.nodes).subspan(first, count);
     Kernel kernel = make_kernel(program_, *kernel_space(program_, nodes.front()), nodes, stored, table);
-    std::shared_ptr<CompiledKernel> code = compiled_kernel(cpu_text(kernel));
     const Shape& shape = node(nodes.front()).type.shape;
     const std::int64_t elements = shape.size() / std::max<std::int64_t>(1, along_held_rows() ? shape[0] : rows_);
     const std::int64_t inner = kernel.inner();
-    kernels_.push_back({first, first + count, std::move(kernel), std::move(code), elements, inner});
+    kernels_.push_back({first, first + count, PlanKernel(std::move(kernel)), elements, inner});
   }
 }
 
@@ -122,16 +121,16 @@ std::vector<StepKernel> Region::kernels() const {
   std::vector<StepKernel> all;
   for (const Compiled& kernel : kernels_)
     all.push_back({static_cast<int>(kernel.first), static_cast<int>(kernel.end - kernel.first),
-                   word_of(kernel.code->state()), kernel.code->text()});
+                   word_of(kernel.kernel.state()), kernel.kernel.text()});
   return all;
 }
 
 // One function for all strips of a run.
 void Region::choose_functions() {
   for (Compiled& kernel : kernels_) {
-    kernel.function = kernel.code->function();
+    kernel.function = kernel.kernel.function();
     if (kernel.function == nullptr)
-      count_work(kernel.code, rows_ * kernel.row_elements * std::ssize(kernel.kernel.steps));
+      kernel.kernel.count(rows_ * kernel.row_elements * std::ssize(kernel.kernel.kernel().steps));
   }
 }
 
@@ -140,7 +139,7 @@ void Region::run_kernel(KernelTask& task, const Compiled& kernel, std::int64_t r
   for (std::size_t k = 0; k < task.writes.size(); ++k) task.out[k] = task.writes[k]->data;
   const Index* held = nullptr;
   std::int64_t last = 0;
-  if (kernel.kernel.looks_up()) {
+  if (kernel.kernel.kernel().looks_up()) {
     const std::span<const Index> all(task.rows->index->row);
     held = all.data() + task.rows->first_row;
     last = std::ssize(all) - task.rows->first_row - 1;
@@ -229,15 +228,15 @@ void Region::make_piece() {
   for (const Compiled& compiled : kernels_) {
     KernelTask& task = piece.kernels.emplace_back();
     const auto member = [&](int step) -> const Member& { return members_[compiled.first + at(step)]; };
-    for (const Kernel::Read& read : compiled.kernel.reads) {
+    for (const Kernel::Read& read : compiled.kernel.kernel().reads) {
       const bool sliced = ((member(read.step).strips.sliced >> static_cast<unsigned>(read.input)) & 1U) != 0;
       task.reads.push_back(sliced ? strip_of(read.node) : &values_[at(read.node)]);
     }
-    for (const Kernel::Step& step : compiled.kernel.steps) {
+    for (const Kernel::Step& step : compiled.kernel.kernel().steps) {
       if (step.stored) task.writes.push_back(strip_of(step.node));
       if (step.table >= 0) task.writes.push_back(&values_[at(step.table)]);
     }
-    if (along_held_rows()) task.rows = strip_of(compiled.kernel.steps.front().node);
+    if (along_held_rows()) task.rows = strip_of(compiled.kernel.kernel().steps.front().node);
     task.in.resize(task.reads.size());
     task.out.resize(task.writes.size());
   }

@@ -63,8 +63,7 @@ class Region {
   // Members that are one kernel. While it has no function, their own loops do the work.
   struct Compiled {
     std::size_t first, end;  // members
-    Kernel kernel;
-    std::shared_ptr<CompiledKernel> code;
+    PlanKernel kernel;
     std::int64_t row_elements;                    // of the kernel's space, for a row of the region
     std::int64_t inner;                           // Kernel::inner()
     CompiledKernel::Function function = nullptr;  // in the run at hand
