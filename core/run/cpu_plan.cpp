@@ -69,7 +69,7 @@ void CpuPlan::add_joint(const Group& group) {
             {},
             0,
             0,
-            std::unique_ptr<Joint>(new Joint{PlanKernel(std::move(kernel)), elements, inner})};
+            std::make_unique<Joint>(Joint{PlanKernel(std::move(kernel)), elements, inner})};
   Joint& joint = *step.joint;
   for (const Kernel::Read& read : joint.kernel.kernel().reads) joint.reads.push_back(&value(read.node));
   for (const int id : group.nodes) {
