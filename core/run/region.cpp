@@ -91,21 +91,22 @@ Region::Region(const Program& program, const Schedule& schedule, const Group& gr
       if (offset_[at(k)] >= 0) arena.give(offset_[at(k)], bytes_of(k));
   }
   bytes_ = arena.bytes();
-  form_kernels(group, read_outside);
+  form_kernels(group, kernel_of, read_outside);
   if (!along_held_rows()) choose_pieces();
 }
 
-void Region::form_kernels(const Group& group, const std::vector<bool>& read_outside) {
-  for (const Group::Stretch& stretch : group.kernels) {
-    const std::size_t first = stretch.first, count = stretch.count;
-    // A loop that joins members beyond the kernel has no values for it.
-    const auto within = [&](int id) {
-      return member_of(id) >= static_cast<int>(first) && member_of(id) < static_cast<int>(first + count);
-    };
-    bool whole = true;
-    for (const Member& member : members_)
-      if (member.joined >= 0) whole = whole && within(member.node) == within(member.joined);
-    if (!whole) continue;
+void Region::form_kernels(const Group& group, std::span<const int> kernel_of, const std::vector<bool>& read_outside) {
+  // A loop that joins members beyond a kernel has no values for it.
+  std::vector<bool> is_whole(group.kernels.size(), true);
+  for (int m = 0; m < size(); ++m) {
+    if (members_[at(m)].joined < 0) continue;
+    const int mine = kernel_of[at(m)], its = kernel_of[at(member_of(members_[at(m)].joined))];
+    for (const int kernel : {mine, its})
+      if (mine != its && kernel >= 0) is_whole[at(kernel)] = false;
+  }
+  for (std::size_t k = 0; k < group.kernels.size(); ++k) {
+    if (!is_whole[k]) continue;
+    const std::size_t first = group.kernels[k].first, count = group.kernels[k].count;
     const auto stored = [&](int id) { return memory_.kept[at(id)] || read_outside[at(member_of(id))]; };
     const auto table = [&](int id) { return memory_.scattered[at(id)]; };
     const std::span<const int> nodes = std::span(group.nodes).subspan(first, count);

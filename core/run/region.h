@@ -14,6 +14,7 @@
 
 #include <memory>
 #include <optional>
+#include <span>
 #include <unordered_map>
 #include <vector>
 
@@ -106,7 +107,7 @@ class Region {
   void prepare_rows(Workers& workers);
   void prepare_sums(Workers& workers);
   void run_piece(std::size_t piece, std::uint64_t run_number, Recorder* recorder);
-  void form_kernels(const Group& group, const std::vector<bool>& read_outside);
+  void form_kernels(const Group& group, std::span<const int> kernel_of, const std::vector<bool>& read_outside);
   void choose_functions();
   void run_kernel(KernelTask& task, const Compiled& kernel, std::int64_t rows) const;
   void run_member(Piece& piece, WorkingMemory::Lane& lane, std::size_t m, std::uint64_t run_number);
