@@ -1,5 +1,6 @@
 // Training by als and mcmc: taken up again from any epoch, and what is evaluated, kept and told.
 #include "folder.h"
+#include "ratings.h"
 #include "refusal.h"
 
 #include <gradus/models/training/predictor.h>
@@ -11,25 +12,6 @@
 #include <cmath>
 
 using namespace gradus;
-
-namespace {
-
-// A table of users and items with targets that a factorization machine can learn.
-Dataset ratings(std::int64_t rows, std::int64_t users = 20, std::int64_t items = 30) {
-  std::vector<std::int64_t> row_start{0}, column;
-  std::vector<float> y;
-  for (std::int64_t i = 0; i < rows; ++i) {
-    const std::int64_t user = (i * 7) % users, item = (i * i + 3 * i) % items;
-    column.push_back(user);
-    column.push_back(users + item);
-    row_start.push_back(std::ssize(column));
-    y.push_back(static_cast<float>(3 + std::sin(user) + std::cos(item) + std::sin(user + 1) * std::cos(item + 2)));
-  }
-  const std::vector<float> ones(column.size(), 1);
-  return {Tensor::csr(rows, users + items, row_start, column, ones), Tensor::from(y, {rows, 1})};
-}
-
-}  // namespace
 
 TEST_CASE("a state of als and mcmc goes on to the bit from any epoch") {
   const Folder folder;
