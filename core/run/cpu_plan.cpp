@@ -43,7 +43,7 @@ CpuPlan::CpuPlan(Program program, Variables& variables, Workers& workers, Workin
     if (group.strip_rows > 0) {
       add_region(group);
     } else if (group.nodes.size() > 1) {
-      add_joint(group);
+      add_small_kernel(group);
     } else {
       steps_.push_back(step_of(group.nodes.front()));
     }
@@ -56,7 +56,7 @@ void CpuPlan::add_region(const Group& group) {
   steps_.push_back({group.nodes.front(), false, false, {}, std::move(region), {}, 0, 0, nullptr});
 }
 
-void CpuPlan::add_joint(const Group& group) {
+void CpuPlan::add_small_kernel(const Group& group) {
   const auto stored = [this](int id) { return !memory_.inner[at(id)]; };
   const auto no_table = [](int) { return -1; };
   Kernel kernel = make_kernel(program_, *kernel_space(program_, group.nodes.front()), group.nodes, stored, no_table);
@@ -69,15 +69,15 @@ void CpuPlan::add_joint(const Group& group) {
             {},
             0,
             0,
-            std::make_unique<Joint>(Joint{PlanKernel(std::move(kernel)), elements, inner})};
-  Joint& joint = *step.joint;
-  for (const Kernel::Read& read : joint.kernel.kernel().reads) joint.reads.push_back(&value(read.node));
+            std::make_unique<SmallKernel>(SmallKernel{PlanKernel(std::move(kernel)), elements, inner})};
+  SmallKernel& small = *step.small;
+  for (const Kernel::Read& read : small.kernel.kernel().reads) small.reads.push_back(&value(read.node));
   for (const int id : group.nodes) {
-    if (stored(id)) joint.writes.push_back(&value(id));
-    joint.steps.push_back(step_of(id));
+    if (stored(id)) small.writes.push_back(&value(id));
+    small.steps.push_back(step_of(id));
   }
-  joint.in.resize(joint.reads.size());
-  joint.out.resize(joint.writes.size());
+  small.in.resize(small.reads.size());
+  small.out.resize(small.writes.size());
   steps_.push_back(std::move(step));
 }
 
@@ -139,12 +139,12 @@ void CpuPlan::run(std::span<const Tensor* const> feeds, std::uint64_t run_number
 
 void CpuPlan::run_step(Step& step, std::uint64_t run_number) {
   Value& output = value(step.node);
-  if (step.joint) {
-    if (step.joint->kernel.function() != nullptr) return run_joint(*step.joint);
+  if (step.small) {
+    if (step.small->kernel.function() != nullptr) return run_small_kernel(*step.small);
     // A call costs as much as some elements.
     constexpr std::int64_t call = 64;
-    step.joint->kernel.count((step.joint->elements + call) * std::ssize(step.joint->steps));
-    for (Step& each : step.joint->steps) run_step(each, run_number);
+    step.small->kernel.count((step.small->elements + call) * std::ssize(step.small->steps));
+    for (Step& each : step.small->steps) run_step(each, run_number);
     return;
   }
   if (step.plain) return with_place(node(step.node).origin, [&] { step.loop->run_plain(step.inputs, output); });
@@ -159,10 +159,10 @@ void CpuPlan::run_step(Step& step, std::uint64_t run_number) {
   }
 }
 
-void CpuPlan::run_joint(Joint& joint) {
-  for (std::size_t k = 0; k < joint.reads.size(); ++k) joint.in[k] = joint.reads[k]->data;
-  for (std::size_t k = 0; k < joint.writes.size(); ++k) joint.out[k] = joint.writes[k]->data;
-  joint.kernel.function()(joint.elements / joint.inner, joint.in.data(), joint.out.data(), nullptr, 0);
+void CpuPlan::run_small_kernel(SmallKernel& small) {
+  for (std::size_t k = 0; k < small.reads.size(); ++k) small.in[k] = small.reads[k]->data;
+  for (std::size_t k = 0; k < small.writes.size(); ++k) small.out[k] = small.writes[k]->data;
+  small.kernel.function()(small.elements / small.inner, small.in.data(), small.out.data(), nullptr, 0);
 }
 
 void CpuPlan::keep_results() {
@@ -206,9 +206,9 @@ PlanSteps CpuPlan::steps(Graph& graph) const {
   for (const Step& step : steps_) {
     if (step.view) continue;
     GroupForm& form = forms.emplace_back();
-    if (step.joint)
-      form.kernels = {{0, static_cast<int>(step.joint->steps.size()), word_of(step.joint->kernel.state()),
-                       step.joint->kernel.text()}};
+    if (step.small)
+      form.kernels = {{0, static_cast<int>(step.small->steps.size()), word_of(step.small->kernel.state()),
+                       step.small->kernel.text()}};
     const Region* region = step.region.get();
     if (region == nullptr) continue;
     form.kernels = region->kernels();

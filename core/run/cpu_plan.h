@@ -28,7 +28,7 @@ class CpuPlan final : public Plan {
   PlanSteps steps(Graph& graph) const override;
 
  private:
-  struct Joint;
+  struct SmallKernel;
   struct Step {
     int node;
     bool view = false;               // only follows the value it shows, which moves from run to run
@@ -38,10 +38,10 @@ class CpuPlan final : public Plan {
     std::vector<const Value*> inputs;
     std::size_t growing = 0;  // of a sparse result: the number of its memory
     std::uint64_t stream = 0;
-    std::unique_ptr<Joint> joint;  // several small steps that are one kernel
+    std::unique_ptr<SmallKernel> small;  // several small steps that are one kernel
   };
   // While the kernel has no function, the steps do the work.
-  struct Joint {
+  struct SmallKernel {
     PlanKernel kernel;
     std::int64_t elements;
     std::int64_t inner;  // Kernel::inner()
@@ -53,11 +53,11 @@ class CpuPlan final : public Plan {
   };
 
   Step step_of(int node);
-  void add_joint(const Group& group);
+  void add_small_kernel(const Group& group);
   void add_region(const Group& group);
   void bind(std::span<const Tensor* const> feeds);
   void run_step(Step& step, std::uint64_t run_number);
-  static void run_joint(Joint& joint);
+  static void run_small_kernel(SmallKernel& small);
   void keep_results();
   void update_variables();
 
