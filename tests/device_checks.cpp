@@ -80,40 +80,46 @@ void check_optimizer(const Device& device, bool sparse, DType dtype, const MakeO
   check_variables(article.g, session, cpu, tolerance, complain);
 }
 
-}  // namespace
+using CheckRow = std::function<void(const OpCase&, const GoldenCase&, const Complain&)>;
 
-namespace {
-
-void check_fused(const Device& device, bool all_cases, const Complain& complain) {
-  std::string last;
-  const auto check = [&](const OpCase& row, const GoldenCase& golden, const Complain& told) {
-    if (!all_cases && row.name == std::exchange(last, row.name)) return;
-    if (all_cases || !golden.float32) check_case(row, golden, {.name = "float64", .device = device}, told);
-    if (golden.float32) check_case(row, golden, {.name = "float32", .narrow = true, .device = device}, told);
+// The check for the first case of one row of the op table in `share`.
+CheckRow first_of_rows(int share, CheckRow check) {
+  return [share, check = std::move(check), rows = 0, last = std::string()](const OpCase& row, const GoldenCase& golden,
+                                                                           const Complain& told) mutable {
+    if (row.name == std::exchange(last, row.name)) return;
+    if (rows++ % share == 0) check(row, golden, told);
   };
-  for_all_cases(device.name().c_str(), check, complain);
 }
 
 }  // namespace
 
 void check_op_table(const Device& device, const Complain& complain) {
-  check_fused(device, true, complain);
-  check_op_table_alone(device, complain);
+  const auto check = [&](const OpCase& row, const GoldenCase& golden, const Complain& told) {
+    check_case(row, golden, {.name = "float64", .device = device}, told);
+    if (golden.float32) check_case(row, golden, {.name = "float32", .narrow = true, .device = device}, told);
+  };
+  for_all_cases(device.name().c_str(), check, complain);
+  check_op_table_alone(device, 1, complain);
 }
 
-void check_op_table_fused(const Device& device, const Complain& complain) { check_fused(device, false, complain); }
+void check_op_table_fused(const Device& device, int share, const Complain& complain) {
+  const auto check = [&](const OpCase& row, const GoldenCase& golden, const Complain& told) {
+    check_case(row, golden, {.name = "fused", .narrow = golden.float32, .device = device}, told);
+  };
+  for_all_cases(device.name().c_str(), first_of_rows(share, check), complain);
+}
 
-void check_op_table_alone(const Device& device, const Complain& complain) {
+void check_op_table_alone(const Device& device, int share, const Complain& complain) {
   const auto check = [&](const OpCase& row, const GoldenCase& golden, const Complain& told) {
     check_case(row, golden, {.name = "alone", .device = device, .options = {.without = {"fuse"}}}, told);
   };
-  for_all_cases(device.name().c_str(), check, complain);
+  for_all_cases(device.name().c_str(), share == 1 ? check : first_of_rows(share, check), complain);
 }
 
-void check_optimizers(const Device& device, const Complain& complain) {
+void check_optimizers(const Device& device, const std::vector<DType>& dtypes, const Complain& complain) {
   for (const auto& [name, make] : optimizers)
     for (const bool sparse : {false, true})
-      for (const DType dtype : {float64, float32}) {
+      for (const DType dtype : dtypes) {
         const std::string what = fmt::format("{}, {} X, {}", name, sparse ? "csr" : "dense", to_string(dtype));
         const Complain told = [&](const std::string& complaint) { complain(fmt::format("{}: {}", what, complaint)); };
         try {

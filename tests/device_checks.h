@@ -6,22 +6,24 @@
 
 #include <gradus/core/device/device.h>
 
+#include <vector>
+
 namespace gradus {
 
 /// Every row of the op table, forward and gradient: float64 to 1e-10, float32 to the row's tolerance, and each node a
 /// kernel of its own.
 void check_op_table(const Device& device, const Complain& complain);
 
-/// The first case of each row alone, fused: a third of the kernels, which take minutes to compile for an emulated
-/// device.
-void check_op_table_fused(const Device& device, const Complain& complain);
+/// The first case of one row in `share`, fused, in float32 where the row has it. All kernels together take minutes to
+/// compile for an emulated device.
+void check_op_table_fused(const Device& device, int share, const Complain& complain);
 
-/// The same in float64, each node a kernel of its own.
-void check_op_table_alone(const Device& device, const Complain& complain);
+/// Likewise in float64, each node a kernel of its own; all cases of all rows where `share` is 1.
+void check_op_table_alone(const Device& device, int share, const Complain& complain);
 
 /// The article's machine over a dense and a csr X by each optimizer, each step's loss and the variables at the end:
 /// float64 to 1e-10, float32 to 1e-4.
-void check_optimizers(const Device& device, const Complain& complain);
+void check_optimizers(const Device& device, const std::vector<DType>& dtypes, const Complain& complain);
 
 /// The factorization machine of models/ on shuffled csr batches, whose gradients are rows; L2 or none.
 void check_batches(const Device& device, const Complain& complain);

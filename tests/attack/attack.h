@@ -6,7 +6,7 @@
 namespace gradus {
 
 struct Attack {
-  int mutations = 1000;  // damaged files of all kinds together
+  int mutations = 400;  // damaged files of all kinds together
   int kills = sanitized ? 5 : 30;
 };
 inline Attack attack;

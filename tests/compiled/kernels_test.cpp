@@ -1,6 +1,5 @@
 // Kernels' compiler and the folder that keeps what it makes: whatever these are, a program runs to its end, and learns
 // the same to the bit.
-#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
 #include "../folder.h"
 
 #include <gradus/core/io/file.h>

@@ -1,5 +1,4 @@
 // Cubins kept in a folder: found again, rebuilt where they are damaged, and done without where the folder cannot be.
-#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
 #include "../folder.h"
 #include "../refusal.h"
 
