@@ -5,7 +5,7 @@ include(CMakePackageConfigHelpers)
 install(TARGETS gradus EXPORT gradus)
 foreach(room core ops optim models)
   install(DIRECTORY ${room} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/gradus
-    FILES_MATCHING PATTERN *.h PATTERN models/gradus.h EXCLUDE)
+    FILES_MATCHING PATTERN *.h PATTERN models/gradus.h EXCLUDE PATTERN detail EXCLUDE)
 endforeach()
 install(FILES models/gradus.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/gradus)
 

@@ -2,7 +2,7 @@
 // training step, run it in a session. The formula stands here node by node, as in the article of which this is the
 // program; models/factorization_machine.h has it ready to use.
 // clang-format off
-#include <gradus/models/device_argument.h>
+#include "device_argument.h"
 #include <gradus/gradus.h>
 #include <fmt/ranges.h>
 using namespace gradus;

@@ -1,6 +1,8 @@
 // The article's second experiment: a factorization machine learns who rates which movie how, from MovieLens-100k (or,
 // without the data, from a planted set of the same shape). Full-batch Adam on the mean squared error, no L2; then the
 // errors on the training and on the test set. --dense writes the model as the article does, over a dense X.
+#include "progress.h"
+
 #include <gradus/gradus.h>
 
 #include <fmt/core.h>

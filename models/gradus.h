@@ -21,8 +21,6 @@
 #include <gradus/models/factorization_machine.h>
 #include <gradus/models/field_aware.h>
 #include <gradus/models/formats/onnx.h>
-#include <gradus/models/formats/report.h>
-#include <gradus/models/formats/run_log.h>
 #include <gradus/models/formats/tensorboard.h>
 #include <gradus/models/formats/walkthrough.h>
 #include <gradus/models/higher_order.h>
@@ -35,8 +33,6 @@
 #include <gradus/models/training/inspection.h>
 #include <gradus/models/training/model_file.h>
 #include <gradus/models/training/predictor.h>
-#include <gradus/models/training/progress.h>
-#include <gradus/models/training/search.h>
 #include <gradus/models/training/trainer.h>
 #include <gradus/models/training/training_set.h>
 #include <gradus/ops/check_gradients.h>

@@ -2,7 +2,7 @@
 # Includes point one way: core <- ops <- optim <- models <- examples; tests see all. Within core likewise: its own files
 # <- tensor <- io <- graph <- kernel <- plan <- run; core/device, which is beside run, shows the others no more than
 # what a device is. Every include of the rooms is written <gradus/...>, and <gradus/gradus.h>, which holds everything,
-# is for programs, not for the rooms.
+# is for programs, not for the rooms. What lies in a folder detail/ is for the .cpp files of its room alone.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -35,7 +35,11 @@ wrong=$(
           if (room == "core" && target ~ /^core\// && target !~ /^core\/device\/(accelerator|device)\.h$/ &&
               shelf_level[shelf_of(target)] > shelf_level[shelf_of(part[1])])
             print where ": includes " target ", but in core includes point one way: tensor <- io <- graph <- kernel <- plan <- run"
+          internal = target ~ /\/detail\// && (part[1] ~ /\.h$/ && part[1] !~ /\/detail\//)
+          of_others = target ~ /\/detail\//
           sub("/.*", "", target)
+          if (internal || of_others && target != room)
+            print where ": " text ": detail/ is for the .cpp files of " target "/ alone"
           if (!(target in level)) print where ": there is no room " target "/"
           else if (level[target] > level[room])
             print where ": " room "/ includes " target "/, but includes point one way: core <- ops <- optim <- models <- examples"

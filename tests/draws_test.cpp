@@ -1,5 +1,5 @@
 // Draws of samplers: their moments, and that each is a function of its number.
-#include <gradus/models/training/draws.h>
+#include <gradus/models/training/detail/draws.h>
 
 #include <doctest/doctest.h>
 

@@ -1,5 +1,5 @@
 // The wire format: the bytes that its specification gives as examples, and the edges of each kind of number.
-#include <gradus/models/formats/protobuf.h>
+#include <gradus/models/formats/detail/protobuf.h>
 #include <gradus/models/formats/utf8.h>
 
 #include <doctest/doctest.h>

@@ -1,6 +1,6 @@
 // Numbers as text: what is read is what std::from_chars reads, bit by bit, where both take the text; and what is
 // refused.
-#include <gradus/models/data/number_text.h>
+#include <gradus/models/data/detail/number_text.h>
 
 #include <doctest/doctest.h>
 #include <fmt/format.h>

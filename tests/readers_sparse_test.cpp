@@ -1,6 +1,6 @@
 // Sparse text: what libsvm, libfm and libffm files give, by blocks and by threads the same; what malformed ones are
 // refused with; and Criteo's sample, where it is found: in $GRADUS_DATA/criteo-small or ../shared/data/criteo-small.
-#include <gradus/models/data/libsvm.h>
+#include <gradus/models/data/detail/libsvm.h>
 #include <gradus/models/data/read.h>
 
 #include <doctest/doctest.h>

@@ -1,9 +1,9 @@
 // Tables: records of RFC 4180, kinds of columns, dictionaries and hashing, a trained model's table on other files,
 // weights and missing cells; the same by blocks and threads; and what malformed files and wrong options are refused
 // with.
+#include <gradus/models/data/detail/row_pieces.h>
+#include <gradus/models/data/detail/table_reader.h>
 #include <gradus/models/data/read.h>
-#include <gradus/models/data/row_pieces.h>
-#include <gradus/models/data/table_reader.h>
 
 #include <doctest/doctest.h>
 #include <fmt/format.h>

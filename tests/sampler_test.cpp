@@ -7,10 +7,10 @@
 #include <gradus/core/tensor/create.h>
 #include <gradus/models/data/movielens.h>
 #include <gradus/models/metrics.h>
-#include <gradus/models/training/coordinates.h>
-#include <gradus/models/training/draws.h>
+#include <gradus/models/training/detail/coordinates.h>
+#include <gradus/models/training/detail/draws.h>
+#include <gradus/models/training/detail/sampler_loops.h>
 #include <gradus/models/training/sampler.h>
-#include <gradus/models/training/sampler_loops.h>
 #include <gradus/ops/gradients.h>
 #include <gradus/ops/ops.h>
 

@@ -1,8 +1,8 @@
 // What a training shows while it goes on: a bar within an epoch, where there is a terminal, and a line for each.
 #pragma once
 
-#include <gradus/models/training/progress.h>
 #include <gradus/models/training/training_set.h>
+#include "../progress.h"
 
 #include <optional>
 #include <string>
@@ -24,7 +24,7 @@ class EpochTable {
   std::int64_t every_;  // epochs a line
   std::string loss_, metric_;
   bool shown_;
-  std::optional<gradus::Bar> bar_;
+  std::optional<Bar> bar_;
 };
 
 }  // namespace fm

@@ -4,8 +4,7 @@
 
 #include <gradus/core/error.h>
 #include <gradus/core/io/file.h>
-#include <gradus/models/data/cache_source.h>
-#include <gradus/models/data/number_text.h>
+#include <gradus/models/data/data_cache.h>
 #include <gradus/models/training/model_file.h>
 
 #include <sys/stat.h>
@@ -13,6 +12,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <cstdio>
 #include <memory>
 #include <string_view>
@@ -43,8 +43,8 @@ bool is_predictions(const std::string& path) {
       const std::string_view second = line.substr(std::min(line.size(), first.size() + 1));
       const auto is_number = [](std::string_view word) {
         double number = 0;
-        return !word.empty() &&
-               read_number(word.data(), word.data() + word.size(), number) == word.data() + word.size();
+        const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), number);
+        return error == std::errc() && end == word.data() + word.size();
       };
       if (!is_number(first) || (first.size() < line.size() && !is_number(second))) return false;
       text.remove_prefix(std::min(text.size(), line.size() + 1));

@@ -7,8 +7,8 @@
 #include <gradus/models/data/data_cache.h>
 #include <gradus/models/training/inspection.h>
 #include <gradus/models/training/predictor.h>
-#include <gradus/models/training/search.h>
 #include <gradus/models/training/training_set.h>
+#include "search.h"
 
 #include <cstdio>
 #include <vector>
@@ -44,9 +44,9 @@ struct TrainingReport {
   const std::vector<gradus::EpochRecord>* history;
   std::int64_t best_epoch;
   std::string ending;
-  const std::vector<gradus::Candidate>* candidates;  // of a search; empty: there was none
-  const gradus::FileEvaluation* test;                // null: none
-  std::string file;                                  // of the model; "": none
+  const std::vector<Candidate>* candidates;  // of a search; empty: there was none
+  const gradus::FileEvaluation* test;        // null: none
+  std::string file;                          // of the model; "": none
 };
 void print_json(const TrainingReport& report);
 
@@ -59,7 +59,7 @@ struct Inspection {
 };
 void print_json(const Inspection& found);
 
-void print_json(const std::vector<gradus::ValidationFold>& folds);
+void print_json(const std::vector<ValidationFold>& folds);
 void print_convert_json(const std::string& file, const gradus::DataCacheSummary& done);
 void print_export_json(const std::string& file, const gradus::TrainedModel& model);
 

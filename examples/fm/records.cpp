@@ -2,9 +2,9 @@
 
 #include "output.h"
 
-#include <gradus/models/formats/report.h>
 #include <gradus/models/training/inspection.h>
 #include <gradus/models/training/training_settings.h>
+#include "report.h"
 
 #include <fmt/format.h>
 

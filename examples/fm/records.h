@@ -3,10 +3,10 @@
 
 #include "commands.h"
 
-#include <gradus/models/formats/run_log.h>
 #include <gradus/models/formats/tensorboard.h>
 #include <gradus/models/training/predictor.h>
 #include <gradus/models/training/training_set.h>
+#include "run_log.h"
 
 #include <optional>
 #include <string>
@@ -25,7 +25,7 @@ class Logs {
  private:
   std::string metric_;
   double examples_;
-  std::optional<gradus::RunLog> lines_;
+  std::optional<RunLog> lines_;
   std::optional<gradus::TensorBoardLog> curves_;
 };
 

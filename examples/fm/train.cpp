@@ -7,8 +7,8 @@
 
 #include <gradus/core/error.h>
 #include <gradus/core/io/file.h>
-#include <gradus/models/training/progress.h>
-#include <gradus/models/training/search.h>
+#include "../progress.h"
+#include "search.h"
 
 #include <fmt/ranges.h>
 

@@ -6,11 +6,13 @@
 #include <gradus/core/io/json.h>
 
 #include <fmt/format.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <atomic>
 #include <bit>
 #include <cmath>
+#include <cstdio>
 #include <cstring>
 #include <limits>
 #include <numeric>
@@ -205,6 +207,16 @@ DataCache::DataCache(const std::string& path) : path_(path), file_(std::make_uni
   }
   if (reached != begin) damaged(path, "its blocks do not fill it");
   file_->checked = std::vector<std::atomic<bool>>(blocks_.size());
+}
+
+bool is_data_cache(const std::string& path) {
+  // A pipe is read once, and not here.
+  struct stat status {};
+  if (path == "-" || ::stat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) return false;
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rb"), &std::fclose);
+  char first[8];
+  return file && std::fread(first, 1, sizeof first, file.get()) == sizeof first &&
+         std::string_view(first, sizeof first) == head_mark;
 }
 
 DataCache::~DataCache() = default;

@@ -15,7 +15,7 @@
 
 #include <gradus/models/data/dataset_blocks.h>
 #include <gradus/models/data/examples.h>
-#include <gradus/models/data/libsvm.h>
+#include <gradus/models/data/sparse_ids.h>
 
 #include <memory>
 #include <string>
@@ -40,6 +40,9 @@ struct DataCacheSummary {
 /// Writes all that the source gives, a block at a time, all or nothing. Throws what the source throws, ValueError for
 /// examples without targets or wrong options, IoError where the file cannot be written.
 DataCacheSummary write_data_cache(const std::string& path, ExampleSource& source, const DataCacheOptions& options = {});
+
+/// Whether the file begins as a cache does. Files that cannot be opened do not.
+bool is_data_cache(const std::string& path);
 
 class DataCache final : public DatasetBlocks {
  public:

@@ -1,8 +1,8 @@
 #include <gradus/models/data/movielens.h>
 
 #include <gradus/core/error.h>
+#include <gradus/models/data/detail/number_text.h>
 #include <gradus/models/data/input.h>
-#include <gradus/models/data/number_text.h>
 
 #include <algorithm>
 #include <array>

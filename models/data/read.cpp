@@ -1,8 +1,11 @@
 #include <gradus/models/data/read.h>
 
 #include <gradus/core/error.h>
-#include <gradus/models/data/number_text.h>
-#include <gradus/models/data/row_pieces.h>
+#include <gradus/models/data/detail/csv.h>
+#include <gradus/models/data/detail/libsvm.h>
+#include <gradus/models/data/detail/number_text.h>
+#include <gradus/models/data/detail/row_pieces.h>
+#include <gradus/models/data/detail/table_reader.h>
 
 #include <fmt/format.h>
 

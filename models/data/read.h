@@ -1,13 +1,12 @@
 // People's data in one call, whatever their format:
-//   libsvm, libfm, libffm   sparse text (libsvm.h)
-//   csv, tsv                tables whose first record names the columns (table_reader.h)
+//   libsvm, libfm, libffm   sparse text
+//   csv, tsv                tables whose first record names the columns
 //   movielens               ratings: u.data, ratings.dat or ratings.csv, as the table user, item, rating, timestamp
 // Any of them may be packed by gzip, and "-" is standard input.
 #pragma once
 
 #include <gradus/models/data/examples.h>
-#include <gradus/models/data/libsvm.h>
-#include <gradus/models/data/table_reader.h>
+#include <gradus/models/data/sparse_ids.h>
 
 #include <memory>
 #include <string>
@@ -30,6 +29,16 @@ Format format_named(std::string_view name);
 Format guess_format(std::string_view name, std::string_view first_lines);
 /// The same for what comes next of an input, which is not taken. Throws IoError where that is nothing.
 Format guess_format(Input& input);
+
+/// What the cells of the target's column are. Classes are listed by the table, and y takes their numbers.
+enum class TargetCells : std::uint8_t {
+  numbers,
+  classes,
+  either,  // classes where none is a number and not all are true and false, yes and no; found out by learning
+};
+
+/// Where a feature of libffm names another field than on the line where it was first.
+enum class OtherField : std::uint8_t { refuse, keep_first };
 
 struct ReadOptions {
   Format format = Format::guess;

@@ -6,7 +6,6 @@
 #pragma once
 
 #include <gradus/core/tensor/sparse.h>
-#include <gradus/models/data/cell.h>
 
 #include <cstdint>
 #include <string>
@@ -15,6 +14,15 @@
 #include <vector>
 
 namespace gradus {
+
+/// How the cells of a file are written; kept with a model, whose other files are read alike.
+struct CellForm {
+  char decimal = '.';                  // or ','
+  std::vector<std::string> missing{};  // what says "unknown" beside the usual words
+  bool no_header = false;              // the first record is an example; columns are called 1, 2, 3, ...
+
+  bool operator==(const CellForm&) const = default;
+};
 
 enum class ColumnKind : std::uint8_t { ignored, target, weight, numeric, categorical };
 

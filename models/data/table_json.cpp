@@ -1,7 +1,7 @@
 // Feature tables as JSON text. What is read may come from anybody, so it is checked before it is believed.
 #include <gradus/core/error.h>
 #include <gradus/core/io/json.h>
-#include <gradus/models/data/number_text.h>
+#include <gradus/models/data/detail/number_text.h>
 #include <gradus/models/data/table.h>
 
 #include <fmt/format.h>

@@ -6,7 +6,7 @@
 
 #include <gradus/core/at.h>
 #include <gradus/core/graph/op.h>
-#include <gradus/models/formats/report_text.h>
+#include <gradus/models/formats/page_text.h>
 #include <gradus/models/formats/svg.h>
 #include <gradus/models/formats/utf8.h>
 

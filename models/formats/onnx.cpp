@@ -2,7 +2,7 @@
 
 #include <gradus/core/graph/op.h>
 #include <gradus/core/io/file.h>
-#include <gradus/models/formats/onnx_ops.h>
+#include <gradus/models/formats/detail/onnx_ops.h>
 
 #include <fmt/format.h>
 

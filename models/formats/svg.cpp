@@ -1,6 +1,6 @@
 #include <gradus/models/formats/svg.h>
 
-#include <gradus/models/formats/report_text.h>
+#include <gradus/models/formats/page_text.h>
 
 #include <fmt/format.h>
 

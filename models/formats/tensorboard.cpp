@@ -1,7 +1,7 @@
 #include <gradus/models/formats/tensorboard.h>
 
 #include <gradus/core/error.h>
-#include <gradus/models/formats/protobuf.h>
+#include <gradus/models/formats/detail/protobuf.h>
 #include <gradus/models/formats/utf8.h>
 
 #include <fmt/format.h>

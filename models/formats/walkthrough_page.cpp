@@ -2,13 +2,13 @@
 #include <gradus/core/at.h>
 #include <gradus/core/error.h>
 #include <gradus/core/io/file.h>
-#include <gradus/models/formats/base64.h>
+#include <gradus/models/formats/detail/base64.h>
+#include <gradus/models/formats/detail/walkthrough_files.h>
+#include <gradus/models/formats/detail/walkthrough_json.h>
 #include <gradus/models/formats/graph_layout.h>
-#include <gradus/models/formats/report_text.h>
+#include <gradus/models/formats/page_text.h>
 #include <gradus/models/formats/svg.h>
 #include <gradus/models/formats/utf8.h>
-#include <gradus/models/formats/walkthrough_files.h>
-#include <gradus/models/formats/walkthrough_json.h>
 
 #include <fmt/format.h>
 

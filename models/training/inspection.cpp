@@ -1,7 +1,7 @@
 #include <gradus/models/training/inspection.h>
 
 #include <gradus/core/error.h>
-#include <gradus/models/data/number_text.h>
+#include <gradus/models/data/detail/number_text.h>
 
 #include <fmt/format.h>
 

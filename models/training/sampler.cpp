@@ -2,10 +2,10 @@
 
 #include <gradus/core/error.h>
 #include <gradus/core/workers.h>
-#include <gradus/models/training/coordinates.h>
-#include <gradus/models/training/draws.h>
-#include <gradus/models/training/feature_columns.h>
-#include <gradus/models/training/sampler_loops.h>
+#include <gradus/models/training/detail/coordinates.h>
+#include <gradus/models/training/detail/draws.h>
+#include <gradus/models/training/detail/feature_columns.h>
+#include <gradus/models/training/detail/sampler_loops.h>
 
 #include <algorithm>
 #include <cmath>

@@ -1,6 +1,6 @@
 #include <gradus/models/training/samples.h>
 
-#include <gradus/models/training/draws.h>
+#include <gradus/models/training/detail/draws.h>
 
 #include <fmt/format.h>
 

@@ -1,7 +1,7 @@
 #include <gradus/models/training/trainer.h>
 
-#include <gradus/models/training/feature_columns.h>
-#include <gradus/models/training/trainer_state.h>
+#include <gradus/models/training/detail/feature_columns.h>
+#include <gradus/models/training/detail/trainer_state.h>
 #include <gradus/ops/ops.h>
 
 #include <fmt/ranges.h>

@@ -1,5 +1,5 @@
 // What a Trainer's model tells of rows, and how good that is.
-#include <gradus/models/training/trainer_state.h>
+#include <gradus/models/training/detail/trainer_state.h>
 
 #include <algorithm>
 

@@ -3,8 +3,8 @@
 // and what it must not be mixed up with: the options and a checksum of the data.
 #include <gradus/core/error.h>
 #include <gradus/core/io/safetensors.h>
+#include <gradus/models/training/detail/trainer_state.h>
 #include <gradus/models/training/model_file.h>
-#include <gradus/models/training/trainer_state.h>
 
 #include <fmt/format.h>
 

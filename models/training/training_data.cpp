@@ -2,8 +2,9 @@
 
 #include <gradus/core/error.h>
 #include <gradus/core/tensor/create.h>
-#include <gradus/models/data/cache_source.h>
-#include <gradus/models/data/number_text.h>
+#include <gradus/models/data/detail/cache_source.h>
+#include <gradus/models/data/detail/column_tally.h>
+#include <gradus/models/data/detail/number_text.h>
 
 #include <algorithm>
 #include <array>

@@ -2,7 +2,7 @@
 
 #include <gradus/core/error.h>
 #include <gradus/models/data/column_scale.h>
-#include <gradus/models/data/number_text.h>
+#include <gradus/models/data/detail/number_text.h>
 
 #include <fmt/format.h>
 

@@ -4,7 +4,7 @@
 #include "damage.h"
 
 #include <gradus/core/error.h>
-#include <gradus/models/data/cache_source.h>
+#include <gradus/models/data/detail/cache_source.h>
 #include <gradus/models/data/read.h>
 
 #include <zlib.h>

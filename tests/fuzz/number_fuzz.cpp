@@ -1,5 +1,5 @@
 // Numbers: the same bits and the same end as std::from_chars, wherever both take the text.
-#include <gradus/models/data/number_text.h>
+#include <gradus/models/data/detail/number_text.h>
 
 #include <bit>
 #include <charconv>

@@ -1,7 +1,7 @@
 // Sparse text of any form: refused by IoError, or the same examples whether read at once or by blocks, and a CSR
 // pattern that stands. The first byte chooses form and options.
 #include <gradus/core/error.h>
-#include <gradus/models/data/libsvm.h>
+#include <gradus/models/data/detail/libsvm.h>
 
 #include <cstddef>
 #include <cstdint>

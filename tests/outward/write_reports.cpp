@@ -2,10 +2,10 @@
 // page of nothing, of one epoch, of thousands, with names that would break a page that does not escape them.
 #include "write.h"
 
+#include <fm/report.h>
 #include <gradus/core/run/session.h>
 #include <gradus/core/tensor/create.h>
 #include <gradus/models/factorization_machine.h>
-#include <gradus/models/formats/report.h>
 #include <gradus/ops/ops.h>
 #include <gradus/optim/optim.h>
 
@@ -55,7 +55,7 @@ void write_trained(const std::string& path, Task task) {
   const Tensor x = drawn({rows, p}, 4), held = drawn({1500, p}, 5);
   const Tensor t = told(x, 6), held_t = told(held, 7);
 
-  Report report;
+  fm::Report report;
   double best = INFINITY;
   for (int epoch = 1; epoch <= 120; ++epoch) {
     for (int step = 0; step < 4; ++step) session.run(train, {{X, x}, {y, t}});
@@ -93,11 +93,11 @@ void write_trained(const std::string& path, Task task) {
   for (std::size_t i = 0; i < W.size(); ++i) report.features.push_back({fmt::format("column {}", i), W[i]});
   report.feature_note = "weight w";
   report.prediction = fm.prediction;
-  write_report(path, report);
+  fm::write_report(path, report);
 }
 
-Report stars() {
-  Report report;
+fm::Report stars() {
+  fm::Report report;
   report.title = "u.data";
   report.subtitle = "A hundred thousand ratings, thousands of epochs";
   report.metric_name = "validation RMSE";
@@ -120,8 +120,8 @@ Report stars() {
   return report;
 }
 
-Report one_epoch() {
-  Report report;
+fm::Report one_epoch() {
+  fm::Report report;
   report.title = "One epoch & one row";
   report.epochs = {{1, 0.25}};
   report.metric_name = "validation RMSE";
@@ -136,14 +136,14 @@ Report one_epoch() {
 }  // namespace
 
 void write_reports(const std::string& folder) {
-  const auto write = [&](const char* name, const Report& report) {
-    write_report(fmt::format("{}/{}.html", folder, name), report);
+  const auto write = [&](const char* name, const fm::Report& report) {
+    fm::write_report(fmt::format("{}/{}.html", folder, name), report);
   };
   write_trained(folder + "/regression.html", Task::regression);
   write_trained(folder + "/binary.html", Task::binary);
   write("stars", stars());
   write("one", one_epoch());
-  write("nothing", Report());
+  write("nothing", fm::Report());
 }
 
 }  // namespace gradus

@@ -1,0 +1,171 @@
+#include "search.h"
+
+#include <gradus/core/error.h>
+#include <gradus/core/tensor/random.h>
+#include <gradus/core/tensor/random_order.h>
+#include <gradus/models/training/predictor.h>
+#include <gradus/models/training/training_step.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <tuple>
+
+namespace fm {
+
+using namespace gradus;
+
+namespace {
+
+// What every result is better than.
+double no_result(const TrainingOptions& options) {
+  constexpr double infinity = std::numeric_limits<double>::infinity();
+  return more_is_better(stopping_metric(options)) ? -infinity : infinity;
+}
+
+std::vector<Index> ascending(std::vector<Index> rows) {
+  std::sort(rows.begin(), rows.end());
+  return rows;
+}
+
+// The best number of a candidate's training; infinite where it diverged.
+double best_validation(const SharedBlocks& train, const SharedBlocks& validation, const Columns& columns,
+                       const TrainingOptions& options, const TrainerOptions& where) {
+  try {
+    Trainer trainer(train, validation, columns, options, where);
+    trainer.run();
+    return trainer.history()[static_cast<std::size_t>(trainer.best_epoch()) - 1].validation;
+  } catch (const DivergedError&) {
+    return no_result(options);
+  }
+}
+
+// The penalty of W goes with that of V.
+TrainingOptions with(TrainingOptions options, const Candidate& candidate) {
+  if (*options.l2_v > 0) *options.l2_w *= candidate.l2 / *options.l2_v;
+  options.rate = candidate.rate;
+  options.factors = candidate.factors;
+  options.l2_v = candidate.l2;
+  return options;
+}
+
+}  // namespace
+
+bool weighs_factors(const TrainingOptions& options, std::int64_t rows) {
+  constexpr std::int64_t most = 200'000;
+  return !options.l2_v && options.model != "linear" && options.optimizer != "mcmc" && rows <= most;
+}
+
+std::vector<ValidationFold> cross_validate(const Dataset& data, const Columns& columns, const TrainingOptions& options,
+                                           std::int64_t folds, const TrainerOptions& where,
+                                           const std::function<void(const ValidationFold&)>& done) {
+  if (folds < 2 || folds > data.size())
+    fail<ValueError>("{} parts cannot be made of {} examples; each needs one", folds, data.size());
+  RandomOrder order(data.size(), options.seed, stream_of("cross-validation"));
+  const std::span<const Index> rows = order.at(0, data.size());
+  std::vector<ValidationFold> out;
+  for (std::int64_t fold = 0; fold < folds; ++fold) {
+    const auto first = rows.begin() + data.size() * fold / folds;
+    const auto last = rows.begin() + data.size() * (fold + 1) / folds;
+    std::vector<Index> others(rows.begin(), first);
+    others.insert(others.end(), last, rows.end());
+    const Dataset left_out = data.take(ascending({first, last}));
+    Dataset train = data.take(ascending(std::move(others)));
+    Dataset validation;
+    if (options.valid_fraction > 0 && options.optimizer != "mcmc") {  // which has no use for a validation set
+      Dataset::Split split = train.split(options.valid_fraction, options.seed);
+      train = std::move(split.train);
+      validation = std::move(split.validation);
+    }
+    TrainingOptions tried = options;
+    if (weighs_factors(options, train.size()) && validation.x.rank() == 2)
+      weigh_factors(in_one_block(train), in_one_block(validation), columns, tried, where, {});
+    Trainer trainer(train, validation, columns, tried, where);
+    trainer.run();
+    DataSummary known, evaluated;
+    known.add(train);
+    evaluated.add(left_out);
+    out.push_back({trainer.evaluate_on(left_out), loss_of_constant(task_named(tried.task), known, evaluated),
+                   trainer.best_epoch()});
+    if (done) done(out.back());
+  }
+  return out;
+}
+
+std::vector<Candidate> weigh_factors(const SharedBlocks& train, const SharedBlocks& validation, const Columns& columns,
+                                     TrainingOptions& options, const TrainerOptions& where,
+                                     const std::function<void(const Candidate&)>& done) {
+  options = settled(options, summary_of(*train).size());
+  TrainingOptions open = options;
+  open.epochs.reset();
+  open.patience.reset();
+  const TrainingOptions usual = settled(open, summary_of(*train).size());
+  const bool more = more_is_better(stopping_metric(options));
+  // Part of a loss that chance may add or take, as far as two trainings on the same rows differ in it.
+  const double chance = 0.5 / std::sqrt(static_cast<double>(validation->size()));
+  constexpr std::size_t most = 5;
+  std::vector<Candidate> tried;
+  double best = 0;
+  int misses = 0;  // one alone may be as far from letting interactions grow as the penalty before it
+  for (double l2 = *options.l2_v; tried.size() < most; l2 /= 4) {
+    TrainingOptions with = options;
+    with.l2_v = l2;
+    // A training that is told to go on for long, or never to stop, would do so for each penalty.
+    with.epochs = std::min(*options.epochs, *usual.epochs);
+    with.patience = usual.patience;
+    tried.push_back(
+        {options.rate, l2, options.factors, *options.epochs, best_validation(train, validation, columns, with, where)});
+    const double found = tried.back().validation;
+    if (done) done(tried.back());
+    const bool better = tried.size() == 1 || (more ? found > best * (1 + chance) : found < best * (1 - chance));
+    if (better) {
+      best = found;
+      options.l2_v = l2;
+      misses = 0;
+    } else if (++misses == 2) {
+      break;
+    }
+  }
+  return tried;
+}
+
+std::vector<Candidate> search(const SharedBlocks& train, const SharedBlocks& validation, const Columns& columns,
+                              TrainingOptions& options, const TrainerOptions& where,
+                              const std::function<void(const Candidate&)>& done) {
+  if (!validation)
+    fail<ValueError>("a search compares on a validation set, but there is none; .valid_fraction holds one out");
+  const double rate = options.rate == 0 ? usual_rate(options) : options.rate;
+  options = settled(options, summary_of(*train).size());
+  const double l2 = *options.l2_v == 0 ? 0.01 : *options.l2_v;
+  std::vector<Candidate> candidates;
+  for (const double r : {rate / 3, rate, rate * 3})
+    for (const std::int64_t k : {std::max<std::int64_t>(options.factors / 2, 1), options.factors, options.factors * 2})
+      for (const double penalty : {l2 / 3, l2, l2 * 3}) candidates.push_back({r, penalty, k});
+
+  const bool more = more_is_better(stopping_metric(options));
+  std::size_t alive = candidates.size();
+  // Epochs of few steps come to as much as several of many.
+  const std::int64_t longer = std::max<std::int64_t>(*options.patience / 3, 1);
+  for (const std::int64_t epochs : {2 * longer, 6 * longer, 18 * longer}) {
+    for (std::size_t i = 0; i < alive; ++i) {
+      Candidate& candidate = candidates[i];
+      candidate.epochs = std::min(epochs, *options.epochs);
+      TrainingOptions tried = with(options, candidate);
+      tried.epochs = candidate.epochs;
+      candidate.validation = best_validation(train, validation, columns, tried, where);
+      if (done) done(candidate);
+    }
+    const auto end = candidates.begin() + static_cast<std::ptrdiff_t>(alive);
+    std::stable_sort(candidates.begin(), end, [more](const Candidate& a, const Candidate& b) {
+      return more ? a.validation > b.validation : a.validation < b.validation;
+    });
+    alive = std::max<std::size_t>(alive / 3, 1);
+  }
+  if (std::isinf(candidates.front().validation))
+    fail<DivergedError>("the loss became infinite with every candidate of the search; begin with a lower .rate than {}",
+                        rate);
+  options = with(options, candidates.front());
+  return candidates;
+}
+
+}  // namespace fm

@@ -1,0 +1,134 @@
+#include <gradus/models/training/detail/coordinates.h>
+
+#include <gradus/models/training/detail/sampler_loops.h>
+
+#include <algorithm>
+
+namespace gradus {
+
+FeatureRows::FeatureRows(const Tensor& x, std::vector<float> root_weight)
+    : x_(x), root_weight_(std::move(root_weight)), start_(static_cast<std::size_t>(x.dim(1)) + 1) {
+  const CsrPattern::ByColumn& by = by_column();
+  const std::vector<Index>& touched = x.pattern()->touched().columns->row;
+  for (std::size_t slot = 0; slot < touched.size(); ++slot)
+    start_[static_cast<std::size_t>(touched[slot]) + 1] = by.start[slot + 1];
+  for (std::size_t i = 1; i < start_.size(); ++i) start_[i] = std::max(start_[i], start_[i - 1]);
+  const std::span<const float> values = x.span<float>();
+  x_by_feature_.reserve(values.size());
+  for (const std::int64_t position : by.position) x_by_feature_.push_back(values[static_cast<std::size_t>(position)]);
+  if (root_weight_.empty()) return;
+  weighted_.reserve(values.size());
+  for (std::size_t i = 0; i < by.row.size(); ++i)
+    weighted_.push_back(x_by_feature_[i] * root_weight_[static_cast<std::size_t>(by.row[i])]);
+}
+
+namespace {
+
+// What linear models and factorization machines have in common: the slope of w_i is x_ni.
+class LinearCoordinates : public Coordinates {
+ public:
+  LinearCoordinates(const FeatureRows& rows, ParameterTable& table) : rows_(rows), table_(table) {}
+
+  void restart() override {}
+  void slopes(std::int64_t feature, float* H) const override {
+    const std::span<const float> x = rows_.weighted(feature);
+    std::fill(std::copy(x.begin(), x.end(), H), H + padded(std::ssize(x)), 0.0F);
+  }
+  void move(std::int64_t feature, const float* delta) override {
+    float* const t = table_.row(feature);
+    for (std::int64_t c = 0; c < table_.columns; ++c) t[c] += delta[c];
+  }
+
+ protected:
+  std::int64_t factors() const { return table_.columns - 1; }
+
+  const FeatureRows& rows_;
+  ParameterTable& table_;
+};
+
+// Two non-zeros in every row, as of a user and an item: q_n - v_i x_ni is v_j x_nj of the other, and q is never stored.
+class PairCoordinates final : public LinearCoordinates {
+ public:
+  PairCoordinates(const FeatureRows& rows, ParameterTable& table) : LinearCoordinates(rows, table) {
+    const std::span<const Index> columns = rows.x().pattern()->column;
+    const std::span<const float> values = rows.x().span<float>();
+    other_.reserve(values.size());
+    product_.reserve(values.size());
+    for (std::int64_t i = 0; i < rows.features(); ++i)
+      for (std::size_t r = 0; r < rows.rows(i).size(); ++r) {
+        const std::size_t first = 2 * static_cast<std::size_t>(rows.rows(i)[r]);
+        const std::size_t other = columns[first] == i ? first + 1 : first;
+        other_.push_back(columns[other]);
+        product_.push_back(rows.weighted(i)[r] * values[other]);
+      }
+  }
+
+  void slopes(std::int64_t feature, float* H) const override {
+    LinearCoordinates::slopes(feature, H);
+    const std::span<const Index> rows = rows_.rows(feature);
+    const auto at = static_cast<std::size_t>(rows_.start(feature));
+    gather_slopes({.table = table_.row(0) + 1,
+                   .stride = table_.stride,
+                   .columns = factors(),
+                   .index = other_.data() + at,
+                   .scale = product_.data() + at,
+                   .x = nullptr,
+                   .minus = nullptr,
+                   .rows = std::ssize(rows),
+                   .H = H + padded(std::ssize(rows))});
+  }
+
+ private:
+  std::vector<Index> other_;    // [non-zeros], feature by feature: the other feature of the row
+  std::vector<float> product_;  // [non-zeros]: x_ni x_nj, times the square root of the row's weight
+};
+
+// Any X: q = X V [n, k] is kept, and moves with V.
+class FactorCoordinates final : public LinearCoordinates {
+ public:
+  FactorCoordinates(const FeatureRows& rows, ParameterTable& table)
+      : LinearCoordinates(rows, table),
+        stride_(table.stride - 1),
+        q_(static_cast<std::size_t>(rows.x().dim(0) * stride_)) {}
+
+  void restart() override {
+    std::fill(q_.begin(), q_.end(), 0.0F);
+    for (std::int64_t i = 0; i < rows_.features(); ++i) add_to_q(i, table_.row(i) + 1);
+  }
+  void slopes(std::int64_t feature, float* H) const override {
+    LinearCoordinates::slopes(feature, H);
+    const std::span<const Index> rows = rows_.rows(feature);
+    gather_slopes({.table = q_.data(),
+                   .stride = stride_,
+                   .columns = factors(),
+                   .index = rows.data(),
+                   .scale = rows_.weighted(feature).data(),
+                   .x = rows_.x(feature).data(),
+                   .minus = table_.row(feature) + 1,
+                   .rows = std::ssize(rows),
+                   .H = H + padded(std::ssize(rows))});
+  }
+  void move(std::int64_t feature, const float* delta) override {
+    LinearCoordinates::move(feature, delta);
+    add_to_q(feature, delta + 1);
+  }
+
+ private:
+  void add_to_q(std::int64_t feature, const float* v) {
+    const std::span<const Index> rows = rows_.rows(feature);
+    add_to_rows({q_.data(), stride_, factors(), rows.data(), rows_.x(feature).data(), v, std::ssize(rows)});
+  }
+
+  std::int64_t stride_;
+  std::vector<float> q_;  // [n, k]
+};
+
+}  // namespace
+
+std::unique_ptr<Coordinates> fm_coordinates(const FeatureRows& rows, ParameterTable& table) {
+  if (table.columns == 1) return std::make_unique<LinearCoordinates>(rows, table);
+  if (rows.x().pattern()->row_length() == 2) return std::make_unique<PairCoordinates>(rows, table);
+  return std::make_unique<FactorCoordinates>(rows, table);
+}
+
+}  // namespace gradus
