@@ -30,6 +30,10 @@ struct Sum {
       return a + b;
     }
   }
+  template <class V>  // vectors of floating numbers; by reference, for not every caller's ABI has a place for a vector
+  [[gnu::always_inline]] static void combine_lanes(V& a, const V& b) {
+    a += b;
+  }
 };
 
 template <class T>
@@ -53,6 +57,10 @@ struct Greatest {
   static constexpr T start =
       std::is_floating_point_v<T> ? -std::numeric_limits<T>::infinity() : std::numeric_limits<T>::lowest();
   static T combine(T a, T b) { return a > b || a != a ? a : b; }  // NaN wins
+  template <class V>
+  [[gnu::always_inline]] static void combine_lanes(V& a, const V& b) {
+    a = ((a > b) | (a != a)) ? a : b;
+  }
 };
 
 template <class T>
@@ -61,6 +69,10 @@ struct Least {
   static constexpr T start =
       std::is_floating_point_v<T> ? std::numeric_limits<T>::infinity() : std::numeric_limits<T>::max();
   static T combine(T a, T b) { return a < b || a != a ? a : b; }
+  template <class V>
+  [[gnu::always_inline]] static void combine_lanes(V& a, const V& b) {
+    a = ((a < b) | (a != a)) ? a : b;
+  }
 };
 
 struct Either {
@@ -80,36 +92,78 @@ namespace detail {
 constexpr std::int64_t reduce_block = 1024;
 constexpr std::int64_t reduce_chunk = 16384;  // elements a thread takes at a time
 
-// Whether the numbers of a vector type can be folded as one is.
+// Whether the elements of a vector can be folded as one number is.
 template <class F, class T>
-inline constexpr bool folds_vectors = std::is_same_v<F, Sum<T>>&& std::is_floating_point_v<T>;
+inline constexpr bool folds_vectors = std::is_floating_point_v<T> &&
+                                      (std::is_same_v<F, Sum<T>> || std::is_same_v<F, Greatest<T>> ||
+                                       std::is_same_v<F, Least<T>>);
 
-/// Fewer contiguous elements than ReduceRun has lanes: sums of at least eight floating numbers in eight lanes, which
-/// are combined in pairs; others one after the other.
+/// Eight and more contiguous elements in eight lanes, and these to four: l and l + 4.
+template <class F, class T>
+struct ReduceFew {
+  using Wide = typename F::Wide;
+  using Eight [[gnu::vector_size(8 * sizeof(T))]] = T;
+  using WideEight [[gnu::vector_size(8 * sizeof(Wide))]] = Wide;
+  using Four [[gnu::vector_size(4 * sizeof(Wide))]] = Wide;
+
+  [[gnu::always_inline]] static void run(const T* x, std::int64_t n, Four& to) {
+    Eight lane;
+    std::memcpy(&lane, x, sizeof lane);
+    for (std::int64_t j = 8; j + 8 <= n; j += 8) {
+      Eight more;
+      std::memcpy(&more, x + j, sizeof more);
+      F::combine_lanes(lane, more);
+    }
+    const auto wide = __builtin_convertvector(lane, WideEight);
+    to = __builtin_shufflevector(wide, wide, 0, 1, 2, 3);
+    const Four upper = __builtin_shufflevector(wide, wide, 4, 5, 6, 7);
+    F::combine_lanes(to, upper);
+  }
+};
+
+/// Fewer contiguous elements than ReduceRun has lanes: eight and more in eight lanes, which are combined in pairs;
+/// others one after the other.
 template <class F, class T>
 [[gnu::always_inline]] inline typename F::Wide reduce_few(const T* x, std::int64_t n) {
   using Wide = typename F::Wide;
   Wide total = F::start;
   std::int64_t j = 0;
   if constexpr (folds_vectors<F, T>) {
-    using Eight [[gnu::vector_size(8 * sizeof(T))]] = T;
-    using WideEight [[gnu::vector_size(8 * sizeof(Wide))]] = Wide;
     if (n >= 8) {
-      Eight lane;
-      std::memcpy(&lane, x, sizeof lane);
-      for (j = 8; j + 8 <= n; j += 8) {
-        Eight more;
-        std::memcpy(&more, x + j, sizeof more);
-        lane += more;
-      }
-      const auto wide = __builtin_convertvector(lane, WideEight);
-      const auto pairs =
-          __builtin_shufflevector(wide, wide, 0, 1, 2, 3) + __builtin_shufflevector(wide, wide, 4, 5, 6, 7);
-      total += (pairs[0] + pairs[2]) + (pairs[1] + pairs[3]);
+      typename ReduceFew<F, T>::Four lane;
+      ReduceFew<F, T>::run(x, n, lane);
+      total = F::combine(F::combine(Wide(lane[0]), Wide(lane[2])), F::combine(Wide(lane[1]), Wide(lane[3])));
+      j = n - n % 8;
     }
   }
   for (; j < n; ++j) total = F::combine(total, static_cast<Wide>(x[j]));
   return total;
+}
+
+/// Four rows of x [4, n], n at least 8, each as reduce_few does it: what is left of the lanes of all is combined at
+/// once.
+template <class F, class T>
+[[gnu::always_inline]] inline void reduce_four(const T* x, std::int64_t n, typename F::Wide* total) {
+  using Few = ReduceFew<F, T>;
+  using Wide = typename F::Wide;
+  using Four = typename Few::Four;
+  Four a, b, c, d;
+  Few::run(x, n, a);
+  Few::run(x + n, n, b);
+  Few::run(x + 2 * n, n, c);
+  Few::run(x + 3 * n, n, d);
+  Four ab = __builtin_shufflevector(a, b, 0, 1, 4, 5), cd = __builtin_shufflevector(c, d, 0, 1, 4, 5);
+  const Four ab2 = __builtin_shufflevector(a, b, 2, 3, 6, 7), cd2 = __builtin_shufflevector(c, d, 2, 3, 6, 7);
+  F::combine_lanes(ab, ab2);
+  F::combine_lanes(cd, cd2);
+  Four all = __builtin_shufflevector(ab, cd, 0, 2, 4, 6);
+  const Four others = __builtin_shufflevector(ab, cd, 1, 3, 5, 7);
+  F::combine_lanes(all, others);
+  for (std::int64_t j = n - n % 8; j < n; ++j) {
+    const Four next = {Wide(x[j]), Wide(x[n + j]), Wide(x[2 * n + j]), Wide(x[3 * n + j])};
+    F::combine_lanes(all, next);
+  }
+  std::memcpy(total, &all, sizeof all);
 }
 
 /// A run of n contiguous elements to one.
@@ -154,9 +208,12 @@ struct ReduceShortRows {
                                          Wide* total) {
     constexpr std::int64_t rows = 8;
     std::int64_t row = first;
-    if (folds_vectors<F, T> && n >= 8) {
-      for (; row < last; ++row) *total++ = reduce_few<F, T>(x + row * n, n);
-      return;
+    if constexpr (folds_vectors<F, T>) {
+      if (n >= 8) {
+        for (; row + 4 <= last; row += 4, total += 4) reduce_four<F, T>(x + row * n, n, total);
+        for (; row < last; ++row) *total++ = reduce_few<F, T>(x + row * n, n);
+        return;
+      }
     }
     for (; row + rows <= last; row += rows, total += rows) {
       std::array<Wide, rows> sum;
@@ -203,10 +260,10 @@ struct ReduceRows {
   }
 };
 
-/// Body::run for this machine, where that is worth its compile time: for sums of floating numbers.
+/// Body::run for this machine, where that is worth its compile time.
 template <class Body, class F, class T, class... Args>
 auto reduce_here(Args... args) {
-  if constexpr (std::is_same_v<F, Sum<T>> && std::is_floating_point_v<T>) {
+  if constexpr (folds_vectors<F, T>) {
     return compiled_here<Body, Args...>()(args...);
   }
   return compiled_for<Isa::portable, Body, Args...>()(args...);

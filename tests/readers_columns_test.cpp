@@ -1,6 +1,7 @@
 // What is found out of a table's columns: kinds by cells and names, numbers as people write them, unknown cells,
 // headers, several values in a cell, several files; and indices of sparse text that lie far apart.
 #include <gradus/models/data/detail/column_tally.h>
+#include <gradus/models/data/detail/libsvm.h>
 #include <gradus/models/data/detail/table_reader.h>
 #include <gradus/models/data/read.h>
 

@@ -56,7 +56,7 @@ class Forming {
     std::vector<int> ordered;
     for (std::vector<std::size_t>& part : parts_) {
       std::sort(part.begin(), part.end());
-      if (part.size() > 1) group_.kernels.push_back({ordered.size(), part.size()});
+      if (part.size() > 1 || broadcasts(part.front())) group_.kernels.push_back({ordered.size(), part.size()});
       for (const std::size_t m : part) ordered.push_back(group_.nodes[m]);
     }
     group_.nodes = std::move(ordered);
@@ -103,6 +103,18 @@ class Forming {
       for (const std::size_t m : together) part_of_[m] = parts_.size();
       parts_.push_back(std::move(together));
     }
+  }
+
+  // Whether a step alone gains by a kernel, whose loops know the strides of what it reads.
+  bool broadcasts(std::size_t m) const {
+    const ProgramNode& node = program_.nodes[at(group_.nodes[m])];
+    if (space_[m] < 0 || holds_rows(node.type)) return false;
+    const std::vector<Type> types = input_types(program_, node);
+    for (std::size_t i = 0; i < types.size(); ++i)
+      if (node.op->reads(static_cast<int>(i)) &&
+          loop_operand(types[i], node.type).access == LoopOperand::Access::strided)
+        return true;
+    return false;
   }
 
   bool is_read_outside(std::size_t m) const { return uses_.reads[at(group_.nodes[m])] > reads_[m]; }
