@@ -6,6 +6,7 @@
 
 #include <gradus/core/cpu.h>
 #include <gradus/core/graph/op.h>
+#include <gradus/core/kernel/runs.h>
 
 #include <algorithm>
 #include <array>
@@ -21,6 +22,7 @@ template <class T>
 struct Sum {
   using Wide = std::conditional_t<std::is_same_v<T, float>, double, T>;
   static constexpr Wide start = 0;
+  static constexpr bool in_lanes = std::is_floating_point_v<T>;
   template <class W>
   static W combine(W a, W b) {
     if constexpr (std::is_integral_v<W>) {  // wraps around, without undefined behaviour
@@ -40,6 +42,7 @@ template <class T>
 struct Product {
   using Wide = std::conditional_t<std::is_same_v<T, float>, double, T>;
   static constexpr Wide start = 1;
+  static constexpr bool in_lanes = false;
   template <class W>
   static W combine(W a, W b) {
     if constexpr (std::is_integral_v<W>) {
@@ -56,6 +59,7 @@ struct Greatest {
   using Wide = T;
   static constexpr T start =
       std::is_floating_point_v<T> ? -std::numeric_limits<T>::infinity() : std::numeric_limits<T>::lowest();
+  static constexpr bool in_lanes = std::is_floating_point_v<T>;
   static T combine(T a, T b) { return a > b || a != a ? a : b; }  // NaN wins
   template <class V>
   [[gnu::always_inline]] static void combine_lanes(V& a, const V& b) {
@@ -68,6 +72,7 @@ struct Least {
   using Wide = T;
   static constexpr T start =
       std::is_floating_point_v<T> ? std::numeric_limits<T>::infinity() : std::numeric_limits<T>::max();
+  static constexpr bool in_lanes = std::is_floating_point_v<T>;
   static T combine(T a, T b) { return a < b || a != a ? a : b; }
   template <class V>
   [[gnu::always_inline]] static void combine_lanes(V& a, const V& b) {
@@ -78,155 +83,33 @@ struct Least {
 struct Either {
   using Wide = bool;
   static constexpr bool start = false;
+  static constexpr bool in_lanes = false;
   static bool combine(bool a, bool b) { return a || b; }
 };
 
 struct Both {
   using Wide = bool;
   static constexpr bool start = true;
+  static constexpr bool in_lanes = false;
   static bool combine(bool a, bool b) { return a && b; }
 };
 
 namespace detail {
 
-constexpr std::int64_t reduce_block = 1024;
 constexpr std::int64_t reduce_chunk = 16384;  // elements a thread takes at a time
 
-// Whether the elements of a vector can be folded as one number is.
-template <class F, class T>
-inline constexpr bool folds_vectors = std::is_floating_point_v<T> &&
-                                      (std::is_same_v<F, Sum<T>> || std::is_same_v<F, Greatest<T>> ||
-                                       std::is_same_v<F, Least<T>>);
-
-/// Eight and more contiguous elements in eight lanes, and these to four: l and l + 4.
-template <class F, class T>
-struct ReduceFew {
-  using Wide = typename F::Wide;
-  using Eight [[gnu::vector_size(8 * sizeof(T))]] = T;
-  using WideEight [[gnu::vector_size(8 * sizeof(Wide))]] = Wide;
-  using Four [[gnu::vector_size(4 * sizeof(Wide))]] = Wide;
-
-  [[gnu::always_inline]] static void run(const T* x, std::int64_t n, Four& to) {
-    Eight lane;
-    std::memcpy(&lane, x, sizeof lane);
-    for (std::int64_t j = 8; j + 8 <= n; j += 8) {
-      Eight more;
-      std::memcpy(&more, x + j, sizeof more);
-      F::combine_lanes(lane, more);
-    }
-    const auto wide = __builtin_convertvector(lane, WideEight);
-    to = __builtin_shufflevector(wide, wide, 0, 1, 2, 3);
-    const Four upper = __builtin_shufflevector(wide, wide, 4, 5, 6, 7);
-    F::combine_lanes(to, upper);
-  }
-};
-
-/// Fewer contiguous elements than ReduceRun has lanes: eight and more in eight lanes, which are combined in pairs;
-/// others one after the other.
-template <class F, class T>
-[[gnu::always_inline]] inline typename F::Wide reduce_few(const T* x, std::int64_t n) {
-  using Wide = typename F::Wide;
-  Wide total = F::start;
-  std::int64_t j = 0;
-  if constexpr (folds_vectors<F, T>) {
-    if (n >= 8) {
-      typename ReduceFew<F, T>::Four lane;
-      ReduceFew<F, T>::run(x, n, lane);
-      total = F::combine(F::combine(Wide(lane[0]), Wide(lane[2])), F::combine(Wide(lane[1]), Wide(lane[3])));
-      j = n - n % 8;
-    }
-  }
-  for (; j < n; ++j) total = F::combine(total, static_cast<Wide>(x[j]));
-  return total;
-}
-
-/// Four rows of x [4, n], n at least 8, each as reduce_few does it: what is left of the lanes of all is combined at
-/// once.
-template <class F, class T>
-[[gnu::always_inline]] inline void reduce_four(const T* x, std::int64_t n, typename F::Wide* total) {
-  using Few = ReduceFew<F, T>;
-  using Wide = typename F::Wide;
-  using Four = typename Few::Four;
-  Four a, b, c, d;
-  Few::run(x, n, a);
-  Few::run(x + n, n, b);
-  Few::run(x + 2 * n, n, c);
-  Few::run(x + 3 * n, n, d);
-  Four ab = __builtin_shufflevector(a, b, 0, 1, 4, 5), cd = __builtin_shufflevector(c, d, 0, 1, 4, 5);
-  const Four ab2 = __builtin_shufflevector(a, b, 2, 3, 6, 7), cd2 = __builtin_shufflevector(c, d, 2, 3, 6, 7);
-  F::combine_lanes(ab, ab2);
-  F::combine_lanes(cd, cd2);
-  Four all = __builtin_shufflevector(ab, cd, 0, 2, 4, 6);
-  const Four others = __builtin_shufflevector(ab, cd, 1, 3, 5, 7);
-  F::combine_lanes(all, others);
-  for (std::int64_t j = n - n % 8; j < n; ++j) {
-    const Four next = {Wide(x[j]), Wide(x[n + j]), Wide(x[2 * n + j]), Wide(x[3 * n + j])};
-    F::combine_lanes(all, next);
-  }
-  std::memcpy(total, &all, sizeof all);
-}
-
-/// A run of n contiguous elements to one.
+/// A run of n contiguous elements to one (core/kernel/runs.h).
 template <class F, class T>
 struct ReduceRun {
-  using Wide = typename F::Wide;
   static constexpr bool gains_from_avx512 = true;
-  static constexpr std::int64_t lanes = sizeof(T) == 4 ? 32 : 16;
-  [[gnu::always_inline]] static Wide run(const T* x, std::int64_t n) {
-    Wide total = F::start;
-    for (std::int64_t first = 0; first < n; first += reduce_block) {
-      const std::int64_t count = std::min(reduce_block, n - first);
-      const T* b = x + first;
-      if (count < lanes) {
-        total = F::combine(total, reduce_few<F, T>(b, count));
-        continue;
-      }
-      std::array<T, lanes> lane;
-      std::copy_n(b, lanes, lane.begin());
-      std::int64_t j = lanes;
-      for (; j + lanes <= count; j += lanes)
-        for (std::size_t l = 0; l < lanes; ++l) lane[l] = F::combine(lane[l], b[j + static_cast<std::int64_t>(l)]);
-      // The lanes are combined in pairs, which do not wait for one another.
-      std::array<Wide, lanes> wide;
-      for (std::size_t l = 0; l < lanes; ++l) wide[l] = static_cast<Wide>(lane[l]);
-      for (std::size_t half = lanes / 2; half > 0; half /= 2)
-        for (std::size_t l = 0; l < half; ++l) wide[l] = F::combine(wide[l], wide[l + half]);
-      Wide block = wide[0];
-      for (; j < count; ++j) block = F::combine(block, static_cast<Wide>(b[j]));
-      total = F::combine(total, block);
-    }
-    return total;
-  }
+  [[gnu::always_inline]] static typename F::Wide run(const T* x, std::int64_t n) { return runs::run<F, T>(x, n); }
 };
 
-/// Each of the short rows [first, last) of x [rows, n] to one, as ReduceRun does it: n is less than its lanes. A sum
-/// waits for the number before; those of several rows do not wait for one another.
+/// Each of the rows of x [count, n], which are shorter than there are lanes, likewise.
 template <class F, class T>
 struct ReduceShortRows {
-  using Wide = typename F::Wide;
-  [[gnu::always_inline]] static void run(const T* x, std::int64_t first, std::int64_t last, std::int64_t n,
-                                         Wide* total) {
-    constexpr std::int64_t rows = 8;
-    std::int64_t row = first;
-    if constexpr (folds_vectors<F, T>) {
-      if (n >= 8) {
-        for (; row + 4 <= last; row += 4, total += 4) reduce_four<F, T>(x + row * n, n, total);
-        for (; row < last; ++row) *total++ = reduce_few<F, T>(x + row * n, n);
-        return;
-      }
-    }
-    for (; row + rows <= last; row += rows, total += rows) {
-      std::array<Wide, rows> sum;
-      sum.fill(F::start);
-      const T* b = x + row * n;
-      for (std::int64_t j = 0; j < n; ++j)
-        for (std::int64_t r = 0; r < rows; ++r) {
-          Wide& s = sum[static_cast<std::size_t>(r)];
-          s = F::combine(s, static_cast<Wide>(b[r * n + j]));
-        }
-      std::copy_n(sum.begin(), rows, total);
-    }
-    for (; row < last; ++row) *total++ = ReduceRun<F, T>::run(x + row * n, n);
+  [[gnu::always_inline]] static void run(const T* x, std::int64_t count, std::int64_t n, typename F::Wide* total) {
+    runs::rows<F, T>(x, count, n, total);
   }
 };
 
@@ -263,7 +146,7 @@ struct ReduceRows {
 /// Body::run for this machine, where that is worth its compile time.
 template <class Body, class F, class T, class... Args>
 auto reduce_here(Args... args) {
-  if constexpr (folds_vectors<F, T>) {
+  if constexpr (F::in_lanes) {
     return compiled_here<Body, Args...>()(args...);
   }
   return compiled_for<Isa::portable, Body, Args...>()(args...);
@@ -275,8 +158,8 @@ typename F::Wide reduce_run(const T* x, std::int64_t n) {
 }
 
 template <class F, class T>
-void reduce_short_rows(const T* x, std::int64_t first, std::int64_t last, std::int64_t n, typename F::Wide* total) {
-  reduce_here<ReduceShortRows<F, T>, F, T>(x, first, last, n, total);
+void reduce_short_rows(const T* x, std::int64_t count, std::int64_t n, typename F::Wide* total) {
+  reduce_here<ReduceShortRows<F, T>, F, T>(x, count, n, total);
 }
 
 template <class F, class T>
@@ -298,14 +181,14 @@ void reduce_middle(Workers& workers, const T* x, T* y, std::int64_t outer, std::
   if (inner == 1 && chunks <= 1) {
     const std::int64_t outputs = std::max<std::int64_t>(1, reduce_chunk / std::max<std::int64_t>(1, reduced));
     workers.for_each(outer, outputs, [&](std::int64_t first, std::int64_t last) {
-      if (reduced >= ReduceRun<F, T>::lanes) {
+      if (reduced >= runs::lanes<T>) {
         for (std::int64_t o = first; o < last; ++o) y[o] = finish(reduce_run<F>(x + o * reduced, reduced));
         return;
       }
       std::array<Wide, 256> total;
       for (std::int64_t o = first; o < last; o += std::ssize(total)) {
         const std::int64_t count = std::min<std::int64_t>(std::ssize(total), last - o);
-        reduce_short_rows<F>(x, o, o + count, reduced, total.data());
+        reduce_short_rows<F>(x + o * reduced, count, reduced, total.data());
         std::transform(total.begin(), total.begin() + count, y + o, finish);
       }
     });

@@ -133,6 +133,50 @@ TEST_CASE("compiled kernels: every elementwise op gives the bits of its own loop
   CHECK(check_table(std::array{Shape({columns})}, std::array{true}) > 60);
 }
 
+// Of what a kernel computes it sums rows, in lanes where these are long enough, and over rows, by pieces.
+TEST_CASE("compiled kernels: sums along the last axes and the first ones") {
+  struct Case {
+    Shape shape;
+    std::vector<Axes> axes;
+    DType dtype = float32;
+  };
+  const std::vector<Case> cases = {
+      {{60'000, 2}, {{0}, {1}}},       {{20'000, 8}, {{0}, {1}}},           {{20'000, 9}, {{0}, {1}}, float64},
+      {{8'000, 31}, {{0}, {1}}},       {{8'000, 33}, {{0}, {1}}, float64},  {{6'000, 100}, {{0}, {1}}},
+      {{200, 1'500}, {{0}, {1}}},      {{9'000, 5, 8}, {{0, 1}, {2}, {0}}}, {{9'000, 3, 16}, {{1, 2}, {0, 1}}},
+      {{9'001, 1, 40}, {{0}, {1, 2}}},
+  };
+  for (const Case& c : cases) {
+    CAPTURE(to_string(c.shape));
+    Graph g;
+    const Expr x = g.placeholder("x", c.shape, c.dtype);
+    const Expr b = g.placeholder("b", {c.shape[c.shape.rank() - 1]}, c.dtype);
+    const Expr y = x * b + 1;
+    std::vector<Expr> fetches;
+    for (const Axes& axes : c.axes) {
+      fetches.push_back(reduce_sum(y, axes));
+      fetches.push_back(reduce_mean(square(y) - b, axes));
+    }
+    const std::vector<Feed> feeds = {{x, random_normal(c.shape, {.seed = 1, .dtype = c.dtype}).draw(0)},
+                                     {b, random_normal(b.shape(), {.seed = 2, .dtype = c.dtype}).draw(0)}};
+    const std::vector<Tensor> expected = run_with(g, fetches, feeds, {.threads = 1, .without = {"compile"}});
+    const std::vector<Tensor> one = run_with(g, fetches, feeds, {.threads = 1});
+    const std::vector<Tensor> two = run_with(g, fetches, feeds, {.threads = 2});
+    for (std::size_t f = 0; f < fetches.size(); ++f) {
+      CAPTURE(f);
+      CHECK(same_numbers(expected[f], one[f]));
+      CHECK(same_numbers(run_with(g, fetches, feeds, {.threads = 2, .without = {"compile"}})[f], two[f]));
+    }
+    std::size_t sums = 0;
+    Session session(g);
+    for (const StepKernel& kernel : session.steps(fetches, feeds).kernels) {
+      CHECK(kernel.state.starts_with("compiled"));
+      sums += kernel.text.find("sum_rows<") != std::string::npos || kernel.text.find("RowsSum<") != std::string::npos;
+    }
+    CHECK(sums > 0);
+  }
+}
+
 // Takes half a minute where nothing is kept.
 TEST_CASE("compiled kernels: every elementwise op, on all dtypes and however an operand lies" * doctest::skip()) {
   const std::array seconds{Shape({columns}), Shape({rows, columns}), Shape({rows, 1}), Shape({1})};

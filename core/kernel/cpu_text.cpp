@@ -1,9 +1,10 @@
 // The text of a kernel in C++, without headers. Loops over the inner axes have fixed bounds and strides, and an operand
 // that is the same along the last axis is read once for it. No multiplication is fused with an addition (compiler.cpp),
 // so that the numbers are those of the ops' own row kernels.
+#include <gradus/core/at.h>
 #include <gradus/core/kernel/formula_functions.h>
 #include <gradus/core/kernel/kernel.h>
-#include <gradus/core/kernel/vector_math_text.h>
+#include <gradus/core/kernel/kernel_headers_text.h>
 
 #include <fmt/format.h>
 
@@ -25,6 +26,7 @@ namespace std {
 using uint8_t = unsigned char;
 using uint32_t = unsigned;
 using uint64_t = unsigned long;
+using int64_t = long;
 template <class To, class From> [[gnu::always_inline]] constexpr To bit_cast(const From& x) { return __builtin_bit_cast(To, x); }
 template <class A, class B> inline constexpr bool is_same_v = false;
 template <class A> inline constexpr bool is_same_v<A, A> = true;
@@ -77,6 +79,79 @@ template <class T> [[gnu::always_inline]] inline T gr_choose(unsigned char chose
 }
 )text";
 
+// Sums as ops/reduce_kernel.h makes them: of rows by runs.h; over rows, in the dtype for so many rows, then in double.
+constexpr std::string_view folds = R"text(
+struct Sum {
+  using Wide = double;
+  static constexpr double start = 0;
+  static constexpr bool in_lanes = true;
+  template <class T> [[gnu::always_inline]] static T combine(T a, T b) { return a + b; }
+  template <class V> [[gnu::always_inline]] static void combine_lanes(V& a, const V& b) { a += b; }
+};
+template <class T> [[gnu::always_inline]] inline T scaled(double sum, double scale) {
+  return static_cast<T>(scale == 1 ? sum : sum * scale);
+}
+template <class T, int n> inline void sum_rows(const T* x, long rows, double scale, T* y) {
+  double total[64];
+  for (long first = 0; first < rows; first += 64) {
+    const long count = rows - first < 64 ? rows - first : 64;
+    gradus::runs::rows<Sum, T>(x + first * n, count, n, total);
+    for (long r = 0; r < count; ++r) y[first + r] = scaled<T>(total[r], scale);
+  }
+}
+template <class T, int n> struct RowsSum {
+  static constexpr int depth = 32, most = 16384 / n > 1 ? 16384 / n : 1;  // rows, of T, and of one double sum
+  T part[n];
+  double total[n], all[n];
+  int deep = 0, rows = 0;
+  bool has_total = false, has_all = false;
+  RowsSum() { clear(); }
+  void clear() { for (int j = 0; j < n; ++j) part[j] = 0; }
+  void add(const T* x, long count) {
+    while (count > 0) {
+      long take = depth - deep < most - rows ? depth - deep : most - rows;
+      if (take > count) take = count;
+      if constexpr (n <= 64 && (n & (n - 1)) == 0) {  // in registers
+        using Row [[gnu::vector_size(n * sizeof(T))]] = T;
+        Row sum, next;
+        __builtin_memcpy(&sum, part, sizeof sum);
+        for (long r = 0; r < take; ++r) {
+          __builtin_memcpy(&next, x + r * n, sizeof next);
+          sum += next;
+        }
+        __builtin_memcpy(part, &sum, sizeof sum);
+      } else {
+        for (long r = 0; r < take; ++r)
+          for (int j = 0; j < n; ++j) part[j] += x[r * n + j];
+      }
+      x += take * n;
+      count -= take;
+      rows += static_cast<int>(take);
+      deep += static_cast<int>(take);
+      if (rows == most) end_piece();
+      else if (deep == depth) end_depth();
+    }
+  }
+  void end_depth() {
+    for (int j = 0; j < n; ++j) total[j] = (has_total ? total[j] : 0.0) + part[j];
+    has_total = true;
+    deep = 0;
+    clear();
+  }
+  void end_piece() {
+    if (deep > 0) end_depth();
+    for (int j = 0; j < n; ++j) all[j] = has_all ? all[j] + total[j] : total[j];
+    has_all = true;
+    has_total = false;
+    deep = rows = 0;
+  }
+  void finish(double scale, T* y) {
+    if (rows > 0) end_piece();
+    for (int j = 0; j < n; ++j) y[j] = scaled<T>(all[j], scale);
+  }
+};
+)text";
+
 // Each iteration is independent of the others, also where a result takes the place of an operand. Short loops would be
 // unrolled to scalars before they could become vectors.
 constexpr std::string_view independent =
@@ -113,6 +188,8 @@ class CpuText {
     std::vector<std::int64_t> steps(kernel.dims.size(), 1);
     for (std::size_t a = last_; a-- > 0;) steps[a] = steps[a + 1] * kernel.dims[a + 1];
     in_step_ = std::move(steps);
+    constexpr std::int64_t elements = 512;  // of a block: they stay in the L1 cache
+    block_ = std::max<std::int64_t>(1, elements / kernel.inner());
   }
 
   std::string write() {
@@ -137,6 +214,13 @@ class CpuText {
       const std::string_view type = type_text(step.dtype);
       if (step.stored) text_ += fmt::format("  {0}* y{1} = static_cast<{0}*>(out[{2}]);\n", type, m, written++);
       if (step.table >= 0) text_ += fmt::format("  {0}* t{1} = static_cast<{0}*>(out[{2}]);\n", type, m, written++);
+    }
+    for (std::size_t f = 0; f < kernel_.folds.size(); ++f) {
+      const Kernel::Fold& fold = kernel_.folds[f];
+      const std::string_view type = type_text(fold.dtype);
+      text_ += fmt::format("  {0}* w{1} = static_cast<{0}*>(out[{2}]);\n", type, f, written++);
+      if (fold.over_rows) text_ += fmt::format("  RowsSum<{}, {}> r{};\n", type, kernel_.inner(fold.axis), f);
+      if (is_buffered(fold)) text_ += fmt::format("  {} s{}[{}];\n", type, f, block_ * kernel_.inner());
     }
     loops();
     return text_ + "}\n";
@@ -177,19 +261,49 @@ class CpuText {
 
   void loops() {
     const bool by_rows = kernel_.looks_up();
+    if (!kernel_.folds.empty())
+      text_ += fmt::format(
+          "  for (gr_int64 b = 0; b < n; b += {0}) {{\n  const gr_int64 end = b + {0} < n ? b + {0} : n;\n", block_);
     for (std::size_t a = 0; a <= last_; ++a) {
       const std::string in = indent(a + 1);
-      const std::string_view type = a == 0 ? "gr_int64" : "int";
       if (a == last_) begin_row(in);
-      text_ +=
-          fmt::format("{}for ({} {} = 0; {} < {}; ++{}) {{\n", in, type, counter(a), counter(a), bound(a), counter(a));
+      if (a == 0 && !kernel_.folds.empty()) {
+        text_ += fmt::format("{0}for (gr_int64 {1} = b; {1} < end; ++{1}) {{\n", in, counter(0));
+      } else {
+        text_ += fmt::format("{0}for ({1} {2} = 0; {2} < {3}; ++{2}) {{\n", in, a == 0 ? "gr_int64" : "int", counter(a),
+                             bound(a));
+      }
       if (a > 0 || !by_rows) continue;
       text_ += fmt::format("{}  const gr_int64 row = held[{}];\n", in, counter(0));
       prefetch(in + "  ");
     }
     body(indent(last_ + 2));
     for (std::size_t a = last_ + 1; a-- > 0;) text_ += indent(a + 1) + "}\n";
+    if (!kernel_.folds.empty()) add_folds();
   }
+
+  // Sums what a block of rows along the first axis has brought.
+  void add_folds() {
+    const std::int64_t inner = kernel_.inner();
+    std::string at_end;
+    for (std::size_t f = 0; f < kernel_.folds.size(); ++f) {
+      const Kernel::Fold& fold = kernel_.folds[f];
+      const std::int64_t length = kernel_.inner(fold.axis), rows = inner / length;
+      const std::string from =
+          is_buffered(fold) ? fmt::format("s{}", f) : fmt::format("y{} + b * gr_int64({})", fold.step, inner);
+      if (fold.over_rows) {
+        text_ += fmt::format("  r{}.add({}, (end - b) * {});\n", f, from, rows);
+        at_end += fmt::format("  r{}.finish({}, w{});\n", f, fold.scale, f);
+      } else {
+        text_ += fmt::format("  sum_rows<{}, {}>({}, (end - b) * {}, {}, w{} + b * {});\n", type_text(fold.dtype),
+                             length, from, rows, fold.scale, f, rows);
+      }
+    }
+    text_ += "  }\n" + at_end;
+  }
+
+  // Whether a fold's elements are kept until a block is there: nobody else stores them.
+  bool is_buffered(const Kernel::Fold& fold) const { return !kernel_.steps[at(fold.step)].stored; }
 
   std::string counter(std::size_t axis) const { return axis == last_ ? "j" : fmt::format("c{}", axis); }
   std::string bound(std::size_t axis) const { return axis == 0 ? "n" : std::to_string(kernel_.dims[axis]); }
@@ -213,6 +327,12 @@ class CpuText {
       if (step.stored) text_ += fmt::format("{}{}* z{} = y{}{};\n", in, type, m, m, row(in_step_, false));
       if (step.table >= 0) text_ += fmt::format("{}{}* u{} = t{}{};\n", in, type, m, m, row(in_step_, true));
     }
+    std::vector<std::int64_t> in_block = in_step_;
+    in_block[0] = 0;
+    for (std::size_t f = 0; f < kernel_.folds.size(); ++f)
+      if (is_buffered(kernel_.folds[f]))
+        text_ += fmt::format("{}{}* e{} = s{} + (c0 - b) * {}{};\n", in, type_text(kernel_.folds[f].dtype), f, f,
+                             in_step_[0], row(in_block, false));
     text_ += independent;
   }
 
@@ -236,6 +356,8 @@ class CpuText {
       if (kernel_.steps[m].stored) text_ += fmt::format("{}z{}[j] = v{};\n", in, m, m);
       if (kernel_.steps[m].table >= 0) text_ += fmt::format("{}u{}[{}] = v{};\n", in, m, last_ == 0 ? "row" : "j", m);
     }
+    for (std::size_t f = 0; f < kernel_.folds.size(); ++f)
+      if (is_buffered(kernel_.folds[f])) text_ += fmt::format("{}e{}[j] = v{};\n", in, f, kernel_.folds[f].step);
   }
 
   // The rows of tables that come soon.
@@ -258,6 +380,7 @@ class CpuText {
   const Kernel& kernel_;
   std::size_t last_;                   // axis
   std::vector<std::int64_t> in_step_;  // strides
+  std::int64_t block_ = 1;             // steps along the first axis, before what they bring is summed
   std::map<std::string, int> functions_;
   std::vector<int> function_of_;  // by step
   std::string text_;
@@ -270,14 +393,14 @@ bool Kernel::looks_up() const {
          std::any_of(reads.begin(), reads.end(), [](const Read& r) { return r.operand.access == Access::looked_up; });
 }
 
-std::int64_t Kernel::inner() const {
+std::int64_t Kernel::inner(std::size_t axis) const {
   std::int64_t size = 1;
-  for (std::size_t a = 1; a < dims.size(); ++a) size *= dims[a];
+  for (std::size_t a = axis; a < dims.size(); ++a) size *= dims[a];
   return size;
 }
 
 std::string cpu_prelude() {
-  return fmt::format("{}{}{}{}", before_math, vector_math_text(), after_math, formula_functions);
+  return fmt::format("{}{}{}{}{}", before_math, kernel_headers_text(), after_math, folds, formula_functions);
 }
 
 std::string cpu_text(const Kernel& kernel) { return CpuText(kernel).write(); }

@@ -1,6 +1,6 @@
-// A kernel: elementwise steps over one space as data. It says what is read and how, what is computed of it, and what is
-// written. Element i of every step belongs to element i of the space, so what one step needs of another is in a
-// register.
+// A kernel: elementwise steps over one space, and sums of what they give, as data. It says what is read and how, what
+// is computed of it, and what is written. Element i of every step belongs to element i of the space, so what one step
+// needs of another is in a register.
 #pragma once
 
 #include <gradus/core/tensor/dtype.h>
@@ -68,6 +68,16 @@ struct Kernel {
     bool stored;                    // whether somebody else reads the result
     int table;                      // the variable whose rows it replaces, or -1
   };
+  /// A sum of a step's elements: over the axes of `dims` from `axis` on, or over those before it, as far as the call
+  /// goes.
+  struct Fold {
+    int node;
+    int step;
+    DType dtype;
+    std::size_t axis;
+    bool over_rows;  // the axes before it
+    double scale;    // of the sum
+  };
 
   LoopSpace space;
   /// Of the space, with neighbouring axes merged where every read steps through them as through one. How long the first
@@ -75,10 +85,11 @@ struct Kernel {
   std::vector<std::int64_t> dims;
   std::vector<Read> reads;
   std::vector<Step> steps;
+  std::vector<Fold> folds;
 
   bool looks_up() const;  // whether it must know which rows are held
-  /// Elements of the space that belong to one step along the first axis.
-  std::int64_t inner() const;
+  /// Elements of the space that belong to one step along the first axis; or to one along `axis` - 1.
+  std::int64_t inner(std::size_t axis = 1) const;
 };
 
 /// What the functions are that formulas may use, in C++; the text of a kernel comes after it.

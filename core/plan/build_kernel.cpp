@@ -4,6 +4,7 @@
 #include <gradus/core/plan/schedule.h>
 
 #include <algorithm>
+#include <functional>
 #include <unordered_map>
 
 namespace gradus {
@@ -20,14 +21,19 @@ void drop_single_axes(Kernel& kernel) {
     if (kernel.dims[a] != 1) continue;
     kernel.dims.erase(kernel.dims.begin() + static_cast<std::ptrdiff_t>(a));
     for (Kernel::Read& read : kernel.reads) read.stride.erase(read.stride.begin() + static_cast<std::ptrdiff_t>(a));
+    for (Kernel::Fold& fold : kernel.folds)
+      if (fold.axis > a) --fold.axis;
   }
 }
 
-// Neighbouring axes become one where every read steps through them as through one. Rows that are looked up stay apart.
+// Neighbouring axes become one where every read steps through them as through one. Rows that are looked up stay apart,
+// and axes that are summed from those that are not.
 void merge_axes(Kernel& kernel) {
   const bool by_rows = kernel.looks_up();
   for (std::size_t b = kernel.dims.size(); b-- > 1;) {
     if (b == 1 && by_rows) return;
+    if (std::any_of(kernel.folds.begin(), kernel.folds.end(), [&](const Kernel::Fold& f) { return f.axis == b; }))
+      continue;
     if (std::any_of(kernel.reads.begin(), kernel.reads.end(), [&](const Kernel::Read& read) {
           return read.operand.access != Access::in_step && read.operand.access != Access::number &&
                  read.stride[b - 1] != read.stride[b] * kernel.dims[b];
@@ -37,6 +43,8 @@ void merge_axes(Kernel& kernel) {
     const auto place = static_cast<std::ptrdiff_t>(b);
     kernel.dims.erase(kernel.dims.begin() + place);
     for (Kernel::Read& read : kernel.reads) read.stride.erase(read.stride.begin() + place - 1);
+    for (Kernel::Fold& fold : kernel.folds)
+      if (fold.axis > b) --fold.axis;
   }
 }
 
@@ -56,13 +64,44 @@ std::optional<LoopSpace> kernel_space(const Program& program, int id) {
   return LoopSpace{Layout::rows, {node.type.shape.begin(), node.type.shape.end()}, source.id()};
 }
 
+std::optional<KernelFold> kernel_fold(const Program& program, int id) {
+  constexpr std::int64_t longest = 4096;
+  const ProgramNode& node = program.nodes[at(id)];
+  if (!is_computed(node) || node.inputs.size() != 1 || !is_floating(node.type.dtype) ||
+      node.type.layout != Layout::dense)
+    return std::nullopt;
+  const Fold fold = fold_of(program, id);
+  const Type& type = program.nodes[at(node.inputs[0])].type;
+  if (fold.by != Fold::By::sum || fold.term != "x0" || type.layout != Layout::dense) return std::nullopt;
+  std::vector<bool> folded;  // by axis of the space
+  std::vector<std::int64_t> dims;
+  for (int axis = 0; axis < type.shape.rank(); ++axis) {
+    if (type.shape[axis] == 1) continue;
+    folded.push_back(((fold.axes >> static_cast<unsigned>(axis)) & 1U) != 0);
+    dims.push_back(type.shape[axis]);
+  }
+  const auto change = std::adjacent_find(folded.begin(), folded.end(), std::not_equal_to<>());
+  if (change == folded.end() || std::adjacent_find(change + 1, folded.end(), std::not_equal_to<>()) != folded.end())
+    return std::nullopt;
+  const auto axis = static_cast<std::size_t>(change - folded.begin()) + 1;
+  std::int64_t inner = 1;  // what a kernel keeps of a row that is summed, or of sums over rows
+  for (std::size_t a = folded.front() ? axis : 1; a < dims.size(); ++a) inner *= dims[a];
+  if (inner > longest) return std::nullopt;
+  return KernelFold{folded.front(), axis, fold.scale};
+}
+
 Kernel make_kernel(const Program& program, const LoopSpace& space, std::span<const int> nodes,
                    const std::function<bool(int)>& is_stored, const std::function<int(int)>& table) {
-  Kernel kernel{space, space.dims, {}, {}};
+  Kernel kernel{space, space.dims, {}, {}, {}};
   std::unordered_map<int, int> step_of;  // by node
   for (const int id : nodes) {
     const ProgramNode& node = program.nodes[at(id)];
     const std::vector<Type> types = input_types(program, node);
+    if (const auto fold = node.type.layout == Layout::dense ? kernel_fold(program, id) : std::nullopt) {
+      kernel.folds.push_back(
+          {id, step_of.at(node.inputs[0]), node.type.dtype, fold->axis, fold->over_rows, fold->scale});
+      continue;
+    }
     const bool looks_up = node.op->row_kernel(types) == nullptr;
     const int number = static_cast<int>(kernel.steps.size());
     Kernel::Step step{id,       node.type.dtype, looks_up ? "x0" : node.op->formula(types), {}, {}, {}, is_stored(id),

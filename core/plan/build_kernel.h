@@ -14,8 +14,16 @@ namespace gradus {
 /// table that a known set holds, or looks such rows up.
 std::optional<LoopSpace> kernel_space(const Program& program, int node);
 
-/// The kernel of `nodes`, all of this space and in order. `is_stored` tells whether a node's result is needed outside,
-/// `table` which variable's rows it replaces, or -1.
+/// Where a node can be part of its operand's kernel: a sum over the last axes of a dense space, or over the first ones.
+struct KernelFold {
+  bool over_rows;    // the first ones
+  std::size_t axis;  // of the space's, where what is summed ends or begins
+  double scale;
+};
+std::optional<KernelFold> kernel_fold(const Program& program, int node);
+
+/// The kernel of `nodes`, all of this space or folds of those that are, in order. `is_stored` tells whether a node's
+/// result is needed outside, `table` which variable's rows it replaces, or -1.
 Kernel make_kernel(const Program& program, const LoopSpace& space, std::span<const int> nodes,
                    const std::function<bool(int)>& is_stored, const std::function<int(int)>& table);
 

@@ -35,7 +35,8 @@ struct Uses {
 
 class Forming {
  public:
-  Forming(const Program& program, const Uses& uses, Group& group) : program_(program), uses_(uses), group_(group) {
+  Forming(const Program& program, const Schedule& schedule, const Uses& uses, Group& group)
+      : program_(program), strips_(schedule.strips), uses_(uses), group_(group) {
     std::map<LoopSpace, int> numbers;
     for (std::size_t m = 0; m < group.nodes.size(); ++m) {
       place_[group.nodes[m]] = m;
@@ -53,9 +54,11 @@ class Forming {
     for (std::size_t part = parts_.size(); part-- > 0;)
       for (const std::size_t m : std::vector<std::size_t>(parts_[part].rbegin(), parts_[part].rend()))
         if (part_of_[m] == part) move_down(m);
+    if (group_.strip_rows > 0) add_folds();
     std::vector<int> ordered;
     for (std::vector<std::size_t>& part : parts_) {
       std::sort(part.begin(), part.end());
+      if (part.empty()) continue;
       if (part.size() > 1 || broadcasts(part.front())) group_.kernels.push_back({ordered.size(), part.size()});
       for (const std::size_t m : part) ordered.push_back(group_.nodes[m]);
     }
@@ -102,6 +105,24 @@ class Forming {
       }
       for (const std::size_t m : together) part_of_[m] = parts_.size();
       parts_.push_back(std::move(together));
+    }
+  }
+
+  // Sums of what a kernel computes are part of it, so that most of it need not be stored.
+  void add_folds() {
+    for (std::size_t m = 0; m < group_.nodes.size(); ++m) {
+      const ProgramNode& node = program_.nodes[at(group_.nodes[m])];
+      if (space_[m] >= 0 || !is_computed(node) || node.inputs.size() != 1) continue;
+      const auto made = place_.find(node.inputs[0]);
+      if (made == place_.end() || space_[made->second] < 0) continue;
+      const std::size_t to = part_of_[made->second];
+      const Strips::Gives gives = strips_[at(group_.nodes[m])].gives;
+      const std::optional<KernelFold> fold = kernel_fold(program_, group_.nodes[m]);
+      if (!fold || gives != (fold->over_rows ? Strips::Gives::sum : Strips::Gives::rows)) continue;
+      if (parts_[to].size() >= most_steps) continue;
+      std::erase(parts_[part_of_[m]], m);
+      parts_[to].push_back(m);
+      part_of_[m] = to;
     }
   }
 
@@ -172,6 +193,7 @@ class Forming {
   }
 
   const Program& program_;
+  const std::vector<Strips>& strips_;
   const Uses& uses_;
   Group& group_;
   std::vector<int> space_;                      // by member: its number, or -1
@@ -192,7 +214,7 @@ void form_kernels(const Program& program, Schedule& schedule) {
   std::vector<Group> groups;
   Group singles;  // steps in a row that no region comes between; what may write variables apart
   const auto end_singles = [&] {
-    Forming(program, uses, singles).form();
+    Forming(program, schedule, uses, singles).form();
     std::size_t next = 0;
     const auto add = [&](std::size_t count) {
       Group& group = groups.emplace_back();
@@ -217,7 +239,7 @@ void form_kernels(const Program& program, Schedule& schedule) {
       singles.nodes.push_back(group.nodes.front());
       continue;
     }
-    Forming(program, uses, group).form();
+    Forming(program, schedule, uses, group).form();
     groups.push_back(std::move(group));
   }
   end_singles();

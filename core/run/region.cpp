@@ -137,7 +137,8 @@ void Region::choose_functions() {
 
 void Region::run_kernel(KernelTask& task, const Compiled& kernel, std::int64_t rows) const {
   for (std::size_t k = 0; k < task.reads.size(); ++k) task.in[k] = task.reads[k]->data;
-  for (std::size_t k = 0; k < task.writes.size(); ++k) task.out[k] = task.writes[k]->data;
+  for (std::size_t k = 0; k < task.writes.size(); ++k)
+    task.out[k] = task.writes[k].sum != nullptr ? task.writes[k].sum->part.data() : task.writes[k].value->data;
   const Index* held = nullptr;
   std::int64_t last = 0;
   if (kernel.kernel.kernel().looks_up()) {
@@ -146,6 +147,17 @@ void Region::run_kernel(KernelTask& task, const Compiled& kernel, std::int64_t r
     last = std::ssize(all) - task.rows->first_row - 1;
   }
   kernel.function(rows * kernel.row_elements / kernel.inner, task.in.data(), task.out.data(), held, last);
+  for (const Write& write : task.writes)
+    if (write.sum != nullptr) write.sum->add_part();
+}
+
+// Adds what one strip comes to.
+void Region::Task::add_part() {
+  dispatch_floating(output->type.dtype, [&]<class T>(TypeTag<T>) {
+    const T* const from = reinterpret_cast<const T*>(part.data());
+    std::transform(from, from + output->stored, total.begin(), total.begin(),
+                   [](T x, double sum) { return sum + static_cast<double>(x); });
+  });
 }
 
 // As many as the work is worth: a piece costs clearing and adding its sums.
@@ -234,8 +246,12 @@ void Region::make_piece() {
       task.reads.push_back(sliced ? strip_of(read.node) : &values_[at(read.node)]);
     }
     for (const Kernel::Step& step : compiled.kernel.kernel().steps) {
-      if (step.stored) task.writes.push_back(strip_of(step.node));
-      if (step.table >= 0) task.writes.push_back(&values_[at(step.table)]);
+      if (step.stored) task.writes.push_back({strip_of(step.node)});
+      if (step.table >= 0) task.writes.push_back({&values_[at(step.table)]});
+    }
+    for (const Kernel::Fold& fold : compiled.kernel.kernel().folds) {
+      Task& result = piece.tasks[at(member_of(fold.node))];
+      task.writes.push_back({result.output, fold.over_rows ? &result : nullptr});
     }
     if (along_held_rows()) task.rows = strip_of(compiled.kernel.kernel().steps.front().node);
     task.in.resize(task.reads.size());
@@ -359,11 +375,8 @@ void Region::run_member(Piece& piece, WorkingMemory::Lane& lane, std::size_t m, 
     scatter_rows(output.data, output.held_rows(), static_cast<std::size_t>(row_bytes_of(output.type)),
                  member.table->data, output.rows_after());
   if (!adds_here) return;
-  dispatch_floating(output.type.dtype, [&]<class T>(TypeTag<T>) {
-    std::transform(output.as<T>(), output.as<T>() + output.stored, task.total.begin(), task.total.begin(),
-                   [](T x, double total) { return total + static_cast<double>(x); });
-  });
   output.data = sum;
+  task.add_part();
 }
 
 void Region::run_piece(std::size_t number, std::uint64_t run_number, Recorder* recorder) {

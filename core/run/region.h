@@ -60,6 +60,12 @@ class Region {
     Value* output;
     Buffer part;                // of a sum that the kernel does not add itself
     std::vector<double> total;  // of its parts: float32 sums of many strips are right to rounding
+
+    void add_part();
+  };
+  struct Write {
+    const Value* value;
+    Task* sum = nullptr;  // whose part it is
   };
   // Members that are one kernel. While it has no function, their own loops do the work.
   struct Compiled {
@@ -72,7 +78,7 @@ class Region {
   // What a kernel is given in one piece, in the order of CompiledKernel::Function.
   struct KernelTask {
     std::vector<const Value*> reads;
-    std::vector<const Value*> writes;
+    std::vector<Write> writes;
     std::vector<const void*> in;
     std::vector<void*> out;
     const Value* rows = nullptr;  // where the space is the rows of a table
