@@ -1,9 +1,17 @@
-# Embeds models/formats/walkthrough.{html,css,js} into the library: what is installed needs no files beside it.
+# Embeds the page of models/formats/walkthrough/ into the library: what is installed needs no files beside it. The
+# scripts become one, in this order.
 set(gradus_walkthrough ${PROJECT_BINARY_DIR}/walkthrough_files.cpp)
+set(files_html page.html)
+set(files_css page.css)
+set(files_js data.js why.js tensor.js graph.js loss.js plan.js predict.js state.js)
 foreach(kind html css js)
-  set(file ${PROJECT_SOURCE_DIR}/models/formats/walkthrough.${kind})
-  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${file})
-  file(READ ${file} gradus_${kind})
-  file(SHA256 ${file} gradus_${kind}_sha256)
+  set(gradus_${kind} "")
+  foreach(name ${files_${kind}})
+    set(file ${PROJECT_SOURCE_DIR}/models/formats/walkthrough/${name})
+    set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${file})
+    file(READ ${file} text)
+    string(APPEND gradus_${kind} "${text}")
+  endforeach()
+  string(SHA256 gradus_${kind}_sha256 "${gradus_${kind}}")
 endforeach()
 configure_file(cmake/walkthrough_files.cpp.in ${gradus_walkthrough} @ONLY)

@@ -1,4 +1,4 @@
-// The page itself: walkthrough.html with what is in double braces replaced.
+// The page itself: walkthrough/page.html with what is in double braces replaced.
 #include <gradus/core/at.h>
 #include <gradus/core/error.h>
 #include <gradus/core/io/file.h>
