@@ -22,6 +22,21 @@ std::span<const Pass> passes() {
   return all;
 }
 
+std::span<const PassName> pass_names() {
+  static const std::vector<PassName> all = [] {
+    std::vector<PassName> names;
+    for (const Pass& pass : passes()) names.push_back({pass.name});
+    names.insert(names.end(), {{storage_pass},
+                               {strips_pass, true, false},
+                               {compile_pass, true, false},
+                               {recomputing_pass, false, true},
+                               {fusing_pass, false, true},
+                               {recording_pass, false, true}});
+    return names;
+  }();
+  return all;
+}
+
 namespace {
 
 // The draft rebuilt, each node by all of the passes; `changed` if one of them found something.

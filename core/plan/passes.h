@@ -39,6 +39,22 @@ struct Pass {
 /// In the order in which each node meets them.
 std::span<const Pass> passes();
 
+// Those that are not for one node at a time: see store_transposed.h, schedule.h, form_kernels.h, recompute.h,
+// device_schedule.h and device_plan.h.
+inline constexpr std::string_view storage_pass = "store_transposed";
+inline constexpr std::string_view strips_pass = "strips";
+inline constexpr std::string_view compile_pass = "compile";
+inline constexpr std::string_view recomputing_pass = "recompute";
+inline constexpr std::string_view fusing_pass = "fuse";
+inline constexpr std::string_view recording_pass = "record";
+
+struct PassName {
+  std::string_view name;
+  bool on_cpu = true, on_device = true;  // where plans have the pass
+};
+/// All passes of the plan compiler, those of passes() first.
+std::span<const PassName> pass_names();
+
 /// Rebuilds the draft with the passes, but for those named in `without`, until they find nothing more.
 Draft rewritten(Draft draft, std::span<const std::string> without = {});
 

@@ -13,22 +13,11 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <array>
 
 namespace gradus {
 
 namespace {
 
-// Those that are not for one node at a time: see store_transposed.h, schedule.h, recompute.h, device_schedule.h and
-// device_plan.h.
-constexpr std::string_view storage_pass = "store_transposed";
-constexpr std::string_view strips_pass = "strips";
-constexpr std::string_view compile_pass = "compile";
-constexpr std::string_view recomputing_pass = "recompute";
-constexpr std::string_view fusing_pass = "fuse";
-constexpr std::string_view recording_pass = "record";
-constexpr std::array other_passes = {storage_pass,     strips_pass, compile_pass,
-                                     recomputing_pass, fusing_pass, recording_pass};
 // A stream of batches of many sizes must not fill the memory: on the CPU plans share what they work in.
 constexpr std::size_t plans_kept = 512, plans_kept_on_device = 64;
 
@@ -213,12 +202,10 @@ Tensor Session::State::value(const Expr& variable) {
 Session::Session(Graph& graph, const Device& device, const SessionOptions& options) {
   if (options.threads < 0) fail<ValueError>("a session with {} threads; 0 means all cores", options.threads);
   for (const std::string& name : options.without)
-    if (std::find(other_passes.begin(), other_passes.end(), name) == other_passes.end() &&
-        std::none_of(passes().begin(), passes().end(), [&](const Pass& pass) { return pass.name == name; })) {
-      std::string names;
-      for (const Pass& pass : passes()) names += std::string(pass.name) + ", ";
-      names += fmt::format("{}", fmt::join(other_passes, ", "));
-      fail<ValueError>("a session without the pass '{}'; the passes are {}", name, names);
+    if (std::none_of(pass_names().begin(), pass_names().end(), [&](const PassName& p) { return p.name == name; })) {
+      std::vector<std::string_view> names;
+      for (const PassName& pass : pass_names()) names.push_back(pass.name);
+      fail<ValueError>("a session without the pass '{}'; the passes are {}", name, fmt::join(names, ", "));
     }
   state_ = std::make_shared<State>(graph, device, options);
 }

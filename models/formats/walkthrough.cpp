@@ -3,6 +3,7 @@
 
 #include <gradus/core/at.h>
 #include <gradus/core/error.h>
+#include <gradus/core/plan/passes.h>
 #include <gradus/models/formats/graph_layout.h>
 
 #include <algorithm>
@@ -95,17 +96,13 @@ std::vector<double> seconds_of(const Profile& profile) {
 
 // In sessions of their own, so that what was recorded stays as it is.
 std::vector<Walkthrough::Plan> plans_of(const Session& session, const Expr& fetch, const Feeds& feeds) {
-  std::vector<std::string> passes = {"fold_constants",   "simplify",
-                                     "reassociate",      "share_common_subexpressions",
-                                     "fuse_elementwise", "store_transposed"};
-  if (session.device().is_cpu()) {
-    passes.insert(passes.end(), {"strips"});
-  } else {
-    passes.insert(passes.end(), {"recompute", "fuse"});
-  }
+  const bool on_cpu = session.device().is_cpu();
+  std::vector<std::string> passes;
+  for (const PassName& pass : pass_names())
+    if ((on_cpu ? pass.on_cpu : pass.on_device) && pass.name != compile_pass) passes.emplace_back(pass.name);
   std::vector<Walkthrough::Plan> plans;
   const auto add = [&](const std::string& name, std::vector<std::string> without) {
-    if (session.device().is_cpu()) without.emplace_back("compile");  // a compiler's time is not the plan's
+    without.emplace_back(compile_pass);  // when its kernels are ready is the compiler's affair, not the plan's
     Session like(session.graph(), session.device(), {session.threads(), without});
     Walkthrough::Plan plan;
     plan.without = name;
