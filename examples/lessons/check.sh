@@ -3,7 +3,8 @@
 # it installs what is missing.
 #   sh examples/lessons/check.sh 02          does examples/lessons/exercises/02_*.cpp pass, and if not, why?
 #   sh examples/lessons/check.sh 02 --hint   three hints, the plainest last
-#   sh examples/lessons/check.sh 02 --run    builds and runs the lesson's program, which you may change
+#   sh examples/lessons/check.sh 02 --run    builds and runs the lesson's program, which you may change; what follows
+#                                            goes to the program: 09 --run --page article.html
 #   sh examples/lessons/check.sh             all exercises, a line each
 #   sh examples/lessons/check.sh --all-solutions   the tests of the exercises themselves: what the project's checks run
 # GRADUS_EXERCISE_SEED=7 draws other values for the tests.
@@ -11,7 +12,7 @@ set -eu
 cd "$(dirname "$0")/../.."
 . cmake/prepare.sh
 
-usage() { stop "usage: sh examples/lessons/check.sh [NN [--hint | --run] | --all-solutions]"; }
+usage() { stop "usage: sh examples/lessons/check.sh [NN [--hint | --run [ARGUMENT...]] | --all-solutions]"; }
 
 # title NN: "02 reverse", or stops where there is no such exercise.
 title() {
@@ -60,18 +61,20 @@ case ${1:-} in
     ;;
   [0-9][0-9])
     name=$(title "$1")
-    case $#${2:-} in
-      1)
+    [ $# -le 2 ] || [ "$2" = --run ] || usage
+    case ${2:-} in
+      "")
         configured
         must_build "exercise_$1" "$name"
         "build/release/tests/lessons/exercise_$1" "$name"
         ;;
-      2--hint) sed -n '/^\/\//!q; s|^// ||p' "tests/lessons/$1_test.cpp" ;;
-      2--run)
+      --hint) sed -n '/^\/\//!q; s|^// ||p' "tests/lessons/$1_test.cpp" ;;
+      --run)
         configured
         program=$(basename examples/lessons/"$1"_*.cpp .cpp)
         must_build "lesson_$program" "$name"
-        "build/release/examples/lessons/$program"
+        shift 2
+        "build/release/examples/lessons/$program" "$@"
         ;;
       *) usage ;;
     esac
