@@ -1,6 +1,6 @@
 #!/bin/sh
 # Writes files of a kind and has another program read them. Exits with 77 where that program is not installed.
-# usage: run.sh models|events|reports|walkthroughs PROGRAM FOLDER
+# usage: run.sh models|events|reports|schema|walkthroughs PROGRAM FOLDER
 set -eu
 kind=$1 program=$2 folder=$3/$1
 here=$(cd "$(dirname "$0")" && pwd)
@@ -27,6 +27,11 @@ case $kind in
   reports)
     "$program" reports "$folder"
     sh "$here/browse.sh" "$folder"
+    ;;
+  schema)
+    "$program" walkthroughs "$folder"
+    "$python" -c 'import jsonschema' 2>/dev/null || python=python3  # the system's may have it
+    "$python" "$here/check_schema.py" "$folder"
     ;;
   walkthroughs)
     "$program" walkthroughs "$folder"

@@ -1,6 +1,6 @@
-// The format "gradus-walkthrough", version 1; walkthrough.js reads it. Numbers of tensors are base64 of little-endian
-// float32 (of other dtypes than float32, float64), and where a layout is sparse the positions of its elements in
-// row-major order, int32, stand beside them.
+// The format "gradus-walkthrough", version 1, of which docs/walkthrough.schema.json says what is in it; the scripts of
+// walkthrough/ read it. Numbers of tensors are base64 of little-endian float32 (of other dtypes than float32, float64),
+// and where a layout is sparse the positions of its elements in row-major order, int32, stand beside them.
 #include <gradus/models/formats/detail/walkthrough_json.h>
 
 #include <gradus/core/at.h>
