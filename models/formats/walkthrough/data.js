@@ -47,7 +47,7 @@ const decoded = new Map();
 // A tensor as it is in the file: all its elements in row-major order in v; of a sparse one, has says which are stored.
 function decode(entry, dtype, shape) {
   if (decoded.has(entry)) return decoded.get(entry);
-  const Kind = dtype === 'float32' || typeof entry.means === 'string' ? Float32Array : Float64Array;
+  const Kind = dtype === 'float32' || entry.means ? Float32Array : Float64Array;
   let out;
   if (typeof entry === 'string')
     out = {v: bytes(entry, Kind), shape, whole: true};

@@ -9,13 +9,13 @@ function drawPlan() {
   const time = computed(plan).reduce((sum, each) => sum + each.us, 0);
   $('plan-total').textContent =
       `${computed(plan).length} steps, ${plan.bytes} bytes between them, about ${text(time)} µs as measured`;
-  $('passes').replaceChildren(
-      el('fieldset', {}, el('legend', {}, 'Passes of the compiler: switch one off'), switches()));
+  $('passes').replaceChildren(el('fieldset', {}, el('legend', {}, 'Leave out a pass of the compiler:'), switches()));
   const own = steps.findIndex((each) => each.nodes.includes(state.n));
   const host = steps.findIndex((each) => each.including.includes(state.n));
   $('fate').textContent = fate(steps, own, host);
   const head = ['step', 'where', 'bytes read', 'written', 'µs'].map((word) => el('th', {scope: 'col'}, word));
-  const rows = steps.map((each, i) => {
+  const given = ['placeholder', 'variable', 'constant'], rows = steps.map((each, i) => {
+    if (given.includes(each.form)) return '';  // it stands in the formulas that read it
     const n = each.nodes.concat(each.including)[0], quiet = n === undefined;
     const formula = quiet ? each.formula : el('button', {class: 'ref', on: () => go({n})}, each.formula);
     const cells = [formula, each.details, text(each.read), text(each.written), each.us ? each.us.toFixed(2) : ''];
@@ -32,12 +32,12 @@ function switches() {
   const steps = computed(plans[0]).length;
   return plans.map((plan, i) => {
     const change = computed(plan).length - steps;
-    let effect = change ? `${change > 0 ? '+' : '−'}${Math.abs(change)} steps` : 'other steps, as many';
-    if (sameSteps(plan, plans[0])) effect = 'changes nothing here';
+    let effect = change ? `${change > 0 ? '+' : '−'}${Math.abs(change)} steps` : 'as many steps';
+    if (sameSteps(plan, plans[0])) effect = 'no change';
     const input = el('input', {type: 'radio', name: 'pass', value: i});
     input.checked = i === state.pass;
     input.addEventListener('change', () => go({pass: i}));
-    const words = i ? `${plan.without.replace(' passes', '')} off: ${effect}` : `all on: ${steps} steps`;
+    const words = i ? `${plan.without.replace(' passes', '')}: ${effect}` : `none: ${steps} steps`;
     return el('label', {}, input, ' ', words);
   });
 }
@@ -56,9 +56,7 @@ function fate(steps, own, host) {
 // A tint behind the nodes that are one step, and lines that hold them together.
 function drawHulls() {
   $('hulls').replaceChildren();
-  graphNodes().forEach((g) => g.classList.remove('gone'));
-  if (!state.plan) return;
-  const steps = plans[state.pass].steps;
+  const steps = state.plan ? plans[state.pass].steps : [];
   const box = (n) => find(`#graph [data-n="${n}"] rect`).getBBox();
   steps.forEach((step, i) => {
     const members = step.nodes.concat(step.including);
@@ -77,6 +75,7 @@ function drawHulls() {
   });
   graphNodes().forEach((g) => {
     const n = Number(g.dataset.n);
-    g.classList.toggle('gone', nodes[n].kind === 'op' && !steps.some((step) => step.nodes.includes(n)));
+    const gone = state.plan && nodes[n].kind === 'op' && !steps.some((step) => step.nodes.includes(n));
+    g.classList.toggle('gone', gone);
   });
 }

@@ -22,7 +22,8 @@ function go(change) {
 }
 
 function fromAddress() {
-  const given = new URLSearchParams(location.hash.slice(1)), whole = (name, most) => {
+  const given = new URLSearchParams(location.hash.slice(1));
+  const whole = (name, most) => {
     const x = Number(given.get(name));
     return given.has(name) && Number.isInteger(x) && x >= 0 && x <= most ? x : undefined;
   };
@@ -31,30 +32,26 @@ function fromAddress() {
     plan: given.get('v') === 'plan',
     pass: whole('off', plans.length - 1) || 0,
     log: given.get('y') === 'log',
-    n: whole('n', nodes.length - 1)
+    n: whole('n', nodes.length - 1) ?? Math.max(0, nodes.findIndex((node) => node.kind === 'op'))
   };
-  if (change.n === undefined) change.n = nodes.findIndex((node) => node.kind === 'op');
-  if (change.n < 0) change.n = 0;
   if (given.has('t')) change.f = nearest(Number(given.get('t')) || 0);
   const {shape} = shown(tensor('value', change.n, change.f || 0));
   const index = (given.get('c') || '').split(',').filter((word) => word !== '').map(Number);
   const fits = (i, axis) => Number.isInteger(i) && i >= 0 && i < shape[axis];
   if (given.has('c') && index.length === shape.length && index.every(fits)) change.c = ravel(index, shape);
-  if (change.c === undefined) change.c = largest(change.n);
+  change.c ??= largest(change.n);
   return change;
 }
 
 function draw() {
-  const node = nodes[state.n], t = tensor('value', state.n);
-  const {back, plan, guess} = state,
-                     pressed = {forward: !back, back, values: !plan, plans: plan, guess, play: !!playing};
+  const {back, plan, guess, n} = state, pressed = {forward: !back, back, values: !plan, plans: plan, guess};
   for (const id of Object.keys(pressed)) $(id).setAttribute('aria-pressed', pressed[id]);
-  find('.tensor').hidden = find('.why').hidden = state.plan;
-  find('.plan').hidden = !state.plan;
+  find('.tensor').hidden = find('.why').hidden = plan;
+  find('.plan').hidden = !plan;
   drawHulls();
   drawGraph();
   reveal($('graph-box'), find('#graph .now'));
-  if (state.plan)
+  if (plan)
     drawPlan();
   else {
     drawTensor();
@@ -62,7 +59,7 @@ function draw() {
   }
   drawSource();
   drawLoss();
-  $('say').textContent = described(node, t);
+  $('say').textContent = described(nodes[n], tensor('value', n));
 }
 
 // "matmul_1: matmul, 7 by 5, node 16 of 37, from −0.0031 to 0.0112, step 10"

@@ -226,8 +226,7 @@ function spark(kind, n, c) {
     if (isFinite(v)) path += `${pen}${x(f).toFixed(1)} ${y(v).toFixed(1)}`;
   });
   const here = points[state.f], at = {cx: x(state.f), cy: y(here), r: 3.5, class: 'dot'};
-  const label = `over the recorded steps it goes from ${text(points[0])} to ${text(points.at(-1))}`;
-  const picture = {viewBox: '0 0 200 40', width: 200, height: 40, role: 'img', 'aria-label': label};
+  const picture = {viewBox: '0 0 200 40', width: 200, height: 40, 'aria-hidden': true};
   const dot = isFinite(here) ? el('circle', at) : '';
   const line = el('svg', picture, el('path', {d: path, class: 'curve'}), dot);
   const words = ` over ${frames.length} recorded steps, from ${text(low)} to ${text(high)}`;

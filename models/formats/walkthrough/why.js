@@ -133,7 +133,7 @@ function whyValue(n, c) {
 function whyPart(p, c) {
   const {from, input, to} = parts[p], node = nodes[from], own = tensor('part', p) || tensor('gradient', to);
   const recorded = own.v[own.shape ? ravel(unravel(c, nodes[to].shape), own.shape) : c];
-  const none = {from, terms: null, recorded, ok: false, input};
+  const none = {from, terms: null, recorded, ok: false};
   if (!own.whole || !readable(from) || !node.inputs.every(readable) || !tensor('gradient', from).whole) return none;
   // One part may stand for several inputs that are the same node: x times x.
   const here = (i) => i === input || (node.inputs[i] === to && !parts.some((q) => q.from === from && q.input === i));
@@ -169,7 +169,7 @@ function whyPart(p, c) {
       return none;
   }
   const found = total(terms);
-  return {from, input, terms, found, recorded, ok: agrees(found, recorded, sizes(terms)), axes: summedAxes(node, to)};
+  return {from, terms, found, recorded, ok: agrees(found, recorded, sizes(terms)), axes: summedAxes(node, to)};
 }
 
 // The axes of an elementwise node along which one of its inputs was broadcast.
