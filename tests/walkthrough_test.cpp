@@ -5,6 +5,7 @@
 #include <gradus/gradus.h>
 
 #include <gradus/core/io/json.h>
+#include <gradus/core/plan/passes.h>
 #include <gradus/models/formats/graph_layout.h>
 
 #include <doctest/doctest.h>
@@ -114,6 +115,11 @@ TEST_CASE("A page holds its run as data: nodes, parts, frames of what changed, p
   CHECK(data["backward"].size() == run.parts.size());
   CHECK(data["plans"][0]["without"] == "");
   CHECK(data["plans"].back()["without"] == "all passes");
+  std::vector<std::string> without{""};
+  for (const PassName& pass : pass_names())
+    if (pass.on_cpu && pass.name != compile_pass) without.emplace_back(pass.name);
+  REQUIRE(data["plans"].size() == without.size() + 1);
+  for (std::size_t i = 0; i < without.size(); ++i) CHECK(data["plans"][i]["without"] == without[i]);
   CHECK(data["frames"][0]["value"].size() == run.nodes.size());
   CHECK(data["frames"][1]["value"].size() < run.nodes.size());  // neither x nor the constants
   for (const Json& node : data["nodes"])
@@ -142,6 +148,16 @@ TEST_CASE("A page leaves frames out where it would be too large, and refuses wha
   CHECK(frames.back()["t"] == 500);
   CHECK(has(refusal<ValueError>([&] { to_html(run, {.most_bytes = 1000}); }), "the largest node is x: float64 [4, 3]"));
   CHECK_THROWS_AS(write_page(run, "/nowhere/page.html"), IoError);
+}
+
+TEST_CASE("A page's scripts and style have at most 60 kB") {
+  Watched m;
+  const std::string html = to_html(record_walkthrough(m.session, {.loss = m.loss}, {{m.x, m.data}}));
+  const std::size_t style = html.find("</style>") - html.find("<style>"),
+                    script = html.rfind("</script>") - html.rfind("<script>");
+  CHECK(style + script <= 60'000);
+  CHECK(style > 5'000);
+  CHECK(script > 20'000);
 }
 
 TEST_CASE("A walkthrough refuses what it cannot show") {

@@ -1,8 +1,9 @@
 // Exercise 1: run a graph yourself.
 //
-// All values are numbers (shape []). The ops are add, subtract and multiply; node.op().name() says which, and
-// constant_number(node) has the value of a constant. `given` knows the value of a placeholder or a variable: ask it
-// once for each that the fetch needs, and for no other.
+// All values are numbers (shape []). node.kind() is Kind::op, Kind::constant, Kind::placeholder or Kind::variable. The
+// ops are add, subtract and multiply, and node.op().name() says which; constant_number(node).value() is the value of a
+// constant. `given` knows the value of a placeholder or a variable: ask it once for each that the fetch needs, and for
+// no other.
 #include <gradus/core/graph/op.h>
 #include <gradus/gradus.h>
 
