@@ -290,7 +290,7 @@ def picture(executable, page, png):
     """A picture of a page for a README: backward, at a matrix product."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=executable, args=["--no-sandbox"])
-        opened = Opened(browser, pathlib.Path(page).resolve(), 1160, 740, color_scheme="light", reduced_motion="reduce")
+        opened = Opened(browser, pathlib.Path(page).resolve(), 1195, 770, color_scheme="light", reduced_motion="reduce")
         opened.page.evaluate("go({f: nearest(10), n: nodes.findIndex((node) => node.op === 'matmul'), back: true, log: true})")
         opened.page.screenshot(path=png)
         browser.close()
