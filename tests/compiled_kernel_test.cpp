@@ -151,14 +151,16 @@ TEST_CASE("compiled kernels: sums along the last axes and the first ones") {
     Graph g;
     const Expr x = g.placeholder("x", c.shape, c.dtype);
     const Expr b = g.placeholder("b", {c.shape[c.shape.rank() - 1]}, c.dtype);
+    const Expr a = g.placeholder("a", c.shape, c.dtype);
     const Expr y = x * b + 1;
     std::vector<Expr> fetches;
     for (const Axes& axes : c.axes) {
       fetches.push_back(reduce_sum(y, axes));
-      fetches.push_back(reduce_mean(square(y) - b, axes));
+      fetches.push_back(reduce_mean(square(y) * a - b, axes));
     }
     const std::vector<Feed> feeds = {{x, random_normal(c.shape, {.seed = 1, .dtype = c.dtype}).draw(0)},
-                                     {b, random_normal(b.shape(), {.seed = 2, .dtype = c.dtype}).draw(0)}};
+                                     {b, random_normal(b.shape(), {.seed = 2, .dtype = c.dtype}).draw(0)},
+                                     {a, random_normal(c.shape, {.seed = 3, .dtype = c.dtype}).draw(0)}};
     const std::vector<Tensor> expected = run_with(g, fetches, feeds, {.threads = 1, .without = {"compile"}});
     const std::vector<Tensor> one = run_with(g, fetches, feeds, {.threads = 1});
     const std::vector<Tensor> two = run_with(g, fetches, feeds, {.threads = 2});

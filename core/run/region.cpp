@@ -240,20 +240,21 @@ void Region::make_piece() {
   }
   for (const Compiled& compiled : kernels_) {
     KernelTask& task = piece.kernels.emplace_back();
-    const auto member = [&](int step) -> const Member& { return members_[compiled.first + at(step)]; };
-    for (const Kernel::Read& read : compiled.kernel.kernel().reads) {
-      const bool sliced = ((member(read.step).strips.sliced >> static_cast<unsigned>(read.input)) & 1U) != 0;
+    const Kernel& kernel = compiled.kernel.kernel();
+    for (const Kernel::Read& read : kernel.reads) {
+      const Member& reader = members_[at(member_of(kernel.steps[at(read.step)].node))];
+      const bool sliced = ((reader.strips.sliced >> static_cast<unsigned>(read.input)) & 1U) != 0;
       task.reads.push_back(sliced ? strip_of(read.node) : &values_[at(read.node)]);
     }
-    for (const Kernel::Step& step : compiled.kernel.kernel().steps) {
+    for (const Kernel::Step& step : kernel.steps) {
       if (step.stored) task.writes.push_back({strip_of(step.node)});
       if (step.table >= 0) task.writes.push_back({&values_[at(step.table)]});
     }
-    for (const Kernel::Fold& fold : compiled.kernel.kernel().folds) {
+    for (const Kernel::Fold& fold : kernel.folds) {
       Task& result = piece.tasks[at(member_of(fold.node))];
       task.writes.push_back({result.output, fold.over_rows ? &result : nullptr});
     }
-    if (along_held_rows()) task.rows = strip_of(compiled.kernel.kernel().steps.front().node);
+    if (along_held_rows()) task.rows = strip_of(kernel.steps.front().node);
     task.in.resize(task.reads.size());
     task.out.resize(task.writes.size());
   }
