@@ -16,6 +16,7 @@
 #include <exception>
 #include <string>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 using namespace gradus;
@@ -33,18 +34,26 @@ struct Options {
   std::string device = "cpu";
 };
 
-UserItemDesign read_data(const Options& options) {
+struct Data {
+  Rows train, test;
+  std::int64_t users = SyntheticRatings::users, items = SyntheticRatings::items;
+  std::int64_t unseen = 0;  // users and items of ratings to test with that training has not
+};
+
+Data read_data(const Options& options) {
   if (options.folder.empty()) {
     fmt::print(
         "No folder given: these are synthetic ratings in the shape of MovieLens-100k, from a planted model.\n"
         "The real ones: https://grouplens.org/datasets/movielens/100k/ (unzip, then name the folder ml-100k).\n");
-    const SyntheticRatings ratings = synthetic_ratings();
-    return one_hot_user_item(ratings.train, ratings.test);
+    SyntheticRatings ratings = synthetic_ratings();
+    return {std::move(ratings.train), std::move(ratings.test)};
   }
-  const std::vector<Rating> train = read_ratings(options.folder + "/ua.base");
-  const std::vector<Rating> test = read_ratings(options.folder + "/ua.test");
+  const ReadRows train = read_rows(options.folder + "/ua.base", {.format = Format::movielens});
+  const ReadRows test = read_rows(options.folder + "/ua.test", {.format = Format::movielens, .columns = train.columns});
+  const std::vector<TableColumn>& columns = train.columns.table->columns();  // user, item, rating, timestamp
   fmt::print("MovieLens-100k in {}\n", options.folder);
-  return one_hot_user_item(train, test);
+  return {train, test, std::ssize(columns[0].categories), std::ssize(columns[1].categories),
+          test.unseen[0] + test.unseen[1]};
 }
 
 /// The article's formulation, for a dense X: V is [k, p]. It starts from the same numbers as FactorizationMachine.
@@ -65,14 +74,14 @@ Expr dense_y_hat(const Expr& X, const Options& options) {
 void train_and_report(const Options& options) {
   const Device device = Device::named(options.device);
   fmt::print("Device: {}\n", device.name());
-  UserItemDesign data = read_data(options);
-  const std::int64_t p = data.x_train.dim(1);
-  fmt::print("  train {} x {}: {} users, {} items\n", data.x_train.dim(0), p, data.users, data.items);
-  fmt::print("  test  {} x {}: {} items in {} ratings were never seen in training\n", data.x_test.dim(0), p,
-             data.unseen_items, data.unseen_ratings);
+  Data data = read_data(options);
+  const std::int64_t p = data.train.x.dim(1);
+  fmt::print("  train {} x {}: {} users, {} items\n", data.train.x.dim(0), p, data.users, data.items);
+  fmt::print("  test  {} x {}: {} of these users and items were never seen in training\n", data.test.size(), p,
+             data.unseen);
   if (options.dense) {
-    data.x_train = data.x_train.to_dense();  // [n, p]
-    data.x_test = data.x_test.to_dense();    // [m, p]
+    data.train.x = data.train.x.to_dense();  // [n, p]
+    data.test.x = data.test.x.to_dense();    // [m, p]
   }
   fmt::print("Factorization machine: {}, {} factors, Adam {}, {} iterations, seed {}\n",
              options.dense ? "dense" : "csr", options.factors, options.rate, options.iterations, options.seed);
@@ -92,7 +101,7 @@ void train_and_report(const Options& options) {
     Progress progress("training", options.iterations);
     std::chrono::steady_clock::time_point start;
     for (int i = 0; i < options.iterations; ++i) {
-      session.run(train, {{X, data.x_train}, {y, data.y_train}});
+      session.run(train, {{X, data.train.x}, {y, data.train.y}});
       // The first makes the plan as well.
       if (i == 0) start = std::chrono::steady_clock::now();
       progress.step();
@@ -102,11 +111,11 @@ void train_and_report(const Options& options) {
          std::max(1, options.iterations - 1);
   }
 
-  const Tensor train_hat = session.run(y_hat, {{X, data.x_train}});  // [n, 1]
-  const Tensor test_hat = session.run(y_hat, {{X, data.x_test}});    // [m, 1]
+  const Tensor train_hat = session.run(y_hat, {{X, data.train.x}});  // [n, 1]
+  const Tensor test_hat = session.run(y_hat, {{X, data.test.x}});    // [m, 1]
   fmt::print("           MSE    RMSE\n");
-  fmt::print("  train {:.4f}  {:.4f}\n", mse(data.y_train, train_hat), rmse(data.y_train, train_hat));
-  fmt::print("  test  {:.4f}  {:.4f}\n", mse(data.y_test, test_hat), rmse(data.y_test, test_hat));
+  fmt::print("  train {:.4f}  {:.4f}\n", mse(data.train.y, train_hat), rmse(data.train.y, train_hat));
+  fmt::print("  test  {:.4f}  {:.4f}\n", mse(data.test.y, test_hat), rmse(data.test.y, test_hat));
   if (options.iterations > 1) fmt::print("{:.3g} ms an iteration\n", ms);
 }
 

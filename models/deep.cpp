@@ -15,6 +15,9 @@ namespace {
 
 constexpr std::string_view deep_fm_model = "DeepFactorizationMachine";
 
+// "deep/W1" and "deep/b1" are the weights and the biases of layer 0.
+std::string layer_name(char parameter, std::size_t layer) { return fmt::format("deep/{}{}", parameter, layer + 1); }
+
 // Checked before the machine makes its variables.
 const FactorizationMachineOptions& checked(const Expr& X, const Expr& y,
                                            const DeepFactorizationMachineOptions& options) {
@@ -28,6 +31,18 @@ const FactorizationMachineOptions& checked(const Expr& X, const Expr& y,
 
 }  // namespace
 
+ParameterShapes DeepFactorizationMachineOptions::shapes(std::int64_t p) const {
+  ParameterShapes out = fm.shapes(p);
+  std::int64_t units = count_fields(deep_fm_model, field_of, p) * fm.factors;
+  for (std::size_t layer = 0; layer < hidden.size(); ++layer) {
+    out[layer_name('W', layer)] = {units, hidden[layer]};
+    out[layer_name('b', layer)] = {hidden[layer]};
+    units = hidden[layer];
+  }
+  out[layer_name('W', hidden.size())] = {units, 1};
+  return out;
+}
+
 DeepFactorizationMachine::DeepFactorizationMachine(const Expr& X, const Expr& y,
                                                    const DeepFactorizationMachineOptions& options, Location where)
     : fm(X, y, checked(X, y, options), where) {
@@ -37,20 +52,22 @@ DeepFactorizationMachine::DeepFactorizationMachine(const Expr& X, const Expr& y,
   const Graph::Pin pin = g.pin(where);
 
   embeddings = reshape(matmul(split_rows(X, options.field_of, fields), fm.V), {any, fields * k});  // [n, fields k]
-  const auto add_layer = [&](const Expr& in, std::int64_t units) {
+  const ParameterShapes shape = options.shapes(X.shape()[1]);
+  const auto add_layer = [&](const Expr& in) {
+    const std::string name = layer_name('W', weights.size());
     const NormalOptions he{
         .stddev = std::sqrt(2.0 / static_cast<double>(in.shape()[1])), .seed = options.fm.seed, .dtype = X.dtype()};
-    weights.push_back(
-        g.variable(fmt::format("deep/W{}", weights.size() + 1), random_normal({in.shape()[1], units}, he)));
-    return matmul(in, weights.back());  // [n, units]
+    weights.push_back(g.variable(name, random_normal(shape.at(name), he)));  // [in, units]
+    return matmul(in, weights.back());                                       // [n, units]
   };
   Expr layer = embeddings;  // [n, units]
-  for (const std::int64_t units : options.hidden) {
-    const Expr product = add_layer(layer, units);                                                         // [n, units]
-    biases.push_back(g.variable(fmt::format("deep/b{}", biases.size() + 1), zeros({units}, X.dtype())));  // [units]
-    layer = relu(product + biases.back());                                                                // [n, units]
+  while (biases.size() < options.hidden.size()) {
+    const Expr product = add_layer(layer);  // [n, units]
+    const std::string name = layer_name('b', biases.size());
+    biases.push_back(g.variable(name, zeros(shape.at(name), X.dtype())));  // [units]
+    layer = relu(product + biases.back());                                 // [n, units]
   }
-  deep = add_layer(layer, 1);                               // [n, 1]
+  deep = add_layer(layer);                                  // [n, 1]
   y_hat = fm.y_hat + deep;                                  // [n, 1]
   prediction = gradus::prediction(options.fm.task, y_hat);  // [n, 1]
 

@@ -19,6 +19,9 @@ struct DeepFactorizationMachineOptions {
   /// seen by the network.   [p]
   std::vector<Index> field_of = {};
   std::vector<std::int64_t> hidden = {64, 32};  // units of each hidden layer; none: the network is a linear function
+
+  /// Of the parameters over p features. Throws ValueError where field_of is not as it should be.
+  ParameterShapes shapes(std::int64_t p) const;
 };
 
 struct DeepFactorizationMachine {

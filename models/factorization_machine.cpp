@@ -79,6 +79,10 @@ Operand lambda_of_V(const FactorizationMachineOptions& options, const Expr& V) {
 
 }  // namespace
 
+ParameterShapes FactorizationMachineOptions::shapes(std::int64_t p) const {
+  return {{"w0", {1}}, {"W", {p}}, {"V", {p, factors}}};
+}
+
 FactorizationMachine::FactorizationMachine(const Expr& X, const Expr& y, const FactorizationMachineOptions& options,
                                            Location where) {
   const std::int64_t p = design_columns(fm_model, X, y);
@@ -88,9 +92,10 @@ FactorizationMachine::FactorizationMachine(const Expr& X, const Expr& y, const F
   const Graph::Pin pin = g.pin(where);
   const NormalOptions normal{.stddev = options.init_stddev, .seed = options.seed, .dtype = X.dtype()};
 
-  w0 = g.variable("w0", zeros({1}, X.dtype()));                      // [1]
-  W = g.variable("W", zeros({p}, X.dtype()));                        // [p]
-  V = g.variable("V", random_normal({p, options.factors}, normal));  // [p, k]
+  const ParameterShapes shape = options.shapes(p);
+  w0 = g.variable("w0", zeros(shape.at("w0"), X.dtype()));    // [1]
+  W = g.variable("W", zeros(shape.at("W"), X.dtype()));       // [p]
+  V = g.variable("V", random_normal(shape.at("V"), normal));  // [p, k]
 
   linear_terms = w0 + reduce_sum(W * X, 1, keep_dims);                            // [n, 1]
   const Expr square_of_sum = square(matmul(X, V));                                // [n, k]

@@ -37,6 +37,9 @@ struct FactorizationMachineOptions {
   L2Groups l2_groups = {};
   L2Over l2_over = L2Over::all;
   Expr weight = {};  // [n, 1]: how much each row counts; no expression: all alike
+
+  /// Of the parameters over p features.
+  ParameterShapes shapes(std::int64_t p) const;
 };
 
 struct FactorizationMachine {

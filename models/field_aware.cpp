@@ -39,6 +39,10 @@ std::int64_t count_fields(std::string_view name, const std::vector<Index>& field
   return fields;
 }
 
+ParameterShapes FieldAwareFactorizationMachineOptions::shapes(std::int64_t p) const {
+  return {{"w0", {1}}, {"W", {p}}, {"V", {p, count_fields(ffm_model, field_of, p) * factors}}};
+}
+
 FieldAwareFactorizationMachine::FieldAwareFactorizationMachine(const Expr& X, const Expr& y,
                                                                const FieldAwareFactorizationMachineOptions& options,
                                                                Location where) {
@@ -54,9 +58,10 @@ FieldAwareFactorizationMachine::FieldAwareFactorizationMachine(const Expr& X, co
   const Graph::Pin pin = g.pin(where);
   const NormalOptions normal{.stddev = options.init_stddev, .seed = options.seed, .dtype = X.dtype()};
 
-  w0 = g.variable("w0", zeros({1}, X.dtype()));                 // [1]
-  W = g.variable("W", zeros({p}, X.dtype()));                   // [p]
-  V = g.variable("V", random_normal({p, fields * k}, normal));  // [p, fields k]
+  const ParameterShapes shape = options.shapes(p);
+  w0 = g.variable("w0", zeros(shape.at("w0"), X.dtype()));    // [1]
+  W = g.variable("W", zeros(shape.at("W"), X.dtype()));       // [p]
+  V = g.variable("V", random_normal(shape.at("V"), normal));  // [p, fields k]
 
   linear_terms = w0 + reduce_sum(W * X, 1, keep_dims);  // [n, 1]
 

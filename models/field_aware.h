@@ -26,6 +26,9 @@ struct FieldAwareFactorizationMachineOptions {
   double l2_V = 0;
   L2Over l2_over = L2Over::all;  // what l2_W and l2_V reach
   Expr weight = {};              // [n, 1]: how much each row counts; no expression: all alike
+
+  /// Of the parameters over p features. Throws ValueError where field_of is not as it should be.
+  ParameterShapes shapes(std::int64_t p) const;
 };
 
 struct FieldAwareFactorizationMachine {

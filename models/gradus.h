@@ -10,12 +10,11 @@
 #include <gradus/models/data/batches.h>
 #include <gradus/models/data/column_scale.h>
 #include <gradus/models/data/data_cache.h>
-#include <gradus/models/data/dataset.h>
-#include <gradus/models/data/dataset_blocks.h>
-#include <gradus/models/data/movielens.h>
 #include <gradus/models/data/pair_sampler.h>
 #include <gradus/models/data/read.h>
 #include <gradus/models/data/rendle2010.h>
+#include <gradus/models/data/row_blocks.h>
+#include <gradus/models/data/rows.h>
 #include <gradus/models/data/synthetic.h>
 #include <gradus/models/deep.h>
 #include <gradus/models/factorization_machine.h>
@@ -33,6 +32,7 @@
 #include <gradus/models/training/inspection.h>
 #include <gradus/models/training/model_file.h>
 #include <gradus/models/training/predictor.h>
+#include <gradus/models/training/sampler.h>
 #include <gradus/models/training/trainer.h>
 #include <gradus/models/training/training_set.h>
 #include <gradus/ops/check_gradients.h>

@@ -13,6 +13,8 @@ namespace {
 
 constexpr std::string_view hofm_model = "HigherOrderFactorizationMachine";
 
+std::string factors_of_order(bool shared, int m) { return shared ? "V" : fmt::format("V{}", m); }
+
 // sum_f A_m(v_f, x) of each row, for m from 2 to `order`, by Newton's identities. All but the last P_t are needed
 // factor by factor; of that one the sum is enough.   csr or dense [n, p], [p, k] -> [n, 1] each
 std::vector<Expr> anova(const Expr& X, const Expr& V, int order) {
@@ -37,6 +39,12 @@ std::vector<Expr> anova(const Expr& X, const Expr& V, int order) {
 
 }  // namespace
 
+ParameterShapes HigherOrderFactorizationMachineOptions::shapes(std::int64_t p) const {
+  ParameterShapes out{{"w0", {1}}, {"W", {p}}};
+  for (int m = 2; m <= (share_factors ? 2 : order); ++m) out[factors_of_order(share_factors, m)] = {p, factors};
+  return out;
+}
+
 HigherOrderFactorizationMachine::HigherOrderFactorizationMachine(const Expr& X, const Expr& y,
                                                                  const HigherOrderFactorizationMachineOptions& options,
                                                                  Location where) {
@@ -52,11 +60,13 @@ HigherOrderFactorizationMachine::HigherOrderFactorizationMachine(const Expr& X, 
   const Graph::Pin pin = g.pin(where);
   const NormalOptions normal{.stddev = options.init_stddev, .seed = options.seed, .dtype = X.dtype()};
 
-  w0 = g.variable("w0", zeros({1}, X.dtype()));  // [1]
-  W = g.variable("W", zeros({p}, X.dtype()));    // [p]
-  for (int m = 2; m <= (options.share_factors ? 2 : options.order); ++m)
-    V.push_back(g.variable(options.share_factors ? "V" : fmt::format("V{}", m),
-                           random_normal({p, options.factors}, normal)));  // [p, k]
+  const ParameterShapes shape = options.shapes(p);
+  w0 = g.variable("w0", zeros(shape.at("w0"), X.dtype()));  // [1]
+  W = g.variable("W", zeros(shape.at("W"), X.dtype()));     // [p]
+  for (int m = 2; m <= (options.share_factors ? 2 : options.order); ++m) {
+    const std::string name = factors_of_order(options.share_factors, m);
+    V.push_back(g.variable(name, random_normal(shape.at(name), normal)));  // [p, k]
+  }
 
   linear_terms = w0 + reduce_sum(W * X, 1, keep_dims);  // [n, 1]
   if (options.share_factors) {

@@ -27,6 +27,9 @@ struct HigherOrderFactorizationMachineOptions {
   double l2_V = 0;
   L2Over l2_over = L2Over::all;  // what l2_W and l2_V reach
   Expr weight = {};              // [n, 1]: how much each row counts; no expression: all alike
+
+  /// Of the parameters over p features.
+  ParameterShapes shapes(std::int64_t p) const;
 };
 
 struct HigherOrderFactorizationMachine {

@@ -5,6 +5,8 @@
 
 namespace gradus {
 
+ParameterShapes LinearRegressionOptions::shapes(std::int64_t p) const { return {{"w0", {1}}, {"W", {p}}}; }
+
 LinearRegression::LinearRegression(const Expr& X, const Expr& y, const LinearRegressionOptions& options,
                                    Location where) {
   const std::int64_t p = design_columns("LinearRegression", X, y);
@@ -14,10 +16,11 @@ LinearRegression::LinearRegression(const Expr& X, const Expr& y, const LinearReg
   Graph& g = X.graph();
   const Graph::Pin pin = g.pin(where);
 
-  w0 = g.variable("w0", zeros({1}, X.dtype()));          // [1]
-  W = g.variable("W", zeros({p}, X.dtype()));            // [p]
-  y_hat = w0 + reduce_sum(W * X, 1, keep_dims);          // [n, 1]
-  prediction = gradus::prediction(options.task, y_hat);  // [n, 1]
+  const ParameterShapes shape = options.shapes(p);
+  w0 = g.variable("w0", zeros(shape.at("w0"), X.dtype()));  // [1]
+  W = g.variable("W", zeros(shape.at("W"), X.dtype()));     // [p]
+  y_hat = w0 + reduce_sum(W * X, 1, keep_dims);             // [n, 1]
+  prediction = gradus::prediction(options.task, y_hat);     // [n, 1]
 
   error = mean_error(options.task, y, y_hat, options.weight);  // []
   penalty = sum_of_penalties(

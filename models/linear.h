@@ -12,6 +12,9 @@ struct LinearRegressionOptions {
   double l2_W = 0;
   L2Over l2_over = L2Over::all;  // what l2_W reaches
   Expr weight = {};              // [n, 1]: how much each row counts; no expression: all alike
+
+  /// Of the parameters over p features.
+  ParameterShapes shapes(std::int64_t p) const;
 };
 
 struct LinearRegression {

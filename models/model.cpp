@@ -8,8 +8,6 @@
 #include <gradus/models/multiclass.h>
 #include <gradus/ops/ops.h>
 
-#include <fmt/format.h>
-
 #include <array>
 #include <cmath>
 #include <limits>
@@ -32,71 +30,92 @@ void take_outputs(Model& model, const M& made) {
   model.loss = made.loss;
 }
 
+// The options of each model; `weight` is no expression where all rows count alike.
+LinearRegressionOptions linear_options(const ModelOptions& o, const Expr& weight) {
+  return {.task = o.task, .l2_w0 = o.l2_w0, .l2_W = o.l2_W, .l2_over = o.l2_over, .weight = weight};
+}
+
+FactorizationMachineOptions fm_options(const ModelOptions& o, const Expr& weight) {
+  return {.factors = o.factors,
+          .init_stddev = o.init_stddev,
+          .seed = o.seed,
+          .task = o.task,
+          .l2_w0 = o.l2_w0,
+          .l2_W = o.l2_W,
+          .l2_V = o.l2_V,
+          .l2_over = o.l2_over,
+          .weight = weight};
+}
+
+HigherOrderFactorizationMachineOptions higher_order_options(const ModelOptions& o, const Expr& weight) {
+  return {.order = o.order,
+          .factors = o.factors,
+          .init_stddev = o.init_stddev,
+          .seed = o.seed,
+          .task = o.task,
+          .l2_w0 = o.l2_w0,
+          .l2_W = o.l2_W,
+          .l2_V = o.l2_V,
+          .l2_over = o.l2_over,
+          .weight = weight};
+}
+
+FieldAwareFactorizationMachineOptions field_aware_options(const ModelOptions& o, const Expr& weight) {
+  return {.field_of = o.field_of,
+          .factors = o.factors,
+          .init_stddev = o.init_stddev,
+          .seed = o.seed,
+          .task = o.task,
+          .l2_w0 = o.l2_w0,
+          .l2_W = o.l2_W,
+          .l2_V = o.l2_V,
+          .l2_over = o.l2_over,
+          .weight = weight};
+}
+
+DeepFactorizationMachineOptions deep_options(const ModelOptions& o, const Expr& weight) {
+  return {.fm = fm_options(o, weight), .field_of = o.field_of, .hidden = o.hidden};
+}
+
+MulticlassFactorizationMachineOptions multiclass_options(const ModelOptions& o, const Expr& weight) {
+  return {.classes = o.classes,
+          .factors = o.kind == ModelKind::linear ? 0 : o.factors,
+          .init_stddev = o.init_stddev,
+          .seed = o.seed,
+          .l2_w0 = o.l2_w0,
+          .l2_W = o.l2_W,
+          .l2_V = o.l2_V,
+          .l2_over = o.l2_over,
+          .weight = weight};
+}
+
 void add_linear(Model& model, const Expr& y, const ModelOptions& options) {
-  const LinearRegression made(model.X, y,
-                              {.task = options.task,
-                               .l2_w0 = options.l2_w0,
-                               .l2_W = options.l2_W,
-                               .l2_over = options.l2_over,
-                               .weight = model.weight});
+  const LinearRegression made(model.X, y, linear_options(options, model.weight));
   take_outputs(model, made);
   model.parameters = {made.w0, made.W};
 }
 
-FactorizationMachineOptions fm_options(const Model& model, const ModelOptions& options) {
-  return {.factors = options.factors,
-          .init_stddev = options.init_stddev,
-          .seed = options.seed,
-          .task = options.task,
-          .l2_w0 = options.l2_w0,
-          .l2_W = options.l2_W,
-          .l2_V = options.l2_V,
-          .l2_over = options.l2_over,
-          .weight = model.weight};
-}
-
 void add_fm(Model& model, const Expr& y, const ModelOptions& options) {
-  const FactorizationMachine made(model.X, y, fm_options(model, options));
+  const FactorizationMachine made(model.X, y, fm_options(options, model.weight));
   take_outputs(model, made);
   model.parameters = {made.w0, made.W, made.V};
 }
 
 void add_higher_order(Model& model, const Expr& y, const ModelOptions& options) {
-  const HigherOrderFactorizationMachine made(model.X, y,
-                                             {.order = options.order,
-                                              .factors = options.factors,
-                                              .init_stddev = options.init_stddev,
-                                              .seed = options.seed,
-                                              .task = options.task,
-                                              .l2_w0 = options.l2_w0,
-                                              .l2_W = options.l2_W,
-                                              .l2_V = options.l2_V,
-                                              .l2_over = options.l2_over,
-                                              .weight = model.weight});
+  const HigherOrderFactorizationMachine made(model.X, y, higher_order_options(options, model.weight));
   take_outputs(model, made);
   model.parameters = {made.w0, made.W};
   model.parameters.insert(model.parameters.end(), made.V.begin(), made.V.end());
 }
 
 void add_field_aware(Model& model, const Expr& y, const ModelOptions& options) {
-  const FieldAwareFactorizationMachine made(model.X, y,
-                                            {.field_of = options.field_of,
-                                             .factors = options.factors,
-                                             .init_stddev = options.init_stddev,
-                                             .seed = options.seed,
-                                             .task = options.task,
-                                             .l2_w0 = options.l2_w0,
-                                             .l2_W = options.l2_W,
-                                             .l2_V = options.l2_V,
-                                             .l2_over = options.l2_over,
-                                             .weight = model.weight});
+  const FieldAwareFactorizationMachine made(model.X, y, field_aware_options(options, model.weight));
   take_outputs(model, made);
   model.parameters = {made.w0, made.W, made.V};
 }
 
 void add_deep(Model& model, const Expr& y, const ModelOptions& options) {
-  const DeepFactorizationMachine made(
-      model.X, y, {.fm = fm_options(model, options), .field_of = options.field_of, .hidden = options.hidden});
+  const DeepFactorizationMachine made(model.X, y, deep_options(options, model.weight));
   take_outputs(model, made);
   model.parameters = {made.fm.w0, made.fm.W, made.fm.V};
   model.parameters.insert(model.parameters.end(), made.weights.begin(), made.weights.end());
@@ -104,23 +123,13 @@ void add_deep(Model& model, const Expr& y, const ModelOptions& options) {
 }
 
 void add_multiclass(Model& model, const ModelOptions& options) {
-  const bool linear = options.kind == ModelKind::linear;
-  if (!linear && options.kind != ModelKind::fm)
+  if (options.kind != ModelKind::linear && options.kind != ModelKind::fm)
     fail<ValueError>("make_model: a multiclass task is given with a {} model; linear and fm can do that",
                      to_string(options.kind));
-  const MulticlassFactorizationMachine made(model.X, model.y,
-                                            {.classes = options.classes,
-                                             .factors = linear ? 0 : options.factors,
-                                             .init_stddev = options.init_stddev,
-                                             .seed = options.seed,
-                                             .l2_w0 = options.l2_w0,
-                                             .l2_W = options.l2_W,
-                                             .l2_V = options.l2_V,
-                                             .l2_over = options.l2_over,
-                                             .weight = model.weight});
+  const MulticlassFactorizationMachine made(model.X, model.y, multiclass_options(options, model.weight));
   take_outputs(model, made);
   model.parameters = {made.w0, made.W};
-  if (!linear) model.parameters.push_back(made.V);
+  if (made.V.valid()) model.parameters.push_back(made.V);
 }
 
 // The penalty anew, with lambdas of features.
@@ -212,34 +221,16 @@ Model make_model(Graph& g, std::int64_t p, const ModelOptions& options, bool wei
   return model;
 }
 
-std::map<std::string, Shape> parameter_shapes(std::int64_t p, const ModelOptions& options) {
-  const std::int64_t k = options.factors;
-  std::map<std::string, Shape> out{{"w0", {1}}, {"W", {p}}};
-  if (options.task == Task::multiclass) {
-    const std::int64_t c = options.classes;
-    out = {{"w0", {c}}, {"W", {p, c}}};
-    if (options.kind != ModelKind::linear) out["V"] = {p, c * k};
-    return out;
-  }
+ParameterShapes parameter_shapes(std::int64_t p, const ModelOptions& options) {
+  if (options.task == Task::multiclass) return multiclass_options(options, {}).shapes(p);
   switch (options.kind) {
-    case ModelKind::linear: break;
-    case ModelKind::fm:
-    case ModelKind::higher_order: out["V"] = {p, k}; break;
-    case ModelKind::field_aware: out["V"] = {p, count_fields("field-aware", options.field_of, p) * k}; break;
-    case ModelKind::deep: {
-      out["V"] = {p, k};
-      std::int64_t units = count_fields("deep", options.field_of, p) * k;
-      std::size_t layer = 1;
-      for (const std::int64_t next : options.hidden) {
-        out[fmt::format("deep/W{}", layer)] = {units, next};
-        out[fmt::format("deep/b{}", layer)] = {next};
-        units = next;
-        ++layer;
-      }
-      out[fmt::format("deep/W{}", layer)] = {units, 1};
-    }
+    case ModelKind::linear: return linear_options(options, {}).shapes(p);
+    case ModelKind::fm: return fm_options(options, {}).shapes(p);
+    case ModelKind::higher_order: return higher_order_options(options, {}).shapes(p);
+    case ModelKind::field_aware: return field_aware_options(options, {}).shapes(p);
+    case ModelKind::deep: return deep_options(options, {}).shapes(p);
   }
-  return out;
+  return {};
 }
 
 }  // namespace gradus

@@ -5,14 +5,15 @@
 //   const Expr train = Adagrad(0.05).minimize(model.loss);
 //   session.run(train, {{model.X, batch.x}, {model.y, batch.y}});
 //
-// What is not to be chosen here is in the models' own headers.
+// From here on: Trainer (training/trainer.h) makes such a model and trains it on rows, save_model and load_model
+// (training/model_file.h) keep it, Predictor (training/predictor.h) tells with it; load_training_set
+// (training/training_set.h) makes the rows of people's files. What is not to be chosen here is in the models' own
+// headers.
 #pragma once
 
 #include <gradus/core/tensor/sparse.h>
 #include <gradus/models/task.h>
 
-#include <map>
-#include <string>
 #include <string_view>
 #include <vector>
 
@@ -42,7 +43,7 @@ struct ModelOptions {
   std::int64_t factors = 8;                     // k
   int order = 3;                                // of higher_order: 2 to 5
   std::vector<std::int64_t> hidden = {64, 32};  // of deep: the widths of the hidden layers
-  /// Of field_aware and deep: the field of each feature, from 0; -1 for none, as in Examples::field.   [p]
+  /// Of field_aware and deep: the field of each feature, from 0; -1 for none, as in Columns::field.   [p]
   std::vector<Index> field_of = {};
   double init_stddev = 0.01;
   std::uint64_t seed = 0;
@@ -79,6 +80,6 @@ Model make_model(Graph& g, std::int64_t p, const ModelOptions& options = {}, boo
 
 /// The parameters that make_model would make, by name, without making anything: of what files say, which may be
 /// anything. Throws ValueError as it does for fields.
-std::map<std::string, Shape> parameter_shapes(std::int64_t p, const ModelOptions& options);
+ParameterShapes parameter_shapes(std::int64_t p, const ModelOptions& options);
 
 }  // namespace gradus

@@ -14,6 +14,12 @@ constexpr std::string_view multiclass_model = "MulticlassFactorizationMachine";
 
 }  // namespace
 
+ParameterShapes MulticlassFactorizationMachineOptions::shapes(std::int64_t p) const {
+  ParameterShapes out{{"w0", {classes}}, {"W", {p, classes}}};
+  if (factors != 0) out["V"] = {p, classes * factors};
+  return out;
+}
+
 MulticlassFactorizationMachine::MulticlassFactorizationMachine(const Expr& X, const Expr& y,
                                                                const MulticlassFactorizationMachineOptions& options,
                                                                Location where) {
@@ -28,13 +34,14 @@ MulticlassFactorizationMachine::MulticlassFactorizationMachine(const Expr& X, co
   Graph& g = X.graph();
   const Graph::Pin pin = g.pin(where);
 
-  w0 = g.variable("w0", zeros({c}, X.dtype()));   // [c]
-  W = g.variable("W", zeros({p, c}, X.dtype()));  // [p, c]
-  y_hat = w0 + matmul(X, W);                      // [n, c]
+  const ParameterShapes shape = options.shapes(p);
+  w0 = g.variable("w0", zeros(shape.at("w0"), X.dtype()));  // [c]
+  W = g.variable("W", zeros(shape.at("W"), X.dtype()));     // [p, c]
+  y_hat = w0 + matmul(X, W);                                // [n, c]
   std::vector<FeaturePenalty> of_features{{options.l2_W, W}};
   if (k != 0) {
     const NormalOptions normal{.stddev = options.init_stddev, .seed = options.seed, .dtype = X.dtype()};
-    V = g.variable("V", random_normal({p, c * k}, normal));                   // [p, c k]
+    V = g.variable("V", random_normal(shape.at("V"), normal));                // [p, c k]
     const Expr square_of_sum = square(matmul(X, V));                          // [n, c k]
     const Expr sum_of_squares = matmul(square(X), square(V));                 // [n, c k]
     const Expr pairs = reshape(square_of_sum - sum_of_squares, {any, c, k});  // [n, c, k]

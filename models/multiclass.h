@@ -18,6 +18,9 @@ struct MulticlassFactorizationMachineOptions {
   double l2_V = 0;
   L2Over l2_over = L2Over::all;
   Expr weight = {};  // [n, 1]: how much each row counts; no expression: all alike
+
+  /// Of the parameters over p features.
+  ParameterShapes shapes(std::int64_t p) const;
 };
 
 struct MulticlassFactorizationMachine {

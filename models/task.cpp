@@ -45,6 +45,10 @@ std::string_view to_string(Task task) {
   return "";
 }
 
+std::string_view to_string(L2Over over) {
+  return over == L2Over::all ? "all" : over == L2Over::touched ? "touched" : "";
+}
+
 Task task_named(std::string_view name) {
   for (const Task task : tasks)
     if (to_string(task) == name) return task;

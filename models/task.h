@@ -6,7 +6,9 @@
 
 #include <cstdint>
 #include <initializer_list>
+#include <map>
 #include <span>
+#include <string>
 #include <string_view>
 
 namespace gradus {
@@ -23,6 +25,10 @@ enum class Task : std::uint8_t {
 std::string_view to_string(Task task);
 /// Throws ValueError for a name that is none of these.
 Task task_named(std::string_view name);
+
+/// The parameters of a model by name: each model says its own in one place, from which it makes them, and by which
+/// files are checked before anything is made.
+using ParameterShapes = std::map<std::string, Shape>;
 
 /// The mean of the rows; where there are weights, sum(weight * rows) / sum(weight), which is 0 where all weights are.
 /// [n, 1], [n, 1] or no expression -> []
@@ -45,6 +51,9 @@ enum class L2Over : std::uint8_t {
   // occurrence.
   touched,
 };
+
+/// "all" or "touched".
+std::string_view to_string(L2Over over);
 
 /// lambda * sum(parameter^2); no expression where lambda is 0.   [...] -> []
 Expr l2_penalty(double lambda, const Expr& parameter);

@@ -24,7 +24,7 @@ namespace {
 using Numbers = std::vector<double>;
 
 // Row r holds r in some columns, and r is its y and weight.   [n, 50], [n, 1], [n, 1]
-Dataset numbered(std::int64_t n) {
+Rows numbered(std::int64_t n) {
   std::vector<std::int64_t> start{0};
   std::vector<std::int64_t> column;
   std::vector<float> values;
@@ -51,7 +51,7 @@ Numbers targets_of(Epoch epoch) {
 }
 
 // Whether every row of the batch is the data's row that its target names.
-bool holds_rows(const Batch& batch, const Dataset& data) {
+bool holds_rows(const Batch& batch, const Rows& data) {
   const Tensor x = batch.x.to_dense();
   for (std::int64_t i = 0; i < x.dim(0); ++i) {
     const auto r = static_cast<std::int64_t>(batch.y.at(i, 0));
@@ -62,10 +62,10 @@ bool holds_rows(const Batch& batch, const Dataset& data) {
 }
 
 TEST_CASE("every row once an epoch") {
-  Dataset dense = numbered(103);
+  Rows dense = numbered(103);
   dense.x = dense.x.to_dense();
   dense.weight = Tensor();
-  for (const Dataset& data : {numbered(103), dense})
+  for (const Rows& data : {numbered(103), dense})
     for (const int threads : {0, 1, 3})
       for (const bool shuffle : {false, true})
         for (const std::int64_t size : {1, 2, 10, 102, 103, 104, 5000}) {
@@ -119,7 +119,7 @@ TEST_CASE("the order is that of seed and epoch, whoever prepares it and wherever
 }
 
 TEST_CASE("training on views and on gathered rows gives the bits of training on copies") {
-  const Dataset data = numbered(103);
+  const Rows data = numbered(103);
   const auto trained = [&](bool shuffle, int threads, bool copy) {
     Graph g;
     const Expr X = g.sparse_placeholder("X", {any, 50});
@@ -144,7 +144,7 @@ TEST_CASE("training on views and on gathered rows gives the bits of training on 
 }
 
 TEST_CASE("what is held stays as it is, and the rest serves again") {
-  const Dataset data = numbered(1000);
+  const Rows data = numbered(1000);
   for (const int threads : {0, 1, 3})
     for (const bool shuffle : {false, true}) {
       const Batches batches(data, {.size = 10, .shuffle = shuffle, .threads = threads});
@@ -277,7 +277,7 @@ TEST_CASE("a map is applied to each batch, and what it throws is thrown to the c
 }
 
 TEST_CASE("options and data that leave nothing to train on") {
-  const auto made = [](const Dataset& data, const BatchOptions& options) { Batches{data, options}; };
+  const auto made = [](const Rows& data, const BatchOptions& options) { Batches{data, options}; };
   CHECK_THROWS_WITH_AS(made(numbered(7), {.size = 0}), "Batches: .size is 0; at least 1 row is expected", ValueError);
   CHECK_THROWS_WITH_AS(made(numbered(7), {.threads = -1}),
                        "Batches: .threads is -1; 0, or how many threads prepare batches, is expected", ValueError);
@@ -285,9 +285,9 @@ TEST_CASE("options and data that leave nothing to train on") {
   CHECK_THROWS_WITH_AS(made(numbered(7), {.size = 8, .drop_remainder = true}),
                        "Batches: .size is 8 but the data set has 7 rows; with .drop_remainder no batch is left",
                        ValueError);
-  CHECK_THROWS_WITH_AS(made(numbered(7).rows(0, 0), {}),
-                       "Dataset: x is float32 csr [0, 50]; 1 to 2147483647 rows are expected", ValueError);
-  CHECK_THROWS_WITH_AS(made({}, {}), "Dataset: x is float32 [0]; a csr or dense matrix [n, p] is expected", ValueError);
+  CHECK_THROWS_WITH_AS(made(numbered(7).range(0, 0), {}),
+                       "Rows: x is float32 csr [0, 50]; 1 to 2147483647 rows are expected", ValueError);
+  CHECK_THROWS_WITH_AS(made({}, {}), "Rows: x is float32 [0]; a csr or dense matrix [n, p] is expected", ValueError);
   const Batches batches(numbered(103), {.size = 10});
   CHECK_THROWS_WITH_AS(batches.epoch(-1), "epoch: -1 is asked for; epochs are counted from 0", ValueError);
   CHECK_THROWS_WITH_AS(batches.epoch(0, 12), "epoch: batch 12 is the first asked for; there are 11, counted from 0",

@@ -34,14 +34,13 @@ std::string ten_lines() {
   return text;
 }
 
-Dataset in_memory(const std::string& text, const ReadOptions& options = {.format = Format::libsvm}) {
-  const Examples e = open_examples(Input::of_bytes("data", text), options)->next(unlimited);
-  return {e.x, e.y, e.weight};
+Rows in_memory(const std::string& text, const ReadOptions& options = {.format = Format::libsvm}) {
+  return open_rows(Input::of_bytes("data", text), options)->next(unlimited);
 }
 
 DataCacheSummary write(const std::string& path, const std::string& text, std::int64_t block_rows,
                        const ReadOptions& options = {.format = Format::libsvm}) {
-  return write_data_cache(path, *open_examples(Input::of_bytes("data", text), options), {.block_rows = block_rows});
+  return write_data_cache(path, *open_rows(Input::of_bytes("data", text), options), {.block_rows = block_rows});
 }
 
 // The targets of an epoch, which tell the rows apart, and the sizes of its batches.
@@ -82,12 +81,12 @@ TEST_CASE("a cache gives back what it was given, in blocks") {
       CHECK(summary.blocks == blocks);
       const DataCache cache(folder / "cache");
       CHECK(cache.rows() == 10);
-      CHECK(cache.columns() == 20);
+      CHECK(cache.columns().count == 20);
       CHECK(cache.dtype() == dtype);
       CHECK_FALSE(cache.weighted());
-      CHECK(cache.table() == nullptr);
+      CHECK(cache.columns().table == nullptr);
       CHECK(cache.blocks() == blocks);
-      const Dataset all = cache.all(), right = in_memory(ten_lines(), options);
+      const Rows all = cache.all(), right = in_memory(ten_lines(), options);
       CHECK(all.x == right.x);
       CHECK(all.y == right.y);
       CHECK(cache.block(0).x.dim(0) == std::min<std::int64_t>(block_rows, 10));
@@ -104,9 +103,9 @@ TEST_CASE("a cache carries the table, fields and weights") {
   const DataCacheSummary summary = write(folder / "table", csv, 2, options);
   CHECK(summary.missing == 1);
   const DataCache table(folder / "table");
-  const Examples right = open_examples(Input::of_bytes("data", csv), options)->next(unlimited);
-  REQUIRE(table.table());
-  CHECK(*table.table() == *right.table);
+  const ReadRows right = open_rows(Input::of_bytes("data", csv), options)->next(unlimited);
+  REQUIRE(table.columns().table);
+  CHECK(*table.columns().table == *right.columns.table);
   CHECK(table.weighted());
   CHECK(table.all().weight == right.weight);
   CHECK(table.all().x == right.x);
@@ -114,8 +113,8 @@ TEST_CASE("a cache carries the table, fields and weights") {
 
   write(folder / "fields", "1 0:0:1 1:1:1\n0 0:2:1 2:4:0.5\n", 1, {.format = Format::libffm});
   const DataCache fields(folder / "fields");
-  REQUIRE(fields.field());
-  CHECK(*fields.field() == std::vector<Index>{0, 1, 0, -1, 2});
+  REQUIRE(fields.columns().field);
+  CHECK(*fields.columns().field == std::vector<Index>{0, 1, 0, -1, 2});
   CHECK(fields.block(0).x.ones());
   CHECK_FALSE(fields.block(1).x.ones());
 }
@@ -196,17 +195,24 @@ TEST_CASE("what is wrong with a cache is said") {
     return refusal<IoError>([&] { DataCache(path).all(); });
   };
   std::string changed = whole;
-  changed[8] = 2;
-  CHECK(said(changed) == path + ": is a data cache of version 2; version 1 is expected: convert the data again");
-  CHECK(said(whole.substr(0, 100)) == path + ": was cut short, at 100 bytes: convert the data again");
-  CHECK(said("1 1:1\n") == path + ": is not a data cache, which write_data_cache makes");
-  CHECK(said("") == path + ": is not a data cache, which write_data_cache makes");
+  changed[whole.find("gradus_cache\":\"2") + 15] = '3';
+  CHECK(said(changed) ==
+        path +
+            ": is a cache of version 3; version 2 is expected: write_data_cache makes a new one of the "
+            "data");
+  CHECK(said("gradusdc and what was once behind it") ==
+        path + ": is a cache of version 1; write_data_cache makes a new one of the data");
+  CHECK(is_data_cache(path));
+  CHECK(said(whole.substr(0, whole.size() - 1)) ==
+        path +
+            ": is no data cache, or is damaged: tensor 'y' ends at byte 320 but the file holds 319 bytes of numbers");
+  CHECK(said("1 1:1\n") == path + ": is no data cache, or is damaged: has 6 bytes; a safetensors file has at least 8");
   changed = whole;
-  changed[20] = static_cast<char>(changed[20] + 1);
-  CHECK(said(changed) == path + ": is damaged: block 0 is not what was written");
+  changed.back() = static_cast<char>(changed.back() ^ 1);
+  CHECK(said(changed) == path + ": is damaged: block 2 is not what was written");
   changed = whole;
-  changed[whole.find("float32")] = 'g';
-  CHECK(said(changed) == path + ": is damaged: its index is not what was written");
+  changed[whole.find("features\":\"20") + 11] = '3';
+  CHECK(said(changed) == path + ": is damaged: its metadata are not what was written");
   CHECK(refusal<IoError>([&] { DataCache cache(folder / "none"); }) ==
         folder / "none" + ": cannot be opened: No such file or directory");
   CHECK(refusal<IoError>([&] { DataCache cache(folder / ""); }) ==
@@ -234,16 +240,17 @@ TEST_CASE("field-aware and deep models train on criteo-small from a cache") {
     return;
   }
   const Folder folder;
-  const auto source = open_examples(
+  const auto source = open_rows(
       file.string(), {.format = Format::libffm, .duplicates = Duplicates::sum, .other_field = OtherField::keep_first});
   const DataCacheSummary summary = write_data_cache(folder / "criteo", *source, {.block_rows = 64});
   CHECK(summary.blocks > 1);
   const auto cache = std::make_shared<const DataCache>(folder / "criteo");
-  REQUIRE(cache->field());
+  REQUIRE(cache->columns().field);
   for (const ModelKind kind : {ModelKind::field_aware, ModelKind::deep}) {
     Graph g;
-    const Model model = make_model(g, cache->columns(),
-                                   {.kind = kind, .task = Task::binary, .factors = 4, .field_of = *cache->field()});
+    const Model model =
+        make_model(g, cache->columns().count,
+                   {.kind = kind, .task = Task::binary, .factors = 4, .field_of = *cache->columns().field});
     const Expr train = Adagrad(0.1).minimize(model.loss);
     Session session(g);
     const Batches batches(cache, {.size = 32, .map = [](Batch& batch) { batch.y = binary_targets(batch.y).y; }});

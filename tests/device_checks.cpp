@@ -131,9 +131,8 @@ void check_optimizers(const Device& device, const std::vector<DType>& dtypes, co
 }
 
 void check_batches(const Device& device, const Complain& complain) {
-  const SyntheticRatings ratings = synthetic_ratings();
-  const UserItemDesign design = one_hot_user_item(ratings.train, ratings.test);
-  const Dataset data{design.x_train.row_range(0, 600).cast(float64), design.y_train.row_range(0, 600).cast(float64)};
+  const Rows ratings = synthetic_ratings().train;
+  const Rows data{ratings.x.row_range(0, 600).cast(float64), ratings.y.row_range(0, 600).cast(float64)};
   for (const double l2 : {0.0, 0.01})
     for (const auto& [name, make] : optimizers) {
       Graph g;
@@ -186,19 +185,16 @@ void check_changing_feeds(const Device& device, const Complain& complain) {
 void check_movielens(const Device& device, std::int64_t rows, int steps, const Complain& complain) {
   const std::filesystem::path folder = data_folder("ml-100k");
   const bool here = std::filesystem::exists(folder / "ua.base");
-  const SyntheticRatings made = here ? SyntheticRatings() : synthetic_ratings();
-  const UserItemDesign data =
-      here ? one_hot_user_item(read_ratings((folder / "ua.base").string()), read_ratings((folder / "ua.test").string()))
-           : one_hot_user_item(made.train, made.test);
+  const Rows data = here ? read_rows((folder / "ua.base").string()) : synthetic_ratings().train;
   Graph g;
-  const Expr X = g.sparse_placeholder("X", {any, data.x_train.dim(1)});  // [n, p]
-  const Expr y = g.placeholder("y", {any, 1});                           // [n, 1]
+  const Expr X = g.sparse_placeholder("X", {any, data.x.dim(1)});  // [n, p]
+  const Expr y = g.placeholder("y", {any, 1});                     // [n, 1]
   const FactorizationMachine fm(X, y, {.factors = 20, .seed = 1});
   const Expr train = Adam(0.01).minimize(fm.error);
   Session session(g, device);
   Session cpu(g);
-  rows = std::min(rows, data.x_train.dim(0));
-  const Feeds feeds = {{X, data.x_train.row_range(0, rows)}, {y, data.y_train.row_range(0, rows)}};
+  rows = std::min(rows, data.x.dim(0));
+  const Feeds feeds = {{X, data.x.row_range(0, rows)}, {y, data.y.row_range(0, rows)}};
   for (int step = 0; step < steps; ++step) {
     const auto [t, got] = session.run({train, fm.error}, feeds);
     const auto [u, want] = cpu.run({train, fm.error}, feeds);

@@ -1,5 +1,4 @@
-// Logs of runs: JSON lines read by a JSON parser, event files by their checksums, and files that grow: what a killed
-// run leaves, and a full disk.
+// Event files for TensorBoard, read by their checksums, and files that grow: what a full disk leaves.
 #include "folder.h"
 #include "refusal.h"
 
@@ -7,7 +6,6 @@
 #include <gradus/models/formats/tensorboard.h>
 
 #include <doctest/doctest.h>
-#include <nlohmann/json.hpp>
 
 #include <chrono>
 #include <cmath>

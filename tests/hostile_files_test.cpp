@@ -8,6 +8,7 @@
 #include <gradus/core/io/safetensors.h>
 #include <gradus/core/tensor/create.h>
 #include <gradus/models/data/data_cache.h>
+#include <gradus/models/data/detail/columns_file.h>
 #include <gradus/models/data/input.h>
 #include <gradus/models/data/read.h>
 #include <gradus/models/formats/utf8.h>
@@ -45,7 +46,7 @@ std::string refused(const Folder& folder, const std::string& header) {
   return refusal<IoError>([&] { load_safetensors(folder / "f"); }).substr((folder / "f").size());
 }
 
-Dataset rows_of(std::int64_t rows) {
+Rows rows_of(std::int64_t rows) {
   std::vector<std::int64_t> start{0}, column;
   std::vector<float> y;
   for (std::int64_t i = 0; i < rows; ++i) {
@@ -108,8 +109,9 @@ TEST_CASE("headers that would take hours or the stack are refused at once") {
 TEST_CASE("a model's metadata nested deep are refused") {
   const Folder folder;
   TrainedModel model;
-  model.features = 2;
-  model.options.model = "linear";
+  model.options.task = Task::regression;
+  model.columns.count = 2;
+  model.options.kind = ModelKind::linear;
   model.parameters = {{"w0", zeros({1})}, {"W", zeros({2})}};
   save_model(folder / "m", model);
   const SafeTensors good = load_safetensors(folder / "m");
@@ -132,9 +134,9 @@ TEST_CASE("a model's metadata nested deep are refused") {
 
 TEST_CASE("a state whose tensors are of other shapes is refused, and leaves the training as it was") {
   const Folder folder;
-  const Dataset train = rows_of(60), validation = rows_of(20);
+  const Rows train = rows_of(60), validation = rows_of(20);
   TrainingOptions options;
-  options.task = "regression";
+  options.task = Task::regression;
   options.epochs = 4;
   options.batch = 16;
   options.patience = 0;
@@ -208,7 +210,7 @@ TEST_CASE("a file that is written to while it is read is an error") {
   CHECK(read_on(path, [&] { write(path, "1 1:1\n"); }) == "nothing was thrown");
 
   write(path, text);
-  const auto source = open_examples(path, {.format = Format::libsvm});
+  const auto source = open_rows(path, {.format = Format::libsvm});
   write_data_cache(folder / "cache", *source, {.block_rows = 100'000});
   const DataCache cache(folder / "cache");
   CHECK(cache.block(9).size() == 100'000);

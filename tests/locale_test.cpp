@@ -65,7 +65,7 @@ std::string spoken(const Folder& folder) {
   out << numbers << numbers.shape();
   all += out.str();
   for (const std::string file : {"rows.libsvm", "ratings.csv"}) {
-    const Examples examples = read_examples(folder / file, {.target = file == "ratings.csv" ? "rating" : ""});
+    const ReadRows examples = read_rows(folder / file, {.target = file == "ratings.csv" ? "rating" : ""});
     all += to_string(examples.x) + to_string(examples.y);
   }
   Graph g;

@@ -22,9 +22,9 @@ using nlohmann::json;
 
 Tensor column(const json& numbers) { return golden_numbers(numbers, {static_cast<std::int64_t>(numbers.size()), 1}); }
 
-using Metric = double (*)(const Tensor&, const Tensor&, const Tensor&);
-const std::map<std::string, Metric> all_metrics = {{"mse", mse},           {"rmse", rmse},         {"mae", mae},
-                                                   {"log_loss", log_loss}, {"accuracy", accuracy}, {"auc", auc}};
+using MetricFunction = double (*)(const Tensor&, const Tensor&, const Tensor&);
+const std::map<std::string, MetricFunction> all_metrics = {
+    {"mse", mse}, {"rmse", rmse}, {"mae", mae}, {"log_loss", log_loss}, {"accuracy", accuracy}, {"auc", auc}};
 
 }  // namespace
 
@@ -41,7 +41,7 @@ TEST_CASE("metrics are scikit-learn's") {
     const Tensor weight = column(row.at("weight"));
     for (const auto& named : all_metrics) {
       const auto name = named.first;
-      const Metric metric = named.second;
+      const MetricFunction metric = named.second;
       if (!row.at("plain").contains(name)) continue;
       CAPTURE(name);
       ++checked;

@@ -7,6 +7,7 @@
 #include <gradus/core/io/safetensors.h>
 #include <gradus/core/tensor/create.h>
 #include <gradus/core/tensor/random.h>
+#include <gradus/models/data/detail/columns_file.h>
 #include <gradus/models/training/inspection.h>
 #include <gradus/models/training/predictor.h>
 #include <gradus/models/training/training_set.h>
@@ -24,7 +25,7 @@ using namespace gradus;
 namespace {
 
 // As many rows of two ones each.
-Dataset ones_in_pairs(std::int64_t rows) {
+Rows ones_in_pairs(std::int64_t rows) {
   std::vector<std::int64_t> row_start{0}, column;
   std::vector<float> y;
   for (std::int64_t i = 0; i < rows; ++i) {
@@ -42,17 +43,18 @@ TEST_CASE("each model kind trains and is read back") {
   std::string csv = "user,item,y\n";
   for (int i = 0; i < 300; ++i) csv += fmt::format("u{},i{},{}\n", i % 7, (i * i) % 11, i % 7 < (i * i) % 11 ? 1 : 0);
   const ScratchFile file(csv, ".csv");
-  for (const std::string kind : {"linear", "fm", "higher-order", "field-aware", "deep"}) {
-    CAPTURE(kind);
+  for (const ModelKind kind :
+       {ModelKind::linear, ModelKind::fm, ModelKind::higher_order, ModelKind::field_aware, ModelKind::deep}) {
+    CAPTURE(to_string(kind));
     TrainingOptions options;
-    options.model = kind;
+    options.kind = kind;
     options.rate = 0.05;
     options.epochs = 3;
     options.hidden = {4};
     const TrainingSet set = load_training_set({.path = file.path()}, {}, options);
-    CHECK(options.task == "binary");
+    CHECK(options.task == Task::binary);
     CHECK(set.validation_size() == 30);
-    const Dataset validation = set.validation->block(0);
+    const Rows validation = set.validation->block(0);
     Trainer trainer(set.train, set.validation, set.columns, options);
     trainer.run();
     CHECK(trainer.history().back().loss < 0.68);
@@ -62,13 +64,13 @@ TEST_CASE("each model kind trains and is read back") {
     save_model(folder / "m", model);
     const TrainedModel loaded = load_model(folder / "m");
     CHECK(loaded.parameters == model.parameters);
-    CHECK(*loaded.table == *model.table);
+    CHECK(*loaded.columns.table == *model.columns.table);
     CHECK(difference(loaded.options, model.options).empty());
     CHECK(loaded.metrics == model.metrics);
     CHECK(loaded.zero_one);
     CHECK(loaded.target == "y");
     Predictor predict(loaded, "m");
-    CHECK(evaluate("binary", validation.y, predict.estimates(validation.x)).main() ==
+    CHECK(evaluate(Task::binary, validation.y, predict.estimates(validation.x)).main() ==
           trainer.evaluate_on(validation).main());
     save_model(folder / "again", loaded);
     CHECK(read_file(folder / "again") == read_file(folder / "m"));
@@ -78,9 +80,9 @@ TEST_CASE("each model kind trains and is read back") {
 TEST_CASE("models of other versions and damaged ones are refused") {
   const Folder folder;
   TrainedModel model;
-  model.options.task = "regression";
-  model.features = 2;
-  model.options.model = "linear";
+  model.options.task = Task::regression;
+  model.columns.count = 2;
+  model.options.kind = ModelKind::linear;
   model.parameters = {{"w0", zeros({1})}, {"W", zeros({2})}};
   save_model(folder / "m", model);
   const SafeTensors good = load_safetensors(folder / "m");
@@ -105,8 +107,8 @@ TEST_CASE("models of other versions and damaged ones are refused") {
   CHECK(refused(with("format", "guess what")) ==
         "M: is damaged: there is no format \"guess what\"; guess, libsvm, libfm, libffm, movielens, csv and tsv are "
         "there");
-  CHECK(refused(with("features", "0")) == "M: is damaged: \"features\" is out of range");
-  CHECK(refused(with("features", "{")) == "M: is damaged: its features are not JSON");
+  CHECK(refused(with("features", "0")) == "M: is damaged: it has no features");
+  CHECK(refused(with("features", "{")) == "M: is damaged: \"features\" is not a whole number");
   CHECK(refused(with("features", "3")) == "M: is damaged: W is float32 [2]; float32 [3] is expected");
   CHECK(refused(with("target", "{}")) == "M: is damaged: \"column\" is missing");
   CHECK(refused(with("options", "{}")) == "M: its options lack \"kind\"");
@@ -117,7 +119,7 @@ TEST_CASE("models of other versions and damaged ones are refused") {
   CHECK(refused(lacking) == "M: is damaged: it lacks w0");
   // What would ask for more memory than there is, and tensors that nobody expects.
   CHECK(refused(with("features", "2000000000")) == "M: is damaged: W is float32 [2]; float32 [2000000000] is expected");
-  model.options.model = "field-aware";
+  model.options.kind = ModelKind::field_aware;
   model.options.factors = 10000;
   model.columns.field = std::make_shared<const std::vector<Index>>(std::vector<Index>{0, 2000000000});
   model.parameters.emplace("V", zeros({2, 1}));
@@ -144,7 +146,7 @@ TEST_CASE("models of other versions and damaged ones are refused") {
 TEST_CASE("strongest features and pairs, nearest features") {
   TrainedModel model;
   model.format = Format::libsvm;
-  model.features = 4;
+  model.columns.count = 4;
   model.parameters = {
       {"w0", zeros({1})}, {"W", Tensor({0.5, -2, 1, 0})}, {"V", Tensor({{1, 0}, {0, 2}, {-3, 0.1}, {0.5, 0.5}})}};
   const auto features = strongest_features(model, 2);
@@ -171,9 +173,9 @@ TEST_CASE("strongest features and pairs, nearest features") {
 
 TEST_CASE("pairs of a field-aware model are of the vectors for each other's field") {
   TrainedModel model;
-  model.options.model = "field-aware";
+  model.options.kind = ModelKind::field_aware;
   model.options.factors = 2;
-  model.features = 5;
+  model.columns.count = 5;
   model.format = Format::libffm;
   model.columns.field = std::make_shared<const std::vector<Index>>(std::vector<Index>{0, 0, 1, 2, -1});
   // Rows are v for field 0, 1 and 2; 9 stands where no two features meet.
@@ -200,7 +202,7 @@ TEST_CASE("pairs of a field-aware model are of the vectors for each other's fiel
 
 TEST_CASE("the strongest pairs are those of all pairs") {
   TrainedModel model;
-  model.features = 60;
+  model.columns.count = 60;
   model.format = Format::libfm;
   const Tensor V = Initializer(random_normal({60, 3}, {.seed = 4})).value("V");
   model.parameters = {{"V", V}};
@@ -219,16 +221,16 @@ TEST_CASE("the strongest pairs are those of all pairs") {
 
 TEST_CASE("files become training sets") {
   const ScratchFile svm("1 1:1 3:0.5\n0 2:1\n1 1:1\n", ".svm");
-  const LoadedData loaded = load_data({.path = svm.path()});
+  const LoadedRows loaded = load_rows({.path = svm.path()});
   CHECK(loaded.format == Format::libsvm);
-  CHECK(loaded.data.x.to_dense() == Tensor({{1, 0, 0.5}, {0, 1, 0}, {1, 0, 0}}));
-  CHECK(loaded.data.y == Tensor({{1}, {0}, {1}}));
+  CHECK(loaded.rows->block(0).x.to_dense() == Tensor({{1, 0, 0.5}, {0, 1, 0}, {1, 0, 0}}));
+  CHECK(loaded.rows->block(0).y == Tensor({{1}, {0}, {1}}));
   // Ones are known as such, also where some come before another number.
   const ScratchFile ones_alone("1 1:1 2:1\n2 2:1\n", ".svm");
-  CHECK(load_data({.path = ones_alone.path()}).data.x.ones());
+  CHECK(load_rows({.path = ones_alone.path()}).rows->block(0).x.ones());
   std::string many;
   for (int i = 0; i < 150'000; ++i) many += i == 140'000 ? "1 1:7\n" : "1 2:1\n";
-  const Dataset large = load_data({.path = ScratchFile(many, ".svm").path()}).data;
+  const Rows large = load_rows({.path = ScratchFile(many, ".svm").path()}).rows->block(0);
   CHECK(large.size() == 150'000);
   CHECK(large.x.stored() == 150'000);
   CHECK(large.x.at(140'000, 0) == 7);
@@ -250,11 +252,11 @@ TEST_CASE("files become training sets") {
           form(Tensor({{0}, {-1}}));
         }) == "f: the target of row 2 is -1 where others before it are 0; 0 and 1, or -1 and 1, are expected");
 
-  const Dataset a = ones_in_pairs(5), b = ones_in_pairs(9);
-  const Dataset both = joined(std::vector<Dataset>{a, b});
+  const Rows a = ones_in_pairs(5), b = ones_in_pairs(9);
+  const Rows both = joined(std::vector<Rows>{a, b});
   CHECK(both.size() == 14);
-  CHECK(both.rows(0, 5).x.to_dense() == a.x.to_dense());
-  CHECK(both.rows(5, 9).x.to_dense() == b.x.to_dense());
+  CHECK(both.range(0, 5).x.to_dense() == a.x.to_dense());
+  CHECK(both.range(5, 9).x.to_dense() == b.x.to_dense());
   CHECK(both.y.row_range(5, 9) == b.y);
 }
 
@@ -262,7 +264,7 @@ TEST_CASE("the target of a table that names none") {
   const auto target = [](const std::string& header) {
     const std::string numbers = "1,2,3\n2,3,4\n";
     const ScratchFile file(header + "\n" + numbers, ".csv");
-    return load_data({.path = file.path()}).target;
+    return load_rows({.path = file.path()}).target;
   };
   CHECK(target("a,b,c") == "c");
   CHECK(target("a,Target,c") == "Target");
@@ -273,10 +275,10 @@ TEST_CASE("the target of a table that names none") {
 
 TEST_CASE("numbers of columns that name things are categories") {
   const ScratchFile file("user,movieId,paid,grade\n1,7,1,2\n2,8,2,3\n", ".csv");
-  CHECK(load_data({.path = file.path()}).data.x.dim(1) == 5);  // two users, two movies, paid
+  CHECK(load_rows({.path = file.path()}).rows->block(0).x.dim(1) == 5);  // two users, two movies, paid
   ReadOptions read;
   read.numeric = {"user"};
-  CHECK(load_data({.path = file.path(), .read = read}).data.x.dim(1) == 4);
+  CHECK(load_rows({.path = file.path(), .read = read}).rows->block(0).x.dim(1) == 4);
   read.ignored = {"movieId"};
-  CHECK(load_data({.path = file.path(), .read = read}).data.x.dim(1) == 2);
+  CHECK(load_rows({.path = file.path(), .read = read}).rows->block(0).x.dim(1) == 2);
 }

@@ -25,7 +25,7 @@ namespace {
 constexpr std::int64_t users = 12, items = 9, genres = 2;
 
 // Users take the items that have their number's parity, all or most of them; an item's genre is a column of its own.
-Dataset takings(bool all = false) {
+Rows takings(bool all = false) {
   std::vector<std::int64_t> start{0}, column;
   std::vector<float> value;
   for (std::int64_t u = 0; u < users; ++u)
@@ -113,7 +113,7 @@ TEST_CASE("columns are divided by their greatest absolute value in training") {
 }
 
 TEST_CASE("a pair is a row and one of its user with an item not taken") {
-  const Dataset data = takings();
+  const Rows data = takings();
   const PairSampler sampler(data, of_item(), 7);
   CHECK(sampler.users() == users);
   CHECK(sampler.items() == items);
@@ -156,7 +156,7 @@ TEST_CASE("a pair is a row and one of its user with an item not taken") {
 }
 
 TEST_CASE("users and items that the data has not") {
-  const Dataset data = takings();
+  const Rows data = takings();
   const PairSampler sampler(data, of_item());
   // A user of two columns, and an item without a genre.
   const Tensor x = Tensor::csr<float, std::int64_t>(1, users + items + genres, {0, 3}, {0, 1, users + 4}, {1, 1, 1});
@@ -169,7 +169,7 @@ TEST_CASE("users and items that the data has not") {
 }
 
 TEST_CASE("what PairSampler refuses") {
-  const Dataset data = takings();
+  const Rows data = takings();
   CHECK(refusal<TypeError>([&] {
           PairSampler(data, {true, false});
         }) ==
@@ -185,7 +185,7 @@ TEST_CASE("what PairSampler refuses") {
 }
 
 TEST_CASE("ranking learns what is taken: the AUC of users rises") {
-  const Dataset data = takings(true);
+  const Rows data = takings(true);
   const PairSampler sampler(data, of_item(), 1);
   Graph g;
   const Model model = make_model(g, data.x.dim(1), {.task = Task::ranking, .factors = 4, .init_stddev = 0.1});

@@ -1,7 +1,7 @@
 // Rows that tests of trainings learn from.
 #pragma once
 
-#include <gradus/models/data/dataset.h>
+#include <gradus/models/data/rows.h>
 
 #include <cmath>
 #include <cstdint>
@@ -10,7 +10,7 @@
 namespace gradus {
 
 // A table of users and items with targets that a factorization machine can learn.
-inline Dataset ratings(std::int64_t rows, std::int64_t users = 20, std::int64_t items = 30) {
+inline Rows ratings(std::int64_t rows, std::int64_t users = 20, std::int64_t items = 30) {
   std::vector<std::int64_t> row_start{0}, column;
   std::vector<float> y;
   for (std::int64_t i = 0; i < rows; ++i) {

@@ -17,8 +17,8 @@
 namespace gradus {
 namespace {
 
-Examples parsed_columns(std::string_view text, const TableOptions& options) {
-  return table_source(Input::of_bytes("data.csv", text), options)->next(unlimited);
+ReadRows parsed_columns(std::string_view text, const TableOptions& options) {
+  return read_table(Input::of_bytes("data.csv", text), options)->next(unlimited);
 }
 
 std::string refused_columns(std::string_view text, const TableOptions& options) {
@@ -34,7 +34,7 @@ std::string column(const std::string& name, const std::vector<std::string>& cell
 
 // What is found out of that column.
 std::string found(const std::string& name, const std::vector<std::string>& cells, const CellForm& form = {}) {
-  const Examples e = parsed_columns(column(name, cells), {.target = "y", .form = form});
+  const ReadRows e = parsed_columns(column(name, cells), {.target = "y", .form = form});
   REQUIRE(e.findings);
   return to_string(e.findings->front());
 }
@@ -79,12 +79,12 @@ TEST_CASE("a column in which nearly each row has its own category is told") {
 TEST_CASE("unknown cells leave a column numeric") {
   for (const char* const word : {"", "NA", "N/A", "n/a", "<NA>", "NaN", "nan", "NULL", "null", "None", "\\N", "?", "-"})
     CHECK_MESSAGE(found("x", {"1.5", word, "2"}) == "x (numeric: 1.5 to 2, 1 missing)", word);
-  const Examples e = parsed_columns("x,y\n1,1\n-999,1\nold,1\n", {.target = "y", .form = {.missing = {"-999", "old"}}});
+  const ReadRows e = parsed_columns("x,y\n1,1\n-999,1\nold,1\n", {.target = "y", .form = {.missing = {"-999", "old"}}});
   CHECK(e.x.to_dense() == Tensor({{1}, {0}, {0}}));
   CHECK(e.missing.front() == 2);
   // The model's other files are read alike.
-  CHECK(parsed_columns("x\n-999\nNA\n3\n", {.table = e.table, .need_target = false}).missing.front() == 2);
-  CHECK(feature_table_from_json(to_json(*e.table)) == *e.table);
+  CHECK(parsed_columns("x\n-999\nNA\n3\n", {.table = e.columns.table, .need_target = false}).missing.front() == 2);
+  CHECK(feature_table_from_json(to_json(*e.columns.table)) == *e.columns.table);
 }
 
 TEST_CASE("numbers as people write them") {
@@ -111,31 +111,33 @@ TEST_CASE("headers") {
       refused_columns("1,5,0.2\n0,3,0.9\n", y) ==
       "data.csv:1: the first record, \"1\", \"5\", \"0.2\", is nothing but numbers, not the names of columns; write a "
       "line of names first, or say .no_header, and columns are called 1, 2, 3");
-  const Examples e = parsed_columns("1,5,0.2\n0,3,0.9\n", {.target = "1", .form = {.no_header = true}});
+  const ReadRows e = parsed_columns("1,5,0.2\n0,3,0.9\n", {.target = "1", .form = {.no_header = true}});
   CHECK(e.x.to_dense() == Tensor({{5, 0.2F}, {3, 0.9F}}));
-  CHECK(e.table->name(0) == "2");
-  CHECK(parsed_columns("7,8,9\n", {.table = e.table}).x.to_dense() == Tensor({{8, 9}}));  // as the model's files are
+  CHECK(e.columns.table->name(0) == "2");
+  CHECK(parsed_columns("7,8,9\n", {.table = e.columns.table}).x.to_dense() ==
+        Tensor({{8, 9}}));  // as the model's files are
   CHECK(to_string(parsed_columns(",a,y\n0,2,1\n1,2,1\n", y).findings->front()) ==
         "\"\" (left out: nameless, counts the rows)");
   CHECK(to_string(parsed_columns("a,y,\n2,1,\n2,1,\n", y).findings->back()) == "\"\" (left out: nameless and empty)");
   CHECK(to_string(parsed_columns(",a,y\n5,2,1\n5,2,1\n", y).findings->front()) == "\"\" (numeric: 5 to 5)");
-  CHECK(parsed_columns(" a , y \n x y , 1\n", y).table->name(0) == "a=x y");
+  CHECK(parsed_columns(" a , y \n x y , 1\n", y).columns.table->name(0) == "a=x y");
   CHECK(refused_columns("x,y\nZo\xeb,1\n", y) ==
         "data.csv:2: column \"x\": \"Zo\\xeb\" is not UTF-8 text; save the file as UTF-8");
 }
 
 TEST_CASE("several values in a cell") {
   const std::string_view films = "genres,y\nAction|Drama,1\nDrama | War|Drama,0\nNA,1\n";
-  const Examples e = parsed_columns(films, {.target = "y", .multi = {"genres"}});
+  const ReadRows e = parsed_columns(films, {.target = "y", .multi = {"genres"}});
   CHECK(e.x.to_dense() == Tensor({{1, 1, 0}, {0, 1, 1}, {0, 0, 0}}));  // Action, Drama, War
   CHECK(e.missing.front() == 1);
-  CHECK(*e.field == std::vector<Index>{0, 0, 0});
+  CHECK(*e.columns.field == std::vector<Index>{0, 0, 0});
   CHECK(to_string(e.findings->front()) == "genres (category: values separated by \"|\", 3 different)");
-  CHECK(feature_table_from_json(to_json(*e.table)) == *e.table);
-  const Examples next = parsed_columns("genres\nWar|Noir\n", {.table = e.table, .need_target = false});
+  CHECK(feature_table_from_json(to_json(*e.columns.table)) == *e.columns.table);
+  const ReadRows next = parsed_columns("genres\nWar|Noir\n", {.table = e.columns.table, .need_target = false});
   CHECK(next.x.to_dense() == Tensor({{0, 0, 1}}));
   CHECK(next.unseen.front() == 1);
-  CHECK(parsed_columns("g,y\na b,1\n", {.target = "y", .multi = {"g"}, .separator = "|"}).table->name(0) == "g=a b");
+  CHECK(parsed_columns("g,y\na b,1\n", {.target = "y", .multi = {"g"}, .separator = "|"}).columns.table->name(0) ==
+        "g=a b");
 }
 
 TEST_CASE("several files are one, whatever the order of their columns") {
@@ -143,9 +145,9 @@ TEST_CASE("several files are one, whatever the order of their columns") {
     std::vector<Input> inputs;
     inputs.push_back(Input::of_bytes("a.csv", "u,n,y\na,1,0\nb,2,1\n"));
     inputs.push_back(Input::of_bytes("b.csv", second));
-    return open_examples(std::move(inputs), {.format = Format::csv, .target = "y"})->next(unlimited);
+    return open_rows(std::move(inputs), {.format = Format::csv, .target = "y"})->next(unlimited);
   };
-  const Examples e = both("y,n,u\n1,3,c\n");
+  const ReadRows e = both("y,n,u\n1,3,c\n");
   CHECK(e.x.to_dense() == Tensor({{1, 0, 0, 1}, {0, 1, 0, 2}, {0, 0, 1, 3}}));
   CHECK(e.y == Tensor({{0}, {1}, {1}}));
   CHECK(refusal<IoError>([&] { both("y,n,u\n1,3,c\nx\n"); }) ==
@@ -156,7 +158,7 @@ TEST_CASE("several files are one, whatever the order of their columns") {
 
 TEST_CASE("targets that are words, and such as are not known") {
   CHECK(parsed_columns("x,y\n1,True\n2,false\n3,YES\n4,n\n", {.target = "y"}).y == Tensor({{1}, {0}, {1}, {0}}));
-  const auto table = parsed_columns("x,y\n1,0\n", {.target = "y"}).table;
+  const auto table = parsed_columns("x,y\n1,0\n", {.target = "y"}).columns.table;
   CHECK(parsed_columns("x,y\n5,\n", {.table = table, .need_target = false}).x.to_dense() == Tensor({{5}}));
   CHECK(refused_columns("x,y\n5,NA\n", {.table = table}) ==
         "data.csv:2: column \"y\": \"NA\" says that nothing is known; a number is expected");
@@ -164,26 +166,26 @@ TEST_CASE("targets that are words, and such as are not known") {
 
 TEST_CASE("indices that lie far apart get columns as they occur") {
   const auto read = [](std::string_view text, const SparseTextOptions& options) {
-    return sparse_text_source(Input::of_bytes("data", text), options)->next(unlimited);
+    return read_sparse_text(Input::of_bytes("data", text), options)->next(unlimited);
   };
-  const Examples e = read("1 18446744073709551615:2 900000014:1\n0 900000014:3 5:1\n", {});
+  const ReadRows e = read("1 18446744073709551615:2 900000014:1\n0 900000014:3 5:1\n", {});
   CHECK(e.x.to_dense() == Tensor({{2, 1, 0}, {0, 3, 1}}));
-  REQUIRE(e.ids);
-  CHECK(e.ids->index() == std::vector<std::uint64_t>{18446744073709551615ULL, 900000014, 5});
-  const Examples other = read("1 5:7 6:1 900000014:1\n", {.ids = e.ids});
+  REQUIRE(e.columns.ids);
+  CHECK(e.columns.ids->index() == std::vector<std::uint64_t>{18446744073709551615ULL, 900000014, 5});
+  const ReadRows other = read("1 5:7 6:1 900000014:1\n", {.ids = e.columns.ids});
   CHECK(other.x.to_dense() == Tensor({{0, 1, 7}}));
   CHECK(other.unseen.front() == 1);
   CHECK(refusal<IoError>([&] { read("1 1:1\n1 9000000000:1 2:1 9000000000:1\n", {}); }) ==
         "data:2: index 9000000000 is there twice; Duplicates::sum adds up its values");
-  CHECK(!read("1 1:1 1000000:1\n", {}).ids);  // not worth it
-  const Examples hashed = read("1 5:1 18446744073709551615:1\n", {.hash_bits = 4});
+  CHECK(!read("1 1:1 1000000:1\n", {}).columns.ids);  // not worth it
+  const ReadRows hashed = read("1 5:1 18446744073709551615:1\n", {.hash_bits = 4});
   CHECK(hashed.x.shape() == Shape{1, 16});
   CHECK(hashed.x.stored() <= 2);
 }
 
 TEST_CASE("sparse text without targets or values") {
   const auto read = [](std::string_view text, const SparseTextOptions& options) {
-    return sparse_text_source(Input::of_bytes("data", text), options)->next(unlimited);
+    return read_sparse_text(Input::of_bytes("data", text), options)->next(unlimited);
   };
   CHECK(read("3:1 1:2\n1 2:1\n", {.columns = 3, .need_target = false}).x.to_dense() == Tensor({{2, 0, 1}, {0, 1, 0}}));
   CHECK(read("1 3 1\n0 2\n", {}).x.to_dense() == Tensor({{1, 0, 1}, {0, 1, 0}}));

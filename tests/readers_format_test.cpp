@@ -1,6 +1,5 @@
 // One call for all formats: what a file's format is guessed to be, ratings in MovieLens' three forms, options that
-// belong to another format; and MovieLens-100k, where it is found, beside read_ratings.
-#include <gradus/models/data/movielens.h>
+// belong to another format.
 #include <gradus/models/data/read.h>
 
 #include <doctest/doctest.h>
@@ -16,8 +15,8 @@
 namespace gradus {
 namespace {
 
-Examples parsed_text(std::string_view text, const ReadOptions& options = {}) {
-  return open_examples(Input::of_bytes("data", text), options)->next(unlimited);
+ReadRows parsed_text(std::string_view text, const ReadOptions& options = {}) {
+  return open_rows(Input::of_bytes("data", text), options)->next(unlimited);
 }
 
 template <class E = IoError>
@@ -75,13 +74,13 @@ TEST_CASE("formats by a file's name and first lines") {
 TEST_CASE("any format, guessed, from any kind of file") {
   CHECK(parsed_text("1 1:1 2:1\n0 2:1\n").x.shape() == Shape{2, 2});
   CHECK(parsed_text("1 0:1 2:1\n0 2:1\n").x.shape() == Shape{2, 3});
-  CHECK(parsed_text("1 3:0:1 4:2:1\n").field->size() == 3);
-  CHECK(parsed_text("y;a\n1;0,5\n", {.target = "y", .categorical = {"a"}}).table->name(0) == "a=0,5");
+  CHECK(parsed_text("1 3:0:1 4:2:1\n").columns.field->size() == 3);
+  CHECK(parsed_text("y;a\n1;0,5\n", {.target = "y", .categorical = {"a"}}).columns.table->name(0) == "a=0,5");
   CHECK(parsed_text("y|a\n1|2\n", {.format = Format::csv, .target = "y", .delimiter = '|'}).x.item() == 2);
   CHECK(parsed_text("y\ta\n1\t2\n", {.target = "y"}).x.item() == 2);
   const std::string csv = "y,a\n1,2\n0,3\n";
   const ScratchFile packed(gzipped(csv), ".csv.gz");
-  CHECK(read_examples(packed.path(), {.target = "y"}).x == parsed_text(csv, {.target = "y"}).x);
+  CHECK(read_rows(packed.path(), {.target = "y"}).x == parsed_text(csv, {.target = "y"}).x);
   // A line longer than what is looked at to guess.
   std::string long_line = "1";
   for (int i = 1; i < 10000; ++i) long_line += " " + std::to_string(i) + ":1";
@@ -96,13 +95,13 @@ TEST_CASE("ratings in three forms") {
       {"ratings.csv", "userId,movieId,rating,timestamp\n9,30,5.0,1\n10,2,3.0,1\n9,2,1,1"},
   };
   for (const auto& form : forms) {
-    const Examples e = open_examples(Input::of_bytes(form.first, form.second))->next(unlimited);
+    const ReadRows e = open_rows(Input::of_bytes(form.first, form.second))->next(unlimited);
     CHECK_MESSAGE(e.x.to_dense() == x, form.first);
     CHECK(e.y == Tensor({{5}, {3}, {1}}));
-    CHECK(*e.field == std::vector<Index>{0, 0, 1, 1});
-    CHECK(e.table->name(1) == "user=10");
+    CHECK(*e.columns.field == std::vector<Index>{0, 0, 1, 1});
+    CHECK(e.columns.table->name(1) == "user=10");
     // A table goes with any of the forms.
-    const Examples test = parsed_text("10::30::4::0\n11::2::4::0\n", {.table = e.table});
+    const ReadRows test = parsed_text("10::30::4::0\n11::2::4::0\n", {.columns = e.columns});
     CHECK(test.x.to_dense() == Tensor({{0, 1, 0, 1}, {0, 0, 1, 0}}));
     CHECK(test.unseen == std::vector<std::int64_t>{1, 0, 0, 0});
   }
@@ -129,24 +128,6 @@ TEST_CASE("options of another format") {
         "data: columns are named, but those of ratings are known: user, item, rating, timestamp");
   CHECK(refused_text<ValueError>("y,a\n1,2\n", {.target = "y", .delimiter = '\n'}) ==
         "data: the delimiter is \"\\x0a\"; a character that ends neither quotes nor lines is expected");
-}
-
-TEST_CASE("MovieLens-100k, as read_ratings reads it") {
-  const std::filesystem::path folder = data_folder("ml-100k");
-  if (!std::filesystem::exists(folder / "ua.base")) {
-    MESSAGE("skipped: there is no ", (folder / "ua.base").string(),
-            "; set GRADUS_DATA to the folder that holds ml-100k (https://grouplens.org/datasets/movielens/100k/)");
-    return;
-  }
-  const std::string base = (folder / "ua.base").string(), test = (folder / "ua.test").string();
-  const UserItemDesign d = one_hot_user_item(read_ratings(base), read_ratings(test));
-  const Examples train = read_examples(base, {.threads = 2});
-  CHECK(train.x == d.x_train);
-  CHECK(train.y == d.y_train);
-  const Examples tested = read_examples(test, {.table = train.table});
-  CHECK(tested.x == d.x_test);
-  CHECK(tested.y == d.y_test);
-  CHECK(tested.unseen == std::vector<std::int64_t>{0, d.unseen_ratings, 0, 0});
 }
 
 }  // namespace gradus

@@ -26,17 +26,17 @@ const Options libsvm{};
 const Options libfm{.form = SparseText::libfm};
 const Options libffm{.form = SparseText::libffm};
 
-Examples parsed_sparse(std::string_view text, const Options& options = {}) {
-  return sparse_text_source(Input::of_bytes("data", text), options)->next(unlimited);
+ReadRows parsed_sparse(std::string_view text, const Options& options = {}) {
+  return read_sparse_text(Input::of_bytes("data", text), options)->next(unlimited);
 }
 
 std::string refused_sparse(std::string_view text, const Options& options = {}) {
   return refusal<IoError>([&] { parsed_sparse(text, options); });
 }
 
-bool same(const Examples& a, const Examples& b) {
-  return a.x == b.x && a.y == b.y && a.unseen == b.unseen && a.other_fields == b.other_fields && !a.field == !b.field &&
-         (!a.field || *a.field == *b.field);
+bool same(const ReadRows& a, const ReadRows& b) {
+  return a.x == b.x && a.y == b.y && a.unseen == b.unseen && a.other_fields == b.other_fields &&
+         !a.columns.field == !b.columns.field && (!a.columns.field || *a.columns.field == *b.columns.field);
 }
 
 // What a slow and simple program reads of well-formed lines: a check of the fast one.
@@ -63,23 +63,23 @@ std::string random_lines(int count, SparseText form, std::uint64_t seed) {
 }  // namespace
 
 TEST_CASE("libsvm: indices from 1") {
-  const Examples e = parsed_sparse("1 1:2 3:0.5\n-1\n+1 2:1\n");
+  const ReadRows e = parsed_sparse("1 1:2 3:0.5\n-1\n+1 2:1\n");
   CHECK(e.x.type() == Type{float32, {3, 3}, Layout::csr});
   CHECK(e.x.to_dense() == Tensor({{2, 0, 0.5}, {0, 0, 0}, {0, 1, 0}}));
   CHECK(e.y == Tensor({{1}, {-1}, {1}}));
   CHECK(e.weight.size() == 0);
-  CHECK(!e.field);
-  CHECK(!e.table);
+  CHECK(!e.columns.field);
+  CHECK(!e.columns.table);
   CHECK(e.unseen.empty());
-  CHECK(e.count() == 3);
+  CHECK(e.size() == 3);
 }
 
 TEST_CASE("libfm: indices from 0; libffm: fields as well") {
   CHECK(parsed_sparse("4 0:1.5 2:-7.9\n", libfm).x.to_dense() == Tensor({{1.5, 0, -7.9}}));
-  const Examples e = parsed_sparse("1 0:0:1 2:3:0.5\n0 0:1:1\n", libffm);
+  const ReadRows e = parsed_sparse("1 0:0:1 2:3:0.5\n0 0:1:1\n", libffm);
   CHECK(e.x.to_dense() == Tensor({{1, 0, 0, 0.5}, {0, 1, 0, 0}}));
-  REQUIRE(e.field);
-  CHECK(*e.field == std::vector<Index>{0, 0, -1, 2});
+  REQUIRE(e.columns.field);
+  CHECK(*e.columns.field == std::vector<Index>{0, 0, -1, 2});
 }
 
 TEST_CASE("what lines may look like") {
@@ -97,7 +97,7 @@ TEST_CASE("what lines may look like") {
            "+1.0 1:2e0 3:+4\n-0 002:1.\n",              // numbers
        })
     CHECK_MESSAGE(parsed_sparse(text).x == expected, text);
-  const Examples with_zeros = parsed_sparse("1 1:0 2:0.0 3:-0\n");
+  const ReadRows with_zeros = parsed_sparse("1 1:0 2:0.0 3:-0\n");
   CHECK(with_zeros.x.stored() == 3);
   CHECK(parsed_sparse("1 2147483647:1\n").x.dim(1) == 1);  // far apart: what occurs has a column
   CHECK(parsed_sparse("0.1 1:0.3651\n", {.dtype = float64}).x.at(0, 0) == 0.3651);
@@ -106,7 +106,7 @@ TEST_CASE("what lines may look like") {
 }
 
 TEST_CASE("columns of a model: indices beyond them are left out and counted") {
-  const Examples e = parsed_sparse("1 1:2 3:4 4:1\n0 9:1\n", {.columns = 3});
+  const ReadRows e = parsed_sparse("1 1:2 3:4 4:1\n0 9:1\n", {.columns = 3});
   CHECK(e.x.to_dense() == Tensor({{2, 0, 4}, {0, 0, 0}}));
   CHECK(e.unseen == std::vector<std::int64_t>{2});
   CHECK(parsed_sparse("1 1:1\n", {.columns = 5}).x.shape() == Shape{1, 5});
@@ -114,13 +114,13 @@ TEST_CASE("columns of a model: indices beyond them are left out and counted") {
 }
 
 TEST_CASE("duplicates and features of two fields, where they are allowed") {
-  const Examples summed = parsed_sparse("1 3:1 1:2 3:4 2:1 3:8\n", {.duplicates = Duplicates::sum});
+  const ReadRows summed = parsed_sparse("1 3:1 1:2 3:4 2:1 3:8\n", {.duplicates = Duplicates::sum});
   CHECK(summed.x.to_dense() == Tensor({{2, 1, 13}}));
   const Options lenient{
       .form = SparseText::libffm, .duplicates = Duplicates::sum, .other_field = OtherField::keep_first};
-  const Examples e = parsed_sparse("1 4:1:1 5:2:1\n1 5:1:2 5:1:1 4:2:1 6:0:1\n1 1:0:1 2:0:1\n", lenient);
+  const ReadRows e = parsed_sparse("1 4:1:1 5:2:1\n1 5:1:2 5:1:1 4:2:1 6:0:1\n1 1:0:1 2:0:1\n", lenient);
   CHECK(e.x.to_dense() == Tensor({{0, 1, 1}, {1, 3, 1}, {2, 0, 0}}));
-  CHECK(*e.field == std::vector<Index>{6, 4, 5});
+  CHECK(*e.columns.field == std::vector<Index>{6, 4, 5});
   // Of five that name another field, the sums of a line have one entry left.
   CHECK(e.other_fields == 4);
 }
@@ -132,38 +132,38 @@ TEST_CASE("any number of threads and any blocks give the same") {
     lenient.columns = 1500;
     const std::string text = random_lines(20000, options.form, 5);
     REQUIRE(text.size() > (std::size_t{2} << 20));  // several pieces
-    const Examples whole = parsed_sparse(text, lenient);
-    CHECK(whole.count() == 20000);
+    const ReadRows whole = parsed_sparse(text, lenient);
+    CHECK(whole.size() == 20000);
     Options threaded = lenient;
     threaded.threads = 3;
     CHECK(same(parsed_sparse(text, threaded), whole));
 
     // By blocks, from a stream.
     const ScratchFile file(gzipped(text));
-    const auto source = sparse_text_source(Input(file.path()), lenient);
+    const auto source = read_sparse_text(Input(file.path()), lenient);
     std::int64_t rows = 0, stored = 0, unseen = 0;
     for (;;) {
-      const Examples block = source->next(777);
-      if (block.count() == 0) break;
-      CHECK(block.count() == std::min<std::int64_t>(777, 20000 - rows));
-      for (std::int64_t i = 0; i < block.count(); i += 100) {
+      const ReadRows block = source->next(777);
+      if (block.size() == 0) break;
+      CHECK(block.size() == std::min<std::int64_t>(777, 20000 - rows));
+      for (std::int64_t i = 0; i < block.size(); i += 100) {
         CHECK(block.y.at(i, 0) == whole.y.at(rows + i, 0));
         for (int j = 0; j < 1500; j += 17) REQUIRE(block.x.at(i, j) == whole.x.at(rows + i, j));
       }
-      rows += block.count();
+      rows += block.size();
       stored += block.x.stored();
       unseen += block.unseen[0];
     }
     CHECK(rows == 20000);
     CHECK(stored == whole.x.stored());
     CHECK(unseen == whole.unseen[0]);
-    CHECK(source->next(10).count() == 0);
+    CHECK(source->next(10).size() == 0);
   }
 }
 
 TEST_CASE("the fast reader reads what a slow one reads") {
   const std::string text = random_lines(2000, SparseText::libsvm, 6);
-  const Examples e = parsed_sparse(text);
+  const ReadRows e = parsed_sparse(text);
   std::int64_t row = 0;
   std::istringstream lines(text);
   for (std::string line; std::getline(lines, line);) {
@@ -272,9 +272,9 @@ TEST_CASE("of several mistakes the first is told, with its line, whatever the th
   text += "1 wrong\n" + random_lines(20000, SparseText::libsvm, 8) + "1 0:1\n";
   const std::string message = fmt::format("data:{}: \"wrong\" has no colon; index:value is expected", lines + 1);
   for (const int threads : {1, 2, 4}) CHECK(refused_sparse(text, {.threads = threads}) == message);
-  const auto source = sparse_text_source(Input::of_bytes("data", text), {});
+  const auto source = read_sparse_text(Input::of_bytes("data", text), {});
   CHECK(refusal<IoError>([&] {
-          while (source->next(100).count() > 0) {
+          while (source->next(100).size() > 0) {
           }
         }) == message);
 }
@@ -296,11 +296,11 @@ TEST_CASE("Criteo's sample in libffm's form") {
   }
   // Its indices are hashes: some features are of two fields, and a few lines name an index twice.
   ReadOptions options;
-  const std::string message = refusal<IoError>([&] { read_examples(file.string(), options); });
+  const std::string message = refusal<IoError>([&] { read_rows(file.string(), options); });
   CHECK(message.starts_with(file.string() + ":"));
   options.duplicates = Duplicates::sum;
   options.other_field = OtherField::keep_first;
-  const Examples e = read_examples(file.string(), options);
+  const ReadRows e = read_rows(file.string(), options);
   CHECK(e.x.shape() == Shape{200, 9991});
   CHECK(e.other_fields > 0);
   double positive = 0;

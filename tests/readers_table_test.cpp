@@ -24,8 +24,8 @@ namespace {
 using Names = std::vector<std::string>;
 using Counts = std::vector<std::int64_t>;
 
-Examples parsed_table(std::string_view text, const TableOptions& options) {
-  return table_source(Input::of_bytes("data.csv", text), options)->next(unlimited);
+ReadRows parsed_table(std::string_view text, const TableOptions& options) {
+  return read_table(Input::of_bytes("data.csv", text), options)->next(unlimited);
 }
 
 template <class E = IoError>
@@ -102,28 +102,28 @@ TEST_CASE("records of RFC 4180") {
 }
 
 TEST_CASE("columns that are said") {
-  const Examples e = parsed_table(people, said);
+  const ReadRows e = parsed_table(people, said);
   // Features: age, Oslo, Rome, 9, 10.
   CHECK(e.x.to_dense() == Tensor({{30, 0, 1, 0, 1}, {0, 1, 0, 1, 0}, {0, 0, 1, 0, 1}}));
   CHECK(e.x.dtype() == float32);
   CHECK(e.y == Tensor({{1}, {0}, {1}}));
   CHECK(e.weight.size() == 0);
-  REQUIRE(e.field);
-  CHECK(*e.field == std::vector<Index>{0, 1, 1, 2, 2});
-  REQUIRE(e.table);
-  CHECK(e.table->features() == 5);
-  CHECK(e.table->name(0) == "age");
-  CHECK(e.table->name(1) == "city=Oslo");
-  CHECK(e.table->name(4) == "id=10");
-  CHECK_THROWS_WITH_AS(e.table->name(5), "feature 5 is asked for; 0 to 4 are there", ValueError);
+  REQUIRE(e.columns.field);
+  CHECK(*e.columns.field == std::vector<Index>{0, 1, 1, 2, 2});
+  REQUIRE(e.columns.table);
+  CHECK(e.columns.table->features() == 5);
+  CHECK(e.columns.table->name(0) == "age");
+  CHECK(e.columns.table->name(1) == "city=Oslo");
+  CHECK(e.columns.table->name(4) == "id=10");
+  CHECK_THROWS_WITH_AS(e.columns.table->name(5), "feature 5 is asked for; 0 to 4 are there", ValueError);
   CHECK(e.unseen == Counts(5, 0));
   CHECK(e.missing == Counts{1, 0, 0, 0, 0});
 }
 
 TEST_CASE("columns that are not said are numeric where all their cells are numbers") {
-  const Examples e = parsed_table("a,b,c,d,y\n1,1, 2 ,,0\n,x,-1e3,,1\n", {.target = "y"});
+  const ReadRows e = parsed_table("a,b,c,d,y\n1,1, 2 ,,0\n,x,-1e3,,1\n", {.target = "y"});
   const auto kind = [&](const char* name) {
-    return to_string(e.table->columns()[static_cast<std::size_t>(e.table->find(name))].kind);
+    return to_string(e.columns.table->columns()[static_cast<std::size_t>(e.columns.table->find(name))].kind);
   };
   CHECK(kind("a") == "numeric");
   CHECK(kind("b") == "categorical");
@@ -135,11 +135,11 @@ TEST_CASE("columns that are not said are numeric where all their cells are numbe
 }
 
 TEST_CASE("weights, other delimiters, byte order marks, float64") {
-  const Examples e =
+  const ReadRows e =
       parsed_table("\xef\xbb\xbfy;w;x\n1;0.5;0,1\n2;2;0,1\n",
                    {.dialect = {";", true}, .target = "y", .weight = "w", .categorical = {"x"}, .dtype = float64});
   CHECK(e.weight == Tensor({{0.5}, {2}}, float64));
-  CHECK(e.table->name(0) == "x=0,1");
+  CHECK(e.columns.table->name(0) == "x=0,1");
   CHECK(e.x.dtype() == float64);
   CHECK(e.y.dtype() == float64);
 }
@@ -151,11 +151,11 @@ TEST_CASE("the order of categories") {
 }
 
 TEST_CASE("a trained model's table on another file") {
-  const auto table = parsed_table(people, said).table;
+  const auto table = parsed_table(people, said).columns.table;
   const TableOptions with_table{.table = table};
   // Other order, another column, no unused one; a city and an id that were never seen.
-  const Examples e = parsed_table("extra,y,id,age,city\n?,0,9,5,Paris\n?,1,10,6,Rome\n?,1,11,,Paris\n", with_table);
-  CHECK(e.table == table);
+  const ReadRows e = parsed_table("extra,y,id,age,city\n?,0,9,5,Paris\n?,1,10,6,Rome\n?,1,11,,Paris\n", with_table);
+  CHECK(e.columns.table == table);
   CHECK(e.x.to_dense() == Tensor({{5, 0, 0, 1, 0}, {6, 0, 1, 0, 1}, {0, 0, 0, 0, 0}}));
   CHECK(e.unseen == Counts{0, 2, 1, 0, 0});
   CHECK(e.missing == Counts{1, 0, 0, 0, 0});
@@ -163,7 +163,7 @@ TEST_CASE("a trained model's table on another file") {
   const std::string no_target = "id,age,city\n9,5,Rome\n";
   CHECK(refused_table(no_target, with_table) ==
         "data.csv: has no column \"y\", which the model has as target; the columns are \"id\", \"age\", \"city\"");
-  const Examples without = parsed_table(no_target, {.table = table, .need_target = false});
+  const ReadRows without = parsed_table(no_target, {.table = table, .need_target = false});
   CHECK(without.x.to_dense() == Tensor({{5, 0, 1, 1, 0}}));
   CHECK(without.y.size() == 0);
   CHECK(refused_table("id,age,y\n9,5,1\n", with_table) ==
@@ -182,22 +182,22 @@ TEST_CASE("hashed categories") {
 
   TableOptions hashed = said;
   hashed.hash_bits = 4;
-  const Examples e = parsed_table(people, hashed);
+  const ReadRows e = parsed_table(people, hashed);
   CHECK(e.x.shape() == Shape{3, 17});  // age, then 16
-  CHECK(!e.field);
+  CHECK(!e.columns.field);
   const auto rome = static_cast<std::int64_t>(1 + category_hash("city", "Rome") % 16);
   const auto ten = static_cast<std::int64_t>(1 + category_hash("id", "10") % 16);
   CHECK(e.x.at(0, 0) == 30);
   CHECK(e.x.at(0, rome) == (rome == ten ? 2 : 1));
   CHECK(e.x.at(2, ten) == (rome == ten ? 2 : 1));
-  CHECK(e.table->name(3) == "hashed 2");
-  CHECK(e.table->columns()[1].categories.empty());
+  CHECK(e.columns.table->name(3) == "hashed 2");
+  CHECK(e.columns.table->columns()[1].categories.empty());
   // One bit: collisions within a row add up.
   hashed.hash_bits = 1;
-  const Examples small = parsed_table(people, hashed);
+  const ReadRows small = parsed_table(people, hashed);
   for (std::int64_t i = 0; i < 3; ++i) CHECK(small.x.at(i, 1) + small.x.at(i, 2) == 2);
   // Nothing is unseen.
-  CHECK(parsed_table("age,city,id,y\n1,Paris,77,0\n", {.table = e.table}).unseen == Counts(5, 0));
+  CHECK(parsed_table("age,city,id,y\n1,Paris,77,0\n", {.table = e.columns.table}).unseen == Counts(5, 0));
   hashed.hash_bits = 31;
   CHECK(refused_table<ValueError>(people, hashed) == "hash_bits is 31; 0 (a dictionary) to 30 are expected");
 }
@@ -205,25 +205,25 @@ TEST_CASE("hashed categories") {
 TEST_CASE("any number of threads and any blocks give the same") {
   const std::string text = random_table(100'000, 4);
   REQUIRE(text.size() > (std::size_t{2} << 20));
-  const Examples whole = parsed_table(text, {.target = "y"});
+  const ReadRows whole = parsed_table(text, {.target = "y"});
   CHECK(whole.x.shape() == Shape{100'000, 300 + 1 + 2 + 1000});
-  const Examples threaded = parsed_table(text, {.target = "y", .threads = 3});
+  const ReadRows threaded = parsed_table(text, {.target = "y", .threads = 3});
   CHECK(threaded.x == whole.x);
   CHECK(threaded.y == whole.y);
-  CHECK(*threaded.table == *whole.table);
+  CHECK(*threaded.columns.table == *whole.columns.table);
 
   const ScratchFile file(gzipped(text), ".csv.gz");
-  const auto source = open_examples(file.path(), {.table = whole.table});
+  const auto source = open_rows(file.path(), {.columns = whole.columns});
   std::int64_t rows = 0, stored = 0;
   for (;;) {
-    const Examples block = source->next(33'333);
-    if (block.count() == 0) break;
-    CHECK(block.count() == std::min<std::int64_t>(33'333, 100'000 - rows));
-    for (std::int64_t i = 0; i < block.count(); i += 1000) {
+    const ReadRows block = source->next(33'333);
+    if (block.size() == 0) break;
+    CHECK(block.size() == std::min<std::int64_t>(33'333, 100'000 - rows));
+    for (std::int64_t i = 0; i < block.size(); i += 1000) {
       CHECK(block.y.at(i, 0) == whole.y.at(rows + i, 0));
       for (int j = 0; j < 304; ++j) REQUIRE(block.x.at(i, j) == whole.x.at(rows + i, j));
     }
-    rows += block.count();
+    rows += block.size();
     stored += block.x.stored();
   }
   CHECK(rows == 100'000);

@@ -16,18 +16,18 @@ using namespace gradus;
 TEST_CASE("a state of als and mcmc goes on to the bit from any epoch") {
   const Folder folder;
   const auto [train, validation] = ratings(500).split(0.2, 1);
-  for (const std::string learner : {"als", "mcmc"})
+  for (const Learner learner : {Learner::als, Learner::mcmc})
     for (const bool validated : {true, false}) {
-      CAPTURE(learner);
+      CAPTURE(to_string(learner));
       TrainingOptions options;
-      options.task = "regression";
+      options.task = Task::regression;
       options.optimizer = learner;
       options.epochs = 11;
-      if (learner == "mcmc") options.samples = 4;  // of stretches of 2 and 3 epochs
-      const Dataset held_out = validated ? validation : Dataset{};
+      if (learner == Learner::mcmc) options.samples = 4;  // of stretches of 2 and 3 epochs
+      const Rows held_out = validated ? validation : Rows{};
       Trainer whole(train, held_out, {}, options);
       whole.run();
-      CHECK(whole.samples().count() == (learner == "mcmc" ? 4 : 0));
+      CHECK(whole.samples().count() == (learner == Learner::mcmc ? 4 : 0));
       for (int stop = 1; stop <= 11; ++stop) {
         CAPTURE(stop);
         int left = stop;
@@ -53,8 +53,8 @@ TEST_CASE("a state of als and mcmc goes on to the bit from any epoch") {
 TEST_CASE("what mcmc evaluates and tells is the mean of what its samples tell") {
   const auto [train, validation] = ratings(500).split(0.2, 1);
   TrainingOptions options;
-  options.task = "regression";
-  options.optimizer = "mcmc";
+  options.task = Task::regression;
+  options.optimizer = Learner::mcmc;
   options.epochs = 30;
   options.samples = 5;
   Trainer trainer(train, validation, {}, options);
@@ -65,7 +65,7 @@ TEST_CASE("what mcmc evaluates and tells is the mean of what its samples tell") 
 
   TrainedModel model;
   model.options = trainer.options();
-  model.features = train.x.dim(1);
+  model.columns.count = train.x.dim(1);
   model.target_range = {3, 4};
   model.target_scale = trainer.target_scale();
   model.parameters = trainer.parameters();
@@ -80,7 +80,7 @@ TEST_CASE("what mcmc evaluates and tells is the mean of what its samples tell") 
   const Tensor told = predict.all(x), deviation = predict.deviations(x);
   const auto told_by = [&](const Parameters& parameters) {
     TrainedModel one = read;
-    one.options.optimizer = "als";
+    one.options.optimizer = Learner::als;
     one.parameters = parameters;
     one.samples = {};
     return Predictor(one, "one").all(x);
@@ -96,7 +96,7 @@ TEST_CASE("what mcmc evaluates and tells is the mean of what its samples tell") 
     CHECK(std::abs(deviation.at(n, 0) - std::sqrt(std::max(squares - of_draws * of_draws, 0.0) * 5 / 4)) < 1e-3);
   }
   CHECK(refusal<IoError>([&] {
-          model.options.optimizer = "als";
+          model.options.optimizer = Learner::als;
           model.options.samples = TrainingOptions().samples;
           save_model(folder / "other", model);
           load_model(folder / "other");

@@ -5,7 +5,7 @@
 
 #include <gradus/core/run/session.h>
 #include <gradus/core/tensor/create.h>
-#include <gradus/models/data/movielens.h>
+#include <gradus/models/data/read.h>
 #include <gradus/models/metrics.h>
 #include <gradus/models/training/detail/coordinates.h>
 #include <gradus/models/training/detail/draws.h>
@@ -28,10 +28,10 @@ using namespace gradus;
 
 namespace {
 
-enum class Rows { pairs, mixed };
+enum class RowKind { pairs, mixed };
 
 // Users and items; of mixed ones a number and, in two of three rows, a genre or two as well.
-Dataset data_of(Rows kind, std::int64_t n, bool weighted = false) {
+Rows data_of(RowKind kind, std::int64_t n, bool weighted = false) {
   constexpr std::int64_t users = 5, items = 6, genres = 3;
   std::mt19937 random(7);
   std::normal_distribution<float> normal;
@@ -41,7 +41,7 @@ Dataset data_of(Rows kind, std::int64_t n, bool weighted = false) {
     const auto user = static_cast<std::int64_t>(random() % users), item = static_cast<std::int64_t>(random() % items);
     column.insert(column.end(), {user, users + item});
     value.insert(value.end(), {1, 1});
-    if (kind == Rows::mixed) {
+    if (kind == RowKind::mixed) {
       column.push_back(users + items);
       value.push_back(normal(random));
       for (std::int64_t g = 0; g < genres - 1; ++g)
@@ -54,18 +54,18 @@ Dataset data_of(Rows kind, std::int64_t n, bool weighted = false) {
     y.push_back(std::sin(static_cast<float>(user)) * std::cos(static_cast<float>(item)) + 0.3F * normal(random));
     weight.push_back(0.5F + static_cast<float>(i % 3));
   }
-  const std::int64_t p = users + items + (kind == Rows::mixed ? 1 + genres : 0);  // of which one genre never occurs
+  const std::int64_t p = users + items + (kind == RowKind::mixed ? 1 + genres : 0);  // of which one genre never occurs
   return {Tensor::csr(n, p, start, column, value), Tensor::from(y, {n, 1}),
           weighted ? Tensor::from(weight, {n, 1}) : Tensor()};
 }
 
-std::vector<Index> groups_of(Rows kind) {
+std::vector<Index> groups_of(RowKind kind) {
   std::vector<Index> out{0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1};
-  if (kind == Rows::mixed) out.insert(out.end(), {2, 3, 3, 3});
+  if (kind == RowKind::mixed) out.insert(out.end(), {2, 3, 3, 3});
   return out;
 }
 
-Dataset with_signs(Dataset data) {
+Rows with_signs(Rows data) {
   std::vector<float> y;
   for (const double target : data.y) y.push_back(target > 0 ? 1.F : -1.F);
   data.y = Tensor::from(y, data.y.shape());
@@ -74,11 +74,11 @@ Dataset with_signs(Dataset data) {
 
 // A model in a session with a sampler on it.
 struct Chain {
-  Chain(const Dataset& data, const ModelOptions& of_model, const SamplerOptions& sampling)
+  Chain(const Rows& data, const ModelOptions& of_model, const SamplerOptions& sampling)
       : options(of_model), model(make_model(graph, data.x.dim(1), options, data.weighted())), session(graph) {
     sampler = std::make_unique<Sampler>(session, model, options, data, sampling);
   }
-  double loss(const Dataset& data) {
+  double loss(const Rows& data) {
     Feeds feeds = data.weighted() ? Feeds{{model.X, data.x}, {model.y, data.y}, {model.weight, data.weight}}
                                   : Feeds{{model.X, data.x}, {model.y, data.y}};
     return session.run(model.loss, feeds).item();
@@ -101,9 +101,9 @@ ModelOptions small_fm(std::int64_t factors = 3) { return {.factors = factors, .i
 }  // namespace
 
 TEST_CASE("slopes are the derivatives of y_hat") {
-  for (const Rows kind : {Rows::pairs, Rows::mixed})
+  for (const RowKind kind : {RowKind::pairs, RowKind::mixed})
     for (const std::int64_t k : {0, 1, 4, 5}) {
-      const Dataset data = data_of(kind, 21);
+      const Rows data = data_of(kind, 21);
       const std::int64_t p = data.x.dim(1);
       Graph g;
       const Model model = make_model(g, p,
@@ -155,9 +155,9 @@ TEST_CASE("slopes are the derivatives of y_hat") {
 TEST_CASE("errors that are carried along are those of the session") {
   for (const bool draws : {true, false})
     for (const bool weighted : {false, true})
-      for (const Rows kind : {Rows::pairs, Rows::mixed})
+      for (const RowKind kind : {RowKind::pairs, RowKind::mixed})
         for (const ModelKind model : {ModelKind::linear, ModelKind::fm}) {
-          const Dataset data = data_of(kind, 200, weighted);
+          const Rows data = data_of(kind, 200, weighted);
           ModelOptions options = small_fm();
           options.kind = model;
           options.l2_V = options.l2_W = 0.01;
@@ -175,10 +175,10 @@ TEST_CASE("errors that are carried along are those of the session") {
 }
 
 TEST_CASE("the bits do not depend on the number of threads") {
-  for (const Rows kind : {Rows::pairs, Rows::mixed})
+  for (const RowKind kind : {RowKind::pairs, RowKind::mixed})
     for (const Task task : {Task::regression, Task::binary}) {
-      const Dataset all = data_of(kind, 3000);
-      const Dataset data = task == Task::binary ? with_signs(all) : all;
+      const Rows all = data_of(kind, 3000);
+      const Rows data = task == Task::binary ? with_signs(all) : all;
       ModelOptions options = small_fm();
       options.task = task;
       std::vector<std::vector<Tensor>> found;
@@ -195,8 +195,8 @@ TEST_CASE("the bits do not depend on the number of threads") {
 TEST_CASE("ALS lowers the loss of the graph in every iteration, to where its gradients are zero") {
   for (const L2Over over : {L2Over::all, L2Over::touched})
     for (const bool weighted : {false, true})
-      for (const Rows kind : {Rows::pairs, Rows::mixed}) {
-        const Dataset data = data_of(kind, 60, weighted);
+      for (const RowKind kind : {RowKind::pairs, RowKind::mixed}) {
+        const Rows data = data_of(kind, 60, weighted);
         ModelOptions options = small_fm(2);
         options.l2_w0 = 0.01;
         options.l2_W = 0.02;
@@ -228,11 +228,11 @@ TEST_CASE("Geweke's joint test") {
   std::mt19937_64 random(11);
   std::normal_distribution<double> normal;
   const auto gamma = [&] { return std::gamma_distribution<double>(prior.a / 2, 2 / prior.g)(random); };
-  for (const Rows kind : {Rows::pairs, Rows::mixed})
+  for (const RowKind kind : {RowKind::pairs, RowKind::mixed})
     for (const Task task : {Task::regression, Task::binary}) {
       CAPTURE(static_cast<int>(kind));
       CAPTURE(static_cast<int>(task));
-      Dataset data = data_of(kind, n);
+      Rows data = data_of(kind, n);
       const std::vector<Index> group = groups_of(kind);
       const auto p = std::ssize(group);
       const auto groups = static_cast<std::size_t>(group.back()) + 1;
@@ -340,7 +340,7 @@ TEST_CASE("probit draws have the posterior's moments, by a grid") {
     start.push_back(std::ssize(column));
     y.push_back(i == 3 || i > 6 ? 1.F : -1.F);
   }
-  const Dataset data{Tensor::csr(12, 1, start, column, value), Tensor::from(y, {12, 1})};
+  const Rows data{Tensor::csr(12, 1, start, column, value), Tensor::from(y, {12, 1})};
   double expected[5] = {}, total = 0;
   const Tensor x = data.x.to_dense();
   for (double w0 = -5; w0 <= 5; w0 += 0.05)
@@ -366,7 +366,7 @@ TEST_CASE("probit draws have the posterior's moments, by a grid") {
 }
 
 TEST_CASE("a probit model tells Phi(y_hat), and its error is -ln Phi(y y_hat)") {
-  const Dataset data = with_signs(data_of(Rows::mixed, 40));
+  const Rows data = with_signs(data_of(RowKind::mixed, 40));
   Graph g;
   const Model model =
       make_model(g, data.x.dim(1), {.task = Task::binary, .init_stddev = 0.3, .probit = true, .dtype = float64});
@@ -385,8 +385,8 @@ TEST_CASE("a probit model tells Phi(y_hat), and its error is -ln Phi(y y_hat)") 
 }
 
 TEST_CASE("what cannot be sampled is refused") {
-  const Dataset data = data_of(Rows::pairs, 30, true);
-  const auto refused = [&](const ModelOptions& options, const Dataset& rows) {
+  const Rows data = data_of(RowKind::pairs, 30, true);
+  const auto refused = [&](const ModelOptions& options, const Rows& rows) {
     return refusal<Error>([&] { Chain(rows, options, {}); });
   };
   CHECK(refused({.kind = ModelKind::higher_order}, data) ==
@@ -404,23 +404,22 @@ TEST_CASE("MovieLens-100k, user and item, 20 factors") {
     MESSAGE("skipped: there is no " << (folder / "ua.base").string());
     return;
   }
-  const UserItemDesign data = one_hot_user_item(read_ratings(folder / "ua.base"), read_ratings(folder / "ua.test"));
-  std::vector<Index> group(static_cast<std::size_t>(data.users + data.items), 1);
-  std::fill_n(group.begin(), data.users, 0);
+  const ReadRows rows = read_rows(folder / "ua.base");
+  const ReadRows later = read_rows(folder / "ua.test", {.columns = rows.columns});
   const char* const iterations = std::getenv("GRADUS_ITERATIONS");
   const int count = iterations != nullptr ? std::atoi(iterations) : 100;
   ModelOptions options{.factors = 20, .init_stddev = 0.1, .seed = 1, .target = {.mean = 3.53, .deviation = 1.12}};
   const char* const seed = std::getenv("GRADUS_SEED");
-  Chain chain({data.x_train, data.y_train}, options,
-              {.group = group, .seed = seed != nullptr ? std::strtoull(seed, nullptr, 10) : 1});
-  std::vector<double> sum(static_cast<std::size_t>(data.y_test.size()));
+  Chain chain(rows, options,
+              {.group = *rows.columns.field, .seed = seed != nullptr ? std::strtoull(seed, nullptr, 10) : 1});
+  std::vector<double> sum(static_cast<std::size_t>(later.y.size()));
   for (int i = 0; i < count; ++i) {
     chain.sampler->iterate(i);
-    const Tensor y_hat = chain.session.run(chain.model.prediction, {{chain.model.X, data.x_test}});
+    const Tensor y_hat = chain.session.run(chain.model.prediction, {{chain.model.X, later.x}});
     for (std::size_t n = 0; n < sum.size(); ++n)
       sum[n] += std::clamp(y_hat.stored_value(static_cast<std::int64_t>(n)), 1., 5.) / count;
   }
-  const double found = rmse(data.y_test, Tensor::from(sum, data.y_test.shape()).cast(float32));
+  const double found = rmse(later.y, Tensor::from(sum, later.y.shape()).cast(float32));
   MESSAGE("RMSE after " << count << " iterations: " << found);
   CHECK(std::abs(found - (count >= 500 ? 0.9145 : 0.919)) < (count >= 500 ? 0.0015 : 0.003));
 }

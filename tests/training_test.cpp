@@ -20,7 +20,7 @@ namespace {
 
 TrainingOptions regression() {
   TrainingOptions options;
-  options.task = "regression";
+  options.task = Task::regression;
   options.batch = 64;
   return options;
 }
@@ -59,7 +59,7 @@ void check_close(const std::vector<double>& a, const std::vector<double>& b) {
 
 TEST_CASE("options go to JSON and back") {
   TrainingOptions options;
-  options.optimizer = "ftrl";
+  options.optimizer = Learner::ftrl;
   options.rate = 0.125;
   options.hidden = {7, 8};
   options.seed = ~std::uint64_t{0};
@@ -93,34 +93,35 @@ TEST_CASE("every setting has a name of its own and a default that it may have") 
 TEST_CASE("each optimizer is itself") {
   TrainingOptions options;
   options.rate = 0.1;
-  const auto first = [&](const std::string& name) {
-    options.optimizer = name;
+  const auto first = [&](Learner learner) {
+    options.optimizer = learner;
     return course(options, 1, 1)[0];
   };
-  CHECK(first("sgd") == doctest::Approx(1 - 0.1 * 2));
-  CHECK(first("momentum") == doctest::Approx(1 - 0.1 * 2));
-  CHECK(first("adagrad") == doctest::Approx(1 - 0.1 * 2 / std::sqrt(0.1 + 4)));
-  CHECK(first("rmsprop") == doctest::Approx(1 - 0.1 * 2 / std::sqrt(0.9 + 0.1 * 4)));
-  CHECK(first("adam") == doctest::Approx(1 - 0.1).epsilon(1e-5));
-  CHECK(first("adamw") == doctest::Approx(1 - 0.1 - 0.1 * 0.004).epsilon(1e-5));
-  CHECK(first("adadelta") == doctest::Approx(1 - 0.1 * 2 * std::sqrt(1e-8) / std::sqrt(0.05 * 4 + 1e-8)));
+  CHECK(first(Learner::sgd) == doctest::Approx(1 - 0.1 * 2));
+  CHECK(first(Learner::momentum) == doctest::Approx(1 - 0.1 * 2));
+  CHECK(first(Learner::adagrad) == doctest::Approx(1 - 0.1 * 2 / std::sqrt(0.1 + 4)));
+  CHECK(first(Learner::rmsprop) == doctest::Approx(1 - 0.1 * 2 / std::sqrt(0.9 + 0.1 * 4)));
+  CHECK(first(Learner::adam) == doctest::Approx(1 - 0.1).epsilon(1e-5));
+  CHECK(first(Learner::adamw) == doctest::Approx(1 - 0.1 - 0.1 * 0.004).epsilon(1e-5));
+  CHECK(first(Learner::adadelta) == doctest::Approx(1 - 0.1 * 2 * std::sqrt(1e-8) / std::sqrt(0.05 * 4 + 1e-8)));
   // A start is forgotten: w follows from the gradient alone.
-  CHECK(first("ftrl") == doctest::Approx(-(2 - (std::sqrt(4.1) - std::sqrt(0.1)) / 0.1) / (std::sqrt(4.1) / 0.1)));
+  CHECK(first(Learner::ftrl) ==
+        doctest::Approx(-(2 - (std::sqrt(4.1) - std::sqrt(0.1)) / 0.1) / (std::sqrt(4.1) / 0.1)));
   options.nesterov = true;
-  CHECK(first("momentum") == doctest::Approx(1 - 0.1 * (2 + 0.9 * 2)));
+  CHECK(first(Learner::momentum) == doctest::Approx(1 - 0.1 * (2 + 0.9 * 2)));
 }
 
 TEST_CASE("schedules change the rate epoch by epoch") {
   TrainingOptions options;
-  options.optimizer = "sgd";
+  options.optimizer = Learner::sgd;
   options.rate = 0.1;
-  options.schedule = "exponential";
+  options.schedule = RateSchedule::exponential;
   options.schedule_decay = 0.5;
   check_close(rates(options, 2, 6), {0.1, 0.1, 0.05, 0.05, 0.025, 0.025});
-  options.schedule = "steps";
+  options.schedule = RateSchedule::steps;
   options.schedule_at = {1, 2};
   check_close(rates(options, 2, 6), {0.1, 0.1, 0.05, 0.05, 0.025, 0.025});
-  options.schedule = "cosine";
+  options.schedule = RateSchedule::cosine;
   options.epochs = 2;
   check_close(rates(options, 2, 4),
               {0.1, 0.05 * (1 + std::cos(std::acos(-1.) / 4)), 0.05, 0.05 * (1 + std::cos(std::acos(-1.) * 3 / 4))});
@@ -128,7 +129,7 @@ TEST_CASE("schedules change the rate epoch by epoch") {
 
 TEST_CASE("gradients are clipped by value and by norm") {
   TrainingOptions options;
-  options.optimizer = "sgd";
+  options.optimizer = Learner::sgd;
   options.rate = 0.1;
   options.clip_value = 0.5;
   CHECK(course(options, 1, 1)[0] == doctest::Approx(1 - 0.1 * 0.5));
@@ -177,7 +178,7 @@ TEST_CASE("training stops early where the validation set says so") {
 
 TEST_CASE("training stops at the first loss that is not finite") {
   TrainingOptions options = regression();
-  options.optimizer = "sgd";
+  options.optimizer = Learner::sgd;
   options.rate = 1e6;
   Trainer trainer(ratings(200), {}, {}, options);
   const std::string what = refusal<DivergedError>([&] { trainer.run(); });
@@ -196,12 +197,13 @@ TEST_CASE("a file without the newer settings has their defaults") {
 TEST_CASE("a state that is written and read goes on to the bit") {
   const Folder folder;
   const auto [train, validation] = ratings(500).split(0.2, 1);
-  for (const std::string optimizer : {"sgd", "momentum", "adagrad", "adadelta", "rmsprop", "adam", "adamw", "ftrl"}) {
-    CAPTURE(optimizer);
+  for (const Learner optimizer : {Learner::sgd, Learner::momentum, Learner::adagrad, Learner::adadelta,
+                                  Learner::rmsprop, Learner::adam, Learner::adamw, Learner::ftrl}) {
+    CAPTURE(to_string(optimizer));
     TrainingOptions options = regression();
     options.optimizer = optimizer;
     options.epochs = 4;
-    options.schedule = "cosine";
+    options.schedule = RateSchedule::cosine;
     Trainer whole(train, validation, {}, options);
     whole.run();
     int left = 10;  // batches, to the middle of the second epoch
@@ -224,14 +226,14 @@ TEST_CASE("a state that is written and read goes on to the bit") {
 TEST_CASE("a training by blocks goes on to the bit, and needs no more of them than one at a time") {
   const Folder folder;
   std::vector<SharedBlocks> parts;
-  const Dataset rows = ratings(500);
+  const Rows rows = ratings(500);
   for (std::int64_t first = 0; first < 500; first += 70)
-    parts.push_back(in_one_block(rows.rows(first, std::min<std::int64_t>(70, 500 - first))));
+    parts.push_back(in_one_block(rows.range(first, std::min<std::int64_t>(70, 500 - first))));
   const SplitBlocks divided = split(joined(parts), 0.2, 1);
   const SharedBlocks &train = divided.train, &validation = divided.validation;
   TrainingOptions options = regression();
   options.epochs = 4;
-  options.schedule = "cosine";
+  options.schedule = RateSchedule::cosine;
   Trainer whole(train, validation, {}, options);
   whole.run();
   CHECK(whole.history().back().loss < whole.history().front().loss);
@@ -259,7 +261,7 @@ TEST_CASE("what options leave open is found out from the size of the data, and w
   CHECK(*small.batch == 16);
   CHECK(*small.epochs == 172);  // of 29 steps
   CHECK(*small.patience == 10);
-  CHECK(small.l2_over == "all");
+  CHECK(small.l2_over == L2Over::all);
   CHECK(*small.l2_w == doctest::Approx(0.5 / 450));
   CHECK(*small.l2_v == doctest::Approx(10. / 450));
   CHECK(*small.init_stddev == 0.05);
@@ -267,7 +269,7 @@ TEST_CASE("what options leave open is found out from the size of the data, and w
   CHECK(*large.batch == 1024);
   CHECK(*large.epochs == 50);
   CHECK(*large.patience == 3);
-  CHECK(large.l2_over == "touched");
+  CHECK(large.l2_over == L2Over::touched);
   CHECK(*large.l2_v == doctest::Approx(10. / (39 * 40)));  // by how often a feature occurs
   // Rows of many features begin with interactions of little.
   CHECK(*settled({}, {.rows = 60, .features = 2e5, .non_zeros = 60 * 2e4}).init_stddev < 0.002);
@@ -277,21 +279,21 @@ TEST_CASE("what options leave open is found out from the size of the data, and w
   said.patience = 9;
   said.l2_v = 0.5;
   said.init_stddev = 0.25;
-  said.l2_over = "all";
+  said.l2_over = L2Over::all;
   said.l2_w = 0;
   CHECK(difference(settled(said, {.rows = 450, .features = 35, .non_zeros = 900}), said).empty());
   // A penalty that is named is meant as libFM's.
   TrainingOptions named;
   named.l2_v = 0.5;
-  CHECK(settled(named, {.rows = 450, .features = 35, .non_zeros = 900}).l2_over == "touched");
+  CHECK(settled(named, {.rows = 450, .features = 35, .non_zeros = 900}).l2_over == L2Over::touched);
   CHECK(to_json(TrainingOptions()).find("\"batch\":null") != std::string::npos);
   CHECK(difference(said, TrainingOptions()).find("was left open") != std::string::npos);
 }
 
 TEST_CASE("targets of any size are learnt alike, and losses are in their units") {
-  const Dataset rows = ratings(600);
+  const Rows rows = ratings(600);
   const auto trained = [&](double times, double plus) {
-    Dataset data = rows;
+    Rows data = rows;
     std::vector<double> y;
     for (const double target : rows.y) y.push_back(times * target + plus);
     data.y = Tensor::from(y, rows.y.shape()).cast(float32);
@@ -332,23 +334,23 @@ TEST_CASE("the constant's loss is that of the best constant of the rows learnt f
 }
 
 TEST_CASE("another metric may say which epoch is best") {
-  Dataset data = ratings(600);
+  Rows data = ratings(600);
   std::vector<float> y;
   for (const double target : data.y) y.push_back(target > 3 ? 1.0F : -1.0F);
   data.y = Tensor::from(y, data.y.shape());
   const auto [train, validation] = data.split(0.3, 1);
   TrainingOptions options = regression();
-  options.task = "binary";
+  options.task = Task::binary;
   options.epochs = 20;
   options.patience = 0;
-  options.stop_by = "auc";
+  options.stop_by = Metric::auc;
   Trainer trainer(train, validation, {}, options);
   trainer.run();
   const std::vector<EpochRecord>& history = trainer.history();
   const double best = history[static_cast<std::size_t>(trainer.best_epoch()) - 1].validation;
   for (const EpochRecord& record : history) CHECK(record.validation <= best);
   CHECK(trainer.evaluation().of("auc") == best);
-  options.stop_by = "mse";
+  options.stop_by = Metric::mse;
   CHECK(refusal<ValueError>([&, rows = train, held_out = validation] { Trainer(rows, held_out, {}, options); }) ==
         ".stop_by is mse, but the metrics of a binary task are log loss, auc, accuracy");
 }

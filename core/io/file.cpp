@@ -43,7 +43,7 @@ void open_beside(const std::string& path, const std::string& target, Temporary& 
   static std::atomic<unsigned> count{0};
   do {
     std::string name = fmt::format("{}.{}-{}.tmp", target, ::getpid(), count++);
-    temporary.descriptor = ::open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    temporary.descriptor = ::open(name.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (temporary.descriptor >= 0) temporary.name = std::move(name);
   } while (temporary.descriptor < 0 && (errno == EEXIST || errno == EINTR));
   if (temporary.descriptor < 0) fail_with_system(errno, path, "cannot be written");
@@ -141,6 +141,28 @@ void FileWriter::write(const void* from, std::size_t bytes) {
     if (put < 0) fail_with_system(errno, path_, "cannot be written");
     next += put;
     bytes -= static_cast<std::size_t>(put);
+  }
+}
+
+SpoolFile::SpoolFile(const std::string& path) : path_(path) {
+  Temporary temporary;
+  open_beside(path, path, temporary);
+  descriptor_ = std::exchange(temporary.descriptor, -1);  // its name goes here
+}
+
+SpoolFile::~SpoolFile() { ::close(descriptor_); }
+
+void SpoolFile::write(std::span<const std::byte> bytes) { FileWriter(path_, descriptor_).write(bytes); }
+
+void SpoolFile::copy_to(FileWriter& file) const {
+  std::vector<std::byte> bytes(std::size_t{1} << 20);
+  for (off_t at = 0;;) {
+    const ssize_t got = ::pread(descriptor_, bytes.data(), bytes.size(), at);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) fail_with_system(errno, path_, "cannot be read");
+    if (got == 0) return;
+    file.write(bytes.data(), static_cast<std::size_t>(got));
+    at += got;
   }
 }
 

@@ -70,10 +70,29 @@ class FileWriter {
 
  private:
   friend void write_file_atomically(const std::string& path, const std::function<void(FileWriter&)>& write);
+  friend class SpoolFile;
   FileWriter(const std::string& path, int descriptor) : path_(path), descriptor_(descriptor) {}
 
   const std::string& path_;
   int descriptor_;
+};
+
+/// What is written before it is known where in a file it belongs: a file without a name, beside `path`, which errors
+/// name.
+class SpoolFile {
+ public:
+  explicit SpoolFile(const std::string& path);
+  SpoolFile(const SpoolFile&) = delete;
+  SpoolFile& operator=(const SpoolFile&) = delete;
+  ~SpoolFile();
+
+  void write(std::span<const std::byte> bytes);
+  /// All that was written.
+  void copy_to(FileWriter& file) const;
+
+ private:
+  std::string path_;
+  int descriptor_ = -1;
 };
 
 /// Throws IoError: the file, what could not be done, and what errno says of it.

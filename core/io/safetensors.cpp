@@ -179,10 +179,8 @@ bool has_metadata(const std::string& path, const std::string& key) {
   }
 }
 
-SafeTensors load_safetensors(const std::string& path) {
-  FileReader file(path);
-  const HeaderJson header = parse_header(path, read_header(file));
-  SafeTensors out;
+SafeTensorsFile::SafeTensorsFile(const std::string& path) : file_(path) {
+  const HeaderJson header = parse_header(path, read_header(file_));
   std::vector<Entry> entries;
   for (const auto& [key, value] : header.items()) {
     if (key != metadata_key) {
@@ -192,44 +190,55 @@ SafeTensors load_safetensors(const std::string& path) {
     if (!value.is_object()) fail<IoError>("{}: {} is not an object of strings", path, key);
     for (const auto& [name, text] : value.items()) {
       if (!text.is_string()) fail<IoError>("{}: {}: '{}' is {}; it must be a string", path, key, name, text.dump());
-      out.metadata.emplace(name, text.get<std::string>());
+      metadata_.emplace(name, text.get<std::string>());
     }
   }
-  check_contiguous(path, entries, file.left());
+  check_contiguous(path, entries, file_.left());
+  const std::uint64_t of_header = file_.size() - file_.left();
   for (const Entry& entry : entries) {
-    Tensor tensor = Tensor::uninitialized({entry.dtype, entry.shape, Layout::dense});
-    const std::size_t bytes = entry.end - entry.begin;
-    file.read(tensor.writable_data(), bytes);
-    if (entry.dtype == boolean) check_bools(fmt::format("{}: tensor '{}'", path, entry.name), {tensor.data(), bytes});
-    out.tensors.emplace(entry.name, std::move(tensor));
+    types_.emplace(entry.name, Type{entry.dtype, entry.shape, Layout::dense});
+    begin_.emplace(entry.name, of_header + entry.begin);
   }
+}
+
+Tensor SafeTensorsFile::tensor(const std::string& name) const {
+  const Type& type = types_.at(name);
+  Tensor tensor = Tensor::uninitialized(type);
+  const std::size_t bytes = bytes_of(type.dtype, type.shape);
+  file_.read_at(begin_.at(name), tensor.writable_data(), bytes);
+  if (type.dtype == boolean) check_bools(fmt::format("{}: tensor '{}'", path(), name), {tensor.data(), bytes});
+  return tensor;
+}
+
+SafeTensors load_safetensors(const std::string& path) {
+  const SafeTensorsFile file(path);
+  SafeTensors out;
+  out.metadata = file.metadata();
+  for (const auto& [name, type] : file.types()) out.tensors.emplace(name, file.tensor(name));
   return out;
 }
 
-void save_safetensors(const std::string& path, const SafeTensors& contents) {
-  using Item = std::map<std::string, Tensor>::value_type;
+void save_safetensors(const std::string& path, const std::map<std::string, WrittenTensor>& tensors,
+                      const std::map<std::string, std::string>& metadata) {
+  using Item = std::map<std::string, WrittenTensor>::value_type;
   std::vector<const Item*> items;
-  for (const Item& item : contents.tensors) {
+  for (const Item& item : tensors) {
     if (item.first == metadata_key) fail<ValueError>("{}: no tensor may be named {}", path, metadata_key);
-    if (item.second.layout() != Layout::dense)
-      fail<TypeError>("{}: '{}' is {}; only dense tensors are written, so take to_dense() first", path, item.first,
-                      item.second.type());
     items.push_back(&item);
   }
   // Large elements first: each tensor then begins at a multiple of its element's size.
-  std::stable_sort(items.begin(), items.end(), [](const Item* a, const Item* b) {
-    return size_of(a->second.dtype()) > size_of(b->second.dtype());
-  });
+  std::stable_sort(items.begin(), items.end(),
+                   [](const Item* a, const Item* b) { return size_of(a->second.dtype) > size_of(b->second.dtype); });
 
   HeaderJson header = HeaderJson::object();
-  if (!contents.metadata.empty()) header[std::string(metadata_key)] = contents.metadata;
+  if (!metadata.empty()) header[std::string(metadata_key)] = metadata;
   std::uint64_t end = 0;
   for (const Item* item : items) {
     const auto& [name, tensor] = *item;
     const std::uint64_t begin = end;
-    end += bytes_of(tensor.dtype(), tensor.shape());
-    header[name] = {{"dtype", dtype_names[static_cast<int>(tensor.dtype())]},
-                    {"shape", std::vector<std::int64_t>(tensor.shape().begin(), tensor.shape().end())},
+    end += bytes_of(tensor.dtype, tensor.shape);
+    header[name] = {{"dtype", dtype_names[static_cast<int>(tensor.dtype)]},
+                    {"shape", std::vector<std::int64_t>(tensor.shape.begin(), tensor.shape.end())},
                     {"data_offsets", {begin, end}}};
   }
   std::string text;
@@ -245,9 +254,21 @@ void save_safetensors(const std::string& path, const SafeTensors& contents) {
     const std::uint64_t length = text.size();
     file.write(&length, sizeof length);
     file.write(text.data(), text.size());
-    for (const Item* item : items)
-      file.write(item->second.data(), bytes_of(item->second.dtype(), item->second.shape()));
+    for (const Item* item : items) item->second.write(file);
   });
+}
+
+void save_safetensors(const std::string& path, const SafeTensors& contents) {
+  std::map<std::string, WrittenTensor> tensors;
+  for (const auto& [name, tensor] : contents.tensors) {
+    if (tensor.layout() != Layout::dense)
+      fail<TypeError>("{}: '{}' is {}; only dense tensors are written, so take to_dense() first", path, name,
+                      tensor.type());
+    tensors.emplace(name, WrittenTensor{tensor.dtype(), tensor.shape(), [&tensor = tensor](FileWriter& file) {
+                                          file.write(tensor.data(), bytes_of(tensor.dtype(), tensor.shape()));
+                                        }});
+  }
+  save_safetensors(path, tensors, contents.metadata);
 }
 
 }  // namespace gradus

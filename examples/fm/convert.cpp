@@ -20,13 +20,13 @@ int convert(const ConvertCommand& command) {
   if (!command.model.empty()) {
     file.read = read_options(load_model(command.model), file.read);
   }
-  const OpenedData opened = open_data(file);
-  const DataCacheSummary done = write_data_cache(command.out, *opened.source, {.block_rows = command.block_rows});
+  const OpenedFile opened = open_file(file);
+  const DataCacheSummary done = write_data_cache(command.out, *opened.reader, {.block_rows = command.block_rows});
   if (command.common.json) {
     print_convert_json(command.out, done);
     return 0;
   }
-  if (!opened.target.empty() && file.read.target.empty() && !file.read.table)
+  if (!opened.target.empty() && file.read.target.empty() && !file.read.columns.table)
     say("target: {} (--target names another)\n", opened.target);
   say("{}: {} examples, {} features\n", command.out, done.rows, done.columns);
   if (done.unseen > 0) say("  never seen in training, so left out: {}\n", done.unseen);

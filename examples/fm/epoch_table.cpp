@@ -27,8 +27,8 @@ EpochTable::EpochTable(const TrainingSet& set, const TrainingOptions& options, b
     : examples_(static_cast<double>(set.train->size())),
       validates_(set.validation != nullptr),
       epochs_(*options.epochs),
-      every_(options.optimizer == "mcmc" ? std::max<std::int64_t>(*options.epochs / 20, 1) : 1),
-      loss_(main_metric(options.task)),
+      every_(options.optimizer == Learner::mcmc ? std::max<std::int64_t>(*options.epochs / 20, 1) : 1),
+      loss_(main_metric(*options.task)),
       metric_(stopping_metric(options)),
       shown_(shown) {
   if (!shown_) return;

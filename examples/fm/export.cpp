@@ -18,7 +18,7 @@ int export_model(const ExportCommand& command) {
   const TrainedModel model = load_model(command.model);
   Predictor predict(model, command.model, {1, Device::cpu()});
   // ONNX multiplies where this program divides.
-  const Tensor factor = model.scale.size() == 0 ? Tensor() : Tensor::make<float>({model.features}, [&](auto out) {
+  const Tensor factor = model.scale.size() == 0 ? Tensor() : Tensor::make<float>({model.columns.count}, [&](auto out) {
     const auto scale = model.scale.span<float>();
     std::transform(scale.begin(), scale.end(), out.begin(), [](float s) { return 1 / s; });
   });  // [p]
@@ -26,7 +26,7 @@ int export_model(const ExportCommand& command) {
   if (command.common.json)
     print_export_json(command.onnx, model);
   else
-    say("{}: X [n, {}] -> prediction [n, {}]\n", command.onnx, model.features, predict.output().shape()[1]);
+    say("{}: X [n, {}] -> prediction [n, {}]\n", command.onnx, model.columns.count, predict.output().shape()[1]);
   if (!command.common.json && model.samples.count() > 0)
     say("  what is written is one model, of the mean of the {} samples' parameters: fm predict tells the mean of their "
         "predictions instead\n",

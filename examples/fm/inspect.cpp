@@ -30,8 +30,8 @@ int inspect(const InspectCommand& command) {
     print_json(found);
     return 0;
   }
-  say("{}: {}, {}, trained on {}, {}\n", command.model, model.options.model, model.options.task,
-      format_name(model.format), describe_features(model.features, model.table.get()));
+  say("{}: {}, {}, trained on {}, {}\n", command.model, to_string(model.options.kind), to_string(*model.options.task),
+      format_name(model.format), describe_features(model.columns));
   for (const auto& [name, value] : model.metrics) say("  {} {:.6g}\n", name, value);
   if (model.samples.count() > 0)
     say("weights and factors below are means of {} samples; predictions are the mean of the samples' predictions\n",

@@ -63,7 +63,12 @@ void add_setting(CLI::App& command, const gradus::Setting& setting) {
   CLI::Option* option = std::visit(
       [&](auto* value) {
         using T = std::remove_cvref_t<decltype(*value)>;
-        if constexpr (std::is_same_v<T, bool>)
+        if constexpr (gradus::is_choice<T>)
+          return command
+              .add_option_function<std::string>(
+                  name, [setting](const std::string& chosen) { gradus::choose(setting, chosen); }, what)
+              ->default_str(gradus::shown(setting));
+        else if constexpr (std::is_same_v<T, bool>)
           return command.add_flag(name, *value, what);
         else if constexpr (std::is_same_v<T, std::optional<bool>>)
           return command.add_flag_function(
@@ -315,10 +320,11 @@ void check_usage(const TrainCommand& train, const EvaluateCommand& evaluate, con
   for (const Common* common : {&train.common, &evaluate.common, &predict.common, &inspect.common})
     check_device(common->device);
   if (train.search && gradus::visits_parameters(train.options))
-    gradus::fail<gradus::ValueError>("--search tries learning rates, but {} has none", train.options.optimizer);
+    gradus::fail<gradus::ValueError>("--search tries learning rates, but {} has none",
+                                     to_string(train.options.optimizer));
   if (!train.walkthrough.empty() && gradus::visits_parameters(train.options))
     gradus::fail<gradus::ValueError>("--walkthrough shows steps down gradients, but {} makes none",
-                                     train.options.optimizer);
+                                     to_string(train.options.optimizer));
   if (train.resume && train.model.empty())
     gradus::fail<gradus::ValueError>("--resume goes on from MODEL.checkpoint, but no --model is named");
 }

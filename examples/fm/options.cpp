@@ -22,6 +22,7 @@ namespace {
 std::vector<std::pair<std::string, std::string>> words_of_the_library() {
   std::vector<std::pair<std::string, std::string>> words = {
       {"write_data_cache of data read by read_options(model)", "fm convert --model"},
+      {"write_data_cache makes a new one of the data", "fm convert DATA --out CACHE makes a new one of the data"},
       {"write_data_cache", "fm convert"},
       {"Duplicates::sum", "--sum-duplicates"},
       {"OtherField::keep_first", "--keep-first-field"},
@@ -265,8 +266,7 @@ std::string config_text(const CLI::App& command) {
     const CLI::Option* const option = command.get_option_no_throw(fmt::format("--{}", setting.name));
     const bool written = option == nullptr || option->count() > 0 || std::holds_alternative<bool*>(setting.value);
     if (const std::string value = shown(setting); !written && value != "nothing" && value != "left open")
-      text += fmt::format("{} = {}\n", setting.name,
-                          std::holds_alternative<std::string*>(setting.value) ? config_value(value) : value);
+      text += fmt::format("{} = {}\n", setting.name, value);
   }
   return text;
 }

@@ -95,19 +95,19 @@ DataFile data_file(const DataArguments& data) {
 }
 
 std::string describe_model(const TrainingOptions& o) {
-  std::string text = o.model;
-  if (o.model == "higher-order") text += fmt::format(" of order {}", o.order);
-  if (o.model != "linear") text += fmt::format(", {} factors", o.factors);
-  text += fmt::format("; {}, {}", o.task, o.optimizer);
-  if (o.optimizer == "mcmc")
+  std::string text(to_string(o.kind));
+  if (o.kind == ModelKind::higher_order) text += fmt::format(" of order {}", o.order);
+  if (o.kind != ModelKind::linear) text += fmt::format(", {} factors", o.factors);
+  text += fmt::format("; {}, {}", to_string(*o.task), to_string(o.optimizer));
+  if (o.optimizer == Learner::mcmc)
     return text + fmt::format("; {} epochs, {} samples; seed {}", *o.epochs,
                               std::min(o.samples, *o.epochs - *o.epochs / 10), o.seed);
   if (!visits_parameters(o)) text += fmt::format(", rate {:g}", o.rate == 0 ? usual_rate(o) : o.rate);
-  if (o.schedule != "constant") text += fmt::format(" ({})", o.schedule);
+  if (o.schedule != RateSchedule::constant) text += fmt::format(" ({})", to_string(o.schedule));
   if (o.l2_w0 != 0) text += fmt::format(", l2-w0 {:g}", o.l2_w0);
   if (*o.l2_w != 0) text += fmt::format(", l2-w {:.3g}", *o.l2_w);
-  if (*o.l2_v != 0 && o.model != "linear") text += fmt::format(", l2-v {:.3g}", *o.l2_v);
-  if (o.l2_over == "all") text += " over all";
+  if (*o.l2_v != 0 && o.kind != ModelKind::linear) text += fmt::format(", l2-v {:.3g}", *o.l2_v);
+  if (o.l2_over == L2Over::all) text += " over all";
   if (o.batch) text += *o.batch == 0 ? "; all rows a step" : fmt::format("; {} rows a step", *o.batch);
   return text + fmt::format("; {} epochs at most, patience {}; seed {}", *o.epochs, *o.patience, o.seed);
 }
@@ -120,11 +120,6 @@ void print_findings(const std::vector<ColumnFinding>& findings) {
 }
 
 std::string_view format_name(Format format) { return format == Format::guess ? "cache" : to_string(format); }
-
-void add_counts(std::vector<std::int64_t>& sums, const std::vector<std::int64_t>& counts) {
-  sums.resize(std::max(sums.size(), counts.size()));
-  for (std::size_t i = 0; i < counts.size(); ++i) sums[i] += counts[i];
-}
 
 void print_counts(const std::vector<std::int64_t>& unseen, const std::vector<std::int64_t>& missing,
                   const FeatureTable* table, std::FILE* to) {
@@ -156,7 +151,7 @@ void print_convert_json(const std::string& file, const DataCacheSummary& done) {
 }
 
 void print_export_json(const std::string& file, const TrainedModel& model) {
-  print(stdout, {{"onnx", file}, {"input", "X"}, {"output", "prediction"}, {"features", model.features}});
+  print(stdout, {{"onnx", file}, {"input", "X"}, {"output", "prediction"}, {"features", model.columns.count}});
 }
 
 void print_json(const Inspection& found) {
@@ -169,9 +164,12 @@ void print_json(const Inspection& found) {
   Json pairs = Json::array();
   for (const NamedPair& pair : found.pairs)
     pairs.push_back({{"features", {pair.first, pair.second}}, {"weight", number(pair.weight)}});
-  Json json{{"task", model.options.task},         {"format", format_name(model.format)},
-            {"features", model.features},         {"options", Json::parse(to_json(model.options))},
-            {"metrics", Json::object()},          {"strongest_features", list(found.features)},
+  Json json{{"task", to_string(*model.options.task)},
+            {"format", format_name(model.format)},
+            {"features", model.columns.count},
+            {"options", Json::parse(to_json(model.options))},
+            {"metrics", Json::object()},
+            {"strongest_features", list(found.features)},
             {"strongest_pairs", std::move(pairs)}};
   for (const auto& [name, value] : model.metrics) json["metrics"][name] = number(value);
   if (!found.feature.empty()) json["nearest"] = {{"feature", found.feature}, {"features", list(found.nearest)}};
@@ -194,12 +192,12 @@ void print_json(const TrainingReport& report) {
                        {"seconds", record.seconds}});
   Json json{{"data", report.set->about.name},
             {"format", format_name(model.format)},
-            {"task", model.options.task},
+            {"task", to_string(*model.options.task)},
             {"target", model.target},
             {"train_examples", report.set->train->size()},
             {"validation_examples", report.set->validation_size()},
             {"streamed", report.set->about.streamed_mib > 0},
-            {"features", model.features},
+            {"features", model.columns.count},
             {"options", Json::parse(to_json(model.options))},
             {"history", std::move(history)},
             {"best_epoch", report.best_epoch},
@@ -212,7 +210,7 @@ void print_json(const TrainingReport& report) {
       json["columns"].push_back(
           {{"name", each.name}, {"kind", to_string(each.kind)}, {"why", in_option_words(each.why)}});
   }
-  if (report.test != nullptr) json["test"] = evaluation_of(*report.test, model.table.get());
+  if (report.test != nullptr) json["test"] = evaluation_of(*report.test, model.columns.table.get());
   if (!report.candidates->empty()) {
     json["search"] = Json::array();
     for (const Candidate& each : *report.candidates)

@@ -21,8 +21,6 @@ gradus::TrainerOptions trainer_options(const Common& common);
 /// "libsvm"; "cache", which does not say what it was made of.
 std::string_view format_name(gradus::Format format);
 
-void add_counts(std::vector<std::int64_t>& sums, const std::vector<std::int64_t>& counts);
-
 /// The model and its learner in a line, of options that leave nothing open.
 std::string describe_model(const gradus::TrainingOptions& options);
 

@@ -55,22 +55,22 @@ void add_lines(fmt::memory_buffer& text, const Tensor& predictions, const Tensor
     fmt::format_to(std::back_inserter(text), "{},{}\n", predictions.span<float>()[n], deviations.span<float>()[n]);
 }
 
-// Predicts all examples of a source; gives what is told of them to `write` as text, a line each.
-Predicted predict_all(ExampleSource& source, Predictor& predict, const std::vector<std::string>& classes,
+// Predicts all rows of a reader; gives what is told of them to `write` as text, a line each.
+Predicted predict_all(Reader& reader, Predictor& predict, const std::vector<std::string>& classes,
                       const PredictCommand& command, const Write& write) {
   Predicted out;
   fmt::memory_buffer text;
   if (command.probabilities) fmt::format_to(std::back_inserter(text), "{}\n", fmt::join(classes, ","));
   for (;;) {
-    const Examples block = source.next(block_rows);
-    if (block.count() == 0) return out;
+    const ReadRows block = reader.next(block_rows);
+    if (block.size() == 0) return out;
     if (command.deviations)
       add_lines(text, predict(block.x), predict.deviations(block.x));
     else
       add_lines(text, predict(block.x), classes, command.probabilities);
     write(text.data(), text.size());
     text.clear();
-    out.examples += block.count();
+    out.examples += block.size();
     add_counts(out.unseen, block.unseen);
     add_counts(out.missing, block.missing);
   }
@@ -89,11 +89,11 @@ int evaluate(const EvaluateCommand& command) {
   Predictor predict(model, command.model, trainer_options(command.common));
   const FileEvaluation found = evaluate_file(model, predict, data_file(command.data));
   if (command.common.json) {
-    print_json(found, model.table.get());
+    print_json(found, model.columns.table.get());
     return 0;
   }
   say("{}: {} examples\n", found.name, found.evaluation.examples);
-  print_counts(found.unseen, found.missing, model.table.get());
+  print_counts(found.unseen, found.missing, model.columns.table.get());
   say("{}\n", to_string(found.evaluation));
   return 0;
 }
@@ -105,19 +105,19 @@ int predict(const PredictCommand& command) {
   Predictor predictor(model, command.model, trainer_options(command.common));
   if (command.probabilities && model.classes.empty())
     fail<ValueError>("{}: --probabilities is for models of several classes; this one is of {}", command.model,
-                     model.options.task);
+                     to_string(*model.options.task));
   if (command.deviations && model.samples.count() == 0)
     fail<ValueError>("{}: --std tells how far samples differ, but the model has none: it was learnt by {}, not by mcmc",
-                     command.model, model.options.optimizer);
+                     command.model, to_string(model.options.optimizer));
   DataFile file = data_file(command.data);
   file.read = read_options(model, file.read);
   file.read.need_target = false;
   file.read.threads = command.common.threads;
-  const OpenedData opened = open_data(file);
+  const OpenedFile opened = open_file(file);
 
   Predicted found;
   const auto predict_to = [&](const Write& write) {
-    found = predict_all(*opened.source, predictor, model.classes, command, write);
+    found = predict_all(*opened.reader, predictor, model.classes, command, write);
   };
   const auto to_stream = [](std::FILE* stream, const std::string& name) {
     return [stream, name](const char* text, std::size_t bytes) {
@@ -142,11 +142,11 @@ int predict(const PredictCommand& command) {
   // Standard output is the predictions', if they go there.
   std::FILE* const about = command.out == "-" ? stderr : stdout;
   if (command.common.json) {
-    print_json(about, found.examples, found.unseen, found.missing, model.table.get());
+    print_json(about, found.examples, found.unseen, found.missing, model.columns.table.get());
   } else if (command.out != "-") {
     say("{}: {} predictions\n", command.out, found.examples);
   }
-  if (!command.common.json) print_counts(found.unseen, found.missing, model.table.get(), about);
+  if (!command.common.json) print_counts(found.unseen, found.missing, model.columns.table.get(), about);
   return 0;
 }
 

@@ -27,10 +27,12 @@ Facts facts_of(const TrainingOptions& options) {
     std::visit(
         [&](const auto* value) {
           using T = std::remove_cvref_t<decltype(*value)>;
-          if constexpr (std::is_constructible_v<Fact, std::string_view, T>)
-            return void(facts.emplace_back(setting.name, *value));
-          if constexpr (requires { value->has_value(); })
-            if (*value) return void(facts.emplace_back(setting.name, **value));
+          if constexpr (!is_choice<T>) {
+            if constexpr (std::is_constructible_v<Fact, std::string_view, T>)
+              return void(facts.emplace_back(setting.name, *value));
+            else if constexpr (requires { value->has_value(); })
+              if (*value) return void(facts.emplace_back(setting.name, **value));
+          }
           facts.emplace_back(setting.name, shown(setting));
         },
         setting.value);
@@ -53,7 +55,7 @@ Logs::Logs(const TrainCommand& command, const TrainingSet& set, const TrainingOp
                   {{"data", set.about.name},
                    {"train_examples", set.train->size()},
                    {"validation_examples", set.validation_size()},
-                   {"features", set.features}},
+                   {"features", set.columns.count}},
                   facts_of(options));
   }
   if (!command.tensorboard.empty()) curves_.emplace(command.tensorboard);
@@ -88,32 +90,32 @@ void write_page(const TrainCommand& command, const TrainingSet& set, const Train
   Predictor predict(fitted, command.report, trainer_options(command.common));
   Report report;
   report.title = set.about.name;
-  report.subtitle = fmt::format("{}, {} factors", options.model, options.factors);
+  report.subtitle = fmt::format("{}, {} factors", to_string(options.kind), options.factors);
   for (const auto& [name, value] : model.metrics) report.results.emplace_back(name, value);
   report.data = {{"format", format_name(model.format)},
                  {"train examples", set.train->size()},
                  {"validation examples", set.validation_size()},
-                 {"features", model.features},
+                 {"features", model.columns.count},
                  {"non-zeros", summary_of(*set.train).non_zeros}};
   if (!model.target.empty()) report.data.emplace_back("target", model.target);
   std::int64_t parameters = 0;
   for (const auto& [name, value] : model.parameters) parameters += value.size();
-  report.model = {{"kind", options.model}, {"task", options.task}, {"parameters", parameters}};
+  report.model = {{"kind", to_string(options.kind)}, {"task", to_string(*options.task)}, {"parameters", parameters}};
   report.options = facts_of(options);
   report.command = command.command_line;
   for (const EpochRecord& record : history) report.epochs.push_back({record.epoch, record.loss, record.validation});
   report.metric_name = "validation " + stopping_metric(options);
   report.best_epoch = best_epoch;
-  report.task = task_named(options.task);
+  report.task = *options.task;
   const bool validated = set.validation_size() > 0;
-  const DatasetBlocks& predicted = validated ? *set.validation : *set.train;
+  const RowBlocks& predicted = validated ? *set.validation : *set.train;
   report.predicted_rows = validated ? "validation rows" : "training rows";
-  if (options.task == "regression" || options.task == "binary") {
+  if (options.task == Task::regression || options.task == Task::binary) {
     // Of data in blocks as many as a page can show.
     constexpr std::size_t enough = 100'000;
     std::int64_t block = 0;
     for (; block < predicted.blocks() && report.targets.size() < enough; ++block) {
-      const Dataset rows = predicted.block(block);
+      const Rows rows = predicted.block(block);
       const Tensor predictions = predict.all(rows.x);  // [n, 1]
       report.targets.insert(report.targets.end(), rows.y.begin(), rows.y.end());
       report.predictions.insert(report.predictions.end(), predictions.begin(), predictions.end());

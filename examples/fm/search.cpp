@@ -53,10 +53,10 @@ TrainingOptions with(TrainingOptions options, const Candidate& candidate) {
 
 bool weighs_factors(const TrainingOptions& options, std::int64_t rows) {
   constexpr std::int64_t most = 200'000;
-  return !options.l2_v && options.model != "linear" && options.optimizer != "mcmc" && rows <= most;
+  return !options.l2_v && options.kind != ModelKind::linear && options.optimizer != Learner::mcmc && rows <= most;
 }
 
-std::vector<ValidationFold> cross_validate(const Dataset& data, const Columns& columns, const TrainingOptions& options,
+std::vector<ValidationFold> cross_validate(const Rows& data, const Columns& columns, const TrainingOptions& options,
                                            std::int64_t folds, const TrainerOptions& where,
                                            const std::function<void(const ValidationFold&)>& done) {
   if (folds < 2 || folds > data.size())
@@ -69,11 +69,11 @@ std::vector<ValidationFold> cross_validate(const Dataset& data, const Columns& c
     const auto last = rows.begin() + data.size() * (fold + 1) / folds;
     std::vector<Index> others(rows.begin(), first);
     others.insert(others.end(), last, rows.end());
-    const Dataset left_out = data.take(ascending({first, last}));
-    Dataset train = data.take(ascending(std::move(others)));
-    Dataset validation;
-    if (options.valid_fraction > 0 && options.optimizer != "mcmc") {  // which has no use for a validation set
-      Dataset::Split split = train.split(options.valid_fraction, options.seed);
+    const Rows left_out = data.take(ascending({first, last}));
+    Rows train = data.take(ascending(std::move(others)));
+    Rows validation;
+    if (options.valid_fraction > 0 && options.optimizer != Learner::mcmc) {  // which has no use for a validation set
+      Rows::Split split = train.split(options.valid_fraction, options.seed);
       train = std::move(split.train);
       validation = std::move(split.validation);
     }
@@ -85,8 +85,8 @@ std::vector<ValidationFold> cross_validate(const Dataset& data, const Columns& c
     DataSummary known, evaluated;
     known.add(train);
     evaluated.add(left_out);
-    out.push_back({trainer.evaluate_on(left_out), loss_of_constant(task_named(tried.task), known, evaluated),
-                   trainer.best_epoch()});
+    out.push_back(
+        {trainer.evaluate_on(left_out), loss_of_constant(*tried.task, known, evaluated), trainer.best_epoch()});
     if (done) done(out.back());
   }
   return out;

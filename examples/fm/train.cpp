@@ -182,10 +182,10 @@ std::string listed(const std::vector<std::string>& names) {
 void print_data(const TrainingSet& set, const TrainCommand& command) {
   const std::int64_t held_out = set.validation_size();
   say("{}: {}, {} examples, {}\n", set.about.name, format_name(set.about.format),
-      set.train->size() + (command.validation.empty() ? held_out : 0),
-      describe_features(set.features, set.about.table.get()));
+      set.train->size() + (command.validation.empty() ? held_out : 0), describe_features(set.columns));
   if (set.about.findings) print_findings(*set.about.findings);
-  if (set.about.ids) say("indices lie far apart, so each of the {} that occur has a number of its own\n", set.features);
+  if (set.columns.ids)
+    say("indices lie far apart, so each of the {} that occur has a number of its own\n", set.columns.count);
   if (set.about.streamed_mib > 0)
     say("streamed: {} blocks of {} MiB in all, more than --stream-above {}\n", set.train->blocks(),
         set.about.streamed_mib, command.options.stream_above);
@@ -208,7 +208,7 @@ void print_data(const TrainingSet& set, const TrainCommand& command) {
         command.validation.empty() ? " held out" : fmt::format(" of {}", command.validation));
   else if (command.options.valid_fraction > 0 && command.folds == 0)
     say("validation: none; of {} examples none can be spared\n", set.train->size());
-  print_counts({}, set.about.missing, set.about.table.get());
+  print_counts({}, set.about.missing, set.columns.table.get());
 }
 
 int cross_validation(const TrainingSet& set, const TrainingOptions& options, const TrainCommand& command) {
@@ -238,7 +238,7 @@ int cross_validation(const TrainingSet& set, const TrainingOptions& options, con
     say("  {} {} +- {}", folds.front().evaluation.metrics[m].first, shown_metric(mean),
         shown_metric(std::sqrt(squares / static_cast<double>(folds.size() - 1))));
   }
-  say("\nconstant: {} {}\n", main_metric(options.task), shown_metric(constant));
+  say("\nconstant: {} {}\n", main_metric(*options.task), shown_metric(constant));
   return 0;
 }
 
@@ -286,9 +286,8 @@ std::vector<Candidate> search_settings(const TrainingSet& set, TrainingOptions& 
             std::isfinite(c.validation) ? shown_metric(c.validation) : "diverged");
         std::fflush(stdout);
       });
-  const double constant =
-      loss_of_constant(task_named(options.task), summary_of(*set.train), summary_of(*set.validation));
-  const bool by_loss = metric == main_metric(options.task);
+  const double constant = loss_of_constant(*options.task, summary_of(*set.train), summary_of(*set.validation));
+  const bool by_loss = metric == main_metric(*options.task);
   if (by_loss && all.front().validation > constant)
     fail<Error>("{}: the best of the search has a validation {} of {}, worse than the constant's, {}; {}",
                 set.about.name, metric, shown_metric(all.front().validation), shown_metric(constant), what_helps);
@@ -336,8 +335,9 @@ void compare_with_constant(const TrainingSet& set, const TrainingOptions& option
 // Whether nobody has chosen how to learn, and mcmc could, in a time that nobody minds.
 bool is_for_mcmc(const TrainingSet& set, const TrainingOptions& given, const TrainingOptions& options) {
   constexpr std::int64_t most_non_zeros = 10'000'000;
-  return given.optimizer == TrainingOptions().optimizer && (options.model == "fm" || options.model == "linear") &&
-         (options.task == "regression" || options.task == "binary") && set.about.streamed_mib == 0 &&
+  return given.optimizer == TrainingOptions().optimizer &&
+         (options.kind == ModelKind::fm || options.kind == ModelKind::linear) &&
+         (options.task == Task::regression || options.task == Task::binary) && set.about.streamed_mib == 0 &&
          summary_of(*set.train).non_zeros < most_non_zeros;
 }
 
@@ -363,7 +363,7 @@ int train(const TrainCommand& command) {
   options.valid_fraction = valid_fraction;
   TrainingOptions given = options;
   given.l2_v = command.options.l2_v;
-  if (!command.walkthrough.empty() && options.task == "ranking")
+  if (!command.walkthrough.empty() && options.task == Task::ranking)
     fail<ValueError>("--walkthrough shows no training for ranking; --task names another");
   if (command.folds > 0) refuse_streamed(set.about, "--cv");
   if (text) print_data(set, command);
@@ -414,7 +414,7 @@ int train(const TrainCommand& command) {
     for (const auto& [name, value] : test->evaluation.metrics) model.metrics["test " + name] = value;
     if (text) {
       say("test: {}: {} examples: {}\n", test->name, test->evaluation.examples, to_string(test->evaluation));
-      print_counts(test->unseen, test->missing, model.table.get());
+      print_counts(test->unseen, test->missing, model.columns.table.get());
     }
   }
   logs.end(ending_name(ending), best, model);

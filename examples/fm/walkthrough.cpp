@@ -3,7 +3,7 @@
 #include "say.h"
 
 #include <gradus/core/run/session.h>
-#include <gradus/models/data/dataset.h>
+#include <gradus/models/data/rows.h>
 #include <gradus/models/formats/walkthrough.h>
 #include <gradus/models/training/training_step.h>
 
@@ -56,14 +56,14 @@ Columns columns_of(const Columns& all, const std::vector<Index>& features) {
 }  // namespace
 
 void write_walkthrough(const std::string& path, const TrainingSet& set, TrainingOptions options, bool text) {
-  const Dataset block = set.train->block(0);
-  const Dataset rows = block.rows(0, std::min(block.size(), most_rows));
+  const Rows block = set.train->block(0);
+  const Rows rows = block.range(0, std::min(block.size(), most_rows));
   const Small small = without_other_features(rows.x.to_csr());
   DataSummary summary;
   summary.add(rows);
   options.factors = std::min(options.factors, most_factors);
   for (std::int64_t& width : options.hidden) width = std::min(width, most_factors);
-  const bool numbers = task_named(options.task) == Task::regression;
+  const bool numbers = *options.task == Task::regression;
   const ModelOptions small_options =
       model_options(options, columns_of(set.columns, small.feature), numbers ? summary.target_scale() : TargetScale{});
   Graph graph;

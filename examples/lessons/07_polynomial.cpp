@@ -39,10 +39,9 @@ int main() {
   // [/]
 
   // [ratings]
-  const SyntheticRatings ratings = synthetic_ratings();
-  const UserItemDesign design = one_hot_user_item(ratings.train, ratings.test);
+  const Rows ratings = synthetic_ratings().train;
   std::set<std::pair<Index, Index>> seen;
-  const CsrPattern& pattern = *design.x_train.pattern();
+  const CsrPattern& pattern = *ratings.x.pattern();
   for (std::int64_t row = 0; row < pattern.rows; ++row)
     seen.emplace(pattern.column[static_cast<std::size_t>(2 * row)],
                  pattern.column[static_cast<std::size_t>(2 * row + 1)]);

@@ -6,7 +6,7 @@ using namespace gradus;
 
 // [leak]
 // x with one more column: the rating itself, as it may be written in a table that was made after the fact.
-Dataset with_leak(const Dataset& data, bool known) {
+Rows with_leak(const Rows& data, bool known) {
   const CsrPattern& pattern = *data.x.pattern();
   std::vector<std::int64_t> row_start{0}, column;
   std::vector<float> values;
@@ -23,12 +23,12 @@ Dataset with_leak(const Dataset& data, bool known) {
 // [/]
 // [fit]
 // Trains until the validation error has risen three times, then looks at rows that come later.
-void fit(const Dataset& train_rows, const Dataset& validation, const Dataset& later, bool say) {
+void fit(const Rows& train_rows, const Rows& validation, const Rows& later, bool say) {
   Graph g;
   const Model model = make_model(g, train_rows.x.dim(1), {.factors = 8, .seed = 1});
   Expr train = Adam(0.01).minimize(model.loss);
   Session session(g);
-  const auto error = [&](const Dataset& d) { return rmse(d.y, session.run(model.y_hat, {{model.X, d.x}})); };
+  const auto error = [&](const Rows& d) { return rmse(d.y, session.run(model.y_hat, {{model.X, d.x}})); };
   const Batches batches(train_rows, {.size = 512, .seed = 1});
   double best = INFINITY, at_best = 0;
   for (int epoch = 0, worse = 0; epoch < 30 && worse < 3; ++epoch) {
@@ -45,9 +45,8 @@ void fit(const Dataset& train_rows, const Dataset& validation, const Dataset& la
 int main() {
   const SyntheticRatings ratings = synthetic_ratings();
   // [split]
-  const UserItemDesign design = one_hot_user_item(ratings.train, ratings.test);
-  const auto [rows, validation] = Dataset{design.x_train, design.y_train}.split(0.1, 1);
-  const Dataset later{design.x_test, design.y_test};
+  const auto [rows, validation] = ratings.train.split(0.1, 1);
+  const Rows& later = ratings.test;
   // [/]
   // [compare]
   double mean = 0;

@@ -66,7 +66,7 @@ class Pool : public std::enable_shared_from_this<Pool> {
 // What stands at the positions of an epoch: blocks in an order of their own, and in each its rows.
 class EpochOrder {
  public:
-  EpochOrder(const DatasetBlocks& data, const BatchOptions& options, std::int64_t epoch)
+  EpochOrder(const RowBlocks& data, const BatchOptions& options, std::int64_t epoch)
       : data_(data), options_(options), epoch_(static_cast<std::uint64_t>(epoch)) {
     if (!options.shuffle || data.blocks() == 1) return;
     RandomOrder order(data.blocks(), options.seed, stream_of("blocks") + epoch_);
@@ -75,10 +75,10 @@ class EpochOrder {
   }
 
   // The rows at these positions, which are asked for in order. Those of one block lie in memory of the pool.
-  Dataset rows(std::int64_t first, std::int64_t count, Pool& pool) {
+  Rows rows(std::int64_t first, std::int64_t count, Pool& pool) {
     while (first >= end_) pass_to_next();
     if (first + count <= end_) return rows_of_block(first - begin_, count, pool);
-    std::vector<Dataset> parts;
+    std::vector<Rows> parts;
     while (count > 0) {
       if (first == end_) pass_to_next();
       const std::int64_t here = std::min(count, end_ - first);
@@ -99,17 +99,17 @@ class EpochOrder {
     end_ += data_.rows_of(number_);
   }
 
-  Dataset rows_of_block(std::int64_t first, std::int64_t count, Pool& pool) {
+  Rows rows_of_block(std::int64_t first, std::int64_t count, Pool& pool) {
     if (!block_) {
       block_ = data_.block(number_);
       order_.emplace(options_.shuffle ? block_->size() : 0, options_.seed,
                      stream_of_block(stream_of("batches") + epoch_, number_));
     }
     if (options_.shuffle) return block_->take(order_->at(first, count), pool.take());
-    return block_->rows(first, count, block_->x.layout() == Layout::csr ? pool.take() : nullptr);
+    return block_->range(first, count, block_->x.layout() == Layout::csr ? pool.take() : nullptr);
   }
 
-  const DatasetBlocks& data_;
+  const RowBlocks& data_;
   const BatchOptions& options_;
   std::uint64_t epoch_;
   std::vector<Index> block_order_;
@@ -118,7 +118,7 @@ class EpochOrder {
   std::int64_t number_ = 0;
   std::int64_t begin_ = 0;
   std::int64_t end_ = 0;
-  std::optional<Dataset> block_;
+  std::optional<Rows> block_;
   std::optional<RandomOrder> order_;
 };
 
@@ -165,7 +165,7 @@ struct Epoch::State {
     if (number == source->count) return {};
     const std::int64_t first = number * options.size;
     if (!order) order.emplace(*source->data, options, epoch);
-    Dataset rows = order->rows(first, std::min(options.size, source->size - first), *source->pool);
+    Rows rows = order->rows(first, std::min(options.size, source->size - first), *source->pool);
     std::optional<Batch> batch({std::move(rows.x), std::move(rows.y), std::move(rows.weight), number, epoch});
     if (options.map) options.map(*batch);
     next = number + 1;
@@ -284,7 +284,7 @@ Epoch::Iterator Epoch::begin() {
   return Iterator(this);
 }
 
-Batches::Batches(const Dataset& data, const BatchOptions& options) : Batches(in_one_block(data), options) {}
+Batches::Batches(const Rows& data, const BatchOptions& options) : Batches(in_one_block(data), options) {}
 
 Batches::Batches(SharedBlocks data, const BatchOptions& options) {
   if (options.size < 1) fail<ValueError>("Batches: .size is {}; at least 1 row is expected", options.size);

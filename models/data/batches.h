@@ -1,18 +1,18 @@
-// Mini-batches of a data set, epoch after epoch:
+// Mini-batches of rows, epoch after epoch:
 //
 //   const Batches batches(data, {.size = 1024, .seed = 1});
 //   for (int e = 0; e < epochs; ++e)
 //     for (const Batch& batch : batches.epoch(e)) session.run(train, {{X, batch.x}, {y, batch.y}});
 //
 // The order of epoch e is a function of (seed, e) alone, so training goes on from any batch of any epoch. Data in
-// blocks (dataset_blocks.h) is shuffled by blocks and within each: one or two are in memory. So rows that are sorted
+// blocks (row_blocks.h) is shuffled by blocks and within each: one or two are in memory. So rows that are sorted
 // stay together, and are learnt from less well. In the order of the data, batches share its storage; shuffled ones are
 // copies of its rows. Threads prepare the next few while the caller computes. Memory is used again: an epoch takes no
 // more of it than a few batches have.
 #pragma once
 
-#include <gradus/models/data/dataset.h>
-#include <gradus/models/data/dataset_blocks.h>
+#include <gradus/models/data/row_blocks.h>
+#include <gradus/models/data/rows.h>
 
 #include <cstddef>
 #include <cstdint>
@@ -23,7 +23,7 @@
 
 namespace gradus {
 
-/// Some rows of a data set. Its tensors are the caller's to keep: their memory is not used again as long as one is
+/// Some of the rows. Its tensors are the caller's to keep: their memory is not used again as long as one is
 /// held.
 struct Batch {
   Tensor x;                 // csr or dense [size, p]
@@ -89,9 +89,9 @@ class Epoch {
 
 class Batches {
  public:
-  /// Throws ValueError for a data set that does not pass its check(), and for options that leave no batch or make
+  /// Throws ValueError for rows that do not pass their check(), and for options that leave no batch or make
   /// no sense.
-  explicit Batches(const Dataset& data, const BatchOptions& options = {});
+  explicit Batches(const Rows& data, const BatchOptions& options = {});
   /// Blocks are read while an epoch is under way, which throws what reading them throws.
   explicit Batches(SharedBlocks data, const BatchOptions& options = {});
 

@@ -4,333 +4,276 @@
 #include <gradus/core/io/checksum.h>
 #include <gradus/core/io/file.h>
 #include <gradus/core/io/json.h>
+#include <gradus/core/io/safetensors.h>
+#include <gradus/core/tensor/create.h>
+#include <gradus/models/data/detail/columns_file.h>
 
 #include <fmt/format.h>
 #include <sys/stat.h>
 
 #include <algorithm>
 #include <atomic>
-#include <bit>
-#include <cmath>
+#include <charconv>
 #include <cstdio>
-#include <cstring>
-#include <limits>
+#include <map>
 #include <numeric>
+#include <optional>
+#include <span>
 #include <utility>
 
 namespace gradus {
 
 namespace {
 
-static_assert(std::endian::native == std::endian::little, "the numbers of a data cache are written as they are");
+constexpr const char* cache_key = "gradus_cache";
+constexpr std::string_view cache_version = "2";
+constexpr std::string_view first_mark = "gradusdc";  // of version 1, which was a format of its own
+constexpr const char* blocks_key = "blocks";
+constexpr const char *length_name = "row_length", *column_name = "column", *value_name = "value", *y_name = "y",
+                     *weight_name = "weight";
 
-constexpr std::string_view head_mark = "gradusdc";
-constexpr std::string_view tail_mark = "cdsudarg";
-constexpr std::uint32_t version = 1;
-constexpr std::size_t head_bytes = head_mark.size() + sizeof version;
-constexpr std::size_t tail_bytes = 2 * sizeof(std::uint64_t) + sizeof(std::uint32_t) + tail_mark.size();
-
-template <class T>
-void append(std::vector<std::byte>& to, std::span<const T> numbers) {
-  const auto bytes = std::as_bytes(numbers);
-  to.insert(to.end(), bytes.begin(), bytes.end());
+// Whether a file begins as caches of version 1 did.
+bool is_first_version(const std::string& path) {
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rb"), &std::fclose);
+  char first[first_mark.size()];
+  return file && std::fread(first, 1, sizeof first, file.get()) == sizeof first &&
+         std::string_view(first, sizeof first) == first_mark;
 }
 
 // --- writing -----------------------------------------------------------------------------------------------
 
-// A block as it lies in the file.
-std::vector<std::byte> block_bytes(const Examples& examples) {
-  std::vector<std::byte> out;
-  const std::vector<std::int64_t>& start = examples.x.pattern()->row_start;
-  std::vector<std::uint32_t> lengths;
-  for (std::size_t r = 1; r < start.size(); ++r) lengths.push_back(static_cast<std::uint32_t>(start[r] - start[r - 1]));
-  append(out, std::span<const std::uint32_t>(lengths));
-  append(out, examples.x.pattern()->column);
-  dispatch_floating(examples.x.dtype(), [&]<class T>(TypeTag<T>) {
-    if (!examples.x.ones()) append(out, examples.x.span<T>());
-    append(out, examples.y.span<T>());
-    if (examples.weight.size() > 0) append(out, examples.weight.span<T>());
-  });
-  return out;
-}
-
-// What is known only when all blocks are written.
-class IndexWriter {
+// Each tensor grows in a file of its own: how long it becomes is known only when all blocks are there.
+class CacheWriter {
  public:
-  // Throws unless the examples can follow those before.
-  void check(const Examples& examples) {
-    if (examples.y.size() != examples.count())
+  explicit CacheWriter(const std::string& path)
+      : path_(path), lengths_(path), columns_(path), y_(path), weights_(path) {}
+
+  void add(const ReadRows& rows) {
+    if (rows.y.size() != rows.size())
       fail<ValueError>("write_data_cache: the data has no targets; a cache is for training and evaluation");
-    if (blocks_.empty()) {
-      dtype_ = examples.x.dtype();
-      weighted_ = examples.weight.size() > 0;
+    if (summary_.blocks == 0) {
+      dtype_ = rows.x.dtype();
+      weighted_ = rows.weighted();
     }
-  }
-  void add(const Examples& examples, std::uint64_t begin, std::span<const std::byte> bytes) {
-    blocks_.push_back(Json::array({begin, bytes.size(), examples.count(), examples.x.stored(),
-                                   examples.x.ones() ? 1 : 0, crc32_of(bytes.data(), bytes.size())}));
-    summary_.rows += examples.count();
-    summary_.columns = std::max(summary_.columns, examples.x.dim(1));
-    ++summary_.blocks;
+    const std::vector<std::int64_t>& start = rows.x.pattern()->row_start;
+    std::vector<Index> lengths;
+    for (std::size_t r = 1; r < start.size(); ++r) lengths.push_back(static_cast<Index>(start[r] - start[r - 1]));
+    std::uint32_t crc = 0;
+    put(lengths_, std::span<const Index>(lengths), crc);
+    put(columns_, std::span<const Index>(rows.x.pattern()->column), crc);
+    dispatch_floating(dtype_, [&]<class T>(TypeTag<T>) {
+      put(y_, rows.y.span<T>(), crc);
+      if (weighted_) put(weights_, rows.weight.span<T>(), crc);
+      if (!rows.x.ones() && !values_) begin_values<T>();
+      if (values_) put(*values_, rows.x.span<T>(), crc);
+    });
+    blocks_.push_back({rows.size(), rows.x.stored(), crc});
     const auto sum = [](const std::vector<std::int64_t>& counts) {
       return std::accumulate(counts.begin(), counts.end(), std::int64_t{0});
     };
-    summary_.unseen += sum(examples.unseen);
-    summary_.missing += sum(examples.missing);
-    summary_.other_fields += examples.other_fields;
-    table_ = examples.table;
-    ids_ = examples.ids;
-    hash_bits_ = examples.hash_bits;
-    field_ = examples.field;
+    summary_.rows += rows.size();
+    summary_.columns = std::max(summary_.columns, rows.x.dim(1));
+    ++summary_.blocks;
+    summary_.unseen += sum(rows.unseen);
+    summary_.missing += sum(rows.missing);
+    summary_.other_fields += rows.other_fields;
+    non_zeros_ += rows.x.stored();
+    of_columns_ = rows.columns;
   }
 
-  const DataCacheSummary& summary() const { return summary_; }
-  std::string json() const {
-    Json out{{"rows", summary_.rows},
-             {"columns", summary_.columns},
-             {"dtype", std::string(to_string(dtype_))},
-             {"weighted", weighted_},
-             {"blocks", blocks_}};
-    if (table_) out["table"] = to_json(*table_);
-    if (ids_) out["indices"] = ids_->index();
-    if (hash_bits_ > 0) out["hash_bits"] = hash_bits_;
-    if (field_) out["field"] = *field_;
-    return to_text(out);
+  DataCacheSummary finish() {
+    if (summary_.rows == 0) fail<ValueError>("write_data_cache: the data has no examples");
+    Json blocks = Json::array();
+    for (const Written& block : blocks_) blocks.push_back(Json::array({block.rows, block.non_zeros, block.crc}));
+    SafeTensors about;
+    of_columns_.count = summary_.columns;
+    add_columns(about, of_columns_);
+    about.metadata.emplace(cache_key, cache_version);
+    about.metadata.emplace(blocks_key, to_text(blocks));
+    about.metadata.emplace(checksum_key, checksum(about.tensors, about.metadata));
+    std::map<std::string, WrittenTensor> tensors;
+    for (const auto& [name, tensor] : about.tensors)
+      tensors.emplace(name, WrittenTensor{tensor.dtype(), tensor.shape(), [&tensor = tensor](FileWriter& file) {
+                                            file.write(tensor.data(), static_cast<std::size_t>(tensor.stored()) *
+                                                                          size_of(tensor.dtype()));
+                                          }});
+    const auto add = [&](const char* name, DType dtype, std::int64_t size, const SpoolFile& from) {
+      tensors.emplace(name, WrittenTensor{dtype, {size}, [&from](FileWriter& file) { from.copy_to(file); }});
+    };
+    add(length_name, int32, summary_.rows, lengths_);
+    add(column_name, int32, non_zeros_, columns_);
+    if (values_) add(value_name, dtype_, non_zeros_, *values_);
+    add(y_name, dtype_, summary_.rows, y_);
+    if (weighted_) add(weight_name, dtype_, summary_.rows, weights_);
+    save_safetensors(path_, tensors, about.metadata);
+    return summary_;
   }
 
  private:
+  struct Written {
+    std::int64_t rows, non_zeros;
+    std::uint32_t crc;
+  };
+
+  template <class T>
+  static void put(SpoolFile& to, std::span<const T> numbers, std::uint32_t& crc) {
+    const auto bytes = std::as_bytes(numbers);
+    to.write(bytes);
+    crc = crc32_of(bytes.data(), bytes.size(), crc);
+  }
+
+  // All values of the blocks so far were 1.
+  template <class T>
+  void begin_values() {
+    values_.emplace(path_);
+    for (Written& block : blocks_) {
+      const std::vector<T> ones(static_cast<std::size_t>(block.non_zeros), T{1});
+      put(*values_, std::span<const T>(ones), block.crc);
+    }
+  }
+
+  const std::string& path_;
+  SpoolFile lengths_, columns_, y_, weights_;
+  std::optional<SpoolFile> values_;  // none while all are 1
   DataCacheSummary summary_;
   DType dtype_ = float32;
   bool weighted_ = false;
-  Json blocks_ = Json::array();
-  std::shared_ptr<const FeatureTable> table_;
-  std::shared_ptr<const SparseIds> ids_;
-  int hash_bits_ = 0;
-  std::shared_ptr<const std::vector<Index>> field_;
+  std::int64_t non_zeros_ = 0;
+  Columns of_columns_;
+  std::vector<Written> blocks_;
 };
 
 }  // namespace
 
-DataCacheSummary write_data_cache(const std::string& path, ExampleSource& source, const DataCacheOptions& options) {
+DataCacheSummary write_data_cache(const std::string& path, Reader& source, const DataCacheOptions& options) {
   if (options.block_rows < 1 || options.block_rows > max_sparse_dimension)
     fail<ValueError>("write_data_cache: .block_rows is {}; 1 to {} are expected", options.block_rows,
                      max_sparse_dimension);
-  IndexWriter index;
-  write_file_atomically(path, [&](FileWriter& file) {
-    file.write(head_mark.data(), head_mark.size());
-    file.write(&version, sizeof version);
-    std::uint64_t begin = head_bytes;
-    for (Examples examples = source.next(options.block_rows); examples.count() > 0;
-         examples = source.next(options.block_rows)) {
-      index.check(examples);
-      const std::vector<std::byte> bytes = block_bytes(examples);
-      file.write(bytes);
-      index.add(examples, begin, bytes);
-      begin += bytes.size();
-    }
-    if (index.summary().rows == 0) fail<ValueError>("write_data_cache: the data has no examples");
-    const std::string json = index.json();
-    std::vector<std::byte> tail;
-    const std::uint64_t place[] = {begin, json.size()};
-    const std::uint32_t crc = crc32_of(json.data(), json.size());
-    append(tail, std::span<const std::uint64_t>(place));
-    append(tail, std::span(&crc, 1));
-    append(tail, std::span<const char>(tail_mark));
-    file.write(json.data(), json.size());
-    file.write(tail);
-  });
-  return index.summary();
+  CacheWriter writer(path);
+  for (ReadRows rows = source.next(options.block_rows); rows.size() > 0; rows = source.next(options.block_rows))
+    writer.add(rows);
+  return writer.finish();
 }
 
 // --- reading -----------------------------------------------------------------------------------------------
 
 struct DataCache::File {
-  explicit File(const std::string& path) : reader(path) {}
+  explicit File(const std::string& path) : tensors(path) {}
 
-  const FileReader reader;
+  const SafeTensorsFile tensors;
   std::vector<std::atomic<bool>> checked{};  // by block: whether it was found to be what was written
 };
 
 namespace {
 
-template <class T>
-T number_at(const char* from) {
-  T number;
-  std::memcpy(&number, from, sizeof number);
-  return number;
-}
-
-// A part of the file.
-std::string text_at(const FileReader& file, std::uint64_t begin, std::size_t bytes) {
-  std::string text(bytes, '\0');
-  file.read_at(begin, text.data(), bytes);
-  return text;
-}
-
 [[noreturn]] void damaged(const std::string& path, std::string_view what) {
   fail<IoError>("{}: is damaged: {}", path, what);
 }
 
-// A whole number of the index.
+// A whole number of the list of blocks.
 std::int64_t whole(const std::string& path, const Json& json) {
   if (!json.is_number_integer() || json.get<double>() < 0 || json.get<double>() > 1e15)
-    damaged(path, "a number of its index is none");
+    damaged(path, "a number of its blocks is none");
   return json.get<std::int64_t>();
 }
 
 }  // namespace
 
-DataCache::DataCache(const std::string& path) : path_(path), file_(std::make_unique<File>(path)) {
-  const FileReader& file = file_->reader;
-  const std::uint64_t size = file.size();
-  const std::string head = text_at(file, 0, std::min<std::uint64_t>(size, head_bytes));
-  if (head.size() < head_bytes || !head.starts_with(head_mark))
-    fail<IoError>("{}: is not a data cache, which write_data_cache makes", path);
-  const auto found = number_at<std::uint32_t>(head.data() + head_mark.size());
-  if (found != version)
-    fail<IoError>("{}: is a data cache of version {}; version {} is expected: convert the data again", path, found,
-                  version);
-  const std::string tail = size < head_bytes + tail_bytes ? "" : text_at(file, size - tail_bytes, tail_bytes);
-  if (!tail.ends_with(tail_mark)) fail<IoError>("{}: was cut short, at {} bytes: convert the data again", path, size);
-  const auto begin = number_at<std::uint64_t>(tail.data());
-  const auto bytes = number_at<std::uint64_t>(tail.data() + sizeof begin);
-  index_crc_ = number_at<std::uint32_t>(tail.data() + sizeof begin + sizeof bytes);
-  if (begin < head_bytes || begin > size - tail_bytes || bytes != size - tail_bytes - begin)
-    damaged(path, "its index is not what was written");
-  const std::string index = text_at(file, begin, bytes);
-  if (crc32_of(index.data(), bytes) != index_crc_) damaged(path, "its index is not what was written");
-  read_index(index);
-  std::uint64_t reached = head_bytes;
-  for (const Block& block : blocks_) {
-    if (block.begin != reached || block.bytes > begin - reached) damaged(path, "its blocks do not fill it");
-    reached += block.bytes;
+// The checksum says that it is what was written; but anybody may have written it.
+DataCache::DataCache(const std::string& path) : path_(path) {
+  if (is_first_version(path))
+    fail<IoError>("{}: is a cache of version 1; write_data_cache makes a new one of the data", path);
+  FileReader(path).size();  // throws where it cannot be opened
+  try {
+    file_ = std::make_unique<File>(path);
+  } catch (const IoError& error) {
+    const std::string_view what(error.what());
+    fail<IoError>("{}: is no data cache, or is damaged: {}", path, what.substr(std::min(what.size(), path.size() + 2)));
   }
-  if (reached != begin) damaged(path, "its blocks do not fill it");
-  file_->checked = std::vector<std::atomic<bool>>(blocks_.size());
-}
+  const SafeTensorsFile& file = file_->tensors;
+  const auto text = [&](const char* key) -> const std::string& {
+    const auto found = file.metadata().find(key);
+    if (found == file.metadata().end()) damaged(path, fmt::format("its metadata have no {}", key));
+    return found->second;
+  };
+  if (!file.metadata().contains(cache_key))
+    fail<IoError>("{}: is not a data cache, which write_data_cache makes", path);
+  if (text(cache_key) != cache_version)
+    fail<IoError>("{}: is a cache of version {}; version {} is expected: write_data_cache makes a new one of the data",
+                  path, text(cache_key), cache_version);
+  SafeTensors about{{}, file.metadata()};
+  for (const auto& [name, type] : file.types())
+    if (is_of_columns(name)) about.tensors.emplace(name, file.tensor(name));
+  const std::string sum = checksum(about.tensors, about.metadata);
+  if (text(checksum_key) != sum) damaged(path, "its metadata are not what was written");
+  std::from_chars(sum.data(), sum.data() + sum.size(), checksum_, 16);
+  columns_ = columns_in(about, path);
 
-bool is_data_cache(const std::string& path) {
-  // A pipe is read once, and not here.
-  struct stat status {};
-  if (path == "-" || ::stat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) return false;
-  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rb"), &std::fclose);
-  char first[8];
-  return file && std::fread(first, 1, sizeof first, file.get()) == sizeof first &&
-         std::string_view(first, sizeof first) == head_mark;
+  const Json blocks = parse_json(text(blocks_key));
+  if (!blocks.is_array()) damaged(path, "its blocks are not a list");
+  std::int64_t non_zeros = 0;
+  for (const Json& each : blocks) {
+    if (!each.is_array() || each.size() != 3) damaged(path, "a block is none");
+    const Block block{rows_, whole(path, each[0]), non_zeros, whole(path, each[1]),
+                      static_cast<std::uint32_t>(whole(path, each[2]))};
+    if (block.rows < 1 || block.rows > max_sparse_dimension) damaged(path, "a block has a size out of range");
+    blocks_.push_back(block);
+    rows_ += block.rows;
+    non_zeros += block.non_zeros;
+  }
+  if (blocks_.empty()) damaged(path, "it has no blocks");
+  const auto y = file.types().find(y_name);
+  if (y == file.types().end() || !is_floating(y->second.dtype)) damaged(path, "it has no y of floating numbers");
+  dtype_ = y->second.dtype;
+  weighted_ = file.types().contains(weight_name);
+  std::map<std::string, Type> expected{{length_name, {int32, {rows_}, Layout::dense}},
+                                       {column_name, {int32, {non_zeros}, Layout::dense}},
+                                       {y_name, {dtype_, {rows_}, Layout::dense}}};
+  if (weighted_) expected.emplace(weight_name, Type{dtype_, {rows_}, Layout::dense});
+  if (file.types().contains(value_name)) expected.emplace(value_name, Type{dtype_, {non_zeros}, Layout::dense});
+  for (const auto& [name, type] : about.tensors) expected.emplace(name, type.type());
+  if (file.types() != expected) damaged(path, "its tensors do not fit its blocks");
+  file_->checked = std::vector<std::atomic<bool>>(blocks_.size());
 }
 
 DataCache::~DataCache() = default;
 
-std::size_t DataCache::bytes() const { return file_->reader.size(); }
+std::size_t DataCache::bytes() const { return file_->tensors.bytes(); }
 
-// The CRC says that it is what was written; but anybody may have written it.
-void DataCache::read_index(const std::string& text) {
-  const Json json = parse_json(text);
-  if (!json.is_object()) damaged(path_, "its index is not JSON");
-  const auto member = [&](const char* key) -> const Json& {
-    const auto found = json.find(key);
-    if (found == json.end()) damaged(path_, fmt::format("its index has no \"{}\"", key));
-    return *found;
-  };
-  rows_ = whole(path_, member("rows"));
-  columns_ = whole(path_, member("columns"));
-  if (rows_ < 1 || columns_ > max_sparse_dimension) damaged(path_, "its index has a size out of range");
-  const Json& dtype = member("dtype");
-  if (dtype != "float32" && dtype != "float64") damaged(path_, "its index has a dtype that is none");
-  dtype_ = dtype == "float32" ? float32 : float64;
-  weighted_ = member("weighted") == true;
-  std::int64_t rows = 0;
-  for (const Json& each : member("blocks")) {
-    if (!each.is_array() || each.size() != 6) damaged(path_, "its index has a block that is none");
-    const auto number = [&](std::size_t i) { return whole(path_, each[i]); };
-    const Block block{static_cast<std::uint64_t>(number(0)),
-                      static_cast<std::uint64_t>(number(1)),
-                      number(2),
-                      number(3),
-                      number(4) != 0,
-                      static_cast<std::uint32_t>(number(5))};
-    const auto size = static_cast<std::int64_t>(size_of(dtype_));
-    const std::int64_t of_a_row = static_cast<std::int64_t>(sizeof(std::uint32_t)) + size * (weighted_ ? 2 : 1);
-    const std::int64_t of_a_non_zero = static_cast<std::int64_t>(sizeof(Index)) + (block.ones ? 0 : size);
-    if (block.rows < 1 || block.rows > max_sparse_dimension ||
-        static_cast<std::int64_t>(block.bytes) != block.rows * of_a_row + block.non_zeros * of_a_non_zero)
-      damaged(path_, "its index has a block of another size");
-    rows += block.rows;
-    blocks_.push_back(block);
-  }
-  if (rows != rows_) damaged(path_, "its blocks have another number of rows than it");
-  if (json.contains("table")) {
-    if (!json["table"].is_string()) damaged(path_, "its table is none");
-    table_ = std::make_shared<const FeatureTable>(
-        feature_table_from_json(json["table"].get_ref<const std::string&>(), path_));
-    if (table_->features() != columns_) damaged(path_, "its table has other columns than its rows");
-  }
-  if (json.contains("indices")) {
-    std::vector<std::uint64_t> indices;
-    for (const Json& each : json["indices"]) {
-      if (!each.is_number_unsigned()) damaged(path_, "it has an index that is none");
-      indices.push_back(each.get<std::uint64_t>());
-    }
-    if (std::ssize(indices) != columns_) damaged(path_, "it has not an index for each column");
-    try {
-      ids_ = std::make_shared<const SparseIds>(std::move(indices));
-    } catch (const ValueError& error) {
-      damaged(path_, error.what());
-    }
-  }
-  if (json.contains("hash_bits")) {
-    const std::int64_t bits = whole(path_, json["hash_bits"]);
-    if (bits < 1 || bits > FeatureTable::most_hash_bits || columns_ != std::int64_t{1} << bits)
-      damaged(path_, "its hash_bits do not fit its columns");
-    hash_bits_ = static_cast<int>(bits);
-  }
-  if ((table_ != nullptr) + (ids_ != nullptr) + (hash_bits_ > 0) > 1) damaged(path_, "its columns are described twice");
-  if (!json.contains("field")) return;
-  std::vector<Index> field;
-  for (const Json& each : json["field"]) {
-    if (!each.is_number_integer() || each.get<double>() < -1 || each.get<double>() > max_sparse_dimension)
-      damaged(path_, "it has a field that is none");
-    field.push_back(each.get<Index>());
-  }
-  if (static_cast<std::int64_t>(field.size()) != columns_) damaged(path_, "it has not a field for each column");
-  field_ = std::make_shared<const std::vector<Index>>(std::move(field));
-}
-
-Dataset DataCache::block(std::int64_t number) const {
+Rows DataCache::block(std::int64_t number) const {
   if (number < 0 || number >= blocks())
     fail<ValueError>("{}: block {} is asked for; there are {}, counted from 0", path_, number, blocks());
+  const SafeTensorsFile& file = file_->tensors;
   const Block& of = blocks_[static_cast<std::size_t>(number)];
   std::atomic<bool>& checked = file_->checked[static_cast<std::size_t>(number)];
   const bool is_new = !checked.load(std::memory_order_relaxed);
-  std::uint64_t next = of.begin;
   std::uint32_t crc = 0;
-  // The next numbers of the block, whose bytes have been counted.
-  const auto read_next = [&]<class T>(std::span<T> to) {
-    file_->reader.read_at(next, to.data(), to.size_bytes());
+  const auto read = [&]<class T>(const char* name, std::int64_t first, std::span<T> to) {
+    file.read(name, first, to);
     if (is_new) crc = crc32_of(to.data(), to.size_bytes(), crc);
-    next += to.size_bytes();
   };
 
-  std::vector<std::uint32_t> lengths(static_cast<std::size_t>(of.rows));
-  read_next(std::span(lengths));
+  std::vector<Index> lengths(static_cast<std::size_t>(of.rows));
+  read(length_name, of.first_row, std::span(lengths));
   auto pattern = std::make_shared<CsrPattern>();
   pattern->rows = of.rows;
-  pattern->columns = columns_;
+  pattern->columns = columns_.count;
   pattern->row_start.reserve(lengths.size() + 1);
-  for (const std::uint32_t length : lengths) pattern->row_start.push_back(pattern->row_start.back() + length);
+  for (const Index length : lengths) {
+    if (length < 0) damaged(path_, fmt::format("block {} is not what was written", number));
+    pattern->row_start.push_back(pattern->row_start.back() + length);
+  }
   if (pattern->non_zeros() != of.non_zeros) damaged(path_, fmt::format("block {} is not what was written", number));
-  read_next(pattern->new_column(of.non_zeros));
-  Dataset out;
+  read(column_name, of.first_non_zero, pattern->new_column(of.non_zeros));
+  Rows out;
   dispatch_floating(dtype_, [&]<class T>(TypeTag<T>) {
-    const auto take = [&](const Shape& shape) {
-      return Tensor::make<T>(shape, [&](std::span<T> to) { read_next(to); });
+    const auto take = [&](const char* name, const Shape& shape, std::int64_t first) {
+      return Tensor::make<T>(shape, [&](std::span<T> to) { read(name, first, to); });
     };
-    out.x = Tensor::csr(
-        pattern, of.ones
-                     ? Tensor::make<T>({of.non_zeros}, [](std::span<T> to) { std::fill(to.begin(), to.end(), T{1}); })
-                     : take({of.non_zeros}));
-    out.y = take({of.rows, 1});
-    if (weighted_) out.weight = take({of.rows, 1});
+    out.y = take(y_name, {of.rows, 1}, of.first_row);
+    if (weighted_) out.weight = take(weight_name, {of.rows, 1}, of.first_row);
+    out.x = Tensor::csr(pattern, file.types().contains(value_name) ? take(value_name, {of.non_zeros}, of.first_non_zero)
+                                                                   : ones({of.non_zeros}, dtype_));
   });
   if (!is_new) return out;
   if (crc != of.crc) damaged(path_, fmt::format("block {} is not what was written", number));
@@ -344,10 +287,17 @@ Dataset DataCache::block(std::int64_t number) const {
   return out;
 }
 
-Dataset DataCache::all() const {
-  std::vector<Dataset> parts;
+Rows DataCache::all() const {
+  std::vector<Rows> parts;
   for (std::int64_t b = 0; b < blocks(); ++b) parts.push_back(block(b));
   return parts.size() == 1 ? parts.front() : joined(parts);
+}
+
+bool is_data_cache(const std::string& path) {
+  // A pipe is read once, and not here.
+  struct stat status {};
+  if (path == "-" || ::stat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) return false;
+  return is_first_version(path) || has_metadata(path, cache_key);
 }
 
 }  // namespace gradus

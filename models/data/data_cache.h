@@ -1,21 +1,22 @@
-// Examples in a binary file that is read many times faster than text, and block by block, so that more data than fits
+// Rows in a binary file that is read many times faster than text, and block by block, so that more data than fits
 // in memory trains: what `fm convert` writes.
 //
-//   write_data_cache("ratings.cache", *open_examples("ratings.csv", {.target = "rating"}));
+//   write_data_cache("ratings.cache", *open_rows("ratings.csv", {.target = "rating"}));
 //   const auto data = std::make_shared<DataCache>("ratings.cache");
 //   const Batches batches(data, {.size = 1024, .seed = 1});
 //
-// All numbers are little-endian. The file begins with "gradusdc" and a version (u32, 1), then come the blocks:
-//   u32 non-zeros of each row, i32 columns, values (none where all are 1), targets, weights (none where rows count
-//   alike)
-// then an index in JSON: rows, columns, dtype, where each block lies and its CRC-32, and what the columns mean; and
-// last where the index begins (u64), its bytes (u64), its CRC-32 (u32) and "cdsudarg": so a file that was cut short is
-// told.
+// It is a safetensors file, which Python reads with the stock package:
+//   tensors    row_length [rows] (int32), column [non-zeros] (int32), value [non-zeros] (absent where all are 1), y
+//   [rows]
+//              and weight [rows] (absent where rows count alike): the rows in csr, float32 or float64; and those of the
+//              columns, as model files have them: field, indices
+//   metadata   gradus_cache (the version of this format), blocks (JSON: of each its rows, non-zeros and the CRC-32 of
+//   its
+//              part of the tensors), features, feature_table, hash_bits, checksum (of the metadata and the columns)
 #pragma once
 
-#include <gradus/models/data/dataset_blocks.h>
-#include <gradus/models/data/examples.h>
-#include <gradus/models/data/sparse_ids.h>
+#include <gradus/models/data/reader.h>
+#include <gradus/models/data/row_blocks.h>
 
 #include <memory>
 #include <string>
@@ -27,7 +28,7 @@ struct DataCacheOptions {
   std::int64_t block_rows = 65536;  // rows of a block; the last has fewer, those of streams may
 };
 
-/// What was written and, as in Examples, what was left out or read as 0.
+/// What was written and, as in ReadRows, what was left out or read as 0.
 struct DataCacheSummary {
   std::int64_t rows = 0;
   std::int64_t columns = 0;
@@ -39,64 +40,50 @@ struct DataCacheSummary {
 
 /// Writes all that the source gives, a block at a time, all or nothing. Throws what the source throws, ValueError for
 /// examples without targets or wrong options, IoError where the file cannot be written.
-DataCacheSummary write_data_cache(const std::string& path, ExampleSource& source, const DataCacheOptions& options = {});
+DataCacheSummary write_data_cache(const std::string& path, Reader& source, const DataCacheOptions& options = {});
 
-/// Whether the file begins as a cache does. Files that cannot be opened do not.
+/// Whether the file is a cache, of this version or another. Files that cannot be read are none.
 bool is_data_cache(const std::string& path);
 
-class DataCache final : public DatasetBlocks {
+class DataCache final : public RowBlocks {
  public:
-  /// Checks the file's index; a block is checked when it is first read. Throws IoError, naming the file and what is
-  /// wrong, where it is no such file, of another version, cut short or damaged; as block() does where the file has been
-  /// written to since. To replace it as write_data_cache does is safe.
+  /// Checks what the file says of its blocks; a block is checked when it is first read. Throws IoError, naming the file
+  /// and what is wrong, where it is no such file, of another version, cut short or damaged; as block() does where the
+  /// file has been written to since. To replace it as write_data_cache does is safe.
   explicit DataCache(const std::string& path);
   ~DataCache() override;
 
   std::int64_t rows() const { return rows_; }
   /// Of the file.
   std::size_t bytes() const;
-  std::int64_t columns() const { return columns_; }
   DType dtype() const { return dtype_; }
   bool weighted() const { return weighted_; }
-  /// What the columns mean, as in Examples; null where the data had none.
-  const std::shared_ptr<const FeatureTable>& table() const { return table_; }
-  const std::shared_ptr<const SparseIds>& ids() const { return ids_; }
-  int hash_bits() const { return hash_bits_; }
-  const std::shared_ptr<const std::vector<Index>>& field() const { return field_; }
+  const Columns& columns() const { return columns_; }
 
   std::int64_t blocks() const override { return static_cast<std::int64_t>(blocks_.size()); }
   std::int64_t rows_of(std::int64_t block) const override { return blocks_[static_cast<std::size_t>(block)].rows; }
-  Dataset block(std::int64_t block) const override;
-  /// The CRC-32 of the index, which has those of the blocks.
-  std::uint32_t fingerprint() const override { return index_crc_; }
+  Rows block(std::int64_t block) const override;
+  /// The CRC-32 of the metadata, which have those of the blocks.
+  std::uint32_t fingerprint() const override { return checksum_; }
 
   /// All rows in memory.
-  Dataset all() const;
+  Rows all() const;
 
  private:
   struct Block {
-    std::uint64_t begin;  // bytes from the start of the file
-    std::uint64_t bytes;
-    std::int64_t rows;
-    std::int64_t non_zeros;
-    bool ones;  // all values are 1, and not written
+    std::int64_t first_row, rows;
+    std::int64_t first_non_zero, non_zeros;
     std::uint32_t crc;
   };
   struct File;
 
-  void read_index(const std::string& text);
-
   std::string path_;
   std::unique_ptr<File> file_;
-  std::uint32_t index_crc_ = 0;
   std::int64_t rows_ = 0;
-  std::int64_t columns_ = 0;
+  Columns columns_;
   DType dtype_ = float32;
   bool weighted_ = false;
-  std::shared_ptr<const FeatureTable> table_;
-  std::shared_ptr<const SparseIds> ids_;
-  int hash_bits_ = 0;
-  std::shared_ptr<const std::vector<Index>> field_;
+  std::uint32_t checksum_ = 0;
   std::vector<Block> blocks_;
 };
 

@@ -42,7 +42,7 @@ Index known_number(const std::unordered_map<std::string, Index>& known, const st
 
 }  // namespace
 
-PairSampler::PairSampler(const Dataset& data, std::vector<bool> of_item, std::uint64_t seed)
+PairSampler::PairSampler(const Rows& data, std::vector<bool> of_item, std::uint64_t seed)
     : of_item_(std::move(of_item)), seed_(seed), dtype_(data.x.dtype()) {
   check(data.x);
   const CsrPattern& pattern = *data.x.pattern();

@@ -23,7 +23,7 @@ class PairSampler {
   /// `of_item` says of each column of data.x, which is csr, whether it is one of the item's; targets are not read.
   /// Throws TypeError where x is not csr or of_item has not its columns; ValueError, naming the row, for a row without
   /// columns of the item, and for a user who has taken every item.
-  PairSampler(const Dataset& data, std::vector<bool> of_item, std::uint64_t seed = 0);
+  PairSampler(const Rows& data, std::vector<bool> of_item, std::uint64_t seed = 0);
 
   std::int64_t items() const { return static_cast<std::int64_t>(item_start_.size()) - 1; }
   std::int64_t users() const { return static_cast<std::int64_t>(taken_.size()); }

@@ -115,7 +115,7 @@ TableOptions table_options(const ReadOptions& options) {
   table.separator = options.separator;
   table.form = options.form;
   table.hash_bits = options.hash_bits;
-  table.table = options.table;
+  table.table = options.columns.table;
   table.need_target = options.need_target;
   table.dtype = options.dtype;
   table.threads = options.threads;
@@ -124,7 +124,7 @@ TableOptions table_options(const ReadOptions& options) {
 
 std::vector<std::string> rating_columns() { return {"user", "item", "rating", "timestamp"}; }
 
-std::unique_ptr<ExampleSource> open_ratings(std::vector<Input> inputs, const ReadOptions& options) {
+std::unique_ptr<Reader> open_ratings(std::vector<Input> inputs, const ReadOptions& options) {
   Input& input = inputs.front();
   if (!options.target.empty() || !options.weight.empty() || !options.categorical.empty() || !options.numeric.empty() ||
       !options.ignored.empty() || !options.multi.empty())
@@ -142,7 +142,7 @@ std::unique_ptr<ExampleSource> open_ratings(std::vector<Input> inputs, const Rea
     table.categorical = {"user", "item"};
     table.ignored = {"timestamp"};
   }
-  return table_source(std::move(inputs), std::move(table));
+  return read_table(std::move(inputs), std::move(table));
 }
 
 // What separates the cells of a table.
@@ -159,10 +159,10 @@ char delimiter_of(Input& input, const ReadOptions& options, Format format) {
   return delimiter;
 }
 
-std::unique_ptr<ExampleSource> open_table(std::vector<Input> inputs, const ReadOptions& options, Format format) {
+std::unique_ptr<Reader> open_table(std::vector<Input> inputs, const ReadOptions& options, Format format) {
   TableOptions table = table_options(options);
   table.dialect.delimiter = std::string(1, delimiter_of(inputs.front(), options, format));
-  return table_source(std::move(inputs), std::move(table));
+  return read_table(std::move(inputs), std::move(table));
 }
 
 }  // namespace
@@ -212,7 +212,7 @@ Format guess_format(Input& input) {
 Format format_of(Input& input, const ReadOptions& options) {
   if (options.format != Format::guess) return options.format;
   if (options.otherwise == Format::guess) return guess_format(input);
-  if (!options.table) return options.otherwise;
+  if (!options.columns.table) return options.otherwise;
   try {
     const Format found = guess_format(input);
     return found == Format::csv || found == Format::tsv || found == Format::movielens ? found : options.otherwise;
@@ -243,13 +243,13 @@ std::vector<std::string> column_names(Input& input, const ReadOptions& options) 
   }
 }
 
-std::unique_ptr<ExampleSource> open_examples(Input input, const ReadOptions& options) {
+std::unique_ptr<Reader> open_rows(Input input, const ReadOptions& options) {
   std::vector<Input> inputs;
   inputs.push_back(std::move(input));
-  return open_examples(std::move(inputs), options);
+  return open_rows(std::move(inputs), options);
 }
 
-std::unique_ptr<ExampleSource> open_examples(std::vector<Input> inputs, const ReadOptions& options) {
+std::unique_ptr<Reader> open_rows(std::vector<Input> inputs, const ReadOptions& options) {
   const Format format = format_of(inputs.front(), options);
   switch (format) {
     case Format::movielens: return open_ratings(std::move(inputs), options);
@@ -258,7 +258,7 @@ std::unique_ptr<ExampleSource> open_examples(std::vector<Input> inputs, const Re
     default: break;
   }
   if (!options.target.empty() || !options.weight.empty() || !options.categorical.empty() || !options.numeric.empty() ||
-      !options.ignored.empty() || !options.multi.empty() || options.table)
+      !options.ignored.empty() || !options.multi.empty() || options.columns.table)
     fail<ValueError>("{}: columns are named, but {} has no names for them", inputs.front().name(), to_string(format));
   SparseTextOptions sparse;
   sparse.form = format == Format::libfm    ? SparseText::libfm
@@ -266,21 +266,21 @@ std::unique_ptr<ExampleSource> open_examples(std::vector<Input> inputs, const Re
                                            : SparseText::libsvm;
   sparse.dtype = options.dtype;
   sparse.threads = options.threads;
-  sparse.columns = options.columns;
   sparse.duplicates = options.duplicates;
   sparse.other_field = options.other_field;
-  sparse.hash_bits = options.hash_bits;
-  sparse.ids = options.ids;
+  sparse.ids = options.columns.ids;
+  sparse.hash_bits = std::max(options.hash_bits, options.columns.hash_bits);
+  if (!sparse.ids && sparse.hash_bits == 0) sparse.columns = options.columns.count;
   sparse.need_target = options.need_target;
-  return sparse_text_source(std::move(inputs), sparse);
+  return read_sparse_text(std::move(inputs), sparse);
 }
 
-std::unique_ptr<ExampleSource> open_examples(const std::string& path, const ReadOptions& options) {
-  return open_examples(Input(path), options);
+std::unique_ptr<Reader> open_rows(const std::string& path, const ReadOptions& options) {
+  return open_rows(Input(path), options);
 }
 
-Examples read_examples(const std::string& path, const ReadOptions& options) {
-  return open_examples(path, options)->next(unlimited);
+ReadRows read_rows(const std::string& path, const ReadOptions& options) {
+  return open_rows(path, options)->next(unlimited);
 }
 
 }  // namespace gradus

@@ -5,8 +5,7 @@
 // Any of them may be packed by gzip, and "-" is standard input.
 #pragma once
 
-#include <gradus/models/data/examples.h>
-#include <gradus/models/data/sparse_ids.h>
+#include <gradus/models/data/reader.h>
 
 #include <memory>
 #include <string>
@@ -45,40 +44,40 @@ struct ReadOptions {
   Format otherwise = Format::guess;  // of a guess: what it is where the file does not tell
   DType dtype = float32;             // or float64
   int threads = 1;                   // 0: all cores; results are the same
+  /// The columns that x is to have, of rows read before or of a model: what has no place there is left out and counted
+  /// as unseen. Those of a table are found by their names. Excludes what else is said of columns below.
+  Columns columns = {};
 
-  // Sparse text; see SparseTextOptions.
-  std::int64_t columns = 0;
-  Duplicates duplicates = Duplicates::refuse;
+  // Of sparse text.
+  Duplicates duplicates = Duplicates::refuse;  // an index that a line names twice
   OtherField other_field = OtherField::refuse;
-  std::shared_ptr<const SparseIds> ids{};
 
-  // Tables; see TableOptions. Of ratings the target is rating, user and item are categories.
-  std::string target{}, weight{};
-  std::vector<std::string> categorical{}, numeric{}, ignored{}, multi{};
+  // Of tables, whose first record names the columns. Of ratings the target is rating, user and item are categories.
+  std::string target{}, weight{};                                         // weight "": none
+  std::vector<std::string> categorical{}, numeric{}, ignored{}, multi{};  // multi: several categories in a cell
   std::string separator{};  // of multi: between the values of a cell; "": found out
   CellForm form{};
-  char delimiter = '\0';  // of csv: , or else ; whichever the first line has
-  int hash_bits = 0;      // also of sparse text
-  std::shared_ptr<const FeatureTable> table{};
-  bool need_target = true;
+  char delimiter = '\0';    // of csv: , or else ; whichever the first line has
+  int hash_bits = 0;        // hash categories, or indices of sparse text, to 2^hash_bits columns; 0: each has its own
+  bool need_target = true;  // false: targets may be absent, and are not read: y is empty
   TargetCells targets = TargetCells::numbers;
 };
 
-/// A file to be read by blocks: source->next(1000) until it gives none. Memory is constant for sparse text with
-/// `columns`, and for tables with a `table`. Throws IoError where it cannot be opened, ValueError for wrong options.
-std::unique_ptr<ExampleSource> open_examples(const std::string& path, const ReadOptions& options = {});
-std::unique_ptr<ExampleSource> open_examples(Input input, const ReadOptions& options = {});
+/// A file to be read by blocks: reader->next(1000) until it gives none. Memory is constant where `columns` are given.
+/// Throws IoError where it cannot be opened, ValueError for wrong options.
+std::unique_ptr<Reader> open_rows(const std::string& path, const ReadOptions& options = {});
+std::unique_ptr<Reader> open_rows(Input input, const ReadOptions& options = {});
 /// Several files of one kind, one after another; of tables with the same columns, in any order.
-std::unique_ptr<ExampleSource> open_examples(std::vector<Input> inputs, const ReadOptions& options = {});
+std::unique_ptr<Reader> open_rows(std::vector<Input> inputs, const ReadOptions& options = {});
 
-/// The format that the options name, or that is guessed for what comes next of an input: by its lines alone where a
-/// table is given, which any format with names of columns fits.
+/// The format that the options name, or that is guessed for what comes next of an input: by its lines alone where
+/// columns of a table are given, which any format with names of columns fits.
 Format format_of(Input& input, const ReadOptions& options);
 
 /// The columns that the next record of a table names, not taken; those of ratings; none for sparse text.
 std::vector<std::string> column_names(Input& input, const ReadOptions& options);
 
-/// All examples of a file.
-Examples read_examples(const std::string& path, const ReadOptions& options = {});
+/// All rows of a file.
+ReadRows read_rows(const std::string& path, const ReadOptions& options = {});
 
 }  // namespace gradus

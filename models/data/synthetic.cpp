@@ -5,13 +5,14 @@
 #include <algorithm>
 #include <cmath>
 #include <string_view>
+#include <vector>
 
 namespace gradus {
 
 namespace {
 
-constexpr std::int64_t users = 943;
-constexpr std::int64_t items = 1680;
+constexpr std::int64_t users = SyntheticRatings::users;
+constexpr std::int64_t items = SyntheticRatings::items;
 constexpr std::int64_t factors = 4;
 constexpr std::int64_t train_count = 90570;
 constexpr std::int64_t test_count = 10 * users;
@@ -37,11 +38,11 @@ class Planted {
     return out;
   }
 
-  std::int32_t rating(std::int64_t user, std::int64_t item, double noise) const {
+  float rating(std::int64_t user, std::int64_t item, double noise) const {
     const auto u = static_cast<std::size_t>(user), i = static_cast<std::size_t>(item);
     double score = 3.53 + user_bias_[u] + item_bias_[i] + noise;
     for (std::size_t f = 0; f < factors; ++f) score += user_factors_[u * factors + f] * item_factors_[i * factors + f];
-    return static_cast<std::int32_t>(std::clamp(std::round(score), 1.0, 5.0));
+    return static_cast<float>(std::clamp(std::round(score), 1.0, 5.0));
   }
 
  private:
@@ -50,6 +51,18 @@ class Planted {
   std::vector<double> item_bias_;     // [items]
   std::vector<double> user_factors_;  // [users, factors]
   std::vector<double> item_factors_;  // [items, factors]
+};
+
+// Ratings as they are drawn, and then as rows.
+struct Drawn {
+  std::vector<std::int64_t> row_start{0}, column{};
+  std::vector<float> rating{};
+
+  Rows rows() const {
+    const std::int64_t n = std::ssize(rating);
+    return {Tensor::csr(n, users + items, row_start, column, std::vector<float>(column.size(), 1)),
+            Tensor::from(rating, {n, 1})};
+  }
 };
 
 }  // namespace
@@ -62,7 +75,7 @@ SyntheticRatings synthetic_ratings(std::uint64_t seed) {
   const std::vector<double> noise = planted.normal("noise", count, 0.85);
 
   std::vector<bool> rated(static_cast<std::size_t>(users * items));
-  SyntheticRatings out;
+  Drawn train, test;
   for (std::int64_t row = 0; row < count; ++row) {
     const auto r = static_cast<std::size_t>(row);
     std::int64_t user = row % users;  // so that every one occurs, and each has ten ratings in the test set
@@ -74,11 +87,12 @@ SyntheticRatings synthetic_ratings(std::uint64_t seed) {
     }
     while (rated[static_cast<std::size_t>(user * items + item)]) item = (item + 1) % items;
     rated[static_cast<std::size_t>(user * items + item)] = true;
-    auto& set = row < train_count ? out.train : out.test;
-    set.push_back({static_cast<std::int32_t>(user + 1), static_cast<std::int32_t>(item + 1),
-                   planted.rating(user, item, noise[r]), 874724710 + row});
+    Drawn& set = row < train_count ? train : test;
+    set.column.insert(set.column.end(), {user, users + item});
+    set.row_start.push_back(std::ssize(set.column));
+    set.rating.push_back(planted.rating(user, item, noise[r]));
   }
-  return out;
+  return {train.rows(), test.rows()};
 }
 
 }  // namespace gradus

@@ -3,13 +3,16 @@
 // product of 4 factors, noise), rounded to 1 to 5, so a factorization machine has something to find.
 #pragma once
 
-#include <gradus/models/data/movielens.h>
+#include <gradus/models/data/rows.h>
 
 namespace gradus {
 
+/// x is csr [n, 943 + 1680]: users, then items, two ones in a row. y is the rating, 1 to 5.
 struct SyntheticRatings {
-  std::vector<Rating> train;  // 90570; every user and every item occurs
-  std::vector<Rating> test;   // 9430; no pair of user and item that is in train
+  static constexpr std::int64_t users = 943, items = 1680;
+
+  Rows train;  // 90570; every user and every item occurs
+  Rows test;   // 9430; no pair of user and item that is in train
 };
 
 /// The same seed gives the same ratings, on every machine.

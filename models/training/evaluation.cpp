@@ -14,7 +14,7 @@ namespace gradus {
 namespace {
 
 // The values of a task's metrics with their names.
-std::vector<std::pair<std::string, double>> named(std::string_view task, const std::vector<double>& values) {
+std::vector<std::pair<std::string, double>> named(Task task, const std::vector<double>& values) {
   const std::vector<std::string> names = metrics_of(task);
   std::vector<std::pair<std::string, double>> out;
   for (std::size_t m = 0; m < names.size(); ++m) out.emplace_back(names[m], values[m]);
@@ -32,15 +32,32 @@ Evaluation evaluate_pairs(const Tensor& y, const Tensor& y_hat, const Tensor& we
     right += w * (above > 0 ? 1 : above == 0 ? 0.5 : 0);
     weights += w;
   }
-  return {y.size() / 2, named("ranking", {loss / weights, right / weights})};
+  return {y.size() / 2, named(Task::ranking, {loss / weights, right / weights})};
 }
 
 }  // namespace
 
-std::vector<std::string> metrics_of(std::string_view task) {
-  if (task == "regression") return {"mse", "rmse", "mae", "r2"};
-  if (task == "ranking") return {"pair loss", "auc"};
-  if (task == "multiclass") return {"log loss", "accuracy"};
+std::string_view to_string(Metric metric) {
+  switch (metric) {
+    case Metric::mse: return "mse";
+    case Metric::rmse: return "rmse";
+    case Metric::mae: return "mae";
+    case Metric::r2: return "r2";
+    case Metric::log_loss: return "log loss";
+    case Metric::auc: return "auc";
+    case Metric::accuracy: return "accuracy";
+    case Metric::pair_loss: return "pair loss";
+  }
+  return "";
+}
+
+std::vector<std::string> metrics_of(Task task) {
+  switch (task) {
+    case Task::regression: return {"mse", "rmse", "mae", "r2"};
+    case Task::ranking: return {"pair loss", "auc"};
+    case Task::multiclass: return {"log loss", "accuracy"};
+    case Task::binary: break;
+  }
   return {"log loss", "auc", "accuracy"};
 }
 
@@ -53,14 +70,14 @@ double Evaluation::of(std::string_view name) const {
   fail<ValueError>("there is no metric {} here; there are {}", name, fmt::join(names, ", "));
 }
 
-Evaluation evaluate(std::string_view task, const Tensor& y, const Tensor& estimate, const Tensor& weight) {
-  if (task == "ranking") return evaluate_pairs(y, estimate, weight);
+Evaluation evaluate(Task task, const Tensor& y, const Tensor& estimate, const Tensor& weight) {
+  if (task == Task::ranking) return evaluate_pairs(y, estimate, weight);
   Evaluation out;
   out.examples = y.size();
-  if (task == "regression")
+  if (task == Task::regression)
     out.metrics = named(
         task, {mse(y, estimate, weight), rmse(y, estimate, weight), mae(y, estimate, weight), r2(y, estimate, weight)});
-  else if (task == "multiclass")
+  else if (task == Task::multiclass)
     out.metrics = named(task, {multiclass_log_loss(y, estimate, weight), multiclass_accuracy(y, estimate, weight)});
   else
     out.metrics = named(task, {log_loss_of_logits(y, estimate, weight), auc(y, estimate, weight),
@@ -68,7 +85,7 @@ Evaluation evaluate(std::string_view task, const Tensor& y, const Tensor& estima
   return out;
 }
 
-std::string main_metric(std::string_view task) { return metrics_of(task).front(); }
+std::string main_metric(Task task) { return metrics_of(task).front(); }
 
 bool more_is_better(std::string_view metric) { return metric == "auc" || metric == "accuracy" || metric == "r2"; }
 

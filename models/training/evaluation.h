@@ -2,6 +2,7 @@
 #pragma once
 
 #include <gradus/core/tensor/tensor.h>
+#include <gradus/models/task.h>
 
 #include <cstdint>
 #include <string>
@@ -10,6 +11,10 @@
 #include <vector>
 
 namespace gradus {
+
+enum class Metric : std::uint8_t { mse, rmse, mae, r2, log_loss, auc, accuracy, pair_loss };
+/// "mse", ..., "log loss", "auc", "accuracy" or "pair loss", as evaluations call it.
+std::string_view to_string(Metric metric);
 
 struct Evaluation {
   std::int64_t examples = 0;
@@ -25,7 +30,7 @@ struct Evaluation {
 /// Task::ranking has them), logits of binary tasks, whose targets are -1 and 1, and of
 /// multiclass ones [n, c], whose targets are classes from 0; and weights, or [0] where all count
 /// alike.   [n, 1]
-Evaluation evaluate(std::string_view task, const Tensor& y, const Tensor& estimate, const Tensor& weight = {});
+Evaluation evaluate(Task task, const Tensor& y, const Tensor& estimate, const Tensor& weight = {});
 
 /// Whether more of the metric is better, as of auc, or less, as of losses.
 bool more_is_better(std::string_view metric);
@@ -34,9 +39,9 @@ bool more_is_better(std::string_view metric);
 std::string shown_metric(double value);
 
 /// "mse", "log loss" or, of rankings, "pair loss": what comes first in an evaluation.
-std::string main_metric(std::string_view task);
+std::string main_metric(Task task);
 /// All of them, the main one first.
-std::vector<std::string> metrics_of(std::string_view task);
+std::vector<std::string> metrics_of(Task task);
 
 /// "mse 0.8632  rmse 0.9291  mae 0.7312  r2 0.3141"
 std::string to_string(const Evaluation& evaluation);

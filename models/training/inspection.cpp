@@ -24,13 +24,13 @@ class Factors {
     const auto found = model.parameters.find("V");
     if (found == model.parameters.end() || found->second.rank() != 2 || found->second.dtype() != float32) return;
     numbers_ = found->second.span<float>();
-    const bool field_aware = model.options.model == "field-aware";
+    const bool field_aware = model.options.kind == ModelKind::field_aware;
     k_ = static_cast<std::size_t>(field_aware ? model.options.factors : found->second.dim(1));
     vectors_ = static_cast<std::size_t>(found->second.dim(1)) / k_;
     if (field_aware) {
       group_ = *model.columns.field;
-    } else if (model.table) {
-      group_ = model.table->fields();
+    } else if (model.columns.table) {
+      group_ = model.columns.table->fields();
     }
     field_aware_ = field_aware;
     norms_.resize(static_cast<std::size_t>(found->second.dim(0)));
@@ -143,23 +143,23 @@ std::vector<NamedPair> strongest_pairs(const TrainedModel& model, std::int64_t c
 
 std::int64_t feature_named(const TrainedModel& model, std::string_view name) {
   std::int64_t found = -1;
-  if (model.table) {
+  if (model.columns.table) {
     // A column's name may hold '=' itself.
     for (std::size_t at = name.find('='); found < 0 && at != std::string_view::npos; at = name.find('=', at + 1))
-      if (const std::int64_t column = model.table->find(name.substr(0, at));
-          column >= 0 && model.table->hash_bits() == 0 &&
-          model.table->columns()[static_cast<std::size_t>(column)].kind == ColumnKind::categorical)
-        found = model.table->feature(static_cast<std::size_t>(column), name.substr(at + 1));
-    if (const std::int64_t column = model.table->find(name);
-        column >= 0 && model.table->columns()[static_cast<std::size_t>(column)].kind == ColumnKind::numeric)
-      found = model.table->feature(static_cast<std::size_t>(column));
+      if (const std::int64_t column = model.columns.table->find(name.substr(0, at));
+          column >= 0 && model.columns.table->hash_bits() == 0 &&
+          model.columns.table->columns()[static_cast<std::size_t>(column)].kind == ColumnKind::categorical)
+        found = model.columns.table->feature(static_cast<std::size_t>(column), name.substr(at + 1));
+    if (const std::int64_t column = model.columns.table->find(name);
+        column >= 0 && model.columns.table->columns()[static_cast<std::size_t>(column)].kind == ColumnKind::numeric)
+      found = model.columns.table->feature(static_cast<std::size_t>(column));
   } else {
     const char* const end = name.data() + name.size();
     const auto [rest, error] = std::from_chars(name.data(), end, found);
     if (error != std::errc() || rest != end) found = -1;
     if (found >= 0 && model.format == Format::libsvm) --found;
   }
-  if (found < 0 || found >= model.features)
+  if (found < 0 || found >= model.columns.count)
     fail<ValueError>("there is no feature {}; {} is one", in_quotes(name), in_quotes(feature_name(model, 0)));
   return found;
 }
@@ -167,7 +167,7 @@ std::int64_t feature_named(const TrainedModel& model, std::string_view name) {
 std::vector<NamedWeight> nearest_features(const TrainedModel& model, std::string_view name, std::int64_t count) {
   const auto feature = static_cast<std::size_t>(feature_named(model, name));
   const Factors v(model);
-  if (v.empty()) fail<ValueError>("the model, {}, has no vector for a feature", model.options.model);
+  if (v.empty()) fail<ValueError>("the model, {}, has no vector for a feature", to_string(model.options.kind));
   std::vector<std::pair<double, std::size_t>> near;
   for (std::size_t i = 0; i < v.count(); ++i)
     if (i != feature && v.are_alike(i, feature)) near.emplace_back(-v.cosine(i, feature), i);

@@ -1,9 +1,9 @@
 // A trained model in one safetensors file: its parameters as tensors, and in the metadata all that is needed to read
 // other data alike and to tell what was learnt how. Whoever has Python reads it with the stock `safetensors` package.
 //
-//   metadata   gradus_model (the version of this format), task, format, features (how many columns x has), options,
-//              metrics, target (its mean, deviation and classes, too), feature_table (JSON; where columns have names),
-//              checksum
+//   metadata   gradus_model (the version of this format), task, format, options, metrics, target (its mean, deviation
+//              and classes, too), features (how many columns x has), feature_table (JSON; where columns have names),
+//              hash_bits, checksum
 //   tensors    the parameters (w0 [1], W [p], V [p, k], ...), field [p] where features have fields, indices [p]
 //              (64 bits, as int64) of sparse text that was renumbered, column_scale [p]
 //              where columns are to be divided by it, item_columns [p] of a ranking; of mcmc samples/w0 [S, 1],
@@ -26,12 +26,8 @@
 namespace gradus {
 
 struct TrainedModel {
-  TrainingOptions options;  // its task is not "guess"
+  TrainingOptions options;  // its task is known
   Format format = Format::libsvm;
-  std::int64_t features = 0;                  // p
-  std::shared_ptr<const FeatureTable> table;  // null for sparse text
-  std::shared_ptr<const SparseIds> ids;       // of sparse text whose indices were renumbered
-  int hash_bits = 0;                          // of sparse text whose indices are hashed
   Columns columns;
   std::string target;                     // its column, where columns have names
   TargetRange target_range{};             // seen in training
@@ -45,7 +41,7 @@ struct TrainedModel {
   std::map<std::string, double> metrics;  // what training found, as "validation mse"
 };
 
-/// Throws IoError.
+/// Throws IoError, ValueError where the options name no task.
 void save_model(const std::string& path, const TrainedModel& model);
 /// Throws IoError where the file cannot be read, is no model, is of another version, or is damaged.
 TrainedModel load_model(const std::string& path);
@@ -56,10 +52,9 @@ bool is_model(const std::string& path);
 /// names, so that its format may be another.
 ReadOptions read_options(const TrainedModel& model, ReadOptions given = {});
 
+/// What an index of sparse text counts from: 1 in libsvm, 0 in libfm and libffm.
+int first_index(Format format);
 /// The name of a feature, as people know it: "user=17" of a table, "17" of sparse text, as its format counts.
 std::string feature_name(const TrainedModel& model, std::int64_t feature);
-
-/// CRC-32 of the tensors and the metadata but for the checksum, as 8 hexadecimal digits.
-std::string checksum(const std::map<std::string, Tensor>& tensors, const std::map<std::string, std::string>& metadata);
 
 }  // namespace gradus

@@ -58,8 +58,8 @@ struct Predictor::State {
 Predictor::Predictor(const TrainedModel& trained, const std::string& path, const TrainerOptions& where)
     : state_(std::make_unique<State>()) {
   State& s = *state_;
-  s.model = make_model(s.graph, trained.features, model_options(trained.options, trained.columns, trained.target_scale),
-                       false);
+  s.model = make_model(s.graph, trained.columns.count,
+                       model_options(trained.options, trained.columns, trained.target_scale), false);
   s.session = std::make_unique<Session>(s.graph, where.device, SessionOptions{.threads = where.threads});
   for (const Expr& parameter : s.model.parameters) {
     const auto found = trained.parameters.find(parameter.name());
@@ -98,11 +98,11 @@ Tensor Predictor::estimates(const Tensor& x) {
 Tensor Predictor::deviations(const Tensor& x) { return state_->told(state_->samples.draws, x).deviations(); }
 
 FileEvaluation evaluate_file(const TrainedModel& model, Predictor& predict, DataFile file) {
-  LoadedBlocks loaded = load_blocks_for(model, std::move(file));
-  if (model.options.task == "ranking") {
+  LoadedRows loaded = load_rows_for(model, std::move(file));
+  if (model.options.task == Task::ranking) {
     // Beside each item one that this file's user has not taken.
-    const Dataset rows = rows_with_items(loaded.rows->block(0), model.columns.of_item);
-    if (rows.size() == 0) fail<ValueError>("{}: has no item that the model knows", loaded.about.name);
+    const Rows rows = rows_with_items(loaded.rows->block(0), model.columns.of_item);
+    if (rows.size() == 0) fail<ValueError>("{}: has no item that the model knows", loaded.name);
     const PairSampler sampler(rows, model.columns.of_item, model.options.seed);
     const Batch pairs = sampler.pairs({rows.x, rows.y, rows.weight});
     loaded.rows = in_one_block({pairs.x, pairs.y, pairs.weight});
@@ -110,7 +110,7 @@ FileEvaluation evaluate_file(const TrainedModel& model, Predictor& predict, Data
   // Metrics may need all numbers, but not all of x.
   std::vector<float> y, estimates, weight;
   for (std::int64_t b = 0; b < loaded.rows->blocks(); ++b) {
-    const Dataset rows = loaded.rows->block(b);
+    const Rows rows = loaded.rows->block(b);
     const auto add = [](std::vector<float>& to, const Tensor& numbers) {
       to.insert(to.end(), numbers.span<float>().begin(), numbers.span<float>().end());
     };
@@ -123,10 +123,10 @@ FileEvaluation evaluate_file(const TrainedModel& model, Predictor& predict, Data
     return numbers.empty() ? Tensor() : Tensor::from(numbers, {rows, std::ssize(numbers) / rows});  // [n, 1] or [n, c]
   };
   FileEvaluation out;
-  out.evaluation = evaluate(model.options.task, column(y), column(estimates), column(weight));
-  out.name = loaded.about.name;
-  out.unseen = loaded.about.unseen;
-  out.missing = loaded.about.missing;
+  out.evaluation = evaluate(*model.options.task, column(y), column(estimates), column(weight));
+  out.name = loaded.name;
+  out.unseen = loaded.unseen;
+  out.missing = loaded.missing;
   return out;
 }
 

@@ -15,7 +15,7 @@ namespace gradus {
 
 namespace {
 
-std::vector<float> root_weights(const Dataset& rows) {
+std::vector<float> root_weights(const Rows& rows) {
   std::vector<float> out;
   if (rows.weighted())
     for (const double weight : rows.weight) out.push_back(static_cast<float>(std::sqrt(weight)));
@@ -25,7 +25,7 @@ std::vector<float> root_weights(const Dataset& rows) {
 }  // namespace
 
 struct Sampler::State {
-  State(Session& of, const Model& model, const ModelOptions& options, const Dataset& data,
+  State(Session& of, const Model& model, const ModelOptions& options, const Rows& data,
         const SamplerOptions& sampler_options)
       : session(of),
         parameters(model.parameters),
@@ -248,7 +248,7 @@ void Sampler::State::visit(std::span<const Index> features, std::int64_t place, 
   }
 }
 
-Sampler::Sampler(Session& session, const Model& model, const ModelOptions& of_model, const Dataset& rows,
+Sampler::Sampler(Session& session, const Model& model, const ModelOptions& of_model, const Rows& rows,
                  const SamplerOptions& options) {
   if (of_model.kind != ModelKind::linear && of_model.kind != ModelKind::fm)
     fail<ValueError>("Sampler: a {} model is given; linear and fm can be sampled", to_string(of_model.kind));

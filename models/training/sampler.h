@@ -19,7 +19,7 @@
 #pragma once
 
 #include <gradus/core/run/session.h>
-#include <gradus/models/data/dataset.h>
+#include <gradus/models/data/rows.h>
 #include <gradus/models/model.h>
 
 #include <cstdint>
@@ -48,7 +48,7 @@ class Sampler {
   /// binary), the scale of the target and the penalties that ALS keeps to; rows in csr, float32, their targets -1 and 1
   /// where the task is binary. Session and graph must outlive it. Throws TypeError for other rows, ValueError for other
   /// models and tasks, and for a binary task with weights.
-  Sampler(Session& session, const Model& model, const ModelOptions& of_model, const Dataset& rows,
+  Sampler(Session& session, const Model& model, const ModelOptions& of_model, const Rows& rows,
           const SamplerOptions& options);
   Sampler(const Sampler&) = delete;
   Sampler& operator=(const Sampler&) = delete;

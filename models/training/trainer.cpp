@@ -23,7 +23,7 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
 }
 
 // The rows with one drawn beside each, the same every time.
-Dataset pairs_of(const Dataset& rows, const PairSampler& sampler) {
+Rows pairs_of(const Rows& rows, const PairSampler& sampler) {
   const Batch pairs = sampler.pairs({rows.x, rows.y, rows.weight});
   return {pairs.x, pairs.y, pairs.weight};
 }
@@ -83,13 +83,13 @@ TargetScale scale_of(Task task, const DataSummary& summary) {
   return scale;
 }
 
-SharedBlocks in_memory(const Dataset& data) {
+SharedBlocks in_memory(const Rows& data) {
   return data.x.rank() == 2 && data.size() > 0 ? in_one_block(data) : nullptr;
 }
 
 }  // namespace
 
-Dataset rows_with_items(const Dataset& rows, const std::vector<bool>& of_item) {
+Rows rows_with_items(const Rows& rows, const std::vector<bool>& of_item) {
   const CsrPattern& pattern = *rows.x.pattern();
   std::vector<Index> kept;
   for (std::size_t row = 0; row + 1 < pattern.row_start.size(); ++row) {
@@ -103,8 +103,8 @@ Dataset rows_with_items(const Dataset& rows, const std::vector<bool>& of_item) {
 
 ModelOptions model_options(const TrainingOptions& options, const Columns& columns, const TargetScale& target) {
   ModelOptions out;
-  out.kind = model_kind_named(options.model);
-  out.task = task_named(options.task);
+  out.kind = options.kind;
+  out.task = options.task.value_or(out.task);
   out.factors = options.factors;
   out.order = static_cast<int>(options.order);
   out.hidden = options.hidden;
@@ -114,7 +114,7 @@ ModelOptions model_options(const TrainingOptions& options, const Columns& column
   out.l2_w0 = options.l2_w0;
   out.l2_W = options.l2_w.value_or(0);
   out.l2_V = options.l2_v.value_or(0);
-  out.l2_over = options.l2_over == "all" ? L2Over::all : L2Over::touched;
+  out.l2_over = options.l2_over.value_or(L2Over::touched);
   out.probit = visits_parameters(options) && out.task == Task::binary;
   out.l2_features = columns.l2;
   out.classes = columns.classes;
@@ -123,10 +123,7 @@ ModelOptions model_options(const TrainingOptions& options, const Columns& column
 }
 
 std::string stopping_metric(const TrainingOptions& options) {
-  if (options.stop_by == "guess") return main_metric(options.task);
-  std::string name = options.stop_by;
-  std::replace(name.begin(), name.end(), '-', ' ');
-  return name;
+  return options.stop_by ? std::string(to_string(*options.stop_by)) : main_metric(options.task.value());
 }
 
 double loss_of_constant(Task task, const DataSummary& train, const DataSummary& evaluated) {
@@ -153,12 +150,12 @@ double loss_of_constant(Task task, const DataSummary& train, const DataSummary& 
 }
 
 Expr estimate_of(const Model& model, const TrainingOptions& options, const TargetRange& range) {
-  return options.task == "binary" || options.task == "multiclass" ? model.y_hat
-                                                                  : output_of(model, options, range);  // [n, 1]
+  return options.task == Task::binary || options.task == Task::multiclass ? model.y_hat
+                                                                          : output_of(model, options, range);  // [n, 1]
 }
 
 Expr output_of(const Model& model, const TrainingOptions& options, const TargetRange& range) {
-  if (!options.clip_predictions || options.task != "regression") return model.prediction;
+  if (!options.clip_predictions || options.task != Task::regression) return model.prediction;
   return clip_by_value(model.prediction, range.least, range.greatest);  // [n, 1]
 }
 
@@ -168,8 +165,8 @@ Trainer::State::State(SharedBlocks train, SharedBlocks validation, const Columns
       validation_data(std::move(validation)),
       summary(summary_of(*train_data)),
       options(settled(training, summary.size())),
-      target(scale_of(task_named(options.task), summary)),
-      sampler(training.task == "ranking"
+      target(scale_of(*options.task, summary)),
+      sampler(training.task == Task::ranking
                   ? std::optional<PairSampler>(std::in_place, train_data->block(0), columns.of_item, training.seed)
                   : std::nullopt),
       of_model(model_options(options, with_classes(columns, summary), target)),
@@ -181,8 +178,7 @@ Trainer::State::State(SharedBlocks train, SharedBlocks validation, const Columns
   }
   session.emplace(graph, where.device, SessionOptions{.threads = where.threads});
   if (const Expr w0 = graph.find("w0"); w0.valid())
-    session->assign(
-        w0, Tensor::from(best_bias(task_named(options.task), w0.shape()[0], summary)).cast(w0.dtype()));  // [1] or [c]
+    session->assign(w0, Tensor::from(best_bias(*options.task, w0.shape()[0], summary)).cast(w0.dtype()));  // [1] or [c]
   if (step) {
     const std::vector<Expr> fetches{step->run, model.error};
     std::vector<Expr> fed{model.X, model.y};
@@ -190,13 +186,13 @@ Trainer::State::State(SharedBlocks train, SharedBlocks validation, const Columns
     whole_batch.emplace(session->prepare(fetches, fed));
     last_batch.emplace(session->prepare(fetches, fed));
   } else {
-    const Dataset rows = train_data->block(0);
+    const Rows rows = train_data->block(0);
     chain.emplace(*session, model, of_model, rows,
-                  SamplerOptions{.draws = options.optimizer == "mcmc",
+                  SamplerOptions{.draws = options.optimizer == Learner::mcmc,
                                  .group = columns.field ? *columns.field : columns_by_place(*rows.x.pattern()),
                                  .seed = options.seed,
                                  .threads = where.threads});
-    if (options.optimizer == "mcmc") keeper.emplace(*options.epochs, options.samples);
+    if (options.optimizer == Learner::mcmc) keeper.emplace(*options.epochs, options.samples);
   }
   predict.emplace(session->prepare(estimate_of(model, options, summary.range()), {model.X}));
   if (validation_data && sampler)
@@ -285,23 +281,24 @@ void Trainer::State::end_epoch(double seconds) {
 Trainer::Trainer(SharedBlocks train, SharedBlocks validation, const Columns& columns, const TrainingOptions& options,
                  const TrainerOptions& where) {
   check(options);
-  const std::vector<std::string> metrics = metrics_of(options.task);
+  if (!options.task) fail<ValueError>("Trainer: .task is left open; load_training_set finds it out");
+  const std::vector<std::string> metrics = metrics_of(*options.task);
   if (const std::string metric = stopping_metric(options);
       std::find(metrics.begin(), metrics.end(), metric) == metrics.end())
-    fail<ValueError>(".stop_by is {}, but the metrics of a {} task are {}", options.stop_by, options.task,
-                     fmt::join(metrics, ", "));
+    fail<ValueError>(".stop_by is {}, but the metrics of a {} task are {}", stopping_metric(options),
+                     to_string(*options.task), fmt::join(metrics, ", "));
   const bool all_at_once = options.batch == 0;
   const bool by_blocks = train->blocks() > 1 || (validation && validation->blocks() > 1);
-  if (by_blocks && (options.task == "ranking" || all_at_once || visits_parameters(options)))
+  if (by_blocks && (options.task == Task::ranking || all_at_once || visits_parameters(options)))
     fail<ValueError>("Trainer: {} needs all rows at once, but they are in blocks", visits_parameters(options)
-                                                                                       ? options.optimizer
+                                                                                       ? to_string(options.optimizer)
                                                                                    : all_at_once ? "a batch of all rows"
                                                                                                  : "a ranking");
   state_ = std::make_unique<State>(std::move(train), std::move(validation), columns, options, where);
 }
 
-Trainer::Trainer(const Dataset& train, const Dataset& validation, const Columns& columns,
-                 const TrainingOptions& options, const TrainerOptions& where)
+Trainer::Trainer(const Rows& train, const Rows& validation, const Columns& columns, const TrainingOptions& options,
+                 const TrainerOptions& where)
     : Trainer(in_one_block(train), in_memory(validation), columns, options, where) {}
 
 Trainer::~Trainer() = default;
@@ -341,11 +338,11 @@ Parameters Trainer::parameters() {
   return out;
 }
 
-Evaluation Trainer::evaluate_on(const Dataset& data) {
+Evaluation Trainer::evaluate_on(const Rows& data) {
   return state_->best_evaluation_on(*in_one_block(state_->sampler ? pairs_of(data, *state_->sampler) : data));
 }
 
-const DatasetBlocks& Trainer::State::evaluated_rows() const { return validation_data ? *validation_data : *train_data; }
+const RowBlocks& Trainer::State::evaluated_rows() const { return validation_data ? *validation_data : *train_data; }
 
 Evaluation Trainer::evaluation() {
   State& s = *state_;
@@ -355,8 +352,7 @@ Evaluation Trainer::evaluation() {
 
 double Trainer::constant_loss() const {
   const State& s = *state_;
-  return loss_of_constant(task_named(s.options.task), s.summary,
-                          s.validation_data ? summary_of(*s.validation_data) : s.summary);
+  return loss_of_constant(*s.options.task, s.summary, s.validation_data ? summary_of(*s.validation_data) : s.summary);
 }
 
 Samples Trainer::samples() const { return state_->keeper ? state_->keeper->samples() : Samples(); }

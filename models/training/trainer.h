@@ -10,7 +10,7 @@
 
 #include <gradus/core/device/device.h>
 #include <gradus/core/error.h>
-#include <gradus/models/data/dataset_blocks.h>
+#include <gradus/models/data/row_blocks.h>
 #include <gradus/models/model.h>
 #include <gradus/models/training/evaluation.h>
 #include <gradus/models/training/samples.h>
@@ -65,16 +65,8 @@ struct TrainerOptions {
   Device device = Device::cpu();
 };
 
-/// What a model may have to know of the data beside their number of columns.
-struct Columns {
-  std::shared_ptr<const std::vector<Index>> field = {};  // of each, where they have fields   [p]
-  std::vector<bool> of_item = {};                        // of rankings: whether it describes the item   [p]
-  std::vector<double> l2 = {};  // penalty of each instead of the options'; -1: theirs. Empty: theirs everywhere   [p]
-  std::int64_t classes = 0;     // of multiclass tasks; 0: as many as the greatest target tells
-};
-
 /// The rows that have a column of the item: no others can be ranked.
-Dataset rows_with_items(const Dataset& rows, const std::vector<bool>& of_item);
+Rows rows_with_items(const Rows& rows, const std::vector<bool>& of_item);
 
 /// What the options say of the model.
 ModelOptions model_options(const TrainingOptions& options, const Columns& columns, const TargetScale& target = {});
@@ -105,8 +97,8 @@ class Trainer {
   /// rows, als and mcmc where there is more than one block.
   Trainer(SharedBlocks train, SharedBlocks validation, const Columns& columns, const TrainingOptions& options,
           const TrainerOptions& where = {});
-  /// The same in memory; `validation` may have no rows (Dataset{}).
-  Trainer(const Dataset& train, const Dataset& validation, const Columns& columns, const TrainingOptions& options,
+  /// The same in memory; `validation` may have no rows (Rows{}).
+  Trainer(const Rows& train, const Rows& validation, const Columns& columns, const TrainingOptions& options,
           const TrainerOptions& where = {});
   Trainer(const Trainer&) = delete;
   Trainer& operator=(const Trainer&) = delete;
@@ -121,7 +113,7 @@ class Trainer {
   /// What mcmc has kept so far: what it predicts is the mean of what the means tell. Of other learners nothing.
   Samples samples() const;
   /// How good they are on other rows, and on the validation set, or, without one, on the rows they were learnt from.
-  Evaluation evaluate_on(const Dataset& data);
+  Evaluation evaluate_on(const Rows& data);
   Evaluation evaluation();
   /// The loss of the constant on the rows of evaluation().
   double constant_loss() const;

@@ -6,7 +6,7 @@
 namespace gradus {
 
 // What the model tells of rows with the parameters as they are, a few thousand at a time.   [n, 1] or [n, c]
-Tensor Trainer::State::told_of(const Dataset& rows) {
+Tensor Trainer::State::told_of(const Rows& rows) {
   Tensor told = Tensor::uninitialized({rows.y.dtype(), {rows.size(), model.y_hat.shape()[1]}, Layout::dense});
   auto* to = told.writable_data();
   const Batches parts(rows, {.size = 8192, .shuffle = false, .threads = 0});
@@ -18,7 +18,7 @@ Tensor Trainer::State::told_of(const Dataset& rows) {
 }
 
 // What evaluations take: of mcmc from its samples, where it has some.
-Tensor Trainer::State::estimates_of(const Dataset& rows) {
+Tensor Trainer::State::estimates_of(const Rows& rows) {
   if (!chain) return told_of(rows);
   MeanOfSamples mean(of_model.probit);
   if (!has_samples()) {
@@ -46,17 +46,17 @@ void Trainer::State::tell_of_validation(const Parameters& sample) {
 // How good the last epoch is on the validation set, of mcmc the samples so far.
 Evaluation Trainer::State::validate() {
   if (!has_samples()) return evaluation_on(*validation_data);
-  const Dataset rows = validation_data->block(0);
-  return evaluate(options.task, rows.y, told_of_validation.estimates(), rows.weight);
+  const Rows rows = validation_data->block(0);
+  return evaluate(*options.task, rows.y, told_of_validation.estimates(), rows.weight);
 }
 
 // With the parameters as they are. Of several blocks, which memory need not hold at once, the mean of theirs.
-Evaluation Trainer::State::evaluation_on(const DatasetBlocks& data) {
+Evaluation Trainer::State::evaluation_on(const RowBlocks& data) {
   Evaluation sum;
   double weights = 0;
   for (std::int64_t b = 0; b < data.blocks(); ++b) {
-    const Dataset block = data.block(b);
-    Evaluation of_block = evaluate(options.task, block.y, estimates_of(block), block.weight);
+    const Rows block = data.block(b);
+    Evaluation of_block = evaluate(*options.task, block.y, estimates_of(block), block.weight);
     if (data.blocks() == 1) return of_block;
     const double weight = weight_of(block);
     if (weight == 0) continue;
@@ -73,7 +73,7 @@ Evaluation Trainer::State::evaluation_on(const DatasetBlocks& data) {
 }
 
 // The best epoch's parameters, and then those of now again, so that training may go on.
-Evaluation Trainer::State::best_evaluation_on(const DatasetBlocks& data) {
+Evaluation Trainer::State::best_evaluation_on(const RowBlocks& data) {
   const Parameters now = parameters_of(*session, model);
   if (!best.empty()) assign(*session, model, best);
   Evaluation out = evaluation_on(data);

@@ -3,8 +3,8 @@
 // and what it must not be mixed up with: the options and a checksum of the data.
 #include <gradus/core/error.h>
 #include <gradus/core/io/safetensors.h>
+#include <gradus/models/data/detail/columns_file.h>
 #include <gradus/models/training/detail/trainer_state.h>
-#include <gradus/models/training/model_file.h>
 
 #include <fmt/format.h>
 
@@ -54,7 +54,7 @@ void Trainer::save(const std::string& path) {
   }
   file.metadata = {
       {checkpoint_key, std::string(checkpoint_version)}, {"options", to_json(s.options)}, {"data", s.data_checksum()}};
-  file.metadata.emplace("checksum", checksum(file.tensors, file.metadata));
+  file.metadata.emplace(checksum_key, checksum(file.tensors, file.metadata));
   save_safetensors(path, file);
 }
 
@@ -70,7 +70,7 @@ void Trainer::restore(const std::string& path) {
   if (text(checkpoint_key) != checkpoint_version)
     fail<IoError>("{}: is a state of version {}; this program reads version {}", path, text(checkpoint_key),
                   checkpoint_version);
-  if (text("checksum") != checksum(file.tensors, file.metadata))
+  if (text(checksum_key) != checksum(file.tensors, file.metadata))
     fail<IoError>("{}: is damaged: its checksum is not that of its contents", path);
   // What options left open follows from the data; whether these are streamed is part of what they are.
   const TrainingOptions before = training_options_from_json(text("options"), path);

@@ -2,7 +2,7 @@
 
 #include <gradus/core/error.h>
 #include <gradus/core/tensor/create.h>
-#include <gradus/models/data/detail/cache_source.h>
+#include <gradus/models/data/detail/cache_reader.h>
 #include <gradus/models/data/detail/column_tally.h>
 #include <gradus/models/data/detail/number_text.h>
 
@@ -28,7 +28,7 @@ constexpr std::int64_t block_rows = std::int64_t{1} << 15;
 template <class T>
 class GrowingRows {
  public:
-  void add(const Examples& block) {
+  void add(const Rows& block) {
     const CsrPattern& pattern = *block.x.pattern();
     const std::int64_t before = row_start_.back();
     for (std::size_t row = 1; row < pattern.row_start.size(); ++row)
@@ -41,7 +41,7 @@ class GrowingRows {
     columns_ = std::max(columns_, pattern.columns);
   }
 
-  Dataset rows() {
+  Rows rows() {
     const auto pattern = std::make_shared<CsrPattern>();
     pattern->rows = static_cast<std::int64_t>(row_start_.size()) - 1;
     pattern->columns = columns_;
@@ -75,27 +75,20 @@ class GrowingRows {
 };
 
 template <class T>
-Dataset all_rows(OpenedData& opened, LoadedData& about) {
+Rows all_rows(OpenedFile& opened, LoadedRows& about) {
   GrowingRows<T> rows;
   for (;;) {
-    const Examples block = opened.source->next(block_rows);
-    if (block.count() == 0) break;
+    ReadRows block = opened.reader->next(block_rows);
+    if (block.size() == 0) break;
     try {
       rows.add(block);
     } catch (const std::bad_alloc&) {
-      fail<IoError>("{}: memory does not suffice to hold all rows", opened.source->place());
+      fail<IoError>("{}: memory does not suffice to hold all rows", opened.reader->place());
     }
-    about.table = block.table;
+    about.columns = std::move(block.columns);
     about.findings = block.findings;
-    about.ids = block.ids;
-    about.hash_bits = block.hash_bits;
-    about.field = block.field;
-    const auto add = [](std::vector<std::int64_t>& sums, const std::vector<std::int64_t>& counts) {
-      sums.resize(std::max(sums.size(), counts.size()));
-      for (std::size_t i = 0; i < counts.size(); ++i) sums[i] += counts[i];
-    };
-    add(about.unseen, block.unseen);
-    add(about.missing, block.missing);
+    add_counts(about.unseen, block.unseen);
+    add_counts(about.missing, block.missing);
   }
   return rows.rows();
 }
@@ -160,22 +153,22 @@ void refuse_more(const DataFile& cache) {
 
 }  // namespace
 
-OpenedData open_data(const DataFile& file) {
+OpenedFile open_file(const DataFile& file) {
   if (is_data_cache(file.path)) {
     refuse_columns(file);
     refuse_more(file);
-    return {file.path, Format::guess, {}, cache_source(file.path, file.read)};
+    return {file.path, Format::guess, {}, read_cache(file.path, file.read)};
   }
   std::vector<Input> inputs;
   inputs.emplace_back(file.path);
   for (const std::string& path : file.more) inputs.emplace_back(path);
   Input& input = inputs.front();
   ReadOptions read = file.read;
-  OpenedData out{input.name(), read.format, {}, {}};
+  OpenedFile out{input.name(), read.format, {}, {}};
   out.format = read.format = format_of(input, read);
-  if (read.table) {
-    const std::int64_t column = read.table->find(ColumnKind::target);
-    if (column >= 0) out.target = read.table->columns()[static_cast<std::size_t>(column)].name;
+  if (const auto& table = read.columns.table) {
+    const std::int64_t column = table->find(ColumnKind::target);
+    if (column >= 0) out.target = table->columns()[static_cast<std::size_t>(column)].name;
   } else if (out.format == Format::csv || out.format == Format::tsv) {
     const std::vector<std::string> columns = column_names(input, read);
     if (read.target.empty() && read.need_target) read.target = likely_target(columns);
@@ -187,29 +180,12 @@ OpenedData open_data(const DataFile& file) {
     if (read.target.empty()) read.need_target = false;
     out.target = read.target;
   }
-  out.source = open_examples(std::move(inputs), read);
+  out.reader = open_rows(std::move(inputs), read);
   return out;
 }
 
-LoadedData load_data(const DataFile& file) {
-  OpenedData opened = open_data(file);
-  LoadedData out;
-  out.name = opened.name;
-  out.format = opened.format;
-  out.target = opened.target;
-  out.data = file.read.dtype == float64 ? all_rows<double>(opened, out) : all_rows<float>(opened, out);
-  give_back_memory();
-  if (!file.weights.empty()) {
-    if (out.data.weighted())
-      fail<ValueError>("{}: has weights of its own, but {} has others; one of them is expected", out.name,
-                       file.weights);
-    out.data.weight = read_weights(file.weights, out.data.size(), file.read.dtype);  // [n, 1]
-  }
-  return out;
-}
-
-LoadedBlocks load_blocks(const DataFile& file, std::int64_t stream_above) {
-  LoadedBlocks out;
+LoadedRows load_rows(const DataFile& file, std::int64_t stream_above) {
+  LoadedRows out;
   if (is_data_cache(file.path)) {
     refuse_columns(file);
     refuse_more(file);
@@ -217,33 +193,40 @@ LoadedBlocks load_blocks(const DataFile& file, std::int64_t stream_above) {
     constexpr std::size_t mib = std::size_t{1} << 20;
     const auto size = static_cast<std::int64_t>((cache->cache().bytes() + mib - 1) / mib);
     if (size > stream_above) {
-      out.about.name = file.path;
-      out.about.table = cache->cache().table();
-      out.about.ids = cache->cache().ids();
-      out.about.hash_bits = cache->cache().hash_bits();
-      out.about.field = cache->cache().field();
-      out.about.streamed_mib = size;
-      if (!file.weights.empty()) refuse_streamed(out.about, "a file of weights");
+      out.name = file.path;
+      out.columns = cache->cache().columns();
+      out.streamed_mib = size;
       out.rows = cache;
+      if (!file.weights.empty()) refuse_streamed(out, "a file of weights");
       return out;
     }
   }
-  out.about = load_data(file);
-  Dataset data = std::exchange(out.about.data, {});
-  if (data.y.size() == 0 && file.may_lack_target && data.size() > 0)
-    data.y = ones({data.size(), 1}, file.read.dtype);  // [n, 1]
-  if (data.y.size() == 0) fail<ValueError>("{}: has no targets", out.about.name);
-  out.rows = in_one_block(data);
+  OpenedFile opened = open_file(file);
+  out.name = opened.name;
+  out.format = opened.format;
+  out.target = opened.target;
+  Rows rows = file.read.dtype == float64 ? all_rows<double>(opened, out) : all_rows<float>(opened, out);
+  give_back_memory();
+  if (!file.weights.empty()) {
+    if (rows.weighted())
+      fail<ValueError>("{}: has weights of its own, but {} has others; one of them is expected", out.name,
+                       file.weights);
+    rows.weight = read_weights(file.weights, rows.size(), file.read.dtype);  // [n, 1]
+  }
+  if (rows.y.size() == 0 && file.may_lack_target && rows.size() > 0)
+    rows.y = ones({rows.size(), 1}, file.read.dtype);  // [n, 1]
+  if (rows.y.size() == 0) fail<ValueError>("{}: has no targets", out.name);
+  out.rows = in_one_block(rows);
   return out;
 }
 
-void refuse_streamed(const LoadedData& about, std::string_view what) {
+void refuse_streamed(const LoadedRows& about, std::string_view what) {
   if (about.streamed_mib > 0)
     fail<ValueError>("{}: is streamed, but {} needs all rows at once; .stream_above {} lets them all into memory",
                      about.name, what, about.streamed_mib);
 }
 
-void DataSummary::add(const Dataset& rows) {
+void DataSummary::add(const Rows& rows) {
   columns = rows.x.dim(1);
   non_zeros += rows.x.stored();
   weighted = rows.weighted();
@@ -281,13 +264,13 @@ TrainingSize DataSummary::size() const {
   return {static_cast<double>(rows), static_cast<double>(columns), static_cast<double>(non_zeros)};
 }
 
-DataSummary summary_of(const DatasetBlocks& rows) {
+DataSummary summary_of(const RowBlocks& rows) {
   DataSummary out;
   for (std::int64_t b = 0; b < rows.blocks(); ++b) out.add(rows.block(b));
   return out;
 }
 
-BinaryForm form_of_classes(const DataSummary& summary, const DatasetBlocks& rows, const std::string& name) {
+BinaryForm form_of_classes(const DataSummary& summary, const RowBlocks& rows, const std::string& name) {
   BinaryForm form = summary.has_zero ? BinaryForm::zero_one : summary.has_minus ? BinaryForm::signs : BinaryForm::ones;
   if (!summary.has_other && !(summary.has_zero && summary.has_minus)) return form;
   form = BinaryForm::ones;

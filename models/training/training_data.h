@@ -3,8 +3,8 @@
 // model must remember in order to read other files alike.
 #pragma once
 
-#include <gradus/models/data/dataset_blocks.h>
 #include <gradus/models/data/read.h>
+#include <gradus/models/data/row_blocks.h>
 #include <gradus/models/model.h>
 #include <gradus/models/task.h>
 #include <gradus/models/training/training_options.h>
@@ -27,48 +27,38 @@ struct DataFile {
   bool may_lack_target = false;
 };
 
-struct LoadedData {
+/// The rows of a file, and what is known of them.
+struct LoadedRows {
   std::string name;  // of the file, for messages
   Format format = Format::guess;
-  Dataset data;
+  /// In memory as one block; or, of a cache that is streamed, its blocks, which are read when they are asked for.
+  SharedBlocks rows;
   std::string target;  // its column, where columns have names
-  std::shared_ptr<const FeatureTable> table;
+  Columns columns;
   std::shared_ptr<const std::vector<ColumnFinding>> findings;  // of its columns, where they were found out
-  std::shared_ptr<const SparseIds> ids;                        // of sparse text that was renumbered
-  std::shared_ptr<const std::vector<Index>> field;             // [p]
-  std::vector<std::int64_t> unseen, missing;                   // as in Examples
+  std::vector<std::int64_t> unseen, missing;                   // as in ReadRows
   std::vector<std::string> classes = {};                       // that the target's cells name, as y counts them
-  int hash_bits = 0;                                           // of sparse text whose indices were hashed
   std::int64_t streamed_mib = 0;                               // of a cache that is not read whole: its size; else 0
 };
 
-/// Reads a file, which may be a binary cache. Of a table whose target is not named it is the column called target,
-/// label, y, rating, class, click, clicked, stars or score, else the last whose name speaks neither of things nor of
-/// time; where there is none that is a ValueError, unless the target may be lacking. Throws IoError and ValueError as
-/// the readers do, and for weights that do not fit.
-LoadedData load_data(const DataFile& file);
+/// Reads a file, unless it is a cache of more than `stream_above` MiB (of 2^20 bytes, begun ones counted), which is
+/// streamed. Of a table whose target is not named it is the column called target, label, y, rating, class, click,
+/// clicked, stars or score, else the last whose name speaks neither of things nor of time; where there is none that is
+/// a ValueError, unless the target may be lacking. Throws IoError and ValueError as the readers do, and for weights
+/// that do not fit, and a file without targets.
+LoadedRows load_rows(const DataFile& file, std::int64_t stream_above = INT64_MAX);
 
-/// Opens a file as load_data does, to be read by blocks; says which format and target it has.
-struct OpenedData {
+/// Opens a file as load_rows does, to be read from front to back; says which format and target it has.
+struct OpenedFile {
   std::string name;
   Format format;
   std::string target;
-  std::unique_ptr<ExampleSource> source;
+  std::unique_ptr<Reader> reader;
 };
-OpenedData open_data(const DataFile& file);
-
-/// The rows of a file: in memory as one block, or streamed: in the blocks of a cache, which are read when they are
-/// asked for.
-struct LoadedBlocks {
-  LoadedData about;  // without its data
-  SharedBlocks rows;
-};
-/// Reads a file, unless it is a cache of more than `stream_above` MiB (of 2^20 bytes, begun ones counted), which is
-/// streamed. Throws as load_data does, and for a file without targets.
-LoadedBlocks load_blocks(const DataFile& file, std::int64_t stream_above);
+OpenedFile open_file(const DataFile& file);
 
 /// Throws ValueError, which says what would help, where the data are streamed, though `what` needs all rows at once.
-void refuse_streamed(const LoadedData& about, std::string_view what);
+void refuse_streamed(const LoadedRows& about, std::string_view what);
 
 struct TargetRange {
   double least, greatest;
@@ -90,7 +80,7 @@ struct DataSummary {
   bool has_minus = false, has_zero = false, has_one = false, has_other = false;  // among the targets: -1, 0, 1
   bool only_one_two = true;  // whether there are no other targets than 1 and 2
 
-  void add(const Dataset& rows);
+  void add(const Rows& rows);
   TargetRange range() const { return {least, greatest}; }
   /// Of the targets, weighted; 0 and 1 where no row counts. The deviation of equal targets is 0.
   TargetScale target_scale() const;
@@ -101,10 +91,10 @@ struct DataSummary {
   bool are_one_two() const { return only_one_two && least == 1 && greatest == 2; }
 };
 /// Reads every block once.
-DataSummary summary_of(const DatasetBlocks& rows);
+DataSummary summary_of(const RowBlocks& rows);
 
 /// How the classes of a binary task are written. Throws ValueError, which begins with `name`, as binary_targets does;
 /// only then it reads the rows.
-BinaryForm form_of_classes(const DataSummary& summary, const DatasetBlocks& rows, const std::string& name);
+BinaryForm form_of_classes(const DataSummary& summary, const RowBlocks& rows, const std::string& name);
 
 }  // namespace gradus

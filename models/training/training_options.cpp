@@ -23,10 +23,31 @@ constexpr bool may_be_open = false;
 template <class T>
 constexpr bool may_be_open<std::optional<T>> = true;
 
+constexpr std::string_view guess = "guess";
+
+// The values of an enumeration, by name, as a command line and a file have them: "log-loss".
+template <class E>
+std::string name_of(E value) {
+  std::string name(to_string(value));
+  std::replace(name.begin(), name.end(), ' ', '-');
+  return name;
+}
+template <class E>
+std::vector<std::pair<std::string, E>> named_values() {
+  std::vector<std::pair<std::string, E>> out;
+  for (std::uint8_t i = 0; !to_string(static_cast<E>(i)).empty(); ++i)
+    out.emplace_back(name_of(static_cast<E>(i)), static_cast<E>(i));
+  return out;
+}
+
 // A value as a message shows it.
 template <class T>
 std::string shown(const T& value) {
-  if constexpr (may_be_open<T>) {
+  if constexpr (std::is_enum_v<T>) {
+    return name_of(value);
+  } else if constexpr (is_choice<T>) {
+    return value ? name_of(*value) : std::string(guess);
+  } else if constexpr (may_be_open<T>) {
     return value ? shown(*value) : "left open";
   } else if constexpr (std::is_same_v<T, std::vector<std::int64_t>> || std::is_same_v<T, std::vector<std::string>>) {
     return value.empty() ? "nothing" : fmt::format("{}", fmt::join(value, ","));
@@ -53,11 +74,7 @@ void check_setting(const Setting& setting) {
   std::visit(
       [&](const auto* value) {
         using T = std::remove_cvref_t<decltype(*value)>;
-        if constexpr (std::is_same_v<T, std::string>) {
-          if (std::find(setting.choices.begin(), setting.choices.end(), *value) == setting.choices.end())
-            fail<ValueError>(".{} is {}; one of {} is expected", field_of(setting), *value,
-                             fmt::join(setting.choices, ", "));
-        } else if constexpr (std::is_same_v<T, std::vector<std::int64_t>>) {
+        if constexpr (std::is_same_v<T, std::vector<std::int64_t>>) {
           for (const std::int64_t each : *value) check_number(setting, static_cast<double>(each));
         } else if constexpr (std::is_same_v<T, std::optional<double>> ||
                              std::is_same_v<T, std::optional<std::int64_t>>) {
@@ -76,8 +93,14 @@ std::vector<Setting> settings(TrainingOptions& o) {
   const auto number = [](std::string_view name, auto* value, double least, double most, bool above,
                          std::string_view group,
                          std::string_view what) { return Setting{name, value, least, most, above, {}, group, what}; };
-  const auto choice = [](std::string_view name, std::string* value, std::vector<std::string_view> choices,
-                         std::string_view group, std::string_view what) {
+  const auto choice = []<class T>(std::string_view name, T* value, std::string_view group, std::string_view what) {
+    std::vector<std::string> choices;
+    if constexpr (may_be_open<T>) {
+      choices.emplace_back(guess);
+      for (const auto& [each, of] : named_values<typename T::value_type>()) choices.push_back(each);
+    } else {
+      for (const auto& [each, of] : named_values<T>()) choices.push_back(each);
+    }
     return Setting{name, value, 0, 0, false, std::move(choices), group, what};
   };
   const auto flag = [](std::string_view name, auto* value, std::string_view group, std::string_view what) {
@@ -98,9 +121,8 @@ std::vector<Setting> settings(TrainingOptions& o) {
     return setting;
   };
   return {
-      choice("kind", &o.model, {"linear", "fm", "higher-order", "field-aware", "deep"}, model,
-             "What is learnt of the features"),
-      choice("task", &o.task, {"guess", "regression", "binary", "ranking", "multiclass"}, model,
+      choice("kind", &o.kind, model, "What is learnt of the features"),
+      choice("task", &o.task, model,
              "What is to be told; guess: binary where all targets are 0 and 1, or -1 and 1, multiclass where they are "
              "words"),
       also("-k", number("factors", &o.factors, 1, 10000, false, model, "k, the numbers of each feature's vector")),
@@ -119,7 +141,7 @@ std::vector<Setting> settings(TrainingOptions& o) {
                        model,
                        "L2 penalty on the weights and factors of single columns of a table, as user=0.1,item=0.01"}),
       not_mcmc(
-          choice("l2-over", &o.l2_over, {"guess", "touched", "all"}, model,
+          choice("l2-over", &o.l2_over, model,
                  "touched: a row's features pay, as in libFM and xLearn; all: every weight pays in every step; guess: "
                  "touched where a penalty is named, or a step reaches few of the weights")),
       flag("normalize", &o.normalize, model,
@@ -128,9 +150,7 @@ std::vector<Setting> settings(TrainingOptions& o) {
       flag("clip-predictions", &o.clip_predictions, model, "Keep predictions within the range of the targets seen"),
 
       also("--learner",
-           choice("optimizer", &o.optimizer,
-                  {"sgd", "momentum", "adagrad", "adadelta", "rmsprop", "adam", "adamw", "ftrl", "als", "mcmc"},
-                  optimizer,
+           choice("optimizer", &o.optimizer, optimizer,
                   "How the model is learnt: down its gradients; linear and fm also by als (least squares for one "
                   "parameter after the other) or mcmc (Gibbs sampling: the most accurate, with nothing to tune)")),
       newer(
@@ -154,7 +174,7 @@ std::vector<Setting> settings(TrainingOptions& o) {
       gradients(number("weight-decay", &o.weight_decay, 0, infinity, false, optimizer, "Of adamw")),
       gradients(number("l1", &o.l1, 0, infinity, false, optimizer, "Of ftrl")),
       gradients(choice(
-          "schedule", &o.schedule, {"constant", "exponential", "cosine", "steps"}, optimizer,
+          "schedule", &o.schedule, optimizer,
           "The rate over time: exponential by schedule-decay each epoch; cosine to 0 at the last epoch; steps by "
           "schedule-decay at each epoch of schedule-at")),
       gradients(number("schedule-decay", &o.schedule_decay, 0, 1, true, optimizer, "What the rate is multiplied by")),
@@ -169,8 +189,7 @@ std::vector<Setting> settings(TrainingOptions& o) {
       gradients(also("-b", number("batch", &o.batch, 0, most_count, false, course, "Rows a step; 0: all of them"))),
       not_mcmc(number("patience", &o.patience, 0, most_count, false, course,
                       "Epochs without improvement on the validation set before training stops; 0: never stop early")),
-      not_mcmc(choice("stop-by", &o.stop_by,
-                      {"guess", "mse", "rmse", "mae", "r2", "log-loss", "auc", "accuracy", "pair-loss"}, course,
+      not_mcmc(choice("stop-by", &o.stop_by, course,
                       "Metric of the validation set that says which epoch is best; guess: the loss that is learnt")),
       flag("balance", &o.balance, course, "Let classes count alike, however many rows each has"),
       number("valid-fraction", &o.valid_fraction, 0, 0.9, false, course,
@@ -186,10 +205,62 @@ std::vector<Setting> settings(TrainingOptions& o) {
 }
 
 std::string field_of(const Setting& setting) {
-  if (setting.name == "kind") return "model";  // --model is the file
   std::string field(setting.name);
   std::replace(field.begin(), field.end(), '-', '_');
   return field;
+}
+
+void choose(const Setting& setting, std::string_view name) {
+  const bool found = std::visit(
+      [&](auto* value) {
+        using T = std::remove_cvref_t<decltype(*value)>;
+        if constexpr (is_choice<T>) {
+          if constexpr (may_be_open<T>) {
+            if (name == guess) {
+              value->reset();
+              return true;
+            }
+            for (const auto& [each, of] : named_values<typename T::value_type>())
+              if (each == name) *value = of;
+            return value->has_value() && shown(*value) == name;
+          } else {
+            for (const auto& [each, of] : named_values<T>())
+              if (each == name) *value = of;
+            return shown(*value) == name;
+          }
+        } else {
+          return false;
+        }
+      },
+      setting.value);
+  if (!found)
+    fail<ValueError>(".{} is {}; one of {} is expected", field_of(setting), name, fmt::join(setting.choices, ", "));
+}
+
+std::string_view to_string(Learner learner) {
+  switch (learner) {
+    case Learner::sgd: return "sgd";
+    case Learner::momentum: return "momentum";
+    case Learner::adagrad: return "adagrad";
+    case Learner::adadelta: return "adadelta";
+    case Learner::rmsprop: return "rmsprop";
+    case Learner::adam: return "adam";
+    case Learner::adamw: return "adamw";
+    case Learner::ftrl: return "ftrl";
+    case Learner::als: return "als";
+    case Learner::mcmc: return "mcmc";
+  }
+  return "";
+}
+
+std::string_view to_string(RateSchedule schedule) {
+  switch (schedule) {
+    case RateSchedule::constant: return "constant";
+    case RateSchedule::exponential: return "exponential";
+    case RateSchedule::cosine: return "cosine";
+    case RateSchedule::steps: return "steps";
+  }
+  return "";
 }
 
 std::string shown(const Setting& setting) {
@@ -197,13 +268,13 @@ std::string shown(const Setting& setting) {
 }
 
 bool visits_parameters(const TrainingOptions& options) {
-  return options.optimizer == "als" || options.optimizer == "mcmc";
+  return options.optimizer == Learner::als || options.optimizer == Learner::mcmc;
 }
 
 TrainingOptions settled(TrainingOptions o, const TrainingSize& size) {
   const double rows = std::max(size.rows, 1.0);
   if (visits_parameters(o)) {
-    const bool mcmc = o.optimizer == "mcmc";
+    const bool mcmc = o.optimizer == Learner::mcmc;
     if (!o.epochs) o.epochs = mcmc ? 500 : 200;
     if (!o.init_stddev) o.init_stddev = 0.1;  // as libFM's
     if (mcmc) {
@@ -222,11 +293,12 @@ TrainingOptions settled(TrainingOptions o, const TrainingSize& size) {
     o.init_stddev = std::min(
         0.05, std::sqrt(0.1 / (std::max(size.non_zeros / rows, 1.0) * std::sqrt(static_cast<double>(o.factors) / 2))));
   const double of_step = size.non_zeros / steps;
-  if (o.l2_over == "guess")
-    o.l2_over = o.l2_w || o.l2_v || !o.l2.empty() || size.features > std::min(4 * of_step, 5e4) ? "touched" : "all";
+  if (!o.l2_over)
+    o.l2_over =
+        o.l2_w || o.l2_v || !o.l2.empty() || size.features > std::min(4 * of_step, 5e4) ? L2Over::touched : L2Over::all;
   // A penalty that every row pays for its own features reaches a feature as often as it occurs.
   const double rows_of_feature = size.non_zeros / std::max(size.features, 1.0);
-  const double count = o.l2_over == "all" ? rows : std::max(rows_of_feature, 1.0);
+  const double count = o.l2_over == L2Over::all ? rows : std::max(rows_of_feature, 1.0);
   if (!o.l2_w) o.l2_w = (visits_parameters(o) ? 5 : 0.5) / count;  // weights that are found exactly fit closer
   if (!o.l2_v) o.l2_v = 10 / count;
   return o;
@@ -237,8 +309,8 @@ namespace {
 bool is_used(UsedBy by, const TrainingOptions& options) {
   switch (by) {
     case UsedBy::gradients: return !visits_parameters(options);
-    case UsedBy::not_mcmc: return options.optimizer != "mcmc";
-    case UsedBy::mcmc: return options.optimizer == "mcmc";
+    case UsedBy::not_mcmc: return options.optimizer != Learner::mcmc;
+    case UsedBy::mcmc: return options.optimizer == Learner::mcmc;
     case UsedBy::all: break;
   }
   return true;
@@ -250,14 +322,16 @@ void check_learner(const TrainingOptions& options) {
   const std::vector<Setting> of_usual = settings(usual);
   for (std::size_t i = 0; const Setting& setting : settings(copy)) {
     if (const std::string value = shown(setting); !is_used(setting.used_by, options) && value != shown(of_usual[i]))
-      fail<ValueError>(".{} is {}, but {} has no use for it", field_of(setting), value, options.optimizer);
+      fail<ValueError>(".{} is {}, but {} has no use for it", field_of(setting), value, to_string(options.optimizer));
     ++i;
   }
   if (!visits_parameters(options)) return;
-  if (options.model != "linear" && options.model != "fm")
-    fail<ValueError>(".model is {}, but {} learns linear and fm alone", options.model, options.optimizer);
-  if (options.task == "ranking" || options.task == "multiclass")
-    fail<ValueError>(".task is {}, but {} learns regression and binary alone", options.task, options.optimizer);
+  if (options.kind != ModelKind::linear && options.kind != ModelKind::fm)
+    fail<ValueError>(".kind is {}, but {} learns linear and fm alone", to_string(options.kind),
+                     to_string(options.optimizer));
+  if (options.task == Task::ranking || options.task == Task::multiclass)
+    fail<ValueError>(".task is {}, but {} learns regression and binary alone", to_string(*options.task),
+                     to_string(options.optimizer));
 }
 
 }  // namespace
@@ -266,7 +340,7 @@ void check(const TrainingOptions& options) {
   TrainingOptions copy = options;
   for (const Setting& setting : settings(copy)) check_setting(setting);
   check_learner(options);
-  if (options.schedule == "steps" && options.schedule_at.empty())
+  if (options.schedule == RateSchedule::steps && options.schedule_at.empty())
     fail<ValueError>(".schedule is steps but .schedule_at names no epoch");
   if (!std::is_sorted(options.schedule_at.begin(), options.schedule_at.end(), std::less_equal<>()))
     fail<ValueError>(".schedule_at is {}; epochs that ascend are expected", shown(options.schedule_at));
@@ -279,7 +353,9 @@ std::string to_json(const TrainingOptions& options) {
     std::visit(
         [&](const auto* value) {
           Json& member = json[std::string(setting.name)];
-          if constexpr (may_be_open<std::remove_cvref_t<decltype(*value)>>) {
+          if constexpr (is_choice<std::remove_cvref_t<decltype(*value)>>) {
+            member = shown(*value);
+          } else if constexpr (may_be_open<std::remove_cvref_t<decltype(*value)>>) {
             if (*value) member = **value;
           } else {
             member = *value;
@@ -301,7 +377,9 @@ TrainingOptions training_options_from_json(std::string_view text, const std::str
       std::visit(
           [&](auto* value) {
             using T = std::remove_cvref_t<decltype(*value)>;
-            if constexpr (may_be_open<T>) {
+            if constexpr (is_choice<T>) {
+              choose(setting, found->template get<std::string>());
+            } else if constexpr (may_be_open<T>) {
               if (!found->is_null()) *value = found->template get<typename T::value_type>();
             } else {
               *value = found->template get<T>();
@@ -310,6 +388,8 @@ TrainingOptions training_options_from_json(std::string_view text, const std::str
           setting.value);
     } catch (const Json::exception&) {
       fail<IoError>("{}: its option \"{}\" is {}", name, setting.name, to_text(*found));
+    } catch (const ValueError& error) {
+      fail<IoError>("{}: {}", name, error.what());
     }
   }
   try {

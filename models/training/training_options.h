@@ -2,6 +2,9 @@
 // out from the data (settled, below).
 #pragma once
 
+#include <gradus/models/model.h>
+#include <gradus/models/training/evaluation.h>
+
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -10,10 +13,21 @@
 
 namespace gradus {
 
+/// How a model is learnt: down its gradients by an optimizer, or one parameter after the other (sampler.h).
+enum class Learner : std::uint8_t { sgd, momentum, adagrad, adadelta, rmsprop, adam, adamw, ftrl, als, mcmc };
+/// "sgd", ..., "mcmc".
+std::string_view to_string(Learner learner);
+
+/// The learning rate over time: exponential by schedule_decay each epoch; cosine to 0 at the last epoch; steps by
+/// schedule_decay at each epoch of schedule_at.
+enum class RateSchedule : std::uint8_t { constant, exponential, cosine, steps };
+/// "constant", "exponential", "cosine" or "steps".
+std::string_view to_string(RateSchedule schedule);
+
 struct TrainingOptions {
   // The model.
-  std::string model = "fm";
-  std::string task = "guess";
+  ModelKind kind = ModelKind::fm;
+  std::optional<Task> task = {};
   std::int64_t factors = 8;
   std::int64_t order = 3;
   std::vector<std::int64_t> hidden = {64, 32};
@@ -21,12 +35,12 @@ struct TrainingOptions {
   double l2_w0 = 0;
   std::optional<double> l2_w = {}, l2_v = {};
   std::vector<std::string> l2 = {};  // of the features of single columns, as user=0.1
-  std::string l2_over = "guess";
+  std::optional<L2Over> l2_over = {};
   std::optional<bool> normalize = {};  // columns by the greatest absolute value of each; not given: those that need it
 
-  // The learner: an optimizer, or als or mcmc (sampler.h), which have no use for what follows but `samples`. A rate of
-  // 0 is the optimizer's default; an epsilon of 0 likewise.
-  std::string optimizer = "adam";
+  // The learner; als and mcmc have no use for what follows but `samples`. A rate of 0 is the optimizer's default; an
+  // epsilon of 0 likewise.
+  Learner optimizer = Learner::adam;
   std::int64_t samples = 50;  // of mcmc: how many it keeps
   double rate = 0;
   double momentum = 0.9;
@@ -40,7 +54,7 @@ struct TrainingOptions {
   double epsilon = 0;
   double weight_decay = 0.004;
   double l1 = 0;
-  std::string schedule = "constant";
+  RateSchedule schedule = RateSchedule::constant;
   double schedule_decay = 0.5;
   std::vector<std::int64_t> schedule_at = {};
   double clip_norm = 0, clip_value = 0;  // 0: none
@@ -49,7 +63,7 @@ struct TrainingOptions {
   std::optional<std::int64_t> epochs = {};
   std::optional<std::int64_t> batch = {};     // rows; 0: all
   std::optional<std::int64_t> patience = {};  // epochs without improvement on the validation set; 0: any number
-  std::string stop_by = "guess";              // the metric of the validation set; guess: the main one of the task
+  std::optional<Metric> stop_by = {};         // of the validation set; not given: the main one of the task
   bool balance = false;
   double valid_fraction = 0.1;
   std::int64_t stream_above = 1024;  // MiB
@@ -68,15 +82,15 @@ void check(const TrainingOptions& options);
 struct TrainingSize {
   double rows = 0, features = 0, non_zeros = 0;
 };
-/// The options with what they leave open found out, but for the task, the scaling of columns and the refit: batches
-/// that make about 50 steps an epoch, of 16 to 1024 rows; epochs for 5000 steps at least, and patience for 300; L2
-/// penalties that weigh what a normal prior of the parameters does (deviation 1 for W of a binary task, 0.22 for V),
+/// The options with what they leave open found out, but for the task, the metric, the scaling of columns and the refit:
+/// batches that make about 50 steps an epoch, of 16 to 1024 rows; epochs for 5000 steps at least, and patience for 300;
+/// L2 penalties that weigh what a normal prior of the parameters does (deviation 1 for W of a binary task, 0.22 for V),
 /// over all parameters where a step reaches most of them anyway, else over what it touches; and a start of the factors
 /// from which the interactions of a row come to little. Of als and mcmc: iterations, a start that they leave soon, and
 /// what the learner has a use for.
 TrainingOptions settled(TrainingOptions options, const TrainingSize& size);
 
-/// {"model": "fm", ...}, a member for each setting; null where it is left open.
+/// {"kind": "fm", ...}, a member for each setting; null where it is left open.
 std::string to_json(const TrainingOptions& options);
 /// What to_json wrote. Throws IoError, which begins with `name`, where the text is not that.
 TrainingOptions training_options_from_json(std::string_view json, const std::string& name);

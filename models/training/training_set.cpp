@@ -20,47 +20,47 @@ namespace gradus {
 namespace {
 
 // Which columns of x describe the item.
-std::vector<bool> columns_of_items(const LoadedData& data, std::int64_t features, const ItemColumns& items) {
-  if (!data.table || data.table->hash_bits() != 0)
+std::vector<bool> columns_of_items(const LoadedRows& about, const Columns& columns, const ItemColumns& items) {
+  if (!columns.table || columns.table->hash_bits() != 0)
     fail<ValueError>("{}: a ranking has to know which columns are the item's, but columns of {} have no names",
-                     data.name, data.table ? "hashed categories" : to_string(data.format));
-  std::vector<bool> is_item(data.table->columns().size(), false);
+                     about.name, columns.table ? "hashed categories" : to_string(about.format));
+  std::vector<bool> is_item(columns.table->columns().size(), false);
   for (const std::string& name : items.empty() ? ItemColumns{"item"} : items) {
-    const std::int64_t column = data.table->find(name);
+    const std::int64_t column = columns.table->find(name);
     if (column < 0)
-      fail<ValueError>("{}: there is no column {} that could be the item's; ItemColumns names it", data.name,
+      fail<ValueError>("{}: there is no column {} that could be the item's; ItemColumns names it", about.name,
                        in_quotes(name));
     is_item[static_cast<std::size_t>(column)] = true;
   }
-  std::vector<bool> out(static_cast<std::size_t>(features), false);
+  std::vector<bool> out(static_cast<std::size_t>(columns.count), false);
   // Fields count the columns that have features.
   std::vector<bool> of_field;
   for (std::size_t i = 0; i < is_item.size(); ++i) {
-    const ColumnKind kind = data.table->columns()[i].kind;
+    const ColumnKind kind = columns.table->columns()[i].kind;
     if (kind == ColumnKind::numeric || kind == ColumnKind::categorical) of_field.push_back(is_item[i]);
   }
-  const std::vector<Index> fields = data.table->fields();
+  const std::vector<Index> fields = columns.table->fields();
   for (std::size_t i = 0; i < out.size(); ++i) out[i] = of_field[static_cast<std::size_t>(fields[i])];
   return out;
 }
 
 // What has been made of rows in memory is made once and kept there.
-SharedBlocks kept(const LoadedData& about, const SharedBlocks& rows) {
+SharedBlocks kept(const LoadedRows& about, const SharedBlocks& rows) {
   return about.streamed_mib > 0 ? rows : in_one_block(rows->block(0));
 }
 
 // Targets as a binary task takes them: -1 and 1.
-SharedBlocks with_signs(const LoadedBlocks& loaded, BinaryForm form) {
+SharedBlocks with_signs(const LoadedRows& loaded, BinaryForm form) {
   if (form != BinaryForm::zero_one) return loaded.rows;
-  return kept(loaded.about, changed(loaded.rows, [form](Dataset rows) {
+  return kept(loaded, changed(loaded.rows, [form](Rows rows) {
                 rows.y = binary_targets(rows.y, form).y;  // [n, 1]
                 return rows;
               }));
 }
 
 // Targets 1 and 2 as 0 and 1.
-SharedBlocks with_zero_one(const LoadedBlocks& loaded) {
-  return kept(loaded.about, changed(loaded.rows, [](Dataset rows) {
+SharedBlocks with_zero_one(const LoadedRows& loaded) {
+  return kept(loaded, changed(loaded.rows, [](Rows rows) {
                 dispatch_floating(rows.y.dtype(), [&]<class T>(TypeTag<T>) {
                   const Tensor y = rows.y;
                   rows.y = Tensor::make<T>(y.shape(), [&](std::span<T> to) {
@@ -71,22 +71,22 @@ SharedBlocks with_zero_one(const LoadedBlocks& loaded) {
               }));
 }
 
-SharedBlocks divided(const LoadedData& about, const SharedBlocks& rows, const Tensor& scale) {
-  return kept(about, changed(rows, [scale](Dataset part) {
+SharedBlocks divided(const LoadedRows& about, const SharedBlocks& rows, const Tensor& scale) {
+  return kept(about, changed(rows, [scale](Rows part) {
                 part.x = divide_columns(part.x, scale);
                 return part;
               }));
 }
 
 // By what a row of each class is to count, so that classes count alike and the mean weight stays as it is.
-std::vector<double> weights_of_classes(const LoadedData& about, const DatasetBlocks& rows, const std::string& task) {
+std::vector<double> weights_of_classes(const LoadedRows& about, const RowBlocks& rows, Task task) {
   const DataSummary summary = summary_of(rows);
   std::vector<double> sums = summary.class_sums;
-  if (task == "binary") {
+  if (task == Task::binary) {
     const double mean = summary.target_scale().mean;
     sums = {summary.weight_sum * (1 - mean) / 2, summary.weight_sum * (1 + mean) / 2};
-  } else if (task != "multiclass") {
-    fail<ValueError>("{}: classes are to be balanced, but a {} has none", about.name, task);
+  } else if (task != Task::multiclass) {
+    fail<ValueError>("{}: classes are to be balanced, but a {} has none", about.name, to_string(task));
   }
   for (double& sum : sums) {
     if (sum <= 0)
@@ -96,8 +96,8 @@ std::vector<double> weights_of_classes(const LoadedData& about, const DatasetBlo
   return sums;
 }
 
-SharedBlocks balanced(const LoadedData& about, const SharedBlocks& rows, const std::vector<double>& by) {
-  return kept(about, changed(rows, [by](Dataset part) {
+SharedBlocks balanced(const LoadedRows& about, const SharedBlocks& rows, const std::vector<double>& by) {
+  return kept(about, changed(rows, [by](Rows part) {
                 dispatch_floating(part.y.dtype(), [&]<class T>(TypeTag<T>) {
                   const std::span<const T> y = part.y.span<T>();
                   const std::span<const T> before = part.weighted() ? part.weight.span<T>() : std::span<const T>();
@@ -113,7 +113,7 @@ SharedBlocks balanced(const LoadedData& about, const SharedBlocks& rows, const s
 }
 
 // The different targets as the names of classes, ascending.
-std::vector<std::string> names_of_classes(const LoadedData& about, const DatasetBlocks& rows) {
+std::vector<std::string> names_of_classes(const LoadedRows& about, const RowBlocks& rows) {
   std::set<double> found;
   for (std::int64_t b = 0; b < rows.blocks(); ++b)
     for (const double target : rows.block(b).y) {
@@ -128,10 +128,10 @@ std::vector<std::string> names_of_classes(const LoadedData& about, const Dataset
 }
 
 // Targets as a multiclass task takes them: the number of the class, as the names count them.
-SharedBlocks with_classes(const LoadedBlocks& loaded, const std::vector<std::string>& names) {
+SharedBlocks with_classes(const LoadedRows& loaded, const std::vector<std::string>& names) {
   std::map<double, std::size_t> number;
   for (const std::string& name : names) number.emplace(std::strtod(name.c_str(), nullptr), number.size());
-  return kept(loaded.about, changed(loaded.rows, [number, name = loaded.about.name](Dataset rows) {
+  return kept(loaded, changed(loaded.rows, [number, name = loaded.name](Rows rows) {
                 std::vector<double> y;
                 for (const double target : rows.y) {
                   const auto found = number.find(target);
@@ -145,32 +145,34 @@ SharedBlocks with_classes(const LoadedBlocks& loaded, const std::vector<std::str
 }
 
 // The classes that the target's cells name; empty where they are numbers.
-std::vector<std::string> listed_classes(const LoadedData& about) {
-  const std::int64_t column = about.table ? about.table->find(ColumnKind::target) : -1;
+std::vector<std::string> listed_classes(const Columns& columns) {
+  const std::int64_t column = columns.table ? columns.table->find(ColumnKind::target) : -1;
   if (column < 0) return {};
-  return about.table->columns()[static_cast<std::size_t>(column)].categories;
+  return columns.table->columns()[static_cast<std::size_t>(column)].categories;
 }
 
 // The penalty of each feature, where columns have some of their own: "user=0.1".   [p] or [0]
-std::vector<double> l2_of_features(const LoadedData& about, std::int64_t features, const std::vector<std::string>& l2) {
+std::vector<double> l2_of_features(const LoadedRows& about, const Columns& columns,
+                                   const std::vector<std::string>& l2) {
   if (l2.empty()) return {};
-  if (!about.table || about.table->hash_bits() != 0)
+  if (!columns.table || columns.table->hash_bits() != 0)
     fail<ValueError>("{}: a column has a penalty of its own, but columns of {} have no features of their own",
-                     about.name, about.table ? "hashed categories" : to_string(about.format));
-  std::vector<double> out(static_cast<std::size_t>(features), -1);
+                     about.name, columns.table ? "hashed categories" : to_string(about.format));
+  std::vector<double> out(static_cast<std::size_t>(columns.count), -1);
   for (const std::string& each : l2) {
     const std::size_t at = each.rfind('=');
     double lambda = -1;
     const std::string_view number = std::string_view(each).substr(at == std::string::npos ? each.size() : at + 1);
     if (!number_of(number, lambda) || !std::isfinite(lambda) || lambda < 0)
       fail<ValueError>("the penalty {} is no column with a number of at least 0, as user=0.1", in_quotes(each));
-    const std::int64_t column = about.table->find(std::string_view(each).substr(0, at));
-    const auto kind = column < 0 ? ColumnKind::ignored : about.table->columns()[static_cast<std::size_t>(column)].kind;
+    const std::int64_t column = columns.table->find(std::string_view(each).substr(0, at));
+    const auto kind =
+        column < 0 ? ColumnKind::ignored : columns.table->columns()[static_cast<std::size_t>(column)].kind;
     if (kind != ColumnKind::numeric && kind != ColumnKind::categorical)
       fail<ValueError>("{}: the penalty {} names no column with features", about.name, in_quotes(each));
-    const TableColumn& of = about.table->columns()[static_cast<std::size_t>(column)];
+    const TableColumn& of = columns.table->columns()[static_cast<std::size_t>(column)];
     const std::size_t count = kind == ColumnKind::numeric ? 1 : of.categories.size();
-    std::fill_n(out.begin() + about.table->feature(static_cast<std::size_t>(column)), count, lambda);
+    std::fill_n(out.begin() + columns.table->feature(static_cast<std::size_t>(column)), count, lambda);
   }
   return out;
 }
@@ -181,48 +183,49 @@ TrainingSet load_training_set(const DataFile& data, const DataFile& validation, 
                               const ItemColumns& items) {
   TrainingSet out;
   DataFile file = data;
-  file.read.targets = options.task == "multiclass" ? TargetCells::classes
-                      : options.task == "guess"    ? TargetCells::either
-                                                   : TargetCells::numbers;
-  file.may_lack_target = options.task == "ranking";
-  LoadedBlocks all = load_blocks(file, options.stream_above);
-  out.about = all.about;
-  out.classes = listed_classes(out.about);
-  if (options.task == "guess" && !out.classes.empty()) options.task = "multiclass";
-  if (options.task != "multiclass" && !out.classes.empty())
+  file.read.targets = options.task == Task::multiclass ? TargetCells::classes
+                      : !options.task                  ? TargetCells::either
+                                                       : TargetCells::numbers;
+  file.may_lack_target = options.task == Task::ranking;
+  LoadedRows all = load_rows(file, options.stream_above);
+  out.about = all;
+  out.about.rows = nullptr;
+  out.columns = std::exchange(out.about.columns, {});
+  out.classes = listed_classes(out.columns);
+  if (!options.task && !out.classes.empty()) options.task = Task::multiclass;
+  if (options.task != Task::multiclass && !out.classes.empty())
     fail<ValueError>("{}: the targets name classes, as .task multiclass takes them; a {} takes numbers", out.about.name,
-                     options.task);
+                     to_string(*options.task));
   if (options.batch && *options.batch == 0) refuse_streamed(out.about, "a batch of all rows");
-  if (options.task == "ranking") refuse_streamed(out.about, "a ranking");
-  if (visits_parameters(options)) refuse_streamed(out.about, options.optimizer);
+  if (options.task == Task::ranking) refuse_streamed(out.about, "a ranking");
+  if (visits_parameters(options)) refuse_streamed(out.about, to_string(options.optimizer));
   DataSummary summary = summary_of(*all.rows);
   if (summary.weight_sum == 0) fail<ValueError>("{}: all weights are 0, so no example counts", out.about.name);
-  if (options.task == "guess" && summary.least == 1 && summary.greatest == 1)
+  if (!options.task && summary.least == 1 && summary.greatest == 1)
     fail<ValueError>(
         "{}: all targets are 1, so there is nothing to tell; where they say who took what, .task ranking "
         "learns whom to show what",
         out.about.name);
-  if ((options.task == "guess" || options.task == "binary") && summary.are_one_two()) {
+  if ((!options.task || options.task == Task::binary) && summary.are_one_two()) {
     all.rows = with_zero_one(all);
     summary = summary_of(*all.rows);
     out.one_two = true;
   }
-  if (options.task == "guess") options.task = summary.are_classes() ? "binary" : "regression";
-  if (visits_parameters(options) && options.task == "binary" && (summary.weighted || options.balance))
+  if (!options.task) options.task = summary.are_classes() ? Task::binary : Task::regression;
+  if (visits_parameters(options) && options.task == Task::binary && (summary.weighted || options.balance))
     fail<ValueError>("{}: its examples have weights, which {} cannot count where the task is binary", out.about.name,
-                     options.optimizer);
-  if (options.task == "regression" && summary.target_scale().deviation == 0)
+                     to_string(options.optimizer));
+  if (options.task == Task::regression && summary.target_scale().deviation == 0)
     fail<ValueError>("{}: all targets are {}, so there is nothing to learn", out.about.name, summary.first);
-  out.features = summary.columns;
+  out.columns.count = summary.columns;
   out.range = summary.range();
-  out.columns.field = out.about.field;
-  if (options.task == "ranking") out.columns.of_item = columns_of_items(out.about, out.features, items);
-  if (options.task == "binary") {
+  if (options.task == Task::ranking) out.columns.of_item = columns_of_items(out.about, out.columns, items);
+  if (options.task == Task::binary) {
     const BinaryForm form = form_of_classes(summary, *all.rows, out.about.name);
     out.zero_one = form == BinaryForm::zero_one;
     all.rows = with_signs(all, form);
   }
-  if (options.task == "multiclass") {
+  if (options.task == Task::multiclass) {
     const bool listed = !out.classes.empty();
     if (!listed) out.classes = names_of_classes(out.about, *all.rows);
     out.columns.classes = std::ssize(out.classes);
@@ -231,16 +234,16 @@ TrainingSet load_training_set(const DataFile& data, const DataFile& validation, 
                        out.columns.classes == 1 ? "" : "es", most_classes);
     if (!listed) all.rows = with_classes(all, out.classes);
   }
-  out.columns.l2 = l2_of_features(out.about, out.features, options.l2);
+  out.columns.l2 = l2_of_features(out.about, out.columns, options.l2);
   if (options.balance) {
-    out.class_weights = weights_of_classes(out.about, *all.rows, options.task);
+    out.class_weights = weights_of_classes(out.about, *all.rows, *options.task);
     all.rows = balanced(out.about, all.rows, out.class_weights);
   }
-  LoadedData about_validation = out.about;
+  LoadedRows about_validation = out.about;
   if (!validation.path.empty()) {
-    LoadedBlocks loaded = load_blocks_for(untrained_model(out, options), validation);
-    about_validation = std::move(loaded.about);
-    out.validation = options.balance ? balanced(about_validation, loaded.rows, out.class_weights) : loaded.rows;
+    LoadedRows loaded = load_rows_for(untrained_model(out, options), validation);
+    out.validation = options.balance ? balanced(loaded, loaded.rows, out.class_weights) : loaded.rows;
+    about_validation = std::move(loaded);
     out.train = std::move(all.rows);
   } else if (options.valid_fraction * static_cast<double>(all.rows->size()) >= 1) {
     const SplitBlocks parts = split(all.rows, options.valid_fraction, options.seed);
@@ -255,7 +258,7 @@ TrainingSet load_training_set(const DataFile& data, const DataFile& validation, 
   if (!options.refit) options.refit = validation.path.empty() && out.about.streamed_mib == 0 && size.rows <= few;
   options = settled(options, {size.rows * part, size.features, size.non_zeros * part});
   if (options.normalize.value_or(true)) {
-    ColumnScale scale(out.features);
+    ColumnScale scale(out.columns.count);
     for (std::int64_t b = 0; b < out.train->blocks(); ++b) scale.add(out.train->block(b).x);
     out.scale = options.normalize ? scale.tensor() : scale.usual();  // [p] or [0]
   }
@@ -268,17 +271,15 @@ TrainingSet load_training_set(const DataFile& data, const DataFile& validation, 
 
 std::string describe_scale(const TrainingSet& set) {
   if (set.scale.size() == 0) return "";
-  TrainedModel named;
-  named.format = set.about.format;
-  named.table = set.about.table;
   constexpr std::int64_t most = 6;
   std::string text;
   std::int64_t count = 0;
   const auto scale = set.scale.span<float>();
-  for (std::int64_t i = 0; i < set.features; ++i) {
+  for (std::int64_t i = 0; i < set.columns.count; ++i) {
     const float by = scale[static_cast<std::size_t>(i)];
     if (by == 1 || ++count > most) continue;
-    text += fmt::format("{}{} by {:.4g}", text.empty() ? "" : ", ", feature_name(named, i), by);
+    text +=
+        fmt::format("{}{} by {:.4g}", text.empty() ? "" : ", ", set.columns.name(i, first_index(set.about.format)), by);
   }
   return count > most ? fmt::format("{} and {} columns more", text, count - most) : text;
 }
@@ -286,7 +287,7 @@ std::string describe_scale(const TrainingSet& set) {
 SharedBlocks all_rows(const TrainingSet& set) {
   if (!set.validation) return set.train;
   if (set.train->blocks() > 1 || set.validation->blocks() > 1) return joined({set.train, set.validation});
-  const Dataset parts[] = {set.train->block(0), set.validation->block(0)};
+  const Rows parts[] = {set.train->block(0), set.validation->block(0)};
   return in_one_block(joined(parts));
 }
 
@@ -294,10 +295,6 @@ TrainedModel untrained_model(const TrainingSet& set, const TrainingOptions& opti
   TrainedModel model;
   model.options = options;
   model.format = set.about.format;
-  model.features = set.features;
-  model.table = set.about.table;
-  model.ids = set.about.ids;
-  model.hash_bits = set.about.hash_bits;
   model.columns = set.columns;
   model.scale = set.scale;
   model.target = set.about.target;
@@ -308,25 +305,26 @@ TrainedModel untrained_model(const TrainingSet& set, const TrainingOptions& opti
   return model;
 }
 
-LoadedBlocks load_blocks_for(const TrainedModel& model, DataFile file) {
+LoadedRows load_rows_for(const TrainedModel& model, DataFile file) {
   file.read = read_options(model, file.read);
-  const bool ranking = model.options.task == "ranking";  // which needs all rows at once
-  file.may_lack_target = ranking && model.table && model.table->find(ColumnKind::target) < 0;
-  LoadedBlocks out = load_blocks(file, ranking ? INT64_MAX : model.options.stream_above);
+  const bool ranking = model.options.task == Task::ranking;  // which needs all rows at once
+  file.may_lack_target = ranking && model.columns.table && model.columns.table->find(ColumnKind::target) < 0;
+  LoadedRows out = load_rows(file, ranking ? INT64_MAX : model.options.stream_above);
   if (model.one_two) {
     if (!summary_of(*out.rows).only_one_two)
-      fail<ValueError>("{}: has targets that are neither 1 nor 2, the classes of the model", out.about.name);
+      fail<ValueError>("{}: has targets that are neither 1 nor 2, the classes of the model", out.name);
     out.rows = with_zero_one(out);
   }
-  if (model.options.task == "binary")
-    out.rows = with_signs(out, form_of_classes(summary_of(*out.rows), *out.rows, out.about.name));
-  if (model.options.task == "multiclass" && listed_classes(out.about).empty())
+  if (model.options.task == Task::binary)
+    out.rows = with_signs(out, form_of_classes(summary_of(*out.rows), *out.rows, out.name));
+  if (model.options.task == Task::multiclass && listed_classes(out.columns).empty())
     out.rows = with_classes(out, model.classes);
   return out;
 }
 
-std::string describe_features(std::int64_t features, const FeatureTable* table) {
-  std::string text = fmt::format("{} feature{}", features, features == 1 ? "" : "s");
+std::string describe_features(const Columns& columns) {
+  const FeatureTable* const table = columns.table.get();
+  std::string text = fmt::format("{} feature{}", columns.count, columns.count == 1 ? "" : "s");
   if (table == nullptr) return text;
   std::string parts;
   constexpr int most = 12;

@@ -12,18 +12,17 @@
 namespace gradus {
 
 struct TrainingSet {
-  LoadedData about;         // without its data, which are now these:
+  LoadedRows about;         // without its rows and columns, which are now these:
   SharedBlocks train;       // in memory as one block; or, where the data are streamed, a part of each of their blocks
   SharedBlocks validation;  // null where there are no rows to validate with
-  std::int64_t features = 0;
   Columns columns;
   Tensor scale;  // what the columns of both were divided by   [p]; [0]: nothing
   bool zero_one = false;
   bool one_two = false;  // whether its targets were 1 and 2, and have become 0 and 1
   TargetRange range{};
   std::vector<std::string> classes = {};  // of multiclass tasks: their names, as y counts them
-  std::vector<double> class_weights =
-      {};  // of balanced classes, by which a row of each counts: of -1 and 1; else empty
+  // By what a row of each class counts, where classes are balanced: of -1 and 1, or of all. Else empty.
+  std::vector<double> class_weights = {};
 
   std::int64_t validation_size() const { return validation ? validation->size() : 0; }
 };
@@ -32,12 +31,12 @@ struct TrainingSet {
 using ItemColumns = std::vector<std::string>;
 
 /// Reads the data and the file to validate with, if one is named; else holds out options.valid_fraction of the rows,
-/// where that is one at least: of a cache that is streamed, of every block (split of dataset_blocks.h).
+/// where that is one at least: of a cache that is streamed, of every block (split of row_blocks.h).
 /// Caches of more than options.stream_above MiB are streamed: their blocks are read again for every use, and memory is
 /// that of a few blocks.
-/// Finds out the task where options.task is "guess" (multiclass where targets are words), and what else the options
+/// Finds out the task where the options leave it open (multiclass where targets are words), and what else the options
 /// leave open (settled), and says so there; of at most 200,000 rows in memory, of which it holds out some itself, the
-/// model is to learn again from all. Throws as load_data does, and ValueError where targets do not fit the task or are
+/// model is to learn again from all. Throws as load_rows does, and ValueError where targets do not fit the task or are
 /// all the same number, it is not known which columns of a ranking are the item's
 /// (`items`, else the column item), or the options need all rows at once of data that are streamed: a ranking, and a
 /// batch of 0.
@@ -55,10 +54,10 @@ TrainedModel untrained_model(const TrainingSet& set, const TrainingOptions& opti
 
 /// The file as the model's training data were: the same columns; targets as the task takes them. Caches are streamed
 /// as in training.
-LoadedBlocks load_blocks_for(const TrainedModel& model, DataFile file);
+LoadedRows load_rows_for(const TrainedModel& model, DataFile file);
 
 /// "2623 features (943 user, 1680 item)"
-std::string describe_features(std::int64_t features, const FeatureTable* table);
+std::string describe_features(const Columns& columns);
 
 /// "2 item, 5 age" of the columns of which something is counted; "" where nothing is.
 std::string describe_counts(const std::vector<std::int64_t>& counts, const FeatureTable* table);

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <variant>
 #include <vector>
 
@@ -16,19 +17,26 @@ namespace gradus {
 /// Who has a use for an option: every learner, those that go down gradients, all but mcmc, mcmc alone.
 enum class UsedBy : std::uint8_t { all, gradients, not_mcmc, mcmc };
 
+/// Whether a value is one of some names: an enumeration, or one that may be left open, which is called "guess".
+template <class T>
+inline constexpr bool is_choice = std::is_enum_v<T>;
+template <class T>
+inline constexpr bool is_choice<std::optional<T>> = std::is_enum_v<T>;
+
 /// An option: how it is called, where its value is, which values it may have, and what it is. An optional value that is
 /// not there is found out from the data.
 struct Setting {
-  using Value = std::variant<double*, std::int64_t*, std::uint64_t*, bool*, std::string*, std::vector<std::int64_t>*,
-                             std::vector<std::string>*, std::optional<double>*, std::optional<std::int64_t>*,
-                             std::optional<bool>*>;
+  using Value =
+      std::variant<double*, std::int64_t*, std::uint64_t*, bool*, std::vector<std::int64_t>*, std::vector<std::string>*,
+                   std::optional<double>*, std::optional<std::int64_t>*, std::optional<bool>*, ModelKind*,
+                   std::optional<Task>*, std::optional<L2Over>*, Learner*, RateSchedule*, std::optional<Metric>*>;
 
   std::string_view name;  // on the command line, behind --
   Value value;
-  double least = 0, most = 0;                  // of numbers
-  bool above = false;                          // least itself is not allowed
-  std::vector<std::string_view> choices = {};  // of texts
-  std::string_view group;                      // under which --help lists it
+  double least = 0, most = 0;             // of numbers
+  bool above = false;                     // least itself is not allowed
+  std::vector<std::string> choices = {};  // by name
+  std::string_view group;                 // under which --help lists it
   std::string_view what;
   std::string_view alias = {};  // another name on the command line, as "-k"
   UsedBy used_by = UsedBy::all;
@@ -41,7 +49,11 @@ std::vector<Setting> settings(TrainingOptions& options);
 /// The member of TrainingOptions that a setting is, as messages name it: "l2_v".
 std::string field_of(const Setting& setting);
 
-/// The value of a setting as a message shows it: "0.05", "on", "64,32", "left open".
+/// Gives a choice the value of that name. Throws ValueError, naming the setting and the names that there are, where it
+/// is none of them.
+void choose(const Setting& setting, std::string_view name);
+
+/// The value of a setting as a message shows it: "0.05", "on", "64,32", "adam", "left open".
 std::string shown(const Setting& setting);
 
 }  // namespace gradus

@@ -16,9 +16,9 @@ namespace {
 Operand rate_at(const TrainingOptions& options, const Expr& step, std::int64_t epoch_steps) {
   const double rate = options.rate == 0 ? usual_rate(options) : options.rate;
   const auto epoch = static_cast<double>(epoch_steps);
-  if (options.schedule == "exponential")
+  if (options.schedule == RateSchedule::exponential)
     return exponential_decay(rate, step, epoch, options.schedule_decay, {.staircase = true});
-  if (options.schedule == "cosine")
+  if (options.schedule == RateSchedule::cosine)
     return cosine_decay(rate, step, epoch * static_cast<double>(options.epochs.value()));
   std::vector<double> boundaries;
   std::vector<double> values{rate};
@@ -31,49 +31,59 @@ Operand rate_at(const TrainingOptions& options, const Expr& step, std::int64_t e
 
 std::unique_ptr<Optimizer> optimizer_named(const TrainingOptions& o, const Operand& rate) {
   const auto epsilon = [&](double usual) { return o.epsilon == 0 ? usual : o.epsilon; };
-  if (o.optimizer == "sgd") return std::make_unique<GradientDescent>(rate);
-  if (o.optimizer == "momentum")
-    return std::make_unique<Momentum>(rate, MomentumOptions{.momentum = o.momentum, .use_nesterov = o.nesterov});
-  if (o.optimizer == "adagrad")
-    return std::make_unique<Adagrad>(rate, AdagradOptions{.initial_accumulator = o.initial_accumulator});
-  if (o.optimizer == "adadelta")
-    return std::make_unique<Adadelta>(rate,
-                                      AdadeltaOptions{.rho = o.rho, .epsilon = epsilon(AdadeltaOptions().epsilon)});
-  if (o.optimizer == "rmsprop")
-    return std::make_unique<RMSProp>(rate, RMSPropOptions{.decay = o.decay,
-                                                          .momentum = o.rmsprop_momentum,
-                                                          .epsilon = epsilon(RMSPropOptions().epsilon),
-                                                          .centered = o.centered});
-  if (o.optimizer == "adam")
-    return std::make_unique<Adam>(
-        rate, AdamOptions{.beta1 = o.beta1, .beta2 = o.beta2, .epsilon = epsilon(AdamOptions().epsilon)});
-  if (o.optimizer == "adamw")
-    return std::make_unique<AdamW>(rate, AdamWOptions{.weight_decay = o.weight_decay,
-                                                      .beta1 = o.beta1,
-                                                      .beta2 = o.beta2,
-                                                      .epsilon = epsilon(AdamWOptions().epsilon)});
-  if (o.optimizer == "ftrl")
-    return std::make_unique<Ftrl>(rate, FtrlOptions{.initial_accumulator = o.initial_accumulator, .l1 = o.l1});
-  fail<ValueError>(".optimizer is {}; there is none of that name", o.optimizer);
+  switch (o.optimizer) {
+    case Learner::sgd: return std::make_unique<GradientDescent>(rate);
+    case Learner::momentum:
+      return std::make_unique<Momentum>(rate, MomentumOptions{.momentum = o.momentum, .use_nesterov = o.nesterov});
+    case Learner::adagrad:
+      return std::make_unique<Adagrad>(rate, AdagradOptions{.initial_accumulator = o.initial_accumulator});
+    case Learner::adadelta:
+      return std::make_unique<Adadelta>(rate,
+                                        AdadeltaOptions{.rho = o.rho, .epsilon = epsilon(AdadeltaOptions().epsilon)});
+    case Learner::rmsprop:
+      return std::make_unique<RMSProp>(rate, RMSPropOptions{.decay = o.decay,
+                                                            .momentum = o.rmsprop_momentum,
+                                                            .epsilon = epsilon(RMSPropOptions().epsilon),
+                                                            .centered = o.centered});
+    case Learner::adam:
+      return std::make_unique<Adam>(
+          rate, AdamOptions{.beta1 = o.beta1, .beta2 = o.beta2, .epsilon = epsilon(AdamOptions().epsilon)});
+    case Learner::adamw:
+      return std::make_unique<AdamW>(rate, AdamWOptions{.weight_decay = o.weight_decay,
+                                                        .beta1 = o.beta1,
+                                                        .beta2 = o.beta2,
+                                                        .epsilon = epsilon(AdamWOptions().epsilon)});
+    case Learner::ftrl:
+      return std::make_unique<Ftrl>(rate, FtrlOptions{.initial_accumulator = o.initial_accumulator, .l1 = o.l1});
+    case Learner::als:
+    case Learner::mcmc: break;
+  }
+  fail<ValueError>(".optimizer is {}, which goes down no gradients", to_string(o.optimizer));
 }
 
 }  // namespace
 
 double usual_rate(const TrainingOptions& options) {
-  constexpr std::pair<std::string_view, double> rates[] = {
-      {"sgd", 0.1},       {"momentum", 0.02}, {"adagrad", 0.2}, {"adadelta", 1},
-      {"rmsprop", 0.003}, {"adam", 0.003},    {"adamw", 0.003}, {"ftrl", 0.2},
-  };
-  for (const auto& [name, rate] : rates)
-    if (name == options.optimizer) return rate;
-  return 0.05;
+  switch (options.optimizer) {
+    case Learner::sgd: return 0.1;
+    case Learner::momentum: return 0.02;
+    case Learner::adagrad:
+    case Learner::ftrl: return 0.2;
+    case Learner::adadelta: return 1;
+    case Learner::rmsprop:
+    case Learner::adam:
+    case Learner::adamw: return 0.003;
+    case Learner::als:
+    case Learner::mcmc: break;
+  }
+  return 0;  // they have none
 }
 
 TrainingStep training_step(const Expr& loss, const std::vector<Expr>& parameters, const TrainingOptions& options,
                            std::int64_t epoch_steps) {
   Expr step;
   Operand rate = options.rate == 0 ? usual_rate(options) : options.rate;
-  if (options.schedule != "constant") {
+  if (options.schedule != RateSchedule::constant) {
     step = loss.graph().variable("step", zeros({}, int64), {.trainable = false});
     rate = rate_at(options, step, epoch_steps);
   }

@@ -166,11 +166,9 @@ TEST_CASE("random numbers") {
 
 // Each batch has one handle on its memory made, whatever its size; an epoch has itself and its order.
 TEST_CASE("batches use the memory of those before them") {
-  const SyntheticRatings ratings = synthetic_ratings();
-  const UserItemDesign design = one_hot_user_item(ratings.train, ratings.test);
+  const Rows ratings = synthetic_ratings().train;
   for (const bool shuffle : {false, true}) {
-    const Batches batches({design.x_train, design.y_train, {}},
-                          {.size = 1000, .shuffle = shuffle, .drop_remainder = true, .threads = 0});
+    const Batches batches(ratings, {.size = 1000, .shuffle = shuffle, .drop_remainder = true, .threads = 0});
     std::int64_t e = 0;
     const auto epoch = [&] {
       for (const Batch& batch : batches.epoch(e)) CHECK(batch.x.pattern()->touched().columns->count() > 1000);

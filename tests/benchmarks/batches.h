@@ -30,7 +30,7 @@ struct TrainingOptions {
 
 class Training {
  public:
-  Training(const gradus::Dataset& data, const TrainingOptions& options,
+  Training(const gradus::Rows& data, const TrainingOptions& options,
            const gradus::Device& device = gradus::Device::cpu())
       : batches_(data, {.size = options.batch,
                         .shuffle = options.shuffle,

@@ -56,7 +56,7 @@ double status(std::string_view name) {
 void peak_memory(benchmark::State& state, const DataSet& data, const TrainingOptions& options) {
   if (!std::ofstream("/proc/self/clear_refs").is_open()) return skip(state, "/proc/self/clear_refs cannot be written");
   state.SetLabel(data.origin);
-  const Dataset tensors = tensors_of(data);
+  const Rows tensors = tensors_of(data);
   for (auto _ : state) {
     malloc_trim(0);
     const double before = status("VmRSS:");

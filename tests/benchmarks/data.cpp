@@ -1,6 +1,6 @@
 #include "data.h"
 
-#include <gradus/models/data/movielens.h>
+#include <gradus/models/data/read.h>
 #include <gradus/models/data/synthetic.h>
 
 #include <algorithm>
@@ -25,22 +25,21 @@ DataSet read_movielens() {
   const char* const folder = std::getenv("GRADUS_DATA");
   const std::string path = std::string(folder != nullptr ? folder : "../shared/data") + "/ml-100k";
   DataSet out;
-  UserItemDesign design;
+  Rows rows;
   if (std::filesystem::exists(path + "/ua.base")) {
-    design = one_hot_user_item(read_ratings(path + "/ua.base"), read_ratings(path + "/ua.test"));
+    rows = read_rows(path + "/ua.base");
     out.origin = "MovieLens-100k";
   } else {
-    const SyntheticRatings ratings = synthetic_ratings();
-    design = one_hot_user_item(ratings.train, ratings.test);
+    rows = synthetic_ratings().train;
     out.origin = "synthetic ratings, no " + path;
   }
-  out.features = design.x_train.dim(1);
-  out.x.row_start = design.x_train.pattern()->row_start;
-  const std::span<const Index> column = design.x_train.pattern()->column;
+  out.features = rows.x.dim(1);
+  out.x.row_start = rows.x.pattern()->row_start;
+  const std::span<const Index> column = rows.x.pattern()->column;
   out.x.column.assign(column.begin(), column.end());
-  const std::span<const float> values = design.x_train.span<float>();
+  const std::span<const float> values = rows.x.span<float>();
   out.x.value.assign(values.begin(), values.end());
-  out.y = vector_of(design.y_train);
+  out.y = vector_of(rows.y);
   return out;
 }
 
@@ -125,7 +124,7 @@ Tensor y_rows(const DataSet& data, std::int64_t first, std::int64_t count) {
   return Tensor::from(std::span(data.y).subspan(as_size(first), as_size(count)), {count, 1});
 }
 
-Dataset tensors_of(const DataSet& data) { return {x_rows(data, 0, data.rows()), y_rows(data, 0, data.rows()), {}}; }
+Rows tensors_of(const DataSet& data) { return {x_rows(data, 0, data.rows()), y_rows(data, 0, data.rows()), {}}; }
 
 std::vector<float> vector_of(const Tensor& dense) { return {dense.span<float>().begin(), dense.span<float>().end()}; }
 

@@ -4,7 +4,7 @@
 #include "loops.h"
 
 #include <gradus/core/tensor/tensor.h>
-#include <gradus/models/data/dataset.h>
+#include <gradus/models/data/rows.h>
 
 #include <cstdint>
 #include <random>
@@ -57,7 +57,7 @@ gradus::Tensor x_rows(const DataSet& data, std::int64_t first, std::int64_t coun
 gradus::Tensor y_rows(const DataSet& data, std::int64_t first, std::int64_t count);
 
 /// All rows.
-gradus::Dataset tensors_of(const DataSet& data);
+gradus::Rows tensors_of(const DataSet& data);
 
 std::vector<float> vector_of(const gradus::Tensor& dense);
 

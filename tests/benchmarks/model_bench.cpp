@@ -54,7 +54,7 @@ void beside_order_2(benchmark::State& state, const ModelOptions& options) {
     target.push_back(u);
   }
   const auto n = static_cast<std::int64_t>(target.size());
-  const Dataset data{Tensor::csr(n, features, start, column, value), Tensor::from(target, {n, 1})};
+  const Rows data{Tensor::csr(n, features, start, column, value), Tensor::from(target, {n, 1})};
   std::vector<Batch> batches;
   for (const Batch& batch : Batches(data, {.seed = 1}).epoch(0)) batches.push_back(batch);
 

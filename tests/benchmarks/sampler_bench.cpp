@@ -65,7 +65,7 @@ std::vector<float> standardised(std::vector<float> y) {
 struct Sampling {
   Sampling(const DataSet& data, const std::vector<float>& y, int threads)
       : model(make_model(graph, data.features, options)), session(graph, Device::cpu(), {.threads = threads}) {
-    const Dataset rows{x_rows(data, 0, data.rows()), Tensor::from(y, {data.rows(), 1})};
+    const Rows rows{x_rows(data, 0, data.rows()), Tensor::from(y, {data.rows(), 1})};
     sampler = std::make_unique<Sampler>(session, model, options, rows,
                                         SamplerOptions{.group = groups_of(data), .seed = 1, .threads = threads});
   }

@@ -14,13 +14,13 @@ namespace {
 
 // Block by block, so that mistakes may come late.
 std::int64_t rows_by_blocks(std::string_view text, const SparseTextOptions& options) {
-  const auto source = sparse_text_source(Input::of_bytes("data", text), options);
+  const auto source = read_sparse_text(Input::of_bytes("data", text), options);
   std::int64_t rows = 0;
   for (;;) {
-    const Examples block = source->next(3);
-    if (block.count() == 0) return rows;
-    if (block.count() > 3) std::abort();
-    rows += block.count();
+    const ReadRows block = source->next(3);
+    if (block.size() == 0) return rows;
+    if (block.size() > 3) std::abort();
+    rows += block.size();
   }
 }
 
@@ -39,9 +39,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string_view text(reinterpret_cast<const char*>(data) + 1, size - 1);
   std::int64_t rows = -1, rows_again = -1;
   try {
-    const Examples examples = sparse_text_source(Input::of_bytes("data", text), options)->next(unlimited);
+    const ReadRows examples = read_sparse_text(Input::of_bytes("data", text), options)->next(unlimited);
     examples.x.pattern()->check();
-    rows = examples.count();
+    rows = examples.size();
     if (rows == 0 || examples.y.dim(0) != rows) std::abort();
   } catch (const IoError&) {
   }

@@ -15,24 +15,24 @@ using namespace gradus;
 namespace {
 
 void read(std::string_view text, ReadOptions options) {
-  const Examples examples = open_examples(Input::of_bytes("data", text), options)->next(unlimited);
+  const ReadRows examples = open_rows(Input::of_bytes("data", text), options)->next(unlimited);
   examples.x.pattern()->check();
-  if (examples.count() == 0) std::abort();
-  if (!examples.table) return;
-  const auto table = std::make_shared<const FeatureTable>(feature_table_from_json(to_json(*examples.table)));
-  if (!(*table == *examples.table)) std::abort();
-  options.table = table;
+  if (examples.size() == 0) std::abort();
+  if (!examples.columns.table) return;
+  const auto table = std::make_shared<const FeatureTable>(feature_table_from_json(to_json(*examples.columns.table)));
+  if (!(*table == *examples.columns.table)) std::abort();
+  options.columns.table = table;
   options.target = "";
   options.hash_bits = 0;
-  const auto source = open_examples(Input::of_bytes("data", text), options);
+  const auto source = open_rows(Input::of_bytes("data", text), options);
   std::int64_t rows = 0, stored = 0;
   for (;;) {
-    const Examples block = source->next(2);
-    if (block.count() == 0) break;
-    rows += block.count();
+    const ReadRows block = source->next(2);
+    if (block.size() == 0) break;
+    rows += block.size();
     stored += block.x.stored();
   }
-  if (rows != examples.count() || stored != examples.x.stored()) std::abort();
+  if (rows != examples.size() || stored != examples.x.stored()) std::abort();
 }
 
 }  // namespace

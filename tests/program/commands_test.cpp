@@ -90,6 +90,9 @@ TEST_CASE("a cache trains and is predicted as the file it was made of") {
   std::string bytes = text_of(folder / "clicks.cache");
   write_text(folder / "clicks.cache", bytes.substr(0, bytes.size() / 2));
   CHECK(run_fm(folder, {"train", "clicks.cache"}).code == 1);
+  write_text(folder / "old.cache", "gradusdc and what was behind it in the first version");
+  CHECK(said(folder, {"train", "old.cache"}) ==
+        "1: fm: old.cache: is a cache of version 1; fm convert DATA --out CACHE makes a new one of the data\n");
 }
 
 TEST_CASE("rankings learn whom to show what") {

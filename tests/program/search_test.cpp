@@ -13,7 +13,7 @@ namespace {
 
 TrainingOptions regression() {
   TrainingOptions options;
-  options.task = "regression";
+  options.task = Task::regression;
   options.batch = 64;
   return options;
 }
@@ -21,7 +21,7 @@ TrainingOptions regression() {
 }  // namespace
 
 TEST_CASE("cross-validation leaves each row out once") {
-  const Dataset data = ratings(301);
+  const Rows data = ratings(301);
   TrainingOptions options = regression();
   options.epochs = 2;
   std::int64_t rows = 0, calls = 0;
@@ -35,7 +35,7 @@ TEST_CASE("cross-validation leaves each row out once") {
 }
 
 TEST_CASE("a search halves by thirds and ends with the best") {
-  const Dataset::Split split = ratings(300).split(0.3, 1);
+  const Rows::Split split = ratings(300).split(0.3, 1);
   const SharedBlocks train = in_one_block(split.train), validation = in_one_block(split.validation);
   TrainingOptions options = regression();
   options.patience = 3;
@@ -62,12 +62,12 @@ TEST_CASE("the factors' penalty falls as long as the validation set is clearly t
     row_start.push_back(std::ssize(column));
     y.push_back(user % 2 == item % 2 ? 1.0F : -1.0F);
   }
-  const Dataset data{Tensor::csr(800, 50, row_start, column, std::vector<float>(column.size(), 1)),
-                     Tensor::from(y, {800, 1})};
-  const Dataset::Split split = data.split(0.2, 1);
+  const Rows data{Tensor::csr(800, 50, row_start, column, std::vector<float>(column.size(), 1)),
+                  Tensor::from(y, {800, 1})};
+  const Rows::Split split = data.split(0.2, 1);
   const SharedBlocks train = in_one_block(split.train), validation = in_one_block(split.validation);
   TrainingOptions options;
-  options.task = "binary";
+  options.task = Task::binary;
   const double usual = *settled(options, summary_of(*train).size()).l2_v;
   const std::vector<Candidate> tried = weigh_factors(train, validation, {}, options, {}, {});
   CHECK(tried.front().l2 == usual);
@@ -75,7 +75,7 @@ TEST_CASE("the factors' penalty falls as long as the validation set is clearly t
   CHECK(tried.front().validation > 4 * tried.back().validation);
   CHECK(weighs_factors({}, 1000));
   TrainingOptions linear;
-  linear.model = "linear";
+  linear.kind = ModelKind::linear;
   CHECK(!weighs_factors(linear, 1000));
   CHECK(!weighs_factors({}, 1'000'000));
 }

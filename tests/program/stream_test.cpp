@@ -19,13 +19,13 @@ using namespace gradus;
 namespace {
 
 // Rows of 32 numbers in 1000 columns and what a linear model can learn of them, as many as are wanted.
-class ManyNumbers final : public ExampleSource {
+class ManyNumbers final : public Reader {
  public:
   explicit ManyNumbers(std::int64_t rows) : left_(rows) {}
   std::string place() const override { return "numbers"; }
 
  private:
-  Examples read(std::int64_t count) override {
+  ReadRows read(std::int64_t count) override {
     const std::int64_t rows = std::min(count, left_);
     left_ -= rows;
     std::vector<std::int64_t> start{0}, column;
@@ -40,7 +40,7 @@ class ManyNumbers final : public ExampleSource {
       start.push_back(std::ssize(column));
       y.push_back(sum);
     }
-    Examples out;
+    ReadRows out;
     if (rows == 0) return out;
     out.x = Tensor::csr(rows, 1000, start, column, value);
     out.y = Tensor::from(y, {rows, 1});

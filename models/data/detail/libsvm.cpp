@@ -222,9 +222,9 @@ class LineParser {
 };
 
 template <class T, SparseText form>
-class Source final : public ExampleSource {
+class SparseTextReader final : public Reader {
  public:
-  Source(std::vector<Input> inputs, const SparseTextOptions& options)
+  SparseTextReader(std::vector<Input> inputs, const SparseTextOptions& options)
       : inputs_(std::move(inputs)), options_(options), workers_(options.threads) {
     if (options_.hash_bits > 0) options_.duplicates = Duplicates::sum;
   }
@@ -234,7 +234,7 @@ class Source final : public ExampleSource {
  private:
   Input& input() { return inputs_[std::min(at_, inputs_.size() - 1)]; }
   const Input& input() const { return inputs_[std::min(at_, inputs_.size() - 1)]; }
-  Examples read(std::int64_t count) override {
+  ReadRows read(std::int64_t count) override {
     std::vector<RowPiece<T>> pieces;
     std::int64_t rows = 0;
     // Lines may hold no example: then the block is filled up with those that follow.
@@ -262,15 +262,15 @@ class Source final : public ExampleSource {
       }
       input().take(text.size());
     }
-    Examples out = joined(pieces, columns(), workers_);
+    ReadRows out = joined(pieces, columns(), workers_);
     if (renumbers_ && (!ids_ || ids_->index().size() < index_.size())) ids_ = std::make_shared<const SparseIds>(index_);
-    out.ids = options_.ids ? options_.ids : ids_;
-    out.hash_bits = options_.hash_bits;
+    out.columns.ids = options_.ids ? options_.ids : ids_;
+    out.columns.hash_bits = options_.hash_bits;
     if constexpr (form == SparseText::libffm)
       if (options_.hash_bits == 0) {
         std::vector<Index> field = field_;
         field.resize(static_cast<std::size_t>(out.x.dim(1)), -1);
-        out.field = std::make_shared<const std::vector<Index>>(std::move(field));
+        out.columns.field = std::make_shared<const std::vector<Index>>(std::move(field));
         out.other_fields += std::exchange(other_fields_, 0);
       }
     return out;
@@ -402,18 +402,19 @@ class Source final : public ExampleSource {
 };
 
 template <class T>
-std::unique_ptr<ExampleSource> source_of(std::vector<Input> inputs, const SparseTextOptions& options) {
+std::unique_ptr<Reader> reader_of(std::vector<Input> inputs, const SparseTextOptions& options) {
   switch (options.form) {
-    case SparseText::libfm: return std::make_unique<Source<T, SparseText::libfm>>(std::move(inputs), options);
-    case SparseText::libffm: return std::make_unique<Source<T, SparseText::libffm>>(std::move(inputs), options);
+    case SparseText::libfm: return std::make_unique<SparseTextReader<T, SparseText::libfm>>(std::move(inputs), options);
+    case SparseText::libffm:
+      return std::make_unique<SparseTextReader<T, SparseText::libffm>>(std::move(inputs), options);
     case SparseText::libsvm: break;
   }
-  return std::make_unique<Source<T, SparseText::libsvm>>(std::move(inputs), options);
+  return std::make_unique<SparseTextReader<T, SparseText::libsvm>>(std::move(inputs), options);
 }
 
 }  // namespace
 
-std::unique_ptr<ExampleSource> sparse_text_source(std::vector<Input> inputs, const SparseTextOptions& options) {
+std::unique_ptr<Reader> read_sparse_text(std::vector<Input> inputs, const SparseTextOptions& options) {
   const std::string& name = inputs.front().name();
   if (options.columns < 0 || options.columns > max_sparse_dimension)
     fail<ValueError>("{}: columns are {}; 0 (found out) to {} are expected", name, options.columns,
@@ -425,14 +426,14 @@ std::unique_ptr<ExampleSource> sparse_text_source(std::vector<Input> inputs, con
     fail<ValueError>("{}: two of columns, ids and hash_bits are given; one is expected", name);
   if (options.dtype != float32 && options.dtype != float64)
     fail<ValueError>("{}: dtype is {}; examples are read as float32 or float64", name, options.dtype);
-  return options.dtype == float64 ? source_of<double>(std::move(inputs), options)
-                                  : source_of<float>(std::move(inputs), options);
+  return options.dtype == float64 ? reader_of<double>(std::move(inputs), options)
+                                  : reader_of<float>(std::move(inputs), options);
 }
 
-std::unique_ptr<ExampleSource> sparse_text_source(Input input, const SparseTextOptions& options) {
+std::unique_ptr<Reader> read_sparse_text(Input input, const SparseTextOptions& options) {
   std::vector<Input> inputs;
   inputs.push_back(std::move(input));
-  return sparse_text_source(std::move(inputs), options);
+  return read_sparse_text(std::move(inputs), options);
 }
 
 }  // namespace gradus

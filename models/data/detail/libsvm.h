@@ -6,7 +6,7 @@
 // example. Indices may come in any order. A line may end with \r\n, and the last without. Where no pair of a line has a
 // value, all values are 1: "1 3 13".
 // Indices are the columns of x, unless they are much further apart than there are non-zeros, or beyond 2^31 - 2: then
-// each that occurs gets a column of its own, in the order of their first occurrence, which Examples::ids tells. What is
+// each that occurs gets a column of its own, in the order of their first occurrence, which Columns::ids tells. What is
 // remembered grows with what occurs.
 #pragma once
 
@@ -29,7 +29,7 @@ struct SparseTextOptions {
   /// An index that a line names twice.
   Duplicates duplicates = Duplicates::refuse;
   OtherField other_field = OtherField::refuse;
-  /// Columns of indices that were renumbered, as Examples::ids had them. Excludes `columns`.
+  /// Columns of indices that were renumbered, as Columns::ids had them. Excludes `columns`.
   std::shared_ptr<const SparseIds> ids{};
   int hash_bits = 0;  // hash indices to 2^hash_bits columns; 0: no hashing. Excludes both.
   /// false: targets may be absent, and are not kept: y is empty. A line whose first token is a pair has none.
@@ -37,7 +37,7 @@ struct SparseTextOptions {
 };
 
 /// The files one after another. Throws ValueError where an option is out of range.
-std::unique_ptr<ExampleSource> sparse_text_source(std::vector<Input> inputs, const SparseTextOptions& options);
-std::unique_ptr<ExampleSource> sparse_text_source(Input input, const SparseTextOptions& options);
+std::unique_ptr<Reader> read_sparse_text(std::vector<Input> inputs, const SparseTextOptions& options);
+std::unique_ptr<Reader> read_sparse_text(Input input, const SparseTextOptions& options);
 
 }  // namespace gradus

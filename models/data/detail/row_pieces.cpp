@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <functional>
 #include <memory>
 #include <numeric>
 
@@ -21,22 +20,17 @@ Tensor column_of(const std::vector<RowPiece<T>>& pieces, std::vector<T> RowPiece
   });
 }
 
-void add(std::vector<std::int64_t>& sums, const std::vector<std::int64_t>& counts) {
-  sums.resize(std::max(sums.size(), counts.size()));
-  std::transform(counts.begin(), counts.end(), sums.begin(), sums.begin(), std::plus<>());
-}
-
 }  // namespace
 
 template <class T>
-Examples joined(std::vector<RowPiece<T>>& pieces, std::int64_t columns, Workers& workers) {
-  Examples out;
+ReadRows joined(std::vector<RowPiece<T>>& pieces, std::int64_t columns, Workers& workers) {
+  ReadRows out;
   std::vector<std::int64_t> row_before{0}, entry_before{0};
   for (const auto& piece : pieces) {
     row_before.push_back(row_before.back() + static_cast<std::int64_t>(piece.row_end.size()));
     entry_before.push_back(entry_before.back() + static_cast<std::int64_t>(piece.column.size()));
-    add(out.unseen, piece.unseen);
-    add(out.missing, piece.missing);
+    add_counts(out.unseen, piece.unseen);
+    add_counts(out.missing, piece.missing);
     out.other_fields += piece.other_fields;
   }
   out.y = column_of(pieces, &RowPiece<T>::y);            // [n, 1]
@@ -63,8 +57,8 @@ Examples joined(std::vector<RowPiece<T>>& pieces, std::int64_t columns, Workers&
   return out;
 }
 
-template Examples joined(std::vector<RowPiece<float>>&, std::int64_t, Workers&);
-template Examples joined(std::vector<RowPiece<double>>&, std::int64_t, Workers&);
+template ReadRows joined(std::vector<RowPiece<float>>&, std::int64_t, Workers&);
+template ReadRows joined(std::vector<RowPiece<double>>&, std::int64_t, Workers&);
 
 template <class T>
 Index sort_row(RowPiece<T>& piece, std::size_t first, Duplicates duplicates) {

@@ -4,7 +4,7 @@
 
 #include <gradus/core/error.h>
 #include <gradus/core/workers.h>
-#include <gradus/models/data/examples.h>
+#include <gradus/models/data/reader.h>
 
 #include <algorithm>
 #include <exception>
@@ -31,7 +31,7 @@ struct RowPiece {
   std::vector<T> weight;               // [rows], or empty
   std::vector<Index> field;            // [non-zeros], libffm only
   std::vector<std::int64_t> row_line;  // [rows], counted from 0 in the piece; libffm and where there is `index` only
-  std::vector<std::int64_t> unseen;    // as in Examples
+  std::vector<std::int64_t> unseen;    // as in ReadRows
   std::vector<std::int64_t> missing;
   std::int64_t other_fields = 0;  // added up with an entry of another field; libffm only
   Index largest = -1;             // column
@@ -72,9 +72,9 @@ void read_pieces(Workers& workers, const std::string& name, const std::vector<st
 
 /// The pieces one after another, which are emptied: x [n, columns], y and weight.
 template <class T>
-Examples joined(std::vector<RowPiece<T>>& pieces, std::int64_t columns, Workers& workers);
-extern template Examples joined(std::vector<RowPiece<float>>&, std::int64_t, Workers&);
-extern template Examples joined(std::vector<RowPiece<double>>&, std::int64_t, Workers&);
+ReadRows joined(std::vector<RowPiece<T>>& pieces, std::int64_t columns, Workers& workers);
+extern template ReadRows joined(std::vector<RowPiece<float>>&, std::int64_t, Workers&);
+extern template ReadRows joined(std::vector<RowPiece<double>>&, std::int64_t, Workers&);
 
 /// Puts the entries from `first` on, which are a row, in the order of their columns, and adds up those of one column.
 /// Returns a column that is named twice where that is refused, or whose sum is not finite; else -1.

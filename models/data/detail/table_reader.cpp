@@ -17,9 +17,9 @@ namespace gradus {
 namespace {
 
 template <class T>
-class TableSource final : public ExampleSource {
+class TableReader final : public Reader {
  public:
-  TableSource(std::vector<Input> inputs, TableOptions options)
+  TableReader(std::vector<Input> inputs, TableOptions options)
       : options_(std::move(options)), workers_(options_.threads) {
     for (Input& input : inputs) files_.push_back({std::move(input)});
   }
@@ -30,7 +30,7 @@ class TableSource final : public ExampleSource {
   }
 
  private:
-  Examples read(std::int64_t count) override {
+  ReadRows read(std::int64_t count) override {
     if (!table_) begin();
     std::vector<RowPiece<T>> pieces;
     std::int64_t rows = 0;
@@ -52,12 +52,12 @@ class TableSource final : public ExampleSource {
       }
       file.input.take(text.size());
     }
-    Examples out = joined(pieces, table_->features(), workers_);
+    ReadRows out = joined(pieces, table_->features(), workers_);
     out.unseen.resize(table_->columns().size());
     out.missing.resize(table_->columns().size());
-    out.table = table_;
+    out.columns.table = table_;
     out.findings = findings_;
-    out.field = field_;
+    out.columns.field = field_;
     return out;
   }
 
@@ -245,7 +245,7 @@ class TableSource final : public ExampleSource {
 
 }  // namespace
 
-std::unique_ptr<ExampleSource> table_source(std::vector<Input> inputs, TableOptions options) {
+std::unique_ptr<Reader> read_table(std::vector<Input> inputs, TableOptions options) {
   const std::string& name = inputs.front().name();
   if (options.dtype != float32 && options.dtype != float64)
     fail<ValueError>("{}: dtype is {}; examples are read as float32 or float64", name, options.dtype);
@@ -254,14 +254,14 @@ std::unique_ptr<ExampleSource> table_source(std::vector<Input> inputs, TableOpti
   if (options.separator.size() > 1)
     fail<ValueError>("{}: {} separates several values of a cell; one character is expected", name,
                      in_quotes(options.separator));
-  if (options.dtype == float64) return std::make_unique<TableSource<double>>(std::move(inputs), std::move(options));
-  return std::make_unique<TableSource<float>>(std::move(inputs), std::move(options));
+  if (options.dtype == float64) return std::make_unique<TableReader<double>>(std::move(inputs), std::move(options));
+  return std::make_unique<TableReader<float>>(std::move(inputs), std::move(options));
 }
 
-std::unique_ptr<ExampleSource> table_source(Input input, TableOptions options) {
+std::unique_ptr<Reader> read_table(Input input, TableOptions options) {
   std::vector<Input> inputs;
   inputs.push_back(std::move(input));
-  return table_source(std::move(inputs), std::move(options));
+  return read_table(std::move(inputs), std::move(options));
 }
 
 }  // namespace gradus

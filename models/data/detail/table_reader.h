@@ -1,7 +1,7 @@
 // Tables of people's data (CSV and the like): the first record names the columns, the others are examples. A column is
 // the target, a weight, numbers, categories or ignored, as the options or a trained model's table say; what a column is
-// that they do not name is found out (column_findings.h). What was chosen is in Examples::table, why in
-// Examples::findings. A cell that is empty or says "unknown" is a category like others, but in a numeric column, or one
+// that they do not name is found out (column_findings.h). What was chosen is in ReadRows::columns, why in
+// ReadRows::findings. A cell that is empty or says "unknown" is a category like others, but in a numeric column, or one
 // of several values a cell, it is nothing and counted as missing; a category that a given table does not know has no
 // column and is counted as unseen. Targets may be words of two classes: true and yes are 1, false and no 0. Without a
 // table the whole file is looked at before the first example is given (a stream is then held in memory).
@@ -43,7 +43,7 @@ struct TableOptions {
 
 /// The files one after another, which have the same columns, in any order. next() throws ValueError for options that do
 /// not fit the files, IoError for what is wrong with them.
-std::unique_ptr<ExampleSource> table_source(std::vector<Input> inputs, TableOptions options);
-std::unique_ptr<ExampleSource> table_source(Input input, TableOptions options);
+std::unique_ptr<Reader> read_table(std::vector<Input> inputs, TableOptions options);
+std::unique_ptr<Reader> read_table(Input input, TableOptions options);
 
 }  // namespace gradus

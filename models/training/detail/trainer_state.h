@@ -32,15 +32,15 @@ struct Trainer::State {
   double learn(const Batch& batch);
   bool learn_epoch(const Watcher& watcher, std::chrono::steady_clock::time_point start);
   void visit();
-  Tensor told_of(const Dataset& rows);
-  Tensor estimates_of(const Dataset& rows);
+  Tensor told_of(const Rows& rows);
+  Tensor estimates_of(const Rows& rows);
   Evaluation validate();
   void tell_of_validation(const Parameters& sample);
   bool has_samples() const { return keeper && keeper->samples().count() > 0; }
   std::int64_t batch_count() const { return batches ? batches->count() : 1; }
-  Evaluation evaluation_on(const DatasetBlocks& data);
-  Evaluation best_evaluation_on(const DatasetBlocks& data);
-  const DatasetBlocks& evaluated_rows() const;
+  Evaluation evaluation_on(const RowBlocks& data);
+  Evaluation best_evaluation_on(const RowBlocks& data);
+  const RowBlocks& evaluated_rows() const;
   bool is_better(double validation) const;
   const std::string& data_checksum();
   void end_epoch(double seconds);

@@ -115,7 +115,7 @@ Row criteo(const Device& device, const Machine& machine, const Sizes& sizes, con
   const std::int64_t batch = sizes.examples > 0 ? sizes.examples : 65536, k = criteo_factors;
   constexpr std::int64_t fields = 39;
   const DataSet data = zipf({.rows = criteo_batches * batch, .fields = fields, .features = sizes.features});
-  const Dataset tensors = tensors_of(data);
+  const Rows tensors = tensors_of(data);
   TrainingOptions options{.factors = k, .batch = batch, .ready = true, .task = Task::binary, .threads = 0};
   double touched = 0;
   {

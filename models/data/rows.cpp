@@ -1,4 +1,4 @@
-#include <gradus/models/data/dataset.h>
+#include <gradus/models/data/rows.h>
 
 #include <gradus/core/error.h>
 #include <gradus/core/tensor/csr_rows.h>
@@ -18,23 +18,23 @@ namespace {
 
 // Throws unless `column`, named so, is [n, 1] and `fits` is true of all its numbers.
 template <class Fits>
-void check_column(const Dataset& data, std::string_view name, const Tensor& column, std::string_view expected,
+void check_column(const Rows& data, std::string_view name, const Tensor& column, std::string_view expected,
                   Fits&& fits) {
   const Shape needed{data.size(), 1};
   if (column.layout() != Layout::dense || column.shape() != needed)
-    fail<ValueError>("Dataset: x is {} but {} is {}; dense {} is expected, a number for each row of x", data.x.type(),
+    fail<ValueError>("Rows: x is {} but {} is {}; dense {} is expected, a number for each row of x", data.x.type(),
                      name, column.type(), needed);
   dispatch(column.dtype(), [&]<class T>(TypeTag<T>) {
     const std::span<const T> numbers = column.span<T>();
     const auto wrong = std::find_if(numbers.begin(), numbers.end(), [&](T x) { return !fits(static_cast<double>(x)); });
     if (wrong != numbers.end())
-      fail<ValueError>("Dataset: {} of row {} is {}; {} is expected", name, wrong - numbers.begin(),
+      fail<ValueError>("Rows: {} of row {} is {}; {} is expected", name, wrong - numbers.begin(),
                        static_cast<double>(*wrong), expected);
   });
 }
 
-// Throws unless all are rows of the data set.
-void check_rows(const Dataset& data, std::span<const Index> rows) {
+// Throws unless all are rows of the data.
+void check_rows(const Rows& data, std::span<const Index> rows) {
   const std::int64_t n = data.size();
   if (all_below(n, rows)) return;
   const auto wrong = std::find_if(rows.begin(), rows.end(), [&](Index row) { return row < 0 || row >= n; });
@@ -52,19 +52,19 @@ Tensor taken(const Tensor& from, std::span<const Index> rows, Buffer& memory, co
 
 }  // namespace
 
-void Dataset::check() const {
+void Rows::check() const {
   if (x.rank() != 2 || (x.layout() != Layout::csr && x.layout() != Layout::dense))
-    fail<ValueError>("Dataset: x is {}; a csr or dense matrix [n, p] is expected", x.type());
+    fail<ValueError>("Rows: x is {}; a csr or dense matrix [n, p] is expected", x.type());
   if (size() < 1 || size() > max_sparse_dimension)
-    fail<ValueError>("Dataset: x is {}; 1 to {} rows are expected", x.type(), max_sparse_dimension);
+    fail<ValueError>("Rows: x is {}; 1 to {} rows are expected", x.type(), max_sparse_dimension);
   check_column(*this, "y", y, "a finite number", [](double target) { return std::isfinite(target); });
   if (weight.shape() != Shape{0})
     check_column(*this, "weight", weight, "a finite number, 0 or more,",
                  [](double w) { return std::isfinite(w) && w >= 0; });
 }
 
-Dataset Dataset::rows(std::int64_t first, std::int64_t count, const std::shared_ptr<RowMemory>& memory) const {
-  Dataset out{{}, y.row_range(first, count), weighted() ? weight.row_range(first, count) : weight};
+Rows Rows::range(std::int64_t first, std::int64_t count, const std::shared_ptr<RowMemory>& memory) const {
+  Rows out{{}, y.row_range(first, count), weighted() ? weight.row_range(first, count) : weight};
   if (x.layout() != Layout::csr || !memory) {
     out.x = x.row_range(first, count);
     return out;
@@ -77,10 +77,10 @@ Dataset Dataset::rows(std::int64_t first, std::int64_t count, const std::shared_
   return out;
 }
 
-Dataset Dataset::take(std::span<const Index> rows, const std::shared_ptr<RowMemory>& memory) const {
+Rows Rows::take(std::span<const Index> rows, const std::shared_ptr<RowMemory>& memory) const {
   check_rows(*this, rows);
   const std::shared_ptr<RowMemory> owner = memory ? memory : std::make_shared<RowMemory>();
-  Dataset out{{}, taken(y, rows, owner->y, owner), weighted() ? taken(weight, rows, owner->weight, owner) : weight};
+  Rows out{{}, taken(y, rows, owner->y, owner), weighted() ? taken(weight, rows, owner->weight, owner) : weight};
   if (x.layout() != Layout::csr) {
     out.x = taken(x, rows, owner->x, owner);
     return out;
@@ -96,19 +96,19 @@ Dataset Dataset::take(std::span<const Index> rows, const std::shared_ptr<RowMemo
   return out;
 }
 
-Dataset joined(std::span<const Dataset> parts) {
-  if (parts.empty()) fail<TypeError>("joined: no data set is given");
-  const Dataset& first = parts.front();
+Rows joined(std::span<const Rows> parts) {
+  if (parts.empty()) fail<TypeError>("joined: no rows are given");
+  const Rows& first = parts.front();
   auto pattern = std::make_shared<CsrPattern>();
   pattern->columns = first.x.rank() == 2 ? first.x.dim(1) : 0;
   std::int64_t non_zeros = 0;
-  for (const Dataset& part : parts) {
+  for (const Rows& part : parts) {
     const bool fits = part.x.layout() == Layout::csr && part.x.dim(1) == pattern->columns &&
                       part.x.dtype() == first.x.dtype() && part.y.dtype() == first.y.dtype() &&
                       part.weighted() == first.weighted() && part.weight.dtype() == first.weight.dtype();
     if (!fits)
       fail<TypeError>(
-          "joined: x is {} of one data set and {} of another; csr of one dtype and number of columns is "
+          "joined: x is {} of one part and {} of another; csr of one dtype and number of columns is "
           "expected, and weights of all or of none",
           first.x.type(), part.x.type());
     pattern->rows += part.size();
@@ -117,7 +117,7 @@ Dataset joined(std::span<const Dataset> parts) {
   pattern->row_start.reserve(static_cast<std::size_t>(pattern->rows) + 1);
   const std::span<Index> column = pattern->new_column(non_zeros);
   auto to = column.begin();
-  for (const Dataset& part : parts) {
+  for (const Rows& part : parts) {
     const std::int64_t before = pattern->row_start.back();
     const std::vector<std::int64_t>& start = part.x.pattern()->row_start;
     std::transform(start.begin() + 1, start.end(), std::back_inserter(pattern->row_start),
@@ -128,20 +128,20 @@ Dataset joined(std::span<const Dataset> parts) {
   const auto numbers = [&](const Shape& shape, const Tensor& like, const auto& of) {
     Tensor out = Tensor::uninitialized({like.dtype(), shape, Layout::dense});
     std::byte* next = out.writable_data();
-    for (const Dataset& part : parts) {
+    for (const Rows& part : parts) {
       const Tensor& from = of(part);
       const std::size_t bytes = static_cast<std::size_t>(from.stored()) * size_of(from.dtype());
       next = std::copy_n(from.data(), bytes, next);
     }
     return out;
   };
-  Dataset out;
+  Rows out;
   const Shape rows{pattern->rows, 1};
-  out.x = Tensor::csr(pattern, numbers({non_zeros}, first.x, [](const Dataset& d) -> const Tensor& { return d.x; }));
-  out.y = numbers(rows, first.y, [](const Dataset& d) -> const Tensor& { return d.y; });
+  out.x = Tensor::csr(pattern, numbers({non_zeros}, first.x, [](const Rows& d) -> const Tensor& { return d.x; }));
+  out.y = numbers(rows, first.y, [](const Rows& d) -> const Tensor& { return d.y; });
   out.weight = first.weight;
   if (first.weighted())
-    out.weight = numbers(rows, first.weight, [](const Dataset& d) -> const Tensor& { return d.weight; });
+    out.weight = numbers(rows, first.weight, [](const Rows& d) -> const Tensor& { return d.weight; });
   return out;
 }
 
@@ -165,7 +165,7 @@ std::int64_t check_split(std::int64_t rows, double fraction) {
   return aside;
 }
 
-Dataset::Split Dataset::split(double fraction, std::uint64_t seed) const {
+Rows::Split Rows::split(double fraction, std::uint64_t seed) const {
   check();
   const DrawnRows rows = draw_rows(size(), check_split(size(), fraction), seed, stream_of("split"));
   return {take(rows.others), take(rows.drawn)};

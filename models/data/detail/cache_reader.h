@@ -12,14 +12,14 @@ namespace gradus {
 /// The blocks of a cache with the columns that `read` asks for: those of its table, ids, hash_bits or number of
 /// columns; where it has none of these, the cache's own. Throws IoError as DataCache does, and where the cache has
 /// another dtype or other columns.
-class FittedCache final : public DatasetBlocks {
+class FittedCache final : public RowBlocks {
  public:
   FittedCache(const std::string& path, const ReadOptions& read);
 
   const DataCache& cache() const { return cache_; }
   std::int64_t blocks() const override { return cache_.blocks(); }
   std::int64_t rows_of(std::int64_t block) const override { return cache_.rows_of(block); }
-  Dataset block(std::int64_t block) const override;
+  Rows block(std::int64_t block) const override;
   std::uint32_t fingerprint() const override { return cache_.fingerprint(); }
 
  private:
@@ -28,6 +28,6 @@ class FittedCache final : public DatasetBlocks {
 };
 
 /// The same rows from front to back.
-std::unique_ptr<ExampleSource> cache_source(const std::string& path, const ReadOptions& read);
+std::unique_ptr<Reader> read_cache(const std::string& path, const ReadOptions& read);
 
 }  // namespace gradus

@@ -1,7 +1,7 @@
-// A data set: a row of X and a target for each example, and, where they do not all count alike, a weight. It is a cheap
-// handle, as its tensors are. Batches (batches.h) are made of its rows:
+// Rows to learn from: of each a row of X and a target, and, where they do not all count alike, a weight. A cheap
+// handle, as its tensors are. Batches (batches.h) are made of it:
 //
-//   Dataset data{x, y};                                // [n, p], [n, 1]
+//   Rows data{x, y};                                // [n, p], [n, 1]
 //   const auto [train, validation] = data.split(0.1);  // a tenth of the rows to validate with
 #pragma once
 
@@ -16,19 +16,19 @@
 
 namespace gradus {
 
-/// Memory for some rows of a data set, to be used again when no tensor lies there any more.
+/// Memory for some rows, to be used again when no tensor lies there any more.
 struct RowMemory {
   CsrPattern pattern;
   Buffer x, y, weight;
 };
 
-struct Dataset {
+struct Rows {
   Tensor x;            // csr or dense [n, p]
   Tensor y;            // [n, 1]
   Tensor weight = {};  // [n, 1], or [0] where all rows count alike
 
   /// Rows.
-  std::int64_t size() const { return x.dim(0); }
+  std::int64_t size() const { return x.rank() == 2 ? x.dim(0) : 0; }
   bool weighted() const { return weight.size() > 0; }
 
   /// Throws ValueError, saying what differs, unless x is a csr or dense matrix with a row at least, y and weight have
@@ -37,10 +37,10 @@ struct Dataset {
 
   /// Rows first to first + count; shares their storage. Throws ValueError when there are not all of these rows.
   /// The csr pattern of x lies in `memory`, if any is given, which nobody else may then use.
-  Dataset rows(std::int64_t first, std::int64_t count, const std::shared_ptr<RowMemory>& memory = nullptr) const;
+  Rows range(std::int64_t first, std::int64_t count, const std::shared_ptr<RowMemory>& memory = nullptr) const;
   /// A copy of these rows in this order; a row may be named more than once. Throws ValueError for a row out of range.
   /// It lies in `memory`, if any is given, which nobody else may then use.
-  Dataset take(std::span<const Index> rows, const std::shared_ptr<RowMemory>& memory = nullptr) const;
+  Rows take(std::span<const Index> rows, const std::shared_ptr<RowMemory>& memory = nullptr) const;
 
   struct Split;
   /// Copies of two parts, drawn by `seed`: round(fraction * size()) rows to validate with, the others to train with,
@@ -48,14 +48,14 @@ struct Dataset {
   Split split(double fraction, std::uint64_t seed = 0) const;
 };
 
-struct Dataset::Split {
-  Dataset train;
-  Dataset validation;
+struct Rows::Split {
+  Rows train;
+  Rows validation;
 };
 
-/// The rows of several data sets one after another; csr, of one dtype and number of columns, and all weighted or none
+/// All rows of several parts one after another; csr, of one dtype and number of columns, and all weighted or none
 /// (TypeError otherwise).
-Dataset joined(std::span<const Dataset> parts);
+Rows joined(std::span<const Rows> parts);
 
 /// Some rows of `count`, each equally likely, and the others, both ascending: a function of what is given alone.
 struct DrawnRows {

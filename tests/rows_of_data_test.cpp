@@ -2,7 +2,7 @@
 #include <gradus/core/error.h>
 #include <gradus/core/tensor/create.h>
 #include <gradus/core/tensor/random.h>
-#include <gradus/models/data/dataset.h>
+#include <gradus/models/data/rows.h>
 
 #include <doctest/doctest.h>
 
@@ -16,7 +16,7 @@ namespace gradus {
 namespace {
 
 // Row r has `most` non-zeros, or r modulo (most + 1) of them; y is r.   [n, 10], [n, 1]
-Dataset numbered(std::int64_t n, bool same_length, std::int64_t most = 3) {
+Rows numbered(std::int64_t n, bool same_length, std::int64_t most = 3) {
   std::vector<std::int64_t> start{0};
   std::vector<std::int64_t> column;
   std::vector<float> values;
@@ -33,7 +33,7 @@ Dataset numbered(std::int64_t n, bool same_length, std::int64_t most = 3) {
 }
 
 // Row by row: all of them, or only the ones named.
-void check_rows(const Dataset& part, const Dataset& whole, const std::vector<Index>& rows) {
+void check_rows(const Rows& part, const Rows& whole, const std::vector<Index>& rows) {
   REQUIRE(part.size() == static_cast<std::int64_t>(rows.size()));
   REQUIRE_NOTHROW(part.check());
   const Tensor x = part.x.to_dense();
@@ -50,16 +50,16 @@ void check_rows(const Dataset& part, const Dataset& whole, const std::vector<Ind
 
 Tensor ones_like(const Tensor& csr) { return Tensor::csr(csr.pattern(), ones({csr.stored()})); }
 
-std::vector<Dataset> kinds() {
-  Dataset weighted = numbered(41, false);
+std::vector<Rows> kinds() {
+  Rows weighted = numbered(41, false);
   weighted.weight = random_uniform({41, 1});
-  Dataset dense = weighted;
+  Rows dense = weighted;
   dense.x = weighted.x.to_dense();
-  Dataset doubles = numbered(41, false);
+  Rows doubles = numbered(41, false);
   doubles.x = doubles.x.cast(float64);
-  Dataset ones = numbered(41, false);
+  Rows ones = numbered(41, false);
   ones.x = ones_like(ones.x);
-  Dataset equal_ones = numbered(41, true);
+  Rows equal_ones = numbered(41, true);
   equal_ones.x = ones_like(equal_ones.x);
   return {numbered(41, true),
           numbered(41, false),
@@ -73,20 +73,20 @@ std::vector<Dataset> kinds() {
 }
 
 TEST_CASE("rows in a row are views, in memory of their own or given") {
-  for (const Dataset& data : kinds()) {
+  for (const Rows& data : kinds()) {
     const auto memory = std::make_shared<RowMemory>();
-    check_rows(data.rows(5, 4), data, {5, 6, 7, 8});
-    check_rows(data.rows(40, 1, memory), data, {40});
-    check_rows(data.rows(5, 4, memory), data, {5, 6, 7, 8});
-    CHECK(data.rows(5, 4).y.data() == data.y.data() + 5 * sizeof(float));
+    check_rows(data.range(5, 4), data, {5, 6, 7, 8});
+    check_rows(data.range(40, 1, memory), data, {40});
+    check_rows(data.range(5, 4, memory), data, {5, 6, 7, 8});
+    CHECK(data.range(5, 4).y.data() == data.y.data() + 5 * sizeof(float));
     // Any ones do.
     const auto at = data.x.ones() ? 0 : data.x.layout() == Layout::csr ? data.x.pattern()->row_start[5] : 50;
-    CHECK(data.rows(5, 4, memory).x.data() == data.x.data() + static_cast<std::size_t>(at) * size_of(data.x.dtype()));
+    CHECK(data.range(5, 4, memory).x.data() == data.x.data() + static_cast<std::size_t>(at) * size_of(data.x.dtype()));
   }
 }
 
 TEST_CASE("rows in any order are copies, in memory of their own or given") {
-  for (const Dataset& data : kinds()) {
+  for (const Rows& data : kinds()) {
     const auto memory = std::make_shared<RowMemory>();
     const std::vector<Index> some{40, 0, 7, 7, 23, 3};
     std::vector<Index> many;
@@ -100,14 +100,14 @@ TEST_CASE("rows in any order are copies, in memory of their own or given") {
 }
 
 TEST_CASE("rows of ones share them, as long as there are enough") {
-  for (const Dataset& data : kinds()) {
+  for (const Rows& data : kinds()) {
     if (!data.x.ones() || data.x.stored() == 0) continue;
-    const Dataset some = data.take(std::vector<Index>{7, 40, 7});
+    const Rows some = data.take(std::vector<Index>{7, 40, 7});
     CHECK(some.x.ones());
     CHECK(some.x.data() == data.x.data());
-    CHECK(data.rows(5, 4).x.ones());
+    CHECK(data.range(5, 4).x.ones());
     const std::vector<Index> often(200, 7);
-    const Dataset many = data.take(often);
+    const Rows many = data.take(often);
     REQUIRE(many.x.stored() > data.x.stored());
     CHECK(many.x.ones());
     CHECK(many.x.data() != data.x.data());
@@ -116,23 +116,23 @@ TEST_CASE("rows of ones share them, as long as there are enough") {
 }
 
 TEST_CASE("rows out of range") {
-  const Dataset data = numbered(7, true);
+  const Rows data = numbered(7, true);
   CHECK_THROWS_WITH_AS(data.take(std::vector<Index>{1, 7}),
                        "take: row 7 of float32 csr [7, 10] is asked for; rows are 0 to 6", ValueError);
   CHECK_THROWS_WITH_AS(data.take(std::vector<Index>{-1}),
                        "take: row -1 of float32 csr [7, 10] is asked for; rows are 0 to 6", ValueError);
-  CHECK_THROWS_AS(data.rows(5, 3), ValueError);
-  CHECK_THROWS_AS(data.rows(-1, 3, std::make_shared<RowMemory>()), ValueError);
+  CHECK_THROWS_AS(data.range(5, 3), ValueError);
+  CHECK_THROWS_AS(data.range(-1, 3, std::make_shared<RowMemory>()), ValueError);
 }
 
 TEST_CASE("a split has every row once, in the order of the data") {
-  for (const Dataset& data : kinds()) {
+  for (const Rows& data : kinds()) {
     const auto [train, validation] = data.split(0.25, 3);
     CHECK(validation.size() == 10);
     CHECK(train.size() == 31);
     std::vector<Index> rows[2];
     int part = 0;
-    for (const Dataset& of : {train, validation}) {
+    for (const Rows& of : {train, validation}) {
       for (const double y : of.y) rows[part].push_back(static_cast<Index>(y));
       CHECK(std::is_sorted(rows[part].begin(), rows[part].end()));
       check_rows(of, data, rows[part]);
@@ -148,7 +148,7 @@ TEST_CASE("a split has every row once, in the order of the data") {
 }
 
 TEST_CASE("a split that leaves nothing") {
-  const Dataset data = numbered(7, true);
+  const Rows data = numbered(7, true);
   CHECK(data.split(0.1).validation.size() == 1);
   CHECK(data.split(0.9).train.size() == 1);
   CHECK_THROWS_WITH_AS(data.split(0.01),
@@ -165,35 +165,33 @@ TEST_CASE("a split that leaves nothing") {
 }
 
 TEST_CASE("data that do not fit together") {
-  const Dataset good = numbered(3, true);
+  const Rows good = numbered(3, true);
   const Tensor y({{1}, {2}, {3}});
   const auto refused = [&](const Tensor& x, const Tensor& targets, const Tensor& weight, const char* text) {
-    CHECK_THROWS_WITH_AS((Dataset{x, targets, weight}.check()), text, ValueError);
+    CHECK_THROWS_WITH_AS((Rows{x, targets, weight}.check()), text, ValueError);
   };
-  CHECK_NOTHROW((Dataset{good.x, y, {}}.check()));
-  CHECK_NOTHROW((Dataset{good.x, Tensor({{1}, {0}, {1}}, int64), y}.check()));
-  refused({}, {}, {}, "Dataset: x is float32 [0]; a csr or dense matrix [n, p] is expected");
-  refused(zeros({3, 2, 2}), y, {}, "Dataset: x is float32 [3, 2, 2]; a csr or dense matrix [n, p] is expected");
-  refused(zeros({0, 2}), zeros({0, 1}), {}, "Dataset: x is float32 [0, 2]; 1 to 2147483647 rows are expected");
+  CHECK_NOTHROW((Rows{good.x, y, {}}.check()));
+  CHECK_NOTHROW((Rows{good.x, Tensor({{1}, {0}, {1}}, int64), y}.check()));
+  refused({}, {}, {}, "Rows: x is float32 [0]; a csr or dense matrix [n, p] is expected");
+  refused(zeros({3, 2, 2}), y, {}, "Rows: x is float32 [3, 2, 2]; a csr or dense matrix [n, p] is expected");
+  refused(zeros({0, 2}), zeros({0, 1}), {}, "Rows: x is float32 [0, 2]; 1 to 2147483647 rows are expected");
   refused(good.x, zeros({2, 1}), {},
-          "Dataset: x is float32 csr [3, 10] but y is float32 [2, 1]; dense [3, 1] is expected, a number for each row "
+          "Rows: x is float32 csr [3, 10] but y is float32 [2, 1]; dense [3, 1] is expected, a number for each row "
           "of x");
   refused(good.x, zeros({3}), {},
-          "Dataset: x is float32 csr [3, 10] but y is float32 [3]; dense [3, 1] is expected, a number for each row of "
+          "Rows: x is float32 csr [3, 10] but y is float32 [3]; dense [3, 1] is expected, a number for each row of "
           "x");
   refused(good.x, Tensor({{1}, {0}, {1}}).to_csr(), {},
-          "Dataset: x is float32 csr [3, 10] but y is float32 csr [3, 1]; dense [3, 1] is expected, a number for each "
+          "Rows: x is float32 csr [3, 10] but y is float32 csr [3, 1]; dense [3, 1] is expected, a number for each "
           "row of x");
-  refused(
-      good.x, y, zeros({3}),
-      "Dataset: x is float32 csr [3, 10] but weight is float32 [3]; dense [3, 1] is expected, a number for each row "
-      "of x");
-  refused(good.x, Tensor({{1.0}, {2.0}, {std::nan("")}}), {},
-          "Dataset: y of row 2 is nan; a finite number is expected");
+  refused(good.x, y, zeros({3}),
+          "Rows: x is float32 csr [3, 10] but weight is float32 [3]; dense [3, 1] is expected, a number for each row "
+          "of x");
+  refused(good.x, Tensor({{1.0}, {2.0}, {std::nan("")}}), {}, "Rows: y of row 2 is nan; a finite number is expected");
   refused(good.x, y, Tensor({{1.0}, {-2.0}, {1.0}}),
-          "Dataset: weight of row 1 is -2; a finite number, 0 or more, is expected");
+          "Rows: weight of row 1 is -2; a finite number, 0 or more, is expected");
   refused(good.x, y, Tensor({{1.0}, {1.0}, {std::numeric_limits<double>::infinity()}}),
-          "Dataset: weight of row 2 is inf; a finite number, 0 or more, is expected");
+          "Rows: weight of row 2 is inf; a finite number, 0 or more, is expected");
 }
 
 }  // namespace

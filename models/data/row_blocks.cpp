@@ -1,4 +1,4 @@
-#include <gradus/models/data/dataset_blocks.h>
+#include <gradus/models/data/row_blocks.h>
 
 #include <gradus/core/error.h>
 #include <gradus/core/io/checksum.h>
@@ -17,7 +17,7 @@ std::uint32_t crc_of(std::uint32_t crc, const T& number) {
   return crc32_of(&number, sizeof number, crc);
 }
 
-std::uint32_t crc_of(std::uint32_t crc, const Dataset& data) {
+std::uint32_t crc_of(std::uint32_t crc, const Rows& data) {
   const auto numbers = [&](const Tensor& tensor) {
     crc = crc32_of(tensor.data(), static_cast<std::size_t>(tensor.stored()) * size_of(tensor.dtype()), crc);
   };
@@ -31,19 +31,19 @@ std::uint32_t crc_of(std::uint32_t crc, const Dataset& data) {
   return crc;
 }
 
-class OneBlock final : public DatasetBlocks {
+class OneBlock final : public RowBlocks {
  public:
-  explicit OneBlock(const Dataset& data) : data_(data) { data_.check(); }
+  explicit OneBlock(const Rows& data) : data_(data) { data_.check(); }
   std::int64_t blocks() const override { return 1; }
   std::int64_t rows_of(std::int64_t) const override { return data_.size(); }
-  Dataset block(std::int64_t) const override { return data_; }
+  Rows block(std::int64_t) const override { return data_; }
 
  private:
-  Dataset data_;
+  Rows data_;
 };
 
 // One of the two parts of a split. Blocks of which it has no row are none of its own.
-class PartOfBlocks final : public DatasetBlocks {
+class PartOfBlocks final : public RowBlocks {
  public:
   PartOfBlocks(SharedBlocks data, double fraction, std::uint64_t seed, bool validation)
       : data_(std::move(data)), fraction_(fraction), seed_(seed), validation_(validation) {
@@ -58,9 +58,9 @@ class PartOfBlocks final : public DatasetBlocks {
   }
   std::int64_t blocks() const override { return std::ssize(blocks_); }
   std::int64_t rows_of(std::int64_t block) const override { return blocks_[static_cast<std::size_t>(block)].rows; }
-  Dataset block(std::int64_t block) const override {
+  Rows block(std::int64_t block) const override {
     const Block& of = blocks_[static_cast<std::size_t>(block)];
-    const Dataset rows = data_->block(of.number);
+    const Rows rows = data_->block(of.number);
     const DrawnRows drawn = draw_rows(rows.size(), of.aside, seed_, stream_of_block(stream_of("split"), of.number));
     return rows.take(validation_ ? drawn.drawn : drawn.others);
   }
@@ -85,7 +85,7 @@ class PartOfBlocks final : public DatasetBlocks {
   std::vector<Block> blocks_;
 };
 
-class JoinedBlocks final : public DatasetBlocks {
+class JoinedBlocks final : public RowBlocks {
  public:
   explicit JoinedBlocks(std::vector<SharedBlocks> parts) : parts_(std::move(parts)) {
     for (const SharedBlocks& part : parts_)
@@ -96,7 +96,7 @@ class JoinedBlocks final : public DatasetBlocks {
     const auto& [part, number] = blocks_[static_cast<std::size_t>(block)];
     return part->rows_of(number);
   }
-  Dataset block(std::int64_t block) const override {
+  Rows block(std::int64_t block) const override {
     const auto& [part, number] = blocks_[static_cast<std::size_t>(block)];
     return part->block(number);
   }
@@ -108,21 +108,21 @@ class JoinedBlocks final : public DatasetBlocks {
 
  private:
   std::vector<SharedBlocks> parts_;
-  std::vector<std::pair<const DatasetBlocks*, std::int64_t>> blocks_;
+  std::vector<std::pair<const RowBlocks*, std::int64_t>> blocks_;
 };
 
-class ChangedBlocks final : public DatasetBlocks {
+class ChangedBlocks final : public RowBlocks {
  public:
-  ChangedBlocks(SharedBlocks data, std::function<Dataset(Dataset)> change)
+  ChangedBlocks(SharedBlocks data, std::function<Rows(Rows)> change)
       : data_(std::move(data)), change_(std::move(change)) {}
   std::int64_t blocks() const override { return data_->blocks(); }
   std::int64_t rows_of(std::int64_t block) const override { return data_->rows_of(block); }
-  Dataset block(std::int64_t block) const override { return change_(data_->block(block)); }
+  Rows block(std::int64_t block) const override { return change_(data_->block(block)); }
   std::uint32_t fingerprint() const override { return data_->fingerprint(); }
 
  private:
   SharedBlocks data_;
-  std::function<Dataset(Dataset)> change_;
+  std::function<Rows(Rows)> change_;
 };
 
 }  // namespace
@@ -131,19 +131,19 @@ std::uint64_t stream_of_block(std::uint64_t stream, std::int64_t block) {
   return stream + 0x9e3779b97f4a7c15U * static_cast<std::uint64_t>(block);
 }
 
-std::int64_t DatasetBlocks::size() const {
+std::int64_t RowBlocks::size() const {
   std::int64_t rows = 0;
   for (std::int64_t b = 0; b < blocks(); ++b) rows += rows_of(b);
   return rows;
 }
 
-std::uint32_t DatasetBlocks::fingerprint() const {
+std::uint32_t RowBlocks::fingerprint() const {
   std::uint32_t crc = 0;
   for (std::int64_t b = 0; b < blocks(); ++b) crc = crc_of(crc, block(b));
   return crc;
 }
 
-SharedBlocks in_one_block(const Dataset& data) { return std::make_shared<OneBlock>(data); }
+SharedBlocks in_one_block(const Rows& data) { return std::make_shared<OneBlock>(data); }
 
 SplitBlocks split(const SharedBlocks& data, double fraction, std::uint64_t seed) {
   check_split(data->size(), fraction);
@@ -153,7 +153,7 @@ SplitBlocks split(const SharedBlocks& data, double fraction, std::uint64_t seed)
 
 SharedBlocks joined(std::vector<SharedBlocks> parts) { return std::make_shared<JoinedBlocks>(std::move(parts)); }
 
-SharedBlocks changed(SharedBlocks data, std::function<Dataset(Dataset)> change) {
+SharedBlocks changed(SharedBlocks data, std::function<Rows(Rows)> change) {
   return std::make_shared<ChangedBlocks>(std::move(data), std::move(change));
 }
 

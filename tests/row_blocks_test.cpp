@@ -3,7 +3,7 @@
 
 #include <gradus/core/error.h>
 #include <gradus/core/tensor/create.h>
-#include <gradus/models/data/dataset_blocks.h>
+#include <gradus/models/data/row_blocks.h>
 
 #include <doctest/doctest.h>
 
@@ -17,7 +17,7 @@ using namespace gradus;
 namespace {
 
 // Rows first to first + count: the target of each is its number, its weight one more.
-Dataset numbered(std::int64_t first, std::int64_t count) {
+Rows numbered(std::int64_t first, std::int64_t count) {
   std::vector<float> y, weight;
   std::vector<std::int64_t> start{0}, column;
   for (std::int64_t r = first; r < first + count; ++r) {
@@ -43,7 +43,7 @@ SharedBlocks blocks_of(const std::vector<std::int64_t>& rows) {
 std::vector<double> targets(const SharedBlocks& data) {
   std::vector<double> out;
   for (std::int64_t b = 0; b < data->blocks(); ++b) {
-    const Dataset rows = data->block(b);
+    const Rows rows = data->block(b);
     CHECK(rows.size() == data->rows_of(b));
     for (std::int64_t r = 0; r < rows.size(); ++r) {
       out.push_back(rows.y.at(r, 0));
@@ -82,8 +82,8 @@ TEST_CASE("a split of blocks has each row in one of its parts") {
 }
 
 TEST_CASE("a single block is split as a data set in memory") {
-  const Dataset rows = numbered(0, 100);
-  const Dataset::Split whole = rows.split(0.3, 7);
+  const Rows rows = numbered(0, 100);
+  const Rows::Split whole = rows.split(0.3, 7);
   const SplitBlocks parts = split(in_one_block(rows), 0.3, 7);
   CHECK(parts.train->block(0).y == whole.train.y);
   CHECK(parts.validation->block(0).y == whole.validation.y);
@@ -91,7 +91,7 @@ TEST_CASE("a single block is split as a data set in memory") {
 
 TEST_CASE("blocks are changed on the way") {
   const SharedBlocks data = blocks_of({3, 2});
-  const SharedBlocks minus = changed(data, [](Dataset rows) {
+  const SharedBlocks minus = changed(data, [](Rows rows) {
     rows.y = zeros({rows.size(), 1});
     return rows;
   });
