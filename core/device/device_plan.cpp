@@ -56,7 +56,7 @@ DevicePlan::DevicePlan(Program program, Variables& variables, DeviceState& state
     }
     if (loop_space(program_, first)) {
       step.loop = std::make_unique<DeviceLoop>(program_, group.nodes, memory_, values_);
-    } else if (n.op->row_kernel(input_types(program_, n)) != nullptr) {
+    } else if (n.op->runs_on_host() || n.op->row_kernel(input_types(program_, n)) != nullptr) {
       step.on_host = std::make_unique<HostStep>(n.origin, step.inputs, value(first));
     }
     if (n.op->is_random() && why_not_.empty()) why_not_ = fmt::format("{} is random", n.origin.name());
@@ -156,7 +156,7 @@ void DevicePlan::run_step(const std::shared_ptr<Accelerator>& accelerator, Step&
     step.loop->run(accelerator, state_.indices);
   } else if (step.on_host) {
     with_place(n.origin, [&] { step.on_host->run(accelerator); });
-    why_not = fmt::format("the host computes {}, to refuse numbers that cannot be divided", n.origin.name());
+    why_not = fmt::format("the host computes {}", n.origin.name());
   } else {
     DeviceCall call(accelerator, state_.indices, step.inputs, value(step.node), state_.scratch, step.growing);
     call.node = n.origin;

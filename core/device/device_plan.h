@@ -7,9 +7,9 @@
 // where the recording reads them (a recorded launch could be given other addresses instead, but to find them all work
 // has to be gone through, which costs what launching it does). What cannot be recorded is launched in every run:
 //   - random numbers, which depend on the run's number;
-//   - what the host computes (integer division) or decides (the rows of a scatter_add, the non-zeros of a to_csr, the
-//     indices of a gather) of numbers that depend on variables or on chance: it must wait for them in every run. What
-//     follows from the feeds alone it has decided in the run before the recording.
+//   - what the host computes (integer division, the solution of a matrix), or decides (the rows of a scatter_add, the
+//     non-zeros of a to_csr, the indices of a gather) of numbers that depend on variables or on chance: it must wait
+//     for them in every run. What follows from the feeds alone it has decided in the run before the recording.
 #pragma once
 
 #include <gradus/core/device/device_loop.h>

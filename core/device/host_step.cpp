@@ -17,12 +17,9 @@ std::int64_t bytes_of(const Value& value) {
 }  // namespace
 
 HostStep::HostStep(const Expr& node, std::vector<const Value*> inputs, Value& output)
-    : node_(node),
-      inputs_(std::move(inputs)),
-      output_(output),
-      here_(inputs_.size()),
-      numbers_(inputs_.size()),
-      loop_(node.op(), node.op().row_kernel(types_of(inputs_)), inputs_, output) {
+    : node_(node), inputs_(std::move(inputs)), output_(output), here_(inputs_.size()), numbers_(inputs_.size()) {
+  if (const RowKernel kernel = node.op().row_kernel(types_of(inputs_)))
+    loop_.emplace(node.op(), kernel, inputs_, output);
   for (const Value& value : here_) operands_.push_back(&value);
 }
 
@@ -30,7 +27,8 @@ void HostStep::run(const std::shared_ptr<Accelerator>& accelerator) {
   for (std::size_t i = 0; i < inputs_.size(); ++i) {
     here_[i] = *inputs_[i];
     numbers_[i].reserve(static_cast<std::size_t>(bytes_of(here_[i])));
-    if (here_[i].stored > 0) accelerator->download(numbers_[i].data(), inputs_[i]->data, bytes_of(here_[i]));
+    if (here_[i].stored > 0 && node_.op().reads(static_cast<int>(i)))
+      accelerator->download(numbers_[i].data(), inputs_[i]->data, bytes_of(here_[i]));
     here_[i].data = numbers_[i].data();
   }
   const bool dense = output_.type.layout == Layout::dense;
@@ -41,7 +39,11 @@ void HostStep::run(const std::shared_ptr<Accelerator>& accelerator) {
   }
   Call call(operands_, result_, workers_, scratch_, growing_);
   call.node = node_;
-  loop_.run(call);
+  if (loop_) {
+    loop_->run(call);
+  } else {
+    node_.op().compute(call);
+  }
   if (!dense) {
     grown_.reserve(accelerator, bytes_of(result_));
     output_.data = grown_.data();

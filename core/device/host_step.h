@@ -1,10 +1,12 @@
 // A step of a device's plan that the host computes: an elementwise node whose op has no formula for an accelerator, as
-// the divisions of integers, which must be able to throw. Its operands come from the device and its result goes there.
+// the divisions of integers, which must be able to throw, or one of an op that says so (Op::runs_on_host). Its operands
+// come from the device and its result goes there.
 #pragma once
 
 #include <gradus/core/device/accelerator.h>
 #include <gradus/core/kernel/loop.h>
 
+#include <optional>
 #include <vector>
 
 namespace gradus {
@@ -25,7 +27,7 @@ class HostStep {
   std::vector<Buffer> numbers_;
   Value result_;
   Buffer result_numbers_;
-  Loop loop_;
+  std::optional<Loop> loop_;  // of an elementwise node
   Workers workers_{1};
   Buffer scratch_;
   Growing growing_;

@@ -268,6 +268,8 @@ class Op {
   virtual Fold fold(std::span<const Type> inputs) const;
   /// What compute() does, on an accelerator (device_call.h). Elementwise ops and views have none: the engine runs them.
   virtual void launch(DeviceCall& call) const;
+  /// Whether there is no launch(): an accelerator has the host compute it.
+  virtual bool runs_on_host() const { return false; }
   /// Whether the result is the first input's numbers in the same order, perhaps under another shape. Asked with
   /// concrete types: a broadcast to the shape it has already is a view.
   virtual bool is_view(std::span<const Type> inputs) const;
