@@ -44,9 +44,9 @@ class BroadcastTo : public Op {
   std::string attributes() const override { return fmt::format("shape={}", to_string(shape_)); }
 
   Type infer(const OpInputs& in) const override {
-    // A column of rows, repeated, is rows. (Only rules of plans ask for that.)
-    const bool held = holds_rows(in[0]);
-    if (held && shape_.rank() == 2 && in[0].shape == Shape({shape_[0], 1})) return {in[0].dtype, shape_, in[0].layout};
+    // Rows, each repeated along the axes of a row, are rows. (Only rules of plans ask for that.)
+    const bool by_rows = shape_.rank() > 0 && in[0].shape.rank() == shape_.rank() && in[0].shape[0] == shape_[0];
+    if (holds_rows(in[0]) && by_rows && broadcasts_to(in[0].shape, shape_)) return {in[0].dtype, shape_, in[0].layout};
     require_dense(name(), in);
     if (!shape_.known())
       fail<TypeError>("broadcast_to: {} has unknown dimensions; broadcast_like takes a shape from the run",
@@ -84,9 +84,10 @@ class BroadcastTo : public Op {
   void repeat_rows(AnyCall& call) const {
     if (call.out().type.layout == Layout::dense) return repeat(call);
     call.set_index(call.in(0).index);
-    const Shape stored = shape_.with(0, static_cast<std::int64_t>(call.out().held_rows().size()));
-    copy_box(call, Box(stored, broadcast_strides(stored.with(1, 1), stored), row_major_strides(stored)),
-             call.in(0).data, call.out().data, size_of(call.out().type.dtype));
+    const auto rows = static_cast<std::int64_t>(call.out().held_rows().size());
+    const Shape from = call.in(0).shape().with(0, rows), stored = shape_.with(0, rows);
+    copy_box(call, Box(stored, broadcast_strides(from, stored), row_major_strides(stored)), call.in(0).data,
+             call.out().data, size_of(call.out().type.dtype));
   }
 
   Shape shape_;
