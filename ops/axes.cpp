@@ -1,6 +1,7 @@
 #include <gradus/ops/axes.h>
 
 #include <gradus/core/error.h>
+#include <gradus/core/graph/op.h>
 
 #include <fmt/format.h>
 

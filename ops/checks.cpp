@@ -2,7 +2,20 @@
 
 #include <gradus/core/error.h>
 
+#include <algorithm>
+
 namespace gradus {
+
+std::vector<Type> Given::types_of(const std::vector<Expr>& exprs) {
+  std::vector<Type> types;
+  for (const Expr& expr : exprs) types.push_back(expr.type());
+  return types;
+}
+
+bool may_agree(const Shape& a, const Shape& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](std::int64_t x, std::int64_t y) { return x == y || x == any || y == any; });
+}
 
 void require_dense(std::string_view op, const OpInputs& in, int i, std::string_view operand) {
   if (in[i].layout != Layout::dense)

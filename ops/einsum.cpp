@@ -1,8 +1,8 @@
-// einsum of two operands, and its two best known cases, dot and outer. The letters fall into four groups: batch (in
-// a, b and the result), summed (in a and b), free of a and free of b. With summed and free letters it is a batched
+// einsum of one or two operands, and its two best known cases, dot and outer. The letters fall into four groups: batch
+// (in a, b and the result), summed (in a and b), free of a and free of b. With summed and free letters it is a batched
 // matrix product [batch, free a, summed] x [batch, summed, free b]; otherwise a product element by element. All of
 // it is public ops, so it has their gradients. einsum takes any shapes whose letters agree exactly, without
-// broadcasting.
+// broadcasting; but the axes of `...`, which are letters here as well, digits from the last on, do broadcast.
 #include <gradus/core/error.h>
 #include <gradus/core/graph/op.h>
 #include <gradus/ops/checks.h>
@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <cctype>
 #include <string>
+#include <vector>
 
 namespace gradus {
 
@@ -20,39 +21,82 @@ namespace {
 
 bool has(std::string_view letters, char letter) { return letters.find(letter) != std::string_view::npos; }
 
+// The letters of the operands, as many as there are, and of the result.
 struct Letters {
-  std::string a, b, out;
+  std::vector<std::string> in;
+  std::string out;
 };
 
-Letters parse(std::string_view equation) {
+// Digits for the axes of an ellipsis: the last axis is 0.
+std::string digits(int count) {
+  std::string text;
+  for (int i = count - 1; i >= 0; --i) text += static_cast<char>('0' + i);
+  return text;
+}
+
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+// An operand or the result of an equation, with as many digits for an ellipsis.
+std::string spelled_out(std::string_view equation, const std::string& part, int axes, bool repeats) {
+  std::string letters;
+  for (std::size_t i = 0; i < part.size(); ++i) {
+    if (part.compare(i, 3, "...") == 0 && part.find("...", i + 3) == std::string::npos) {
+      letters += digits(axes);
+      i += 2;
+    } else if (std::isalpha(static_cast<unsigned char>(part[i])) == 0) {
+      fail<ValueError>("einsum: \"{}\" contains '{}'; letters, ..., one comma and -> are right", equation, part[i]);
+    } else if (!repeats && has(letters, part[i])) {
+      fail<ValueError>("einsum: \"{}\" names {} twice in \"{}\"; once is right", equation, part[i], part);
+    } else {
+      letters += part[i];
+    }
+  }
+  return letters;
+}
+
+// How many axes of an operand an ellipsis stands for.
+int axes_of_ellipsis(std::string_view equation, const std::string& part, const OpInputs& in, int i) {
+  if (part.find("...") == std::string::npos) return 0;
+  const int axes = in[i].shape.rank() - static_cast<int>(part.size() - 3);
+  if (axes < 0) fail<TypeError>("einsum: {} is {}; \"{}\" names more axes", i == 0 ? "a" : "b", in.shape(i), equation);
+  return axes;
+}
+
+Letters parse(std::string_view equation, const OpInputs& in) {
   std::string text;
   for (const char c : equation)
     if (c != ' ') text += c;
   const std::size_t arrow = text.find("->");
   const std::string operands = text.substr(0, arrow);
-  const auto commas = std::count(operands.begin(), operands.end(), ',');
-  if (commas != 1) fail<ValueError>("einsum: \"{}\" names {} operands; two are right", equation, commas + 1);
-  Letters letters{operands.substr(0, operands.find(',')), operands.substr(operands.find(',') + 1), {}};
-  if (arrow != std::string::npos) letters.out = text.substr(arrow + 2);
-
-  for (const std::string& part : {letters.a, letters.b, letters.out}) {
-    for (std::size_t i = 0; i < part.size(); ++i) {
-      if (std::isalpha(static_cast<unsigned char>(part[i])) == 0)
-        fail<ValueError>("einsum: \"{}\" contains '{}'; letters, one comma and -> are right", equation, part[i]);
-      if (has(std::string_view(part).substr(i + 1), part[i]))
-        fail<ValueError>("einsum: \"{}\" names {} twice in \"{}\"; once is right", equation, part[i], part);
-    }
+  const auto named = std::count(operands.begin(), operands.end(), ',') + 1;
+  if (named != in.count())
+    fail<ValueError>("einsum: \"{}\" names {} operand{}; {} {} given", equation, named, plural(named), in.count(),
+                     in.count() == 1 ? "is" : "are");
+  Letters letters;
+  int axes = 0;  // of the longest ellipsis
+  std::size_t begin = 0;
+  for (int i = 0; i < in.count(); ++i) {
+    const std::string part = operands.substr(begin, operands.find(',', begin) - begin);
+    begin += part.size() + 1;
+    const int of_this = axes_of_ellipsis(equation, part, in, i);
+    axes = std::max(axes, of_this);
+    letters.in.push_back(spelled_out(equation, part, of_this, true));
   }
-  for (const char c : letters.out)
-    if (!has(letters.a, c) && !has(letters.b, c))
-      fail<ValueError>("einsum: \"{}\" asks for {}, which no operand has", equation, c);
-
-  // Without an arrow: the letters that occur once, in alphabetical order.
+  std::string all;
+  for (const std::string& of : letters.in) all += of;
   if (arrow == std::string::npos) {
-    for (const char c : letters.a + letters.b)
-      if (has(letters.a, c) != has(letters.b, c)) letters.out += c;
+    // Without an arrow: the ellipsis, and the letters that occur once, in alphabetical order.
+    for (const char c : all)
+      if (!is_digit(c) && std::count(all.begin(), all.end(), c) == 1) letters.out += c;
     std::sort(letters.out.begin(), letters.out.end());
+    letters.out = digits(axes) + letters.out;
+    return letters;
   }
+  letters.out = spelled_out(equation, text.substr(arrow + 2), axes, false);
+  for (const char c : letters.out)
+    if (!has(all, c)) fail<ValueError>("einsum: \"{}\" asks for {}, which no operand has", equation, c);
+  if (axes > 0 && !has(letters.out, '0'))
+    fail<ValueError>("einsum: \"{}\" leaves ... out of the result; it must have what ... stands for", equation);
   return letters;
 }
 
@@ -75,7 +119,7 @@ class Agree : public Op {
     Shape shape = in[0].shape;
     for (int i = 0; i < shape.rank(); ++i) {
       const char letter = mine_[static_cast<std::size_t>(i)];
-      if (!has(other_, letter)) continue;
+      if (!has(other_, letter) || is_digit(letter)) continue;
       const std::int64_t theirs = in[1].shape[static_cast<int>(other_.find(letter))];
       if (shape[i] == any) shape = shape.with(i, theirs);
       if (shape[i] != theirs && theirs != any) {
@@ -97,8 +141,7 @@ class Agree : public Op {
     const std::string& letters = i == 0 ? mine_ : other_;
     const char operand = (i == 0) == swapped_ ? 'b' : 'a';
     if (in[i].shape.rank() == static_cast<int>(letters.size())) return;
-    if (op_ != "einsum") fail<TypeError>("{}: {} is {}; a vector is right", op_, operand, in.shape(i));
-    fail<TypeError>("einsum: {} is {} but \"{}\" names {} axes", operand, in.shape(i), letters, letters.size());
+    fail<TypeError>("{}: {} is {}; a vector is right", op_, operand, in.shape(i));
   }
 
   std::string_view op_;
@@ -113,6 +156,38 @@ struct Labelled {
   std::string letters;
 
   std::int64_t dim(char letter) const { return x.shape()[static_cast<int>(letters.find(letter))]; }
+
+  // Of letters that occur twice, the diagonal: of [..., n * n] each element number n + 1.
+  void take_diagonals(std::string_view equation) {
+    for (std::size_t i = 0; i < letters.size(); ++i) {
+      const std::size_t j = letters.find(letters[i], i + 1);
+      if (j == std::string::npos) continue;
+      const char letter = letters[i];
+      const std::int64_t n = x.shape()[static_cast<int>(i)], m = x.shape()[static_cast<int>(j)];
+      if (n == any || m == any || n != m)
+        fail<TypeError>("einsum: \"{}\" names {} twice of an operand that is {}; its sizes must be known, and equal",
+                        equation, letter, (*Given({x})).shape(0));
+      std::vector<int> perm;
+      std::vector<std::int64_t> dims;
+      std::string others;
+      for (std::size_t axis = 0; axis < letters.size(); ++axis) {
+        if (axis == i || axis == j) continue;
+        perm.push_back(static_cast<int>(axis));
+        dims.push_back(x.shape()[static_cast<int>(axis)]);
+        others += letters[axis];
+      }
+      perm.push_back(static_cast<int>(i));
+      perm.push_back(static_cast<int>(j));
+      dims.push_back(n * n);
+      if (std::count(dims.begin(), dims.end(), any) > 1)
+        fail<TypeError>(
+            "einsum: \"{}\" names {} twice of an operand that is {}; one other size may be unknown, not more", equation,
+            letter, (*Given({x})).shape(0));
+      x = at(reshape(transpose(x, perm), Shape(dims)), {ellipsis, {_, _, n + 1}});
+      letters = others + letter;
+      i = static_cast<std::size_t>(-1);  // from the first again
+    }
+  }
 
   // Sums over the letters that nothing else has.
   void keep_only(std::string_view others) {
@@ -191,7 +266,7 @@ Expr matrix_product(const Labelled& a, const Labelled& b, const std::string& bat
   Expr y = matmul(as_matrices(a, batch, free_a, summed, in), as_matrices(b, batch, summed, free_b, in));
   if (free_a.size() > 1 || free_b.size() > 1) {
     std::vector<std::int64_t> dims;
-    for (const char letter : batch) dims.push_back(a.dim(letter));
+    for (std::size_t i = 0; i < batch.size(); ++i) dims.push_back(y.shape()[static_cast<int>(i)]);  // broadcast
     for (const char letter : free_a) dims.push_back(a.dim(letter));
     for (const char letter : free_b) dims.push_back(b.dim(letter));
     y = reshape_one_unknown(y, dims, in);
@@ -204,51 +279,87 @@ Expr matrix_product(const Labelled& a, const Labelled& b, const std::string& bat
   return result.x;
 }
 
-Expr contract(std::string_view op, const Letters& letters, const Operand& left, const Operand& right) {
-  const Expr known = left.expr().valid() ? left.expr() : require_expr(op, right, "b");
-  const auto pin = known.graph().pin(left.where());
-  Labelled a{left.in(known.graph(), known.dtype(), op), letters.a};
-  Labelled b{right.in(known.graph(), known.dtype(), op), letters.b};
-
-  const Type types[] = {a.x.type(), b.x.type()};
-  const Expr exprs[] = {a.x, b.x};
-  const auto agree = std::make_shared<Agree>(op, letters.a, letters.b, false);
-  const OpInputs given(types, exprs);
+Expr contract(std::string_view op, const std::string& out, Labelled a, Labelled b) {
+  const Given both({a.x, b.x});
+  const OpInputs& given = *both;
+  const auto agree = std::make_shared<Agree>(op, a.letters, b.letters, false);
   agree->infer(given);
   const auto shared_unknown = [](const Labelled& x, const std::string& other) {
-    return std::any_of(other.begin(), other.end(), [&](char c) { return has(x.letters, c) && x.dim(c) == any; });
+    return std::any_of(other.begin(), other.end(),
+                       [&](char c) { return has(x.letters, c) && !is_digit(c) && x.dim(c) == any; });
   };
   if (a.x.layout() == Layout::dense && b.x.layout() == Layout::dense) {
-    if (shared_unknown(a, letters.b)) a.x = apply(agree, {a.x, b.x});
-    if (shared_unknown(b, letters.a)) b.x = apply(std::make_shared<Agree>(op, letters.b, letters.a, true), {b.x, a.x});
+    const Expr left = a.x;
+    if (shared_unknown(a, b.letters)) a.x = apply(agree, {a.x, b.x});
+    if (shared_unknown(b, a.letters)) b.x = apply(std::make_shared<Agree>(op, b.letters, a.letters, true), {b.x, left});
   }
 
-  a.keep_only(letters.b + letters.out);
-  b.keep_only(letters.a + letters.out);
+  a.keep_only(b.letters + out);
+  b.keep_only(a.letters + out);
   std::string batch, summed, free_a, free_b;
-  for (const char c : letters.out) (has(a.letters, c) ? has(b.letters, c) ? batch : free_a : free_b) += c;
+  for (const char c : out) (has(a.letters, c) ? has(b.letters, c) ? batch : free_a : free_b) += c;
   for (const char c : a.letters)
-    if (has(b.letters, c) && !has(letters.out, c)) summed += c;
+    if (has(b.letters, c) && !has(out, c)) summed += c;
 
   if (!summed.empty() && !(free_a.empty() && free_b.empty()))
-    return matrix_product(a, b, batch, summed, free_a, free_b, letters.out, given);
-  a.spread(letters.out + summed);
-  b.spread(letters.out + summed);
+    return matrix_product(a, b, batch, summed, free_a, free_b, out, given);
+  a.spread(out + summed);
+  b.spread(out + summed);
   const Expr products = multiply(a.x, b.x);
   if (summed.empty()) return products;
   std::vector<int> axes;
-  for (std::size_t i = 0; i < summed.size(); ++i) axes.push_back(static_cast<int>(letters.out.size() + i));
+  for (std::size_t i = 0; i < summed.size(); ++i) axes.push_back(static_cast<int>(out.size() + i));
   return reduce_sum(products, Axes(axes));
+}
+
+// Of a and b, of which one may be a number or a tensor.
+std::vector<Expr> operands_of(std::string_view op, const Operand& a, const Operand& b) {
+  const Expr known = a.expr().valid() ? a.expr() : require_expr(op, b, "b");
+  const Graph::Pin pin = known.graph().pin(a.where());
+  return {a.in(known.graph(), known.dtype(), op), b.in(known.graph(), known.dtype(), op)};
+}
+
+Expr contract_letters(std::string_view op, const Operand& a, const Operand& b, const std::string& of_a,
+                      const std::string& of_b, const std::string& out) {
+  const std::vector<Expr> x = operands_of(op, a, b);
+  const Graph::Pin pin = x[0].graph().pin(a.where());
+  return contract(op, out, {x[0], of_a}, {x[1], of_b});
+}
+
+// An operand of an equation, its repeated letters gone.
+Labelled labelled(std::string_view equation, const OpInputs& in, int i, const Expr& x, const std::string& letters) {
+  if (in[i].shape.rank() != static_cast<int>(letters.size()))
+    fail<TypeError>("einsum: {} is {} but \"{}\" names {} axes", i == 0 ? 'a' : 'b', in.shape(i), letters,
+                    letters.size());
+  Labelled operand{x, letters};
+  operand.take_diagonals(equation);
+  return operand;
 }
 
 }  // namespace
 
-Expr einsum(std::string_view equation, const Operand& a, const Operand& b) {
-  return contract("einsum", parse(equation), a, b);
+Expr einsum(std::string_view equation, const Operand& a) {
+  const Expr x = require_expr("einsum", a, "a");
+  const Given given({x});
+  const Letters letters = parse(equation, *given);
+  const Graph::Pin pin = x.graph().pin(a.where());
+  Labelled operand = labelled(equation, *given, 0, x, letters.in[0]);
+  operand.keep_only(letters.out);
+  operand.order(letters.out);
+  return same_node(operand.x, x) ? identity(x) : operand.x;
 }
 
-Expr dot(const Operand& a, const Operand& b) { return contract("dot", {"i", "i", ""}, a, b); }
+Expr einsum(std::string_view equation, const Operand& a, const Operand& b) {
+  const std::vector<Expr> x = operands_of("einsum", a, b);
+  const Given given(x);
+  const Letters letters = parse(equation, *given);
+  const Graph::Pin pin = x[0].graph().pin(a.where());
+  return contract("einsum", letters.out, labelled(equation, *given, 0, x[0], letters.in[0]),
+                  labelled(equation, *given, 1, x[1], letters.in[1]));
+}
 
-Expr outer(const Operand& a, const Operand& b) { return contract("outer", {"i", "j", "ij"}, a, b); }
+Expr dot(const Operand& a, const Operand& b) { return contract_letters("dot", a, b, "i", "i", ""); }
+
+Expr outer(const Operand& a, const Operand& b) { return contract_letters("outer", a, b, "i", "j", "ij"); }
 
 }  // namespace gradus

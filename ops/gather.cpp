@@ -167,6 +167,8 @@ class ScatterAdd final : public Op {
 
   Type infer(const OpInputs& in) const override {
     require_dense(name(), in, 1, "updates");
+    if (in[1].dtype == boolean)
+      fail<TypeError>("scatter_add: updates is {}; numbers can be summed, so cast(updates, int64) first", in.dtype(1));
     const Shape& shape = in.count() == 4 ? in[3].shape : shape_;
     Shape expected = gathered_shape(name(), shape, in[0].shape);
     for (int axis = in[0].shape.rank() - shared_; axis < in[0].shape.rank(); ++axis) expected = expected.with(axis, 1);
@@ -174,7 +176,10 @@ class ScatterAdd final : public Op {
     if (!std::equal(in[1].shape.begin(), in[1].shape.end(), expected.begin(), expected.end(), agree))
       fail<TypeError>("scatter_add: updates is {}; with indices {} and shape {} it must be {}", in.shape(1),
                       in.shape(0), to_string(shape), to_string(expected));
-    return {in[1].dtype, shape, Layout::rows};
+    Shape result = shape;
+    for (int axis = 1; axis < shape.rank(); ++axis)
+      if (shape[axis] == any) result = result.with(axis, in[1].shape[in[0].shape.rank() + axis - 1]);
+    return {in[1].dtype, result, Layout::rows};
   }
   bool reads(int i) const override { return i == 1 || i == 2; }
   std::string_view no_gradient(int i) const override { return i == 1 ? "" : "indices are integers"; }
@@ -292,7 +297,7 @@ Expr ScatterAdd::reassociated(const Expr& y, const DraftFacts&) const {
   if (shared_ > 0 || !is_floating(y.dtype())) return {};
   const Expr indices = y.input(0), updates = y.input(1);
   const auto is_looked_up = [&](const Expr& e) {
-    return is_op(e, "gather") && e.arity() == 2 && same_node(e.input(1), indices) &&
+    return is_op(e, "gather") && e.op().attributes().empty() && e.arity() == 2 && same_node(e.input(1), indices) &&
            e.input(0).type().shape == y.shape();
   };
   const auto shortened = [&](const Expr& term) -> Expr {
@@ -334,22 +339,34 @@ Expr indicator(const Expr& indices, const Expr& table) {
   return apply(std::make_shared<Indicator>("gather", any, table.dtype()), {indices, table});
 }
 
-Expr gather(const Operand& x, const Operand& indices, int axis) {
-  const bool first = axis == 0 || (x.expr().valid() && resolve_axis("gather", axis, x.expr().rank()) == 0);
-  if (!first) return gather_along(without_rows(x), indices, axis);
+Expr indicator(std::string_view reader, const Expr& indices, std::int64_t rows, DType dtype) {
+  return apply(std::make_shared<Indicator>(reader, rows, dtype), {indices});
+}
+
+Expr gather(const Operand& x, const Operand& indices, int axis, int batch_dims) {
+  const Expr table = x.expr();
+  const bool first = axis == 0 || (table.valid() && resolve_axis("gather", axis, table.rank()) == 0);
+  // As TensorFlow has it, negative batch_dims count from the end of the indices' axes.
+  int batch = batch_dims;
+  if (batch < 0 && table.valid()) batch += indices.in(table.graph(), int32, "gather").rank();
+  if (!first || batch != 0) return gather_along(without_rows(x), indices, axis, batch);
   return apply(std::make_shared<Gather>(), {without_rows(x), indices});
 }
 
+Expr scatter_add_for(std::string_view reader, const Expr& indices, const Expr& updates, const Shape& shape) {
+  return apply(std::make_shared<ScatterAdd>(shape),
+               {indices, updates, indicator(reader, indices, shape[0], updates.dtype())});
+}
+
 Expr scatter_add(const Operand& indices, const Operand& updates, const Shape& shape) {
-  if (!shape.known()) fail<TypeError>("scatter_add: shape is {}; it must be known", to_string(shape));
   if (shape.rank() == 0) fail<TypeError>("scatter_add: shape is []; a scalar has no rows");
+  if (shape[0] == any) fail<TypeError>("scatter_add: shape is {}; its first dimension must be known", to_string(shape));
   const bool has_graph = indices.expr().valid() || updates.expr().valid();
   if (!has_graph) require_expr("scatter_add", indices, "indices");
   Graph& graph = (indices.expr().valid() ? indices : updates).expr().graph();
   const Graph::Pin pin = graph.pin(indices.where());
-  const Expr index = indices.in(graph, int64, "scatter_add"), from = updates.in(graph, float32, "scatter_add");
-  const Expr of = apply(std::make_shared<Indicator>("scatter_add", shape[0], from.dtype()), {index});
-  return apply(std::make_shared<ScatterAdd>(shape), {index, from, of});
+  return scatter_add_for("scatter_add", indices.in(graph, int64, "scatter_add"),
+                         updates.in(graph, float32, "scatter_add"), shape);
 }
 
 }  // namespace gradus

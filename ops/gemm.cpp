@@ -21,24 +21,6 @@ namespace {
 // Below this many multiplications a call of BLAS costs more than the product.
 constexpr std::int64_t small_product = 4096;
 
-// BLAS threads would split by count and load; ours split by size. The setting is OpenBLAS's, for the process.
-void use_one_blas_thread() {
-  static std::once_flag once;
-  std::call_once(once, [] { openblas_set_num_threads(1); });
-}
-
-// OpenBLAS takes a buffer at the first product of each thread, and where there is no room for it tries again for ever.
-void check_room_for_blas() {
-  constexpr std::size_t bytes = std::size_t{130} << 20;
-  static thread_local bool has_room = false;
-  if (has_room) return;
-  void* const room = ::mmap(nullptr, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (room == MAP_FAILED)
-    fail<DeviceError>("matmul: OpenBLAS needs {} MiB of address space, which are not to be had", bytes >> 20);
-  ::munmap(room, bytes);
-  has_room = true;
-}
-
 // Where the kernels of narrow_gemm.h are the faster ones, by shape alone; measured beside OpenBLAS 0.3.21 on a Zen 3
 // (rows "narrow" of gradus_bench, and k from 2 to 300). Packing pays off for wide rows of b that are met often, and for
 // a^T b sooner, as there c is read and written again every few steps. Short inner products (n = 1), and rows of b
@@ -167,14 +149,13 @@ void floating_gemm(Workers& workers, std::int64_t m, std::int64_t n, std::int64_
   }
   if (std::max({m, n, k}) > INT32_MAX)
     fail<ValueError>("matmul: a dimension of {} is too large for BLAS", std::max({m, n, k}));
-  use_one_blas_thread();
   const T beta = add ? 1 : 0;
   const auto op_a = transpose_a ? CblasTrans : CblasNoTrans;
   const auto op_b = transpose_b ? CblasTrans : CblasNoTrans;
   const int lda = static_cast<int>(stride);
   const int ldb = static_cast<int>(transpose_b ? k : n);
   workers.for_each(m, rows, [&](std::int64_t first, std::int64_t last) {
-    check_room_for_blas();
+    prepare_blas("matmul");
     const int count = static_cast<int>(last - first);
     if constexpr (std::is_same_v<T, float>) {
       cblas_sgemm(CblasRowMajor, op_a, op_b, count, static_cast<int>(n), static_cast<int>(k), 1, from(first), lda, b,
@@ -206,6 +187,21 @@ void integer_gemm(Workers& workers, std::int64_t m, std::int64_t n, std::int64_t
 }
 
 }  // namespace
+
+// BLAS threads would split by count and load; ours split by size. The setting is OpenBLAS's, for the process. It takes
+// a buffer at the first call of each thread, and where there is no room for it tries again for ever.
+void prepare_blas(std::string_view op) {
+  static std::once_flag once;
+  std::call_once(once, [] { openblas_set_num_threads(1); });
+  constexpr std::size_t bytes = std::size_t{130} << 20;
+  static thread_local bool has_room = false;
+  if (has_room) return;
+  void* const room = ::mmap(nullptr, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (room == MAP_FAILED)
+    fail<DeviceError>("{}: OpenBLAS needs {} MiB of address space, which are not to be had", op, bytes >> 20);
+  ::munmap(room, bytes);
+  has_room = true;
+}
 
 template <class T>
 void gemm(Workers& workers, std::int64_t m, std::int64_t n, std::int64_t k, const T* a, bool transpose_a, const T* b,

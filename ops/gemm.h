@@ -6,6 +6,7 @@
 #include <gradus/core/workers.h>
 
 #include <cstdint>
+#include <string_view>
 
 namespace gradus {
 
@@ -18,6 +19,9 @@ class DeviceCall;
 template <class T>
 void gemm(Workers& workers, std::int64_t m, std::int64_t n, std::int64_t k, const T* a, bool transpose_a, const T* b,
           bool transpose_b, T* c, bool add);
+
+/// Before a thread calls BLAS or LAPACK. Throws DeviceError, naming the op, where there is no room for their memory.
+void prepare_blas(std::string_view op);
 
 /// On an accelerator: small products, and those of integers, are a kernel of ours, which a recording joins with its
 /// neighbours; others are its library's.

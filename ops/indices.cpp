@@ -1,6 +1,7 @@
 #include <gradus/core/tensor/table_rows.h>
 #include <gradus/ops/checks.h>
 #include <gradus/ops/indices.h>
+#include <gradus/ops/ops.h>
 
 #include <algorithm>
 
@@ -25,6 +26,17 @@ Value on_host(DeviceCall& call, int i) {
   Value value = call.in(i);
   value.data = const_cast<std::byte*>(call.numbers(i).data());  // only read
   return value;
+}
+
+Expr positions(const Expr& x, int axis) {
+  const std::int64_t n = x.shape()[axis];
+  if (n != any) return range(x.graph(), 0, n, 1, int64, x.where());
+  std::vector<int> others;
+  for (int i = 0; i < x.rank(); ++i)
+    if (i != axis) others.push_back(i);
+  // Where the size is not known, of something of that size, whose numbers are not looked at.
+  const Expr sums = reduce_sum(cast(x, int64), Axes(others));
+  return cumsum(ones_like(sums), 0, {.exclusive = true});
 }
 
 }  // namespace gradus

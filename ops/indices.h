@@ -41,8 +41,16 @@ Value on_host(DeviceCall& call, int i);
 
 /// The indicator matrix of indices into the rows of a table: csr [i * ..., p], one 1 in each row.
 Expr indicator(const Expr& indices, const Expr& table);
+/// The same for so many rows. `reader`, a name that lives as long as the program, is whose indices they are.
+Expr indicator(std::string_view reader, const Expr& indices, std::int64_t rows, DType dtype);
 
-/// gather along another axis than the first (gather_along.cpp).
-Expr gather_along(const Operand& x, const Operand& indices, int axis);
+/// scatter_add in the name of another op, for messages.
+Expr scatter_add_for(std::string_view reader, const Expr& indices, const Expr& updates, const Shape& shape);
+
+/// gather along another axis than the first, or with batches (gather_along.cpp).
+Expr gather_along(const Operand& x, const Operand& indices, int axis, int batch_dims);
+
+/// 0, 1, 2, ... along an axis of x, whose size may be known in the run only.   int64 [n]
+Expr positions(const Expr& x, int axis);
 
 }  // namespace gradus

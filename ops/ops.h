@@ -3,6 +3,9 @@
 // Every op throws TypeError, naming its operands and their source lines, when shapes or dtypes do not fit.
 // Where no gradient is mentioned there is one, of any order.
 //
+// Parts of tensors by place, sorting, sums by group, and products and solutions of matrices have a header each, which
+// this one includes: slicing.h, sorting.h, segments.h, linear_algebra.h.
+//
 // Layouts: an op takes dense operands unless it says csr. A csr operand stays csr through every elementwise
 // function f with f(0) = 0, and through multiplication by a scalar, a row [p] or a column [n, 1]; an op that
 // would fill the zeros refuses and names itself. The gradient of a csr value is csr with the same pattern: the
@@ -10,6 +13,11 @@
 #pragma once
 
 #include <gradus/core/graph/graph.h>
+#include <gradus/ops/axes.h>
+#include <gradus/ops/linear_algebra.h>
+#include <gradus/ops/segments.h>
+#include <gradus/ops/slicing.h>
+#include <gradus/ops/sorting.h>
 
 #include <initializer_list>
 #include <limits>
@@ -111,28 +119,6 @@ Expr stop_gradient(const Operand& x);
 
 // --- reductions ----------------------------------------------------------------------------------------
 
-/// Axes to reduce: one, several, or (by default) all.
-class Axes {
- public:
-  Axes() = default;
-  Axes(int axis) : given_(true), axes_{axis} {}                         // NOLINT(google-explicit-constructor)
-  Axes(std::initializer_list<int> axes) : given_(true), axes_(axes) {}  // NOLINT(google-explicit-constructor)
-  explicit Axes(std::vector<int> axes) : given_(true), axes_(std::move(axes)) {}
-
-  /// Ascending, from 0, each once. Throws TypeError, naming the op, for an axis out of range or named twice.
-  std::vector<int> resolve(std::string_view op, int rank) const;
-  /// Whether axes were named, so that `all` can mean something else: squeeze() takes those of size 1.
-  bool given() const { return given_; }
-
- private:
-  bool given_ = false;
-  std::vector<int> axes_;
-};
-
-/// Whether reduced axes stay, with size 1: reduce_sum(x, 1, keep_dims).
-enum class KeepDims : bool { no, yes };
-inline constexpr KeepDims keep_dims = KeepDims::yes;
-
 /// Sum and mean; csr over axis 0, 1 or all gives dense. The mean of nothing is NaN. Sums of integers are exact
 /// or wrap around; those of bool are refused (cast first).
 Expr reduce_sum(const Operand& x, const Axes& axes = {}, KeepDims keep = KeepDims::no);
@@ -146,6 +132,17 @@ Expr reduce_prod(const Operand& x, const Axes& axes = {}, KeepDims keep = KeepDi
 /// Whether any, or all, of bool elements hold.
 Expr reduce_any(const Operand& x, const Axes& axes = {}, KeepDims keep = KeepDims::no);
 Expr reduce_all(const Operand& x, const Axes& axes = {}, KeepDims keep = KeepDims::no);
+/// The mean of (x - mean(x))^2, and its root: of all elements, not of a sample. The root's gradient is NaN where it is
+/// 0.
+Expr reduce_variance(const Operand& x, const Axes& axes = {}, KeepDims keep = KeepDims::no);
+Expr reduce_std(const Operand& x, const Axes& axes = {}, KeepDims keep = KeepDims::no);
+/// Mean and variance at once: const auto [mean, variance] = moments(x, 0).
+struct Moments {
+  Expr mean, variance;
+};
+Moments moments(const Operand& x, const Axes& axes = {}, KeepDims keep = KeepDims::no);
+/// How many elements are not 0 (or not false); csr over axis 0, 1 or all. No gradient.
+Expr count_nonzero(const Operand& x, const Axes& axes = {}, KeepDims keep = KeepDims::no, DType dtype = int64);
 /// log(sum(exp(x))), free of overflow.
 Expr reduce_logsumexp(const Operand& x, const Axes& axes = {}, KeepDims keep = KeepDims::no);
 /// Euclidean norm, sqrt(sum(x^2)). Not differentiable where it is 0: the gradient is NaN there.
@@ -183,17 +180,12 @@ inline Expr stack(std::initializer_list<Expr> values, int axis = 0, Location whe
 }
 /// `count` equal parts along an axis, which must divide evenly and be known.
 std::vector<Expr> split(const Operand& x, int count, int axis = 0);
-/// size[i] elements from begin[i] on along each axis; a size of -1 takes all that follow.
-Expr slice(const Operand& x, const std::vector<std::int64_t>& begin, const std::vector<std::int64_t>& size);
 /// `before` and `after` copies of `value` added around each axis.
 Expr pad(const Operand& x, const std::vector<std::pair<std::int64_t, std::int64_t>>& paddings, const Number& value = 0);
 /// x repeated multiples[i] times along axis i.
 Expr tile(const Operand& x, const std::vector<std::int64_t>& multiples);
-/// Slices of x along an axis, by default its rows, by int32 or int64 indices of any shape. An index out of range throws
-/// ValueError in the run. The gradient along axis 0 has layout rows.   [p, ...], [i, ...] -> [i, ..., ...]
-Expr gather(const Operand& x, const Operand& indices, int axis = 0);
-/// Zeros of `shape` to which updates[j] is added at row indices[j]; repeated indices add up.
-/// [i, ...], [i, ..., shape[1], ...] -> rows [shape]
+/// Zeros of `shape` to which updates[j] is added at row indices[j]; repeated indices add up. Dimensions of `shape`
+/// after the first may be `any`: they are the updates'. [i, ...], [i, ..., shape[1], ...] -> rows [shape]
 Expr scatter_add(const Operand& indices, const Operand& updates, const Shape& shape);
 /// 1 at each index of a new last axis of size `depth`, 0 elsewhere (everywhere, for an index out of range).
 Expr one_hot(const Operand& indices, std::int64_t depth, DType dtype = float32);
@@ -226,23 +218,6 @@ Expr sample(const Operand& x, const Operand& pattern);
 /// Each row of a matrix as `groups` rows, one for each group of columns: row i * groups + g has what row i of x has in
 /// the columns whose group[j] is g. A column of group -1 is left out.   csr or dense [n, p] -> [n * groups, p]
 Expr split_rows(const Operand& x, const std::vector<Index>& group, std::int64_t groups);
-
-// --- linear algebra ------------------------------------------------------------------------------------
-
-struct MatmulOptions {
-  bool transpose_a = false;
-  bool transpose_b = false;
-};
-/// Matrix product; leading axes are batches and broadcast. Dense integers are multiplied too, and wrap around on
-/// overflow as NumPy's do. One operand may be csr (then both have rank 2 and are floating); the gradient of the other
-/// has layout rows when the csr operand stands on the left.   [..., m, k] x [..., k, n] -> [..., m, n]
-Expr matmul(const Operand& a, const Operand& b, const MatmulOptions& options = {});
-/// Inner product of two vectors.   [n], [n] -> []
-Expr dot(const Operand& a, const Operand& b);
-/// All products of two vectors.   [m], [n] -> [m, n]
-Expr outer(const Operand& a, const Operand& b);
-/// Einstein summation of two operands: einsum("bij,bjk->bik", a, b). A letter occurs once in an operand.
-Expr einsum(std::string_view equation, const Operand& a, const Operand& b);
 
 // --- neural basics -------------------------------------------------------------------------------------
 

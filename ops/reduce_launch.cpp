@@ -63,17 +63,16 @@ extern "C" __global__ void NAME(const T* x, T* y, const gr_int64* start, gr_int6
                                 const int* place, double scale) {
   const int lane = threadIdx.x % 32;
   for (gr_int64 s = gr_first() / 32; s < segments; s += gr_step() / 32) {
-    Wide total = 0;
+    Wide total = F::template start<Wide>();
     const gr_int64 last = start[s + 1];
     for (gr_int64 i = start[s] + lane; i < last; i += 32)
-      total = gr_add(total, Wide(x[position != nullptr ? position[i] : i]));
-    total = gr_warp_fold<gr_Sum, 32>(total);
+      total = F::fold(total, Wide(x[position != nullptr ? position[i] : i]));
+    total = gr_warp_fold<F, 32>(total);
+    if (start[s] == last) total = 0;
     if (lane == 0) y[place != nullptr ? gr_int64(place[s]) : s] = T(scale == 1 ? total : Wide(double(total) * scale));
   }
 }
 )cuda";
-
-std::string_view wide_name(DType dtype) { return cuda_name(dtype == float32 ? float64 : dtype); }
 
 // The type in which an unfinished result is kept.
 DType wide_type(std::string_view fold, DType dtype) {
@@ -142,11 +141,18 @@ void reduce_dense(DeviceCall& call, std::string_view fold, const Value& x, const
               std::int64_t{1}, scale);
 }
 
+void fold_segments(DeviceCall& call, std::string_view fold, const SegmentSums& segments, DType dtype,
+                   const std::byte* x, std::byte* y) {
+  if (segments.segments == 0) return;
+  call.launch({"fold_segments", segments_text,
+               fmt::format("using T = {}; using Wide = {}; using F = {};", cuda_name(dtype),
+                           cuda_name(wide_type(fold, dtype)), fold)},
+              grid_for(segments.segments * 32), x, y, segments.start, segments.segments, segments.position,
+              segments.place, segments.scale);
+}
+
 void sum_segments(DeviceCall& call, const SegmentSums& sums, DType dtype, const std::byte* x, std::byte* y) {
-  if (sums.segments == 0) return;
-  call.launch({"sum_segments", segments_text,
-               fmt::format("using T = {}; using Wide = {};", cuda_name(dtype), wide_name(dtype))},
-              grid_for(sums.segments * 32), x, y, sums.start, sums.segments, sums.position, sums.place, sums.scale);
+  fold_segments(call, "gr_Sum", sums, dtype, x, y);
 }
 
 }  // namespace gradus

@@ -11,8 +11,8 @@ namespace gradus {
 void reduce_dense(DeviceCall& call, std::string_view fold, const Value& x, const Shape& shape, unsigned reduced,
                   double scale = 1);
 
-/// y[place[s]], or y[s] where place is null, becomes the sum of x[position[j]], or x[j] where position is null, for
-/// start[s] <= j < start[s + 1], times `scale`.
+/// y[place[s]], or y[s] where place is null, becomes the fold of x[position[j]], or x[j] where position is null, for
+/// start[s] <= j < start[s + 1], times `scale`; 0 where there is none.
 struct SegmentSums {
   const std::int64_t* start = nullptr;
   std::int64_t segments = 0;
@@ -20,6 +20,8 @@ struct SegmentSums {
   const Index* place = nullptr;
   double scale = 1;
 };
+void fold_segments(DeviceCall& call, std::string_view fold, const SegmentSums& segments, DType dtype,
+                   const std::byte* x, std::byte* y);
 void sum_segments(DeviceCall& call, const SegmentSums& sums, DType dtype, const std::byte* x, std::byte* y);
 
 }  // namespace gradus

@@ -6,6 +6,7 @@
 #include <gradus/ops/box.h>
 #include <gradus/ops/checks.h>
 #include <gradus/ops/ops.h>
+#include <gradus/ops/ranges.h>
 
 #include <fmt/format.h>
 
@@ -52,11 +53,10 @@ void fill_output(DeviceCall& call, const Number& value) {
 }
 
 Expr slice_between(const Operand& x, const Counts& begin, const Counts& size, const Counts& after);
-Expr set_into(const Expr& dy, const Expr& x, const Counts& begin, const Counts& size);
 
-class Slice : public Op {
+class CutOut : public Op {
  public:
-  Slice(Counts begin, Counts size, Counts after)
+  CutOut(Counts begin, Counts size, Counts after)
       : begin_(std::move(begin)), size_(std::move(size)), after_(std::move(after)) {}
 
   std::string_view name() const override { return "slice"; }
@@ -94,7 +94,7 @@ class Slice : public Op {
     Paddings paddings;
     for (std::size_t i = 0; i < begin_.size(); ++i) {
       const std::int64_t dim = x.shape()[static_cast<int>(i)];
-      if (size_[i] != rest && dim == any) return set_into(dy, x, begin_, size_);
+      if (size_[i] != rest && dim == any) return set_into(dy, x, ranges());
       paddings.emplace_back(begin_[i], size_[i] == rest ? after_[i] : dim - begin_[i] - size_[i]);
     }
     return pad(dy, paddings);
@@ -104,6 +104,15 @@ class Slice : public Op {
   void launch(DeviceCall& call) const override { copy_out(call, call.out().shape(), call.in(0).shape(), begin_); }
 
  private:
+  AxisRanges ranges() const {
+    AxisRanges ranges;
+    for (std::size_t i = 0; i < begin_.size(); ++i)
+      ranges.push_back({begin_[i], size_[i] == rest || size_[i] > INT64_MAX - begin_[i]
+                                       ? Slice::Bound(_)
+                                       : Slice::Bound(begin_[i] + size_[i])});
+    return ranges;
+  }
+
   Counts begin_;
   Counts size_;   // `rest`: all that follow, but for `after`
   Counts after_;  // 0 where a size is given
@@ -174,40 +183,8 @@ class Pad : public Op {
   Number value_;
 };
 
-// dy set into zeros of x's shape: the gradient of a slice of a given size from an axis of unknown size.
-class SetInto : public Op {
- public:
-  SetInto(Counts begin, Counts size) : begin_(std::move(begin)), size_(std::move(size)) {}
-
-  std::string_view name() const override { return "pad_like"; }
-  std::string attributes() const override { return fmt::format("begin=[{}]", comma_separated(begin_)); }
-  bool reads(int i) const override { return i == 0; }
-  Type infer(const OpInputs& in) const override { return {in[0].dtype, in[1].shape, Layout::dense}; }
-
-  // As pad: the box where dy was set.
-  Expr gradient(const Expr&, const Expr& dy, int) const override { return slice(dy, begin_, size_); }
-  std::string_view no_gradient(int i) const override { return i == 1 ? "only its shape is used" : ""; }
-
-  void compute(Call& call) const override { surround(call); }
-  void launch(DeviceCall& call) const override { surround(call); }
-
- private:
-  template <class AnyCall>
-  void surround(AnyCall& call) const {
-    fill_output(call, 0);
-    copy_into(call, call.in(0).shape(), call.out().shape(), begin_);
-  }
-
-  Counts begin_;
-  Counts size_;
-};
-
 Expr slice_between(const Operand& x, const Counts& begin, const Counts& size, const Counts& after) {
-  return apply(std::make_shared<Slice>(begin, size, after), {x});
-}
-
-Expr set_into(const Expr& dy, const Expr& x, const Counts& begin, const Counts& size) {
-  return apply(std::make_shared<SetInto>(begin, size), {dy, x});
+  return apply(std::make_shared<CutOut>(begin, size, after), {x});
 }
 
 }  // namespace

@@ -54,6 +54,9 @@ void add_reduction(std::vector<LaunchCase>& cases, const char* name, Reducer red
     }
 }
 
+// The gradient of y by its input, a part of it, given dy: an op on dy and what lends its shape.
+Expr gradient_of(const Expr& y, const Inputs& in) { return y.op().gradient(y, in[0], 0); }
+
 Tensor with(const Tensor& x, std::vector<std::size_t> places, double value) {
   return dispatch_floating(x.dtype(), [&]<class T>(TypeTag<T>) {
     std::vector<T> values(x.span<T>().begin(), x.span<T>().end());
@@ -125,6 +128,10 @@ std::vector<LaunchCase> folding_launch_cases() {
   cases.push_back({"argmax with NaN",
                    {with(some_numbers({200}, float32), {60, 150}, nan)},
                    [](Graph&, const Inputs& x) { return argmax(x[0], 0); }});
+  for (const Direction d : {ascending, descending})
+    cases.push_back({"argsort with NaN and equal ones",
+                     {with(with(some_numbers({200}, float32), {60, 61, 150}, nan), {3, 90, 199}, 0.5)},
+                     [=](Graph&, const Inputs& x) { return argsort(x[0], -1, d); }});
   cases.push_back({"argmin with NaN", {with(some_numbers({3, 5}, float64), {7}, nan)}, [](Graph&, const Inputs& x) {
                      return argmin(x[0], 1);
                    }});
@@ -157,6 +164,17 @@ std::vector<LaunchCase> moving_launch_cases() {
       return concat({in[0], in[1], in[2]}, 1);
     });
     add("slice " + of, {x({5, 6, 7})}, [](Graph&, const Inputs& in) { return slice(in[0], {1, 0, 2}, {3, 6, 4}); });
+    add("strided_slice " + of, {x({5, 6, 7})}, [](Graph&, const Inputs& in) {
+      return at(in[0], {{_, _, -2}, _, {5, 1, -1}});
+    });
+    add("set_into " + of, {x({2, 3}), x({5, 6})}, [](Graph& g, const Inputs& in) {
+      return gradient_of(strided_slice(g.placeholder("x", {5, 6}, in[0].dtype()), {3, 5}, {-5, 0}, {-2, -2}), in);
+    });
+    if (dtype != int32 && dtype != float64)
+      for (const Direction d : {ascending, descending})
+        for (const Shape& shape : {Shape{70}, Shape{3, 5}, Shape{2, 1}, Shape{0, 4}, Shape{2, 0}})
+          add(fmt::format("argsort {} {} {}", of, to_string(shape), d == ascending), {x(shape)},
+              [=](Graph&, const Inputs& in) { return argsort(in[0], -1, d); });
     add("pad " + of, {x({3, 4})}, [](Graph&, const Inputs& in) { return pad(in[0], {{1, 2}, {0, 3}}, 1); });
     add("pad with zeros " + of, {x({3, 4})}, [](Graph&, const Inputs& in) { return pad(in[0], {{0, 0}, {2, 0}}, 0); });
     add("tile " + of, {x({3, 2})}, [](Graph&, const Inputs& in) { return tile(in[0], {2, 5}); });
@@ -173,6 +191,18 @@ std::vector<LaunchCase> moving_launch_cases() {
       for (const Shape& table : {Shape{5, 7}, Shape{2, 7, 3}, Shape{0, 7}, Shape{2, 7, 0}})
         add(fmt::format("gather {} along axis 1 of {}", to_string(index), to_string(table)), {x(table), rows},
             [](Graph&, const Inputs& in) { return gather(in[0], in[1], 1); });
+      const Tensor of_each = Tensor({{3, 0, 3}, {6, 1, 1}}, index);
+      add(fmt::format("gather {} with batches", to_string(index)), {x({2, 4, 7, 3}), of_each},
+          [](Graph&, const Inputs& in) { return gather(in[0], in[1], 2, 1); });
+      if (is_floating(dtype))
+        add(fmt::format("scatter_add {} with batches", to_string(index)), {of_each, x({2, 4, 3, 3}), x({2, 4, 7, 3})},
+            [](Graph&, const Inputs& in) {
+              const Expr y = gather(in[2], in[0], 2, 1);
+              return y.op().gradient(y, in[1], 0);
+            });
+      if (dtype == float32)
+        add(fmt::format("gather_nd {}", to_string(index)), {of_each, x({7, 2, 4, 3})},
+            [](Graph&, const Inputs& in) { return gather_nd(in[1], in[0]).input(1); });
       if (is_floating(dtype))
         add(fmt::format("scatter_add {} along axis 1", to_string(index)), {rows, x({2, 3, 2, 3}), x({2, 7, 3})},
             [](Graph&, const Inputs& in) {
@@ -247,6 +277,9 @@ std::vector<LaunchCase> refused_launch_cases() {
     cases.push_back({"gather along axis 1",
                      {some_numbers({2, 7}, float32), Tensor({3.0, wrong}, int64)},
                      [](Graph&, const Inputs& x) { return gather(x[0], x[1], 1); }});
+    cases.push_back({"gather_nd",
+                     {Tensor({{0.0, 3.0}, {1.0, wrong}}, int32), some_numbers({2, 7}, float32)},
+                     [](Graph&, const Inputs& x) { return gather_nd(x[1], x[0]).input(1); }});
     cases.push_back(
         {"scatter_add", {Tensor({3.0, wrong}, int32), some_numbers({2, 2}, float32)}, [](Graph&, const Inputs& x) {
            return scatter_add(x[0], x[1], {7, 2}).input(2);

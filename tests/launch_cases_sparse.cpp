@@ -154,6 +154,17 @@ std::vector<LaunchCase> sparse_launch_cases() {
   const auto add = [&](const std::string& name, std::vector<Tensor> inputs, auto build, double rtol = 0) {
     cases.push_back({name, std::move(inputs), build, rtol});
   };
+  for (const DType dtype : {float32, int64})
+    for (const Shape& data : {Shape{6}, Shape{6, 3}, Shape{6, 0}}) {
+      const Tensor ids({4, 0, 4, 2, 0, 4}, int32);
+      Graph g;
+      const Tensor indicator = Session(g).run(to_csr(one_hot(g.constant(ids), 5, dtype)));
+      const std::string of = fmt::format("{} {}", to_string(dtype), to_string(data));
+      add("segment_max of " + of, {some_numbers(data, dtype), ids, indicator},
+          [](Graph&, const Inputs& in) { return segment_max(in[0], in[1], 5); });
+      add("unsorted segment_min of " + of, {some_numbers(data, dtype), ids, indicator},
+          [](Graph&, const Inputs& in) { return unsorted_segment_min(in[0], in[1], 4).input(0); });
+    }
   for (const DType dtype : {float32, float64, int32, int64, boolean}) {
     const std::string of(to_string(dtype));
     const bool number = dtype != boolean;
@@ -169,6 +180,12 @@ std::vector<LaunchCase> sparse_launch_cases() {
           [](Graph&, const Inputs& in) { return sample(in[0], in[1]); });
       if (!number) continue;
       for (const std::vector<int>& axes : std::vector<std::vector<int>>{{0}, {1}, {0, 1}}) {
+        if (dtype == float32 || dtype == int64) {
+          add(fmt::format("sparse_reduce_max {} over [{}]", on, comma_separated(axes)), {m},
+              [=](Graph&, const Inputs& in) { return sparse_reduce_max(in[0], Axes(axes), keep_dims); });
+          add(fmt::format("sparse_reduce_min {} over [{}]", on, comma_separated(axes)), {m},
+              [=](Graph&, const Inputs& in) { return sparse_reduce_min(in[0], Axes(axes), keep_dims); });
+        }
         add(
             fmt::format("sum {} over [{}]", on, comma_separated(axes)), {m},
             [=](Graph&, const Inputs& in) { return reduce_sum(in[0], Axes(axes)); }, rounded);

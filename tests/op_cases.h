@@ -36,6 +36,7 @@ std::vector<OpCase> elementwise_cases();
 std::vector<OpCase> reduction_cases();
 std::vector<OpCase> shape_cases();
 std::vector<OpCase> product_cases();
+std::vector<OpCase> subject_cases();
 
 /// "matmul" of "matmul transpose_a".
 std::string_view op_of(std::string_view row);

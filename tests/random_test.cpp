@@ -16,16 +16,16 @@ using namespace gradus;
 
 namespace {
 
-struct Moments {
+struct SampleMoments {
   double mean = 0;
   double stddev = 0;
   double skewness = 0;
   double kurtosis = 0;  // 3 for normal numbers
 };
 
-Moments moments_of(const Tensor& tensor) {
+SampleMoments moments_of(const Tensor& tensor) {
   const double n = static_cast<double>(tensor.size());
-  Moments out;
+  SampleMoments out;
   for (const double x : tensor) out.mean += x / n;
   double second = 0;
   double third = 0;
@@ -118,7 +118,7 @@ TEST_CASE("normal numbers have their mean, deviation and shape") {
   for (const DType dtype : {float32, float64}) {
     const Tensor x = random_normal({many}, {.mean = 2, .stddev = 3, .seed = 11, .dtype = dtype});
     CHECK(x.dtype() == dtype);
-    const Moments m = moments_of(x);
+    const SampleMoments m = moments_of(x);
     CHECK(m.mean == doctest::Approx(2).epsilon(0.01));  // 4 standard errors
     CHECK(m.stddev == doctest::Approx(3).epsilon(0.005));
     CHECK(std::abs(m.skewness) < 0.016);
@@ -133,7 +133,7 @@ TEST_CASE("truncated normal numbers lie within two deviations") {
     const Tensor x = truncated_normal({many}, {.mean = -1, .stddev = 0.5, .seed = 12, .dtype = dtype});
     CHECK(*std::min_element(x.begin(), x.end()) >= -2);
     CHECK(*std::max_element(x.begin(), x.end()) <= 0);
-    const Moments m = moments_of(x);
+    const SampleMoments m = moments_of(x);
     CHECK(m.mean == doctest::Approx(-1).epsilon(0.003));
     CHECK(m.stddev == doctest::Approx(0.5 * 0.8796256610342398).epsilon(0.005));
   }

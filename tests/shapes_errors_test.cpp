@@ -143,12 +143,20 @@ TEST_CASE("what does not fit is refused in these words") {
   CHECK(type_error([&] { einsum("ij,ij->i", X, Z); }) ==
         "einsum: a is " + x + " but b is [2, 0] " + source("Z", line + 4) + "; sizes 3 and 0 of j differ");
   CHECK(type_error([&] { einsum("ijk,ij->i", X, X); }) == "einsum: a is " + x + " but \"ijk\" names 3 axes");
-  CHECK(value_error([&] { einsum("ij,jk,kl->il", X, X); }) ==
-        "einsum: \"ij,jk,kl->il\" names 3 operands; two are right");
-  CHECK(value_error([&] { einsum("ii,ij->i", X, X); }) ==
-        "einsum: \"ii,ij->i\" names i twice in \"ii\"; once is right");
+  CHECK(value_error([&] { einsum("ij,jk,kl->il", X, X); }) == "einsum: \"ij,jk,kl->il\" names 3 operands; 2 are given");
+  CHECK(value_error([&] { einsum("ij->", X, X); }) == "einsum: \"ij->\" names 1 operand; 2 are given");
+  CHECK(value_error([&] { einsum("ij,ij->", X); }) == "einsum: \"ij,ij->\" names 2 operands; 1 is given");
+  CHECK(value_error([&] { einsum("ij,ij->ii", X, X); }) ==
+        "einsum: \"ij,ij->ii\" names i twice in \"ii\"; once is right");
+  CHECK(type_error([&] { einsum("ii,ij->i", X, X); }) ==
+        "einsum: \"ii,ij->i\" names i twice of an operand that is " + x + "; its sizes must be known, and equal");
+  CHECK(value_error([&] { einsum("...i->i", X); }) ==
+        "einsum: \"...i->i\" leaves ... out of the result; it must have what ... stands for");
+  CHECK(type_error([&] { einsum("ij...k", X); }) == "einsum: a is " + x + "; \"ij...k\" names more axes");
+  CHECK(value_error([&] { einsum("..ij->ij", X); }) ==
+        "einsum: \"..ij->ij\" contains '.'; letters, ..., one comma and -> are right");
   CHECK(value_error([&] { einsum("i1,ij->i", X, X); }) ==
-        "einsum: \"i1,ij->i\" contains '1'; letters, one comma and -> are right");
+        "einsum: \"i1,ij->i\" contains '1'; letters, ..., one comma and -> are right");
   CHECK(value_error([&] { einsum("ij,ij->k", X, X); }) == "einsum: \"ij,ij->k\" asks for k, which no operand has");
   CHECK(type_error([&] { dot(X, c); }) == "dot: a is " + x + "; a vector is right");
   CHECK(type_error([&] { outer(I, X); }) == "outer: b is " + x + "; a vector is right");

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from op_oracle import Case, boolean, golden_case, real, whole
 import op_rows_structure
+import op_rows_subjects
 
 inf, nan = np.inf, np.nan
 
@@ -336,6 +337,9 @@ def rows():
     for section in (arithmetic, unary, comparison, reductions):
         result.extend(section())
     for section in (op_rows_structure.shapes, op_rows_structure.layouts, op_rows_structure.products, op_rows_structure.neural):
+        result.extend(section(row))
+    for section in (op_rows_subjects.slicing, op_rows_subjects.sorting, op_rows_subjects.segments, op_rows_subjects.statistics,
+                    op_rows_subjects.matrices):
         result.extend(section(row))
     names = [r["name"] for r in result]
     assert len(set(names)) == len(names), "two rows of one name"

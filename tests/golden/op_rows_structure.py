@@ -22,6 +22,15 @@ def text(numbers):
     return ",".join(str(n) for n in numbers)
 
 
+def structure(x):
+    """What gradients see of a csr matrix made of x: its zeros are no variables."""
+    return tf.where(x != 0, x, tf.stop_gradient(x))
+
+
+def no_differences(case):
+    return Case(case.name, *case.inputs, differences=0)
+
+
 def shapes(row):
     matrix = Case("matrix", real(2, 3))
     for shape, cases in (
@@ -161,12 +170,6 @@ def layouts(row):
 
     # The zeros of a csr matrix are structure: no gradient flows to them, and differences (which leave the
     # pattern) do not apply.
-    def structure(x):
-        return tf.where(x != 0, x, tf.stop_gradient(x))
-
-    def no_differences(case):
-        return Case(case.name, *case.inputs, differences=0)
-
     yield row("to_csr", structure, no_differences(table), full, none, no_differences(zeros))
     yield row("to_dense", tf.identity, table, Case("vector", real(3)), Case("int32", whole(2, 2)))
     yield row("to_dense of csr", structure, no_differences(table), full, none, no_differences(zeros))

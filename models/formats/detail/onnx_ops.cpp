@@ -196,6 +196,7 @@ bool export_concat(const Export& e) {
 }
 
 bool export_gather(const Export& e) {
+  if (Attributes(e.node).has("batch_dims")) return false;
   const std::vector<std::int64_t> axis = Attributes(e.node).numbers("axis");
   e.add("Gather", e.in, {{"axis", axis.empty() ? 0 : axis[0]}});
   return true;
