@@ -18,6 +18,7 @@ namespace {
 
 // Whether x broadcasts to exactly `shape`, as far as the dimensions are known.
 bool broadcasts_to(const Shape& x, const Shape& shape) {
+  if (!x.ranked() || !shape.ranked()) return true;
   const int added = shape.rank() - x.rank();
   if (added < 0) return false;
   for (int i = 0; i < x.rank(); ++i) {
@@ -96,6 +97,7 @@ class BroadcastTo : public Op {
 class BroadcastLike : public Op {
  public:
   std::string_view name() const override { return "broadcast_like"; }
+  bool takes_any_rank() const override { return true; }
   bool reads(int i) const override { return i == 0; }
   bool is_view(std::span<const Type> in) const override { return in[0].shape == in[1].shape; }
 
@@ -109,7 +111,7 @@ class BroadcastLike : public Op {
     // Where like is unknown, a size of x above 1 says what it must be.
     Shape shape = like;
     const int added = like.rank() - x.rank();
-    for (int i = 0; i < x.rank(); ++i)
+    for (int i = 0; like.ranked() && i < x.rank(); ++i)
       if (like[i + added] == any && x[i] != 1) shape = shape.with(i + added, x[i]);
     return {in[0].dtype, shape, Layout::dense};
   }
@@ -128,6 +130,7 @@ class BroadcastLike : public Op {
 class SumLike : public Op {
  public:
   std::string_view name() const override { return "sum_like"; }
+  bool takes_any_rank() const override { return true; }
   bool reads(int i) const override { return i == 0; }
   bool is_view(std::span<const Type> in) const override { return in[0].shape == in[1].shape; }
 
@@ -144,7 +147,7 @@ class SumLike : public Op {
     // Where like is unknown, a size of 1 in x says what it must be.
     Shape shape = like;
     const int added = x.rank() - like.rank();
-    for (int i = 0; i < like.rank(); ++i)
+    for (int i = 0; x.ranked() && i < like.rank(); ++i)
       if (like[i] == any && x[i + added] == 1) shape = shape.with(i, 1);
     return {in[0].dtype, shape, in[0].layout};
   }

@@ -28,6 +28,7 @@ class ElementwiseOp final : public Op {
   explicit ElementwiseOp(const Row& row) : row_(row) {}
 
   std::string_view name() const override { return row_.name; }
+  bool takes_any_rank() const override { return true; }
 
   Type infer(const OpInputs& in) const override {
     for (int i = 1; i < in.count(); ++i)

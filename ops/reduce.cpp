@@ -361,6 +361,8 @@ Expr Reduce::reassociated(const Expr& y, const DraftFacts& facts) const {
 
 Expr reduce(Reduction reduction, const Operand& x, const Axes& axes, KeepDims keep) {
   const Expr expr = require_expr(name_of(reduction), x);
+  if (!expr.shape().ranked() && !axes.given() && keep == KeepDims::no)  // all elements, whatever the rank
+    return reduce(reduction, Operand(reshape(Operand(expr, x.where()), {any}), x.where()), 0, keep);
   std::vector<int> resolved = axes.resolve(name_of(reduction), expr.rank());
   const Operand taken = sums_rows(reduction, resolved, expr.rank()) ? x : without_rows(x);
   return apply(std::make_shared<Reduce>(reduction, std::move(resolved), keep), {taken});

@@ -34,6 +34,7 @@ class Reshape : public Op {
   explicit Reshape(const Shape& shape) : shape_(shape) {}
 
   std::string_view name() const override { return "reshape"; }
+  bool takes_any_rank() const override { return true; }
   std::string attributes() const override { return fmt::format("shape={}", to_string(shape_)); }
   bool is_view(std::span<const Type>) const override { return true; }
   int rows_from() const override { return 0; }
@@ -80,6 +81,7 @@ class Reshape : public Op {
 class ReshapeLike : public Op {
  public:
   std::string_view name() const override { return "reshape_like"; }
+  bool takes_any_rank() const override { return true; }
   bool is_view(std::span<const Type>) const override { return true; }
   bool reads(int i) const override { return i == 0; }
 

@@ -1,6 +1,7 @@
 // Selection and change of dtype: elementwise ops whose operands differ in dtype, so each is an op of its own with
 // its row kernel; and the two views, identity and stop_gradient, which pass their operand on.
 #include <gradus/core/device/device_call.h>
+#include <gradus/core/tensor/create.h>
 #include <gradus/ops/elementwise.h>
 #include <gradus/ops/rules.h>
 
@@ -32,11 +33,15 @@ Shape common_shape(std::string_view op, const OpInputs& in, int first, std::stri
   return *common;
 }
 
+// x as what y becomes: in y's shape.
+Expr all_of(const Expr& y, const Expr& x) { return x.shape() == y.shape() ? x : broadcast_to(x, y.shape()); }
+
 // --- where ---------------------------------------------------------------------------------------------
 
 class Where : public Op {
  public:
   std::string_view name() const override { return "where"; }
+  bool takes_any_rank() const override { return true; }
 
   Type infer(const OpInputs& in) const override {
     check_condition(name(), in);
@@ -59,9 +64,10 @@ class Where : public Op {
   std::string_view no_gradient(int i) const override { return i == 0 ? "the condition is bool" : ""; }
   bool takes_rows_gradient() const override { return true; }
 
-  // where(!c, a, b) = where(c, b, a)
+  // where(!c, a, b) = where(c, b, a); of a condition that is known, one side
   Expr simplified(const Expr& y, const DraftFacts&) const override {
     const Expr condition = y.input(0);
+    if (const auto holds = constant_number(condition)) return all_of(y, y.input(*holds != 0 ? 1 : 2));
     return is_op(condition, "logical_not") ? where(condition.input(0), y.input(2), y.input(1)) : Expr();
   }
 
@@ -79,6 +85,7 @@ class Where : public Op {
 class Mask : public Op {
  public:
   std::string_view name() const override { return "mask"; }
+  bool takes_any_rank() const override { return true; }
 
   Type infer(const OpInputs& in) const override {
     check_condition(name(), in);
@@ -91,9 +98,14 @@ class Mask : public Op {
   std::string_view no_gradient(int i) const override { return i == 0 ? "the condition is bool" : ""; }
   bool takes_rows_gradient() const override { return true; }
 
-  // mask(!c, x) = where(c, 0, x), where the zeros of x are stored
+  // mask(!c, x) = where(c, 0, x), where the zeros of x are stored; of a condition that is known, x or zeros
   Expr simplified(const Expr& y, const DraftFacts&) const override {
     const Expr condition = y.input(0);
+    if (const auto holds = constant_number(condition)) {
+      if (*holds != 0) return all_of(y, y.input(1));
+      return y.layout() == Layout::dense ? all_of(y, y.graph().constant(zeros({}, y.dtype()), "0"))
+                                         : zeros_like(y.input(1));
+    }
     const bool dense = y.layout() == Layout::dense || y.layout() == Layout::part;
     return dense && is_op(condition, "logical_not") ? where(condition.input(0), 0, y.input(1)) : Expr();
   }
@@ -142,6 +154,7 @@ class Cast : public Op {
   Cast(DType from, DType to) : from_(from), to_(to) {}
 
   std::string_view name() const override { return "cast"; }
+  bool takes_any_rank() const override { return true; }
   std::string attributes() const override { return fmt::format("dtype={}", to_string(to_)); }
 
   Type infer(const OpInputs& in) const override {
@@ -174,6 +187,7 @@ class Cast : public Op {
 class Identity : public Op {
  public:
   std::string_view name() const override { return "identity"; }
+  bool takes_any_rank() const override { return true; }
   Type infer(const OpInputs& in) const override { return in[0]; }
   // d x = dx
   Expr gradient(const Expr&, const Expr& dy, int) const override { return dy; }
@@ -185,6 +199,7 @@ class Identity : public Op {
 class StopGradient : public Op {
  public:
   std::string_view name() const override { return "stop_gradient"; }
+  bool takes_any_rank() const override { return true; }
   Type infer(const OpInputs& in) const override { return in[0]; }
   std::string_view no_gradient(int) const override { return "it is there to stop it"; }
   Expr simplified(const Expr& y, const DraftFacts&) const override { return y.input(0); }

@@ -17,6 +17,7 @@ namespace {
 
 class OfShape : public Op {
  public:
+  bool takes_any_rank() const override { return true; }
   bool reads(int) const override { return false; }
   std::string_view no_gradient(int) const override { return "only its shape is used"; }
 };
@@ -24,7 +25,9 @@ class OfShape : public Op {
 class ShapeOf : public OfShape {
  public:
   std::string_view name() const override { return "shape_of"; }
-  Type infer(const OpInputs& in) const override { return {int64, {in[0].shape.rank()}, Layout::dense}; }
+  Type infer(const OpInputs& in) const override {
+    return {int64, {in[0].shape.ranked() ? in[0].shape.rank() : any}, Layout::dense};
+  }
   void compute(Call& call) const override {
     std::copy(call.in(0).shape().begin(), call.in(0).shape().end(), call.out<std::int64_t>());
   }

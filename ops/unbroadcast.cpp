@@ -40,6 +40,7 @@ Undoing undoing(const Shape& g, const Shape& x, const Shape& node) {
 class UnbroadcastFactor final : public Op {
  public:
   std::string_view name() const override { return "unbroadcast_factor"; }
+  bool takes_any_rank() const override { return true; }
   Type infer(const OpInputs& in) const override { return {in[0].dtype, {}, Layout::dense}; }
   bool reads(int) const override { return false; }
   std::string_view no_gradient(int) const override { return "it depends on shapes alone"; }
@@ -56,9 +57,15 @@ class UnbroadcastFactor final : public Op {
 class Unbroadcast final : public Op {
  public:
   std::string_view name() const override { return "unbroadcast"; }
+  bool takes_any_rank() const override { return true; }
 
   Type infer(const OpInputs& in) const override {
     Shape shape = in[1].shape;
+    if (!in[0].shape.ranked() || !in[2].shape.ranked()) {
+      for (int axis = 0; axis < shape.rank(); ++axis)
+        if (shape[axis] != 1) shape = shape.with(axis, any);
+      return {in[0].dtype, shape, in[0].layout};
+    }
     const int shift = in[2].shape.rank() - shape.rank();
     for (int axis = 0; axis < shape.rank(); ++axis) {
       const std::int64_t mine = aligned(in[0].shape, axis + shift, in[2].shape.rank());

@@ -110,6 +110,47 @@ TEST_CASE("a file that is not the graph's is refused with all that differs, and 
   CHECK(session.value(same) == Tensor({0, 0}));
 }
 
+TEST_CASE("some variables of a file, and such as have another name there") {
+  const Folder folder;
+  {
+    Graph g;
+    g.variable("W", Tensor({1, 2}));
+    g.variable("V", Tensor({3, 4}));
+    const Expr count = g.variable("count", zeros({}));
+    Session session(g);
+    session.run(assign_add(count, 5));
+    session.save(folder / "m");
+  }
+  Graph g;
+  const Expr W = g.variable("user/W", zeros({2})), V = g.variable("V", zeros({2})), noise = random_uniform(g, {3});
+  Session session(g), beside(g);
+  session.restore(folder / "m", {.only = {V}});
+  CHECK(session.value(V) == Tensor({3, 4}));
+  CHECK(session.value(W) == Tensor({0, 0}));
+  CHECK(session.run(noise) == beside.run(noise));  // the runs go on as they were
+  session.restore(folder / "m", {.only = {W}, .rename = {{"W", "user/W"}}});
+  CHECK(session.value(W) == Tensor({1, 2}));
+
+  CHECK(
+      refusal<IoError>([&] {
+        session.restore(folder / "m", {.rename = {{"W", "user/W"}}});
+      }) ==
+      fmt::format("restore: {} does not fit the graph:\n  count is float32 [] in the file but no variable of the graph",
+                  folder / "m"));
+  CHECK(refusal<IoError>([&] { session.restore(folder / "m", {.only = {W}}); }) ==
+        fmt::format("restore: {} does not fit the graph:\n  user/W ({}) is float32 [2] but is missing in the file",
+                    folder / "m", to_string(W.where())));
+  CHECK(refusal<ValueError>([&] {
+          session.restore(folder / "m", {.rename = {{"U", "V"}}});
+        }) == fmt::format("restore: {} has no U, which is to be V", folder / "m"));
+  CHECK(refusal<ValueError>([&] {
+          session.restore(folder / "m", {.rename = {{"W", "V"}}});
+        }) == fmt::format("restore: two tensors of {} would be V; each is renamed to a name of its own", folder / "m"));
+  CHECK(refusal([&] {
+          session.restore(folder / "m", {.only = {noise}});
+        }).find("is not a variable of the session's graph") != std::string::npos);
+}
+
 TEST_CASE("files that are no checkpoints") {
   const Folder folder;
   const std::string path = folder / "m";

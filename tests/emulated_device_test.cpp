@@ -379,7 +379,7 @@ TEST_CASE("device: random numbers are new in every run and the CPU's") {
   Session session(g, emulated_device());
   Session cpu(g);
   for (int run = 0; run < 4; ++run) CHECK(session.run(r) == cpu.run(r));
-  CHECK(contains(session.explain(r), "not recorded, for random_uniform is random"));
+  CHECK(contains(session.explain(r), "not recorded, for random_uniform is done anew in every run"));
 }
 
 TEST_CASE("device: tensors fed again are not uploaded again, however many batches come between") {

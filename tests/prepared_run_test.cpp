@@ -67,15 +67,18 @@ TEST_CASE("what a prepared run refuses") {
   const Expr x = g.placeholder("x", {2});
   const Expr y = g.placeholder("y", {2});
   const Expr z = x + y;
+  const Expr both = g.group({x, y});
   Session session(g);
   CHECK(refusal<FeedError>([&] {
-          session.prepare(z, {x, z});
-        }) == "prepare: add: float32 [2] (prepared_run_test.cpp:69) is no placeholder");
+          session.prepare(z, {x, both});
+        }) ==
+        "prepare: group: float32 [0] (prepared_run_test.cpp:70) is fed, but it is there to be run; a placeholder or "
+        "a value is expected");
   CHECK(refusal<FeedError>([&] { session.prepare(z, {x, x}); }) == "prepare: x is named twice");
   CHECK(refusal<FeedError>([&] { session.prepare(std::vector<Expr>{}, std::vector<Expr>{x}); }) ==
         "prepare: there is nothing to fetch");
   CHECK(refusal<FeedError>([&] { session.prepare(z, {other.placeholder("q", {2})}); }) ==
-        "prepare: q: float32 [2] (prepared_run_test.cpp:77) does not belong to the session's graph");
+        "prepare: q: float32 [2] (prepared_run_test.cpp:80) does not belong to the session's graph");
   auto sum = session.prepare(z, {x, y});
   CHECK(refusal<ValueError>([&] { sum.result(0); }) ==
         "a prepared run of 1 fetch has no result 0 before its first call");

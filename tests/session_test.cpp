@@ -153,8 +153,17 @@ TEST_CASE("feeds that do not fit") {
   CHECK(run(foreign, zeros({2, 3})) ==
         "run: x: float32 [?, 3] (" + here(line + 5) + ") does not belong to the session's graph");
   CHECK(run(Expr(), 1) == "run: a value is fed to no expression; a placeholder is expected");
-  CHECK(run(w, zeros({3})) == "run: w: float32 [3] (" + here(line + 4) + ") is fed, but it is no placeholder");
-  CHECK(run(y, 1) == "run: reduce_sum: float32 [] (" + here(line + 6) + ") is fed, but it is no placeholder");
+  CHECK(run(w, zeros({4})) == "run: the variable w (" + here(line + 4) + ") is float32 [3] but was fed float32 [4]");
+  CHECK(run(y, zeros({1})) ==
+        "run: the node reduce_sum (" + here(line + 6) + ") is float32 [] but was fed float32 [1]");
+  const std::string assign_at = here(__LINE__ + 1);
+  const Expr assign = g.assign(w, 2 * w);
+  CHECK(run(assign, zeros({3})) == "run: assign: float32 [3] (" + assign_at +
+                                       ") is fed, but it is there to be run; a placeholder or a value is expected");
+  CHECK(refusal<FeedError>([&] {
+          session.run(assign, {{w, ones({3})}});
+        }) == "run: the variable w (" + here(line + 4) + ") is fed, and assigned in the same run by assign (" +
+                  assign_at + ")");
   CHECK(refusal<FeedError>([&] {
           session.run(y, {{x, zeros({1, 3})}, {x, ones({1, 3})}});
         }) == "run: the placeholder x (" + x_at + ") is fed twice");
@@ -185,6 +194,51 @@ TEST_CASE("a placeholder of known shape of which only the shape is read needs no
   CHECK(session.run(shape_of(u), {{u, zeros({5, 3})}}) == Tensor({5, 3}, int64));
   CHECK(refusal<FeedError>([&] { session.run(shape_of(u)); }) ==
         "run: the placeholder u (" + at + ") needs a value: float32 [?, 3]");
+}
+
+TEST_CASE("any node may be fed: it is not computed, nor what it alone was made of") {
+  Graph g;
+  const Expr x = g.placeholder("x", {any}), w = g.variable("w", Tensor({1, 2})), c = g.constant(Tensor(10));
+  const Expr hidden = exp(x) * w, y = hidden + c;
+  Session session(g);
+  CHECK(session.run(y, {{hidden, Tensor({3, 4})}}) == Tensor({13, 14}));  // x needs no value
+  CHECK(session.run({y, c}, {{hidden, Tensor({3, 4})}, {c, 1}})[1].item() == 1);
+  CHECK(session.run(y, {{x, zeros({2})}, {w, Tensor({5, 6})}}) == Tensor({15, 16}));
+  CHECK(session.value(w) == Tensor({1, 2}));
+  CHECK(session.run(y, {{x, zeros({2})}}) == Tensor({11, 12}));
+  auto prepared = session.prepare(y, {hidden});
+  CHECK(prepared(Tensor({1, 1})) == Tensor({11, 11}));
+  CHECK(session.run(gradients(y, {w})[0], {{exp(x), Tensor({1, 1})}, {x, zeros({2})}}) == Tensor({1, 1}));
+}
+
+TEST_CASE("numbers and vectors are fed as they are") {
+  Graph g;
+  const Expr x = g.placeholder("x", {any}), n = g.placeholder("n", {any}, int32), b = g.placeholder("b", {2}, boolean);
+  const Expr y = reduce_sum(x) + cast(reduce_sum(n), float32) + cast(b, float32);
+  Session session(g);
+  const std::vector<double> numbers{0.5, 1};
+  CHECK(session.run(y, {{x, numbers}, {n, std::vector{1, 2}}, {b, std::vector{true, false}}}) == Tensor({5.5, 4.5}));
+  CHECK(session.run(y, {{x, std::vector<int>{}}, {n, std::vector<std::int64_t>{7}}, {b, std::vector{true, false}}}) ==
+        Tensor({8, 7}));
+  auto prepared = session.prepare(x + 1, {x});
+  CHECK(prepared(std::vector{1.0F, 2.0F}) == Tensor({2, 3}));
+  CHECK(prepared(numbers) == Tensor({1.5, 2}));
+  CHECK(refusal<FeedError>([&] {
+          session.run(n, {{n, std::vector{0.5}}});
+        }).find("int32 [?] but was fed float64 [1]") != std::string::npos);
+}
+
+TEST_CASE("nodes are found by their names") {
+  Graph g;
+  const Expr x = g.placeholder("x", {any});
+  {
+    const auto scope = g.scope("part");
+    reduce_sum(2 * x).named("loss");
+  }
+  Session session(g);
+  CHECK(session.run(g["part/loss"], {{g["x"], Tensor({1, 2})}}).item() == 6);
+  CHECK(refusal<ValueError>([&] { g["loss"]; }) == "no node of the graph is named 'loss'; there is part/loss");
+  CHECK(refusal<ValueError>([&] { g["y"]; }) == "no node of the graph is named 'y'");
 }
 
 TEST_CASE("feeds come in any order and may be more than is needed") {

@@ -59,7 +59,7 @@ DevicePlan::DevicePlan(Program program, Variables& variables, DeviceState& state
     } else if (n.op->runs_on_host() || n.op->row_kernel(input_types(program_, n)) != nullptr) {
       step.on_host = std::make_unique<HostStep>(n.origin, step.inputs, value(first));
     }
-    if (n.op->is_random() && why_not_.empty()) why_not_ = fmt::format("{} is random", n.origin.name());
+    if (n.op->is_random() && why_not_.empty()) why_not_ = fmt::format("{} is done anew in every run", n.origin.name());
     steps_.push_back(std::move(step));
     for (const int id : group.nodes) follow(id);
   }

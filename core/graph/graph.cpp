@@ -110,6 +110,13 @@ const Graph::Node& Graph::node(const Expr& expr) { return expr.graph().nodes_[st
 Kind Expr::kind() const { return Graph::node(*this).kind; }
 const Op& Expr::op() const { return *Graph::node(*this).op; }
 const Type& Expr::type() const { return Graph::node(*this).type; }
+int Expr::rank() const {
+  if (!shape().ranked())
+    fail<TypeError>(
+        "the rank of {} is not known before a run, but is needed; declare its placeholder with one: {{any, any}}",
+        to_string(*this));
+  return shape().rank();
+}
 const std::string& Expr::name() const { return Graph::node(*this).name; }
 Location Expr::where() const { return Graph::node(*this).where; }
 
@@ -321,24 +328,29 @@ Expr Graph::group(std::span<const Expr> members, std::string_view name, Location
   return append(Kind::group, type, std::move(op), members, unique(name), where);
 }
 
-Expr Graph::add(std::shared_ptr<const Op> op, std::span<const Expr> inputs, Location where) {
+Type Graph::inferred(const Op& op, std::span<const Expr> inputs) {
   std::vector<Type> types;
   types.reserve(inputs.size());
-  for (const Expr& input : inputs) types.push_back(input.type());
-  const Type type = op->infer({types, inputs});
+  for (const Expr& input : inputs) {
+    types.push_back(input.type());
+    if (!input.shape().ranked() && !op.takes_any_rank())
+      fail<TypeError>(
+          "{}: the rank of {} is not known before a run, but is needed; declare its placeholder with one: "
+          "{{any, any}}",
+          op.name(), to_string(input));
+  }
+  return op.infer({types, inputs});
+}
+
+Expr Graph::add(std::shared_ptr<const Op> op, std::span<const Expr> inputs, Location where) {
+  const Type type = inferred(*op, inputs);
   std::string name = unique(op->name());
   return append(Kind::op, type, std::move(op), inputs, std::move(name), where);
 }
 
 Expr Graph::copy(const Expr& node, std::span<const Expr> inputs) {
   const Node& original = Graph::node(node);
-  Type type = original.type;
-  if (!inputs.empty()) {
-    std::vector<Type> types;
-    types.reserve(inputs.size());
-    for (const Expr& input : inputs) types.push_back(input.type());
-    type = original.op->infer({types, inputs});
-  }
+  const Type type = inputs.empty() ? original.type : inferred(*original.op, inputs);
   return append_unnamed(original.kind, type, original.op, inputs, original.name, original.where);
 }
 
@@ -361,6 +373,17 @@ void Graph::show_as(const Expr& node, std::string_view name) {
 Expr Graph::find(std::string_view name) {
   const auto found = by_name_.find(std::string(name));
   return found == by_name_.end() ? Expr() : Expr(token_, found->second);
+}
+
+Expr Graph::operator[](std::string_view name) {
+  const Expr found = find(name);
+  if (found.valid()) return found;
+  std::string others;  // those that end alike: "dense/W" where "W" was meant
+  for (const Node& node : nodes_)
+    if (node.name.ends_with(fmt::format("/{}", name)))
+      others += fmt::format("{}{}", others.empty() ? "" : ", ", node.name);
+  fail<ValueError>("no node of the graph is named '{}'{}", name,
+                   others.empty() ? "" : fmt::format("; there is {}", others));
 }
 
 std::vector<Expr> Graph::variables() {

@@ -82,7 +82,8 @@ class Expr {
   const Shape& shape() const { return type().shape; }
   DType dtype() const { return type().dtype; }
   Layout layout() const { return type().layout; }
-  int rank() const { return shape().rank(); }
+  /// Throws TypeError where the rank is not known until a run.
+  int rank() const;
   const std::string& name() const;
   Location where() const;
   int arity() const;
@@ -175,7 +176,7 @@ class Graph {
   Graph(const Graph&) = delete;
   Graph& operator=(const Graph&) = delete;
 
-  /// A value fed at each run; dimensions may be `any`.
+  /// A value fed at each run; dimensions may be `any`, or the shape any_shape, for ops that do without the rank.
   Expr placeholder(std::string_view name, const Shape& shape, DType dtype = float32,
                    Location where = Location::current());
   /// A CSR matrix fed at each run. Throws TypeError unless the rank is 2.
@@ -191,6 +192,10 @@ class Graph {
   Expr assign(Expr variable, const Operand& value);
   /// One expression that runs several, for their assigns; evaluates to an empty tensor.
   Expr group(std::span<const Expr> members, std::string_view name = "group", Location where = Location::current());
+  Expr group(std::initializer_list<Expr> members, std::string_view name = "group",
+             Location where = Location::current()) {
+    return group(std::span(members.begin(), members.size()), name, where);
+  }
 
   /// Appends a node for `op`; its type comes from the op's rule. Ops are made through this.
   Expr add(std::shared_ptr<const Op> op, std::span<const Expr> inputs, Location where);
@@ -218,6 +223,8 @@ class Graph {
   const GraphToken& token() const { return token_; }
   /// The node of that name, or no expression.
   Expr find(std::string_view name);
+  /// The node of that name: session.run(g["loss"], {{g["X"], x}}). Throws ValueError where there is none.
+  Expr operator[](std::string_view name);
   /// All variables, or the trainable ones, in the order they were made.
   std::vector<Expr> variables();
   std::vector<Expr> trainable_variables();
@@ -241,6 +248,8 @@ class Graph {
   Expr append_unnamed(Kind kind, Type type, std::shared_ptr<const Op> op, std::span<const Expr> inputs,
                       std::string shown, Location where);
   std::string unique(std::string_view name);
+  /// The type that the op's rule gives. Throws TypeError for an op that needs the rank of an input of any rank.
+  static Type inferred(const Op& op, std::span<const Expr> inputs);
   /// A number the user wrote: it is called what it is.
   Expr literal(const Tensor& value, std::string text, Location where);
 

@@ -25,6 +25,8 @@ class OpInputs {
 
   int count() const { return static_cast<int>(types_.size()); }
   const Type& operator[](int i) const { return types_[static_cast<std::size_t>(i)]; }
+  /// The input itself, for rules that ask for what it holds where that is known before a run.
+  const Expr& expr(int i) const { return exprs_[static_cast<std::size_t>(i)]; }
   /// "[60, 1] (X, main.cpp:14)".
   std::string shape(int i) const { return fmt::format("{} {}", to_string((*this)[i].shape), source(i)); }
   /// "float64 (X, main.cpp:14)".
@@ -219,6 +221,8 @@ class Op {
   /// The type of the result; throws TypeError where the inputs do not fit. Asked when a node is made, with
   /// dimensions perhaps unknown, and again by a plan, with all of them known.
   virtual Type infer(const OpInputs& in) const = 0;
+  /// Whether infer() may be asked of inputs whose rank is not known.
+  virtual bool takes_any_rank() const { return false; }
 
   /// An expression for the part of d(loss)/d(input i) that flows through y, given dy = d(loss)/dy. dy has y's
   /// shape, or for elementwise ops any that broadcasts to it; the result's shape may be y's where y was
@@ -277,7 +281,7 @@ class Op {
   virtual bool transposes(const Type& x) const;
   /// Whether the kernel looks at the numbers of input i (some inputs lend only their shape).
   virtual bool reads(int i) const;
-  /// Whether two evaluations may differ: random numbers.
+  /// Whether two evaluations may differ, or each is seen: random numbers, what is printed.
   virtual bool is_random() const { return false; }
 };
 

@@ -16,10 +16,14 @@ namespace {
 // Whether a node's input i gives it numbers; others lend their shape, and an assign names its variable.
 bool reads(const Expr& node, int i) { return node.kind() == Kind::assign ? i == 1 : node.op().reads(i); }
 
+auto fed(const Expr& node, std::span<const FedType> feeds) {
+  return std::find_if(feeds.begin(), feeds.end(), [&](const FedType& f) { return same_node(f.placeholder, node); });
+}
+
 // For each node up to the newest fetch: needed for its type, or for its numbers too.
 enum class Need : std::uint8_t { none, type, numbers };
 
-std::vector<Need> what_is_needed(std::span<const Expr> fetches) {
+std::vector<Need> what_is_needed(std::span<const Expr> fetches, std::span<const FedType> feeds) {
   NodeId newest = -1;
   for (const Expr& fetch : fetches) newest = std::max(newest, fetch.id());
   std::vector<Need> need(at(newest + 1), Need::none);
@@ -27,7 +31,7 @@ std::vector<Need> what_is_needed(std::span<const Expr> fetches) {
   Graph& graph = fetches.front().graph();
   for (NodeId id = newest; id >= 0; --id) {
     const Need mine = need[at(id)];
-    if (mine == Need::none) continue;
+    if (mine == Need::none || fed(graph[id], feeds) != feeds.end()) continue;
     const Expr node = graph[id];
     for (int i = 0; i < node.arity(); ++i) {
       Need& theirs = need[at(node.input(i).id())];
@@ -38,11 +42,15 @@ std::vector<Need> what_is_needed(std::span<const Expr> fetches) {
 }
 
 // Which of two values would stay is nowhere said: each variable is assigned once in a run.
-void check_assigned_once(Graph& graph, const std::vector<Need>& need, std::string_view caller) {
+void check_assigned_once(Graph& graph, const std::vector<Need>& need, std::span<const FedType> feeds,
+                         std::string_view caller) {
   std::unordered_map<NodeId, NodeId> assigned;  // by variable: its assign
   for (NodeId id = 0; id < static_cast<NodeId>(need.size()); ++id) {
     if (need[at(id)] != Need::numbers || graph[id].kind() != Kind::assign) continue;
     const Expr variable = graph[id].input(0);
+    if (fed(variable, feeds) != feeds.end())
+      fail<FeedError>("{}: the variable {} ({}) is fed, and assigned in the same run by {} ({})", caller,
+                      variable.name(), to_string(variable.where()), graph[id].name(), to_string(graph[id].where()));
     const auto [first, is_new] = assigned.try_emplace(variable.id(), id);
     if (is_new) continue;
     const auto place = [&](NodeId assign) {
@@ -58,13 +66,18 @@ void check_assigned_once(Graph& graph, const std::vector<Need>& need, std::strin
 
 }  // namespace
 
+std::optional<bool> truth_of(const Tensor& fed) {
+  if (fed.dtype() != boolean || fed.rank() != 0 || fed.accelerator() != nullptr) return std::nullopt;
+  return fed.span<bool>()[0];
+}
+
 Draft make_draft(std::span<const Expr> fetches, std::span<const FedType> feeds, const Storage& storage,
                  std::string_view caller) {
   Draft draft{std::make_unique<Graph>(), {}, std::vector<Expr>(feeds.size()), {}};
   if (fetches.empty()) return draft;
   Graph& graph = fetches.front().graph();
-  const std::vector<Need> need = what_is_needed(fetches);
-  check_assigned_once(graph, need, caller);
+  const std::vector<Need> need = what_is_needed(fetches, feeds);
+  check_assigned_once(graph, need, feeds, caller);
   std::vector<Expr> made(need.size());
   std::vector<Expr> inputs;
   std::unordered_map<NodeId, Expr> stored;
@@ -76,6 +89,22 @@ Draft make_draft(std::span<const Expr> fetches, std::span<const FedType> feeds, 
     if (need[at(id)] == Need::none) continue;
     const Expr node = graph[id];
     inputs.clear();
+    if (const auto given = fed(node, feeds); given != feeds.end()) {
+      if (given->holds) {
+        made[at(id)] = draft.graph->constant(Tensor(*given->holds, boolean), node.name(), node.where());
+        continue;
+      }
+      made[at(id)] = draft.graph->copy_placeholder(node, given->type, given->ones);
+      draft.placeholders[static_cast<std::size_t>(given - feeds.begin())] = made[at(id)];
+      continue;
+    }
+    if (node.kind() == Kind::placeholder) {
+      if (need[at(id)] == Need::numbers || !node.shape().known())
+        fail<FeedError>("{}: the placeholder {} ({}) needs a value: {}", caller, node.name(), to_string(node.where()),
+                        to_string(node.type()));
+      made[at(id)] = draft.graph->copy_placeholder(node, node.type(), false);
+      continue;
+    }
     for (int i = 0; i < node.arity(); ++i) inputs.push_back(made[at(node.input(i).id())]);
     // A variable that is stored transposed is the transpose of what is stored, and so is a value assigned to it.
     const auto transposed = [&](const Expr& x) { return draft.graph->copy(storage.transposing, {&x, 1}); };
@@ -93,18 +122,12 @@ Draft make_draft(std::span<const Expr> fetches, std::span<const FedType> feeds, 
     for (int i = 0; node.kind() == Kind::group && i < node.arity(); ++i)
       if (const auto assign = stored.find(node.input(i).id()); assign != stored.end())
         inputs[static_cast<std::size_t>(i)] = assign->second;
-    if (node.kind() != Kind::placeholder) {
-      made[at(id)] = draft.graph->copy(node, inputs);
-      continue;
-    }
-    const auto fed =
-        std::find_if(feeds.begin(), feeds.end(), [&](const FedType& f) { return same_node(f.placeholder, node); });
-    if (fed == feeds.end() && (need[at(id)] == Need::numbers || !node.shape().known()))
-      fail<FeedError>("{}: the placeholder {} ({}) needs a value: {}", caller, node.name(), to_string(node.where()),
-                      to_string(node.type()));
-    made[at(id)] = draft.graph->copy_placeholder(node, fed != feeds.end() ? fed->type : node.type(),
-                                                 fed != feeds.end() && fed->ones);
-    if (fed != feeds.end()) draft.placeholders[static_cast<std::size_t>(fed - feeds.begin())] = made[at(id)];
+    made[at(id)] = draft.graph->copy(node, inputs);
+    if (!made[at(id)].shape().known())
+      fail<TypeError>(
+          "{}: the shape of {} depends on numbers that the run computes or is fed; shapes may depend on "
+          "constants and on shapes",
+          caller, to_string(made[at(id)]));
   }
   for (const Expr& fetch : fetches) draft.fetches.push_back(made[at(fetch.id())]);
   for (NodeId id = 0; id < static_cast<NodeId>(made.size()); ++id) {

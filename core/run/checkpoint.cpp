@@ -38,14 +38,30 @@ std::uint64_t runs_in(const SafeTensors& file, const std::string& path) {
   return runs;
 }
 
+// The file's tensors under the names that the graph has for them.
+std::map<std::string, Tensor> renamed(const SafeTensors& file, const std::map<std::string, std::string>& rename,
+                                      const std::string& path) {
+  std::map<std::string, Tensor> tensors;
+  for (const auto& [name, tensor] : file.tensors) {
+    const auto other = rename.find(name);
+    const std::string& here = other == rename.end() ? name : other->second;
+    if (!tensors.emplace(here, tensor).second)
+      fail<ValueError>("restore: two tensors of {} would be {}; each is renamed to a name of its own", path, here);
+  }
+  for (const auto& [name, here] : rename)
+    if (!file.tensors.contains(name)) fail<ValueError>("restore: {} has no {}, which is to be {}", path, name, here);
+  return tensors;
+}
+
 // A line for each thing in which the file is not the graph's: first the variables in the order they were made, then
 // what only the file has.
-std::string differences(Graph& graph, const SafeTensors& file) {
+std::string differences(Graph& graph, std::span<const Expr> variables, const std::map<std::string, Tensor>& tensors,
+                        bool all) {
   std::string text;
-  for (const Expr& variable : graph.variables()) {
-    const auto found = file.tensors.find(variable.name());
+  for (const Expr& variable : variables) {
+    const auto found = tensors.find(variable.name());
     const std::string here = fmt::format("\n  {} ({})", variable.name(), to_string(variable.where()));
-    if (found == file.tensors.end()) {
+    if (found == tensors.end()) {
       text += fmt::format("{} is {} but is missing in the file", here, to_string(variable.type()));
     } else if (const Type& type = found->second.type(); type != variable.type()) {
       text +=
@@ -55,8 +71,8 @@ std::string differences(Graph& graph, const SafeTensors& file) {
                                                        : "dtypes and shapes");
     }
   }
-  for (const auto& [name, tensor] : file.tensors)
-    if (const Expr node = graph.find(name); !node.valid() || node.kind() != Kind::variable)
+  for (const auto& [name, tensor] : tensors)
+    if (const Expr node = graph.find(name); all && (!node.valid() || node.kind() != Kind::variable))
       text += fmt::format("\n  {} is {} in the file but no variable of the graph", name, to_string(tensor.type()));
   return text;
 }
@@ -73,15 +89,21 @@ void Session::save(const std::string& path) {
   save_safetensors(path, file);
 }
 
-void Session::restore(const std::string& path) {
+void Session::restore(const std::string& path, const RestoreOptions& options) {
   const Use use(*state_);
+  Graph& graph = state_->graph();
+  for (const Expr& variable : options.only)
+    if (!state_->is_variable(variable))
+      fail<TypeError>("restore: {} is not a variable of the session's graph", to_string(variable));
   const SafeTensors file = load_safetensors(path);
   const std::uint64_t runs = runs_in(file, path);
-  if (const std::string found = differences(state_->graph(), file); !found.empty())
+  const bool all = options.only.empty();
+  const std::vector<Expr> variables = all ? graph.variables() : options.only;
+  const std::map<std::string, Tensor> tensors = renamed(file, options.rename, path);
+  if (const std::string found = differences(graph, variables, tensors, all); !found.empty())
     fail<IoError>("restore: {} does not fit the graph:{}", path, found);
-  for (const Expr& variable : state_->graph().variables())
-    state_->variables.write(variable, file.tensors.at(variable.name()));
-  state_->runs = runs;
+  for (const Expr& variable : variables) state_->variables.write(variable, tensors.at(variable.name()));
+  if (all) state_->runs = runs;
 }
 
 }  // namespace gradus

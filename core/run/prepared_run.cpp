@@ -13,9 +13,7 @@ PreparedRun::PreparedRun(std::shared_ptr<Session::State> session, std::span<cons
   if (fetches_.empty()) fail<FeedError>("prepare: there is nothing to fetch");
   session_->check(fetches_, {}, "prepare");
   for (auto p = placeholders_.begin(); p != placeholders_.end(); ++p) {
-    if (!p->belongs_to(session_->token))
-      fail<FeedError>("prepare: {} does not belong to the session's graph", to_string(*p));
-    if (p->kind() != Kind::placeholder) fail<FeedError>("prepare: {} is no placeholder", to_string(*p));
+    check_fed_node(session_->token, *p, "prepare");
     if (std::any_of(placeholders_.begin(), p, [&](const Expr& other) { return same_node(other, *p); }))
       fail<FeedError>("prepare: {} is named twice", p->name());
   }
@@ -32,7 +30,7 @@ Tensor PreparedRun::run(std::span<const Tensor* const> values) {
   session_->graph();
   const bool fits = plan_ && storages_ == session_->storages &&
                     std::equal(fed_.begin(), fed_.end(), values.begin(), [](const Fed& a, const Tensor* b) {
-                      return a.ones == b->ones() && a.type == b->type();
+                      return a.ones == b->ones() && a.type == b->type() && a.holds == truth_of(*b);
                     });
   if (!fits) {
     plan_.reset();
@@ -40,7 +38,7 @@ Tensor PreparedRun::run(std::span<const Tensor* const> values) {
     std::vector<Feed> feeds;
     for (std::size_t i = 0; i < values.size(); ++i) {
       feeds.emplace_back(placeholders_[i], *values[i]);
-      fed_.push_back({values[i]->type(), values[i]->ones()});
+      fed_.push_back({values[i]->type(), values[i]->ones(), truth_of(*values[i])});
     }
     session_->plan_for(fetches_, feeds);
     plan_ = session_->plans.front().plan;

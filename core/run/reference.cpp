@@ -33,7 +33,7 @@ Tensor Reference::value(const Expr& variable) {
 
 std::vector<Tensor> Reference::run(std::span<const Expr> fetches, const Feeds& feeds) {
   std::vector<FedType> types;
-  for (const Feed& feed : feeds) types.push_back({feed.placeholder, feed.value.type(), feed.value.ones()});
+  for (const Feed& feed : feeds) types.push_back(fed_type(feed.placeholder, feed.value));
   // A copy of the nodes that are needed, in which all types are known.
   const Program program = make_program(make_draft(fetches, types));
   std::vector<Tensor> values(program.nodes.size());

@@ -23,11 +23,15 @@ constexpr std::size_t plans_kept = 512, plans_kept_on_device = 64;
 
 std::string name_with_place(const Expr& e) { return fmt::format("{} ({})", e.name(), to_string(e.where())); }
 
+std::string_view called(const Expr& fed) {
+  return fed.kind() == Kind::placeholder ? "the placeholder"
+         : fed.kind() == Kind::variable  ? "the variable"
+                                         : "the node";
+}
+
 void check_feed(const GraphToken& graph, const Feed& feed, std::string_view caller) {
   const Expr& p = feed.placeholder;
-  if (!p.valid()) fail<FeedError>("{}: a value is fed to no expression; a placeholder is expected", caller);
-  if (!p.belongs_to(graph)) fail<FeedError>("{}: {} does not belong to the session's graph", caller, to_string(p));
-  if (p.kind() != Kind::placeholder) fail<FeedError>("{}: {} is fed, but it is no placeholder", caller, to_string(p));
+  check_fed_node(graph, p, caller);
   const Type& want = p.type();
   const Type& have = feed.value.type();
   if (want.dtype == have.dtype && want.layout == have.layout && matches(want.shape, have.shape)) return;
@@ -38,7 +42,7 @@ void check_feed(const GraphToken& graph, const Feed& feed, std::string_view call
     hint = "; feed its to_csr()";
   else if (want.dtype != have.dtype)
     hint = "; cast the tensor, or declare the placeholder with its dtype";
-  fail<FeedError>("{}: the placeholder {} is {} but was fed {}{}", caller, name_with_place(p), to_string(want),
+  fail<FeedError>("{}: {} {} is {} but was fed {}{}", caller, called(p), name_with_place(p), to_string(want),
                   to_string(have), hint);
 }
 
@@ -47,22 +51,43 @@ void check_feeds(const GraphToken& graph, const Feeds& feeds, std::string_view c
     check_feed(graph, *feed, caller);
     if (std::any_of(feeds.begin(), feed,
                     [&](const Feed& other) { return same_node(other.placeholder, feed->placeholder); }))
-      fail<FeedError>("{}: the placeholder {} is fed twice", caller, name_with_place(feed->placeholder));
+      fail<FeedError>("{}: {} {} is fed twice", caller, called(feed->placeholder), name_with_place(feed->placeholder));
   }
 }
 
 std::vector<FedType> types_of(const Feeds& feeds) {
   std::vector<FedType> types;
-  for (const Feed& feed : feeds) types.push_back({feed.placeholder, feed.value.type(), feed.value.ones()});
+  for (const Feed& feed : feeds) types.push_back(fed_type(feed.placeholder, feed.value));
   return types;
 }
 
 }  // namespace
 
+void check_fed_node(const GraphToken& graph, const Expr& node, std::string_view caller) {
+  if (!node.valid()) fail<FeedError>("{}: a value is fed to no expression; a placeholder is expected", caller);
+  if (!node.belongs_to(graph))
+    fail<FeedError>("{}: {} does not belong to the session's graph", caller, to_string(node));
+  if (node.kind() == Kind::assign || node.kind() == Kind::group)
+    fail<FeedError>("{}: {} is fed, but it is there to be run; a placeholder or a value is expected", caller,
+                    to_string(node));
+  if (holds_rows(node.type()))
+    fail<FeedError>("{}: {} is fed, but only dense and csr values are; to_dense makes it one", caller, to_string(node));
+}
+
 Tensor Feed::fitting(const Expr& placeholder, const Number& number) {
   const DType own = number.is_bool() ? boolean : number.is_whole() ? int64 : float32;
   const DType wanted = placeholder.valid() ? placeholder.dtype() : own;
   return Tensor::scalar(number, number.fits(wanted) ? wanted : own);
+}
+
+Tensor Feed::fitting(const Expr& placeholder, const Tensor& numbers) {
+  if (!placeholder.valid() || placeholder.dtype() == numbers.dtype()) return numbers;
+  const DType wanted = placeholder.dtype();
+  const bool fit = dispatch(numbers.dtype(), [&]<class T>(TypeTag<T>) {
+    const std::span<const T> all = numbers.span<T>();
+    return std::all_of(all.begin(), all.end(), [&](T number) { return Number(number).fits(wanted); });
+  });
+  return fit ? numbers.cast(wanted) : numbers;
 }
 
 Feeds::Feeds() = default;
@@ -89,7 +114,8 @@ bool are(std::span<const NodeId> ids, const GraphToken& graph, std::span<const E
 bool CachedPlan::is_for(const GraphToken& graph, std::span<const Expr> wanted, const Feeds& given) const {
   return are(fetches, graph, wanted) &&
          std::equal(feeds.begin(), feeds.end(), given.begin(), given.end(), [](const FedType& a, const Feed& b) {
-           return same_node(a.placeholder, b.placeholder) && a.type == b.value.type() && a.ones == b.value.ones();
+           return same_node(a.placeholder, b.placeholder) && a.type == b.value.type() && a.ones == b.value.ones() &&
+                  a.holds == truth_of(b.value);
          });
 }
 
@@ -97,7 +123,8 @@ bool CachedPlan::is_for(const GraphToken& graph, std::span<const Expr> wanted, s
   return are(fetches, graph, wanted) && std::is_permutation(feeds.begin(), feeds.end(), given.begin(), given.end(),
                                                             [](const FedType& a, const FedType& b) {
                                                               return same_node(a.placeholder, b.placeholder) &&
-                                                                     a.type == b.type && a.ones == b.ones;
+                                                                     a.type == b.type && a.ones == b.ones &&
+                                                                     a.holds == b.holds;
                                                             });
 }
 

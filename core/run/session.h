@@ -23,7 +23,9 @@
 #include <concepts>
 #include <cstdint>
 #include <initializer_list>
+#include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -33,15 +35,21 @@
 
 namespace gradus {
 
-/// A placeholder and its value for one run. A number takes the placeholder's dtype, where that has it.
+/// A placeholder and its value for one run: a tensor, a number, or a std::vector of numbers, which is one of rank 1.
+/// The latter two take the placeholder's dtype, where that has them. Any other node but an assign or a group may be fed
+/// as well: it is not computed then, and a variable keeps its value.
 struct Feed {
   Feed() = default;
   Feed(Expr fed, Tensor tensor) : placeholder(fed), value(std::move(tensor)) {}
   template <class T>
-  requires std::is_arithmetic_v<T> Feed(Expr fed, T number) : placeholder(fed), value(fitting(fed, number)) {}
+  requires std::is_arithmetic_v<T> Feed(Expr fed, T number) : placeholder(fed), value(fitting(fed, Number(number))) {}
+  template <Element T>
+  Feed(Expr fed, const std::vector<T>& numbers) : placeholder(fed), value(fitting(fed, Tensor::from(numbers))) {}
 
-  /// The number as a scalar of the placeholder's dtype, or, where it would be another number then, of its own.
+  /// The number as a scalar, or the numbers, of the placeholder's dtype; or, where they would be others then, of their
+  /// own.
   static Tensor fitting(const Expr& placeholder, const Number& number);
+  static Tensor fitting(const Expr& placeholder, const Tensor& numbers);
 
   Expr placeholder;
   Tensor value;
@@ -84,6 +92,13 @@ class Plan;
 class PreparedRun;
 struct Recorder;
 
+struct RestoreOptions {
+  /// The variables to read; if none is named, all, which then must be just those of the file.
+  std::vector<Expr> only = {};
+  /// Of variables that the file has under another name: the name there, and the one here.
+  std::map<std::string, std::string> rename = {};
+};
+
 struct ExplainOptions {
   bool kernels = false;  // with the text of each kernel
 };
@@ -123,8 +138,10 @@ class Session {
 
   /// Writes all variables (optimizer slots among them) as safetensors; the file is replaced only when complete.
   void save(const std::string& path);
-  /// Reads them back. Throws IoError, with all that differs, unless names, dtypes and shapes are the graph's.
-  void restore(const std::string& path);
+  /// Reads them back. Throws IoError, with all that differs, unless names, dtypes and shapes are the graph's; then no
+  /// variable has changed. Where all are read, training goes on as if it had not stopped; with `only`, the other
+  /// variables and the random numbers of later runs stay as they are.
+  void restore(const std::string& path, const RestoreOptions& options = {});
 
   /// The plan for these fetches as data: what is computed in which order, where it is written, and the nodes of the
   /// graph that it stands for. Nothing in the session changes. Placeholders with unknown dimensions need feeds. Throws
@@ -168,7 +185,7 @@ class PreparedRun {
   /// Runs with a value for each placeholder, in their order, and gives the first fetch. Throws as Session::run does,
   /// and FeedError for another number of values.
   template <class... T>
-  requires(std::convertible_to<const T&, Tensor>&&...) Tensor operator()(const T&... values) {
+  requires(std::constructible_from<Feed, Expr, const T&>&&...) Tensor operator()(const T&... values) {
     return called(std::index_sequence_for<T...>(), values...);
   }
   /// Fetch number i of the last call. Throws ValueError where there is none.
@@ -192,10 +209,8 @@ class PreparedRun {
   decltype(auto) as_tensor(std::size_t i, const T& value) const {
     if constexpr (std::is_same_v<T, Tensor>) {
       return (value);
-    } else if constexpr (std::is_arithmetic_v<T>) {
-      return i < placeholders_.size() ? Feed::fitting(placeholders_[i], value) : Tensor(value);
     } else {
-      return Tensor(value);
+      return Feed(i < placeholders_.size() ? placeholders_[i] : Expr(), value).value;
     }
   }
   Tensor run(std::span<const Tensor* const> values);
@@ -206,6 +221,7 @@ class PreparedRun {
   struct Fed {
     Type type;
     bool ones;
+    std::optional<bool> holds;
   };
   std::vector<Fed> fed_;  // what plan_ is for
   int storages_ = 0;      // likewise

@@ -26,6 +26,9 @@ struct CachedPlan {
   bool is_for(const GraphToken& graph, std::span<const Expr> wanted, std::span<const FedType> given) const;
 };
 
+/// Throws FeedError unless the node may be fed in a run of the graph; the message begins with the caller's name.
+void check_fed_node(const GraphToken& graph, const Expr& node, std::string_view caller);
+
 struct Session::State {
   State(Graph& g, const Device& d, const SessionOptions& options)
       : token(g.token()), device(d), without(options.without), workers(options.threads) {

@@ -47,7 +47,7 @@ Shape::Shape(std::span<const std::int64_t> dims) {
   rank_ = static_cast<int>(dims.size());
 }
 
-bool Shape::known() const { return std::find(begin(), end(), any) == end(); }
+bool Shape::known() const { return ranked_ && std::find(begin(), end(), any) == end(); }
 
 std::int64_t Shape::size() const {
   std::int64_t elements = 1;
@@ -85,12 +85,13 @@ Shape Shape::slice(int first, int last) const {
   return Shape(dims().subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(last - first)));
 }
 
-std::string to_string(const Shape& shape) { return text(shape.dims()); }
+std::string to_string(const Shape& shape) { return shape.ranked() ? text(shape.dims()) : "[...]"; }
 
 std::string comma_separated(std::span<const std::int64_t> numbers) { return listed(numbers); }
 std::string comma_separated(std::span<const int> numbers) { return listed(numbers); }
 
 std::optional<Shape> broadcast(const Shape& a, const Shape& b) {
+  if (!a.ranked() || !b.ranked()) return any_shape;
   const int rank = std::max(a.rank(), b.rank());
   std::array<std::int64_t, Shape::max_rank> dims{};
   for (int axis = 0; axis < rank; ++axis) {
@@ -113,7 +114,8 @@ std::optional<Shape> broadcast(const Shape& a, const Shape& b) {
 }
 
 bool matches(const Shape& declared, const Shape& actual) {
-  return std::equal(declared.begin(), declared.end(), actual.begin(), actual.end(),
+  return !declared.ranked() ||
+         std::equal(declared.begin(), declared.end(), actual.begin(), actual.end(),
                     [](std::int64_t want, std::int64_t have) { return want == any || want == have; });
 }
 

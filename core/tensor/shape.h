@@ -24,14 +24,22 @@ class Shape {
   /// Throws TypeError for more than eight dimensions, a negative one other than `any`, or a size that overflows.
   Shape(std::initializer_list<std::int64_t> dims) : Shape(std::span(dims.begin(), dims.size())) {}
   explicit Shape(std::span<const std::int64_t> dims);
+  /// A shape of which not even the rank is known until a run; see any_shape.
+  static Shape of_any_rank() {
+    Shape shape;
+    shape.ranked_ = false;
+    return shape;
+  }
 
+  /// Whether the rank is known. Where it is not, rank() is 0.
+  bool ranked() const { return ranked_; }
   int rank() const { return rank_; }
   std::int64_t operator[](int axis) const { return dims_[static_cast<std::size_t>(axis)]; }
   std::span<const std::int64_t> dims() const { return {dims_.data(), static_cast<std::size_t>(rank_)}; }
   const std::int64_t* begin() const { return dims_.data(); }
   const std::int64_t* end() const { return dims_.data() + rank_; }
 
-  /// Whether no dimension is `any`.
+  /// Whether the rank is known and no dimension is `any`.
   bool known() const;
   /// Number of elements; 1 for a scalar. Only for a known shape.
   std::int64_t size() const;
@@ -48,9 +56,13 @@ class Shape {
  private:
   std::array<std::int64_t, max_rank> dims_{};  // zero beyond rank_, so that == may compare whole arrays
   int rank_ = 0;
+  bool ranked_ = true;
 };
 
-/// "[7, 16]"; an unknown dimension prints as "?".
+/// Any rank and any sizes, known in the run: placeholder("x", any_shape).
+inline const Shape any_shape = Shape::of_any_rank();
+
+/// "[7, 16]"; an unknown dimension prints as "?", an unknown rank as "[...]".
 std::string to_string(const Shape& shape);
 
 /// "2, 3, 4", for messages.
@@ -58,7 +70,7 @@ std::string comma_separated(std::span<const std::int64_t> numbers);
 std::string comma_separated(std::span<const int> numbers);
 
 /// The common shape of a and b by NumPy's rules, or nothing if they do not broadcast. An unknown dimension
-/// against a size greater than 1 gives that size; against 1 or unknown it stays unknown.
+/// against a size greater than 1 gives that size; against 1 or unknown it stays unknown. Of any rank if one is.
 std::optional<Shape> broadcast(const Shape& a, const Shape& b);
 
 /// Whether a tensor of shape `actual` (known) may be fed where `declared` is asked.
