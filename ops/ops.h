@@ -3,8 +3,9 @@
 // Every op throws TypeError, naming its operands and their source lines, when shapes or dtypes do not fit.
 // Where no gradient is mentioned there is one, of any order.
 //
-// Parts of tensors by place, sorting, sums by group, and products and solutions of matrices have a header each, which
-// this one includes: slicing.h, sorting.h, segments.h, linear_algebra.h.
+// Parts of tensors by place, sorting, sums by group, products and solutions of matrices, activations, normalization and
+// losses, tensors of a shape that the run knows and random ones, and what orders a run have a header each, which this
+// one includes: slicing.h, sorting.h, segments.h, linear_algebra.h, nn.h, shaped.h, control.h.
 //
 // Layouts: an op takes dense operands unless it says csr. A csr operand stays csr through every elementwise
 // function f with f(0) = 0, and through multiplication by a scalar, a row [p] or a column [n, 1]; an op that
@@ -14,8 +15,11 @@
 
 #include <gradus/core/graph/graph.h>
 #include <gradus/ops/axes.h>
+#include <gradus/ops/control.h>
 #include <gradus/ops/linear_algebra.h>
+#include <gradus/ops/nn.h>
 #include <gradus/ops/segments.h>
+#include <gradus/ops/shaped.h>
 #include <gradus/ops/slicing.h>
 #include <gradus/ops/sorting.h>
 
@@ -219,31 +223,8 @@ Expr sample(const Operand& x, const Operand& pattern);
 /// the columns whose group[j] is g. A column of group -1 is left out.   csr or dense [n, p] -> [n * groups, p]
 Expr split_rows(const Operand& x, const std::vector<Index>& group, std::int64_t groups);
 
-// --- neural basics -------------------------------------------------------------------------------------
-
-/// exp(x) / sum(exp(x)) along an axis, and its logarithm; free of overflow.
-Expr softmax(const Operand& logits, int axis = -1);
-Expr log_softmax(const Operand& logits, int axis = -1);
-/// -sum(labels * log_softmax(logits)) along an axis, which is removed; labels are probabilities.
-Expr softmax_cross_entropy_with_logits(const Operand& labels, const Operand& logits, int axis = -1);
-/// max(x, 0) - x z + log(1 + exp(-|x|)) for logits x and labels z: the overflow-free cross entropy.
-Expr sigmoid_cross_entropy_with_logits(const Operand& labels, const Operand& logits);
-/// sum(x^2) / 2.
-Expr l2_loss(const Operand& x);
-/// x / (1 - rate) with each element kept with probability 1 - rate, else 0; drawn anew each run.
-Expr dropout(const Operand& x, double rate, std::uint64_t seed = 0);
-/// Random numbers drawn anew each run (options as for the tensors of the same name); no gradient.
-Expr random_normal(Graph& graph, const Shape& shape, const NormalOptions& options = {},
-                   Location where = Location::current());
-Expr random_uniform(Graph& graph, const Shape& shape, const UniformOptions& options = {},
-                    Location where = Location::current());
-/// Uniform numbers in [0, 1) in the shape and dtype of x.
-Expr random_uniform_like(const Operand& x, std::uint64_t seed = 0);
-
 // --- variables -----------------------------------------------------------------------------------------
 
-/// variable.assign(variable + delta): the new value, seen by later runs.
-Expr assign_add(const Expr& variable, const Operand& delta);
 /// The rows of `table` that `rows` (a rows value, for its index) holds, as layout part; if `rows` is dense, the
 /// table itself. What an optimizer reads of a variable.   [p, ...], rows [p, ...] -> part [p, ...]
 Expr part_of(const Operand& table, const Operand& rows);

@@ -81,9 +81,4 @@ Expr touched_part(const Expr& table, const Expr& csr) { return apply(std::make_s
 
 Expr with_zeros(const Expr& part) { return apply(std::make_shared<WithZeros>(), {part}); }
 
-Expr assign_add(const Expr& variable, const Operand& delta) {
-  const Graph::Pin pin = variable.graph().pin(delta.where());
-  return variable.graph().assign(variable, add(variable, delta));
-}
-
 }  // namespace gradus

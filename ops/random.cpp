@@ -6,24 +6,26 @@
 #include <gradus/core/graph/op.h>
 #include <gradus/ops/checks.h>
 #include <gradus/ops/ops.h>
+#include <gradus/ops/random.h>
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
+#include <memory>
+#include <optional>
+#include <span>
 
 namespace gradus {
 
-namespace {
-
-// The seed of one run: splitmix64 (Steele, Lea, Flood, "Fast splittable pseudorandom number generators", OOPSLA
-// 2014), number `run` of the sequence that begins at `seed`.
 std::uint64_t seed_of_run(std::uint64_t seed, std::uint64_t run) {
   std::uint64_t z = seed + (run + 1) * 0x9E3779B97F4A7C15U;
   z = (z ^ (z >> 30U)) * 0xBF58476D1CE4E5B9U;
   z = (z ^ (z >> 27U)) * 0x94D049BB133111EBU;
   return z ^ (z >> 31U);
 }
+
+namespace {
 
 void draw(Call& call, Random::Distribution distribution, double a, double b, std::uint64_t seed) {
   const Type& type = call.out().type;
@@ -86,6 +88,7 @@ void draw(DeviceCall& call, Random::Distribution distribution, double a, double 
   });
 }
 
+// Of a shape that is given, or that of an input.
 class RandomNode : public Op {
  public:
   RandomNode(std::string_view name, const Shape& shape, Random::Distribution distribution, double a, double b,
@@ -100,7 +103,12 @@ class RandomNode : public Op {
     return fmt::format("{}={}, {}={}, seed={}", normal ? "mean" : "low", a_, normal ? "stddev" : "high", b_, seed_);
   }
   bool is_random() const override { return true; }
-  Type infer(const OpInputs&) const override { return type_; }
+  bool reads(int) const override { return false; }
+  bool takes_any_rank() const override { return true; }
+  std::string_view no_gradient(int) const override { return "only its shape is used"; }
+  Type infer(const OpInputs& in) const override {
+    return in.count() == 0 ? type_ : Type{type_.dtype, in[0].shape, Layout::dense};
+  }
   void compute(Call& call) const override { draw(call, distribution_, a_, b_, seed_); }
   void launch(DeviceCall& call) const override { draw(call, distribution_, a_, b_, seed_); }
 
@@ -113,53 +121,60 @@ class RandomNode : public Op {
   std::uint64_t seed_;
 };
 
-class RandomUniformLike : public Op {
- public:
-  explicit RandomUniformLike(std::uint64_t seed) : seed_(seed) {}
+std::shared_ptr<const Op> normal_node(const Shape& shape, const NormalOptions& options) {
+  return std::make_shared<RandomNode>("random_normal", shape, Random::Distribution::normal, options.mean,
+                                      options.stddev, options.seed, options.dtype);
+}
 
-  std::string_view name() const override { return "random_uniform_like"; }
-  std::string attributes() const override { return fmt::format("seed={}", seed_); }
-  bool is_random() const override { return true; }
-  bool reads(int) const override { return false; }
-  std::string_view no_gradient(int) const override { return "only its shape is used"; }
-
-  Type infer(const OpInputs& in) const override {
-    if (!is_floating(in[0].dtype))
-      fail<TypeError>("random_uniform_like: x is {}; float32 or float64 is right", in.dtype(0));
-    return {in[0].dtype, in[0].shape, Layout::dense};
-  }
-
-  void compute(Call& call) const override { draw(call, Random::Distribution::uniform, 0.0, 1.0, seed_); }
-  void launch(DeviceCall& call) const override { draw(call, Random::Distribution::uniform, 0.0, 1.0, seed_); }
-
- private:
-  std::uint64_t seed_;
-};
+std::shared_ptr<const Op> uniform_node(const Shape& shape, const UniformOptions& options) {
+  return std::make_shared<RandomNode>("random_uniform", shape, Random::Distribution::uniform, options.low, options.high,
+                                      options.seed, options.dtype);
+}
 
 }  // namespace
 
 Expr random_normal(Graph& graph, const Shape& shape, const NormalOptions& options, Location where) {
-  return graph.add(std::make_shared<RandomNode>("random_normal", shape, Random::Distribution::normal, options.mean,
-                                                options.stddev, options.seed, options.dtype),
-                   {}, where);
+  return graph.add(normal_node(shape, options), {}, where);
 }
 
 Expr random_uniform(Graph& graph, const Shape& shape, const UniformOptions& options, Location where) {
-  return graph.add(std::make_shared<RandomNode>("random_uniform", shape, Random::Distribution::uniform, options.low,
-                                                options.high, options.seed, options.dtype),
-                   {}, where);
+  return graph.add(uniform_node(shape, options), {}, where);
+}
+
+Expr detail::normal_of_shape(const Expr& shape, const NormalOptions& options, Location where) {
+  const Expr like = zeros_of_shape(shape, options.dtype, where);
+  return shape.graph().add(normal_node({}, options), std::span(&like, 1), where);
+}
+
+Expr detail::uniform_of_shape(const Expr& shape, const UniformOptions& options, Location where) {
+  const Expr like = zeros_of_shape(shape, options.dtype, where);
+  return shape.graph().add(uniform_node({}, options), std::span(&like, 1), where);
 }
 
 Expr random_uniform_like(const Operand& x, std::uint64_t seed) {
-  return apply(std::make_shared<RandomUniformLike>(seed), {x});
+  const Expr like = require_expr("random_uniform_like", x);
+  if (!is_floating(like.dtype()))
+    fail<TypeError>("random_uniform_like: x is {}; float32 or float64 is right", to_string(like));
+  return apply(std::make_shared<RandomNode>("random_uniform_like", Shape(), Random::Distribution::uniform, 0, 1, seed,
+                                            like.dtype()),
+               {x});
 }
 
-Expr dropout(const Operand& x, double rate, std::uint64_t seed) {
-  if (!(rate >= 0 && rate < 1)) fail<ValueError>("dropout: rate is {}; it lies in [0, 1)", rate);
+Expr dropout(const Operand& x, const Operand& rate, std::uint64_t seed) {
   const Expr kept = require_expr("dropout", x);
-  if (rate == 0) return identity(x);
   const auto pin = kept.graph().pin(x.where());
-  return mask(greater_equal(random_uniform_like(kept, seed), rate), kept) / (1 - rate);
+  const auto kept_at = [&](const auto& p) {
+    return mask(greater_equal(random_uniform_like(kept, seed), p), kept) / (1 - p);
+  };
+  if (const std::optional<double> number = rate.number()) {
+    if (!(*number >= 0 && *number < 1)) fail<ValueError>("dropout: rate is {}; it lies in [0, 1)", *number);
+    return *number == 0 ? identity(x) : kept_at(*number);
+  }
+  const Expr given = rate.in(kept.graph(), kept.dtype(), "dropout");
+  if (!is_floating(given.dtype()) || given.rank() != 0)
+    fail<TypeError>("dropout: rate is {}; a floating scalar is expected", to_string(given));
+  const Expr in_range = Assert(given >= 0 && given < 1, {given}, "the rate of dropout lies in [0, 1)");
+  return kept_at(with_dependencies({in_range}, cast(given, kept.dtype())));
 }
 
 }  // namespace gradus

@@ -4,7 +4,8 @@ namespace gradus {
 
 std::vector<OpCase> op_cases() {
   std::vector<OpCase> rows;
-  for (const auto& section : {elementwise_cases, reduction_cases, shape_cases, product_cases, subject_cases}) {
+  for (const auto& section :
+       {elementwise_cases, reduction_cases, shape_cases, product_cases, subject_cases, nn_cases}) {
     for (OpCase& row : section()) rows.push_back(std::move(row));
   }
   return rows;

@@ -37,6 +37,8 @@ std::vector<OpCase> reduction_cases();
 std::vector<OpCase> shape_cases();
 std::vector<OpCase> product_cases();
 std::vector<OpCase> subject_cases();
+std::vector<OpCase> nn_cases();
+std::vector<OpCase> activation_cases();  // a part of the elementwise ones
 
 /// "matmul" of "matmul transpose_a".
 std::string_view op_of(std::string_view row);

@@ -112,6 +112,7 @@ std::vector<OpCase> elementwise_cases() {
   add_arithmetic(rows);
   add_functions(rows);
   add_comparison(rows);
+  for (OpCase& row : activation_cases()) rows.push_back(std::move(row));
   return rows;
 }
 

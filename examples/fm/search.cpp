@@ -23,7 +23,7 @@ double no_result(const TrainingOptions& options) {
   return more_is_better(stopping_metric(options)) ? -infinity : infinity;
 }
 
-std::vector<Index> ascending(std::vector<Index> rows) {
+std::vector<Index> in_order(std::vector<Index> rows) {
   std::sort(rows.begin(), rows.end());
   return rows;
 }
@@ -69,8 +69,8 @@ std::vector<ValidationFold> cross_validate(const Rows& data, const Columns& colu
     const auto last = rows.begin() + data.size() * (fold + 1) / folds;
     std::vector<Index> others(rows.begin(), first);
     others.insert(others.end(), last, rows.end());
-    const Rows left_out = data.take(ascending({first, last}));
-    Rows train = data.take(ascending(std::move(others)));
+    const Rows left_out = data.take(in_order({first, last}));
+    Rows train = data.take(in_order(std::move(others)));
     Rows validation;
     if (options.valid_fraction > 0 && options.optimizer != Learner::mcmc) {  // which has no use for a validation set
       Rows::Split split = train.split(options.valid_fraction, options.seed);

@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from op_oracle import Case, boolean, golden_case, real, whole
+import op_rows_nn
 import op_rows_structure
 import op_rows_subjects
 
@@ -339,7 +340,8 @@ def rows():
     for section in (op_rows_structure.shapes, op_rows_structure.layouts, op_rows_structure.products, op_rows_structure.neural):
         result.extend(section(row))
     for section in (op_rows_subjects.slicing, op_rows_subjects.sorting, op_rows_subjects.segments, op_rows_subjects.statistics,
-                    op_rows_subjects.matrices):
+                    op_rows_subjects.matrices, op_rows_nn.activations, op_rows_nn.normalization, op_rows_nn.losses,
+                    op_rows_nn.shaped):
         result.extend(section(row))
     names = [r["name"] for r in result]
     assert len(set(names)) == len(names), "two rows of one name"
