@@ -1,4 +1,5 @@
-"""Writes the golden files ops.json, optimizers.json, article.json, models.json and metrics.json beside this script.
+"""Writes the golden files ops.json, optimizers.json, article.json, models.json, metrics.json and ports.json beside
+this script.
 
 They come from an independent oracle: TensorFlow's float64 kernels, gradients and TF1 optimizers, NumPy where
 TensorFlow lacks something, and scikit-learn's metrics. To run it:
@@ -25,6 +26,7 @@ import metrics  # noqa: E402
 import models  # noqa: E402
 import op_rows  # noqa: E402
 import optimizers  # noqa: E402
+import ports  # noqa: E402
 from golden_format import write_lines  # noqa: E402
 
 here = pathlib.Path(__file__).parent
@@ -33,5 +35,6 @@ write_lines(here / "optimizers.json", optimizers.rows())
 write_lines(here / "article.json", article.rows())
 write_lines(here / "models.json", models.rows())
 write_lines(here / "metrics.json", metrics.rows())
-for name in ("ops.json", "optimizers.json", "article.json", "models.json", "metrics.json"):
+write_lines(here / "ports.json", ports.rows())
+for name in ("ops.json", "optimizers.json", "article.json", "models.json", "metrics.json", "ports.json"):
     print(name, (here / name).stat().st_size, "bytes")
