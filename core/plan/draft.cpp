@@ -16,14 +16,13 @@ namespace {
 // Whether a node's input i gives it numbers; others lend their shape, and an assign names its variable.
 bool reads(const Expr& node, int i) { return node.kind() == Kind::assign ? i == 1 : node.op().reads(i); }
 
-auto fed(const Expr& node, std::span<const FedType> feeds) {
-  return std::find_if(feeds.begin(), feeds.end(), [&](const FedType& f) { return same_node(f.placeholder, node); });
-}
+// By node: which of the feeds is its value.
+using FedNodes = std::unordered_map<NodeId, std::size_t>;
 
 // For each node up to the newest fetch: needed for its type, or for its numbers too.
 enum class Need : std::uint8_t { none, type, numbers };
 
-std::vector<Need> what_is_needed(std::span<const Expr> fetches, std::span<const FedType> feeds) {
+std::vector<Need> what_is_needed(std::span<const Expr> fetches, const FedNodes& fed) {
   NodeId newest = -1;
   for (const Expr& fetch : fetches) newest = std::max(newest, fetch.id());
   std::vector<Need> need(at(newest + 1), Need::none);
@@ -31,7 +30,7 @@ std::vector<Need> what_is_needed(std::span<const Expr> fetches, std::span<const 
   Graph& graph = fetches.front().graph();
   for (NodeId id = newest; id >= 0; --id) {
     const Need mine = need[at(id)];
-    if (mine == Need::none || fed(graph[id], feeds) != feeds.end()) continue;
+    if (mine == Need::none || fed.contains(id)) continue;
     const Expr node = graph[id];
     for (int i = 0; i < node.arity(); ++i) {
       Need& theirs = need[at(node.input(i).id())];
@@ -42,13 +41,12 @@ std::vector<Need> what_is_needed(std::span<const Expr> fetches, std::span<const 
 }
 
 // Which of two values would stay is nowhere said: each variable is assigned once in a run.
-void check_assigned_once(Graph& graph, const std::vector<Need>& need, std::span<const FedType> feeds,
-                         std::string_view caller) {
+void check_assigned_once(Graph& graph, const std::vector<Need>& need, const FedNodes& fed, std::string_view caller) {
   std::unordered_map<NodeId, NodeId> assigned;  // by variable: its assign
   for (NodeId id = 0; id < static_cast<NodeId>(need.size()); ++id) {
     if (need[at(id)] != Need::numbers || graph[id].kind() != Kind::assign) continue;
     const Expr variable = graph[id].input(0);
-    if (fed(variable, feeds) != feeds.end())
+    if (fed.contains(variable.id()))
       fail<FeedError>("{}: the variable {} ({}) is fed, and assigned in the same run by {} ({})", caller,
                       variable.name(), to_string(variable.where()), graph[id].name(), to_string(graph[id].where()));
     const auto [first, is_new] = assigned.try_emplace(variable.id(), id);
@@ -76,8 +74,10 @@ Draft make_draft(std::span<const Expr> fetches, std::span<const FedType> feeds, 
   Draft draft{std::make_unique<Graph>(), {}, std::vector<Expr>(feeds.size()), {}};
   if (fetches.empty()) return draft;
   Graph& graph = fetches.front().graph();
-  const std::vector<Need> need = what_is_needed(fetches, feeds);
-  check_assigned_once(graph, need, feeds, caller);
+  FedNodes fed;
+  for (std::size_t f = 0; f < feeds.size(); ++f) fed.emplace(feeds[f].placeholder.id(), f);
+  const std::vector<Need> need = what_is_needed(fetches, fed);
+  check_assigned_once(graph, need, fed, caller);
   std::vector<Expr> made(need.size());
   std::vector<Expr> inputs;
   std::unordered_map<NodeId, Expr> stored;
@@ -89,13 +89,14 @@ Draft make_draft(std::span<const Expr> fetches, std::span<const FedType> feeds, 
     if (need[at(id)] == Need::none) continue;
     const Expr node = graph[id];
     inputs.clear();
-    if (const auto given = fed(node, feeds); given != feeds.end()) {
-      if (given->holds) {
-        made[at(id)] = draft.graph->constant(Tensor(*given->holds, boolean), node.name(), node.where());
+    if (const auto found = fed.find(id); found != fed.end()) {
+      const FedType& given = feeds[found->second];
+      if (given.holds) {
+        made[at(id)] = draft.graph->constant(Tensor(*given.holds, boolean), node.name(), node.where());
         continue;
       }
-      made[at(id)] = draft.graph->copy_placeholder(node, given->type, given->ones);
-      draft.placeholders[static_cast<std::size_t>(given - feeds.begin())] = made[at(id)];
+      made[at(id)] = draft.graph->copy_placeholder(node, given.type, given.ones);
+      draft.placeholders[found->second] = made[at(id)];
       continue;
     }
     if (node.kind() == Kind::placeholder) {

@@ -80,9 +80,8 @@ std::string group_line(const PlanSteps& steps, std::size_t number) {
 
 std::string kernel_line(const PlanSteps& steps, std::size_t number) {
   const StepKernel& kernel = steps.kernels[number];
-  return fmt::format("{}kernel {} of {} step{}, {}\n",
-                     steps.list[at(kernel.first)].group >= 0 ? "        " : "  ", number, kernel.count,
-                     kernel.count == 1 ? "" : "s", kernel.state);
+  return fmt::format("{}kernel {} of {} step{}, {}\n", steps.list[at(kernel.first)].group >= 0 ? "        " : "  ",
+                     number, kernel.count, kernel.count == 1 ? "" : "s", kernel.state);
 }
 
 // "832 bytes of intermediate results + 64 for each row that %0 X touches + 12288 for strips".
