@@ -19,6 +19,11 @@ int resolve_axis(std::string_view op, int axis, int rank) {
 }
 
 int resolve_axis(std::string_view op, int axis, const OpInputs& in, int i, std::string_view operand) {
+  if (!in[i].shape.ranked())
+    fail<TypeError>(
+        "{}: {} is {}, whose rank is not known before a run, but is needed; declare its placeholder with one: {{any, "
+        "any}}",
+        op, operand, in.shape(i));
   const int rank = in[i].shape.rank();
   if (axis < -rank || axis >= rank)
     fail<TypeError>("{}: there is no axis {}; {} is {} with {}", op, axis, operand, in.shape(i), axes_of_rank(rank));

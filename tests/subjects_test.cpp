@@ -12,6 +12,7 @@
 #include <fmt/format.h>
 
 #include <cmath>
+#include <functional>
 #include <limits>
 
 using namespace gradus;
@@ -142,6 +143,25 @@ TEST_CASE("segments, counts and statistics refuse in these words") {
   CHECK(refusal([&] { count_nonzero(X, 2); }) == "count_nonzero: there is no axis 2; rank 2 has axes -2 to 1");
   CHECK(refusal([&] { scatter_add(I, B, {4}); }) ==
         "scatter_add: updates is " + b + "; numbers can be summed, so cast(updates, int64) first");
+}
+
+TEST_CASE("what needs to know the rank of its operand says so") {
+  Graph g;
+  const int line = __LINE__ + 1;
+  const Expr N = g.placeholder("N", any_shape);
+  const auto of = [&](std::string_view op) {
+    return fmt::format(
+        "{}: x is [...] {}, whose rank is not known before a run, but is needed; declare its placeholder with one: "
+        "{{any, any}}",
+        op, source("N", line));
+  };
+  CHECK(refusal([&] { sort(N); }) == of("sort"));
+  CHECK(refusal([&] { roll(N, 1, 0); }) == of("roll"));
+  CHECK(refusal([&] { unstack(N); }) == of("unstack"));
+  for (const auto& call : std::vector<std::function<void()>>{
+           [&] { at(N, {0}); }, [&] { reverse(N, 0); }, [&] { top_k(N); }, [&] { segment_sum(N, N, 3); },
+           [&] { reduce_variance(N); }, [&] { cholesky(N); }, [&] { einsum("ij->ji", N); }, [&] { gather_nd(N, N); }})
+    CHECK_THROWS_AS(call(), TypeError);
 }
 
 TEST_CASE("solutions refuse in these words") {
