@@ -16,10 +16,12 @@
 
 // LAPACK's factorizations, of Fortran: arguments by address, and a length behind them for each letter.
 extern "C" {
+// NOLINTBEGIN(readability-identifier-naming)
 void spotrf_(const char* triangle, const int* n, float* a, const int* stride, int* info, std::size_t);
 void dpotrf_(const char* triangle, const int* n, double* a, const int* stride, int* info, std::size_t);
 void sgetrf_(const int* m, const int* n, float* a, const int* stride, int* pivot, int* info);
 void dgetrf_(const int* m, const int* n, double* a, const int* stride, int* pivot, int* info);
+// NOLINTEND(readability-identifier-naming)
 }
 
 namespace gradus {
