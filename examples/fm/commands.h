@@ -48,6 +48,7 @@ struct EvaluateCommand {
   Common common;
   std::string model;
   DataArguments data;
+  std::string by;  // a column, for metrics of its values; "": none
 };
 
 struct PredictCommand {

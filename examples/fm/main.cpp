@@ -180,6 +180,7 @@ void add_train(CLI::App& app, TrainCommand& command, std::vector<GivenOption>& o
       "  fm train ua.base --factors 20 --test ua.test --model m.safetensors\n"
       "  fm train ua.base --factors 20 --learner mcmc --model m.safetensors\n"
       "  fm train clicks.csv --target clicked --ignore id --optimizer ftrl --rate 0.05\n"
+      "  fm train ratings.csv --split time:timestamp\n"
       "  zcat train.libsvm.gz | fm train - --valid valid.libsvm --model m.safetensors");
 }
 
@@ -189,8 +190,11 @@ void add_evaluate(CLI::App& app, EvaluateCommand& command) {
   add_data(evaluate, command.data, "Examples with their targets; - is standard input");
   evaluate.add_option("--weights", command.data.file.weights, "File of how much each example counts, a number a line")
       ->group("Data");
+  evaluate.add_option("--by", command.by, "Column, by whose values the metrics are told as well, as user");
   add_common(evaluate, command.common);
-  evaluate.footer("Examples:\n  fm evaluate m.safetensors test.csv\n  fm evaluate m.safetensors test.csv --json");
+  evaluate.footer(
+      "Examples:\n  fm evaluate m.safetensors test.csv\n  fm evaluate m.safetensors test.csv --json\n"
+      "  fm evaluate m.safetensors test.csv --by user");
 }
 
 void add_predict(CLI::App& app, PredictCommand& command) {

@@ -129,7 +129,32 @@ void print_counts(const std::vector<std::int64_t>& unseen, const std::vector<std
     say(to, "  empty, so read as 0: {}\n", text);
 }
 
-void print_json(const FileEvaluation& found, const FeatureTable* table) { print(stdout, evaluation_of(found, table)); }
+void print_groups(const std::string& by, const std::vector<GroupEvaluation>& groups) {
+  constexpr std::size_t most = 10;
+  std::vector<const GroupEvaluation*> order;
+  for (const GroupEvaluation& each : groups) order.push_back(&each);
+  std::stable_sort(order.begin(), order.end(), [](const GroupEvaluation* a, const GroupEvaluation* b) {
+    return a->evaluation.examples > b->evaluation.examples;
+  });
+  say("by {}, the mean of {} values: {}\n", by, groups.size(), to_string(mean_of(groups)));
+  for (std::size_t i = 0; i < std::min(order.size(), most); ++i)
+    say("  {}, {} examples: {}\n", order[i]->value, order[i]->evaluation.examples, to_string(order[i]->evaluation));
+  if (order.size() > most) say("  and {} values more, which have fewer (--json tells all)\n", order.size() - most);
+}
+
+void print_json(const FileEvaluation& found, const std::string& by, const FeatureTable* table) {
+  Json json = evaluation_of(found, table);
+  if (!by.empty()) {
+    Json values = Json::array();
+    for (const GroupEvaluation& each : found.groups) {
+      Json one{{"value", each.value}};
+      one.update(metrics_of(each.evaluation));
+      values.push_back(std::move(one));
+    }
+    json["by"] = {{"column", by}, {"mean", metrics_of(mean_of(found.groups))}, {"values", std::move(values)}};
+  }
+  print(stdout, json);
+}
 
 void print_json(const std::vector<ValidationFold>& folds) {
   Json json = Json::array();

@@ -31,7 +31,11 @@ void print_findings(const std::vector<gradus::ColumnFinding>& findings);
 void print_counts(const std::vector<std::int64_t>& unseen, const std::vector<std::int64_t>& missing,
                   const gradus::FeatureTable* table, std::FILE* to = stdout);
 
-void print_json(const gradus::FileEvaluation& found, const gradus::FeatureTable* table);
+/// The mean over the values of a column, and those with the most examples.
+void print_groups(const std::string& by, const std::vector<gradus::GroupEvaluation>& groups);
+
+/// With `by`, the values of that column too.
+void print_json(const gradus::FileEvaluation& found, const std::string& by, const gradus::FeatureTable* table);
 void print_json(std::FILE* to, std::int64_t predictions, const std::vector<std::int64_t>& unseen,
                 const std::vector<std::int64_t>& missing, const gradus::FeatureTable* table);
 

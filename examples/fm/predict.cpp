@@ -87,14 +87,15 @@ bool is_stream(const std::string& path) {
 int evaluate(const EvaluateCommand& command) {
   const TrainedModel model = load_model(command.model);
   Predictor predict(model, command.model, trainer_options(command.common));
-  const FileEvaluation found = evaluate_file(model, predict, data_file(command.data));
+  const FileEvaluation found = evaluate_file(model, predict, data_file(command.data), command.by);
   if (command.common.json) {
-    print_json(found, model.columns.table.get());
+    print_json(found, command.by, model.columns.table.get());
     return 0;
   }
   say("{}: {} examples\n", found.name, found.evaluation.examples);
   print_counts(found.unseen, found.missing, model.columns.table.get());
   say("{}\n", to_string(found.evaluation));
+  if (!command.by.empty()) print_groups(command.by, found.groups);
   return 0;
 }
 

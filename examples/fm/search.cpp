@@ -1,8 +1,6 @@
 #include "search.h"
 
 #include <gradus/core/error.h>
-#include <gradus/core/tensor/random.h>
-#include <gradus/core/tensor/random_order.h>
 #include <gradus/models/training/predictor.h>
 #include <gradus/models/training/training_step.h>
 
@@ -21,11 +19,6 @@ namespace {
 double no_result(const TrainingOptions& options) {
   constexpr double infinity = std::numeric_limits<double>::infinity();
   return more_is_better(stopping_metric(options)) ? -infinity : infinity;
-}
-
-std::vector<Index> in_order(std::vector<Index> rows) {
-  std::sort(rows.begin(), rows.end());
-  return rows;
 }
 
 // The best number of a candidate's training; infinite where it diverged.
@@ -56,26 +49,24 @@ bool weighs_factors(const TrainingOptions& options, std::int64_t rows) {
   return !options.l2_v && options.kind != ModelKind::linear && options.optimizer != Learner::mcmc && rows <= most;
 }
 
-std::vector<ValidationFold> cross_validate(const Rows& data, const Columns& columns, const TrainingOptions& options,
-                                           std::int64_t folds, const TrainerOptions& where,
+std::vector<ValidationFold> cross_validate(const Rows& data, const SplitKeys& keys, const Columns& columns,
+                                           const TrainingOptions& options, std::int64_t folds,
+                                           const TrainerOptions& where,
                                            const std::function<void(const ValidationFold&)>& done) {
   if (folds < 2 || folds > data.size())
     fail<ValueError>("{} parts cannot be made of {} examples; each needs one", folds, data.size());
-  RandomOrder order(data.size(), options.seed, stream_of("cross-validation"));
-  const std::span<const Index> rows = order.at(0, data.size());
+  const SplitBy by = options.split.by;
   std::vector<ValidationFold> out;
   for (std::int64_t fold = 0; fold < folds; ++fold) {
-    const auto first = rows.begin() + data.size() * fold / folds;
-    const auto last = rows.begin() + data.size() * (fold + 1) / folds;
-    std::vector<Index> others(rows.begin(), first);
-    others.insert(others.end(), last, rows.end());
-    const Rows left_out = data.take(in_order({first, last}));
-    Rows train = data.take(in_order(std::move(others)));
+    const DrawnRows part = fold_of(by, keys, data.size(), folds, fold, options.seed);
+    const Rows left_out = data.take(part.drawn);
+    Rows train = data.take(part.others);
     Rows validation;
     if (options.valid_fraction > 0 && options.optimizer != Learner::mcmc) {  // which has no use for a validation set
-      Rows::Split split = train.split(options.valid_fraction, options.seed);
-      train = std::move(split.train);
-      validation = std::move(split.validation);
+      const DrawnRows held_out =
+          hold_out(by, keys.take(part.others), train.size(), options.valid_fraction, options.seed);
+      validation = train.take(held_out.drawn);
+      train = train.take(held_out.others);
     }
     TrainingOptions tried = options;
     if (weighs_factors(options, train.size()) && validation.x.rank() == 2)

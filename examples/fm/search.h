@@ -15,13 +15,13 @@ struct ValidationFold {
   std::int64_t epochs = 0;
 };
 
-/// Trains `folds` times, each time without another part of the rows, which are drawn by options.seed, and evaluates on
-/// that part. It plays no role in the training: options.valid_fraction of the other rows (none, of mcmc) say when to
-/// stop, and which penalty the factors get where the options leave it open (weigh_factors). Calls `done` after each.
-/// Throws ValueError where there are fewer rows than parts.
-std::vector<ValidationFold> cross_validate(const gradus::Rows& data, const gradus::Columns& columns,
-                                           const gradus::TrainingOptions& options, std::int64_t folds,
-                                           const gradus::TrainerOptions& where,
+/// Trains `folds` times, each time without another part of the rows (fold_of options.split, which goes by `keys`), and
+/// evaluates on that part. It plays no role in the training: options.valid_fraction of the other rows (none, of mcmc)
+/// say when to stop, and which penalty the factors get where the options leave it open (weigh_factors). Calls `done`
+/// after each. Throws ValueError where there are fewer rows than parts.
+std::vector<ValidationFold> cross_validate(const gradus::Rows& data, const gradus::SplitKeys& keys,
+                                           const gradus::Columns& columns, const gradus::TrainingOptions& options,
+                                           std::int64_t folds, const gradus::TrainerOptions& where,
                                            const std::function<void(const ValidationFold&)>& done);
 
 struct Candidate {

@@ -179,6 +179,20 @@ std::string listed(const std::vector<std::string>& names) {
                      names.size() > most ? fmt::format(" and {} more", names.size() - most) : "");
 }
 
+// ": the last of each user, by timestamp"; "" of rows drawn by lot.
+std::string describe_split(const TrainingSet& set, SplitBy by) {
+  const std::string &user = set.about.user_column, &time = set.about.time_column;
+  switch (by) {
+    case SplitBy::random: break;
+    case SplitBy::time: return fmt::format(": the latest by {}", time);
+    case SplitBy::user: return fmt::format(": all of some by {}", user);
+    case SplitBy::leave_last_out:
+      return fmt::format(": the last by {}, {}", user,
+                         time.empty() ? "in the order of the file" : "in time by " + time);
+  }
+  return "";
+}
+
 void print_data(const TrainingSet& set, const TrainCommand& command) {
   const std::int64_t held_out = set.validation_size();
   say("{}: {}, {} examples, {}\n", set.about.name, format_name(set.about.format),
@@ -205,7 +219,8 @@ void print_data(const TrainingSet& set, const TrainCommand& command) {
   if (set.one_two) say("classes: 1 and 2; what is told is the probability of 2\n");
   if (held_out > 0)
     say("validation: {} examples{}\n", held_out,
-        command.validation.empty() ? " held out" : fmt::format(" of {}", command.validation));
+        command.validation.empty() ? " held out" + describe_split(set, command.options.split.by)
+                                   : fmt::format(" of {}", command.validation));
   else if (command.options.valid_fraction > 0 && command.folds == 0)
     say("validation: none; of {} examples none can be spared\n", set.train->size());
   print_counts({}, set.about.missing, set.columns.table.get());
@@ -217,8 +232,8 @@ int cross_validation(const TrainingSet& set, const TrainingOptions& options, con
   double constant = 0;
   std::int64_t number = 0;
   const std::vector<ValidationFold> folds =
-      cross_validate(set.train->block(0), set.columns, options, command.folds, trainer_options(command.common),
-                     [&](const ValidationFold& fold) {
+      cross_validate(set.train->block(0), set.keys, set.columns, options, command.folds,
+                     trainer_options(command.common), [&](const ValidationFold& fold) {
                        constant += fold.constant / static_cast<double>(command.folds);
                        if (!text) return;
                        say("part {}: {} examples, {} epochs: {}\n", ++number, fold.evaluation.examples, fold.epochs,

@@ -117,6 +117,7 @@ TableOptions table_options(const ReadOptions& options) {
   table.hash_bits = options.hash_bits;
   table.table = options.columns.table;
   table.need_target = options.need_target;
+  table.keep = options.keep;
   table.dtype = options.dtype;
   table.threads = options.threads;
   return table;
@@ -260,6 +261,9 @@ std::unique_ptr<Reader> open_rows(std::vector<Input> inputs, const ReadOptions& 
   if (!options.target.empty() || !options.weight.empty() || !options.categorical.empty() || !options.numeric.empty() ||
       !options.ignored.empty() || !options.multi.empty() || options.columns.table)
     fail<ValueError>("{}: columns are named, but {} has no names for them", inputs.front().name(), to_string(format));
+  if (!options.keep.empty())
+    fail<ValueError>("{}: column {} is asked for, but columns of {} have no names", inputs.front().name(),
+                     in_quotes(options.keep.front()), to_string(format));
   SparseTextOptions sparse;
   sparse.form = format == Format::libfm    ? SparseText::libfm
                 : format == Format::libffm ? SparseText::libffm

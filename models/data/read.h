@@ -61,6 +61,8 @@ struct ReadOptions {
   int hash_bits = 0;        // hash categories, or indices of sparse text, to 2^hash_bits columns; 0: each has its own
   bool need_target = true;  // false: targets may be absent, and are not read: y is empty
   TargetCells targets = TargetCells::numbers;
+  /// Columns to be told with the rows as they are written (ReadRows::kept), whatever else they are.
+  std::vector<std::string> keep{};
 };
 
 /// A file to be read by blocks: reader->next(1000) until it gives none. Memory is constant where `columns` are given.

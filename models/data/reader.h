@@ -4,6 +4,7 @@
 #include <gradus/models/data/column_findings.h>
 #include <gradus/models/data/columns.h>
 #include <gradus/models/data/input.h>
+#include <gradus/models/data/kept_column.h>
 #include <gradus/models/data/rows.h>
 
 #include <cstdint>
@@ -19,6 +20,9 @@ struct ReadRows : Rows {
   Columns columns;
   /// Of tables that were learnt from: what was found out of each of the file's columns, in their order; else null.
   std::shared_ptr<const std::vector<ColumnFinding>> findings;
+
+  /// The columns that ReadOptions::keep names, in that order.
+  std::vector<KeptColumn> kept;
 
   /// What the columns given have no room for and was left out: categories, indices. By column of the table, where there
   /// is one, else a single number.

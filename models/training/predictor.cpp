@@ -7,6 +7,7 @@
 #include <gradus/models/training/training_set.h>
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 namespace gradus {
@@ -97,7 +98,43 @@ Tensor Predictor::estimates(const Tensor& x) {
 }
 Tensor Predictor::deviations(const Tensor& x) { return state_->told(state_->samples.draws, x).deviations(); }
 
-FileEvaluation evaluate_file(const TrainedModel& model, Predictor& predict, DataFile file) {
+std::vector<GroupEvaluation> evaluate_groups(Task task, const KeptColumn& by, const Tensor& y, const Tensor& estimate,
+                                             const Tensor& weight) {
+  std::vector<std::vector<Index>> rows(by.values().size());
+  for (std::size_t row = 0; row < by.of_row().size(); ++row)
+    rows[static_cast<std::size_t>(by.of_row()[row])].push_back(static_cast<Index>(row));
+  std::vector<GroupEvaluation> out;
+  for (std::size_t group = 0; group < rows.size(); ++group) {
+    const Rows part = Rows{estimate, y, weight}.take(rows[group]);
+    out.push_back({by.values()[group], evaluate(task, part.y, part.x, part.weight)});
+  }
+  return out;
+}
+
+Evaluation mean_of(const std::vector<GroupEvaluation>& groups) {
+  Evaluation out;
+  std::vector<double> counts;
+  for (const auto& [value, evaluation] : groups) {
+    out.examples += evaluation.examples;
+    counts.resize(evaluation.metrics.size());
+    out.metrics.resize(evaluation.metrics.size());
+    for (std::size_t m = 0; m < evaluation.metrics.size(); ++m) {
+      out.metrics[m].first = evaluation.metrics[m].first;
+      if (!std::isfinite(evaluation.metrics[m].second)) continue;
+      out.metrics[m].second += evaluation.metrics[m].second;
+      ++counts[m];
+    }
+  }
+  for (std::size_t m = 0; m < counts.size(); ++m) out.metrics[m].second /= counts[m];
+  return out;
+}
+
+FileEvaluation evaluate_file(const TrainedModel& model, Predictor& predict, DataFile file, const std::string& by) {
+  if (!by.empty()) {
+    if (model.options.task == Task::ranking)
+      fail<ValueError>("{}: metrics of a ranking are of pairs of rows, which are not told by column {}", file.path, by);
+    file.read.keep.push_back(by);
+  }
   LoadedRows loaded = load_rows_for(model, std::move(file));
   if (model.options.task == Task::ranking) {
     // Beside each item one that this file's user has not taken.
@@ -125,6 +162,9 @@ FileEvaluation evaluate_file(const TrainedModel& model, Predictor& predict, Data
   FileEvaluation out;
   out.evaluation = evaluate(*model.options.task, column(y), column(estimates), column(weight));
   out.name = loaded.name;
+  if (!by.empty())
+    out.groups =
+        evaluate_groups(*model.options.task, loaded.kept.front(), column(y), column(estimates), column(weight));
   out.unseen = loaded.unseen;
   out.missing = loaded.missing;
   return out;

@@ -39,12 +39,25 @@ class Predictor {
   std::unique_ptr<State> state_;
 };
 
+/// How good the model is on the rows that have one value in a column.
+struct GroupEvaluation {
+  std::string value;
+  Evaluation evaluation;
+};
+/// The mean of each metric over the groups where it is a number, and how many there are; `by` says of each row its
+/// group. y [n, 1], estimates [n, 1] or [n, c], weight [n, 1] or [0]
+std::vector<GroupEvaluation> evaluate_groups(Task task, const KeptColumn& by, const Tensor& y, const Tensor& estimate,
+                                             const Tensor& weight = {});
+Evaluation mean_of(const std::vector<GroupEvaluation>& groups);
+
 /// How good the model is on a file, which is read block by block; what it did not know is counted.
 struct FileEvaluation {
   Evaluation evaluation;
   std::string name;  // of the file
   std::vector<std::int64_t> unseen, missing;
+  std::vector<GroupEvaluation> groups;  // by the values of the column `by`; empty without
 };
-FileEvaluation evaluate_file(const TrainedModel& model, Predictor& predict, DataFile file);
+/// With a column to go by, its rows by the values of it as well. Throws ValueError where that is for a ranking.
+FileEvaluation evaluate_file(const TrainedModel& model, Predictor& predict, DataFile file, const std::string& by = "");
 
 }  // namespace gradus

@@ -6,6 +6,8 @@
 #include <gradus/models/data/detail/column_tally.h>
 #include <gradus/models/data/detail/number_text.h>
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <cctype>
@@ -87,6 +89,8 @@ Rows all_rows(OpenedFile& opened, LoadedRows& about) {
     }
     about.columns = std::move(block.columns);
     about.findings = block.findings;
+    about.kept.resize(block.kept.size());
+    for (std::size_t k = 0; k < block.kept.size(); ++k) about.kept[k].append(block.kept[k]);
     add_counts(about.unseen, block.unseen);
     add_counts(about.missing, block.missing);
   }
@@ -139,8 +143,53 @@ Tensor read_weights(const std::string& path, std::int64_t rows, DType dtype) {
   return Tensor::from(weights, {rows, 1}).cast(dtype);
 }
 
+// The column that most likely says whose a row is.
+std::string likely_user(const std::vector<std::string>& columns, const std::string& name) {
+  for (const std::string& column : columns)
+    if (names_people(column)) return column;
+  fail<ValueError>("{}: no column's name says whose a row is; .split user:COLUMN names it", name);
+}
+
+// Finds the columns that the split goes by, and keeps them.
+void find_split_columns(const DataFile& file, OpenedFile& opened, ReadOptions& read, Input& input) {
+  const SplitBy by = file.split.by;
+  if (by == SplitBy::random) return;
+  const std::vector<std::string> columns = column_names(input, read);
+  if (columns.empty())
+    fail<ValueError>("{}: rows are to be split by {}, but columns of {} have no names", opened.name, to_string(by),
+                     to_string(opened.format));
+  if (by == SplitBy::time) {
+    opened.time_column = file.split.column;
+  } else {
+    opened.user_column = file.split.column.empty() ? likely_user(columns, opened.name) : file.split.column;
+    const auto time =
+        std::find_if(columns.begin(), columns.end(), [](const auto& column) { return names_time(column); });
+    if (by == SplitBy::leave_last_out && time != columns.end()) opened.time_column = *time;
+  }
+  for (const std::string* column : {&opened.user_column, &opened.time_column})
+    if (!column->empty()) read.keep.push_back(*column);
+}
+
+// What was kept for the split, as its keys.
+void take_split_keys(const OpenedFile& opened, LoadedRows& about) {
+  about.user_column = opened.user_column;
+  about.time_column = opened.time_column;
+  if (!about.time_column.empty()) {
+    about.keys.time = times_of(about.kept.back(), fmt::format("{}: column {}", about.name, about.time_column));
+    about.kept.pop_back();
+  }
+  if (!about.user_column.empty()) {
+    about.keys.user = about.kept.back().of_row();
+    about.kept.pop_back();
+  }
+}
+
 void refuse_columns(const DataFile& cache) {
   const ReadOptions& read = cache.read;
+  if (!read.keep.empty() || cache.split.by != SplitBy::random)
+    fail<ValueError>(
+        "{}: is a cache, which keeps no column to split or group by; the file that it was made of has them",
+        cache.path);
   if (!read.target.empty() || !read.categorical.empty() || !read.numeric.empty() || !read.ignored.empty() ||
       !read.weight.empty() || !read.multi.empty())
     fail<ValueError>("{}: columns are named, but those of a cache were chosen when it was made", cache.path);
@@ -157,14 +206,14 @@ OpenedFile open_file(const DataFile& file) {
   if (is_data_cache(file.path)) {
     refuse_columns(file);
     refuse_more(file);
-    return {file.path, Format::guess, {}, read_cache(file.path, file.read)};
+    return {file.path, Format::guess, {}, {}, {}, read_cache(file.path, file.read)};
   }
   std::vector<Input> inputs;
   inputs.emplace_back(file.path);
   for (const std::string& path : file.more) inputs.emplace_back(path);
   Input& input = inputs.front();
   ReadOptions read = file.read;
-  OpenedFile out{input.name(), read.format, {}, {}};
+  OpenedFile out{input.name(), read.format, {}, {}, {}, {}};
   out.format = read.format = format_of(input, read);
   if (const auto& table = read.columns.table) {
     const std::int64_t column = table->find(ColumnKind::target);
@@ -180,6 +229,7 @@ OpenedFile open_file(const DataFile& file) {
     if (read.target.empty()) read.need_target = false;
     out.target = read.target;
   }
+  find_split_columns(file, out, read, input);
   out.reader = open_rows(std::move(inputs), read);
   return out;
 }
@@ -206,6 +256,7 @@ LoadedRows load_rows(const DataFile& file, std::int64_t stream_above) {
   out.format = opened.format;
   out.target = opened.target;
   Rows rows = file.read.dtype == float64 ? all_rows<double>(opened, out) : all_rows<float>(opened, out);
+  take_split_keys(opened, out);
   give_back_memory();
   if (!file.weights.empty()) {
     if (rows.weighted())

@@ -7,6 +7,7 @@
 #include <gradus/models/data/row_blocks.h>
 #include <gradus/models/model.h>
 #include <gradus/models/task.h>
+#include <gradus/models/training/row_split.h>
 #include <gradus/models/training/training_options.h>
 
 #include <cstdint>
@@ -23,6 +24,7 @@ struct DataFile {
   std::vector<std::string> more = {};  // files of the same kind and columns, whose rows come behind
   ReadOptions read = {};
   std::string weights = {};  // a file of as many numbers, one a line; "": none
+  RowSplit split = {};       // the columns that it goes by are looked for, and told as keys
   /// Whether there may be no target: then each row's is 1, as of a ranking's rows that say who took what.
   bool may_lack_target = false;
 };
@@ -39,6 +41,9 @@ struct LoadedRows {
   std::vector<std::int64_t> unseen, missing;                   // as in ReadRows
   std::vector<std::string> classes = {};                       // that the target's cells name, as y counts them
   std::int64_t streamed_mib = 0;                               // of a cache that is not read whole: its size; else 0
+  std::vector<KeptColumn> kept = {};                           // as in ReadRows
+  SplitKeys keys = {};                                         // of the rows, for DataFile::split
+  std::string user_column = {}, time_column = {};              // that these are of; "": none
 };
 
 /// Reads a file, unless it is a cache of more than `stream_above` MiB (of 2^20 bytes, begun ones counted), which is
@@ -53,6 +58,7 @@ struct OpenedFile {
   std::string name;
   Format format;
   std::string target;
+  std::string user_column, time_column;  // for DataFile::split, kept behind ReadOptions::keep
   std::unique_ptr<Reader> reader;
 };
 OpenedFile open_file(const DataFile& file);

@@ -43,7 +43,9 @@ std::vector<std::pair<std::string, E>> named_values() {
 // A value as a message shows it.
 template <class T>
 std::string shown(const T& value) {
-  if constexpr (std::is_enum_v<T>) {
+  if constexpr (std::is_same_v<T, RowSplit>) {
+    return to_string(value);
+  } else if constexpr (std::is_enum_v<T>) {
     return name_of(value);
   } else if constexpr (is_choice<T>) {
     return value ? name_of(*value) : std::string(guess);
@@ -194,6 +196,16 @@ std::vector<Setting> settings(TrainingOptions& o) {
       flag("balance", &o.balance, course, "Let classes count alike, however many rows each has"),
       number("valid-fraction", &o.valid_fraction, 0, 0.9, false, course,
              "Part of the rows held out to validate with, unless there is a file for that; 0: none"),
+      newer(
+          Setting{"split",
+                  &o.split,
+                  0,
+                  0,
+                  false,
+                  {},
+                  course,
+                  "Which rows are held out, also by --cv: random; time:COLUMN, the latest; user or user:COLUMN, all of "
+                  "some users; leave-last-out or leave-last-out:COLUMN, the last of each user"}),
       number("stream-above", &o.stream_above, 0, most_count, false, course,
              "MiB; a cache that is larger is not read whole but block by block, in the memory of a few blocks, and "
              "shuffled likewise; 0: any cache"),
@@ -214,7 +226,10 @@ void choose(const Setting& setting, std::string_view name) {
   const bool found = std::visit(
       [&](auto* value) {
         using T = std::remove_cvref_t<decltype(*value)>;
-        if constexpr (is_choice<T>) {
+        if constexpr (std::is_same_v<T, RowSplit>) {
+          *value = row_split_named(name);
+          return true;
+        } else if constexpr (is_choice<T>) {
           if constexpr (may_be_open<T>) {
             if (name == guess) {
               value->reset();

@@ -4,6 +4,7 @@
 
 #include <gradus/models/model.h>
 #include <gradus/models/training/evaluation.h>
+#include <gradus/models/training/row_split.h>
 
 #include <cstdint>
 #include <optional>
@@ -66,6 +67,7 @@ struct TrainingOptions {
   std::optional<Metric> stop_by = {};         // of the validation set; not given: the main one of the task
   bool balance = false;
   double valid_fraction = 0.1;
+  RowSplit split = {};               // how these rows are chosen, and the parts of a cross-validation
   std::int64_t stream_above = 1024;  // MiB
   std::optional<bool> refit = {};
   bool clip_predictions = false;

@@ -177,6 +177,15 @@ std::vector<double> l2_of_features(const LoadedRows& about, const Columns& colum
   return out;
 }
 
+// The rows to learn from and those to validate with; keys are then of the first.
+SplitBlocks split_of(const SharedBlocks& rows, SplitKeys& keys, const TrainingOptions& options) {
+  if (options.split.by == SplitBy::random) return split(rows, options.valid_fraction, options.seed);
+  const Rows all = rows->block(0);
+  const DrawnRows drawn = hold_out(options.split.by, keys, all.size(), options.valid_fraction, options.seed);
+  keys = keys.take(drawn.others);
+  return {in_one_block(all.take(drawn.others)), in_one_block(all.take(drawn.drawn))};
+}
+
 }  // namespace
 
 TrainingSet load_training_set(const DataFile& data, const DataFile& validation, TrainingOptions& options,
@@ -187,9 +196,14 @@ TrainingSet load_training_set(const DataFile& data, const DataFile& validation, 
                       : !options.task                  ? TargetCells::either
                                                        : TargetCells::numbers;
   file.may_lack_target = options.task == Task::ranking;
+  file.split = options.split;
   LoadedRows all = load_rows(file, options.stream_above);
   out.about = all;
   out.about.rows = nullptr;
+  out.keys = std::exchange(out.about.keys, {});
+  if (options.split.by != SplitBy::random && !validation.path.empty())
+    fail<ValueError>(".split is {}, but the rows to validate with are those of {}", to_string(options.split),
+                     validation.path);
   out.columns = std::exchange(out.about.columns, {});
   out.classes = listed_classes(out.columns);
   if (!options.task && !out.classes.empty()) options.task = Task::multiclass;
@@ -246,7 +260,7 @@ TrainingSet load_training_set(const DataFile& data, const DataFile& validation, 
     about_validation = std::move(loaded);
     out.train = std::move(all.rows);
   } else if (options.valid_fraction * static_cast<double>(all.rows->size()) >= 1) {
-    const SplitBlocks parts = split(all.rows, options.valid_fraction, options.seed);
+    const SplitBlocks parts = split_of(all.rows, out.keys, options);
     out.train = kept(out.about, parts.train);
     out.validation = kept(out.about, parts.validation);
   } else {

@@ -15,6 +15,7 @@ struct TrainingSet {
   LoadedRows about;         // without its rows and columns, which are now these:
   SharedBlocks train;       // in memory as one block; or, where the data are streamed, a part of each of their blocks
   SharedBlocks validation;  // null where there are no rows to validate with
+  SplitKeys keys;           // of the rows of `train`, for options.split
   Columns columns;
   Tensor scale;  // what the columns of both were divided by   [p]; [0]: nothing
   bool zero_one = false;
@@ -31,13 +32,12 @@ struct TrainingSet {
 using ItemColumns = std::vector<std::string>;
 
 /// Reads the data and the file to validate with, if one is named; else holds out options.valid_fraction of the rows,
-/// where that is one at least: of a cache that is streamed, of every block (split of row_blocks.h).
-/// Caches of more than options.stream_above MiB are streamed: their blocks are read again for every use, and memory is
-/// that of a few blocks.
-/// Finds out the task where the options leave it open (multiclass where targets are words), and what else the options
-/// leave open (settled), and says so there; of at most 200,000 rows in memory, of which it holds out some itself, the
-/// model is to learn again from all. Throws as load_rows does, and ValueError where targets do not fit the task or are
-/// all the same number, it is not known which columns of a ranking are the item's
+/// where that is one at least: as options.split says; of a cache that is streamed, of every block (split of
+/// row_blocks.h). Caches of more than options.stream_above MiB are streamed: their blocks are read again for every use,
+/// and memory is that of a few blocks. Finds out the task where the options leave it open (multiclass where targets are
+/// words), and what else the options leave open (settled), and says so there; of at most 200,000 rows in memory, of
+/// which it holds out some itself, the model is to learn again from all. Throws as load_rows does, and ValueError where
+/// targets do not fit the task or are all the same number, it is not known which columns of a ranking are the item's
 /// (`items`, else the column item), or the options need all rows at once of data that are streamed: a ranking, and a
 /// batch of 0.
 TrainingSet load_training_set(const DataFile& data, const DataFile& validation, TrainingOptions& options,

@@ -17,19 +17,19 @@ namespace gradus {
 /// Who has a use for an option: every learner, those that go down gradients, all but mcmc, mcmc alone.
 enum class UsedBy : std::uint8_t { all, gradients, not_mcmc, mcmc };
 
-/// Whether a value is one of some names: an enumeration, or one that may be left open, which is called "guess".
+/// Whether a value is said by a name: an enumeration, one that may be left open, which is called "guess", or a split.
 template <class T>
-inline constexpr bool is_choice = std::is_enum_v<T>;
+inline constexpr bool is_choice = std::is_enum_v<T> || std::is_same_v<T, RowSplit>;
 template <class T>
 inline constexpr bool is_choice<std::optional<T>> = std::is_enum_v<T>;
 
 /// An option: how it is called, where its value is, which values it may have, and what it is. An optional value that is
 /// not there is found out from the data.
 struct Setting {
-  using Value =
-      std::variant<double*, std::int64_t*, std::uint64_t*, bool*, std::vector<std::int64_t>*, std::vector<std::string>*,
-                   std::optional<double>*, std::optional<std::int64_t>*, std::optional<bool>*, ModelKind*,
-                   std::optional<Task>*, std::optional<L2Over>*, Learner*, RateSchedule*, std::optional<Metric>*>;
+  using Value = std::variant<double*, std::int64_t*, std::uint64_t*, bool*, std::vector<std::int64_t>*,
+                             std::vector<std::string>*, std::optional<double>*, std::optional<std::int64_t>*,
+                             std::optional<bool>*, ModelKind*, std::optional<Task>*, std::optional<L2Over>*, Learner*,
+                             RateSchedule*, std::optional<Metric>*, RowSplit*>;
 
   std::string_view name;  // on the command line, behind --
   Value value;

@@ -25,10 +25,11 @@ TEST_CASE("cross-validation leaves each row out once") {
   TrainingOptions options = regression();
   options.epochs = 2;
   std::int64_t rows = 0, calls = 0;
-  const std::vector<ValidationFold> folds = cross_validate(data, {}, options, 4, {}, [&](const ValidationFold& fold) {
-    rows += fold.evaluation.examples;
-    ++calls;
-  });
+  const std::vector<ValidationFold> folds =
+      cross_validate(data, {}, {}, options, 4, {}, [&](const ValidationFold& fold) {
+        rows += fold.evaluation.examples;
+        ++calls;
+      });
   CHECK(rows == 301);
   CHECK(calls == 4);
   CHECK(folds.size() == 4);

@@ -89,6 +89,16 @@ bool names_things(std::string_view column) {
   return !words.empty() && (is_thing(words.back()) || std::find(words.begin(), words.end(), "id") != words.end());
 }
 
+bool names_people(std::string_view column) {
+  constexpr std::array<std::string_view, 6> people = {"user", "uid", "customer", "client", "member", "visitor"};
+  const std::vector<std::string> words = words_of(column);
+  return std::any_of(words.begin(), words.end(), [&](const std::string& word) {
+    return std::any_of(people.begin(), people.end(), [&](std::string_view each) {
+      return word == each || word == fmt::format("{}s", each) || word == fmt::format("{}id", each);
+    });
+  });
+}
+
 bool names_time(std::string_view column) {
   constexpr std::array<std::string_view, 8> times = {"at",   "time", "timestamp", "datetime",
                                                      "date", "day",  "when",      "ts"};

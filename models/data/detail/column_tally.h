@@ -22,6 +22,9 @@ namespace gradus {
 /// item, movie, customer, product, shop, zip, code and the like.
 bool names_things(std::string_view column);
 
+/// Whether one of its words says that it tells people apart: userId, customer, uid.
+bool names_people(std::string_view column);
+
 /// Whether its last word says that it tells when something was: clicked_at, created time, timestamp.
 bool names_time(std::string_view column);
 

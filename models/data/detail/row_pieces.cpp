@@ -32,6 +32,8 @@ ReadRows joined(std::vector<RowPiece<T>>& pieces, std::int64_t columns, Workers&
     add_counts(out.unseen, piece.unseen);
     add_counts(out.missing, piece.missing);
     out.other_fields += piece.other_fields;
+    out.kept.resize(std::max(out.kept.size(), piece.kept.size()));
+    for (std::size_t k = 0; k < piece.kept.size(); ++k) out.kept[k].append(piece.kept[k]);
   }
   out.y = column_of(pieces, &RowPiece<T>::y);            // [n, 1]
   out.weight = column_of(pieces, &RowPiece<T>::weight);  // [n, 1]

@@ -33,6 +33,7 @@ struct RowPiece {
   std::vector<std::int64_t> row_line;  // [rows], counted from 0 in the piece; libffm and where there is `index` only
   std::vector<std::int64_t> unseen;    // as in ReadRows
   std::vector<std::int64_t> missing;
+  std::vector<KeptColumn> kept;   // as in ReadRows
   std::int64_t other_fields = 0;  // added up with an entry of another field; libffm only
   Index largest = -1;             // column
   std::int64_t lines = 0;         // newlines

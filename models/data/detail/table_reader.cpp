@@ -55,6 +55,7 @@ class TableReader final : public Reader {
     ReadRows out = joined(pieces, table_->features(), workers_);
     out.unseen.resize(table_->columns().size());
     out.missing.resize(table_->columns().size());
+    out.kept.resize(options_.keep.size());
     out.columns.table = table_;
     out.findings = findings_;
     out.columns.field = field_;
@@ -103,6 +104,19 @@ class TableReader final : public Reader {
       if (column.kind == ColumnKind::target && !options_.need_target) continue;
       uses_[i] = {column.kind, static_cast<std::size_t>(at), column.separator.empty() ? '\0' : column.separator[0]};
     }
+    find_kept();
+  }
+
+  // Where in the file the columns are that are kept.
+  void find_kept() {
+    kept_.clear();
+    for (const std::string& name : options_.keep) {
+      const auto found = std::find(names_.begin(), names_.end(), name);
+      if (found == names_.end())
+        fail<IoError>("{}: has no column {}; the columns are {}", files_[at_].input.name(), in_quotes(name),
+                      listed(names_));
+      kept_.push_back(static_cast<std::size_t>(found - names_.begin()));
+    }
   }
 
   void find_columns(const FeatureTable& table, const TableFile& file) const {
@@ -118,11 +132,13 @@ class TableReader final : public Reader {
   void encode(std::string_view text, RowPiece<T>& out) const {
     out.unseen.resize(table_->columns().size());
     out.missing.resize(table_->columns().size());
+    out.kept.resize(kept_.size());
     CsvRecords records(text, options_.dialect);
     while (records.next()) {
       check_width(records, names_);
       const std::size_t first = out.column.size();
       for (std::size_t i = 0; i < uses_.size(); ++i) add_cell(records, i, out);
+      for (std::size_t k = 0; k < kept_.size(); ++k) out.kept[k].add(records.cells()[kept_[k]]);
       if (!std::is_sorted(out.column.begin() + static_cast<std::ptrdiff_t>(first), out.column.end(),
                           std::less_equal<>()))
         sort_row(out, first, Duplicates::sum);  // categories that were hashed to one feature count as often
@@ -238,6 +254,7 @@ class TableReader final : public Reader {
   Workers workers_;
   std::vector<std::string> names_;  // columns of the file that is read
   std::vector<Use> uses_;           // of these
+  std::vector<std::size_t> kept_;   // those among them that are kept
   std::shared_ptr<const FeatureTable> table_;
   std::shared_ptr<const std::vector<ColumnFinding>> findings_;
   std::shared_ptr<const std::vector<Index>> field_;

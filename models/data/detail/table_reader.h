@@ -36,9 +36,10 @@ struct TableOptions {
 
   /// Of a trained model; its columns are found by their names, others are ignored. Excludes the options of columns.
   std::shared_ptr<const FeatureTable> table{};
-  bool need_target = true;  // false: the target column may be absent, and is not read: y is empty
-  DType dtype = float32;    // or float64
-  int threads = 1;          // 0: all cores; results are the same
+  std::vector<std::string> keep{};  // columns for ReadRows::kept
+  bool need_target = true;          // false: the target column may be absent, and is not read: y is empty
+  DType dtype = float32;            // or float64
+  int threads = 1;                  // 0: all cores; results are the same
 };
 
 /// The files one after another, which have the same columns, in any order. next() throws ValueError for options that do
