@@ -2,7 +2,7 @@
 # a pkg-config file. Both packages find themselves from where they lie, so that the whole may be moved.
 include(CMakePackageConfigHelpers)
 
-install(TARGETS gradus EXPORT gradus)
+install(TARGETS gradus gradus_c EXPORT gradus)
 foreach(room core ops optim models)
   install(DIRECTORY ${room} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/gradus
     FILES_MATCHING PATTERN *.h PATTERN models/gradus.h EXCLUDE PATTERN detail EXCLUDE)

@@ -70,7 +70,7 @@ struct InspectCommand {
 
 struct ExportCommand {
   Common common;
-  std::string model, onnx;
+  std::string model, onnx, c_header;  // "": not written
   bool overwrite = false;
 };
 

@@ -74,6 +74,8 @@ constexpr KindOf kinds[] = {
     {FileKind::log, "a log of a training", [](const std::string& path) { return part_of(path, 9) == R"({"event":)"; }},
     {FileKind::onnx, "a model that fm exported",
      [](const std::string& path) { return part_of(path, 10).find("\x12\x06gradus") == 2; }},
+    {FileKind::c_header, "a header of a model",
+     [](const std::string& path) { return part_of(path, 23) == "/* A model of the kind "; }},
     {FileKind::predictions, "a list of predictions", is_predictions},
     {FileKind::config, "a file of options",
      [](const std::string& path) { return part_of(path, config_mark.size()) == config_mark; }},

@@ -9,7 +9,7 @@
 namespace fm {
 
 /// What an output is, and so what it may replace.
-enum class FileKind { model, state, cache, report, log, onnx, predictions, config, folder };
+enum class FileKind { model, state, cache, report, log, onnx, c_header, predictions, config, folder };
 
 struct InputFile {
   std::string what;  // "the data"

@@ -250,10 +250,12 @@ void add_convert(CLI::App& app, ConvertCommand& command) {
 void add_export(CLI::App& app, ExportCommand& command) {
   CLI::App& out = *app.add_subcommand("export", "Write a model for other programs");
   out.add_option("model", command.model, "What train --model wrote")->required()->type_name("MODEL");
-  out.add_option("--onnx", command.onnx, "File to write as ONNX, for onnxruntime and the like")->required();
+  out.add_option("--onnx", command.onnx, "File to write as ONNX, for onnxruntime and the like");
+  out.add_option("--c-header", command.c_header,
+                 "Header of C to write, as model.h: tables and a function that scores a row, without dependencies");
   add_overwrite(out, command.overwrite);
   out.add_flag("--json", command.common.json, "Print one JSON object instead of text");
-  out.footer("Examples:\n  fm export m.safetensors --onnx m.onnx");
+  out.footer("Examples:\n  fm export m.safetensors --onnx m.onnx\n  fm export m.safetensors --c-header m.h");
 }
 
 // The command line as a shell would read it again; what is not printable as $'...' takes it.
@@ -318,7 +320,7 @@ std::string wrong_usage(const CLI::ParseError& error, const CLI::App& app) {
 
 // What is wrong whatever the data are. Throws ValueError.
 void check_usage(const TrainCommand& train, const EvaluateCommand& evaluate, const PredictCommand& predict,
-                 const InspectCommand& inspect, const ConvertCommand& convert) {
+                 const InspectCommand& inspect, const ConvertCommand& convert, const ExportCommand* export_command) {
   gradus::check(train.options);
   for (const DataArguments* data : {&train.data, &evaluate.data, &predict.data, &convert.data}) data_file(*data);
   for (const Common* common : {&train.common, &evaluate.common, &predict.common, &inspect.common})
@@ -329,6 +331,8 @@ void check_usage(const TrainCommand& train, const EvaluateCommand& evaluate, con
   if (!train.walkthrough.empty() && gradus::visits_parameters(train.options))
     gradus::fail<gradus::ValueError>("--walkthrough shows steps down gradients, but {} makes none",
                                      to_string(train.options.optimizer));
+  if (export_command != nullptr && export_command->onnx.empty() && export_command->c_header.empty())
+    gradus::fail<gradus::ValueError>("--onnx or --c-header names the file to write; neither is given");
   if (train.resume && train.model.empty())
     gradus::fail<gradus::ValueError>("--resume goes on from MODEL.checkpoint, but no --model is named");
 }
@@ -369,7 +373,8 @@ int run(int argc, char** argv) {
     check_command(app, argc, argv);
     if (argc > 1 && argv[1][0] != '-') command = argv[1];
     app.parse(argc, argv);
-    check_usage(train_command, evaluate_command, predict_command, inspect_command, convert_command);
+    check_usage(train_command, evaluate_command, predict_command, inspect_command, convert_command,
+                command == "export" ? &export_command : nullptr);
     if (!train_command.save_config.empty()) train_command.config_text = config_text(*app.get_subcommand("train"));
   } catch (const ShortHelp& asked) {
     return answer(short_help(*asked.command));

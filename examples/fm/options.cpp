@@ -24,6 +24,7 @@ std::vector<std::pair<std::string, std::string>> words_of_the_library() {
       {"write_data_cache of data read by read_options(model)", "fm convert --model"},
       {"write_data_cache makes a new one of the data", "fm convert DATA --out CACHE makes a new one of the data"},
       {"write_data_cache", "fm convert"},
+      {"to_c_header", "fm export"},
       {"Duplicates::sum", "--sum-duplicates"},
       {"OtherField::keep_first", "--keep-first-field"},
       {"Format::libffm", "--format libffm"},

@@ -175,8 +175,12 @@ void print_convert_json(const std::string& file, const DataCacheSummary& done) {
                  {"missing", done.missing}});
 }
 
-void print_export_json(const std::string& file, const TrainedModel& model) {
-  print(stdout, {{"onnx", file}, {"input", "X"}, {"output", "prediction"}, {"features", model.columns.count}});
+void print_export_json(const ExportCommand& command, const TrainedModel& model) {
+  Json json = Json::object();
+  if (!command.onnx.empty()) json.update({{"onnx", command.onnx}, {"input", "X"}, {"output", "prediction"}});
+  if (!command.c_header.empty()) json["c_header"] = command.c_header;
+  json["features"] = model.columns.count;
+  print(stdout, json);
 }
 
 void print_json(const Inspection& found) {

@@ -63,6 +63,6 @@ void print_json(const Inspection& found);
 
 void print_json(const std::vector<ValidationFold>& folds);
 void print_convert_json(const std::string& file, const gradus::DataCacheSummary& done);
-void print_export_json(const std::string& file, const gradus::TrainedModel& model);
+void print_export_json(const ExportCommand& command, const gradus::TrainedModel& model);
 
 }  // namespace fm

@@ -111,6 +111,7 @@ TEST_CASE("a file is replaced by its kind alone, or where --overwrite says so") 
       {{"convert", "clicks.csv", "--out"}, "a data cache"},
       {{"predict", "m", "clicks.csv", "--out"}, "a list of predictions"},
       {{"export", "m", "--onnx"}, "a model that fm exported"},
+      {{"export", "m", "--c-header"}, "a header of a model"},
   };
   for (const Row& row : rows) {
     CAPTURE(row.kind);
