@@ -112,12 +112,22 @@ std::vector<Setting> settings(TrainingOptions& o) {
     setting.alias = alias;
     return setting;
   };
-  const auto used_by = [](UsedBy learners, Setting setting) {
-    setting.used_by = learners;
+  const auto of = [](std::vector<Learner> learners, Setting setting) {
+    setting.learners = std::move(learners);
     return setting;
   };
-  const auto gradients = [&](Setting setting) { return used_by(UsedBy::gradients, std::move(setting)); };
-  const auto not_mcmc = [&](Setting setting) { return used_by(UsedBy::not_mcmc, std::move(setting)); };
+  const auto of_kinds = [](std::vector<ModelKind> kinds, Setting setting) {
+    setting.kinds = std::move(kinds);
+    return setting;
+  };
+  const std::vector<Learner> down_gradients = {Learner::sgd,     Learner::momentum, Learner::adagrad, Learner::adadelta,
+                                               Learner::rmsprop, Learner::adam,     Learner::adamw,   Learner::ftrl};
+  const auto gradients = [&](Setting setting) { return of(down_gradients, std::move(setting)); };
+  const auto not_mcmc = [&](Setting setting) {
+    std::vector<Learner> learners = down_gradients;
+    learners.push_back(Learner::als);
+    return of(std::move(learners), std::move(setting));
+  };
   const auto newer = [](Setting setting) {
     setting.newer = true;
     return setting;
@@ -128,8 +138,10 @@ std::vector<Setting> settings(TrainingOptions& o) {
              "What is to be told; guess: binary where all targets are 0 and 1, or -1 and 1, multiclass where they are "
              "words"),
       also("-k", number("factors", &o.factors, 1, 10000, false, model, "k, the numbers of each feature's vector")),
-      number("order", &o.order, 2, 5, false, model, "Features that interact at once, of a higher-order FM"),
-      number("hidden", &o.hidden, 1, 1e6, false, model, "Widths of the layers of a deep FM, as 64,32"),
+      of_kinds({ModelKind::higher_order},
+               number("order", &o.order, 2, 5, false, model, "Features that interact at once, of a higher-order FM")),
+      of_kinds({ModelKind::deep},
+               number("hidden", &o.hidden, 1, 1e6, false, model, "Widths of the layers of a deep FM, as 64,32")),
       number("init-stddev", &o.init_stddev, 0, infinity, false, model, "Deviation of the factors at the start"),
       not_mcmc(number("l2-w0", &o.l2_w0, 0, infinity, false, model, "L2 penalty on the bias")),
       not_mcmc(number("l2-w", &o.l2_w, 0, infinity, false, model, "L2 penalty on the weights of features")),
@@ -154,27 +166,33 @@ std::vector<Setting> settings(TrainingOptions& o) {
       also("--learner",
            choice("optimizer", &o.optimizer, optimizer,
                   "How the model is learnt: down its gradients; linear and fm also by als (least squares for one "
-                  "parameter after the other) or mcmc (Gibbs sampling: the most accurate, with nothing to tune)")),
-      newer(
-          used_by(UsedBy::mcmc, number("samples", &o.samples, 1, 10000, false, optimizer,
+                  "parameter after the other) or mcmc (Gibbs sampling: the most accurate on tables below 10 million "
+                  "non-zeros, with nothing to tune)")),
+      newer(of({Learner::mcmc}, number("samples", &o.samples, 1, 10000, false, optimizer,
                                        "Of mcmc: models kept of its epochs but the first tenth, whose predictions are "
                                        "averaged"))),
       gradients(also("--lr", number("rate", &o.rate, 0, infinity, false, optimizer,
                                     "Learning rate; 0: the optimizer's usual one"))),
-      gradients(number("momentum", &o.momentum, 0, 0.999999, false, optimizer, "Of momentum")),
-      gradients(flag("nesterov", &o.nesterov, optimizer, "Nesterov's momentum")),
-      gradients(
-          number("initial-accumulator", &o.initial_accumulator, 0, infinity, true, optimizer, "Of adagrad and ftrl")),
-      gradients(number("rho", &o.rho, 0, 0.999999, false, optimizer, "Of adadelta: decay of its averages")),
-      gradients(number("decay", &o.decay, 0, 0.999999, false, optimizer, "Of rmsprop: decay of its averages")),
-      gradients(number("rmsprop-momentum", &o.rmsprop_momentum, 0, 0.999999, false, optimizer, "Of rmsprop")),
-      gradients(flag("centered", &o.centered, optimizer, "Of rmsprop: divide by the deviation")),
-      gradients(number("beta1", &o.beta1, 0, 0.999999, false, optimizer, "Of adam and adamw")),
-      gradients(number("beta2", &o.beta2, 0, 0.999999999, false, optimizer, "Of adam and adamw")),
-      gradients(number("epsilon", &o.epsilon, 0, infinity, false, optimizer,
-                       "Of adadelta, rmsprop, adam, adamw; 0: the optimizer's usual one")),
-      gradients(number("weight-decay", &o.weight_decay, 0, infinity, false, optimizer, "Of adamw")),
-      gradients(number("l1", &o.l1, 0, infinity, false, optimizer, "Of ftrl")),
+      of({Learner::momentum}, number("momentum", &o.momentum, 0, 0.999999, false, optimizer, "Of momentum")),
+      of({Learner::momentum}, flag("nesterov", &o.nesterov, optimizer, "Nesterov's momentum")),
+      of({Learner::adagrad, Learner::ftrl},
+         number("initial-accumulator", &o.initial_accumulator, 0, infinity, true, optimizer, "Of adagrad and ftrl")),
+      of({Learner::adadelta},
+         number("rho", &o.rho, 0, 0.999999, false, optimizer, "Of adadelta: decay of its averages")),
+      of({Learner::rmsprop},
+         number("decay", &o.decay, 0, 0.999999, false, optimizer, "Of rmsprop: decay of its averages")),
+      of({Learner::rmsprop},
+         number("rmsprop-momentum", &o.rmsprop_momentum, 0, 0.999999, false, optimizer, "Of rmsprop")),
+      of({Learner::rmsprop}, flag("centered", &o.centered, optimizer, "Of rmsprop: divide by the deviation")),
+      of({Learner::adam, Learner::adamw},
+         number("beta1", &o.beta1, 0, 0.999999, false, optimizer, "Of adam and adamw")),
+      of({Learner::adam, Learner::adamw},
+         number("beta2", &o.beta2, 0, 0.999999999, false, optimizer, "Of adam and adamw")),
+      of({Learner::adadelta, Learner::rmsprop, Learner::adam, Learner::adamw},
+         number("epsilon", &o.epsilon, 0, infinity, false, optimizer,
+                "Of adadelta, rmsprop, adam, adamw; 0: the optimizer's usual one")),
+      of({Learner::adamw}, number("weight-decay", &o.weight_decay, 0, infinity, false, optimizer, "Of adamw")),
+      of({Learner::ftrl}, number("l1", &o.l1, 0, infinity, false, optimizer, "Of ftrl")),
       gradients(choice(
           "schedule", &o.schedule, optimizer,
           "The rate over time: exponential by schedule-decay each epoch; cosine to 0 at the last epoch; steps by "
@@ -214,6 +232,20 @@ std::vector<Setting> settings(TrainingOptions& o) {
            "where there are at most 200,000"),
       Setting{"seed", &o.seed, 0, 0, false, {}, course, "Of the start, the order of the rows and the held-out part"},
   };
+}
+
+namespace {
+
+bool is_of_learner(const Setting& setting, const TrainingOptions& options) {
+  const std::vector<Learner>& of = setting.learners;
+  return of.empty() || std::find(of.begin(), of.end(), options.optimizer) != of.end();
+}
+
+}  // namespace
+
+bool is_used(const Setting& setting, const TrainingOptions& options) {
+  const std::vector<ModelKind>& of = setting.kinds;
+  return is_of_learner(setting, options) && (of.empty() || std::find(of.begin(), of.end(), options.kind) != of.end());
 }
 
 std::string field_of(const Setting& setting) {
@@ -282,61 +314,19 @@ std::string shown(const Setting& setting) {
   return std::visit([](const auto* value) { return shown(*value); }, setting.value);
 }
 
-bool visits_parameters(const TrainingOptions& options) {
-  return options.optimizer == Learner::als || options.optimizer == Learner::mcmc;
-}
-
-TrainingOptions settled(TrainingOptions o, const TrainingSize& size) {
-  const double rows = std::max(size.rows, 1.0);
-  if (visits_parameters(o)) {
-    const bool mcmc = o.optimizer == Learner::mcmc;
-    if (!o.epochs) o.epochs = mcmc ? 500 : 200;
-    if (!o.init_stddev) o.init_stddev = 0.1;  // as libFM's
-    if (mcmc) {
-      o.clip_predictions = true;
-      return o;
-    }
-    if (!o.patience) o.patience = 5;
-  } else if (!o.batch) {
-    o.batch = std::clamp<std::int64_t>(std::int64_t{1} << std::lround(std::log2(rows / 50 + 1)), 16, 1024);
-  }
-  const double steps = o.batch.value_or(0) == 0 ? 1 : std::ceil(rows / static_cast<double>(*o.batch));
-  if (!o.epochs) o.epochs = std::max<std::int64_t>(std::llround(5000 / steps), 50);
-  if (!o.patience) o.patience = std::clamp<std::int64_t>(std::llround(300 / steps), 3, 50);
-  // The interactions of a row of m ones have the deviation m sqrt(k / 2) stddev^2.
-  if (!o.init_stddev)
-    o.init_stddev = std::min(
-        0.05, std::sqrt(0.1 / (std::max(size.non_zeros / rows, 1.0) * std::sqrt(static_cast<double>(o.factors) / 2))));
-  const double of_step = size.non_zeros / steps;
-  if (!o.l2_over)
-    o.l2_over =
-        o.l2_w || o.l2_v || !o.l2.empty() || size.features > std::min(4 * of_step, 5e4) ? L2Over::touched : L2Over::all;
-  // A penalty that every row pays for its own features reaches a feature as often as it occurs.
-  const double rows_of_feature = size.non_zeros / std::max(size.features, 1.0);
-  const double count = o.l2_over == L2Over::all ? rows : std::max(rows_of_feature, 1.0);
-  if (!o.l2_w) o.l2_w = (visits_parameters(o) ? 5 : 0.5) / count;  // weights that are found exactly fit closer
-  if (!o.l2_v) o.l2_v = 10 / count;
-  return o;
-}
-
 namespace {
 
-bool is_used(UsedBy by, const TrainingOptions& options) {
-  switch (by) {
-    case UsedBy::gradients: return !visits_parameters(options);
-    case UsedBy::not_mcmc: return options.optimizer != Learner::mcmc;
-    case UsedBy::mcmc: return options.optimizer == Learner::mcmc;
-    case UsedBy::all: break;
-  }
-  return true;
-}
+bool visits(Learner learner) { return learner == Learner::als || learner == Learner::mcmc; }
 
-// The learner has no use for what is not as usual.
+// The learner has no use for what is not as usual. Settings of another optimizer may stay, for the next change of it.
 void check_learner(const TrainingOptions& options) {
   TrainingOptions copy = options, usual;
   const std::vector<Setting> of_usual = settings(usual);
   for (std::size_t i = 0; const Setting& setting : settings(copy)) {
-    if (const std::string value = shown(setting); !is_used(setting.used_by, options) && value != shown(of_usual[i]))
+    const bool is_of_samplers = std::all_of(setting.learners.begin(), setting.learners.end(), visits);
+    const std::string value = shown(setting);
+    if (!is_of_learner(setting, options) && (is_of_samplers || visits(options.optimizer)) &&
+        value != shown(of_usual[i]))
       fail<ValueError>(".{} is {}, but {} has no use for it", field_of(setting), value, to_string(options.optimizer));
     ++i;
   }
@@ -350,6 +340,8 @@ void check_learner(const TrainingOptions& options) {
 }
 
 }  // namespace
+
+bool visits_parameters(const TrainingOptions& options) { return visits(options.optimizer); }
 
 void check(const TrainingOptions& options) {
   TrainingOptions copy = options;

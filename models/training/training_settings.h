@@ -14,9 +14,6 @@
 
 namespace gradus {
 
-/// Who has a use for an option: every learner, those that go down gradients, all but mcmc, mcmc alone.
-enum class UsedBy : std::uint8_t { all, gradients, not_mcmc, mcmc };
-
 /// Whether a value is said by a name: an enumeration, one that may be left open, which is called "guess", or a split.
 template <class T>
 inline constexpr bool is_choice = std::is_enum_v<T> || std::is_same_v<T, RowSplit>;
@@ -38,13 +35,17 @@ struct Setting {
   std::vector<std::string> choices = {};  // by name
   std::string_view group;                 // under which --help lists it
   std::string_view what;
-  std::string_view alias = {};  // another name on the command line, as "-k"
-  UsedBy used_by = UsedBy::all;
-  bool newer = false;  // than the first model files: where one lacks it, its default holds
+  std::string_view alias = {};         // another name on the command line, as "-k"
+  std::vector<Learner> learners = {};  // that have a use for it; empty: all
+  std::vector<ModelKind> kinds = {};   // likewise
+  bool newer = false;                  // than the first model files: where one lacks it, its default holds
 };
 
 /// The settings, with pointers into `options`.
 std::vector<Setting> settings(TrainingOptions& options);
+
+/// Whether the learner and the kind of the model have a use for a setting.
+bool is_used(const Setting& setting, const TrainingOptions& options);
 
 /// The member of TrainingOptions that a setting is, as messages name it: "l2_v".
 std::string field_of(const Setting& setting);
