@@ -4,10 +4,12 @@
 
 #include <gradus/models/training/inspection.h>
 #include <gradus/models/training/training_settings.h>
+#include <gradus/models/training/training_step.h>
 #include "report.h"
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <type_traits>
 #include <utility>
@@ -19,11 +21,17 @@ using namespace gradus;
 
 namespace {
 
-// The options as named values.
+// The options that the training has a use for, as it goes by them.
 Facts facts_of(const TrainingOptions& options) {
   TrainingOptions copy = options;
+  if (copy.rate == 0) copy.rate = usual_rate(copy);
   Facts facts;
-  for (const Setting& setting : settings(copy))
+  for (const Setting& setting : settings(copy)) {
+    if (!is_used(setting, copy)) continue;
+    if (setting.name == "stop-by") {
+      facts.emplace_back(setting.name, stopping_metric(copy));
+      continue;
+    }
     std::visit(
         [&](const auto* value) {
           using T = std::remove_cvref_t<decltype(*value)>;
@@ -36,6 +44,51 @@ Facts facts_of(const TrainingOptions& options) {
           facts.emplace_back(setting.name, shown(setting));
         },
         setting.value);
+  }
+  return facts;
+}
+
+// What the model is worth on the rows that are told, in words, beside what always telling the same is.
+std::string headline_of(const TrainedModel& model, const std::string& rows) {
+  const auto metric = [&](const std::string& name) {
+    const auto found = model.metrics.find(name);
+    return found == model.metrics.end() ? std::nan("") : found->second;
+  };
+  const std::string main = main_metric(*model.options.task);
+  const double loss = metric(rows + " " + main), constant = metric("constant " + main);
+  switch (*model.options.task) {
+    case Task::regression:
+      return fmt::format(
+          "On {} rows predictions are off by {} in the root mean square; always telling the mean is off "
+          "by {}.",
+          rows, shown_metric(std::sqrt(loss)), shown_metric(std::sqrt(constant)));
+    case Task::ranking:
+      return fmt::format("On {} rows {:.1f} % of the pairs are ranked rightly; chance ranks 50 %.", rows,
+                         100 * metric(rows + " auc"));
+    case Task::binary:
+    case Task::multiclass: break;
+  }
+  return fmt::format(
+      "On {} rows the log loss is {}, and {:.1f} % are told rightly; always telling how often each class "
+      "occurs has a log loss of {}.",
+      rows, shown_metric(loss), 100 * metric(rows + " accuracy"), shown_metric(constant));
+}
+
+// The columns of a table with what they are, and how many features they have.
+Facts columns_of(const TrainingSet& set) {
+  Facts facts;
+  if (!set.columns.table) return facts;
+  constexpr std::size_t most = 40;
+  const FeatureTable& table = *set.columns.table;
+  for (std::size_t i = 0; i < std::min(table.columns().size(), most); ++i) {
+    const TableColumn& column = table.columns()[i];
+    std::string what(to_string(column.kind));
+    if (column.kind == ColumnKind::categorical && table.hash_bits() == 0)
+      what += fmt::format(", {} feature{}", column.categories.size(), column.categories.size() == 1 ? "" : "s");
+    if (column.kind == ColumnKind::numeric) what += ", 1 feature";
+    facts.emplace_back(column.name, what);
+  }
+  if (table.columns().size() > most) facts.emplace_back("others", table.columns().size() - most);
   return facts;
 }
 
@@ -89,7 +142,19 @@ void write_page(const TrainCommand& command, const TrainingSet& set, const Train
   const TrainingOptions& options = model.options;
   Predictor predict(fitted, command.report, trainer_options(command.common));
   Report report;
+  const bool validated = set.validation_size() > 0;
   report.title = set.about.name;
+  report.headline = headline_of(model, validated ? "validation" : "training");
+  if (*options.refit && validated)
+    report.remark = fmt::format(
+        "After that the model was learnt again from all {} rows, for the {} epochs that did best. What this page shows "
+        "of "
+        "its worth is the model before, which had not seen the validation rows; the strongest features are of the "
+        "last.",
+        set.train->size() + set.validation_size(), best_epoch);
+  else if (validated)
+    report.remark = "The model was not learnt again from the validation rows.";
+  report.columns = columns_of(set);
   report.subtitle = fmt::format("{}, {} factors", to_string(options.kind), options.factors);
   for (const auto& [name, value] : model.metrics) report.results.emplace_back(name, value);
   report.data = {{"format", format_name(model.format)},
@@ -104,10 +169,10 @@ void write_page(const TrainCommand& command, const TrainingSet& set, const Train
   report.options = facts_of(options);
   report.command = command.command_line;
   for (const EpochRecord& record : history) report.epochs.push_back({record.epoch, record.loss, record.validation});
+  report.loss_name = "training " + main_metric(*options.task);
   report.metric_name = "validation " + stopping_metric(options);
   report.best_epoch = best_epoch;
   report.task = *options.task;
-  const bool validated = set.validation_size() > 0;
   const RowBlocks& predicted = validated ? *set.validation : *set.train;
   report.predicted_rows = validated ? "validation rows" : "training rows";
   if (options.task == Task::regression || options.task == Task::binary) {

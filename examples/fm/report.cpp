@@ -30,25 +30,25 @@ constexpr std::string_view style = R"css(
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--page); color: var(--ink); font: 15px/1.5 system-ui, -apple-system, "Segoe UI",
   Roboto, "Helvetica Neue", "DejaVu Sans", Arial, sans-serif; font-variant-numeric: tabular-nums; }
-main { max-width: 1128px; margin: 0 auto; padding: 40px 24px 56px; }
+main { max-width: 1128px; margin: 0 auto; padding: 40px clamp(10px, 3vw, 24px) 56px; }
 h1 { margin: 0; font-size: 28px; font-weight: 650; letter-spacing: -0.01em; overflow-wrap: anywhere; }
 h2 { margin: 36px 0 12px; font-size: 17px; font-weight: 650; }
 .subtitle { margin: 4px 0 0; color: var(--soft); overflow-wrap: anywhere; }
-.card { background: var(--card); border: 1px solid var(--edge); border-radius: 10px; padding: 18px; min-width: 0; }
+.headline { margin: 22px 0 0; font-size: 21px; line-height: 1.35; max-width: 46em; }
+.remark { margin: 8px 0 0; color: var(--soft); max-width: 60em; }
+.card { background: var(--card); border: 1px solid var(--edge); border-radius: 10px;
+  padding: clamp(8px, 2.5vw, 18px); min-width: 0; }
 .results { display: flex; flex-wrap: wrap; gap: 16px; margin: 24px 0 0; }
 .results .card { padding: 14px 18px 12px; flex: 1 1 150px; max-width: 258px; }
 .results dt { color: var(--soft); font-size: 13px; }
 .results dd { margin: 0; font-size: 25px; font-weight: 600; line-height: 1.3; letter-spacing: -0.01em;
   overflow-wrap: anywhere; }
 .pair { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 460px), 1fr)); gap: 16px; }
-.wide, .fits { overflow-x: auto; }
 figure { margin: 0; }
 figcaption { margin: 0 0 8px; font-weight: 600; font-size: 14px; }
 .picture { display: block; max-width: 100%; height: auto; margin: 0 auto; }
-.wide .picture { max-width: none; }
-.fits .picture { min-width: 680px; }
-.facts { display: grid; grid-template-columns: max-content 1fr; gap: 2px 20px; margin: 0; font-size: 14px; }
-.facts dt { color: var(--soft); }
+.facts { display: grid; grid-template-columns: fit-content(55%) 1fr; gap: 2px 20px; margin: 0; font-size: 14px; }
+.facts dt { color: var(--soft); overflow-wrap: anywhere; }
 .facts dd { margin: 0; overflow-wrap: anywhere; }
 .columns { columns: 280px 3; column-gap: 36px; font-size: 14px; }
 .columns div { display: flex; gap: 16px; justify-content: space-between; padding: 3px 0; break-inside: avoid;
@@ -129,11 +129,10 @@ std::string predictions(const Report& report) {
       {{"Actual against predicted", fit_chart(report)}, {"How far off, and which way", residual_chart(report)}}, none);
 }
 
-std::string wide(std::string_view heading, std::string_view look, const std::string& picture,
-                 std::string_view legend = {}) {
+std::string wide(std::string_view heading, const std::string& picture, std::string_view legend = {}) {
   if (picture.empty()) return {};
-  return fmt::format("<section>\n<h2>{}</h2>\n<div class=\"card {}\">\n{}{}</div>\n</section>\n", heading, look,
-                     picture, legend);
+  return fmt::format("<section>\n<h2>{}</h2>\n<div class=\"card\">\n{}{}</div>\n</section>\n", heading, picture,
+                     legend);
 }
 
 std::string facts_card(std::string_view heading, const Facts& facts) {
@@ -177,14 +176,16 @@ std::string to_html(const Report& report) {
       "<title>{0}</title>\n<style>{1}</style>\n</head>\n<body>\n<main>\n<header>\n<h1>{0}</h1>\n",
       escaped(report.title), style);
   if (!report.subtitle.empty()) html += fmt::format("<p class=\"subtitle\">{}</p>\n", escaped(report.subtitle));
-  html += "</header>\n" + results(report.results);
-  html += section("Learning", {{"Training", loss_chart(report)}, {"Validation", metric_chart(report)}},
-                  "There are no epochs to draw.");
+  html += "</header>\n";
+  if (!report.headline.empty()) html += fmt::format("<p class=\"headline\">{}</p>\n", escaped(report.headline));
+  if (!report.remark.empty()) html += fmt::format("<p class=\"remark\">{}</p>\n", escaped(report.remark));
+  html += results(report.results);
+  html += section("Learning", {{"Loss by epoch", learning_chart(report)}}, "There are no epochs to draw.");
   html += predictions(report);
-  html += wide("Strongest features", "fits", feature_chart(report));
-  html += fmt::format("<div class=\"pair\">\n{}{}</div>\n", facts_card("Data", report.data),
-                      facts_card("Model", report.model));
-  html += wide("The prediction as a graph", "wide", graph_chart(report), legend);
+  html += wide("Strongest features", feature_chart(report));
+  html += fmt::format("<div class=\"pair\">\n{}{}{}</div>\n", facts_card("Data", report.data),
+                      facts_card("Columns", report.columns), facts_card("Model", report.model));
+  html += wide("The prediction as a graph", graph_chart(report), legend);
   html += options_card(report.options);
   if (!report.command.empty())
     html +=

@@ -1,6 +1,7 @@
-// A run on one page: write_report makes an HTML file that needs nothing else, no network and no script, with the
-// learning curve, what the predictions are worth, the strongest features, the model's graph and all options. Pictures
-// are SVG with a title and a description for those who cannot see them; colours follow the reader's light or dark.
+// A run on one page: write_report makes an HTML file that needs nothing else, no network and no script. It begins with
+// what the model is worth, in words and beside a constant; then come the learning curves, what the predictions are
+// worth, the columns and the strongest features, the model's graph and the options. Pictures are SVG with a title and a
+// description for those who cannot see them; colours follow the reader's light or dark.
 #pragma once
 
 #include <gradus/core/graph/graph.h>
@@ -32,10 +33,13 @@ struct ReportFeature {
 struct Report {
   std::string title;     // "ratings.csv"
   std::string subtitle;  // "factorization machine, 20 factors"
+  std::string headline;  // what the model is worth, in a sentence, beside a constant
+  std::string remark;    // what is to be known of it: whether the model was learnt again from all rows
   Facts results;         // the few numbers that matter, in large: {"test RMSE", 0.93}
   Facts data;            // examples, features, non-zeros ...
   Facts model;           // kind, factors, parameters ...
-  Facts options;         // all of them
+  Facts columns;         // by name: what they are, how many features they have
+  Facts options;         // those that the training had a use for, as it went by them
   std::string command;   // what was typed
 
   std::vector<ReportEpoch> epochs;

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <span>
 #include <string_view>
 #include <utility>
 
@@ -48,12 +49,24 @@ bool wants_logarithm(std::vector<Point> points) {
   return points.front().y > 0 && points.back().y > 20 * points[points.size() / 2].y;
 }
 
-std::string curve_chart(std::string_view id, std::string_view name, const std::vector<Point>& points,
-                        std::string_view look, std::optional<std::int64_t> best) {
-  if (points.empty()) return {};
-  const auto lower = [](const Point& a, const Point& b) { return a.y < b.y; };
-  const auto [least, greatest] = std::minmax_element(points.begin(), points.end(), lower);
-  const bool logarithmic = wants_logarithm(points);
+// One of the curves.
+struct Curve {
+  std::string name;
+  std::vector<Point> points;
+  std::string_view look;
+};
+
+bool lower(const Point& a, const Point& b) { return a.y < b.y; }
+
+// The scale of some curves.
+Axis scale_of(std::span<const Curve* const> curves) {
+  std::vector<Point> all;
+  bool logarithmic = true;
+  for (const Curve* curve : curves) {
+    all.insert(all.end(), curve->points.begin(), curve->points.end());
+    logarithmic = logarithmic && wants_logarithm(curve->points);
+  }
+  const auto [least, greatest] = std::minmax_element(all.begin(), all.end(), lower);
   const double margin = logarithmic ? 0 : 0.06 * (greatest->y - least->y);
   const bool starts_at_zero = !logarithmic && least->y >= 0 && least->y - margin < 0.25 * greatest->y;
   Axis y = axis_over(starts_at_zero ? 0 : least->y - margin, greatest->y + margin);
@@ -64,37 +77,26 @@ std::string curve_chart(std::string_view id, std::string_view name, const std::v
   y.logarithmic = logarithmic;
   y.from = chart_height - chart_bottom;
   y.to = chart_top;
-  const double beside = points.size() == 1 ? 1 : 0;
-  Axis x = axis_over(points.front().x - beside, points.back().x + beside);
-  x.from = chart_left;
-  x.to = chart_width - chart_right;
-  x.whole = true;
+  return y;
+}
 
-  std::string description =
-      fmt::format("From {} in epoch {} to {} in epoch {}.", readable(points.front().y, 4), readable(points.front().x),
-                  readable(points.back().y, 4), readable(points.back().x));
-  const auto kept = std::find_if(points.begin(), points.end(),
-                                 [&](const Point& p) { return best && p.x == static_cast<double>(*best); });
-  if (kept != points.end())
-    description += fmt::format(" The best epoch is {}, with {}.", readable(kept->x), readable(kept->y, 4));
-  Svg svg(id, chart_width, chart_height, fmt::format("{} by epoch", name), description);
-  svg.axes(x, y, "epoch", logarithmic ? fmt::format("{} (logarithmic)", name) : std::string(name));
+std::string scale_name(const Curve& curve, const Axis& y) {
+  return y.logarithmic ? fmt::format("{} (logarithmic)", curve.name) : curve.name;
+}
 
-  const std::vector<Point> drawn = thinned(points, static_cast<std::size_t>(chart_width));
+void draw(Svg& svg, const Curve& curve, const Axis& x, const Axis& y) {
+  const std::vector<Point> drawn = thinned(curve.points, static_cast<std::size_t>(chart_width));
   std::string path;
   for (const Point& p : drawn)
     path += fmt::format("{}{} {}", path.empty() ? "M" : "L", pixels(x.at(p.x)), pixels(y.at(p.y)));
-  if (drawn.size() > 1) svg.path(path, fmt::format("curve {}", look));
+  if (drawn.size() > 1) svg.path(path, fmt::format("curve {}", curve.look));
   if (drawn.size() <= 40)
-    for (const Point& p : drawn) svg.circle(x.at(p.x), y.at(p.y), 2.5, fmt::format("dot {}", look));
-  if (kept != points.end()) {
-    const double at = x.at(kept->x);
-    svg.line(at, y.from, at, y.to, "mark");
-    svg.circle(at, y.at(kept->y), 5, fmt::format("best {}", look));
-    svg.text(x.to, y.to - 12, fmt::format("best: epoch {}, {}", readable(kept->x), readable(kept->y, 4)), "note",
-             "end");
-  }
-  return svg.str();
+    for (const Point& p : drawn) svg.circle(x.at(p.x), y.at(p.y), 2.5, fmt::format("dot {}", curve.look));
+}
+
+// "validation mse" and "training mse" are one measure.
+bool are_one_measure(std::string_view a, std::string_view b) {
+  return a.substr(std::min(a.find(' '), a.size())) == b.substr(std::min(b.find(' '), b.size()));
 }
 
 std::vector<Point> finite_points(const Report& report, double ReportEpoch::*number) {
@@ -108,19 +110,68 @@ std::vector<Point> finite_points(const Report& report, double ReportEpoch::*numb
 
 }  // namespace
 
-std::string loss_chart(const Report& report) {
-  return curve_chart("loss", report.loss_name, finite_points(report, &ReportEpoch::train_loss), "first",
-                     report.best_epoch);
-}
+std::string learning_chart(const Report& report) {
+  const Curve train{report.loss_name, finite_points(report, &ReportEpoch::train_loss), "first"};
+  const Curve valid{report.metric_name.empty() ? "validation" : report.metric_name,
+                    finite_points(report, &ReportEpoch::valid_metric), "second"};
+  std::vector<const Curve*> curves;
+  for (const Curve* curve : {&train, &valid})
+    if (!curve->points.empty()) curves.push_back(curve);
+  if (curves.empty()) return {};
+  const bool two_scales = curves.size() == 2 && !are_one_measure(train.name, valid.name);
+  const Axis left = scale_of(two_scales ? std::span<const Curve* const>(curves).first(1) : curves);
+  const Axis right = two_scales ? scale_of(std::span<const Curve* const>(curves).last(1)) : left;
 
-std::string metric_chart(const Report& report) {
-  return curve_chart("metric", report.metric_name.empty() ? "validation" : report.metric_name,
-                     finite_points(report, &ReportEpoch::valid_metric), "second", report.best_epoch);
+  double first = curves.front()->points.front().x, last = curves.front()->points.back().x;
+  for (const Curve* curve : curves) {
+    first = std::min(first, curve->points.front().x);
+    last = std::max(last, curve->points.back().x);
+  }
+  const double beside = first == last ? 1 : 0;
+  Axis x = axis_over(first - beside, last + beside);
+  x.from = chart_left;
+  x.to = chart_width - (two_scales ? chart_left : chart_right);
+  x.whole = true;
+
+  const Curve& judged = *curves.back();  // which says what is best
+  const auto kept = std::find_if(judged.points.begin(), judged.points.end(), [&](const Point& p) {
+    return report.best_epoch && p.x == static_cast<double>(*report.best_epoch);
+  });
+  std::string description;
+  for (const Curve* curve : curves)
+    description += fmt::format("{} goes from {} in epoch {} to {} in epoch {}. ", curve->name,
+                               readable(curve->points.front().y, 4), readable(curve->points.front().x),
+                               readable(curve->points.back().y, 4), readable(curve->points.back().x));
+  if (kept != judged.points.end())
+    description += fmt::format("The best epoch is {}, with {}.", readable(kept->x), readable(kept->y, 4));
+  Svg svg("learning", chart_width, chart_height, "Learning by epoch", description);
+  svg.axes(x, left, "epoch", two_scales || curves.size() == 1 ? scale_name(*curves.front(), left) : "");
+  if (two_scales) {
+    const std::vector<double> ticks = right.ticks(6);
+    for (const double tick : ticks) svg.text(x.to + 8, right.at(tick) + 4, right.label(tick, ticks), "tick");
+    svg.text_upwards(chart_width - 8, (right.from + right.to) / 2, scale_name(valid, right), "name");
+  }
+  double at = x.from;
+  for (const Curve* curve : curves) {
+    const bool is_valid = curve == &valid;
+    draw(svg, *curve, x, is_valid ? right : left);
+    svg.circle(at + 5, chart_top - 16, 4, fmt::format("dot {}", curve->look));
+    svg.text(at + 14, chart_top - 12, curve->name, "note");
+    at += 34 + 6.6 * static_cast<double>(character_count(curve->name));
+  }
+  if (kept != judged.points.end()) {
+    const Axis& y = &judged == &valid ? right : left;
+    svg.line(x.at(kept->x), left.from, x.at(kept->x), left.to, "mark");
+    svg.circle(x.at(kept->x), y.at(kept->y), 5, fmt::format("best {}", judged.look));
+    svg.text(x.to, chart_top - 12, fmt::format("best: epoch {}, {}", readable(kept->x), readable(kept->y, 4)), "note",
+             "end");
+  }
+  return svg.str();
 }
 
 std::string feature_chart(const Report& report) {
   constexpr std::size_t most = 24;
-  constexpr double row = 22, whole = 1040, numbers = 72;
+  constexpr double row = 22, whole = 640, numbers = 62;
   std::vector<ReportFeature> features;
   for (const ReportFeature& feature : report.features)
     if (drawable(feature.weight) && feature.weight != 0) features.push_back(feature);
@@ -129,9 +180,9 @@ std::string feature_chart(const Report& report) {
   });
   if (features.size() > most) features.resize(most);
   if (features.empty()) return {};
-  double least = 0, greatest = 0, names = 120;
+  double least = 0, greatest = 0, names = 90;
   for (ReportFeature& feature : features) {
-    feature.name = shortened(valid_utf8(feature.name), 44);
+    feature.name = shortened(valid_utf8(feature.name), 32);
     names = std::max(names, 24 + 7.2 * static_cast<double>(character_count(feature.name)));
     least = std::min(least, feature.weight);
     greatest = std::max(greatest, feature.weight);
@@ -143,7 +194,7 @@ std::string feature_chart(const Report& report) {
   x.to = whole - (greatest > 0 ? numbers : 24);
   Svg svg("features", whole, below + 50, "The strongest features",
           fmt::format("The strongest is {} with {}.", features[0].name, readable(features[0].weight, 4)));
-  const std::vector<double> ticks = x.ticks(8);
+  const std::vector<double> ticks = x.ticks(5);
   for (const double tick : ticks) {
     svg.line(x.at(tick), 4, x.at(tick), below, tick == 0 ? "axis" : "grid");
     svg.text(x.at(tick), below + 18, x.label(tick, ticks), "tick", "middle");

@@ -11,9 +11,9 @@ namespace fm {
 inline constexpr double chart_width = 500, chart_height = 330;
 inline constexpr double chart_left = 66, chart_right = 18, chart_top = 28, chart_bottom = 46;
 
-/// A curve over the epochs; the best epoch is marked on both.
-std::string loss_chart(const Report& report);
-std::string metric_chart(const Report& report);
+/// The training loss and the validation metric over the epochs, with the best of them marked: on one scale where they
+/// are the same measure ("training mse", "validation mse"), else each on its own, to the left and to the right.
+std::string learning_chart(const Report& report);
 
 /// Regression: targets over predictions (points, or how many fall where), and how far off the predictions are.
 std::string fit_chart(const Report& report);

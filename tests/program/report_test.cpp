@@ -1,6 +1,8 @@
 // The report's text: numbers as people read them, round ticks, escaped names; and of its pictures that they are well
 // formed, hold finite coordinates alone, and that no two nodes of a graph lie on each other. How a page looks in a
 // browser is asked by tests/outward.
+#include "clicks.h"
+
 #include "../folder.h"
 #include "../refusal.h"
 #include "../special_values.h"
@@ -169,7 +171,7 @@ TEST_CASE("thousands of epochs are thinned, and their least and greatest stay") 
   for (int epoch = 1; epoch <= 100000; ++epoch) report.epochs.push_back({epoch, 5 + std::sin(epoch), 1.0});
   report.epochs[54321].train_loss = 3;
   report.epochs[12345].train_loss = 8;
-  const std::string chart = loss_chart(report);
+  const std::string chart = learning_chart(report);
   CHECK(chart.size() < 30000);
   // The lowest and the highest point of the path lie where 3 and 8 are: the margins of 6 % inside the axis.
   const std::string opening = "<path d=\"";
@@ -228,6 +230,46 @@ TEST_CASE("a graph of one node is drawn, and one of a thousand is not") {
   for (int i = 0; i < 1000; ++i) sum = sum + sum;
   report.prediction = sum;
   CHECK(graph_chart(report).empty());
+}
+
+TEST_CASE("curves of one measure share a scale, others have one each") {
+  Report report;
+  report.epochs = {{1, 1.0, 2.0}, {2, 0.5, 1.5}, {3, 0.4, 1.6}};
+  report.best_epoch = 2;
+  report.loss_name = "training mse";
+  report.metric_name = "validation mse";
+  const std::string shared = learning_chart(report);
+  CHECK(fault(shared) == "");
+  CHECK(count(shared, "class=\"curve ") == 2);
+  CHECK(shared.find("best: epoch 2, 1.5") != std::string::npos);
+  report.metric_name = "validation auc";
+  const std::string apart = learning_chart(report);
+  CHECK(fault(apart) == "");
+  CHECK(count(apart, "<text") > count(shared, "<text"));  // the scale to the right
+  for (const char* name : {"training mse", "validation auc"}) CHECK(apart.find(name) != std::string::npos);
+}
+
+TEST_CASE("a page of fm says first what the model is worth, and what was learnt again") {
+  const Folder folder;
+  train_clicks(folder, {"--report", "page.html", "--valid-fraction", "0"});
+  const std::string page = text_of(folder / "page.html");
+  const std::size_t headline = page.find("<p class=\"headline\">On training rows the log loss is ");
+  REQUIRE(headline != std::string::npos);
+  CHECK(headline < page.find("<dl class=\"results\">"));
+  CHECK(page.find("always telling how often each class occurs has a log loss of ") != std::string::npos);
+  for (const char* part : {"<dt>user</dt><dd>categorical, 3 features</dd>", "<dt>age</dt><dd>numeric, 1 feature</dd>",
+                           "<dt>rate</dt><dd>0.003</dd>", "<dt>stop-by</dt><dd>log loss</dd>"})
+    CHECK_MESSAGE(page.find(part) != std::string::npos, part);
+  for (const char* part : {"<dt>rho</dt>", "<dt>order</dt>", "<dt>samples</dt>"})  // of others than adam and fm
+    CHECK_MESSAGE(page.find(part) == std::string::npos, part);
+
+  std::string csv = "user,item,y\n";
+  for (int i = 0; i < 300; ++i) csv += fmt::format("u{},i{},{}\n", i % 7, (i * i) % 11, i % 7 + (i * i) % 11);
+  write_text(folder / "r.csv", csv);
+  REQUIRE(run_fm(folder, {"train", "r.csv", "--epochs", "3", "--quiet", "--report", "r.html"}).code == 0);
+  const std::string refitted = text_of(folder / "r.html");
+  CHECK(refitted.find("On validation rows predictions are off by ") != std::string::npos);
+  CHECK(refitted.find("the model was learnt again from all 300 rows, for the ") != std::string::npos);
 }
 
 TEST_CASE("a report is written whole or not at all") {
