@@ -154,7 +154,8 @@ Expr detail::uniform_of_shape(const Expr& shape, const UniformOptions& options, 
 Expr random_uniform_like(const Operand& x, std::uint64_t seed) {
   const Expr like = require_expr("random_uniform_like", x);
   if (!is_floating(like.dtype()))
-    fail<TypeError>("random_uniform_like: x is {}; float32 or float64 is right", to_string(like));
+    fail<TypeError>("random_uniform_like: x is {} ({}, {}); float32 or float64 is right", to_string(like.dtype()),
+                    like.name(), to_string(like.where()));
   return apply(std::make_shared<RandomNode>("random_uniform_like", Shape(), Random::Distribution::uniform, 0, 1, seed,
                                             like.dtype()),
                {x});

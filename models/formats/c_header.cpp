@@ -65,7 +65,7 @@ class Writer {
         "   not know, and counts as nothing.",
         name_);
     if (options_.task == Task::multiclass) add(" out has the probability of each of {}_classes.", name_);
-    if (options_.task == Task::binary) add(" out[0] is the probability of 1.");
+    if (options_.task == Task::binary) add(" out[0] is the probability of {}.", model_.one_two ? 2 : 1);
     if (model_.samples.count() > 0)
       add(" The parameters are the means of {} samples, of which\n   fm predict tells the mean prediction instead.",
           model_.samples.count());

@@ -88,6 +88,7 @@ constexpr std::pair<std::string_view, std::string_view> same_ops[] = {
     {"tanh", "Tanh"},
     {"relu", "Relu"},
     {"softplus", "Softplus"},
+    {"softsign", "Softsign"},
     {"sin", "Sin"},
     {"cos", "Cos"},
     {"tan", "Tan"},
@@ -111,6 +112,7 @@ constexpr std::pair<std::string_view, std::string_view> same_ops[] = {
     {"to_csr", "Identity"},
     {"shape_of", "Shape"},
     {"size_of", "Size"},
+    {"range", "Range"},
 };
 
 // Ops that a few of ONNX' make together. Each gives false where this node has none.
@@ -168,6 +170,12 @@ bool export_broadcast_like(const Export& e) {
 
 bool export_zeros_like(const Export& e) {
   e.add("Expand", {e.number("zero", 0), e.shape_of(0)});
+  return true;
+}
+
+bool export_zeros(const Export& e) {
+  const std::string zero = e.onnx.initializer("zero", Tensor(0, e.node.dtype()));
+  e.add("Expand", {zero, e.add("Cast", e.in, {{"to", onnx_type(int64)}})});
   return true;
 }
 
@@ -268,6 +276,7 @@ constexpr std::pair<std::string_view, Rule> rules[] = {
     {"fill", export_broadcast_to},
     {"broadcast_like", export_broadcast_like},
     {"zeros_like", export_zeros_like},
+    {"zeros", export_zeros},
     {"ones_like", export_ones_like},
     {"concat", export_concat},
     {"gather", export_gather},
@@ -319,6 +328,17 @@ constexpr std::pair<std::string_view, Rule> rules[] = {
      [](const Export& e) {
        const std::string positive = e.add("Greater", {e.in[0], e.number("zero", 0)});
        e.add("Where", {positive, e.in[0], e.add("Mul", e.in)});
+       return true;
+     }},
+    {"elu",
+     [](const Export& e) {
+       const std::string positive = e.add("Greater", {e.in[0], e.number("zero", 0)});
+       e.add("Where", {positive, e.in[0], e.add("Mul", {e.add("Elu", {e.in[0]}), e.in[1]})});
+       return true;
+     }},
+    {"silu",
+     [](const Export& e) {
+       e.add("Mul", {e.in[0], e.add("Sigmoid", e.in)});
        return true;
      }},
     {"clip_by_value",
