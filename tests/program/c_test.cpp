@@ -51,7 +51,7 @@ TEST_CASE("a header of C tells what fm predict tells") {
   write_text(folder / "rating.csv",
              rows("rating", [](int i) { return fmt::format("{}", i % 7 + (i * i) % 11 - i % 3); }));
   write_text(folder / "click.csv", rows("click", [](int i) { return i % 7 > (i * i) % 11 ? "1" : "0"; }));
-  const std::string classes[] = {"\"no \"\"way\"\"??/\"", "\"perhaps\"", "yes"};  // in CSV
+  const std::string classes[] = {"\"no \"\"way\"\"?\?/\"", "\"perhaps\"", "yes"};  // in CSV
   write_text(folder / "class.csv", rows("class", [&](int i) { return classes[(i % 7 + i % 11) % 3]; }));
   const std::vector<std::pair<std::string, Words>> models = {
       {"aware", {"rating.csv", "--kind", "field-aware"}},

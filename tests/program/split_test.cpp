@@ -18,7 +18,7 @@ std::string rising() {
   return csv;
 }
 
-nlohmann::json trained(const Folder& folder, const Words& more) {
+nlohmann::json record_of(const Folder& folder, const Words& more) {
   Words words{"train", "r.csv", "--ignore", "day", "--epochs", "5", "--json"};
   words.insert(words.end(), more.begin(), more.end());
   const Finished done = run_fm(folder, words);
@@ -42,10 +42,10 @@ TEST_CASE("rows are held out as the split says, which is said") {
   CHECK(line("leave-last-out") == "validation: 12 examples held out: the last by customer, in time by day");
   CHECK(line("user") == "validation: 40 examples held out: all of some by customer");
   CHECK(line("user:item").ends_with("held out: all of some by item"));
-  CHECK(trained(folder, {"--split", "user"})["options"]["split"] == "user");
+  CHECK(record_of(folder, {"--split", "user"})["options"]["split"] == "user");
   // Later rows are harder to tell than rows of the same days.
-  CHECK(trained(folder, {"--split", "time:day"})["metrics"]["validation mse"].get<double>() >
-        1.5 * trained(folder, {})["metrics"]["validation mse"].get<double>());
+  CHECK(record_of(folder, {"--split", "time:day"})["metrics"]["validation mse"].get<double>() >
+        1.5 * record_of(folder, {})["metrics"]["validation mse"].get<double>());
 
   CHECK(said(folder, {"train", "r.csv", "--split", "time"}) ==
         "2: fm: the split \"time\" is none of random, time:COLUMN, user, user:COLUMN, leave-last-out and "
@@ -70,7 +70,7 @@ TEST_CASE("a cross-validation is split alike") {
   write_text(folder / "r.csv", rising());
   const auto tested = [&](const std::string& split) {
     std::vector<std::int64_t> out;
-    for (const auto& fold : trained(folder, {"--cv", "3", "--split", split})["folds"])
+    for (const auto& fold : record_of(folder, {"--cv", "3", "--split", split})["folds"])
       out.push_back(fold["examples"].get<std::int64_t>());
     return out;
   };
