@@ -54,5 +54,5 @@ int main(int argc, char** argv) {
     printf("\n");
   }
   fclose(file);
-  return strcmp(classes_classes[0], "no \"way\"??/") == 0 && fm_feature("user", "nobody") == -1 ? 0 : 1;
+  return strcmp(classes_classes[0], "no \"way\"?\?/") == 0 && fm_feature("user", "nobody") == -1 ? 0 : 1;
 }

@@ -180,7 +180,8 @@ TEST_CASE("logs and a page are written, and models are exported") {
   CHECK(page.find("<svg") != std::string::npos);
   CHECK(page.find("fm train clicks.csv --model m") != std::string::npos);
   CHECK(said(folder, {"export", "m", "--onnx", "m.onnx"}) == "0: m.onnx: X [n, 6] -> prediction [n, 1]\n");
-  CHECK(said(folder, {"export", "m"}) == "2: fm: --onnx is required (see fm export --help)\n");
+  CHECK(said(folder, {"export", "m"}) ==
+        "2: fm: --onnx or --c-header names the file to write; neither is given (see fm export --help)\n");
   CHECK(said(folder, {"train", "clicks.csv", "--report", "nowhere/page.html"}) ==
         "1: fm: nowhere/page.html: cannot be written: No such file or directory\n");
 }

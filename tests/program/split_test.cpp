@@ -70,8 +70,8 @@ TEST_CASE("a cross-validation is split alike") {
   write_text(folder / "r.csv", rising());
   const auto tested = [&](const std::string& split) {
     std::vector<std::int64_t> out;
-    for (const auto& fold : record_of(folder, {"--cv", "3", "--split", split})["folds"])
-      out.push_back(fold["examples"].get<std::int64_t>());
+    const nlohmann::json record = record_of(folder, {"--cv", "3", "--split", split});
+    for (const auto& fold : record["folds"]) out.push_back(fold["examples"].get<std::int64_t>());
     return out;
   };
   CHECK(tested("random") == std::vector<std::int64_t>{80, 80, 80});
