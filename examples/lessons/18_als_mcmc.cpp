@@ -7,8 +7,7 @@ using namespace gradus;
 
 int main() {
   const SyntheticRatings ratings = synthetic_ratings();
-  const UserItemDesign design = one_hot_user_item(ratings.train, ratings.test);
-  const Rows rows{design.x_train, design.y_train}, later{design.x_test, design.y_test};
+  const Rows &rows = ratings.train, &later = ratings.test;
   Graph g;
   const ModelOptions options = {.factors = 8, .init_stddev = 0.1, .seed = 1, .l2_V = 1e-4};
   const Model model = make_model(g, rows.x.dim(1), options);

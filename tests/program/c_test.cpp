@@ -74,7 +74,9 @@ TEST_CASE("a header of C tells what fm predict tells") {
     REQUIRE_MESSAGE(done.code == 0, done.err);
   }
   REQUIRE(compiled(folder, "score.c", "score", "") == "");
-  for (const auto& [name, how] : models) {
+  for (const auto& model : models) {
+    const std::string& name = model.first;
+    const Words& how = model.second;
     CAPTURE(name);
     Words words{"predict", name + ".model", how.front()};
     if (name == "classes") words.emplace_back("--probabilities");
