@@ -12,22 +12,22 @@ CASE("the value") {
   Graph g;
   const Expr X = g.placeholder("x", {9}, float64);
   Session session(g);
-  const Tensor y = session.run(softsign(X), {{X, x}});
+  const Tensor y = session.run(soft_sign(X), {{X, x}});
   for (int i = 0; i < 9; ++i)
-    lessons::expect("softsign(x)", y.at(i), x.at(i) / (1 + std::abs(x.at(i))), "x / (1 + |x|)");
+    lessons::expect("soft_sign(x)", y.at(i), x.at(i) / (1 + std::abs(x.at(i))), "x / (1 + |x|)");
 }
 CASE("the gradient") {
   lessons::Draw draw("gradient");
   Graph g;
   const Expr X = g.placeholder("x", {9}, float64);
-  const GradientCheck check = check_gradients(softsign(X), {X}, {{X, draw.tensor({9}, 0.5, 4)}});
+  const GradientCheck check = check_gradients(soft_sign(X), {X}, {{X, draw.tensor({9}, 0.5, 4)}});
   lessons::require(check.ok, check.report, "the chain rule: times c.dy");
 }
 CASE("the gradient of the gradient") {
   lessons::Draw draw("second");
   Graph g;
   const Expr X = g.placeholder("x", {9}, float64);
-  const Expr dx = gradients(softsign(X) * softsign(X), {X})[0];
+  const Expr dx = gradients(soft_sign(X) * soft_sign(X), {X})[0];
   const GradientCheck check = check_gradients(dx, {X}, {{X, draw.tensor({9}, 0.5, 4)}});
   lessons::require(check.ok, check.report, "is the rule an expression of c.x(0) or c.y?");
 }
@@ -36,7 +36,7 @@ CASE("a csr matrix") {
   const Expr X = g.sparse_placeholder("X", {any, 9}, float64);
   std::string said;
   try {
-    said = to_string(softsign(X).layout());
+    said = to_string(soft_sign(X).layout());
   } catch (const TypeError& error) {
     said = error.what();
   }

@@ -8,9 +8,9 @@ using namespace gradus;
 namespace exercise {
 
 // [solution]
-inline Expr softsign(const Operand& x) {
+inline Expr soft_sign(const Operand& x) {
   static constexpr Row row_of_softsign = row<Takes::floating>(
-      "softsign", [](auto v) { return v / (1 + std::abs(v)); }, "x0 / (1 + gr_abs(x0))", Gives::same, Zeros::first,
+      "soft_sign", [](auto v) { return v / (1 + std::abs(v)); }, "x0 / (1 + gr_abs(x0))", Gives::same, Zeros::first,
       [](const Chain& c, int) -> Expr { return c.dy * square(1 - abs(c.y)); });  // 1 / (1 + |x|) = 1 - |y|
   return elementwise(row_of_softsign, {x});
 }
