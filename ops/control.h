@@ -44,6 +44,7 @@ struct PrintOptions {
 /// x; a run that computes it prints the message and the first stored elements of each of `data` as a line to std::cerr.
 /// In a plan it stands alone: what comes before is computed whole, no loop goes across it, and on a GPU the run waits
 /// for the data and is not recorded. (TensorFlow's names: `assert` is a macro.)
+// NOLINTBEGIN(readability-identifier-naming)
 Expr Print(const Operand& x, std::span<const Expr> data, const PrintOptions& options = {});
 inline Expr Print(const Operand& x, std::initializer_list<Expr> data, const PrintOptions& options = {}) {
   return Print(x, std::span(data.begin(), data.size()), options);
@@ -59,5 +60,6 @@ inline Expr Assert(const Operand& condition, std::initializer_list<Expr> data, s
                    std::int64_t summarize = 3) {
   return Assert(condition, std::span(data.begin(), data.size()), message, summarize);
 }
+// NOLINTEND(readability-identifier-naming)
 
 }  // namespace gradus

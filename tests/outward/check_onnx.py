@@ -23,6 +23,7 @@ KNOWN = {
     "op where, bool": "NOT_IMPLEMENTED",
     "op reduce_mean": "nan",  # it takes the mean of nothing as 0
     "op reshape_like, empty": "FAIL",  # a 0 in a shape stands for the input's dimension
+    "op reshape of shape, empty": "FAIL",  # likewise
 }
 
 
