@@ -17,8 +17,7 @@ struct Words {
 
 Printed word2vec() {
   Graph g;
-  const Expr inputs = g.placeholder("inputs", {any}, int32);
-  const Expr labels = g.placeholder("labels", {any, 1}, int64);
+  const Expr inputs = g.placeholder("inputs", {any}, int32), labels = g.placeholder("labels", {any, 1}, int64);
   const Expr embeddings = g.variable("embeddings", start({12, 4}, 1, float32));
   const Expr weights = g.variable("weights", start({12, 4}, 2, float32));
   const Expr biases = g.variable("biases", zeros({12}));
