@@ -117,44 +117,12 @@ struct ReduceShortRows {
 template <class F, class T>
 struct ReduceRows {
   using Wide = typename F::Wide;
-  static constexpr std::int64_t depth = 32;  // rows added in T before they go to Wide
-
-  /// So few columns that all stay in registers.
-  template <std::int64_t columns>
-  [[gnu::always_inline]] static void run_few(const T* x, std::int64_t first, std::int64_t last, std::int64_t inner,
-                                             Wide* total) {
-    if constexpr (F::in_lanes) {
-      using Row [[gnu::vector_size(columns * sizeof(T))]] = T;
-      using WideRow [[gnu::vector_size(columns * sizeof(Wide))]] = Wide;
-      WideRow sum;
-      std::memcpy(&sum, total, sizeof sum);
-      for (std::int64_t row = first; row < last; row += depth) {
-        Row part;
-        std::memcpy(&part, x + row * inner, sizeof part);
-        for (std::int64_t r = row + 1; r < std::min(row + depth, last); ++r) {
-          Row next;
-          std::memcpy(&next, x + r * inner, sizeof next);
-          F::combine_lanes(part, next);
-        }
-        const auto wide = __builtin_convertvector(part, WideRow);
-        F::combine_lanes(sum, wide);
-      }
-      std::memcpy(total, &sum, sizeof sum);
-    }
-  }
-
   [[gnu::always_inline]] static void run(const T* x, std::int64_t first, std::int64_t last, std::int64_t inner,
                                          Wide* total) {
     constexpr std::int64_t width = 256;  // columns at a time, so that the partial row stays in L1
+    constexpr std::int64_t depth = 32;   // rows added in T before they go to Wide
     std::fill_n(total, inner, static_cast<Wide>(F::start));
-    std::int64_t column = 0;
-    if (F::in_lanes && inner <= 64) {
-      for (; column + 32 <= inner; column += 32) run_few<32>(x + column, first, last, inner, total + column);
-      for (; column + 16 <= inner; column += 16) run_few<16>(x + column, first, last, inner, total + column);
-      for (; column + 8 <= inner; column += 8) run_few<8>(x + column, first, last, inner, total + column);
-      for (; column + 4 <= inner; column += 4) run_few<4>(x + column, first, last, inner, total + column);
-    }
-    for (; column < inner; column += width) {
+    for (std::int64_t column = 0; column < inner; column += width) {
       const std::int64_t count = std::min(width, inner - column);
       for (std::int64_t row = first; row < last; row += depth) {
         std::array<T, width> part;
