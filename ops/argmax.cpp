@@ -6,6 +6,7 @@
 #include <gradus/ops/axes.h>
 #include <gradus/ops/checks.h>
 #include <gradus/ops/ops.h>
+#include <gradus/ops/reduce_kernel.h>
 
 #include <fmt/format.h>
 
@@ -14,8 +15,6 @@
 namespace gradus {
 
 namespace {
-
-enum class Extreme : std::uint8_t { greatest, least };
 
 // Whether a takes the place of best; a NaN takes any but another's. (x != x holds for NaN alone.)
 template <Extreme extreme, class T>

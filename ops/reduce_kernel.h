@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstdint>
 #include <cstring>
 #include <limits>
 #include <type_traits>
@@ -53,6 +54,9 @@ struct Product {
     }
   }
 };
+
+/// Which end of an order.
+enum class Extreme : std::uint8_t { greatest, least };
 
 template <class T>
 struct Greatest {

@@ -15,7 +15,6 @@ namespace gradus {
 
 namespace {
 
-enum class Extreme : std::uint8_t { greatest, least };
 enum class Empty : std::uint8_t { zero, start };  // what a segment without slices has; the start is the other end
 
 // Inputs: data [i, ..., q, ...], ids [i, ...], and their indicator [i * ..., segments].   [segments, q, ...]

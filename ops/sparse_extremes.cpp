@@ -16,7 +16,6 @@ namespace gradus {
 
 namespace {
 
-enum class Extreme : std::uint8_t { greatest, least };
 enum class Over : std::uint8_t { rows, columns, all };  // over axis 0, over axis 1
 
 class SparseExtreme final : public Op {

@@ -116,10 +116,12 @@ void check_op_table_alone(const Device& device, int share, const Complain& compl
   for_all_cases(device.name().c_str(), share == 1 ? check : first_of_rows(share, check), complain);
 }
 
-void check_optimizers(const Device& device, const std::vector<DType>& dtypes, const Complain& complain) {
+void check_optimizers(const Device& device, const std::vector<Layout>& layouts, const std::vector<DType>& dtypes,
+                      const Complain& complain) {
   for (const auto& [name, make] : optimizers)
-    for (const bool sparse : {false, true})
+    for (const Layout layout : layouts)
       for (const DType dtype : dtypes) {
+        const bool sparse = layout == Layout::csr;
         const std::string what = fmt::format("{}, {} X, {}", name, sparse ? "csr" : "dense", to_string(dtype));
         const Complain told = [&](const std::string& complaint) { complain(fmt::format("{}: {}", what, complaint)); };
         try {

@@ -119,7 +119,7 @@ TEST_CASE("a model's metadata nested deep are refused") {
     const std::string& key = entry.first;
     if (key == "checksum") continue;
     SafeTensors bad = good;
-    const std::vector<std::string> texts = {repeated("[", 200'000), repeated("{\"columns\":", 200'000), "\"\\ud800\""};
+    const std::vector<std::string> texts = {repeated("[", 50'000), repeated("{\"columns\":", 50'000), "\"\\ud800\""};
     for (const std::string& nested : texts) {
       bad.metadata[key] = nested;
       bad.metadata["checksum"] = checksum(bad.tensors, bad.metadata);

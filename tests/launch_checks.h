@@ -5,9 +5,15 @@
 
 #include "op_table.h"
 
+#include <array>
+#include <span>
+
 namespace gradus {
 
-/// Runs all cases of launch_cases.h on the device, which is not the CPU, and says how many they are.
-int check_launches(const Device& device, const Complain& complain);
+inline constexpr std::array all_dtypes{float32, float64, int32, int64, boolean};
+
+/// Runs the cases of launch_cases.h whose inputs are of these dtypes on the device, which is not the CPU, and says how
+/// many they are.
+int check_launches(const Device& device, std::span<const DType> dtypes, const Complain& complain);
 
 }  // namespace gradus

@@ -4,6 +4,7 @@
 // GRADUS_FUZZ=N tries N graphs instead of those of every day; GRADUS_FUZZ_SEED=S begins with seed S. What is printed of
 // a failing graph begins with its seed: GRADUS_FUZZ_SEED=S GRADUS_FUZZ=1 tries it alone.
 #include "random_graph.h"
+#include "thorough.h"
 
 #include <gradus/core/run/reference.h>
 #include <gradus/gradus.h>
@@ -184,7 +185,7 @@ class Comparison {
 };
 
 TEST_CASE("random graphs: the same results with all passes, without any, and on three threads") {
-  const std::int64_t count = from_environment("GRADUS_FUZZ", 80);
+  const std::int64_t count = from_environment("GRADUS_FUZZ", thorough() ? 300 : 40);
   const std::int64_t first = from_environment("GRADUS_FUZZ_SEED", 1);
   const bool verbose = std::getenv("GRADUS_FUZZ_VERBOSE") != nullptr;
   std::int64_t compared = 0;

@@ -19,7 +19,7 @@
 #include <utility>
 #include <vector>
 
-struct gradus_model {  // NOLINT(readability-identifier-naming): it is C's
+struct gradus_model {
   gradus_model(gradus::TrainedModel loaded, const std::string& path, int threads)
       : model(std::move(loaded)), predict(model, path, {.threads = threads}) {}
 

@@ -52,13 +52,13 @@ bool same_bits(const Tensor& a, const Tensor& b) {
 }  // namespace
 
 TEST_CASE("gpu: each op launches what it computes on the CPU") {
-  CHECK(check_launches(Device::cuda(), fail_check) > 3000);
+  CHECK(check_launches(Device::cuda(), all_dtypes, fail_check) > 3000);
 }
 
 TEST_CASE("gpu: the op table") { check_op_table(Device::cuda(), fail_check); }
 
 TEST_CASE("gpu: the article's machine by every optimizer") {
-  check_optimizers(Device::cuda(), {float64, float32}, fail_check);
+  check_optimizers(Device::cuda(), {Layout::dense, Layout::csr}, {float64, float32}, fail_check);
 }
 
 TEST_CASE("gpu: a factorization machine on csr batches by every optimizer") {

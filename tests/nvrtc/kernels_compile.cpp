@@ -80,12 +80,12 @@ int main([[maybe_unused]] int argc, [[maybe_unused]] char** argv) {
   };
   const bool few = option("--few"), sample = few || option("--sample");
   const Optimize optimize = option("--optimised") ? Optimize::fully : Optimize::quickly;
-  if (!few) check_launches(emulated_device(), complain);
+  if (!few) check_launches(emulated_device(), all_dtypes, complain);
   if (sample) {
     check_op_table_alone(emulated_device(), few ? 6 : 1, complain);
   } else {
     check_op_table(emulated_device(), complain);
-    check_optimizers(emulated_device(), {float64, float32}, complain);
+    check_optimizers(emulated_device(), {Layout::dense, Layout::csr}, {float64, float32}, complain);
     check_batches(emulated_device(), complain);
   }
   std::vector<Met> kernels;

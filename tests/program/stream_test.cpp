@@ -82,19 +82,19 @@ TEST_CASE("memory is that of a few blocks, however many there are") {
   // By a process of its own: what this one has in memory when it starts another counts as that one's peak.
   const pid_t writer = ::fork();
   if (writer == 0) {
-    ManyNumbers source(100 * block_rows);
+    ManyNumbers source(40 * block_rows);
     write_data_cache(folder / "many.cache", source, {.block_rows = block_rows});
     ::_exit(0);
   }
   REQUIRE(::waitpid(writer, nullptr, 0) == writer);
   const Words train{"train", "many.cache", "--epochs", "1", "--kind", "linear", "--threads", "2", "--normalize"};
-  const Finished done = run_fm(folder, with(train, {"--refit", "--stream-above", "200", "--valid", "many.cache"}));
+  const Finished done = run_fm(folder, with(train, {"--refit", "--stream-above", "80", "--valid", "many.cache"}));
   REQUIRE_MESSAGE(done.code == 0, done.err);
-  CHECK(done.out.find("\nstreamed: 100 blocks of 207 MiB in all, more than --stream-above 200\n") != std::string::npos);
-  MESSAGE("peak memory ", done.peak_kib / 1024, " MiB, of data of 207 MiB");
+  CHECK(done.out.find("\nstreamed: 40 blocks of 83 MiB in all, more than --stream-above 80\n") != std::string::npos);
+  MESSAGE("peak memory ", done.peak_kib / 1024, " MiB, of data of 83 MiB");
   if (sanitized) return;
   CHECK(done.peak_kib < 72 * 1024);  // 25 MiB on one thread; on two what the allocator keeps depends on their pace
-  CHECK(run_fm(folder, train).peak_kib > 207 * 1024);
+  CHECK(run_fm(folder, train).peak_kib > 83 * 1024);
 }
 
 TEST_CASE("what is learnt by blocks is what is learnt of the whole, and the same bits again") {
