@@ -45,7 +45,7 @@ TrainingOptions with(TrainingOptions options, const Candidate& candidate) {
 }  // namespace
 
 bool weighs_factors(const TrainingOptions& options, std::int64_t rows) {
-  constexpr std::int64_t most = 200'000;
+  const std::int64_t most = visits_parameters(options) ? 3'000'000 : 200'000;  // als takes seconds for as many
   return !options.l2_v && options.kind != ModelKind::linear && options.optimizer != Learner::mcmc && rows <= most;
 }
 
@@ -95,10 +95,11 @@ std::vector<Candidate> weigh_factors(const SharedBlocks& train, const SharedBloc
   // Part of a loss that chance may add or take, as far as two trainings on the same rows differ in it.
   const double chance = 0.5 / std::sqrt(static_cast<double>(validation->size()));
   constexpr std::size_t most = 5;
+  const double less = visits_parameters(options) && options.l2_over == L2Over::touched ? 1.5 : 4;
   std::vector<Candidate> tried;
   double best = 0;
   int misses = 0;  // one alone may be as far from letting interactions grow as the penalty before it
-  for (double l2 = *options.l2_v; tried.size() < most; l2 /= 4) {
+  for (double l2 = *options.l2_v; tried.size() < most; l2 /= less) {
     TrainingOptions with = options;
     with.l2_v = l2;
     // A training that is told to go on for long, or never to stop, would do so for each penalty.

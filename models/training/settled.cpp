@@ -28,13 +28,21 @@ TrainingOptions settled(TrainingOptions o, const TrainingSize& size) {
     o.init_stddev = std::min(
         0.05, std::sqrt(0.1 / (std::max(size.non_zeros / rows, 1.0) * std::sqrt(static_cast<double>(o.factors) / 2))));
   const double of_step = size.non_zeros / steps;
-  if (!o.l2_over)
-    o.l2_over =
-        o.l2_w || o.l2_v || !o.l2.empty() || size.features > std::min(4 * of_step, 5e4) ? L2Over::touched : L2Over::all;
+  const bool als = visits_parameters(o);
+  if (!o.l2_over) {
+    const bool named = o.l2_w || o.l2_v || !o.l2.empty();
+    const bool each_row_pays = als ? size.ones : size.features > std::min(4 * of_step, 5e4);
+    o.l2_over = named || each_row_pays ? L2Over::touched : L2Over::all;
+  }
+  // What is known of ratings: the penalty of a user or an item grows with its rows (ALS-WR, Zhou et al. 2008).
+  if (als && o.l2_over == L2Over::touched) {
+    if (!o.l2_w) o.l2_w = 0.1;
+    if (!o.l2_v) o.l2_v = 0.12;
+  }
   // A penalty that every row pays for its own features reaches a feature as often as it occurs.
   const double rows_of_feature = size.non_zeros / std::max(size.features, 1.0);
   const double count = o.l2_over == L2Over::all ? rows : std::max(rows_of_feature, 1.0);
-  if (!o.l2_w) o.l2_w = (visits_parameters(o) ? 5 : 0.5) / count;  // weights that are found exactly fit closer
+  if (!o.l2_w) o.l2_w = (als ? 5 : 0.5) / count;  // weights that are found exactly fit closer
   if (!o.l2_v) o.l2_v = 10 / count;
   return o;
 }

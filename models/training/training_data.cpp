@@ -281,6 +281,11 @@ void DataSummary::add(const Rows& rows) {
   columns = rows.x.dim(1);
   non_zeros += rows.x.stored();
   weighted = rows.weighted();
+  if (ones && !rows.x.ones())
+    dispatch_floating(rows.x.dtype(), [&]<class T>(TypeTag<T>) {
+      const T* const values = reinterpret_cast<const T*>(rows.x.data());
+      ones = std::all_of(values, values + rows.x.stored(), [](T value) { return value == 1; });
+    });
   dispatch_floating(rows.y.dtype(), [&]<class T>(TypeTag<T>) {
     const std::span<const T> y = rows.y.span<T>();
     const std::span<const T> weight = weighted ? rows.weight.span<T>() : std::span<const T>();
@@ -312,7 +317,7 @@ TargetScale DataSummary::target_scale() const {
 }
 
 TrainingSize DataSummary::size() const {
-  return {static_cast<double>(rows), static_cast<double>(columns), static_cast<double>(non_zeros)};
+  return {static_cast<double>(rows), static_cast<double>(columns), static_cast<double>(non_zeros), ones};
 }
 
 DataSummary summary_of(const RowBlocks& rows) {

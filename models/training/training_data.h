@@ -77,6 +77,7 @@ inline constexpr std::int64_t most_classes = 1000;
 struct DataSummary {
   std::int64_t columns = 0, non_zeros = 0;
   bool weighted = false;
+  bool ones = true;                       // whether all non-zeros are 1
   double weight_sum = 0, target_sum = 0;  // of the weights, 1 for each row where there are none; of weight * target
   double square_sum = 0;                  // of weight * (target - the first target)^2
   double first = 0;                       // target

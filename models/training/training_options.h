@@ -83,12 +83,14 @@ void check(const TrainingOptions& options);
 /// What there is to learn from, as far as options that are left open depend on it.
 struct TrainingSize {
   double rows = 0, features = 0, non_zeros = 0;
+  bool ones = false;  // whether all non-zeros are 1, as those of categories
 };
 /// The options with what they leave open found out, but for the task, the metric, the scaling of columns and the refit:
 /// batches that make about 50 steps an epoch, of 16 to 1024 rows; epochs for 5000 steps at least, and patience for 300;
 /// L2 penalties that weigh what a normal prior of the parameters does (deviation 1 for W of a binary task, 0.22 for V),
 /// over all parameters where a step reaches most of them anyway, else over what it touches; and a start of the factors
-/// from which the interactions of a row come to little. Of als and mcmc: iterations, a start that they leave soon, and
+/// from which the interactions of a row come to little. Of als and mcmc: iterations, a start that they leave soon,
+/// penalties that grow with the rows of a feature where all are categories, and
 /// what the learner has a use for.
 TrainingOptions settled(TrainingOptions options, const TrainingSize& size);
 

@@ -270,7 +270,7 @@ TrainingSet load_training_set(const DataFile& data, const DataFile& validation, 
   const double part = static_cast<double>(out.train->size()) / size.rows;
   constexpr double few = 200'000;
   if (!options.refit) options.refit = validation.path.empty() && out.about.streamed_mib == 0 && size.rows <= few;
-  options = settled(options, {size.rows * part, size.features, size.non_zeros * part});
+  options = settled(options, {size.rows * part, size.features, size.non_zeros * part, size.ones});
   if (options.normalize.value_or(true)) {
     ColumnScale scale(out.columns.count);
     for (std::int64_t b = 0; b < out.train->blocks(); ++b) scale.add(out.train->block(b).x);
