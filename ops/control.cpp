@@ -31,6 +31,20 @@ Expr assign_sub(const Expr& variable, const Operand& delta) {
 
 namespace {
 
+// Gives the output the pattern or the index of input i, on the CPU or an accelerator (Call or DeviceCall): where the
+// input's numbers lie.
+template <class AnyCall>
+std::span<const std::byte> pass_layout(AnyCall& call, int i) {
+  const Value& x = call.in(i);
+  if (x.type.layout == Layout::csr) {
+    call.set_pattern(x.pattern);
+    call.out().ones = x.ones;
+  } else if (holds_rows(x.type)) {
+    call.set_index(x.index);
+  }
+  return {x.data, static_cast<std::size_t>(x.stored) * size_of(x.type.dtype)};
+}
+
 // --- after, with_dependencies ------------------------------------------------------------------------------
 
 // A table some of whose rows are replaced by those of a part. Inputs: table [p, ...], part [p, ...].
@@ -144,6 +158,49 @@ Expr with_dependencies(std::span<const Expr> dependencies, const Operand& x) {
 
 // --- cond --------------------------------------------------------------------------------------------------
 
+namespace {
+
+// One of two csr matrices, with its pattern. Inputs: the bool, a, b. (Elementwise ops have one pattern for all runs.)
+class CondOfCsr final : public Op {
+ public:
+  std::string_view name() const override { return "cond"; }
+
+  Type infer(const OpInputs& in) const override {
+    if (in[1].layout != Layout::csr || in[2].layout != Layout::csr)
+      fail<TypeError>("cond: a is {} but b is {}; both must be csr, or neither: to_dense(x) is dense", in.layout(1),
+                      in.layout(2));
+    if (in[1].dtype != in[2].dtype)
+      fail<TypeError>("cond: a is {} but b is {}; cast one of them", in.dtype(1), in.dtype(2));
+    if (!may_agree(in[1].shape, in[2].shape))
+      fail<TypeError>("cond: a is csr {} but b is {}; they must agree", in.shape(1), in.shape(2));
+    Shape shape = in[1].shape;
+    for (int axis = 0; axis < 2; ++axis)
+      if (shape[axis] == any) shape = shape.with(axis, in[2].shape[axis]);
+    return {in[1].dtype, shape, Layout::csr};
+  }
+  Expr simplified(const Expr& y, const DraftFacts&) const override {
+    const auto holds = constant_number(y.input(0));
+    return holds ? y.input(*holds != 0 ? 1 : 2) : Expr();
+  }
+  // d cond(p, a, b) = da where p holds; else 0, with the non-zeros of a
+  Expr gradient(const Expr& y, const Expr& dy, int i) const override {
+    const Expr none = zeros_like(y.input(i));
+    return i == 1 ? cond(y.input(0), dy, none) : cond(y.input(0), none, dy);
+  }
+  std::string_view no_gradient(int i) const override { return i == 0 ? "the condition is bool" : ""; }
+
+  void compute(Call& call) const override {
+    const std::span<const std::byte> x = pass_layout(call, *call.in<bool>(0) ? 1 : 2);
+    std::copy(x.begin(), x.end(), call.out().data);
+  }
+  void launch(DeviceCall& call) const override {
+    const std::span<const std::byte> x = pass_layout(call, call.numbers(0)[0] != std::byte{0} ? 1 : 2);
+    if (!x.empty()) call.accelerator().copy(call.out().data, x.data(), static_cast<std::int64_t>(x.size()));
+  }
+};
+
+}  // namespace
+
 Expr cond(const Operand& pred, const Operand& a, const Operand& b) {
   const Expr known = pred.expr().valid() ? pred.expr() : a.expr().valid() ? a.expr() : require_expr("cond", b, "b");
   const Graph::Pin pin = known.graph().pin(pred.where());
@@ -151,7 +208,9 @@ Expr cond(const Operand& pred, const Operand& a, const Operand& b) {
   if (condition.dtype() != boolean || condition.rank() != 0)
     fail<TypeError>("cond: pred is {}; a bool scalar is expected, and where() selects element by element",
                     to_string(condition));
-  return where(condition, a, b);
+  const auto is_csr = [](const Operand& x) { return x.expr().valid() && x.expr().layout() == Layout::csr; };
+  return is_csr(a) || is_csr(b) ? gradus::apply(std::make_shared<CondOfCsr>(), {condition, a, b})
+                                : where(condition, a, b);
 }
 
 // --- Print, Assert -----------------------------------------------------------------------------------------
@@ -176,7 +235,7 @@ std::span<const std::byte> numbers_of(Call& call, int i) {
 }
 std::span<const std::byte> numbers_of(DeviceCall& call, int i) { return call.numbers(i); }
 
-// All inputs but the first, on the CPU or an accelerator: Call or DeviceCall.
+// All inputs but the first.
 template <class AnyCall>
 std::string shown(AnyCall& call, std::int64_t summarize, bool named) {
   std::string text;
@@ -205,15 +264,13 @@ class PrintNode final : public Op {
 
   void compute(Call& call) const override {
     print(call);
-    const std::span<const std::byte> x = pass_layout(call);
+    const std::span<const std::byte> x = pass_layout(call, 0);
     std::copy(x.begin(), x.end(), call.out().data);
   }
   void launch(DeviceCall& call) const override {
     print(call);
-    const Value& x = call.in(0);
-    pass_layout(call);
-    if (x.stored > 0)
-      call.accelerator().copy(call.out().data, x.data, x.stored * static_cast<std::int64_t>(size_of(x.type.dtype)));
+    const std::span<const std::byte> x = pass_layout(call, 0);
+    if (!x.empty()) call.accelerator().copy(call.out().data, x.data(), static_cast<std::int64_t>(x.size()));
   }
 
  private:
@@ -221,18 +278,6 @@ class PrintNode final : public Op {
   void print(AnyCall& call) const {
     if (call.run >= static_cast<std::uint64_t>(options_.first_n)) return;
     std::cerr << options_.message + shown(call, options_.summarize, false) + "\n";
-  }
-  // Gives the output the pattern or the index of x. On the host, also x's numbers.
-  template <class AnyCall>
-  static std::span<const std::byte> pass_layout(AnyCall& call) {
-    const Value& x = call.in(0);
-    if (x.type.layout == Layout::csr) {
-      call.set_pattern(x.pattern);
-      call.out().ones = x.ones;
-    } else if (holds_rows(x.type)) {
-      call.set_index(x.index);
-    }
-    return {x.data, static_cast<std::size_t>(x.stored) * size_of(x.type.dtype)};
   }
 
   PrintOptions options_;

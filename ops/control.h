@@ -33,7 +33,8 @@ inline Expr with_dependencies(std::initializer_list<Expr> dependencies, const Op
 /// a where the bool scalar `pred` holds, else b; they broadcast. Where pred is fed, or follows from fed bool scalars
 /// and constants, a plan is made for what it is, which computes that side alone (its gradient flows as zeros through
 /// the other). Where pred depends on what the run computes, both sides are computed, as by `where`: a plan is a list of
-/// loops that is decided before the run. Then an `if` of the program around two runs computes one.
+/// loops that is decided before the run. Then an `if` of the program around two runs computes one. Two csr matrices of
+/// one shape give a csr matrix.
 Expr cond(const Operand& pred, const Operand& a, const Operand& b);
 
 struct PrintOptions {
@@ -44,7 +45,6 @@ struct PrintOptions {
 /// x; a run that computes it prints the message and the first stored elements of each of `data` as a line to std::cerr.
 /// In a plan it stands alone: what comes before is computed whole, no loop goes across it, and on a GPU the run waits
 /// for the data and is not recorded. (TensorFlow's names: `assert` is a macro.)
-// NOLINTBEGIN(readability-identifier-naming)
 Expr Print(const Operand& x, std::span<const Expr> data, const PrintOptions& options = {});
 inline Expr Print(const Operand& x, std::initializer_list<Expr> data, const PrintOptions& options = {}) {
   return Print(x, std::span(data.begin(), data.size()), options);
@@ -60,6 +60,5 @@ inline Expr Assert(const Operand& condition, std::initializer_list<Expr> data, s
                    std::int64_t summarize = 3) {
   return Assert(condition, std::span(data.begin(), data.size()), message, summarize);
 }
-// NOLINTEND(readability-identifier-naming)
 
 }  // namespace gradus

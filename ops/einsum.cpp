@@ -1,8 +1,9 @@
-// einsum of one or two operands, and its two best known cases, dot and outer. The letters fall into four groups: batch
-// (in a, b and the result), summed (in a and b), free of a and free of b. With summed and free letters it is a batched
-// matrix product [batch, free a, summed] x [batch, summed, free b]; otherwise a product element by element. All of
-// it is public ops, so it has their gradients. einsum takes any shapes whose letters agree exactly, without
-// broadcasting; but the axes of `...`, which are letters here as well, digits from the last on, do broadcast.
+// einsum of one or two operands, or more, two at a time, and its two best known cases, dot and outer. The letters of
+// two fall into four groups: batch (in a, b and the result), summed (in a and b), free of a and free of b. With summed
+// and free letters it is a batched matrix product [batch, free a, summed] x [batch, summed, free b]; otherwise a
+// product element by element. All of it is public ops, so it has their gradients. einsum takes any shapes whose letters
+// agree exactly, without broadcasting; but the axes of `...`, which are letters here as well, digits from the last on,
+// do broadcast.
 #include <gradus/core/error.h>
 #include <gradus/core/graph/op.h>
 #include <gradus/ops/checks.h>
@@ -34,6 +35,14 @@ std::string digits(int count) {
   return text;
 }
 
+// The letters of a that b has too, each once.
+std::string common(std::string_view a, std::string_view b) {
+  std::string letters;
+  for (const char c : a)
+    if (has(b, c) && !has(letters, c)) letters += c;
+  return letters;
+}
+
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 // An operand or the result of an equation, with as many digits for an ellipsis.
@@ -44,7 +53,7 @@ std::string spelled_out(std::string_view equation, const std::string& part, int 
       letters += digits(axes);
       i += 2;
     } else if (std::isalpha(static_cast<unsigned char>(part[i])) == 0) {
-      fail<ValueError>("einsum: \"{}\" contains '{}'; letters, ..., one comma and -> are right", equation, part[i]);
+      fail<ValueError>("einsum: \"{}\" contains '{}'; letters, ..., commas and -> are right", equation, part[i]);
     } else if (!repeats && has(letters, part[i])) {
       fail<ValueError>("einsum: \"{}\" names {} twice in \"{}\"; once is right", equation, part[i], part);
     } else {
@@ -58,7 +67,8 @@ std::string spelled_out(std::string_view equation, const std::string& part, int 
 int axes_of_ellipsis(std::string_view equation, const std::string& part, const OpInputs& in, int i) {
   if (part.find("...") == std::string::npos) return 0;
   const int axes = in[i].shape.rank() - static_cast<int>(part.size() - 3);
-  if (axes < 0) fail<TypeError>("einsum: {} is {}; \"{}\" names more axes", i == 0 ? "a" : "b", in.shape(i), equation);
+  if (axes < 0)
+    fail<TypeError>("einsum: {} is {}; \"{}\" names more axes", static_cast<char>('a' + i), in.shape(i), equation);
   return axes;
 }
 
@@ -104,8 +114,9 @@ Letters parse(std::string_view equation, const OpInputs& in) {
 // too: elementwise products would broadcast a size of 1 that was unknown before.
 class Agree : public Op {
  public:
-  Agree(std::string_view op, std::string mine, std::string other, bool swapped)
-      : op_(op), mine_(std::move(mine)), other_(std::move(other)), swapped_(swapped) {}
+  /// The names are the letters of messages: a of the first operand.
+  Agree(std::string_view op, std::string mine, std::string other, char name, char other_name)
+      : op_(op), mine_(std::move(mine)), other_(std::move(other)), name_(name), other_name_(other_name) {}
 
   std::string_view name() const override { return op_; }
   bool is_view(std::span<const Type>) const override { return true; }
@@ -123,10 +134,11 @@ class Agree : public Op {
       const std::int64_t theirs = in[1].shape[static_cast<int>(other_.find(letter))];
       if (shape[i] == any) shape = shape.with(i, theirs);
       if (shape[i] != theirs && theirs != any) {
-        const int a = swapped_ ? 1 : 0;
-        fail<TypeError>("{}: a is {} but b is {}; sizes {} and {}{} differ", op_, in.shape(a), in.shape(1 - a),
-                        swapped_ ? theirs : shape[i], swapped_ ? shape[i] : theirs,
-                        op_ == "einsum" ? fmt::format(" of {}", letter) : "");
+        const bool swapped = other_name_ < name_;
+        const int first = swapped ? 1 : 0;
+        fail<TypeError>("{}: {} is {} but {} is {}; sizes {} and {}{} differ", op_, std::min(name_, other_name_),
+                        in.shape(first), std::max(name_, other_name_), in.shape(1 - first), swapped ? theirs : shape[i],
+                        swapped ? shape[i] : theirs, op_ == "einsum" ? fmt::format(" of {}", letter) : "");
       }
     }
     return {in[0].dtype, shape, in[0].layout};
@@ -139,21 +151,22 @@ class Agree : public Op {
  private:
   void check(int i, const OpInputs& in) const {
     const std::string& letters = i == 0 ? mine_ : other_;
-    const char operand = (i == 0) == swapped_ ? 'b' : 'a';
     if (in[i].shape.rank() == static_cast<int>(letters.size())) return;
-    fail<TypeError>("{}: {} is {}; a vector is right", op_, operand, in.shape(i));
+    fail<TypeError>("{}: {} is {}; a vector is right", op_, i == 0 ? name_ : other_name_, in.shape(i));
   }
 
   std::string_view op_;
   std::string mine_;
   std::string other_;
-  bool swapped_;  // whether the first operand is the b of messages
+  char name_;
+  char other_name_;
 };
 
 // An operand and the letters of its axes, step by step brought into the order that a product wants.
 struct Labelled {
   Expr x;
   std::string letters;
+  char name = 'a';  // in messages
 
   std::int64_t dim(char letter) const { return x.shape()[static_cast<int>(letters.find(letter))]; }
 
@@ -282,7 +295,7 @@ Expr matrix_product(const Labelled& a, const Labelled& b, const std::string& bat
 Expr contract(std::string_view op, const std::string& out, Labelled a, Labelled b) {
   const Given both({a.x, b.x});
   const OpInputs& given = *both;
-  const auto agree = std::make_shared<Agree>(op, a.letters, b.letters, false);
+  const auto agree = std::make_shared<Agree>(op, a.letters, b.letters, a.name, b.name);
   agree->infer(given);
   const auto shared_unknown = [](const Labelled& x, const std::string& other) {
     return std::any_of(other.begin(), other.end(),
@@ -291,7 +304,8 @@ Expr contract(std::string_view op, const std::string& out, Labelled a, Labelled 
   if (a.x.layout() == Layout::dense && b.x.layout() == Layout::dense) {
     const Expr left = a.x;
     if (shared_unknown(a, b.letters)) a.x = apply(agree, {a.x, b.x});
-    if (shared_unknown(b, a.letters)) b.x = apply(std::make_shared<Agree>(op, b.letters, a.letters, true), {b.x, left});
+    if (shared_unknown(b, a.letters))
+      b.x = apply(std::make_shared<Agree>(op, b.letters, a.letters, b.name, a.name), {b.x, left});
   }
 
   a.keep_only(b.letters + out);
@@ -312,26 +326,29 @@ Expr contract(std::string_view op, const std::string& out, Labelled a, Labelled 
   return reduce_sum(products, Axes(axes));
 }
 
-// Of a and b, of which one may be a number or a tensor.
-std::vector<Expr> operands_of(std::string_view op, const Operand& a, const Operand& b) {
-  const Expr known = a.expr().valid() ? a.expr() : require_expr(op, b, "b");
-  const Graph::Pin pin = known.graph().pin(a.where());
-  return {a.in(known.graph(), known.dtype(), op), b.in(known.graph(), known.dtype(), op)};
+// Operands, of which some may be numbers or tensors, in the graph of the others.
+std::vector<Expr> operands_of(std::string_view op, std::span<const Operand> operands) {
+  const auto first = std::find_if(operands.begin(), operands.end(), [](const Operand& o) { return o.expr().valid(); });
+  const Expr known = first != operands.end() ? first->expr() : require_expr(op, operands[1], "b");
+  const Graph::Pin pin = known.graph().pin(operands[0].where());
+  std::vector<Expr> x;
+  for (const Operand& operand : operands) x.push_back(operand.in(known.graph(), known.dtype(), op));
+  return x;
 }
 
 Expr contract_letters(std::string_view op, const Operand& a, const Operand& b, const std::string& of_a,
                       const std::string& of_b, const std::string& out) {
-  const std::vector<Expr> x = operands_of(op, a, b);
+  const std::vector<Expr> x = operands_of(op, std::array{a, b});
   const Graph::Pin pin = x[0].graph().pin(a.where());
-  return contract(op, out, {x[0], of_a}, {x[1], of_b});
+  return contract(op, out, {x[0], of_a}, {x[1], of_b, 'b'});
 }
 
 // An operand of an equation, its repeated letters gone.
 Labelled labelled(std::string_view equation, const OpInputs& in, int i, const Expr& x, const std::string& letters) {
   if (in[i].shape.rank() != static_cast<int>(letters.size()))
-    fail<TypeError>("einsum: {} is {} but \"{}\" names {} axes", i == 0 ? 'a' : 'b', in.shape(i), letters,
+    fail<TypeError>("einsum: {} is {} but \"{}\" names {} axes", static_cast<char>('a' + i), in.shape(i), letters,
                     letters.size());
-  Labelled operand{x, letters};
+  Labelled operand{x, letters, static_cast<char>('a' + i)};
   operand.take_diagonals(equation);
   return operand;
 }
@@ -350,12 +367,28 @@ Expr einsum(std::string_view equation, const Operand& a) {
 }
 
 Expr einsum(std::string_view equation, const Operand& a, const Operand& b) {
-  const std::vector<Expr> x = operands_of("einsum", a, b);
+  return detail::einsum_of(equation, std::array{a, b});
+}
+
+Expr detail::einsum_of(std::string_view equation, std::span<const Operand> operands) {
+  const std::vector<Expr> x = operands_of("einsum", operands);
   const Given given(x);
   const Letters letters = parse(equation, *given);
-  const Graph::Pin pin = x[0].graph().pin(a.where());
-  return contract("einsum", letters.out, labelled(equation, *given, 0, x[0], letters.in[0]),
-                  labelled(equation, *given, 1, x[1], letters.in[1]));
+  const Graph::Pin pin = x[0].graph().pin(operands[0].where());
+  Labelled product = labelled(equation, *given, 0, x[0], letters.in[0]);
+  for (std::size_t i = 1; i < x.size(); ++i) {
+    const Labelled next = labelled(equation, *given, static_cast<int>(i), x[i], letters.in[i]);
+    // Told of the operands as they were given; contract() sees a product.
+    for (std::size_t j = 0; j < i; ++j)
+      Agree("einsum", letters.in[j], letters.in[i], static_cast<char>('a' + j), next.name).infer(*Given({x[j], x[i]}));
+    std::string out = letters.out;
+    if (i + 1 < x.size()) {  // what is still asked for
+      for (std::size_t j = i + 1; j < x.size(); ++j) out += letters.in[j];
+      out = common(product.letters + next.letters, out);
+    }
+    product = {contract("einsum", out, product, next), out};
+  }
+  return product.x;
 }
 
 Expr dot(const Operand& a, const Operand& b) { return contract_letters("dot", a, b, "i", "i", ""); }

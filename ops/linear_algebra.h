@@ -4,10 +4,17 @@
 
 #include <gradus/core/graph/graph.h>
 
+#include <array>
+#include <concepts>
 #include <cstdint>
+#include <span>
 #include <string_view>
 
 namespace gradus {
+
+namespace detail {
+Expr einsum_of(std::string_view equation, std::span<const Operand> operands);
+}  // namespace detail
 
 struct MatmulOptions {
   bool transpose_a = false;
@@ -23,9 +30,14 @@ Expr dot(const Operand& a, const Operand& b);
 Expr outer(const Operand& a, const Operand& b);
 /// Einstein summation: einsum("bij,bjk->bik", a, b); of one operand its sums, transposes and diagonals:
 /// einsum("...ii->...i", a). A letter that occurs twice in an operand takes its diagonal, whose size must be known.
-/// `...` are further axes, from the last, which broadcast; the result must have them.
+/// `...` are further axes, from the last, which broadcast; the result must have them. Of more than two operands the
+/// first two are multiplied, then their product and the third, and so on: the order of the operands is the cost.
 Expr einsum(std::string_view equation, const Operand& a);
 Expr einsum(std::string_view equation, const Operand& a, const Operand& b);
+template <std::convertible_to<Operand>... More>
+Expr einsum(std::string_view equation, const Operand& a, const Operand& b, const Operand& c, const More&... more) {
+  return detail::einsum_of(equation, std::array{a, b, c, Operand(more, a.where())...});
+}
 
 /// Dense matrices transposed.   [..., m, n] -> [..., n, m]
 Expr matrix_transpose(const Operand& x);

@@ -1,4 +1,5 @@
-// Random numbers as nodes: random_normal, random_uniform, random_uniform_like, and dropout built from the last.
+// Random numbers as nodes: random_normal, truncated_normal, random_uniform, random_uniform_like, and dropout built from
+// the last.
 // Number i of a node is a pure function of (seed, run, the node's stream, i): every run draws anew, and the same
 // program draws the same again, with any number of threads.
 #include <gradus/core/device/device_call.h>
@@ -60,14 +61,29 @@ __device__ inline double normal(gr_Philox b, int j, double) {
   const double unit = 1.1102230246251565e-16;
   return box_muller((bits53(b.word[0], b.word[1]) + 1) * unit, bits53(b.word[2], b.word[3]) * unit, j);
 }
-// A thread for each block of random bits. For uniform numbers `last` is the greatest.
+constexpr int of_block = sizeof(T) == 4 ? 4 : 2;  // so many numbers
+__device__ inline gr_Philox bits_of(gr_int64 block, unsigned attempt, gr_uint64 seed, gr_uint64 stream) {
+  return gr_philox({{unsigned(block), (unsigned(block >> 32) & 0xFFFFFFu) | attempt << 24, unsigned(stream),
+                     unsigned(stream >> 32)}}, seed);
+}
+__device__ inline T truncated(gr_int64 i, gr_uint64 seed, gr_uint64 stream) {
+  for (unsigned attempt = 0; attempt < 256; ++attempt) {
+    const gr_Philox bits = bits_of(i, attempt, seed, stream);
+    for (int j = 0; j < of_block; ++j) {
+      const T z = normal(bits, j, T());
+      if (-2 < z && z < 2) return z;
+    }
+  }
+  return 0;
+}
+// A thread for each block of random bits, or for each truncated number. For uniform numbers `last` is the greatest.
 extern "C" __global__ void NAME(T* y, gr_int64 n, gr_uint64 seed, gr_uint64 stream, T scale, T shift, T last) {
-  constexpr int each = sizeof(T) == 4 ? 4 : 2;
+  constexpr int each = is_truncated ? 1 : of_block;
   for (gr_int64 block = gr_first(); block * each < n; block += gr_step()) {
-    const gr_Philox bits = gr_philox({{unsigned(block), unsigned(block >> 32) & 0xFFFFFFu, unsigned(stream),
-                                       unsigned(stream >> 32)}}, seed);
+    const gr_Philox bits = bits_of(block, 0, seed, stream);
     for (int j = 0; j < each && block * each + j < n; ++j) {
-      const T x = gr_scaled(uniform ? unit(bits, j, T()) : normal(bits, j, T()), scale, shift);
+      const T z = is_truncated ? truncated(block, seed, stream) : uniform ? unit(bits, j, T()) : normal(bits, j, T());
+      const T x = gr_scaled(z, scale, shift);
       y[block * each + j] = uniform && last < x ? last : x;
     }
   }
@@ -80,11 +96,15 @@ void draw(DeviceCall& call, Random::Distribution distribution, double a, double 
   if (n == 0) return;
   dispatch_floating(type.dtype, [&]<class T>(TypeTag<T>) {
     const bool uniform = distribution == Random::Distribution::uniform;
+    const bool truncated = distribution == Random::Distribution::truncated_normal;
     const T shift = static_cast<T>(a);
     const T scale = uniform ? static_cast<T>(b) - shift : static_cast<T>(b);
     const T last = uniform ? std::max(shift, std::nextafter(static_cast<T>(b), shift)) : T{};
-    call.launch({"random", draw_text, fmt::format("{} constexpr bool uniform = {};", using_type(type.dtype), uniform)},
-                grid_for(n / 2 + 1), call.out().data, n, seed_of_run(seed, call.run), call.stream, scale, shift, last);
+    call.launch(
+        {"random", draw_text,
+         fmt::format("{} constexpr bool uniform = {}, is_truncated = {};", using_type(type.dtype), uniform, truncated)},
+        grid_for(truncated ? n : n / 2 + 1), call.out().data, n, seed_of_run(seed, call.run), call.stream, scale, shift,
+        last);
   });
 }
 
@@ -99,8 +119,8 @@ class RandomNode : public Op {
 
   std::string_view name() const override { return name_; }
   std::string attributes() const override {
-    const bool normal = distribution_ == Random::Distribution::normal;
-    return fmt::format("{}={}, {}={}, seed={}", normal ? "mean" : "low", a_, normal ? "stddev" : "high", b_, seed_);
+    const bool uniform = distribution_ == Random::Distribution::uniform;
+    return fmt::format("{}={}, {}={}, seed={}", uniform ? "low" : "mean", a_, uniform ? "high" : "stddev", b_, seed_);
   }
   bool is_random() const override { return true; }
   bool reads(int) const override { return false; }
@@ -126,6 +146,11 @@ std::shared_ptr<const Op> normal_node(const Shape& shape, const NormalOptions& o
                                       options.stddev, options.seed, options.dtype);
 }
 
+std::shared_ptr<const Op> truncated_node(const Shape& shape, const NormalOptions& options) {
+  return std::make_shared<RandomNode>("truncated_normal", shape, Random::Distribution::truncated_normal, options.mean,
+                                      options.stddev, options.seed, options.dtype);
+}
+
 std::shared_ptr<const Op> uniform_node(const Shape& shape, const UniformOptions& options) {
   return std::make_shared<RandomNode>("random_uniform", shape, Random::Distribution::uniform, options.low, options.high,
                                       options.seed, options.dtype);
@@ -137,6 +162,10 @@ Expr random_normal(Graph& graph, const Shape& shape, const NormalOptions& option
   return graph.add(normal_node(shape, options), {}, where);
 }
 
+Expr truncated_normal(Graph& graph, const Shape& shape, const NormalOptions& options, Location where) {
+  return graph.add(truncated_node(shape, options), {}, where);
+}
+
 Expr random_uniform(Graph& graph, const Shape& shape, const UniformOptions& options, Location where) {
   return graph.add(uniform_node(shape, options), {}, where);
 }
@@ -144,6 +173,11 @@ Expr random_uniform(Graph& graph, const Shape& shape, const UniformOptions& opti
 Expr detail::normal_of_shape(const Expr& shape, const NormalOptions& options, Location where) {
   const Expr like = zeros_of_shape(shape, options.dtype, where);
   return shape.graph().add(normal_node({}, options), std::span(&like, 1), where);
+}
+
+Expr detail::truncated_of_shape(const Expr& shape, const NormalOptions& options, Location where) {
+  const Expr like = zeros_of_shape(shape, options.dtype, where);
+  return shape.graph().add(truncated_node({}, options), std::span(&like, 1), where);
 }
 
 Expr detail::uniform_of_shape(const Expr& shape, const UniformOptions& options, Location where) {

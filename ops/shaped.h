@@ -19,6 +19,7 @@ Expr fill_of_shape(const Expr& shape, const Operand& value);
 Expr reshape_to(const Operand& x, const Expr& shape);
 Expr broadcast_to_shape(const Operand& x, const Expr& shape);
 Expr normal_of_shape(const Expr& shape, const NormalOptions& options, Location where);
+Expr truncated_of_shape(const Expr& shape, const NormalOptions& options, Location where);
 Expr uniform_of_shape(const Expr& shape, const UniformOptions& options, Location where);
 }  // namespace detail
 
@@ -53,11 +54,17 @@ Expr range(const Operand& start, const Operand& limit, const Operand& delta = 1)
 /// Random numbers drawn anew each run (options as for the tensors of the same name); no gradient.
 Expr random_normal(Graph& graph, const Shape& shape, const NormalOptions& options = {},
                    Location where = Location::current());
+Expr truncated_normal(Graph& graph, const Shape& shape, const NormalOptions& options = {},
+                      Location where = Location::current());
 Expr random_uniform(Graph& graph, const Shape& shape, const UniformOptions& options = {},
                     Location where = Location::current());
 template <std::same_as<Expr> E>
 Expr random_normal(const E& shape, const NormalOptions& options = {}, Location where = Location::current()) {
   return detail::normal_of_shape(shape, options, where);
+}
+template <std::same_as<Expr> E>
+Expr truncated_normal(const E& shape, const NormalOptions& options = {}, Location where = Location::current()) {
+  return detail::truncated_of_shape(shape, options, where);
 }
 template <std::same_as<Expr> E>
 Expr random_uniform(const E& shape, const UniformOptions& options = {}, Location where = Location::current()) {

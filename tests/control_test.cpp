@@ -80,6 +80,38 @@ TEST_CASE("cond: of what the run computes both sides are there, and gradients go
             "); a bool scalar is expected, and where() selects element by element");
 }
 
+TEST_CASE("cond of csr: the pattern is that of the side that was taken, and so is the gradient's") {
+  for (const Device& device : devices()) {
+    Graph g;
+    const int line = __LINE__;
+    const Expr X = g.sparse_placeholder("X", {any, 3}), Z = g.sparse_placeholder("Z", {2, any});
+    const Expr p = g.placeholder("p", {}, boolean), W = g.variable("W", ones({3, 1}));
+    const Tensor x = Tensor({{0, 2, 0}, {0, 0, 3}}).to_csr(), z = Tensor({{5, 0, 6}, {0, 0, 0}}).to_csr();
+    const Expr fed = cond(p, X, 2 * Z), computed = cond(reduce_sum(X) > 0 && p, X, 2 * Z);
+    CHECK(fed.type() == Type{float32, {2, 3}, Layout::csr});
+    Session session(g, device);
+    for (const Expr& chosen : {fed, computed}) {
+      const Expr y = reduce_sum(square(matmul(chosen, W)));
+      const std::vector<Expr> d = gradients(y, {X, Z, W});
+      CHECK(d[2].layout() == Layout::rows);
+      for (const bool holds : {true, false, true}) {
+        const auto [value, dX, dZ, dW] = session.run({chosen, d[0], d[1], d[2]}, {{X, x}, {Z, z}, {p, holds}});
+        CHECK(value == (holds ? x : Tensor({{10, 0, 12}, {0, 0, 0}}).to_csr()));
+        CHECK(dX.to_dense() == (holds ? Tensor({{0, 4, 0}, {0, 0, 6}}) : zeros({2, 3})));
+        CHECK(dX.stored() == 2);
+        CHECK(dZ.to_dense() == (holds ? zeros({2, 3}) : Tensor({{88, 0, 88}, {0, 0, 0}})));
+        CHECK(dZ.stored() == 2);
+        CHECK(dW.to_dense() == (holds ? Tensor({{0}, {8}, {18}}) : Tensor({{440}, {0}, {528}})));
+      }
+    }
+    CHECK(contains(session.explain(computed, {{X, x}, {Z, z}, {p, true}}), " = cond("));
+    CHECK(!contains(session.explain(fed, {{X, x}, {Z, z}, {p, true}}), " = cond("));
+    CHECK(refusal([&] { cond(p, X, W); }) == "cond: a is csr (X, " + here(line + 1) + ") but b is dense (W, " +
+                                                 here(line + 2) +
+                                                 "); both must be csr, or neither: to_dense(x) is dense");
+  }
+}
+
 // A step whose weights are all moved, or some rows of them alone.
 struct Trained {
   Graph g;

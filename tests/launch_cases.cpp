@@ -226,6 +226,12 @@ std::vector<LaunchCase> moving_launch_cases() {
             return random_normal(g, {n}, {.mean = 0.3, .stddev = 1.7, .seed = 9, .dtype = dtype});
           },
           dtype == float64 ? 1e-14 : 1e-6);
+      add(
+          fmt::format("truncated_normal {} {}", of, n), {},
+          [=](Graph& g, const Inputs&) {
+            return truncated_normal(g, {n}, {.mean = 0.3, .stddev = 1.7, .seed = 9, .dtype = dtype});
+          },
+          dtype == float64 ? 1e-14 : 1e-6);
     }
     add("random_uniform_like " + of, {some_numbers({13, 3}, dtype)},
         [](Graph&, const Inputs& in) { return random_uniform_like(in[0], 4); });

@@ -221,10 +221,17 @@ void add_matrices(std::vector<OpCase>& rows) {
                                                            {"...i,...i->...", ""},
                                                            {"...i,...j", ""},
                                                            {"ii,ij->j", diagonal},
-                                                           {"ii,jj->ij", diagonal}};
+                                                           {"ii,jj->ij", diagonal},
+                                                           {"ij,jk,kl->il", ""},
+                                                           {"i,ij,j", ""},
+                                                           {"nf,nf,nf->n", ""},
+                                                           {"i,j,k->kij", ""},
+                                                           {"...i,ij,...j->...", ""},
+                                                           {"ab,bc,cd,dd->a", diagonal}};
   for (const auto& [equation, known_only] : equations) {
     rows.push_back({fmt::format("einsum {}", equation), [e = std::string(equation)](const Inputs& x) {
-                      return x.size() == 1 ? einsum(e, x[0]) : einsum(e, x[0], x[1]);
+                      if (x.size() <= 2) return x.size() == 1 ? einsum(e, x[0]) : einsum(e, x[0], x[1]);
+                      return x.size() == 3 ? einsum(e, x[0], x[1], x[2]) : einsum(e, x[0], x[1], x[2], x[3]);
                     }});
     rows.back().known_shapes_only = known_only;
   }

@@ -81,16 +81,21 @@ TEST_CASE("random nodes have the moments asked for and draw anew each run") {
   const double tolerance = 5 / std::sqrt(10000.0);
   for (DType dtype : {float32, float64}) {
     const Expr normal = random_normal(g, shape, {.mean = 2, .stddev = 0.5, .seed = 5, .dtype = dtype});
+    const Expr truncated = truncated_normal(g, shape, {.mean = 2, .stddev = 0.5, .seed = 5, .dtype = dtype});
     const Expr uniform = random_uniform(g, shape, {.low = -1, .high = 3, .seed = 5, .dtype = dtype});
     CHECK(normal.type() == Type{dtype, shape, Layout::dense});
     CHECK(uniform.type() == Type{dtype, shape, Layout::dense});
     Session session(g);
-    const auto [a, u] = session.run({normal, uniform});
+    const auto [a, t, u] = session.run({normal, truncated, uniform});
     CHECK(std::abs(mean_of(a) - 2) < 0.5 * tolerance);
     CHECK(std::abs(deviation_of(a) - 0.5) < 0.5 * tolerance);
     CHECK(std::abs(mean_of(u) - 1) < 4 / std::sqrt(12.0) * tolerance);
     CHECK(std::abs(deviation_of(u) - 4 / std::sqrt(12.0)) < 4 / std::sqrt(12.0) * tolerance);
     for (double value : u) CHECK_MESSAGE((value >= -1 && value < 3), value);
+    CHECK(t.type() == Type{dtype, shape, Layout::dense});
+    CHECK(std::abs(mean_of(t) - 2) < 0.5 * tolerance);
+    CHECK(std::abs(deviation_of(t) - 0.5 * 0.8796256610342398) < 0.5 * tolerance);
+    for (double value : t) CHECK_MESSAGE((value > 1 && value < 3), value);
     CHECK(!(session.run(normal) == a));
     CHECK(!(session.run(uniform) == u));
     Session again(g);

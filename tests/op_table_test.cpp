@@ -157,6 +157,7 @@ const std::set<std::string_view> all_ops = {"add",
                                             "matrix_triangular_solve",
                                             "dropout",
                                             "random_normal",
+                                            "truncated_normal",
                                             "random_uniform",
                                             "random_uniform_like",
                                             "assign_add",
@@ -187,10 +188,19 @@ const std::set<std::string_view> all_ops = {"add",
                                             "part_of"};
 
 // Ops that no table of values can hold; op_state_test.cpp has them.
-const std::set<std::string_view> no_golden_value = {
-    "dropout",           "random_normal", "random_uniform", "random_uniform_like",
-    "assign_add",        "part_of",       "assign_sub",     "after",
-    "with_dependencies", "Print",         "Assert",         "log_uniform_candidate_sampler"};
+const std::set<std::string_view> no_golden_value = {"dropout",
+                                                    "random_normal",
+                                                    "truncated_normal",
+                                                    "random_uniform",
+                                                    "random_uniform_like",
+                                                    "assign_add",
+                                                    "part_of",
+                                                    "assign_sub",
+                                                    "after",
+                                                    "with_dependencies",
+                                                    "Print",
+                                                    "Assert",
+                                                    "log_uniform_candidate_sampler"};
 
 void check_differences(const OpCase& row, const GoldenCase& golden, const Complain& complain) {
   if (golden.differences == 0 || !is_floating(golden.output.dtype())) return;

@@ -31,7 +31,8 @@ TEST_CASE("random numbers of a shape that the run knows") {
   Graph g;
   const Expr x = g.placeholder("x", {any, any});
   const Expr u = random_uniform(shape_of(x), {.low = 2, .high = 3, .seed = 4}),
-             n = random_normal(shape_of(x), {.dtype = float64});
+             n = random_normal(shape_of(x), {.dtype = float64}),
+             t = truncated_normal(shape_of(x), {.mean = -1, .stddev = 0.5, .seed = 4});
   Session session(g), on_device(g, emulated_device());
   const Feeds feeds = {{x, zeros({30, 20})}};
   const auto [first, normal] = session.run({u, n}, feeds);
@@ -40,6 +41,11 @@ TEST_CASE("random numbers of a shape that the run knows") {
   for (const double number : first) CHECK_MESSAGE((number >= 2 && number < 3), number);
   CHECK(!(session.run(u, feeds) == first));
   CHECK(on_device.run(u, feeds) == first);
+  const Tensor truncated = session.run(t, feeds), other = session.run(t, feeds);
+  for (const Tensor& drawn : {truncated, other})
+    for (const double number : drawn) CHECK_MESSAGE((number > -2 && number < 0), number);
+  CHECK(session.run(reduce_mean(t), feeds).item() == doctest::Approx(-1).epsilon(0.06));
+  CHECK(!(truncated == other));
 }
 
 TEST_CASE("range on a device, of more numbers than are folded") {

@@ -154,10 +154,12 @@ TEST_CASE("what does not fit is refused in these words") {
         "einsum: \"...i->i\" leaves ... out of the result; it must have what ... stands for");
   CHECK(type_error([&] { einsum("ij...k", X); }) == "einsum: a is " + x + "; \"ij...k\" names more axes");
   CHECK(value_error([&] { einsum("..ij->ij", X); }) ==
-        "einsum: \"..ij->ij\" contains '.'; letters, ..., one comma and -> are right");
+        "einsum: \"..ij->ij\" contains '.'; letters, ..., commas and -> are right");
   CHECK(value_error([&] { einsum("i1,ij->i", X, X); }) ==
-        "einsum: \"i1,ij->i\" contains '1'; letters, ..., one comma and -> are right");
+        "einsum: \"i1,ij->i\" contains '1'; letters, ..., commas and -> are right");
   CHECK(value_error([&] { einsum("ij,ij->k", X, X); }) == "einsum: \"ij,ij->k\" asks for k, which no operand has");
+  CHECK(type_error([&] { einsum("ij,ij,jk->ik", X, X, X); }) ==
+        "einsum: a is " + x + " but c is " + x + "; sizes 3 and 2 of j differ");
   CHECK(type_error([&] { dot(X, c); }) == "dot: a is " + x + "; a vector is right");
   CHECK(type_error([&] { outer(I, X); }) == "outer: b is " + x + "; a vector is right");
 

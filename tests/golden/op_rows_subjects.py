@@ -269,3 +269,12 @@ def matrices(row):
         # TensorFlow wants an ellipsis in the result; NumPy puts it there without an arrow.
         spelled = equation.replace("...i,...j", "...i,...j->...ij") if "->" not in equation else equation
         yield row(f"einsum {equation}", lambda a, b, e=spelled: tf.einsum(e, a, b), *cases)
+    for equation, cases in (
+        ("ij,jk,kl->il", [Case("chain", real(2, 3), real(3, 2), real(2, 4)), Case("int32", whole(2, 2), whole(2, 3), whole(3, 1)), Case("empty", real(2, 0), real(0, 2), real(2, 1))]),
+        ("i,ij,j", [Case("bilinear form", real(2), real(2, 3), real(3))]),
+        ("nf,nf,nf->n", [Case("three of one shape", real(2, 3), real(2, 3), real(2, 3))]),
+        ("i,j,k->kij", [Case("outer", real(2), real(1), real(3))]),
+        ("...i,ij,...j->...", [Case("batch", real(2, 3), real(3, 2), real(2, 2)), Case("broadcast", real(3), real(3, 2), real(2, 2))]),
+        ("ab,bc,cd,dd->a", [Case("four", real(2, 2), real(2, 3), real(3, 2), real(2, 2))]),
+    ):
+        yield row(f"einsum {equation}", lambda *x, e=equation: tf.einsum(e, *x), *cases)
