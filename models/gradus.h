@@ -32,7 +32,9 @@
 #include <gradus/models/training/inspection.h>
 #include <gradus/models/training/model_file.h>
 #include <gradus/models/training/predictor.h>
+#include <gradus/models/training/recommender.h>
 #include <gradus/models/training/sampler.h>
+#include <gradus/models/training/top_evaluation.h>
 #include <gradus/models/training/trainer.h>
 #include <gradus/models/training/training_set.h>
 #include <gradus/ops/check_gradients.h>

@@ -6,7 +6,7 @@
 //   session.run(train, {{model.X, batch.x}, {model.y, batch.y}});
 //
 // From here on: Trainer (training/trainer.h) makes such a model and trains it on rows, save_model and load_model
-// (training/model_file.h) keep it, Predictor (training/predictor.h) tells with it; load_training_set
+// (training/model_file.h) keep it, Predictor (training/predictor.h) and Recommender tell with it; load_training_set
 // (training/training_set.h) makes the rows of people's files. What is not to be chosen here is in the models' own
 // headers.
 #pragma once

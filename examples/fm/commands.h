@@ -6,6 +6,7 @@
 #include <gradus/models/training/training_data.h>
 #include <gradus/models/training/training_options.h>
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -49,6 +50,11 @@ struct EvaluateCommand {
   std::string model;
   DataArguments data;
   std::string by;  // a column, for metrics of its values; "": none
+  // How good the first `top` recommendations are; 0: not asked.
+  std::int64_t top = 0;
+  std::string item, candidates, without;
+  std::vector<std::string> where;
+  std::optional<double> liked;
 };
 
 struct PredictCommand {
@@ -58,6 +64,20 @@ struct PredictCommand {
   std::string out = "-";
   bool probabilities = false;
   bool deviations = false;
+  bool overwrite = false;
+};
+
+struct RecommendCommand {
+  Common common;
+  std::string model;
+  std::optional<std::string> user;
+  std::vector<std::string> cells;  // of the context, as age=30
+  std::string contexts;            // a file of them; "": none
+  std::string by, item;            // columns of users and of what is recommended; "": by their names
+  std::string candidates, without;
+  std::vector<std::string> where;  // cells of the candidates, as genre=Comedy
+  std::int64_t count = 10;
+  std::string out = "-";
   bool overwrite = false;
 };
 
@@ -85,7 +105,9 @@ struct ConvertCommand {
 // Each returns the exit code.
 int train(const TrainCommand& command);
 int evaluate(const EvaluateCommand& command);
+int evaluate_top(const EvaluateCommand& command);  // where command.top > 0
 int predict(const PredictCommand& command);
+int recommend(const RecommendCommand& command);
 int inspect(const InspectCommand& command);
 int convert(const ConvertCommand& command);
 int export_model(const ExportCommand& command);

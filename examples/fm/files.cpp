@@ -1,6 +1,7 @@
 #include "files.h"
 
 #include "options.h"
+#include "say.h"
 
 #include <gradus/core/error.h>
 #include <gradus/core/io/file.h>
@@ -56,6 +57,13 @@ bool is_predictions(const std::string& path) {
   return all_numbers(front.substr(0, front.rfind('\n'))) && all_numbers(back.substr(back.find('\n') + 1));
 }
 
+// Whether the first line is that of fm recommend: the columns of the context, rank, the item's, score.
+bool is_recommendations(const std::string& path) {
+  const std::string front = part_of(path, 1L << 16);
+  const std::string_view line = std::string_view(front).substr(0, front.find('\n'));
+  return line.find("rank,") != std::string_view::npos && line.ends_with(",score");
+}
+
 bool is_report(const std::string& path) {
   return part_of(path, 15) == "<!DOCTYPE html>" &&
          part_of(path, -100).find("<footer>Made by gradus ") != std::string::npos;
@@ -77,6 +85,7 @@ constexpr KindOf kinds[] = {
     {FileKind::c_header, "a header of a model",
      [](const std::string& path) { return part_of(path, 23) == "/* A model of the kind "; }},
     {FileKind::predictions, "a list of predictions", is_predictions},
+    {FileKind::recommendations, "a list of recommendations", is_recommendations},
     {FileKind::config, "a file of options",
      [](const std::string& path) { return part_of(path, config_mark.size()) == config_mark; }},
 };
@@ -99,7 +108,35 @@ void check_writable(const OutputFile& output, const struct stat* there) {
     fail_with_system(errno, path, "cannot be written");
 }
 
+// Where a file's name leads to something that is no file: a pipe, /dev/null.
+bool is_stream(const std::string& path) {
+  struct stat status {};
+  return ::stat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode);
+}
+
 }  // namespace
+
+void write_output(const std::string& path, const std::function<void(const Write&)>& make) {
+  const auto to_stream = [](std::FILE* stream, const std::string& name) {
+    return [stream, name](std::string_view text) {
+      if (std::fwrite(text.data(), 1, text.size(), stream) == text.size()) return;
+      if (stream == stdout) fail_output(errno);
+      fail_with_system(errno, name, "cannot be written");
+    };
+  };
+  if (path == "-") {
+    make(to_stream(stdout, "standard output"));
+    finish_output();
+  } else if (is_stream(path)) {
+    const std::unique_ptr<std::FILE, int (*)(std::FILE*)> stream(std::fopen(path.c_str(), "w"), &std::fclose);
+    if (!stream) fail_with_system(errno, path, "cannot be written");
+    make(to_stream(stream.get(), path));
+    if (std::fflush(stream.get()) != 0) fail_with_system(errno, path, "cannot be written");
+  } else {
+    write_file_atomically(
+        path, [&](FileWriter& to) { make([&](std::string_view text) { to.write(text.data(), text.size()); }); });
+  }
+}
 
 void check_files(std::vector<InputFile> inputs, const std::vector<OutputFile>& outputs, bool overwrite) {
   inputs.push_back({"this program", "/proc/self/exe"});

@@ -1,5 +1,5 @@
-// Factorization machines on people's own data: train, evaluate, predict, inspect. This file is the command line; the
-// commands are in the files beside it, and what they do is in models/.
+// Factorization machines on people's own data: train, evaluate, predict, recommend, inspect. This file is the command
+// line; the commands are in the files beside it, and what they do is in models/.
 #include "commands.h"
 #include "options.h"
 #include "process.h"
@@ -31,6 +31,7 @@ constexpr const char* usage =
     "  fm train train.csv --target clicked --model m.safetensors\n"
     "  fm evaluate m.safetensors test.csv\n"
     "  fm predict m.safetensors new.csv --out predictions.txt\n"
+    "  fm recommend m.safetensors --user 7 --without train.csv\n"
     "  fm inspect m.safetensors\n"
     "fm COMMAND --help has the options of a command.";
 
@@ -184,6 +185,18 @@ void add_train(CLI::App& app, TrainCommand& command, std::vector<GivenOption>& o
       "  zcat train.libsvm.gz | fm train - --valid valid.libsvm --model m.safetensors");
 }
 
+// What can be recommended.
+std::vector<CLI::Option*> add_candidates(CLI::App& command, std::string& item, std::string& file,
+                                         std::vector<std::string>& where) {
+  return {
+      command.add_option("--item", item, "Column of what is recommended; without it item, or the only other thing"),
+      command.add_option("--candidates", file,
+                         "File of those that may be, a row each, with the columns that are theirs"),
+      command.add_option("--where", where,
+                         "Only candidates with this cell, as genre=Comedy; more of them must all hold"),
+  };
+}
+
 void add_evaluate(CLI::App& app, EvaluateCommand& command) {
   CLI::App& evaluate = *app.add_subcommand("evaluate", "Say how good a model is on data");
   evaluate.add_option("model", command.model, "What train --model wrote")->required()->type_name("MODEL");
@@ -191,10 +204,30 @@ void add_evaluate(CLI::App& app, EvaluateCommand& command) {
   evaluate.add_option("--weights", command.data.file.weights, "File of how much each example counts, a number a line")
       ->group("Data");
   evaluate.add_option("--by", command.by, "Column, by whose values the metrics are told as well, as user");
+  CLI::Option* const top =
+      evaluate
+          .add_option("--top", command.top,
+                      "Say how good the first so many recommendations are for each user of the file (of --by, or the "
+                      "column whose name speaks of people): ndcg, precision, recall, mrr, hit rate")
+          ->check(CLI::Range(1, 1000000))
+          ->group("Recommendations");
+  evaluate
+      .add_option("--without", command.without,
+                  "What users had before, as in training: it is neither recommended nor looked for, and the most "
+                  "popular there are what the model is compared with")
+      ->needs(top)
+      ->group("Recommendations");
+  evaluate
+      .add_option("--liked", command.liked,
+                  "The least target that says that a user took the item; without it 1 of two classes, any of others")
+      ->needs(top)
+      ->group("Recommendations");
+  for (CLI::Option* option : add_candidates(evaluate, command.item, command.candidates, command.where))
+    option->needs(top)->group("Recommendations");
   add_common(evaluate, command.common);
   evaluate.footer(
-      "Examples:\n  fm evaluate m.safetensors test.csv\n  fm evaluate m.safetensors test.csv --json\n"
-      "  fm evaluate m.safetensors test.csv --by user");
+      "Examples:\n  fm evaluate m.safetensors test.csv\n  fm evaluate m.safetensors test.csv --by user\n"
+      "  fm evaluate m.safetensors test.csv --top 10 --without train.csv");
 }
 
 void add_predict(CLI::App& app, PredictCommand& command) {
@@ -216,6 +249,32 @@ void add_predict(CLI::App& app, PredictCommand& command) {
       "Examples:\n"
       "  fm predict m.safetensors new.csv --out predictions.txt\n"
       "  zcat new.csv.gz | fm predict m.safetensors - | paste -d, ids.txt -");
+}
+
+void add_recommend(CLI::App& app, RecommendCommand& command) {
+  CLI::App& recommend = *app.add_subcommand("recommend", "Tell the best items for users");
+  recommend.add_option("model", command.model, "What train --model wrote")->required()->type_name("MODEL");
+  CLI::Option* const user = recommend.add_option("--user", command.user, "For this user; without it for all users");
+  CLI::Option* const cells = recommend.add_option(
+      "--for", command.cells, "For a context with this cell, as age=30; --for day=monday --for hour=9 has two");
+  recommend
+      .add_option("--contexts", command.contexts, "For each row of this file: users, or what else the model knows")
+      ->excludes(user)
+      ->excludes(cells);
+  recommend.add_option("--by", command.by, "Column of the users; without it the one whose name speaks of people");
+  recommend.add_option("--count", command.count, "Items for each")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 1000000));
+  recommend.add_option("--without", command.without, "File of users and items, pairs that are left out");
+  add_candidates(recommend, command.item, command.candidates, command.where);
+  recommend.add_option("--output,--out,-o", command.out, "File to write to; - is standard output")
+      ->capture_default_str();
+  add_overwrite(recommend, command.overwrite);
+  add_common(recommend, command.common);
+  recommend.footer(
+      "What is written is csv: the columns of the context, rank, item, score (as of predict).\nExamples:\n"
+      "  fm recommend m.safetensors --user 7 --without train.csv\n"
+      "  fm recommend m.safetensors --count 20 --candidates items.csv --where genre=Comedy --output comedies.csv");
 }
 
 void add_inspect(CLI::App& app, InspectCommand& command) {
@@ -258,41 +317,6 @@ void add_export(CLI::App& app, ExportCommand& command) {
   out.footer("Examples:\n  fm export m.safetensors --onnx m.onnx\n  fm export m.safetensors --c-header m.h");
 }
 
-// The command line as a shell would read it again; what is not printable as $'...' takes it.
-std::string quoted(int argc, char** argv) {
-  std::string text = "fm";
-  for (int i = 1; i < argc; ++i) {
-    const std::string word = argv[i];
-    const bool plain = !word.empty() && word.find_first_not_of(
-                                            "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                            "0123456789_-./,:=+@%") == std::string::npos;
-    text += " ";
-    if (plain) {
-      text += word;
-      continue;
-    }
-    const bool printable = gradus::printable(word) == word;
-    std::string inside;
-    for (const char c : word) {
-      if (c == '\'')
-        inside += printable ? "'\\''" : "\\'";
-      else
-        inside += c == '\\' && !printable ? std::string("\\\\") : std::string(1, c);
-    }
-    text += printable ? "'" + inside + "'" : "$'" + gradus::printable(inside) + "'";
-  }
-  return text;
-}
-
-// A message in one line, which quotes no more of somebody's data than can be read.
-std::string one_line(std::string text) {
-  constexpr std::size_t longest = 2000;
-  if (text.size() > longest) text = text.substr(0, longest) + " ...";
-  for (char& c : text)
-    if (c == '\n') c = ' ';
-  return text;
-}
-
 // What CLI11 would say less well.
 void check_command(const CLI::App& app, int argc, char** argv) {
   if (argc < 2 || argv[1][0] == '-') return;
@@ -320,10 +344,11 @@ std::string wrong_usage(const CLI::ParseError& error, const CLI::App& app) {
 
 // What is wrong whatever the data are. Throws ValueError.
 void check_usage(const TrainCommand& train, const EvaluateCommand& evaluate, const PredictCommand& predict,
-                 const InspectCommand& inspect, const ConvertCommand& convert, const ExportCommand* export_command) {
+                 const RecommendCommand& recommend, const InspectCommand& inspect, const ConvertCommand& convert,
+                 const ExportCommand* export_command) {
   gradus::check(train.options);
   for (const DataArguments* data : {&train.data, &evaluate.data, &predict.data, &convert.data}) data_file(*data);
-  for (const Common* common : {&train.common, &evaluate.common, &predict.common, &inspect.common})
+  for (const Common* common : {&train.common, &evaluate.common, &predict.common, &recommend.common, &inspect.common})
     check_device(common->device);
   if (train.search && gradus::visits_parameters(train.options))
     gradus::fail<gradus::ValueError>("--search tries learning rates, but {} has none",
@@ -357,6 +382,7 @@ int run(int argc, char** argv) {
   TrainCommand train_command;
   EvaluateCommand evaluate_command;
   PredictCommand predict_command;
+  RecommendCommand recommend_command;
   InspectCommand inspect_command;
   ConvertCommand convert_command;
   ExportCommand export_command;
@@ -364,16 +390,17 @@ int run(int argc, char** argv) {
   add_train(app, train_command, of_file);
   add_evaluate(app, evaluate_command);
   add_predict(app, predict_command);
+  add_recommend(app, recommend_command);
   add_inspect(app, inspect_command);
   add_convert(app, convert_command);
   add_export(app, export_command);
-  train_command.command_line = quoted(argc, argv);
+  train_command.command_line = command_line(argc, argv);
   std::string command;
   try {
     check_command(app, argc, argv);
     if (argc > 1 && argv[1][0] != '-') command = argv[1];
     app.parse(argc, argv);
-    check_usage(train_command, evaluate_command, predict_command, inspect_command, convert_command,
+    check_usage(train_command, evaluate_command, predict_command, recommend_command, inspect_command, convert_command,
                 command == "export" ? &export_command : nullptr);
     if (!train_command.save_config.empty()) train_command.config_text = config_text(*app.get_subcommand("train"));
   } catch (const ShortHelp& asked) {
@@ -392,6 +419,7 @@ int run(int argc, char** argv) {
   if (command == "train") code = train(train_command);
   if (command == "evaluate") code = evaluate(evaluate_command);
   if (command == "predict") code = predict(predict_command);
+  if (command == "recommend") code = recommend(recommend_command);
   if (command == "inspect") code = inspect(inspect_command);
   if (command == "convert") code = convert(convert_command);
   if (command == "export") code = export_model(export_command);

@@ -2,6 +2,7 @@
 
 #include <gradus/core/error.h>
 #include <gradus/core/io/file.h>
+#include <gradus/models/formats/utf8.h>
 #include <gradus/models/training/training_settings.h>
 
 #include <fmt/ranges.h>
@@ -31,6 +32,8 @@ std::vector<std::pair<std::string, std::string>> words_of_the_library() {
       {"Format::libsvm", "--format libsvm"},
       {"Format::libfm", "--format libfm"},
       {"ItemColumns", "--item"},
+      {"item_column", "--item"},
+      {"user_column", "--by"},
       {".no_header", "--no-header"},
       {".decimal ','", "--decimal ,"},
       {".decimal", "--decimal"},
@@ -167,6 +170,31 @@ std::string in_option_words(std::string_view message) {
     at += word == words.end() ? 1 : word->first.size();
   }
   return out;
+}
+
+std::string command_line(int argc, char** argv) {
+  std::string text = "fm";
+  for (int i = 1; i < argc; ++i) {
+    const std::string word = argv[i];
+    const bool plain = !word.empty() && word.find_first_not_of(
+                                            "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                            "0123456789_-./,:=+@%") == std::string::npos;
+    text += " ";
+    if (plain) {
+      text += word;
+      continue;
+    }
+    const bool printable = gradus::printable(word) == word;
+    std::string inside;
+    for (const char c : word) {
+      if (c == '\'')
+        inside += printable ? "'\\''" : "\\'";
+      else
+        inside += c == '\\' && !printable ? std::string("\\\\") : std::string(1, c);
+    }
+    text += printable ? "'" + inside + "'" : "$'" + gradus::printable(inside) + "'";
+  }
+  return text;
 }
 
 std::string did_you_mean(std::string_view word, const std::vector<std::string>& words) {

@@ -15,6 +15,9 @@ namespace fm {
 /// A message of the library, which names members of its structs (".l2_v"), as users of fm know them ("--l2-v").
 std::string in_option_words(std::string_view message);
 
+/// The command line as a shell would read it again; what is not printable as $'...' takes it.
+std::string command_line(int argc, char** argv);
+
 /// "; did you mean --rate?" for the word among these that differs least, where one is near; else "".
 std::string did_you_mean(std::string_view word, const std::vector<std::string>& words);
 /// The same for the options of a command.

@@ -211,6 +211,31 @@ void print_json(std::FILE* to, std::int64_t predictions, const std::vector<std::
         {{"predictions", predictions}, {"unseen", counts_of(unseen, table)}, {"missing", counts_of(missing, table)}});
 }
 
+void print_json(std::FILE* to, const Contexts& contexts, const Candidates& candidates, std::int64_t recommendations,
+                double seconds, const FeatureTable* table) {
+  print(to, {{"recommendations", recommendations},
+             {"contexts", contexts.size()},
+             {"candidates", candidates.names.size()},
+             {"seconds", seconds},
+             {"unseen", counts_of(contexts.unseen, table)},
+             {"unknown_candidates", candidates.unknown},
+             {"not_given", contexts.lacking}});
+}
+
+void print_json(const TopEvaluation& found, const Candidates& candidates) {
+  const auto metrics = [](const Evaluation& evaluation) {
+    Json json = Json::object();
+    for (const auto& [name, value] : evaluation.metrics) json[name] = number(value);
+    return json;
+  };
+  print(stdout, {{"data", found.name},
+                 {"users", found.users},
+                 {"taken", found.taken},
+                 {"candidates", candidates.names.size()},
+                 {"model", metrics(found.model)},
+                 {"popularity", found.popularity ? metrics(*found.popularity) : Json(nullptr)}});
+}
+
 void print_json(const TrainingReport& report) {
   const TrainedModel& model = *report.model;
   Json history = Json::array();

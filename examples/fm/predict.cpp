@@ -4,20 +4,14 @@
 #include "output.h"
 
 #include <gradus/core/error.h>
-#include <gradus/core/io/file.h>
 #include <gradus/models/training/predictor.h>
 #include <gradus/models/training/training_set.h>
 
 #include <fmt/ranges.h>
 
-#include <sys/stat.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <cstdio>
-#include <functional>
 #include <iterator>
-#include <memory>
 
 namespace fm {
 
@@ -47,8 +41,6 @@ void add_lines(fmt::memory_buffer& text, const Tensor& predictions, const std::v
   }
 }
 
-using Write = std::function<void(const char*, std::size_t)>;
-
 // A line "prediction,deviation" for each row.
 void add_lines(fmt::memory_buffer& text, const Tensor& predictions, const Tensor& deviations) {
   for (std::size_t n = 0; n < predictions.span<float>().size(); ++n)
@@ -68,7 +60,7 @@ Predicted predict_all(Reader& reader, Predictor& predict, const std::vector<std:
       add_lines(text, predict(block.x), predict.deviations(block.x));
     else
       add_lines(text, predict(block.x), classes, command.probabilities);
-    write(text.data(), text.size());
+    write({text.data(), text.size()});
     text.clear();
     out.examples += block.size();
     add_counts(out.unseen, block.unseen);
@@ -76,15 +68,10 @@ Predicted predict_all(Reader& reader, Predictor& predict, const std::vector<std:
   }
 }
 
-// Where a file's name leads to something that is no file: a pipe, /dev/null.
-bool is_stream(const std::string& path) {
-  struct stat status {};
-  return ::stat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode);
-}
-
 }  // namespace
 
 int evaluate(const EvaluateCommand& command) {
+  if (command.top > 0) return evaluate_top(command);
   const TrainedModel model = load_model(command.model);
   Predictor predict(model, command.model, trainer_options(command.common));
   const FileEvaluation found = evaluate_file(model, predict, data_file(command.data), command.by);
@@ -117,29 +104,9 @@ int predict(const PredictCommand& command) {
   const OpenedFile opened = open_file(file);
 
   Predicted found;
-  const auto predict_to = [&](const Write& write) {
+  write_output(command.out, [&](const Write& write) {
     found = predict_all(*opened.reader, predictor, model.classes, command, write);
-  };
-  const auto to_stream = [](std::FILE* stream, const std::string& name) {
-    return [stream, name](const char* text, std::size_t bytes) {
-      if (std::fwrite(text, 1, bytes, stream) == bytes) return;
-      if (stream == stdout) fail_output(errno);
-      fail_with_system(errno, name, "cannot be written");
-    };
-  };
-  if (command.out == "-") {
-    predict_to(to_stream(stdout, "standard output"));
-    finish_output();
-  } else if (is_stream(command.out)) {
-    const std::unique_ptr<std::FILE, int (*)(std::FILE*)> stream(std::fopen(command.out.c_str(), "w"), &std::fclose);
-    if (!stream) fail_with_system(errno, command.out, "cannot be written");
-    predict_to(to_stream(stream.get(), command.out));
-    if (std::fflush(stream.get()) != 0) fail_with_system(errno, command.out, "cannot be written");
-  } else {
-    write_file_atomically(command.out, [&](FileWriter& to) {
-      predict_to([&](const char* text, std::size_t bytes) { to.write(text, bytes); });
-    });
-  }
+  });
   // Standard output is the predictions', if they go there.
   std::FILE* const about = command.out == "-" ? stderr : stdout;
   if (command.common.json) {

@@ -17,6 +17,14 @@ void put(std::FILE* to, std::string_view text) {
     first_error = errno;
 }
 
+std::string one_line(std::string text) {
+  constexpr std::size_t longest = 2000;
+  if (text.size() > longest) text = text.substr(0, longest) + " ...";
+  for (char& c : text)
+    if (c == '\n') c = ' ';
+  return text;
+}
+
 void fail_output(int error) {
   if (error == EPIPE) throw Unheard{};
   gradus::fail_with_system(error, "standard output", "cannot be written");

@@ -17,6 +17,9 @@ namespace fm {
 /// Prints the text as it is.
 void put(std::FILE* to, std::string_view text);
 
+/// A message in one line, which quotes no more of somebody's data than can be read.
+std::string one_line(std::string text);
+
 /// Throws IoError where standard output could not take all that was printed, Unheard where nobody reads it any more.
 void finish_output();
 struct Unheard {};

@@ -118,6 +118,7 @@ TableOptions table_options(const ReadOptions& options) {
   table.table = options.columns.table;
   table.need_target = options.need_target;
   table.keep = options.keep;
+  table.only = options.only;
   table.dtype = options.dtype;
   table.threads = options.threads;
   return table;
@@ -242,6 +243,16 @@ std::vector<std::string> column_names(Input& input, const ReadOptions& options) 
     }
     if (std::int64_t lines = records.lines_passed(); lines < count) return {};
   }
+}
+
+std::string csv_cell(std::string_view text) {
+  const auto is_blank = [](char c) { return c == ' ' || c == '\t'; };
+  if (text.find_first_of(",\"\r\n") == std::string_view::npos && !text.empty() && !is_blank(text.front()) &&
+      !is_blank(text.back()))
+    return std::string(text);
+  std::string out = "\"";
+  for (const char c : text) out += c == '"' ? std::string("\"\"") : std::string(1, c);
+  return out + "\"";
 }
 
 std::unique_ptr<Reader> open_rows(Input input, const ReadOptions& options) {

@@ -8,6 +8,7 @@
 #include <gradus/models/data/reader.h>
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -63,6 +64,9 @@ struct ReadOptions {
   TargetCells targets = TargetCells::numbers;
   /// Columns to be told with the rows as they are written (ReadRows::kept), whatever else they are.
   std::vector<std::string> keep{};
+  /// Of the columns of a given table those that are read, which are all that the file must have; of the others x has
+  /// nothing. Not given: all.
+  std::optional<std::vector<std::string>> only{};
 };
 
 /// A file to be read by blocks: reader->next(1000) until it gives none. Memory is constant where `columns` are given.
@@ -78,6 +82,9 @@ Format format_of(Input& input, const ReadOptions& options);
 
 /// The columns that the next record of a table names, not taken; those of ratings; none for sparse text.
 std::vector<std::string> column_names(Input& input, const ReadOptions& options);
+
+/// A text as a cell of csv: in quotes where it needs them.
+std::string csv_cell(std::string_view text);
 
 /// All rows of a file.
 ReadRows read_rows(const std::string& path, const ReadOptions& options = {});

@@ -98,7 +98,7 @@ class TableReader final : public Reader {
     names_ = files_[at_].names;
     uses_.assign(names_.size(), {});
     for (std::size_t i = 0; i < names_.size(); ++i) {
-      const std::int64_t at = table_->find(names_[i]);
+      const std::int64_t at = is_read(names_[i]) ? table_->find(names_[i]) : -1;
       if (at < 0) continue;
       const TableColumn& column = table_->columns()[static_cast<std::size_t>(at)];
       if (column.kind == ColumnKind::target && !options_.need_target) continue;
@@ -123,10 +123,15 @@ class TableReader final : public Reader {
     for (const TableColumn& column : table.columns()) {
       const bool needed = column.kind == ColumnKind::numeric || column.kind == ColumnKind::categorical ||
                           (column.kind == ColumnKind::target && options_.need_target);
-      if (needed && std::find(file.names.begin(), file.names.end(), column.name) == file.names.end())
+      if (needed && is_read(column.name) &&
+          std::find(file.names.begin(), file.names.end(), column.name) == file.names.end())
         fail<IoError>("{}: has no column {}, which the model has as {}; the columns are {}", file.input.name(),
                       in_quotes(column.name), to_string(column.kind), listed(file.names));
     }
+  }
+
+  bool is_read(const std::string& column) const {
+    return !options_.only || std::find(options_.only->begin(), options_.only->end(), column) != options_.only->end();
   }
 
   void encode(std::string_view text, RowPiece<T>& out) const {

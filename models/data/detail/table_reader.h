@@ -12,6 +12,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -36,10 +37,11 @@ struct TableOptions {
 
   /// Of a trained model; its columns are found by their names, others are ignored. Excludes the options of columns.
   std::shared_ptr<const FeatureTable> table{};
-  std::vector<std::string> keep{};  // columns for ReadRows::kept
-  bool need_target = true;          // false: the target column may be absent, and is not read: y is empty
-  DType dtype = float32;            // or float64
-  int threads = 1;                  // 0: all cores; results are the same
+  std::vector<std::string> keep{};                 // columns for ReadRows::kept
+  std::optional<std::vector<std::string>> only{};  // of the table's columns those that are read; not given: all
+  bool need_target = true;  // false: the target column may be absent, and is not read: y is empty
+  DType dtype = float32;    // or float64
+  int threads = 1;          // 0: all cores; results are the same
 };
 
 /// The files one after another, which have the same columns, in any order. next() throws ValueError for options that do
