@@ -14,6 +14,7 @@
 #include <cmath>
 #include <cstdio>
 #include <exception>
+#include <filesystem>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -40,6 +41,19 @@ struct Data {
   std::int64_t unseen = 0;  // users and items of ratings to test with that training has not
 };
 
+/// Of a folder without a split, as ml-1m, ml-10M100K and ml-25m: a random tenth of the ratings is to test with.
+Data read_all_ratings(const Options& options) {
+  const ReadRows all = read_rows(options.folder, {.format = Format::movielens});
+  const std::vector<TableColumn>& columns = all.columns.table->columns();  // user, item, rating, timestamp
+  const auto [train, test] = all.split(0.1, options.seed);
+  fmt::print("MovieLens in {}, a tenth of it held out\n", options.folder);
+  Data data{train, test, std::ssize(columns[0].categories), std::ssize(columns[1].categories)};
+  std::vector<bool> seen(static_cast<std::size_t>(all.x.dim(1)));
+  for (const Index column : data.train.x.pattern()->column) seen[static_cast<std::size_t>(column)] = true;
+  data.unseen = std::count(seen.begin(), seen.end(), false);
+  return data;
+}
+
 Data read_data(const Options& options) {
   if (options.folder.empty()) {
     fmt::print(
@@ -48,6 +62,7 @@ Data read_data(const Options& options) {
     SyntheticRatings ratings = synthetic_ratings();
     return {std::move(ratings.train), std::move(ratings.test)};
   }
+  if (!std::filesystem::exists(options.folder + "/ua.base")) return read_all_ratings(options);
   const ReadRows train = read_rows(options.folder + "/ua.base", {.format = Format::movielens});
   const ReadRows test = read_rows(options.folder + "/ua.test", {.format = Format::movielens, .columns = train.columns});
   const std::vector<TableColumn>& columns = train.columns.table->columns();  // user, item, rating, timestamp
@@ -144,7 +159,8 @@ std::string known_device(const std::string& text) {
 int main(int argc, char** argv) {
   Options options;
   CLI::App app("Learns the ratings of MovieLens-100k with a factorization machine.", "movielens");
-  app.add_option("folder", options.folder, "Where ua.base and ua.test are; synthetic ratings without it");
+  app.add_option("folder", options.folder,
+                 "ml-100k, where ua.base and ua.test are, ml-1m, ml-10M100K or ml-25m; synthetic ratings without it");
   app.add_flag("--dense", options.dense, "The article's formulation over a dense X: 5 GB, and slow");
   app.add_option("--factors", options.factors, "k, the numbers per feature")
       ->capture_default_str()

@@ -5,10 +5,12 @@
 #include <doctest/doctest.h>
 
 #include "data_folder.h"
+#include "folder.h"
 #include "refusal.h"
 #include "scratch_file.h"
 
 #include <filesystem>
+#include <fstream>
 #include <string>
 #include <utility>
 
@@ -107,6 +109,15 @@ TEST_CASE("ratings in three forms") {
   }
   CHECK(parsed_text(forms[0].second, {.hash_bits = 8}).x.shape() == Shape{3, 256});
   CHECK(parsed_text("1\t2\t4.5\t881250949\n").y.item() == 4.5);
+}
+
+TEST_CASE("a folder of MovieLens is the file of ratings in it") {
+  const Folder folder;
+  const std::string path(folder / "");
+  CHECK(refusal<IoError>([&] { read_rows(path); }) ==
+        path + ": is a folder without MovieLens' u.data, ratings.dat or ratings.csv; a file is expected");
+  std::ofstream(folder / "ratings.dat") << "9::30::5::874965758\n10::2::3::876893171\n";
+  CHECK(read_rows(path).size() == 2);
 }
 
 TEST_CASE("malformed ratings") {

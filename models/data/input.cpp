@@ -11,7 +11,9 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <optional>
+#include <system_error>
 #include <utility>
 
 namespace gradus {
@@ -244,7 +246,20 @@ struct Input::Source {
 Input::Input(std::unique_ptr<Source> source) : source_(std::move(source)) {
   if (look(3).text.starts_with("\xef\xbb\xbf")) take(3);
 }
-Input::Input(const std::string& path) : Input(std::make_unique<Source>(path)) {}
+namespace {
+
+// A folder of MovieLens stands for the file of ratings in it.
+std::string data_file(const std::string& path) {
+  std::error_code none;
+  if (!std::filesystem::is_directory(path, none)) return path;
+  for (const char* const name : {"u.data", "ratings.dat", "ratings.csv"})
+    if (const auto file = std::filesystem::path(path) / name; std::filesystem::exists(file, none)) return file.string();
+  fail<IoError>("{}: is a folder without MovieLens' u.data, ratings.dat or ratings.csv; a file is expected", path);
+}
+
+}  // namespace
+
+Input::Input(const std::string& path) : Input(std::make_unique<Source>(data_file(path))) {}
 Input Input::of_bytes(std::string name, std::string_view bytes) {
   return Input(std::make_unique<Source>(std::move(name), bytes));
 }

@@ -22,6 +22,7 @@ inline constexpr std::int64_t unlimited = std::numeric_limits<std::int64_t>::max
 
 class Input {
  public:
+  /// A folder as MovieLens has them, ml-100k, ml-1m, ml-10M100K or ml-25m, is the file of ratings in it.
   explicit Input(const std::string& path);
   /// Bytes in memory, as if they were a file of this name; they must outlive the Input.
   static Input of_bytes(std::string name, std::string_view bytes);

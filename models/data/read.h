@@ -1,7 +1,8 @@
 // People's data in one call, whatever their format:
 //   libsvm, libfm, libffm   sparse text
 //   csv, tsv                tables whose first record names the columns
-//   movielens               ratings: u.data, ratings.dat or ratings.csv, as the table user, item, rating, timestamp
+//   movielens               ratings: u.data, ratings.dat or ratings.csv, or the folder of one, as the table user, item,
+//                           rating, timestamp
 // Any of them may be packed by gzip, and "-" is standard input.
 #pragma once
 
