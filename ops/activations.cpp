@@ -43,7 +43,8 @@ Expr gelu(const Operand& x, bool approximate) {
   const Graph::Pin pin = expr.graph().pin(x.where());
   const Expr other = approximate ? tanh(std::sqrt(2 * std::numbers::inv_pi) * (expr + 0.044715 * pow(expr, 3)))
                                  : erf(expr / std::numbers::sqrt2);
-  return 0.5 * (expr + expr * other);
+  const Expr half = 0.5 * expr;  // 2 x may be infinite
+  return half + half * other;
 }
 
 Expr silu(const Operand& x) {

@@ -59,8 +59,9 @@ Expr histogram_fixed_width(const Operand& values, const ValueRange& value_range,
     return e;
   };
   const Expr low = number(value_range.low), high = number(value_range.high);
-  // In float64, as TensorFlow divides.
-  const Expr place = cast(x - low, float64) / (cast(high - low, float64) / nbins);
+  // In float64, as TensorFlow divides; differences too, which integers would wrap around.
+  const Expr from = cast(low, float64);
+  const Expr place = (cast(x, float64) - from) / ((cast(high, float64) - from) / nbins);
   const Expr ids = cast(clip_by_value(place, 0, nbins - 1), int32);
   return counts("histogram_fixed_width", ids, ones_like(cast(x, dtype)), nbins);
 }

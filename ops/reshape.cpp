@@ -40,8 +40,9 @@ class Reshape : public Op {
   int rows_from() const override { return 0; }
 
   Type infer(const OpInputs& in) const override {
-    const bool sparse = holds_rows(in[0]);
-    if (sparse && keeps_rows(in[0].shape)) return {in[0].dtype, shape_, in[0].layout};
+    if (holds_rows(in[0]) && in[0].shape.known())
+      if (const Shape shape = filled(in[0].shape); keeps_rows(in[0].shape, shape))
+        return {in[0].dtype, shape, in[0].layout};
     require_dense(name(), in);
     const auto open = std::count(shape_.begin(), shape_.end(), any);
     if (open > 1)
@@ -70,9 +71,16 @@ class Reshape : public Op {
   }
 
  private:
+  // The result's shape, an open dimension worked out of x's size where one divides the other.
+  Shape filled(const Shape& x) const {
+    const std::int64_t fixed = known_size(shape_);
+    const auto open = std::find(shape_.begin(), shape_.end(), any);
+    return open == shape_.end() || fixed == 0 ? shape_
+                                              : shape_.with(static_cast<int>(open - shape_.begin()), x.size() / fixed);
+  }
   // [p, 1] to [p]: a rows value stays one. (Only rules of plans ask for that.)
-  bool keeps_rows(const Shape& x) const {
-    return shape_.known() && x.known() && shape_.rank() > 0 && shape_[0] == x[0] && shape_.size() == x.size();
+  static bool keeps_rows(const Shape& x, const Shape& y) {
+    return y.known() && y.rank() > 0 && y[0] == x[0] && y.size() == x.size();
   }
 
   Shape shape_;

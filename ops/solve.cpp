@@ -122,7 +122,10 @@ class Cholesky final : public Op {
       for_each_matrix(call, shape.size() / (n * n), n * n, [&](std::int64_t matrix) {
         T* const l = call.out<T>() + matrix * n * n;
         std::copy_n(call.in<T>(0) + matrix * n * n, n * n, l);
-        if (const int minor = factor_symmetric(static_cast<int>(n), l))
+        std::int64_t minor = factor_symmetric(static_cast<int>(n), l);
+        for (std::int64_t row = 0; row < n && minor == 0; ++row)
+          if (!(l[row * n + row] > 0)) minor = row + 1;  // NaN, of which OpenBLAS says nothing
+        if (minor != 0)
           fail<ValueError>("cholesky: a {}{} is not positive definite: its leading minor of order {} is not positive",
                            call.source(0), number_of(matrix, shape), minor);
         for (std::int64_t row = 0; row < n; ++row) std::fill(l + row * n + row + 1, l + (row + 1) * n, T{0});

@@ -8,12 +8,21 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <set>
 #include <string>
 #include <vector>
 
 namespace gradus {
 namespace {
+
+TEST_CASE("gelu of the greatest numbers is what they are, or 0") {
+  Graph g;
+  const double greatest = std::numeric_limits<float>::max();
+  const Expr x = g.placeholder("x", {2});
+  for (const bool approximate : {false, true})
+    CHECK(Session(g).run(gelu(x, approximate), {{x, Tensor({greatest, -greatest})}}) == Tensor({greatest, 0}));
+}
 
 TEST_CASE("dropout at a rate that is fed") {
   for (const Device& device : {Device::cpu(), emulated_device()}) {

@@ -1,5 +1,6 @@
 // The rows of a table that a run reads, whether a csr matrix names them or indices do: found once for all tables that
 // share them, read through any elementwise op, and updated alike.
+#include <gradus/core/run/reference.h>
 #include <gradus/gradus.h>
 
 #include <doctest/doctest.h>
@@ -37,6 +38,17 @@ TEST_CASE("tables that are read by one index share its rows") {
   const PlanSteps plan = session.steps(Adam(0.1).minimize(loss), {{i, indices(1)}});
   CHECK(std::count_if(plan.list.begin(), plan.list.end(), [](const PlanStep& s) { return s.op == "indicator"; }) == 1);
   CHECK(plan.arena_bytes < 8 * n * k * 4);
+}
+
+TEST_CASE("a look-up passes through a reshape whose size is worked out") {
+  Graph g;
+  const Expr i = g.placeholder("i", {any}, int32), w = g.variable("w", Tensor({{1}, {2}, {3}, {4}}));
+  const Expr loss = reduce_sum(square(gather(reshape(tanh(w), {any}), i)));
+  const std::vector<Expr> fetches{loss, to_dense(gradients(loss, {w})[0])};
+  const Feeds feeds = {{i, Tensor({3, 0, 3}, int32)}};
+  const std::vector<Tensor> got = Session(g).run(fetches, feeds), meant = Reference().run(fetches, feeds);
+  CHECK(allclose(got[0], meant[0], 1e-6));
+  CHECK(allclose(got[1], meant[1], 1e-6));
 }
 
 TEST_CASE("a look-up passes through elementwise ops, and the table is never computed as a whole") {

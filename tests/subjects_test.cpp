@@ -191,6 +191,19 @@ TEST_CASE("solutions refuse in these words") {
         "matrix_solve: a " + a + ", matrix 1 of 2, is singular");
   CHECK(refusal<ValueError>([&] { session.run(matrix_triangular_solve(A, ones), feeds); }) ==
         "matrix_triangular_solve: a " + a + ", matrix 1 of 2, is singular");
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  CHECK(
+      refusal<ValueError>([&] {
+        session.run(cholesky(A), {{A, Tensor::from<float>({1, 0, 0, 1, 1, 0, static_cast<float>(nan), 5}, {2, 2, 2})}});
+      }) ==
+      "cholesky: a " + a + ", matrix 1 of 2, is not positive definite: its leading minor of order 2 is not positive");
+}
+
+TEST_CASE("a histogram of integers at their ends: differences do not wrap around") {
+  Graph g;
+  using Limits = std::numeric_limits<std::int64_t>;
+  const Expr x = g.constant(Tensor::from<std::int64_t>({Limits::max(), Limits::min(), 1, 2}));
+  CHECK(Session(g).run(histogram_fixed_width(x, {-2, 2}, 2)) == Tensor({1, 3}, int32));
 }
 
 TEST_CASE("a variable read by gather_nd, or by lookups of one row, is trained by its rows alone") {
