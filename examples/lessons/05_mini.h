@@ -1,4 +1,4 @@
-// The whole thing in a page: matrices, a graph, reverse mode and six ops. For lesson 5 and its exercise.
+// The whole thing in a page: matrices, a graph, reverse mode and five ops. For lesson 5 and its exercise.
 #pragma once
 
 #include <algorithm>

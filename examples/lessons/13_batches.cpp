@@ -22,7 +22,7 @@ Rows with_leak(const Rows& data, bool known) {
 }
 // [/]
 // [fit]
-// Trains until the validation error has risen three times, then looks at rows that come later.
+// Trains until the validation error has not fallen for three epochs; says what the best model makes of later rows.
 void fit(const Rows& train_rows, const Rows& validation, const Rows& later, bool say) {
   Graph g;
   const Model model = make_model(g, train_rows.x.dim(1), {.factors = 8, .seed = 1});

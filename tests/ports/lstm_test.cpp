@@ -21,11 +21,10 @@ Printed lstm() {
   const Expr x = g.placeholder("x", {any, 5, 2}, float64), length = g.placeholder("length", {any}, int32);
   const Expr y = g.placeholder("y", {any}, float64);
   const Expr W = g.variable("W", start({2 + 3, 4 * 3}, 1)), b = g.variable("b", zeros({4 * 3}, float64));
-  const Expr out = g.variable("out", start({3, 1}, 2)), n = slice(shape_of(x), {0}, {1});
+  const Expr out = g.variable("out", start({3, 1}, 2)), n = at(shape_of(x), {{0, 1}});
   Expr state = zeros(concat({n, g.constant(Tensor({3}, int64))}, 0), float64), output = state;
   for (std::int64_t t = 0; t < 5; ++t) {
-    const Expr x_t = reshape(slice(x, {0, t, 0}, {-1, 1, -1}), {any, 2});
-    const auto gates = split(matmul(concat({x_t, output}, 1), W) + b, 4, 1);
+    const auto gates = split(matmul(concat({at(x, {_, t}), output}, 1), W) + b, 4, 1);
     const Expr i = gates[0], j = gates[1], f = gates[2], o = gates[3];
     const Expr new_state = state * sigmoid(f + 1) + sigmoid(i) * tanh(j);
     const Expr new_output = tanh(new_state) * sigmoid(o);

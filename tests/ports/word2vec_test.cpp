@@ -19,8 +19,7 @@ Printed word2vec() {
   Graph g;
   const Expr inputs = g.placeholder("inputs", {any}, int32), labels = g.placeholder("labels", {any, 1}, int64);
   const Expr embeddings = g.variable("embeddings", start({12, 4}, 1, float32));
-  const Expr weights = g.variable("weights", start({12, 4}, 2, float32));
-  const Expr biases = g.variable("biases", zeros({12}));
+  const Expr weights = g.variable("weights", start({12, 4}, 2, float32)), biases = g.variable("biases", zeros({12}));
   const Expr embed = gather(embeddings, inputs);
   const auto [sampled, true_count, count] = log_uniform_candidate_sampler(labels, 1, 4, true, 12);
   const Expr loss = reduce_mean(sampled_softmax_loss(
