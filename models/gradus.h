@@ -31,6 +31,7 @@
 #include <gradus/models/training/evaluation.h>
 #include <gradus/models/training/inspection.h>
 #include <gradus/models/training/model_file.h>
+#include <gradus/models/training/model_growth.h>
 #include <gradus/models/training/predictor.h>
 #include <gradus/models/training/recommender.h>
 #include <gradus/models/training/sampler.h>

@@ -32,6 +32,7 @@ struct TrainCommand {
   DataArguments data;
   std::string validation, validation_weights, test;
   std::string model;               // "": not kept
+  std::string from;                // a model to go on from; "": none
   std::vector<std::string> items;  // columns of a ranking's items
   gradus::TrainingOptions options;
   std::string log, tensorboard, report, walkthrough;  // "": none
@@ -64,6 +65,15 @@ struct PredictCommand {
   std::string out = "-";
   bool probabilities = false;
   bool deviations = false;
+  bool overwrite = false;
+};
+
+struct UpdateCommand {
+  Common common;
+  std::string model;
+  DataArguments data;
+  std::string out;  // "": none, and
+  bool in_place = false;
   bool overwrite = false;
 };
 
@@ -107,6 +117,7 @@ int train(const TrainCommand& command);
 int evaluate(const EvaluateCommand& command);
 int evaluate_top(const EvaluateCommand& command);  // where command.top > 0
 int predict(const PredictCommand& command);
+int update(const UpdateCommand& command);
 int recommend(const RecommendCommand& command);
 int inspect(const InspectCommand& command);
 int convert(const ConvertCommand& command);

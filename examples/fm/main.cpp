@@ -173,6 +173,11 @@ void add_train(CLI::App& app, TrainCommand& command, std::vector<GivenOption>& o
       ->check(CLI::Range(0, 1000000000))
       ->capture_default_str()
       ->group("Files");
+  train
+      .add_option(
+          "--from", command.from,
+          "Model to go on from: its parameters are the start, new users, items and other categories begin small")
+      ->group("Training");
   train.add_flag("--resume", command.resume, "Go on from MODEL.checkpoint")->group("Files");
   train.add_flag("--quiet,-q", command.quiet, "No line an epoch");
   train.footer(
@@ -183,6 +188,22 @@ void add_train(CLI::App& app, TrainCommand& command, std::vector<GivenOption>& o
       "  fm train clicks.csv --target clicked --ignore id --optimizer ftrl --rate 0.05\n"
       "  fm train ratings.csv --split time:timestamp\n"
       "  zcat train.libsvm.gz | fm train - --valid valid.libsvm --model m.safetensors");
+}
+
+void add_update(CLI::App& app, UpdateCommand& command) {
+  CLI::App& update = *app.add_subcommand("update", "Take new users, items and the like into a model");
+  update.add_option("model", command.model, "What train --model wrote")->required()->type_name("MODEL");
+  add_data(update, command.data, "Examples of what is new, with their targets; - is standard input");
+  CLI::Option_group& to = *update.add_option_group("Output");
+  to.add_option("--output,--out,-o", command.out, "File to write the model to");
+  to.add_flag("--in-place", command.in_place, "Write it to where it was");
+  to.require_option(1);
+  add_overwrite(update, command.overwrite);
+  add_common(update, command.common);
+  update.footer(
+      "What is new is found from the examples that have it, all else stays as it is; train --from changes the rest "
+      "too.\n"
+      "Examples:\n  fm update m.safetensors today.csv --in-place");
 }
 
 // What can be recommended.
@@ -317,38 +338,15 @@ void add_export(CLI::App& app, ExportCommand& command) {
   out.footer("Examples:\n  fm export m.safetensors --onnx m.onnx\n  fm export m.safetensors --c-header m.h");
 }
 
-// What CLI11 would say less well.
-void check_command(const CLI::App& app, int argc, char** argv) {
-  if (argc < 2 || argv[1][0] == '-') return;
-  std::vector<std::string> names;
-  for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; }))
-    names.push_back(command->get_name());
-  if (std::find(names.begin(), names.end(), argv[1]) != names.end()) return;
-  const std::string meant = did_you_mean(argv[1], names);
-  gradus::fail<gradus::ValueError>("there is no command {}{}", argv[1],
-                                   meant.empty() ? fmt::format("; {} are there", fmt::join(names, ", ")) : meant);
-}
-
-// What CLI11 found wrong.
-std::string wrong_usage(const CLI::ParseError& error, const CLI::App& app) {
-  const std::vector<CLI::App*> parsed = app.get_subcommands();
-  if (error.get_exit_code() != static_cast<int>(CLI::ExitCodes::ExtrasError)) return error.what();
-  for (const std::string& word : app.remaining(true))
-    if (word.starts_with('-') && word != "-") {
-      const std::string name = word.substr(0, word.find('='));
-      return fmt::format("there is no option {}{}", name,
-                         did_you_mean_option(name, parsed.empty() ? app : *parsed.front()));
-    }
-  return fmt::format("{} is not expected", app.remaining(true).front());
-}
-
 // What is wrong whatever the data are. Throws ValueError.
 void check_usage(const TrainCommand& train, const EvaluateCommand& evaluate, const PredictCommand& predict,
-                 const RecommendCommand& recommend, const InspectCommand& inspect, const ConvertCommand& convert,
-                 const ExportCommand* export_command) {
+                 const UpdateCommand& update, const RecommendCommand& recommend, const InspectCommand& inspect,
+                 const ConvertCommand& convert, const ExportCommand* export_command) {
   gradus::check(train.options);
-  for (const DataArguments* data : {&train.data, &evaluate.data, &predict.data, &convert.data}) data_file(*data);
-  for (const Common* common : {&train.common, &evaluate.common, &predict.common, &recommend.common, &inspect.common})
+  for (const DataArguments* data : {&train.data, &evaluate.data, &predict.data, &update.data, &convert.data})
+    data_file(*data);
+  for (const Common* common :
+       {&train.common, &evaluate.common, &predict.common, &update.common, &recommend.common, &inspect.common})
     check_device(common->device);
   if (train.search && gradus::visits_parameters(train.options))
     gradus::fail<gradus::ValueError>("--search tries learning rates, but {} has none",
@@ -358,13 +356,11 @@ void check_usage(const TrainCommand& train, const EvaluateCommand& evaluate, con
                                      to_string(train.options.optimizer));
   if (export_command != nullptr && export_command->onnx.empty() && export_command->c_header.empty())
     gradus::fail<gradus::ValueError>("--onnx or --c-header names the file to write; neither is given");
+  if (!train.from.empty() && (train.search || train.folds > 0))
+    gradus::fail<gradus::ValueError>("--from goes on from one model, but {} trains many from the start",
+                                     train.search ? "--search" : "--cv");
   if (train.resume && train.model.empty())
     gradus::fail<gradus::ValueError>("--resume goes on from MODEL.checkpoint, but no --model is named");
-}
-
-int usage_error(const std::string& what, const std::string& command) {
-  say(stderr, "fm: {} (see fm {}--help)\n", one_line(what), command.empty() ? "" : command + " ");
-  return 2;
 }
 
 // What is asked of the program instead of a command.
@@ -382,6 +378,7 @@ int run(int argc, char** argv) {
   TrainCommand train_command;
   EvaluateCommand evaluate_command;
   PredictCommand predict_command;
+  UpdateCommand update_command;
   RecommendCommand recommend_command;
   InspectCommand inspect_command;
   ConvertCommand convert_command;
@@ -390,6 +387,7 @@ int run(int argc, char** argv) {
   add_train(app, train_command, of_file);
   add_evaluate(app, evaluate_command);
   add_predict(app, predict_command);
+  add_update(app, update_command);
   add_recommend(app, recommend_command);
   add_inspect(app, inspect_command);
   add_convert(app, convert_command);
@@ -400,8 +398,8 @@ int run(int argc, char** argv) {
     check_command(app, argc, argv);
     if (argc > 1 && argv[1][0] != '-') command = argv[1];
     app.parse(argc, argv);
-    check_usage(train_command, evaluate_command, predict_command, recommend_command, inspect_command, convert_command,
-                command == "export" ? &export_command : nullptr);
+    check_usage(train_command, evaluate_command, predict_command, update_command, recommend_command, inspect_command,
+                convert_command, command == "export" ? &export_command : nullptr);
     if (!train_command.save_config.empty()) train_command.config_text = config_text(*app.get_subcommand("train"));
   } catch (const ShortHelp& asked) {
     return answer(short_help(*asked.command));
@@ -419,6 +417,7 @@ int run(int argc, char** argv) {
   if (command == "train") code = train(train_command);
   if (command == "evaluate") code = evaluate(evaluate_command);
   if (command == "predict") code = predict(predict_command);
+  if (command == "update") code = update(update_command);
   if (command == "recommend") code = recommend(recommend_command);
   if (command == "inspect") code = inspect(inspect_command);
   if (command == "convert") code = convert(convert_command);

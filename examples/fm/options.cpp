@@ -1,5 +1,7 @@
 #include "options.h"
 
+#include "say.h"
+
 #include <gradus/core/error.h>
 #include <gradus/core/io/file.h>
 #include <gradus/models/formats/utf8.h>
@@ -33,6 +35,7 @@ std::vector<std::pair<std::string, std::string>> words_of_the_library() {
       {"Format::libfm", "--format libfm"},
       {"ItemColumns", "--item"},
       {"item_column", "--item"},
+      {"fold_in", "fm update"},
       {"user_column", "--by"},
       {".no_header", "--no-header"},
       {".decimal ','", "--decimal ,"},
@@ -195,6 +198,34 @@ std::string command_line(int argc, char** argv) {
     text += printable ? "'" + inside + "'" : "$'" + gradus::printable(inside) + "'";
   }
   return text;
+}
+
+void check_command(const CLI::App& app, int argc, char** argv) {
+  if (argc < 2 || argv[1][0] == '-') return;
+  std::vector<std::string> names;
+  for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; }))
+    names.push_back(command->get_name());
+  if (std::find(names.begin(), names.end(), argv[1]) != names.end()) return;
+  const std::string meant = did_you_mean(argv[1], names);
+  fail<ValueError>("there is no command {}{}", argv[1],
+                   meant.empty() ? fmt::format("; {} are there", fmt::join(names, ", ")) : meant);
+}
+
+int usage_error(const std::string& what, const std::string& command) {
+  say(stderr, "fm: {} (see fm {}--help)\n", one_line(what), command.empty() ? "" : command + " ");
+  return 2;
+}
+
+std::string wrong_usage(const CLI::ParseError& error, const CLI::App& app) {
+  const std::vector<CLI::App*> parsed = app.get_subcommands();
+  if (error.get_exit_code() != static_cast<int>(CLI::ExitCodes::ExtrasError)) return error.what();
+  for (const std::string& word : app.remaining(true))
+    if (word.starts_with('-') && word != "-") {
+      const std::string name = word.substr(0, word.find('='));
+      return fmt::format("there is no option {}{}", name,
+                         did_you_mean_option(name, parsed.empty() ? app : *parsed.front()));
+    }
+  return fmt::format("{} is not expected", app.remaining(true).front());
 }
 
 std::string did_you_mean(std::string_view word, const std::vector<std::string>& words) {

@@ -8,7 +8,8 @@
 
 namespace CLI {
 class App;
-}
+class ParseError;
+}  // namespace CLI
 
 namespace fm {
 
@@ -22,6 +23,13 @@ std::string command_line(int argc, char** argv);
 std::string did_you_mean(std::string_view word, const std::vector<std::string>& words);
 /// The same for the options of a command.
 std::string did_you_mean_option(std::string_view word, const CLI::App& command);
+
+/// What CLI11 would say less well: throws ValueError where there is no such command.
+void check_command(const CLI::App& app, int argc, char** argv);
+/// Says on standard error what is wrong with the command line; returns the exit code.
+int usage_error(const std::string& what, const std::string& command);
+/// What CLI11 found wrong.
+std::string wrong_usage(const CLI::ParseError& error, const CLI::App& app);
 
 /// The options of a command that matter first.
 std::string short_help(const CLI::App& command);

@@ -175,6 +175,16 @@ void print_convert_json(const std::string& file, const DataCacheSummary& done) {
                  {"missing", done.missing}});
 }
 
+void print_update_json(const FoldedIn& found, const std::vector<std::int64_t>& counts, const FeatureTable* table,
+                       Task task, const std::string& file) {
+  print(stdout, {{"new", counts_of(counts, table)},
+                 {"examples", found.rows},
+                 {"metric", main_metric(task)},
+                 {"before", number(found.before)},
+                 {"after", number(found.after)},
+                 {"model", file}});
+}
+
 void print_export_json(const ExportCommand& command, const TrainedModel& model) {
   Json json = Json::object();
   if (!command.onnx.empty()) json.update({{"onnx", command.onnx}, {"input", "X"}, {"output", "prediction"}});

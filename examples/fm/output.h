@@ -6,6 +6,7 @@
 
 #include <gradus/models/data/data_cache.h>
 #include <gradus/models/training/inspection.h>
+#include <gradus/models/training/model_growth.h>
 #include <gradus/models/training/predictor.h>
 #include <gradus/models/training/top_evaluation.h>
 #include <gradus/models/training/training_set.h>
@@ -66,6 +67,8 @@ void print_json(std::FILE* to, const gradus::Contexts& contexts, const gradus::C
                 std::int64_t recommendations, double seconds, const gradus::FeatureTable* table);
 void print_json(const gradus::TopEvaluation& found, const gradus::Candidates& candidates);
 void print_json(const std::vector<ValidationFold>& folds);
+void print_update_json(const gradus::FoldedIn& found, const std::vector<std::int64_t>& counts,
+                       const gradus::FeatureTable* table, gradus::Task task, const std::string& file);
 void print_convert_json(const std::string& file, const gradus::DataCacheSummary& done);
 void print_export_json(const ExportCommand& command, const gradus::TrainedModel& model);
 

@@ -55,9 +55,10 @@ Candidates candidates_for(const TrainedModel& model, const std::string& file, co
 void check_known(const TrainedModel& model, const Contexts& contexts, const std::vector<NamedCell>& cells) {
   for (const auto& [name, cell] : cells) {
     const auto at = static_cast<std::size_t>(model.columns.table->find(name));
-    if (contexts.unseen[at] > 0)
-      fail<ValueError>("the model has not seen {} {}{}", name, cell,
-                       did_you_mean(cell, model.columns.table->columns()[at].categories));
+    if (contexts.unseen[at] == 0) continue;
+    const std::string meant = did_you_mean(cell, model.columns.table->columns()[at].categories);
+    fail<ValueError>("the model has not seen {} {}{}", name, cell,
+                     meant.empty() ? "; fm update takes in what is new" : meant);
   }
 }
 

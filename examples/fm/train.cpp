@@ -2,6 +2,7 @@
 #include "commands.h"
 #include "epoch_table.h"
 #include "files.h"
+#include "interruptions.h"
 #include "output.h"
 #include "records.h"
 
@@ -17,7 +18,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <cmath>
-#include <csignal>
 #include <cstdio>
 #include <map>
 #include <memory>
@@ -30,30 +30,6 @@ namespace fm {
 using namespace gradus;
 
 namespace {
-
-volatile std::sig_atomic_t interrupted = 0;
-
-// While it lives, Ctrl-C and a request to end only say so; a second one ends the program at once.
-class Interruptions {
- public:
-  Interruptions() {
-    struct sigaction action {};
-    action.sa_handler = [](int) { interrupted = 1; };
-    action.sa_flags = static_cast<int>(SA_RESETHAND) | SA_RESTART;
-    ::sigaction(SIGINT, &action, &old_interrupt_);
-    ::sigaction(SIGTERM, &action, &old_end_);
-  }
-  Interruptions(const Interruptions&) = delete;
-  Interruptions& operator=(const Interruptions&) = delete;
-  ~Interruptions() {
-    ::sigaction(SIGINT, &old_interrupt_, nullptr);
-    ::sigaction(SIGTERM, &old_end_, nullptr);
-  }
-
- private:
-  struct sigaction old_interrupt_ {};
-  struct sigaction old_end_ {};
-};
 
 std::string ending_name(Ending ending) {
   switch (ending) {
@@ -122,21 +98,25 @@ struct Trained {
   std::unique_ptr<Trainer> trainer;
   Ending ending = Ending::all_epochs;
   Parameters parameters{};
-  Samples samples{};    // of mcmc
+  Samples samples{};  // of mcmc
+  std::int64_t rows = 0;
+  double noise = 0;
   TargetScale scale{};  // that goes with them
 
   void take(Trainer& from) {
     parameters = from.parameters();
     samples = from.samples();
     scale = from.target_scale();
+    rows = from.rows();
+    noise = from.noise();
   }
 };
 
 // Trains once: to the best epoch, or until it is interrupted.
 Trained train_once(const TrainingSet& set, const TrainingOptions& options, const TrainCommand& command,
                    const std::string& checkpoint, Logs& logs) {
-  Trained out{
-      std::make_unique<Trainer>(set.train, set.validation, set.columns, options, trainer_options(command.common))};
+  Trained out{std::make_unique<Trainer>(set.train, set.validation, set.columns, options,
+                                        trainer_options(command.common), start_of(set, options, *set.train))};
   const bool text = !command.common.json;
   if (command.resume) {
     out.trainer->restore(checkpoint);
@@ -161,9 +141,10 @@ Trained train_once(const TrainingSet& set, const TrainingOptions& options, const
 // Trains again on all rows, as long as did best. The state that is kept, should it be interrupted, is the one before.
 void refit(const TrainingSet& set, TrainingOptions options, const TrainCommand& command, const std::string& checkpoint,
            Trained& trained) {
-  options.epochs = trained.trainer->best_epoch();
-  Trainer again(all_rows(set), nullptr, set.columns, options, trainer_options(command.common));
-  trained.ending = again.run({.stop = [] { return interrupted != 0; }});
+  options.epochs = std::max<std::int64_t>(trained.trainer->best_epoch(), 1);
+  const SharedBlocks rows = all_rows(set);
+  Trainer again(rows, nullptr, set.columns, options, trainer_options(command.common), start_of(set, options, *rows));
+  trained.ending = again.run({.stop = [] { return interrupted != 0; }}, trained.trainer->best_epoch());
   if (trained.ending == Ending::stopped) {
     if (!checkpoint.empty()) trained.trainer->save(checkpoint);
   } else {
@@ -350,7 +331,7 @@ void compare_with_constant(const TrainingSet& set, const TrainingOptions& option
 // Whether nobody has chosen how to learn, and mcmc could, in a time that nobody minds.
 bool is_for_mcmc(const TrainingSet& set, const TrainingOptions& given, const TrainingOptions& options) {
   constexpr std::int64_t most_non_zeros = 10'000'000;
-  return given.optimizer == TrainingOptions().optimizer &&
+  return given.optimizer == TrainingOptions().optimizer && !visits_parameters(options) &&
          (options.kind == ModelKind::fm || options.kind == ModelKind::linear) &&
          (options.task == Task::regression || options.task == Task::binary) && set.about.streamed_mib == 0 &&
          summary_of(*set.train).non_zeros < most_non_zeros;
@@ -372,7 +353,9 @@ int train(const TrainCommand& command) {
   validation.weights = command.validation_weights;
   TrainingOptions loading = options;
   if (command.folds > 0) loading.valid_fraction = 0;
-  const TrainingSet set = load_training_set(data, validation, loading, command.items);
+  const std::optional<TrainedModel> from =
+      command.from.empty() ? std::nullopt : std::optional(load_model(command.from));
+  const TrainingSet set = load_training_set(data, validation, loading, command.items, from ? &*from : nullptr);
   const double valid_fraction = options.valid_fraction;
   options = loading;
   options.valid_fraction = valid_fraction;
@@ -388,7 +371,7 @@ int train(const TrainCommand& command) {
   std::vector<Candidate> candidates;
   if (command.search)
     candidates = search_settings(set, options, command);
-  else if (set.validation && set.about.streamed_mib == 0 && weighs_factors(given, set.train->size()))
+  else if (!from && set.validation && set.about.streamed_mib == 0 && weighs_factors(given, set.train->size()))
     weigh_penalty(set, options, command);
   if (text) say("model: {}\n", describe_model(options));
   const std::string checkpoint = checkpoint_of(command);
@@ -417,6 +400,8 @@ int train(const TrainCommand& command) {
   model.parameters = std::move(trained.parameters);
   model.samples = std::move(trained.samples);
   model.target_scale = trained.scale;
+  model.rows = trained.rows;
+  model.noise = trained.noise;
 
   std::optional<FileEvaluation> test;
   if (!command.test.empty()) {

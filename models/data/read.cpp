@@ -119,6 +119,7 @@ TableOptions table_options(const ReadOptions& options) {
   table.need_target = options.need_target;
   table.keep = options.keep;
   table.only = options.only;
+  table.extended = options.extended;
   table.dtype = options.dtype;
   table.threads = options.threads;
   return table;
@@ -139,7 +140,7 @@ std::unique_ptr<Reader> open_ratings(std::vector<Input> inputs, const ReadOption
   table.skip_first = names_ratings(line);
   const bool double_colon = line.find("::") != std::string_view::npos;
   table.dialect = {table.skip_first ? "," : double_colon ? "::" : "\t", false};
-  if (!table.table) {
+  if (!table.table && !table.extended) {
     table.target = "rating";
     table.categorical = {"user", "item"};
     table.ignored = {"timestamp"};

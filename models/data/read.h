@@ -50,6 +50,11 @@ struct ReadOptions {
   /// as unseen. Those of a table are found by their names. Excludes what else is said of columns below.
   Columns columns = {};
 
+  /// Columns of a table that are known, with categories to be added that they do not list. What it says of columns
+  /// holds, and others are left out; the table that comes back is this one with more categories. Excludes `columns`,
+  /// and what else is said of columns below.
+  std::shared_ptr<const FeatureTable> extended = {};
+
   // Of sparse text.
   Duplicates duplicates = Duplicates::refuse;  // an index that a line names twice
   OtherField other_field = OtherField::refuse;

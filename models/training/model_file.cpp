@@ -63,6 +63,13 @@ class ModelReader {
         damaged("the number of classes is out of range");
     }
     out.one_two = target.contains("one_two") && target["one_two"] == true;
+    if (file_.metadata.contains("training")) {  // which the first model files have not
+      const Json training = json("training");
+      const double rows = real(training, "rows");
+      out.noise = real(training, "noise");
+      if (!(rows >= 0 && rows < 1e18) || !(out.noise >= 0)) damaged("what it says of its training is no such");
+      out.rows = static_cast<std::int64_t>(rows);
+    }
     const Json metrics = json("metrics");
     if (!metrics.is_object()) damaged("\"metrics\" is not an object");
     for (const auto& [name, value] : metrics.items())
@@ -190,6 +197,7 @@ void save_model(const std::string& path, const TrainedModel& model) {
       {"metrics", to_text(metrics)},
       {"target", to_text_replacing(target)},
   });
+  if (model.rows > 0) file.metadata.emplace("training", to_text(Json{{"rows", model.rows}, {"noise", model.noise}}));
   file.metadata.emplace(checksum_key, checksum(file.tensors, file.metadata));
   save_safetensors(path, file);
 }

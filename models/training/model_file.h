@@ -3,7 +3,7 @@
 //
 //   metadata   gradus_model (the version of this format), task, format, options, metrics, target (its mean, deviation
 //              and classes, too), features (how many columns x has), feature_table (JSON; where columns have names),
-//              hash_bits, checksum
+//              hash_bits, training (how many rows it was learnt from, and their noise), checksum
 //   tensors    the parameters (w0 [1], W [p], V [p, k], ...), field [p] where features have fields, indices [p]
 //              (64 bits, as int64) of sparse text that was renumbered, column_scale [p]
 //              where columns are to be divided by it, item_columns [p] of a ranking; of mcmc samples/w0 [S, 1],
@@ -37,6 +37,8 @@ struct TrainedModel {
   bool one_two = false;                   // whether the targets of files are 1 and 2, which stand for 0 and 1
   Parameters parameters;
   Samples samples = {};                   // of mcmc: what is predicted is the mean of what their means tell
+  std::int64_t rows = 0;                  // that it was learnt from; 0: not known
+  double noise = 0;                       // of mcmc for regression: the variance of targets around y_hat, in its units
   Tensor scale;                           // [p]: what columns are divided by; [0]: nothing
   std::map<std::string, double> metrics;  // what training found, as "validation mse"
 };

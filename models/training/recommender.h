@@ -2,8 +2,8 @@
 // sorting would give, without predicting every pair.
 //
 //   const TrainedModel model = load_model("m.safetensors");
-//   const Candidates items = candidates_of(model);                      // candidates.h: by the names of the columns
-//   const Contexts users = contexts_of(model);
+//   const Candidates items = candidates_of(model, item_column(model));  // candidates.h: by the names of the columns
+//   const Contexts users = contexts_of(model, items, {}, user_column(model));
 //   const Recommender recommend(model, "m.safetensors", items.x);
 //   for (const Recommendation& each : recommend(users.x, 10).front())
 //     fmt::print("{} {}\n", items.names[each.item], each.score);

@@ -160,12 +160,12 @@ Expr output_of(const Model& model, const TrainingOptions& options, const TargetR
 }
 
 Trainer::State::State(SharedBlocks train, SharedBlocks validation, const Columns& columns,
-                      const TrainingOptions& training, const TrainerOptions& where)
+                      const TrainingOptions& training, const TrainerOptions& where, const TrainingStart& start)
     : train_data(std::move(train)),
       validation_data(std::move(validation)),
       summary(summary_of(*train_data)),
       options(settled(training, summary.size())),
-      target(scale_of(*options.task, summary)),
+      target(start.parameters.empty() ? scale_of(*options.task, summary) : start.target),
       sampler(training.task == Task::ranking
                   ? std::optional<PairSampler>(std::in_place, train_data->block(0), columns.of_item, training.seed)
                   : std::nullopt),
@@ -179,6 +179,7 @@ Trainer::State::State(SharedBlocks train, SharedBlocks validation, const Columns
   session.emplace(graph, where.device, SessionOptions{.threads = where.threads});
   if (const Expr w0 = graph.find("w0"); w0.valid())
     session->assign(w0, Tensor::from(best_bias(*options.task, w0.shape()[0], summary)).cast(w0.dtype()));  // [1] or [c]
+  if (!start.parameters.empty()) assign(*session, model, start.parameters);
   if (step) {
     const std::vector<Expr> fetches{step->run, model.error};
     std::vector<Expr> fed{model.X, model.y};
@@ -197,6 +198,10 @@ Trainer::State::State(SharedBlocks train, SharedBlocks validation, const Columns
   predict.emplace(session->prepare(estimate_of(model, options, summary.range()), {model.X}));
   if (validation_data && sampler)
     validation_data = in_one_block(pairs_of(rows_with_items(validation_data->block(0), columns.of_item), *sampler));
+  if (validation_data && !keeper && !start.parameters.empty()) {
+    start_validation = validate().of(stopping_metric(options));
+    best = start.parameters;
+  }
 }
 
 // Makes a step; returns the mean error of the batch before it.
@@ -232,8 +237,9 @@ void Trainer::State::diverged(std::int64_t at_batch) const {
 
 // Whether an epoch's validation beats those before it. What is no number (the AUC of one class) never does.
 bool Trainer::State::is_better(double validation) const {
-  if (best_epoch == 0) return true;
-  const double best_so_far = history[static_cast<std::size_t>(best_epoch) - 1].validation;
+  if (best_epoch == 0 && !start_validation) return true;
+  const double best_so_far =
+      best_epoch == 0 ? *start_validation : history[static_cast<std::size_t>(best_epoch) - 1].validation;
   return more_is_better(stopping_metric(options)) ? validation > best_so_far : validation < best_so_far;
 }
 
@@ -279,7 +285,7 @@ void Trainer::State::end_epoch(double seconds) {
 }
 
 Trainer::Trainer(SharedBlocks train, SharedBlocks validation, const Columns& columns, const TrainingOptions& options,
-                 const TrainerOptions& where) {
+                 const TrainerOptions& where, const TrainingStart& start) {
   check(options);
   if (!options.task) fail<ValueError>("Trainer: .task is left open; load_training_set finds it out");
   const std::vector<std::string> metrics = metrics_of(*options.task);
@@ -294,12 +300,12 @@ Trainer::Trainer(SharedBlocks train, SharedBlocks validation, const Columns& col
                                                                                        ? to_string(options.optimizer)
                                                                                    : all_at_once ? "a batch of all rows"
                                                                                                  : "a ranking");
-  state_ = std::make_unique<State>(std::move(train), std::move(validation), columns, options, where);
+  state_ = std::make_unique<State>(std::move(train), std::move(validation), columns, options, where, start);
 }
 
 Trainer::Trainer(const Rows& train, const Rows& validation, const Columns& columns, const TrainingOptions& options,
-                 const TrainerOptions& where)
-    : Trainer(in_one_block(train), in_memory(validation), columns, options, where) {}
+                 const TrainerOptions& where, const TrainingStart& start)
+    : Trainer(in_one_block(train), in_memory(validation), columns, options, where, start) {}
 
 Trainer::~Trainer() = default;
 
@@ -356,6 +362,19 @@ double Trainer::constant_loss() const {
 }
 
 Samples Trainer::samples() const { return state_->keeper ? state_->keeper->samples() : Samples(); }
+std::int64_t Trainer::rows() const { return state_->summary.rows; }
+
+double Trainer::noise() const {
+  const State& s = *state_;
+  if (!s.keeper || s.options.task != Task::regression) return 0;
+  // The rows' errors, by which alpha is drawn, of the epochs that count.
+  const auto first = s.history.begin() + std::ssize(s.history) / 10;
+  double sum = 0;
+  for (auto record = first; record != s.history.end(); ++record) sum += record->loss;
+  return sum / static_cast<double>(std::max<std::ptrdiff_t>(s.history.end() - first, 1)) /
+         (s.target.deviation * s.target.deviation);
+}
+
 const TrainingOptions& Trainer::options() const { return state_->options; }
 const TargetScale& Trainer::target_scale() const { return state_->target; }
 const Model& Trainer::model() const { return state_->model; }

@@ -65,6 +65,13 @@ struct TrainerOptions {
   Device device = Device::cpu();
 };
 
+/// Where a training begins, if not by itself: at the parameters of a model, whose target scale holds then. With a
+/// validation set they are the best until an epoch is better.
+struct TrainingStart {
+  Parameters parameters = {};  // none: a start of its own
+  TargetScale target = {};
+};
+
 /// The rows that have a column of the item: no others can be ranked.
 Rows rows_with_items(const Rows& rows, const std::vector<bool>& of_item);
 
@@ -96,10 +103,10 @@ class Trainer {
   /// columns of one field are one group. Throws ValueError for options out of range, and for a ranking, a batch of all
   /// rows, als and mcmc where there is more than one block.
   Trainer(SharedBlocks train, SharedBlocks validation, const Columns& columns, const TrainingOptions& options,
-          const TrainerOptions& where = {});
+          const TrainerOptions& where = {}, const TrainingStart& start = {});
   /// The same in memory; `validation` may have no rows (Rows{}).
   Trainer(const Rows& train, const Rows& validation, const Columns& columns, const TrainingOptions& options,
-          const TrainerOptions& where = {});
+          const TrainerOptions& where = {}, const TrainingStart& start = {});
   Trainer(const Trainer&) = delete;
   Trainer& operator=(const Trainer&) = delete;
   ~Trainer();
@@ -122,7 +129,11 @@ class Trainer {
   /// What brought targets of regression to mean 0 and deviation 1: a part of the model.
   const TargetScale& target_scale() const;
   const std::vector<EpochRecord>& history() const;
-  /// From 1; the last where there is no validation set, and of mcmc; 0 before the first.
+  /// Rows that it learns from; and of mcmc for regression the variance of their targets around y_hat, in its units.
+  std::int64_t rows() const;
+  double noise() const;
+  /// From 1; the last where there is no validation set, and of mcmc; 0 before the first, and where none was better than
+  /// the start that was given.
   std::int64_t best_epoch() const;
   /// What is done so far, for messages: epochs, and batches of the next.
   std::int64_t epochs_done() const;

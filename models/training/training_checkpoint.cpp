@@ -93,10 +93,10 @@ void Trainer::restore(const std::string& path) {
   const std::int64_t epoch = position[0], batch = position[1], rows = position[2], best_epoch = position[3];
   const std::int64_t epochs = std::clamp<std::int64_t>(epoch, 0, *s.options.epochs);
   const auto history = tensor(history_name, {float64, {epochs, 3}, Layout::dense}).span<double>();
-  const bool has_best = s.validation_data && epoch > 0 && !s.keeper;
+  const bool has_best = s.start_validation || (s.validation_data && epoch > 0 && !s.keeper);
   const bool fits = epoch == epochs && batch >= 0 && batch <= s.batch_count() && rows >= 0 &&
-                    rows <= s.train_data->size() && best_epoch >= (epoch > 0 ? 1 : 0) && best_epoch <= epoch &&
-                    std::isfinite(sums[0]) && std::isfinite(sums[1]);
+                    rows <= s.train_data->size() && best_epoch >= (epoch > 0 && !s.start_validation ? 1 : 0) &&
+                    best_epoch <= epoch && std::isfinite(sums[0]) && std::isfinite(sums[1]);
   if (!fits) fail<IoError>("{}: is damaged: it says epoch {}, batch {}, best epoch {}", path, epoch, batch, best_epoch);
   std::map<std::string, Tensor> values, best;
   for (const Expr& variable : s.graph.variables())

@@ -215,7 +215,7 @@ OpenedFile open_file(const DataFile& file) {
   ReadOptions read = file.read;
   OpenedFile out{input.name(), read.format, {}, {}, {}, {}};
   out.format = read.format = format_of(input, read);
-  if (const auto& table = read.columns.table) {
+  if (const auto& table = read.columns.table ? read.columns.table : read.extended) {
     const std::int64_t column = table->find(ColumnKind::target);
     if (column >= 0) out.target = table->columns()[static_cast<std::size_t>(column)].name;
   } else if (out.format == Format::csv || out.format == Format::tsv) {

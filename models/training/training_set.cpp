@@ -3,10 +3,13 @@
 #include <gradus/core/error.h>
 #include <gradus/models/data/column_scale.h>
 #include <gradus/models/data/detail/number_text.h>
+#include <gradus/models/training/model_growth.h>
+#include <gradus/models/training/training_settings.h>
 
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdint>
 #include <cstdlib>
@@ -186,18 +189,74 @@ SplitBlocks split_of(const SharedBlocks& rows, SplitKeys& keys, const TrainingOp
   return {in_one_block(all.take(drawn.others)), in_one_block(all.take(drawn.drawn))};
 }
 
+// The options with what a model fixes that is trained on.
+void take_over(const TrainedModel& from, TrainingOptions& options) {
+  TrainingOptions usual, before = from.options;
+  const std::vector<Setting> now = settings(options), of_model = settings(before), open = settings(usual);
+  for (std::size_t i = 0; i < now.size(); ++i) {
+    constexpr std::array<std::string_view, 5> fixed = {"kind", "task", "factors", "order", "hidden"};
+    if (std::find(fixed.begin(), fixed.end(), now[i].name) == fixed.end()) continue;
+    if (shown(now[i]) != shown(open[i]) && shown(now[i]) != shown(of_model[i]))
+      fail<ValueError>(".{} is {}, but that of the model to go on from is {}", field_of(now[i]), shown(now[i]),
+                       shown(of_model[i]));
+  }
+  options.kind = before.kind;
+  options.task = before.task;
+  options.factors = before.factors;
+  options.order = before.order;
+  options.hidden = before.hidden;
+  options.clip_predictions = options.clip_predictions || before.clip_predictions;
+  if (options.optimizer == usual.optimizer && visits_parameters(before)) options.optimizer = before.optimizer;
+  if (!visits_parameters(options)) {
+    if (!options.l2_over) options.l2_over = L2Over::touched;  // steps leave alone what no row has
+    if (!options.l2_w) options.l2_w = 0;
+    if (!options.l2_v) options.l2_v = 0;
+  }
+  check(options);
+}
+
+// Throws where learning from the rows alone would forget features of the model.
+void check_all_occur(const LoadedRows& about, const RowBlocks& rows, const std::vector<bool>& is_new,
+                     const TrainingOptions& options) {
+  const std::vector<Index>& occurring = rows.block(0).x.pattern()->touched().columns->row;
+  const auto known = std::count(is_new.begin(), is_new.end(), false);
+  const auto of_rows =
+      std::count_if(occurring.begin(), occurring.end(), [&](Index i) { return !is_new[static_cast<std::size_t>(i)]; });
+  if (of_rows < known)
+    fail<ValueError>(
+        "{}: {} learns from these rows alone, and would forget {} of the model's {} features, which none of them has; "
+        "rows of its training beside them keep them, and fold_in learns what is new alone",
+        about.name, to_string(options.optimizer), known - of_rows, known);
+}
+
+// What the rows are to a model that is trained on.
+void begin_from(const TrainedModel& from, const TrainingOptions& options, const RowBlocks& rows, TrainingSet& set) {
+  if (const std::vector<std::string> classes = listed_classes(set.columns);
+      !classes.empty() && classes.size() != from.classes.size())
+    fail<ValueError>("{}: names {} classes, but the model has {}", set.about.name, classes.size(), from.classes.size());
+  set.zero_one = from.zero_one;
+  set.one_two = from.one_two;
+  set.classes = from.classes;
+  set.columns.classes = from.columns.classes;
+  set.from = grown(from, set.columns);
+  set.columns.of_item = set.from->columns.of_item;
+  set.is_new = new_features(from, set.columns);
+  if (visits_parameters(options)) check_all_occur(set.about, rows, set.is_new, options);
+}
+
 }  // namespace
 
 TrainingSet load_training_set(const DataFile& data, const DataFile& validation, TrainingOptions& options,
-                              const ItemColumns& items) {
+                              const ItemColumns& items, const TrainedModel* from) {
   TrainingSet out;
-  DataFile file = data;
+  if (from != nullptr) take_over(*from, options);
+  DataFile file = from != nullptr ? growing(*from, data) : data;
   file.read.targets = options.task == Task::multiclass ? TargetCells::classes
                       : !options.task                  ? TargetCells::either
                                                        : TargetCells::numbers;
   file.may_lack_target = options.task == Task::ranking;
   file.split = options.split;
-  LoadedRows all = load_rows(file, options.stream_above);
+  LoadedRows all = from != nullptr ? load_rows_for(*from, file) : load_rows(file, options.stream_above);
   out.about = all;
   out.about.rows = nullptr;
   out.keys = std::exchange(out.about.keys, {});
@@ -205,9 +264,9 @@ TrainingSet load_training_set(const DataFile& data, const DataFile& validation, 
     fail<ValueError>(".split is {}, but the rows to validate with are those of {}", to_string(options.split),
                      validation.path);
   out.columns = std::exchange(out.about.columns, {});
-  out.classes = listed_classes(out.columns);
+  if (from == nullptr) out.classes = listed_classes(out.columns);
   if (!options.task && !out.classes.empty()) options.task = Task::multiclass;
-  if (options.task != Task::multiclass && !out.classes.empty())
+  if (from == nullptr && options.task != Task::multiclass && !out.classes.empty())
     fail<ValueError>("{}: the targets name classes, as .task multiclass takes them; a {} takes numbers", out.about.name,
                      to_string(*options.task));
   if (options.batch && *options.batch == 0) refuse_streamed(out.about, "a batch of all rows");
@@ -229,17 +288,23 @@ TrainingSet load_training_set(const DataFile& data, const DataFile& validation, 
   if (visits_parameters(options) && options.task == Task::binary && (summary.weighted || options.balance))
     fail<ValueError>("{}: its examples have weights, which {} cannot count where the task is binary", out.about.name,
                      to_string(options.optimizer));
-  if (options.task == Task::regression && summary.target_scale().deviation == 0)
+  if (from == nullptr && options.task == Task::regression && summary.target_scale().deviation == 0)
     fail<ValueError>("{}: all targets are {}, so there is nothing to learn", out.about.name, summary.first);
   out.columns.count = summary.columns;
   out.range = summary.range();
-  if (options.task == Task::ranking) out.columns.of_item = columns_of_items(out.about, out.columns, items);
-  if (options.task == Task::binary) {
+  if (from != nullptr) {
+    out.range = {std::min(out.range.least, from->target_range.least),
+                 std::max(out.range.greatest, from->target_range.greatest)};
+    begin_from(*from, options, *all.rows, out);
+  } else if (options.task == Task::ranking) {
+    out.columns.of_item = columns_of_items(out.about, out.columns, items);
+  }
+  if (from == nullptr && options.task == Task::binary) {
     const BinaryForm form = form_of_classes(summary, *all.rows, out.about.name);
     out.zero_one = form == BinaryForm::zero_one;
     all.rows = with_signs(all, form);
   }
-  if (options.task == Task::multiclass) {
+  if (from == nullptr && options.task == Task::multiclass) {
     const bool listed = !out.classes.empty();
     if (!listed) out.classes = names_of_classes(out.about, *all.rows);
     out.columns.classes = std::ssize(out.classes);
@@ -271,7 +336,9 @@ TrainingSet load_training_set(const DataFile& data, const DataFile& validation, 
   constexpr double few = 200'000;
   if (!options.refit) options.refit = validation.path.empty() && out.about.streamed_mib == 0 && size.rows <= few;
   options = settled(options, {size.rows * part, size.features, size.non_zeros * part, size.ones});
-  if (options.normalize.value_or(true)) {
+  if (from != nullptr) {
+    out.scale = out.from->scale;  // [p] or [0]
+  } else if (options.normalize.value_or(true)) {
     ColumnScale scale(out.columns.count);
     for (std::int64_t b = 0; b < out.train->blocks(); ++b) scale.add(out.train->block(b).x);
     out.scale = options.normalize ? scale.tensor() : scale.usual();  // [p] or [0]
@@ -281,6 +348,16 @@ TrainingSet load_training_set(const DataFile& data, const DataFile& validation, 
     if (out.validation) out.validation = divided(about_validation, out.validation, out.scale);
   }
   return out;
+}
+
+TrainingStart start_of(const TrainingSet& set, const TrainingOptions& options, const RowBlocks& rows) {
+  if (!set.from) return {};
+  TrainedModel model = *set.from;
+  const bool folds = (model.options.kind == ModelKind::linear || model.options.kind == ModelKind::fm) &&
+                     (model.options.task == Task::regression || model.options.task == Task::binary);
+  if (folds && rows.blocks() == 1) fold_in(model, set.is_new, rows.block(0));
+  const bool of_sample = options.optimizer == Learner::mcmc && model.samples.count() > 0;
+  return {of_sample ? model.samples.draws.back() : model.parameters, model.target_scale};
 }
 
 std::string describe_scale(const TrainingSet& set) {
@@ -320,7 +397,7 @@ TrainedModel untrained_model(const TrainingSet& set, const TrainingOptions& opti
 }
 
 LoadedRows load_rows_for(const TrainedModel& model, DataFile file) {
-  file.read = read_options(model, file.read);
+  if (!file.read.extended) file.read = read_options(model, file.read);
   const bool ranking = model.options.task == Task::ranking;  // which needs all rows at once
   file.may_lack_target = ranking && model.columns.table && model.columns.table->find(ColumnKind::target) < 0;
   LoadedRows out = load_rows(file, ranking ? INT64_MAX : model.options.stream_above);

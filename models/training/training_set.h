@@ -6,6 +6,7 @@
 #include <gradus/models/training/trainer.h>
 #include <gradus/models/training/training_data.h>
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,8 @@ struct TrainingSet {
   std::vector<std::string> classes = {};  // of multiclass tasks: their names, as y counts them
   // By what a row of each class counts, where classes are balanced: of -1 and 1, or of all. Else empty.
   std::vector<double> class_weights = {};
+  std::optional<TrainedModel> from = {};  // the model that is trained on, with these columns
+  std::vector<bool> is_new = {};          // which features of it are new   [p]
 
   std::int64_t validation_size() const { return validation ? validation->size() : 0; }
 };
@@ -40,8 +43,17 @@ using ItemColumns = std::vector<std::string>;
 /// targets do not fit the task or are all the same number, it is not known which columns of a ranking are the item's
 /// (`items`, else the column item), or the options need all rows at once of data that are streamed: a ranking, and a
 /// batch of 0.
+/// With a model to go on `from` the rows are read as data for it, new categories added (growing); kind, task and sizes
+/// are the model's, and so is the learner where the options name none and the model's visits parameters; gradients have
+/// no penalty but those that are named, since what the model has learnt is no reason to be small. Throws
+/// ValueError where the options say otherwise; where als and mcmc, which learn from the rows alone, would forget
+/// features that no row has; and for classes that are new.
 TrainingSet load_training_set(const DataFile& data, const DataFile& validation, TrainingOptions& options,
-                              const ItemColumns& items = {});
+                              const ItemColumns& items = {}, const TrainedModel* from = nullptr);
+
+/// Where a training of `set.from` begins on these rows: the parameters of the model (of its last sample, for mcmc), and
+/// what fold_in finds for what is new, where it can. Without such a model a start of its own.
+TrainingStart start_of(const TrainingSet& set, const TrainingOptions& options, const RowBlocks& rows);
 
 /// "age by 48.2, price by 61.3": what columns are divided by; "" where none is.
 std::string describe_scale(const TrainingSet& set);
@@ -52,8 +64,8 @@ SharedBlocks all_rows(const TrainingSet& set);
 /// What is known of the model before it is trained.
 TrainedModel untrained_model(const TrainingSet& set, const TrainingOptions& options);
 
-/// The file as the model's training data were: the same columns; targets as the task takes them. Caches are streamed
-/// as in training.
+/// The file as the model's training data were: the same columns (or with new categories, as growing says); targets as
+/// the task takes them. Caches are streamed as in training.
 LoadedRows load_rows_for(const TrainedModel& model, DataFile file);
 
 /// "2623 features (943 user, 1680 item)"

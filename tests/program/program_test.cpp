@@ -21,7 +21,8 @@ TEST_CASE("wrong usage is one line and exit code 2") {
   };
   refused({}, "A subcommand is required (see fm --help)");
   refused({"learn"},
-          "there is no command learn; train, evaluate, predict, recommend, inspect, convert, export are there (see fm "
+          "there is no command learn; train, evaluate, predict, update, recommend, inspect, convert, export are there "
+          "(see fm "
           "--help)");
   refused({"train"}, "data is required (see fm train --help)");
   refused({"predict", "m"}, "data is required (see fm predict --help)");

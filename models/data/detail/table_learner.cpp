@@ -78,6 +78,7 @@ class Learner {
                         (unsaid_[i] && findings_[i].kind == ColumnKind::numeric && may_be_categories(tallies_[i])));
     }
     if (std::find(listed_.begin(), listed_.end(), true) != listed_.end()) collect_categories();
+    if (options_.extended) columns_ = extended_columns();
     return {std::make_shared<const FeatureTable>(std::move(columns_), options_.hash_bits, options_.form),
             std::make_shared<const std::vector<ColumnFinding>>(std::move(findings_))};
   }
@@ -89,6 +90,35 @@ class Learner {
       fail<IoError>("{}: has a column {} that {} has not; its columns are {}", file.input.name(), in_quotes(name),
                     files_.front().input.name(), listed(names_));
     return static_cast<std::size_t>(found - names_.begin());
+  }
+
+  // What a table says that is extended.
+  void apply_extended() {
+    for (std::size_t i = 0; i < names_.size(); ++i) {
+      const std::int64_t at = options_.extended->find(names_[i]);
+      unsaid_[i] = false;
+      if (at < 0) {
+        findings_[i].why = "the model does not have it";
+        continue;
+      }
+      const TableColumn& column = options_.extended->columns()[static_cast<std::size_t>(at)];
+      findings_[i].kind = column.kind;
+      columns_[i].separator = column.separator;
+      if (!column.separator.empty()) multi_.insert(i);
+    }
+  }
+
+  // Its columns with the categories that were found as well.
+  std::vector<TableColumn> extended_columns() const {
+    std::vector<TableColumn> out = options_.extended->columns();
+    for (std::size_t i = 0; i < names_.size(); ++i) {
+      const std::int64_t at = options_.extended->find(names_[i]);
+      if (at < 0) continue;
+      for (const std::string& category : columns_[i].categories)
+        if (options_.extended->feature(static_cast<std::size_t>(at), category) < 0)
+          out[static_cast<std::size_t>(at)].categories.push_back(category);
+    }
+    return out;
   }
 
   // The kind of each column, as far as the options say it.
@@ -113,6 +143,7 @@ class Learner {
       findings_[i].kind = kind;
       return i;
     };
+    if (options_.extended) return apply_extended();
     if (options_.target.empty() && options_.need_target)
       fail<ValueError>("{}: no target column is named; the columns are {}", file, listed(names_));
     if (!options_.target.empty()) say(options_.target, ColumnKind::target);
@@ -129,9 +160,12 @@ class Learner {
   }
 
   bool may_name_classes(std::size_t i) const {
-    return findings_[i].kind == ColumnKind::target && options_.targets == TargetCells::either;
+    return !options_.extended && findings_[i].kind == ColumnKind::target && options_.targets == TargetCells::either;
   }
   bool names_classes(std::size_t i) const {
+    if (options_.extended && findings_[i].kind == ColumnKind::target)
+      return !options_.extended->columns()[static_cast<std::size_t>(options_.extended->find(names_[i]))]
+                  .categories.empty();
     if (may_name_classes(i)) return tallies_[i].texts > 0 && tallies_[i].numbers == 0;
     return findings_[i].kind == ColumnKind::target && options_.targets == TargetCells::classes;
   }

@@ -70,16 +70,18 @@ class TableReader final : public Reader {
   };
 
   void begin() {
-    if (options_.table) options_.form = options_.table->form();
+    const FeatureTable* const known = options_.table ? options_.table.get() : options_.extended.get();
+    if (known != nullptr) options_.form = known->form();
     for (TableFile& file : files_) read_header(file, options_, options_.form);
     auto table = options_.table;
-    if (table) {
+    if (known != nullptr) {
       if (!options_.target.empty() || !options_.weight.empty() || !options_.categorical.empty() ||
           !options_.numeric.empty() || !options_.ignored.empty() || !options_.multi.empty() || options_.hash_bits != 0)
         fail<ValueError>("{}: columns are named although a feature table says what they are",
                          files_.front().input.name());
-      for (const TableFile& file : files_) find_columns(*table, file);
-    } else {
+      for (const TableFile& file : files_) find_columns(*known, file);
+    }
+    if (!table) {
       LearntTable learnt = learn_table(files_, options_, workers_);
       table = std::move(learnt.table);
       findings_ = std::move(learnt.findings);

@@ -37,6 +37,8 @@ struct TableOptions {
 
   /// Of a trained model; its columns are found by their names, others are ignored. Excludes the options of columns.
   std::shared_ptr<const FeatureTable> table{};
+  /// Of a trained model, to be learnt from: its columns, and categories that they do not list.
+  std::shared_ptr<const FeatureTable> extended{};
   std::vector<std::string> keep{};                 // columns for ReadRows::kept
   std::optional<std::vector<std::string>> only{};  // of the table's columns those that are read; not given: all
   bool need_target = true;  // false: the target column may be absent, and is not read: y is empty

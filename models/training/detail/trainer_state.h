@@ -27,7 +27,7 @@ double weight_of(const Rows& rows) {
 
 struct Trainer::State {
   State(SharedBlocks train, SharedBlocks validation, const Columns& columns, const TrainingOptions& training,
-        const TrainerOptions& where);
+        const TrainerOptions& where, const TrainingStart& start);
 
   double learn(const Batch& batch);
   bool learn_epoch(const Watcher& watcher, std::chrono::steady_clock::time_point start);
@@ -75,7 +75,8 @@ struct Trainer::State {
   std::int64_t rows = 0;
   std::vector<EpochRecord> history;
   std::int64_t best_epoch = 0;
-  Parameters best;  // empty where there is no validation set, and of mcmc
+  std::optional<double> start_validation;  // of a start that was given, where there is a validation set
+  Parameters best;                         // empty where there is no validation set, and of mcmc
 };
 
 }  // namespace gradus
