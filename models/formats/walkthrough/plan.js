@@ -53,7 +53,7 @@ function fate(steps, own, host) {
   return `${name} is %${own}${others.length ? `, one value shared with ${others.join(', ')}` : ''}.`;
 }
 
-// A tint behind the nodes that are one step, and lines that hold them together.
+// A tint behind the nodes that are one step, and lines between them.
 function drawHulls() {
   $('hulls').replaceChildren();
   const steps = state.plan ? plans[state.pass].steps : [];
