@@ -85,11 +85,13 @@ ParameterShapes FactorizationMachineOptions::shapes(std::int64_t p) const {
 
 FactorizationMachine::FactorizationMachine(const Expr& X, const Expr& y, const FactorizationMachineOptions& options,
                                            Location where) {
-  const std::int64_t p = design_columns(fm_model, X, y);
+  design_columns(fm_model, X, y);
   check_weight(fm_model, X, options.weight);
-  check(options, p);
   Graph& g = X.graph();
   const Graph::Pin pin = g.pin(where);
+  const Design rows(X, options.relations);
+  const std::int64_t p = rows.features();
+  check(options, p);
   const NormalOptions normal{.stddev = options.init_stddev, .seed = options.seed, .dtype = X.dtype()};
 
   const ParameterShapes shape = options.shapes(p);
@@ -97,16 +99,17 @@ FactorizationMachine::FactorizationMachine(const Expr& X, const Expr& y, const F
   W = g.variable("W", zeros(shape.at("W"), X.dtype()));       // [p]
   V = g.variable("V", random_normal(shape.at("V"), normal));  // [p, k]
 
-  linear_terms = w0 + reduce_sum(W * X, 1, keep_dims);                            // [n, 1]
-  const Expr square_of_sum = square(matmul(X, V));                                // [n, k]
-  const Expr sum_of_squares = matmul(square(X), square(V));                       // [n, k]
-  interactions = 0.5 * reduce_sum(square_of_sum - sum_of_squares, 1, keep_dims);  // [n, 1]
-  y_hat = linear_terms + interactions;                                            // [n, 1]
-  prediction = gradus::prediction(options.task, y_hat);                           // [n, 1]
+  linear_terms = w0 + reduce_sum(rows.of_columns(W) * X, 1, keep_dims);               // [n, 1]
+  const Expr square_of_sum = square(matmul(X, rows.of_columns(V)));                   // [n, k]
+  const Expr sum_of_squares = matmul(square(X), rows.squares_of_columns(square(V)));  // [n, k]
+  interactions = 0.5 * reduce_sum(square_of_sum - sum_of_squares, 1, keep_dims);      // [n, 1]
+  y_hat = linear_terms + interactions;                                                // [n, 1]
+  prediction = gradus::prediction(options.task, y_hat);                               // [n, 1]
 
   error = mean_error(options.task, y, y_hat, options.weight);  // []
-  const Expr of_features = l2_penalty(X, {{lambda_of_W(options, W), W}, {lambda_of_V(options, V), V}}, options.l2_over,
-                                      options.weight);                          // []
+  const Expr of_features =
+      l2_penalty(rows, {{lambda_of_W(options, W), W}, {lambda_of_V(options, V), V}}, options.l2_over,
+                 options.weight);                                               // []
   penalty = sum_of_penalties(X, {l2_penalty(options.l2_w0, w0), of_features});  // []
   loss = error + penalty;                                                       // []
 }

@@ -36,15 +36,16 @@ struct FactorizationMachineOptions {
   double l2_V = 0;
   L2Groups l2_groups = {};
   L2Over l2_over = L2Over::all;
-  Expr weight = {};  // [n, 1]: how much each row counts; no expression: all alike
+  Expr weight = {};       // [n, 1]: how much each row counts; no expression: all alike
+  Tensor relations = {};  // csr [columns of X, q]: what rows have by way of X (relations.h); [0]: nothing
 
   /// Of the parameters over p features.
   ParameterShapes shapes(std::int64_t p) const;
 };
 
 struct FactorizationMachine {
-  /// X [n, p] dense or csr, y [n, 1]; n may be unknown. Throws TypeError for other shapes, ValueError for options out
-  /// of range.
+  /// X [n, p] dense or csr, y [n, 1]; n may be unknown. With relations p counts these too: X is [n, p - q]. Throws
+  /// TypeError for other shapes, ValueError for options out of range.
   FactorizationMachine(const Expr& X, const Expr& y, const FactorizationMachineOptions& options = {},
                        Location where = Location::current());
 

@@ -12,14 +12,15 @@ struct LinearRegressionOptions {
   double l2_W = 0;
   L2Over l2_over = L2Over::all;  // what l2_W reaches
   Expr weight = {};              // [n, 1]: how much each row counts; no expression: all alike
+  Tensor relations = {};         // csr [columns of X, q]: what rows have by way of X (relations.h); [0]: nothing
 
   /// Of the parameters over p features.
   ParameterShapes shapes(std::int64_t p) const;
 };
 
 struct LinearRegression {
-  /// X [n, p] dense or csr, y [n, 1]; n may be unknown. All parameters start from zero. Throws TypeError for other
-  /// shapes, ValueError for options out of range.
+  /// X [n, p] dense or csr, y [n, 1]; n may be unknown. With relations p counts these too: X is [n, p - q]. All
+  /// parameters start from zero. Throws TypeError for other shapes, ValueError for options out of range.
   LinearRegression(const Expr& X, const Expr& y, const LinearRegressionOptions& options = {},
                    Location where = Location::current());
 

@@ -32,7 +32,12 @@ void take_outputs(Model& model, const M& made) {
 
 // The options of each model; `weight` is no expression where all rows count alike.
 LinearRegressionOptions linear_options(const ModelOptions& o, const Expr& weight) {
-  return {.task = o.task, .l2_w0 = o.l2_w0, .l2_W = o.l2_W, .l2_over = o.l2_over, .weight = weight};
+  return {.task = o.task,
+          .l2_w0 = o.l2_w0,
+          .l2_W = o.l2_W,
+          .l2_over = o.l2_over,
+          .weight = weight,
+          .relations = o.relations};
 }
 
 FactorizationMachineOptions fm_options(const ModelOptions& o, const Expr& weight) {
@@ -44,7 +49,8 @@ FactorizationMachineOptions fm_options(const ModelOptions& o, const Expr& weight
           .l2_W = o.l2_W,
           .l2_V = o.l2_V,
           .l2_over = o.l2_over,
-          .weight = weight};
+          .weight = weight,
+          .relations = o.relations};
 }
 
 HigherOrderFactorizationMachineOptions higher_order_options(const ModelOptions& o, const Expr& weight) {
@@ -86,7 +92,8 @@ MulticlassFactorizationMachineOptions multiclass_options(const ModelOptions& o, 
           .l2_W = o.l2_W,
           .l2_V = o.l2_V,
           .l2_over = o.l2_over,
-          .weight = weight};
+          .weight = weight,
+          .relations = o.relations};
 }
 
 void add_linear(Model& model, const Expr& y, const ModelOptions& options) {
@@ -133,7 +140,9 @@ void add_multiclass(Model& model, const ModelOptions& options) {
 }
 
 // The penalty anew, with lambdas of features.
-void penalize_features(Model& model, std::int64_t p, const ModelOptions& options) {
+void penalize_features(Model& model, const ModelOptions& options) {
+  const Design rows(model.X, options.relations);
+  const std::int64_t p = rows.features();
   if (std::ssize(options.l2_features) != p)
     fail<ValueError>("make_model: l2_features has {} entries but there are {} features", options.l2_features.size(), p);
   std::vector<FeaturePenalty> of_features;
@@ -148,8 +157,8 @@ void penalize_features(Model& model, std::int64_t p, const ModelOptions& options
         {model.X.graph().constant(parameter.rank() == 1 ? all : all.reshape({p, 1})), parameter});  // [p] or [p, 1]
   }
   model.penalty = sum_of_penalties(model.X, {l2_penalty(options.l2_w0, model.parameters.front()),
-                                             l2_penalty(model.X, of_features, options.l2_over, model.weight)});  // []
-  model.loss = model.error + model.penalty;                                                                      // []
+                                             l2_penalty(rows, of_features, options.l2_over, model.weight)});  // []
+  model.loss = model.error + model.penalty;                                                                   // []
 }
 
 // Phi(x) = (1 + erf(x / sqrt(2))) / 2, where its tail is too small for a float 0.   [n, 1] -> [n, 1]
@@ -191,6 +200,9 @@ Model make_model(Graph& g, std::int64_t p, const ModelOptions& options, bool wei
         options.target.mean, options.target.deviation);
   if (p < 1 || p > max_sparse_dimension)
     fail<ValueError>("make_model: {} features are given; 1 to {} are expected", p, max_sparse_dimension);
+  if (options.relations.rank() == 2 && options.kind != ModelKind::linear && options.kind != ModelKind::fm)
+    fail<ValueError>("make_model: relations are given with a {} model; linear and fm can have them",
+                     to_string(options.kind));
   const Graph::Pin pin = g.pin(where);
   Model model;
   model.X = g.sparse_placeholder("X", {any, p}, options.dtype);                   // [n, p]
@@ -200,7 +212,7 @@ Model make_model(Graph& g, std::int64_t p, const ModelOptions& options, bool wei
   const bool scaled = options.task == Task::regression && (mean != 0 || deviation != 1);
   if (options.task == Task::multiclass) {
     add_multiclass(model, options);
-    if (!options.l2_features.empty()) penalize_features(model, p, options);
+    if (!options.l2_features.empty()) penalize_features(model, options);
     return model;
   }
   const Expr y = scaled ? (model.y - mean) / deviation : model.y;  // [n, 1]
@@ -216,7 +228,7 @@ Model make_model(Graph& g, std::int64_t p, const ModelOptions& options, bool wei
       fail<ValueError>("make_model: probit is given with a {} task; binary is expected", to_string(options.task));
     make_probit(model);
   }
-  if (!options.l2_features.empty()) penalize_features(model, p, options);
+  if (!options.l2_features.empty()) penalize_features(model, options);
   if (scaled) model.prediction = mean + deviation * model.prediction;  // [n, 1]
   return model;
 }

@@ -59,6 +59,9 @@ struct ModelOptions {
   bool probit = false;
   /// Of regression: what y_hat tells is (y - mean) / deviation, and the error is that of it.
   TargetScale target = {};
+  /// Of linear and fm, csr [p, q]: what rows have by way of their columns (relations.h), so that W is [p + q], V
+  /// [p + q, k], and l2_features [p + q]; [0]: nothing.
+  Tensor relations = {};
   DType dtype = float32;  // or float64
 };
 
@@ -78,8 +81,8 @@ struct Model {
 Model make_model(Graph& g, std::int64_t p, const ModelOptions& options = {}, bool weighted = false,
                  Location where = Location::current());
 
-/// The parameters that make_model would make, by name, without making anything: of what files say, which may be
-/// anything. Throws ValueError as it does for fields.
+/// The parameters that make_model would make over p features, those of relations among them, by name, without making
+/// anything: of what files say, which may be anything. Throws ValueError as it does for fields.
 ParameterShapes parameter_shapes(std::int64_t p, const ModelOptions& options);
 
 }  // namespace gradus

@@ -2,7 +2,7 @@
 // of two classes, an order), how wrong an estimate y_hat is, and the L2 penalty on the parameters.
 #pragma once
 
-#include <gradus/core/graph/graph.h>
+#include <gradus/models/relations.h>
 
 #include <cstdint>
 #include <initializer_list>
@@ -64,8 +64,8 @@ struct FeaturePenalty {
   Expr parameter;
 };
 /// What those parameters pay; no expression where all lambdas are 0.   [] or no expression
-Expr l2_penalty(const Expr& X, std::span<const FeaturePenalty> of_features, L2Over over, const Expr& weight);
-inline Expr l2_penalty(const Expr& X, std::initializer_list<FeaturePenalty> of_features, L2Over over,
+Expr l2_penalty(const Design& X, std::span<const FeaturePenalty> of_features, L2Over over, const Expr& weight);
+inline Expr l2_penalty(const Design& X, std::initializer_list<FeaturePenalty> of_features, L2Over over,
                        const Expr& weight) {
   return l2_penalty(X, std::span(of_features.begin(), of_features.size()), over, weight);
 }

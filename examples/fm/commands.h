@@ -31,9 +31,10 @@ struct TrainCommand {
   Common common;
   DataArguments data;
   std::string validation, validation_weights, test;
-  std::string model;               // "": not kept
-  std::string from;                // a model to go on from; "": none
-  std::vector<std::string> items;  // columns of a ranking's items
+  std::string model;                  // "": not kept
+  std::string from;                   // a model to go on from; "": none
+  std::vector<std::string> items;     // columns of a ranking's items
+  std::vector<std::string> join, on;  // tables and the columns by which they are joined, as many
   gradus::TrainingOptions options;
   std::string log, tensorboard, report, walkthrough;  // "": none
   std::string config, save_config;                    // "": none

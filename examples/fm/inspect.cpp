@@ -3,6 +3,7 @@
 #include "output.h"
 
 #include <gradus/models/training/inspection.h>
+#include <gradus/models/training/training_set.h>
 
 #include <fmt/format.h>
 
@@ -32,6 +33,8 @@ int inspect(const InspectCommand& command) {
   }
   say("{}: {}, {}, trained on {}, {}\n", command.model, to_string(model.options.kind), to_string(*model.options.task),
       format_name(model.format), describe_features(model.columns));
+  if (model.columns.relations)
+    for (const RelationBlock& block : model.columns.relations->blocks) say("  {}\n", describe(block));
   for (const auto& [name, value] : model.metrics) say("  {} {:.6g}\n", name, value);
   if (model.samples.count() > 0)
     say("weights and factors below are means of {} samples; predictions are the mean of the samples' predictions\n",

@@ -4,6 +4,7 @@
 #include "options.h"
 #include "process.h"
 #include "say.h"
+#include "training_data.h"
 
 #include <gradus/core/error.h>
 #include <gradus/models/training/training_settings.h>
@@ -78,7 +79,10 @@ void add_setting(CLI::App& command, const gradus::Setting& setting) {
         else if constexpr (requires { value->has_value(); })
           return command.add_option(name, *value, what)->default_str("found out");
         else if constexpr (std::is_same_v<T, std::vector<std::int64_t>> || std::is_same_v<T, std::vector<std::string>>)
-          return command.add_option(name, *value, what)->delimiter(',')->capture_default_str();
+          return command.add_option(name, *value, what)
+              ->delimiter(',')
+              ->allow_extra_args(!std::is_same_v<T, std::vector<std::string>>)  // what follows may be the data
+              ->capture_default_str();
         else
           return command.add_option(name, *value, what)->capture_default_str();
       },
@@ -150,6 +154,17 @@ void add_train(CLI::App& app, TrainCommand& command, std::vector<GivenOption>& o
   train.add_option("--item", command.items, "Columns of what is ranked, as a,b; item without it")
       ->delimiter(',')
       ->group("Data");
+  train
+      .add_option("--join", command.join,
+                  "Table with more columns of what a column of the data names, as users.csv, or u.item of MovieLens; "
+                  "may be given again")
+      ->allow_extra_args(false)
+      ->type_name("FILE")
+      ->group("Data");
+  train.add_option("--on", command.on, "The column that both have, as user; one for each --join")
+      ->allow_extra_args(false)
+      ->type_name("COLUMN")
+      ->group("Data");
   train.add_option("--valid", command.validation, "File to validate with")->group("Data");
   train.add_option("--valid-weights", command.validation_weights, "Its weights, a number a line")->group("Data");
   train.add_option("--test", command.test, "File to evaluate the model on in the end")->group("Data");
@@ -185,6 +200,7 @@ void add_train(CLI::App& app, TrainCommand& command, std::vector<GivenOption>& o
       "  fm train ratings.csv\n"
       "  fm train ua.base --factors 20 --test ua.test --model m.safetensors\n"
       "  fm train ua.base --factors 20 --learner mcmc --model m.safetensors\n"
+      "  fm train ua.base --learner mcmc --factors 20 --implicit user:item,item:user --join u.user --on user\n"
       "  fm train clicks.csv --target clicked --ignore id --optimizer ftrl --rate 0.05\n"
       "  fm train ratings.csv --split time:timestamp\n"
       "  zcat train.libsvm.gz | fm train - --valid valid.libsvm --model m.safetensors");
@@ -354,6 +370,7 @@ void check_usage(const TrainCommand& train, const EvaluateCommand& evaluate, con
   if (!train.walkthrough.empty() && gradus::visits_parameters(train.options))
     gradus::fail<gradus::ValueError>("--walkthrough shows steps down gradients, but {} makes none",
                                      to_string(train.options.optimizer));
+  check_joins(train);
   if (export_command != nullptr && export_command->onnx.empty() && export_command->c_header.empty())
     gradus::fail<gradus::ValueError>("--onnx or --c-header names the file to write; neither is given");
   if (!train.from.empty() && (train.search || train.folds > 0))

@@ -53,6 +53,18 @@ Json evaluation_of(const FileEvaluation& found, const FeatureTable* table) {
   return json;
 }
 
+Json relations_of(const Columns& columns) {
+  Json json = Json::array();
+  if (!columns.relations) return json;
+  for (const RelationBlock& block : columns.relations->blocks)
+    json.push_back({{"key", block.key},
+                    {block.is_implicit() ? "implicit" : "table", block.is_implicit() ? block.of : block.source},
+                    {"lines", block.lines.dim(0)},
+                    {"features", block.lines.dim(1)},
+                    {"entries", block.lines.stored()}});
+  return json;
+}
+
 // 1 of "cuda:1", 0 of "cuda"; -1 of other names.
 int cuda_index(std::string_view name) {
   if (name == "cuda") return 0;
@@ -206,6 +218,7 @@ void print_json(const Inspection& found) {
   Json json{{"task", to_string(*model.options.task)},
             {"format", format_name(model.format)},
             {"features", model.columns.count},
+            {"relations", relations_of(model.columns)},
             {"options", Json::parse(to_json(model.options))},
             {"metrics", Json::object()},
             {"strongest_features", list(found.features)},
@@ -262,6 +275,7 @@ void print_json(const TrainingReport& report) {
             {"validation_examples", report.set->validation_size()},
             {"streamed", report.set->about.streamed_mib > 0},
             {"features", model.columns.count},
+            {"relations", relations_of(model.columns)},
             {"options", Json::parse(to_json(model.options))},
             {"history", std::move(history)},
             {"best_epoch", report.best_epoch},

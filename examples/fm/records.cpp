@@ -89,6 +89,10 @@ Facts columns_of(const TrainingSet& set) {
     facts.emplace_back(column.name, what);
   }
   if (table.columns().size() > most) facts.emplace_back("others", table.columns().size() - most);
+  if (set.columns.relations)
+    for (const RelationBlock& block : set.columns.relations->blocks)
+      facts.emplace_back(block.is_implicit() ? fmt::format("{}:{}", block.key, block.of) : block.source,
+                         describe(block));
   return facts;
 }
 

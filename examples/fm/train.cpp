@@ -10,6 +10,7 @@
 #include <gradus/core/io/file.h>
 #include "../progress.h"
 #include "search.h"
+#include "training_data.h"
 
 #include <fmt/ranges.h>
 
@@ -72,12 +73,12 @@ std::string checkpoint_of(const TrainCommand& command) {
 
 void check_files_of(const TrainCommand& command) {
   const std::string checkpoint = checkpoint_of(command);
-  check_files({{"the data", command.data.file.path},
-               {"the file of --weights", command.data.file.weights},
-               {"the file of --valid", command.validation},
-               {"the file of --valid-weights", command.validation_weights},
-               {"the file of --test", command.test},
-               {"the file of --config", command.config}},
+  std::vector<InputFile> inputs{
+      {"the data", command.data.file.path},        {"the file of --weights", command.data.file.weights},
+      {"the file of --valid", command.validation}, {"the file of --valid-weights", command.validation_weights},
+      {"the file of --test", command.test},        {"the file of --config", command.config}};
+  for (const std::string& path : command.join) inputs.push_back({"the file of --join", path});
+  check_files(std::move(inputs),
               {{"--model", command.model, FileKind::model},
                {"the checkpoint of --model", checkpoint, FileKind::state},
                {"--report", command.report, FileKind::report},
@@ -101,7 +102,9 @@ struct Trained {
   Samples samples{};  // of mcmc
   std::int64_t rows = 0;
   double noise = 0;
-  TargetScale scale{};  // that goes with them
+  // That go with them.
+  TargetScale scale{};
+  std::shared_ptr<const Relations> relations{};
 
   void take(Trainer& from) {
     parameters = from.parameters();
@@ -109,6 +112,7 @@ struct Trained {
     scale = from.target_scale();
     rows = from.rows();
     noise = from.noise();
+    relations = from.columns().relations;
   }
 };
 
@@ -150,61 +154,6 @@ void refit(const TrainingSet& set, TrainingOptions options, const TrainCommand& 
   } else {
     trained.take(again);
   }
-}
-
-// The first of some names.
-std::string listed(const std::vector<std::string>& names) {
-  constexpr std::size_t most = 12;
-  const auto shown = std::span(names).first(std::min(names.size(), most));
-  return fmt::format("{}{}", fmt::join(shown, ", "),
-                     names.size() > most ? fmt::format(" and {} more", names.size() - most) : "");
-}
-
-// ": the last of each user, by timestamp"; "" of rows drawn by lot.
-std::string describe_split(const TrainingSet& set, SplitBy by) {
-  const std::string &user = set.about.user_column, &time = set.about.time_column;
-  switch (by) {
-    case SplitBy::random: break;
-    case SplitBy::time: return fmt::format(": the latest by {}", time);
-    case SplitBy::user: return fmt::format(": all of some by {}", user);
-    case SplitBy::leave_last_out:
-      return fmt::format(": the last by {}, {}", user,
-                         time.empty() ? "in the order of the file" : "in time by " + time);
-  }
-  return "";
-}
-
-void print_data(const TrainingSet& set, const TrainCommand& command) {
-  const std::int64_t held_out = set.validation_size();
-  say("{}: {}, {} examples, {}\n", set.about.name, format_name(set.about.format),
-      set.train->size() + (command.validation.empty() ? held_out : 0), describe_features(set.columns));
-  if (set.about.findings) print_findings(*set.about.findings);
-  if (set.columns.ids)
-    say("indices lie far apart, so each of the {} that occur has a number of its own\n", set.columns.count);
-  if (set.about.streamed_mib > 0)
-    say("streamed: {} blocks of {} MiB in all, more than --stream-above {}\n", set.train->blocks(),
-        set.about.streamed_mib, command.options.stream_above);
-  if (!set.about.target.empty() && command.data.file.read.target.empty())
-    say("target: {} (--target names another)\n", set.about.target);
-  if (const std::string scale = describe_scale(set); !scale.empty())
-    say("divided: {}{}\n", scale, command.options.normalize ? "" : " (--no-normalize leaves columns as they are)");
-  if (!set.classes.empty()) say("classes: {}\n", listed(set.classes));
-  if (!set.class_weights.empty()) {
-    const std::vector<std::string> names =
-        set.classes.empty() ? std::vector<std::string>{set.zero_one ? "0" : "-1", "1"} : set.classes;
-    std::vector<std::string> weights;
-    for (std::size_t c = 0; c < names.size(); ++c)
-      weights.push_back(fmt::format("{} by {:.4g}", names[c], set.class_weights[c]));
-    say("balanced: rows count by their class, {}\n", listed(weights));
-  }
-  if (set.one_two) say("classes: 1 and 2; what is told is the probability of 2\n");
-  if (held_out > 0)
-    say("validation: {} examples{}\n", held_out,
-        command.validation.empty() ? " held out" + describe_split(set, command.options.split.by)
-                                   : fmt::format(" of {}", command.validation));
-  else if (command.options.valid_fraction > 0 && command.folds == 0)
-    say("validation: none; of {} examples none can be spared\n", set.train->size());
-  print_counts({}, set.about.missing, set.columns.table.get());
 }
 
 int cross_validation(const TrainingSet& set, const TrainingOptions& options, const TrainCommand& command) {
@@ -347,6 +296,7 @@ int train(const TrainCommand& command) {
   TrainingOptions options = command.options;
   DataFile data = data_file(command.data);
   data.read.threads = command.common.threads;
+  for (std::size_t i = 0; i < command.join.size(); ++i) data.joined.push_back({command.join[i], command.on[i]});
   DataFile validation;
   validation.path = command.validation;
   validation.read = like(data);
@@ -388,6 +338,7 @@ int train(const TrainCommand& command) {
   TrainedModel fitted = model;
   fitted.scale = {};  // the rows that it is shown are scaled already
   fitted.target_scale = trained.scale;
+  fitted.columns.relations = trained.relations;
   if (!command.report.empty()) {
     fitted.parameters = trained.parameters;
     fitted.samples = trained.samples;
@@ -402,6 +353,7 @@ int train(const TrainCommand& command) {
   model.target_scale = trained.scale;
   model.rows = trained.rows;
   model.noise = trained.noise;
+  model.columns.relations = trained.relations;
 
   std::optional<FileEvaluation> test;
   if (!command.test.empty()) {

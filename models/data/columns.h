@@ -5,6 +5,7 @@
 //   const ReadRows test = read_rows("test.csv", {.columns = train.columns});
 #pragma once
 
+#include <gradus/models/data/relations.h>
 #include <gradus/models/data/sparse_ids.h>
 #include <gradus/models/data/table.h>
 
@@ -26,12 +27,20 @@ struct Columns {
   /// The field of each, -1 where it has not occurred; null where fields are unknown.   [p]
   std::shared_ptr<const std::vector<Index>> field = {};
 
+  /// What rows have by way of these columns; null: nothing.
+  std::shared_ptr<const Relations> relations = {};
+
   // What a training takes them for.
   std::vector<bool> of_item = {};  // of rankings: whether it describes the item   [p]
   std::vector<double> l2 = {};     // penalty of each instead of the options'; -1: theirs. Empty: theirs everywhere  [p]
   std::int64_t classes = 0;        // columns of y_hat, of multiclass tasks; 0: as many as the greatest target tells
 
-  /// The name of a column, as people know it: "user=17" of a table, "hashed 5", else the index of sparse text, which
+  /// What a model has parameters for: the columns, and behind them what rows have by way of them.
+  std::int64_t features() const { return count + (relations ? relations->features() : 0); }
+  /// The group of each feature: its field, and of relations the column of their tables. Empty where fields are unknown.
+  /// [features]
+  std::vector<Index> groups() const;
+  /// The name of a feature, as people know it: "user=17" of a table, "hashed 5", else the index of sparse text, which
   /// counts from `first_index`.
   std::string name(std::int64_t column, int first_index = 0) const;
 };

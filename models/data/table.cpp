@@ -108,6 +108,19 @@ std::string FeatureTable::name(std::int64_t feature) const {
   return fmt::format("hashed {}", feature - first_hashed_);
 }
 
+std::int64_t FeatureTable::feature_named(std::string_view name) const {
+  const auto kind_of = [&](std::int64_t column) {
+    return column < 0 ? ColumnKind::ignored : columns_[static_cast<std::size_t>(column)].kind;
+  };
+  if (const std::int64_t column = find(name); kind_of(column) == ColumnKind::numeric)
+    return feature(static_cast<std::size_t>(column));
+  // A column's name may hold '=' itself.
+  for (std::size_t at = name.find('='); hash_bits_ == 0 && at != std::string_view::npos; at = name.find('=', at + 1))
+    if (const std::int64_t column = find(name.substr(0, at)); kind_of(column) == ColumnKind::categorical)
+      if (const Index found = feature(static_cast<std::size_t>(column), name.substr(at + 1)); found >= 0) return found;
+  return -1;
+}
+
 std::vector<Index> FeatureTable::fields() const {
   std::vector<Index> field;
   if (hash_bits_ > 0) return field;

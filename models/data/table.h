@@ -75,6 +75,8 @@ class FeatureTable {
   Index feature(std::size_t column, std::string_view category) const;
   /// "user=17", "age", or "hashed 5". Throws ValueError unless 0 <= feature < features().
   std::string name(std::int64_t feature) const;
+  /// The feature of such a name; -1 where there is none, and of those that are hashed.
+  std::int64_t feature_named(std::string_view name) const;
   /// The field of each feature for models with fields: its column, counted among those that have features. Empty where
   /// categories are hashed: then a feature may be of several columns.   [features]
   std::vector<Index> fields() const;

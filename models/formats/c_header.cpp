@@ -290,7 +290,8 @@ bool is_identifier(std::string_view name) {
 std::string to_c_header(const TrainedModel& model, std::string_view name) {
   if (!is_identifier(name))
     fail<ValueError>("to_c_header: \"{}\" is no name in C; letters, digits and _ are expected, as in model.h", name);
-  return Writer(model, name).written();
+  const TrainedModel plain = folded(model);
+  return Writer(plain, name).written();
 }
 
 void write_c_header(const std::string& path, const TrainedModel& model) {

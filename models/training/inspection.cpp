@@ -31,6 +31,10 @@ class Factors {
       group_ = *model.columns.field;
     } else if (model.columns.table) {
       group_ = model.columns.table->fields();
+      if (model.columns.relations && !group_.empty()) {
+        const std::vector<Index> joined = model.columns.relations->fields(group_.back() + 1);
+        group_.insert(group_.end(), joined.begin(), joined.end());
+      }
     }
     field_aware_ = field_aware;
     norms_.resize(static_cast<std::size_t>(found->second.dim(0)));
@@ -144,22 +148,17 @@ std::vector<NamedPair> strongest_pairs(const TrainedModel& model, std::int64_t c
 std::int64_t feature_named(const TrainedModel& model, std::string_view name) {
   std::int64_t found = -1;
   if (model.columns.table) {
-    // A column's name may hold '=' itself.
-    for (std::size_t at = name.find('='); found < 0 && at != std::string_view::npos; at = name.find('=', at + 1))
-      if (const std::int64_t column = model.columns.table->find(name.substr(0, at));
-          column >= 0 && model.columns.table->hash_bits() == 0 &&
-          model.columns.table->columns()[static_cast<std::size_t>(column)].kind == ColumnKind::categorical)
-        found = model.columns.table->feature(static_cast<std::size_t>(column), name.substr(at + 1));
-    if (const std::int64_t column = model.columns.table->find(name);
-        column >= 0 && model.columns.table->columns()[static_cast<std::size_t>(column)].kind == ColumnKind::numeric)
-      found = model.columns.table->feature(static_cast<std::size_t>(column));
+    found = model.columns.table->feature_named(name);
+    if (const std::int64_t joined = found < 0 && model.columns.relations ? model.columns.relations->find(name) : -1;
+        joined >= 0)
+      found = model.columns.count + joined;
   } else {
     const char* const end = name.data() + name.size();
     const auto [rest, error] = std::from_chars(name.data(), end, found);
     if (error != std::errc() || rest != end) found = -1;
     if (found >= 0 && model.format == Format::libsvm) --found;
   }
-  if (found < 0 || found >= model.columns.count)
+  if (found < 0 || found >= model.columns.features())
     fail<ValueError>("there is no feature {}; {} is one", in_quotes(name), in_quotes(feature_name(model, 0)));
   return found;
 }

@@ -5,6 +5,8 @@
 #include <gradus/core/io/json.h>
 #include <gradus/core/io/safetensors.h>
 #include <gradus/models/data/detail/columns_file.h>
+#include <gradus/models/data/detail/relations_file.h>
+#include <gradus/models/training/detail/folding.h>
 
 #include <fmt/format.h>
 
@@ -44,6 +46,7 @@ class ModelReader {
     }
     out.columns = columns_in(file_, path_);
     if (out.columns.count == 0) damaged("it has no features");
+    out.columns.relations = relations_in(file_, out.columns, path_);
     const Json target = json("target");
     out.target = member(target, "column").is_string() ? target["column"].get<std::string>() : "";
     out.target_range = {real(target, "least"), real(target, "greatest")};
@@ -117,7 +120,7 @@ class ModelReader {
 
   void take_tensors(TrainedModel& out) {
     for (const auto& [name, tensor] : file_.tensors) {
-      if (is_of_columns(name) || !sampled_parameter(name).empty()) continue;
+      if (is_of_columns(name) || is_of_relations(name) || !sampled_parameter(name).empty()) continue;
       if (name != scale_name) {
         out.parameters.emplace(name, tensor);
         continue;
@@ -130,9 +133,11 @@ class ModelReader {
 
   // Before a graph is made: options and fields that are nonsense might ask for more memory than there is.
   void check_parameters(const TrainedModel& model) const {
+    if (model.columns.relations && model.options.kind != ModelKind::linear && model.options.kind != ModelKind::fm)
+      damaged(fmt::format("it has relations, but is a {} model", to_string(model.options.kind)));
     std::map<std::string, Shape> shapes;
     try {
-      shapes = parameter_shapes(model.columns.count, model_options(model.options, model.columns));
+      shapes = parameter_shapes(model.columns.features(), model_options(model.options, model.columns));
     } catch (const ValueError& error) {
       damaged(error.what());
     }
@@ -178,6 +183,7 @@ void save_model(const std::string& path, const TrainedModel& model) {
   file.tensors = model.parameters;
   file.tensors.merge(stacked(model.samples));
   add_columns(file, model.columns);
+  add_relations(file, model.columns.relations.get());
   if (model.scale.size() > 0) file.tensors.emplace(scale_name, model.scale);  // [p]
   Json metrics = Json::object();
   for (const auto& [name, value] : model.metrics) metrics[name] = value;
@@ -205,6 +211,17 @@ void save_model(const std::string& path, const TrainedModel& model) {
 bool is_model(const std::string& path) { return has_metadata(path, model_key); }
 
 TrainedModel load_model(const std::string& path) { return ModelReader(path).read(); }
+
+TrainedModel folded(TrainedModel model) {
+  if (!model.columns.relations) return model;
+  const Folding folding(model.columns.relations->matrix(model.columns.count),
+                        std::max<std::int64_t>(std::ssize(model.classes), 1));
+  model.parameters = folding.folded(std::move(model.parameters));
+  for (std::vector<Parameters>* all : {&model.samples.means, &model.samples.draws})
+    for (Parameters& each : *all) each = folding.folded(std::move(each));
+  model.columns.relations = nullptr;
+  return model;
+}
 
 ReadOptions read_options(const TrainedModel& model, ReadOptions given) {
   given.columns = model.columns;

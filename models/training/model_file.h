@@ -3,12 +3,13 @@
 //
 //   metadata   gradus_model (the version of this format), task, format, options, metrics, target (its mean, deviation
 //              and classes, too), features (how many columns x has), feature_table (JSON; where columns have names),
-//              hash_bits, training (how many rows it was learnt from, and their noise), checksum
+//              hash_bits, training (how many rows it was learnt from, and their noise), relations, checksum
 //   tensors    the parameters (w0 [1], W [p], V [p, k], ...), field [p] where features have fields, indices [p]
 //              (64 bits, as int64) of sparse text that was renumbered, column_scale [p]
-//              where columns are to be divided by it, item_columns [p] of a ranking; of mcmc samples/w0 [S, 1],
-//              samples/W [S, p], samples/V [S, p, k], whose predictions are averaged (w0, W and V are their means
-//              then), and draws/w0, draws/W, draws/V, which say how sure predictions are (samples.h)
+//              where columns are to be divided by it, item_columns [p] of a ranking; relations/...
+//              (data/detail/relations_file.h), whose features have parameters behind those of columns; of mcmc
+//              samples/w0 [S, 1], samples/W [S, p], samples/V [S, p, k], whose predictions are averaged (w0, W and V
+//              are their means then), and draws/w0, draws/W, draws/V, which say how sure predictions are (samples.h)
 //
 // Files of another version and damaged ones (the checksum says so) are refused. Writing is all or nothing.
 #pragma once
@@ -47,6 +48,9 @@ struct TrainedModel {
 void save_model(const std::string& path, const TrainedModel& model);
 /// Throws IoError where the file cannot be read, is no model, is of another version, or is damaged.
 TrainedModel load_model(const std::string& path);
+/// The model without relations that tells the same of rows as read_options has them read: what a category has by way of
+/// it is in its own parameters. Of mcmc its samples too. A model without relations is the same.
+TrainedModel folded(TrainedModel model);
 /// Whether the file is what save_model writes; files that cannot be read are not.
 bool is_model(const std::string& path);
 

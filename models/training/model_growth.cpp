@@ -69,6 +69,11 @@ Parameters zeros_like(const Parameters& parameters) {
 }  // namespace
 
 DataFile growing(const TrainedModel& model, DataFile file) {
+  if (model.columns.relations)
+    fail<ValueError>(
+        "{}: the model has columns by --implicit or --join, whose lines would have to grow with it; train it "
+        "anew, on all rows",
+        file.path);
   if (can_grow(model.columns) && !is_data_cache(file.path))
     file.read.extended = model.columns.table;
   else

@@ -19,7 +19,8 @@
 namespace gradus {
 
 /// The file read as data for the model, with categories that it has not seen added to its columns: of tables whose
-/// categories are listed. Others, and caches, are read with the model's columns as they are.
+/// categories are listed. Others, and caches, are read with the model's columns as they are. Throws ValueError for a
+/// model with relations.
 DataFile growing(const TrainedModel& model, DataFile file);
 
 /// The model with these columns, which have all features of its own by the same names. Parameters of new features are

@@ -56,8 +56,9 @@ struct Predictor::State {
   Tensor scaled(const Tensor& x) const { return scale.size() > 0 ? divide_columns(x, scale) : x; }
 };
 
-Predictor::Predictor(const TrainedModel& trained, const std::string& path, const TrainerOptions& where)
+Predictor::Predictor(const TrainedModel& given, const std::string& path, const TrainerOptions& where)
     : state_(std::make_unique<State>()) {
+  const TrainedModel trained = folded(given);
   State& s = *state_;
   s.model = make_model(s.graph, trained.columns.count,
                        model_options(trained.options, trained.columns, trained.target_scale), false);

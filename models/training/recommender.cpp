@@ -169,8 +169,9 @@ Recommender::Recommender(const TrainedModel& model, const std::string& path, con
     s.least = static_cast<float>(model.target_range.least);
     s.greatest = static_cast<float>(model.target_range.greatest);
   }
-  for (const Parameters& sample : model.samples.means) s.add_model(sample);
-  if (s.models.empty()) s.add_model(model.parameters);
+  const TrainedModel without_relations = folded(model);
+  for (const Parameters& sample : without_relations.samples.means) s.add_model(sample);
+  if (s.models.empty()) s.add_model(without_relations.parameters);
 }
 
 Recommender::~Recommender() = default;

@@ -5,11 +5,13 @@
 #include <gradus/models/training/detail/coordinates.h>
 #include <gradus/models/training/detail/draws.h>
 #include <gradus/models/training/detail/feature_columns.h>
+#include <gradus/models/training/detail/related_features.h>
 #include <gradus/models/training/detail/sampler_loops.h>
 
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <optional>
 
 namespace gradus {
 
@@ -33,15 +35,20 @@ struct Sampler::State {
         given(sampler_options),
         workers(given.threads),
         rows(data.x, root_weights(data)),
-        group(all_in_groups(given.group, rows.features())),
+        group(all_in_groups(given.group, features())),
         columns(columns_of(*data.x.pattern(), group)),
-        table(rows.features(), 1 + (parameters.size() > 2 ? parameters[2].shape()[1] : 0)),
-        coordinates(fm_coordinates(rows, table)),
+        table(features(), 1 + (parameters.size() > 2 ? parameters[2].shape()[1] : 0)),
+        coordinates(fm_coordinates(rows, table, options.relations)),
         predict(session.prepare(model.y_hat, {model.X})),
         mu(columns.size() * width(), static_cast<float>(given.prior.mu0)),
         lambda(mu.size()),
         e(static_cast<std::size_t>(data.size())),
         row_errors(options.task == Task::binary ? e.size() : 0) {
+    for (FeatureColumn& column : columns) {
+      of_group.push_back(std::ssize(column.features));
+      std::erase_if(column.features, [&](Index i) { return i >= rows.features(); });
+    }
+    if (options.relations.rank() == 2) related.emplace(rows, options.relations);
     const auto& [mean, deviation] = options.target;
     y.reserve(e.size());
     for (const double target : data.y) y.push_back(static_cast<float>((target - mean) / deviation));
@@ -50,6 +57,7 @@ struct Sampler::State {
     if (!given.draws) find_penalties();
   }
 
+  std::int64_t features() const { return parameters[1].shape()[0]; }
   std::size_t width() const { return static_cast<std::size_t>(table.columns); }
   DrawStream stream(Purpose purpose) const { return {given.seed, static_cast<std::uint32_t>(iteration), purpose}; }
 
@@ -62,6 +70,7 @@ struct Sampler::State {
   void draw_hyperparameters();
   void visit(const FeatureColumn& column, std::int64_t place);
   void visit(std::span<const Index> features, std::int64_t place, bool one_hot);
+  void visit_related();
 
   Session& session;
   std::vector<Expr> parameters;  // w0, W, V
@@ -71,8 +80,10 @@ struct Sampler::State {
   FeatureRows rows;
   std::vector<float> y;
   double weight_sum;
-  std::vector<Index> group;  // [p]
-  std::vector<FeatureColumn> columns;
+  std::vector<Index> group;                // [p]
+  std::vector<FeatureColumn> columns;      // of X, by group
+  std::vector<std::int64_t> of_group;      // features, those by way of relations among them
+  std::optional<RelatedFeatures> related;  // whose features are behind those of X
   ParameterTable table;
   std::unique_ptr<Coordinates> coordinates;
   PreparedRun predict;
@@ -88,9 +99,12 @@ struct Sampler::State {
 // expectation-maximization is (z - y_hat)^2 / 2. What is made small here is sum(weight e^2) + lambda t^2.
 void Sampler::State::find_penalties() {
   const double halves = of_model.task == Task::binary ? 2 : 1;
-  for (std::int64_t i = 0; i < rows.features(); ++i) {
+  const std::vector<double> of_related = related ? related->weights() : std::vector<double>();
+  for (std::int64_t i = 0; i < features(); ++i) {
     double weight = weight_sum;
-    if (of_model.l2_over == L2Over::touched) {
+    if (of_model.l2_over == L2Over::touched && i >= rows.features()) {
+      weight = of_related[static_cast<std::size_t>(i - rows.features())];
+    } else if (of_model.l2_over == L2Over::touched) {
       weight = 0;
       for (const Index n : rows.rows(i))
         weight += rows.root_weight().empty() ? 1 : std::pow(rows.root_weight()[static_cast<std::size_t>(n)], 2);
@@ -105,7 +119,7 @@ void Sampler::State::read_parameters() {
   w0 = session.value(parameters[0]).item();
   const Tensor W = session.value(parameters[1]);                                 // [p]
   const Tensor V = table.columns > 1 ? session.value(parameters[2]) : Tensor();  // [p, k]
-  for (std::int64_t i = 0; i < rows.features(); ++i) {
+  for (std::int64_t i = 0; i < features(); ++i) {
     float* const t = table.row(i);
     t[0] = W.span<float>()[static_cast<std::size_t>(i)];
     std::copy_n(V.span<float>().begin() + i * (table.columns - 1), table.columns - 1, t + 1);
@@ -115,13 +129,12 @@ void Sampler::State::read_parameters() {
 void Sampler::State::assign_parameters() {
   const std::int64_t k = table.columns - 1;
   session.assign(parameters[0], Tensor::from(std::vector<float>{static_cast<float>(w0)}));
-  session.assign(parameters[1], Tensor::make<float>({rows.features()}, [&](std::span<float> W) {
-                   for (std::int64_t i = 0; i < rows.features(); ++i) W[static_cast<std::size_t>(i)] = table.row(i)[0];
+  session.assign(parameters[1], Tensor::make<float>({features()}, [&](std::span<float> W) {
+                   for (std::int64_t i = 0; i < features(); ++i) W[static_cast<std::size_t>(i)] = table.row(i)[0];
                  }));  // [p]
   if (k > 0)
-    session.assign(parameters[2], Tensor::make<float>({rows.features(), k}, [&](std::span<float> V) {
-                     for (std::int64_t i = 0; i < rows.features(); ++i)
-                       std::copy_n(table.row(i) + 1, k, V.begin() + i * k);
+    session.assign(parameters[2], Tensor::make<float>({features(), k}, [&](std::span<float> V) {
+                     for (std::int64_t i = 0; i < features(); ++i) std::copy_n(table.row(i) + 1, k, V.begin() + i * k);
                    }));  // [p, k]
 }
 
@@ -179,7 +192,7 @@ void Sampler::State::draw_hyperparameters() {
   }
   const auto& [a, g, b, mu0, lambda_w0] = given.prior;
   for (std::size_t at = 0; at < mu.size(); ++at) {
-    const auto p = static_cast<double>(columns[at / width()].features.size());
+    const auto p = static_cast<double>(of_group[at / width()]);
     const auto m = static_cast<double>(mu[at]);
     Draws draws(stream(Purpose::hyperparameters), static_cast<std::uint32_t>(at + 1));
     const double spread = std::max(squares[at] - 2 * m * sums[at] + p * m * m, 0.0);  // sum (t - mu)^2
@@ -248,6 +261,26 @@ void Sampler::State::visit(std::span<const Index> features, std::int64_t place, 
   }
 }
 
+void Sampler::State::visit_related() {
+  const std::size_t of_z = (width() + 3) / 4 * 4;
+  std::vector<float> normals(given.draws ? static_cast<std::size_t>(related->count()) * of_z : 0);
+  if (given.draws)
+    draw_normals(stream(Purpose::parameters), static_cast<std::uint64_t>(rows.features()) * of_z, normals);
+  const auto read = [&](std::int64_t place, std::int64_t first, std::int64_t count, float* of_mu, float* of_lambda,
+                        float* z) {
+    const auto i = static_cast<std::size_t>(rows.features() + related->order()[static_cast<std::size_t>(place)]);
+    if (!given.draws) {
+      std::fill_n(of_lambda, count, first == 0 ? penalty_of_W[i] : penalty_of_V[i]);
+      return;
+    }
+    const std::size_t hyper = static_cast<std::size_t>(group[i]) * width() + static_cast<std::size_t>(first);
+    std::copy_n(&mu[hyper], count, of_mu);
+    std::copy_n(&lambda[hyper], count, of_lambda);
+    std::copy_n(&normals[static_cast<std::size_t>(place) * of_z + static_cast<std::size_t>(first)], count, z);
+  };
+  related->visit(table, e, coordinates->products(), {static_cast<float>(alpha), read}, workers);
+}
+
 Sampler::Sampler(Session& session, const Model& model, const ModelOptions& of_model, const Rows& rows,
                  const SamplerOptions& options) {
   if (of_model.kind != ModelKind::linear && of_model.kind != ModelKind::fm)
@@ -258,8 +291,8 @@ Sampler::Sampler(Session& session, const Model& model, const ModelOptions& of_mo
     fail<TypeError>("Sampler: x is {}; csr of float32 is expected", rows.x.type());
   if (of_model.task == Task::binary && rows.weighted())
     fail<ValueError>("Sampler: a binary task has weights, but draws of z have no place for them");
-  if (!options.group.empty() && std::ssize(options.group) != rows.x.dim(1))
-    fail<ValueError>("Sampler: group has {} entries but there are {} features", options.group.size(), rows.x.dim(1));
+  if (const std::int64_t p = model.parameters[1].shape()[0]; !options.group.empty() && std::ssize(options.group) != p)
+    fail<ValueError>("Sampler: group has {} entries but there are {} features", options.group.size(), p);
   rows.check();
   check_targets(of_model.task, rows.y);
   state_ = std::make_unique<State>(session, model, of_model, rows, options);
@@ -284,6 +317,7 @@ double Sampler::iterate(std::int64_t iteration) {
     s.visit(column, place);
     place += std::ssize(column.features);
   }
+  if (s.related) s.visit_related();
   s.assign_parameters();
   return error;
 }

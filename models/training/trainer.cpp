@@ -69,9 +69,13 @@ std::vector<double> best_bias(Task task, std::int64_t classes, const DataSummary
   return out;
 }
 
-// With the number of classes, where a task has classes and it is not known.
-Columns with_classes(Columns columns, const DataSummary& summary) {
+// With what follows from the rows to learn from: the number of classes, where a task has classes and it is not known,
+// and implicit columns.
+Columns columns_learnt(Columns columns, const TrainingOptions& options, const DataSummary& summary,
+                       const RowBlocks& train) {
+  columns.count = summary.columns;
   if (columns.classes == 0) columns.classes = std::max<std::int64_t>(std::ssize(summary.class_sums), 2);
+  columns.relations = with_implicit(columns.relations, options.implicit, columns.table.get(), train, "Trainer");
   return columns;
 }
 
@@ -117,6 +121,8 @@ ModelOptions model_options(const TrainingOptions& options, const Columns& column
   out.l2_over = options.l2_over.value_or(L2Over::touched);
   out.probit = visits_parameters(options) && out.task == Task::binary;
   out.l2_features = columns.l2;
+  if (!columns.l2.empty()) out.l2_features.resize(static_cast<std::size_t>(columns.features()), -1);
+  if (columns.relations) out.relations = columns.relations->matrix(columns.count);  // csr [count, q]
   out.classes = columns.classes;
   out.target = target;
   return out;
@@ -159,17 +165,18 @@ Expr output_of(const Model& model, const TrainingOptions& options, const TargetR
   return clip_by_value(model.prediction, range.least, range.greatest);  // [n, 1]
 }
 
-Trainer::State::State(SharedBlocks train, SharedBlocks validation, const Columns& columns,
+Trainer::State::State(SharedBlocks train, SharedBlocks validation, const Columns& of_rows,
                       const TrainingOptions& training, const TrainerOptions& where, const TrainingStart& start)
     : train_data(std::move(train)),
       validation_data(std::move(validation)),
       summary(summary_of(*train_data)),
-      options(settled(training, summary.size())),
+      columns(columns_learnt(of_rows, training, summary, *train_data)),
+      options(settled(training, summary.size(columns.relations.get()))),
       target(start.parameters.empty() ? scale_of(*options.task, summary) : start.target),
       sampler(training.task == Task::ranking
                   ? std::optional<PairSampler>(std::in_place, train_data->block(0), columns.of_item, training.seed)
                   : std::nullopt),
-      of_model(model_options(options, with_classes(columns, summary), target)),
+      of_model(model_options(options, columns, target)),
       model(make_model(graph, summary.columns, of_model, summary.weighted)),
       told_of_validation(of_model.probit) {
   if (!visits_parameters(options)) {
@@ -190,10 +197,11 @@ Trainer::State::State(SharedBlocks train, SharedBlocks validation, const Columns
     const Rows rows = train_data->block(0);
     chain.emplace(*session, model, of_model, rows,
                   SamplerOptions{.draws = options.optimizer == Learner::mcmc,
-                                 .group = columns.field ? *columns.field : columns_by_place(*rows.x.pattern()),
+                                 .group = columns.field ? columns.groups() : columns_by_place(*rows.x.pattern()),
                                  .seed = options.seed,
                                  .threads = where.threads});
     if (options.optimizer == Learner::mcmc) keeper.emplace(*options.epochs, options.samples);
+    if (keeper && of_model.relations.rank() == 2) folding.emplace(of_model.relations, 1);
   }
   predict.emplace(session->prepare(estimate_of(model, options, summary.range()), {model.X}));
   if (validation_data && sampler)
@@ -263,8 +271,7 @@ bool Trainer::State::learn_epoch(const Watcher& watcher, std::chrono::steady_clo
 
 void Trainer::State::end_epoch(double seconds) {
   EpochRecord record{epoch + 1, error_sum / weight_sum, none, seconds};
-  if (keeper && keeper->add(record.epoch, parameters_of(*session, model)))
-    tell_of_validation(keeper->samples().means.back());
+  if (keeper && keeper->add(record.epoch, kept())) tell_of_validation(keeper->samples().means.back());
   if (validation_data) {
     const Evaluation found = validate();
     if (!std::isfinite(found.main())) diverged(batch_count());
@@ -336,7 +343,7 @@ Ending Trainer::run(const Watcher& watcher, std::int64_t epochs) {
 
 Parameters Trainer::parameters() {
   State& s = *state_;
-  if (s.has_samples()) return mean_of(s.keeper->samples());
+  if (s.has_samples()) return s.unfolded(mean_of(s.keeper->samples()));
   if (!s.best.empty()) return s.best;
   Parameters out = parameters_of(*s.session, s.model);
   for (const auto& [name, value] : out)
@@ -361,7 +368,12 @@ double Trainer::constant_loss() const {
   return loss_of_constant(*s.options.task, s.summary, s.validation_data ? summary_of(*s.validation_data) : s.summary);
 }
 
-Samples Trainer::samples() const { return state_->keeper ? state_->keeper->samples() : Samples(); }
+Samples Trainer::samples() const {
+  Samples out = state_->keeper ? state_->keeper->samples() : Samples();
+  for (std::vector<Parameters>* all : {&out.means, &out.draws})
+    for (Parameters& each : *all) each = state_->unfolded(each);
+  return out;
+}
 std::int64_t Trainer::rows() const { return state_->summary.rows; }
 
 double Trainer::noise() const {
@@ -377,6 +389,7 @@ double Trainer::noise() const {
 
 const TrainingOptions& Trainer::options() const { return state_->options; }
 const TargetScale& Trainer::target_scale() const { return state_->target; }
+const Columns& Trainer::columns() const { return state_->columns; }
 const Model& Trainer::model() const { return state_->model; }
 const std::vector<EpochRecord>& Trainer::history() const { return state_->history; }
 std::int64_t Trainer::best_epoch() const { return state_->best_epoch; }

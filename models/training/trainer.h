@@ -126,6 +126,9 @@ class Trainer {
   double constant_loss() const;
   /// What the trainer goes by: the options that were given, with what they left open found out.
   const TrainingOptions& options() const;
+  /// The columns that were given, with the relations that the trainer has made of the rows to learn from, options.
+  /// implicit: a part of the model.
+  const Columns& columns() const;
   /// What brought targets of regression to mean 0 and deviation 1: a part of the model.
   const TargetScale& target_scale() const;
   const std::vector<EpochRecord>& history() const;

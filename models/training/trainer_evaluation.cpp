@@ -25,22 +25,22 @@ Tensor Trainer::State::estimates_of(const Rows& rows) {
     mean.add(told_of(rows));
     return mean.estimates();
   }
-  const Parameters now = parameters_of(*session, model);
+  const Parameters before = now();
   for (const Parameters& sample : keeper->samples().means) {
-    assign(*session, model, sample);
+    assign(*session, model, unfolded(sample));
     mean.add(told_of(rows));
   }
-  assign(*session, model, now);
+  assign(*session, model, before);
   return mean.estimates();
 }
 
 // One more of the samples whose predictions for the validation set are averaged.
 void Trainer::State::tell_of_validation(const Parameters& sample) {
   if (!validation_data) return;
-  const Parameters now = parameters_of(*session, model);
-  assign(*session, model, sample);
+  const Parameters before = now();
+  assign(*session, model, unfolded(sample));
   told_of_validation.add(told_of(validation_data->block(0)));
-  assign(*session, model, now);
+  assign(*session, model, before);
 }
 
 // How good the last epoch is on the validation set, of mcmc the samples so far.

@@ -31,7 +31,8 @@ constexpr const char* history_name = "history";    // float64 [epochs, 3]: loss,
 const std::string& Trainer::State::data_checksum() {
   if (checksum_of_data.empty())
     checksum_of_data =
-        fmt::format("{:08x}{:08x}", train_data->fingerprint(), validation_data ? validation_data->fingerprint() : 0);
+        fmt::format("{:08x}{:08x}{}", train_data->fingerprint(), validation_data ? validation_data->fingerprint() : 0,
+                    columns.relations ? fmt::format("{:08x}", columns.relations->fingerprint()) : "");
   return checksum_of_data;
 }
 

@@ -316,8 +316,18 @@ TargetScale DataSummary::target_scale() const {
   return {mean, least < greatest ? std::sqrt(std::max(variance, 0.0)) : 0};
 }
 
-TrainingSize DataSummary::size() const {
-  return {static_cast<double>(rows), static_cast<double>(columns), static_cast<double>(non_zeros), ones};
+TrainingSize DataSummary::size(const Relations* relations) const {
+  TrainingSize out{static_cast<double>(rows), static_cast<double>(columns), static_cast<double>(non_zeros), ones};
+  if (relations == nullptr) return out;
+  out.features += static_cast<double>(relations->features());
+  out.ones = false;
+  // What a line has counts by its square: a hundred implicit columns of a tenth as one of 1.
+  for (const RelationBlock& block : relations->blocks) {
+    double squares = 0;
+    for (const float x : block.lines.span<float>()) squares += static_cast<double>(x) * static_cast<double>(x);
+    out.non_zeros += out.rows * squares / static_cast<double>(block.lines.dim(0));
+  }
+  return out;
 }
 
 DataSummary summary_of(const RowBlocks& rows) {

@@ -3,6 +3,7 @@
 // model must remember in order to read other files alike.
 #pragma once
 
+#include <gradus/models/data/joined_table.h>
 #include <gradus/models/data/read.h>
 #include <gradus/models/data/row_blocks.h>
 #include <gradus/models/model.h>
@@ -27,6 +28,7 @@ struct DataFile {
   RowSplit split = {};       // the columns that it goes by are looked for, and told as keys
   /// Whether there may be no target: then each row's is 1, as of a ranking's rows that say who took what.
   bool may_lack_target = false;
+  std::vector<JoinedFile> joined = {};  // of data to train on: tables with more columns of their categories
 };
 
 /// The rows of a file, and what is known of them.
@@ -91,7 +93,7 @@ struct DataSummary {
   TargetRange range() const { return {least, greatest}; }
   /// Of the targets, weighted; 0 and 1 where no row counts. The deviation of equal targets is 0.
   TargetScale target_scale() const;
-  TrainingSize size() const;
+  TrainingSize size(const Relations* relations = nullptr) const;
   /// Whether the targets are two classes: 0 and 1, or -1 and 1, and both occur.
   bool are_classes() const { return !has_other && has_one && has_minus != has_zero; }
   /// Whether they are 1 and 2, as some programs number classes, and both occur.

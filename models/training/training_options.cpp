@@ -2,6 +2,7 @@
 
 #include <gradus/core/error.h>
 #include <gradus/core/io/json.h>
+#include <gradus/models/data/relations.h>
 #include <gradus/models/training/training_settings.h>
 
 #include <fmt/ranges.h>
@@ -158,6 +159,16 @@ std::vector<Setting> settings(TrainingOptions& o) {
           choice("l2-over", &o.l2_over, model,
                  "touched: a row's features pay, as in libFM and xLearn; all: every weight pays in every step; guess: "
                  "touched where a penalty is named, or a step reaches few of the weights")),
+      newer(of_kinds({ModelKind::linear, ModelKind::fm},
+                     Setting{"implicit",
+                             &o.implicit,
+                             0,
+                             0,
+                             false,
+                             {},
+                             model,
+                             "What a category's rows to learn from have in another column, as user:item,item:user: the "
+                             "items of a row's user, each of m as 1/sqrt(m), and the users of its item"})),
       flag("normalize", &o.normalize, model,
            "Divide each column by the greatest number that it has in training; kept with the model; without it those "
            "are divided that are far from 1"),
@@ -347,6 +358,15 @@ void check(const TrainingOptions& options) {
   TrainingOptions copy = options;
   for (const Setting& setting : settings(copy)) check_setting(setting);
   check_learner(options);
+  for (std::size_t i = 0; i < options.implicit.size(); ++i) {
+    implicit_columns_named(options.implicit[i]);
+    if (std::find(options.implicit.begin(), options.implicit.begin() + static_cast<std::ptrdiff_t>(i),
+                  options.implicit[i]) != options.implicit.begin() + static_cast<std::ptrdiff_t>(i))
+      fail<ValueError>(".implicit is {} twice", options.implicit[i]);
+  }
+  if (!options.implicit.empty() && options.kind != ModelKind::linear && options.kind != ModelKind::fm)
+    fail<ValueError>(".implicit is {}, but a {} model cannot have such columns; linear and fm can",
+                     shown(options.implicit), to_string(options.kind));
   if (options.schedule == RateSchedule::steps && options.schedule_at.empty())
     fail<ValueError>(".schedule is steps but .schedule_at names no epoch");
   if (!std::is_sorted(options.schedule_at.begin(), options.schedule_at.end(), std::less_equal<>()))

@@ -37,6 +37,8 @@ struct TrainingOptions {
   std::optional<double> l2_w = {}, l2_v = {};
   std::vector<std::string> l2 = {};  // of the features of single columns, as user=0.1
   std::optional<L2Over> l2_over = {};
+  /// What each category's training rows have in another column, as user:item for the items of each user (relations.h).
+  std::vector<std::string> implicit = {};
   std::optional<bool> normalize = {};  // columns by the greatest absolute value of each; not given: those that need it
 
   // The learner; als and mcmc have no use for what follows but `samples`. A rate of 0 is the optimizer's default; an

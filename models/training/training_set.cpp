@@ -15,6 +15,7 @@
 #include <cstdlib>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <utility>
 
@@ -180,6 +181,22 @@ std::vector<double> l2_of_features(const LoadedRows& about, const Columns& colum
   return out;
 }
 
+// The joined tables as relations, large columns divided as those of the rows are.
+std::shared_ptr<const Relations> relations_of(TrainingSet& set, const std::optional<bool>& normalize) {
+  if (set.joined.empty()) return nullptr;
+  if (!set.columns.table)
+    fail<ValueError>("{}: {} is to be joined, but columns of {} have no names", set.about.name, set.joined.front().name,
+                     to_string(set.about.format));
+  Relations out;
+  for (JoinedTable& each : set.joined) {
+    ColumnScale scale(each.x.dim(1));
+    scale.add(each.x);
+    if (normalize.value_or(true)) each.scale = normalize ? scale.tensor() : scale.usual();  // [q] or [0]
+    out.blocks.push_back(joined_block(each, *set.columns.table, out, set.about.name));
+  }
+  return std::make_shared<const Relations>(std::move(out));
+}
+
 // The rows to learn from and those to validate with; keys are then of the first.
 SplitBlocks split_of(const SharedBlocks& rows, SplitKeys& keys, const TrainingOptions& options) {
   if (options.split.by == SplitBy::random) return split(rows, options.valid_fraction, options.seed);
@@ -251,11 +268,15 @@ TrainingSet load_training_set(const DataFile& data, const DataFile& validation, 
   TrainingSet out;
   if (from != nullptr) take_over(*from, options);
   DataFile file = from != nullptr ? growing(*from, data) : data;
+  if (from != nullptr && (!options.implicit.empty() || !file.joined.empty()))
+    fail<ValueError>("{}: --from goes on with the columns of the model, but --{} adds some", file.path,
+                     options.implicit.empty() ? "join" : "implicit");
   file.read.targets = options.task == Task::multiclass ? TargetCells::classes
                       : !options.task                  ? TargetCells::either
                                                        : TargetCells::numbers;
   file.may_lack_target = options.task == Task::ranking;
   file.split = options.split;
+  for (const JoinedFile& each : std::exchange(file.joined, {})) out.joined.push_back(read_joined(each, file.read));
   LoadedRows all = from != nullptr ? load_rows_for(*from, file) : load_rows(file, options.stream_above);
   out.about = all;
   out.about.rows = nullptr;
@@ -291,6 +312,7 @@ TrainingSet load_training_set(const DataFile& data, const DataFile& validation, 
   if (from == nullptr && options.task == Task::regression && summary.target_scale().deviation == 0)
     fail<ValueError>("{}: all targets are {}, so there is nothing to learn", out.about.name, summary.first);
   out.columns.count = summary.columns;
+  out.columns.relations = relations_of(out, options.normalize);
   out.range = summary.range();
   if (from != nullptr) {
     out.range = {std::min(out.range.least, from->target_range.least),
@@ -331,7 +353,9 @@ TrainingSet load_training_set(const DataFile& data, const DataFile& validation, 
   } else {
     out.train = std::move(all.rows);
   }
-  TrainingSize size = summary.size();
+  out.columns.relations =
+      with_implicit(out.columns.relations, options.implicit, out.columns.table.get(), *out.train, out.about.name);
+  const TrainingSize size = summary.size(out.columns.relations.get());
   const double part = static_cast<double>(out.train->size()) / size.rows;
   constexpr double few = 200'000;
   if (!options.refit) options.refit = validation.path.empty() && out.about.streamed_mib == 0 && size.rows <= few;
@@ -360,17 +384,14 @@ TrainingStart start_of(const TrainingSet& set, const TrainingOptions& options, c
   return {of_sample ? model.samples.draws.back() : model.parameters, model.target_scale};
 }
 
-std::string describe_scale(const TrainingSet& set) {
-  if (set.scale.size() == 0) return "";
+std::string describe_scale(const Tensor& scale, const Columns& columns, Format format) {
   constexpr std::int64_t most = 6;
   std::string text;
   std::int64_t count = 0;
-  const auto scale = set.scale.span<float>();
-  for (std::int64_t i = 0; i < set.columns.count; ++i) {
-    const float by = scale[static_cast<std::size_t>(i)];
+  for (std::int64_t i = 0; i < scale.size(); ++i) {
+    const float by = scale.span<float>()[static_cast<std::size_t>(i)];
     if (by == 1 || ++count > most) continue;
-    text +=
-        fmt::format("{}{} by {:.4g}", text.empty() ? "" : ", ", set.columns.name(i, first_index(set.about.format)), by);
+    text += fmt::format("{}{} by {:.4g}", text.empty() ? "" : ", ", columns.name(i, first_index(format)), by);
   }
   return count > most ? fmt::format("{} and {} columns more", text, count - most) : text;
 }
@@ -432,6 +453,19 @@ std::string describe_features(const Columns& columns) {
   }
   if (shown > most) parts += fmt::format(" and {} columns more", shown - most);
   return fmt::format("{} ({})", text, parts);
+}
+
+std::string describe(const RelationBlock& block) {
+  const CsrPattern& lines = *block.lines.pattern();
+  if (block.is_implicit())
+    return fmt::format("implicit: {} {} x {} {}, {} entries", lines.rows, block.key, lines.columns, block.of,
+                       lines.non_zeros());
+  std::int64_t empty = 0;
+  for (std::size_t i = 0; i < static_cast<std::size_t>(lines.rows); ++i)
+    if (lines.row_start[i] == lines.row_start[i + 1]) ++empty;
+  return fmt::format("joined: {}: {} of {} {}{}", block.source,
+                     describe_features({.count = lines.columns, .table = block.table}), lines.rows, block.key,
+                     empty == 0 ? "" : fmt::format(", {} of which {} not there", empty, empty == 1 ? "is" : "are"));
 }
 
 std::string describe_counts(const std::vector<std::int64_t>& counts, const FeatureTable* table) {

@@ -17,8 +17,8 @@ struct TrainingSet {
   SharedBlocks train;       // in memory as one block; or, where the data are streamed, a part of each of their blocks
   SharedBlocks validation;  // null where there are no rows to validate with
   SplitKeys keys;           // of the rows of `train`, for options.split
-  Columns columns;
-  Tensor scale;  // what the columns of both were divided by   [p]; [0]: nothing
+  Columns columns;          // with relations: those of joined tables, and those that follow from the rows of `train`
+  Tensor scale;             // what the columns of both were divided by   [p]; [0]: nothing
   bool zero_one = false;
   bool one_two = false;  // whether its targets were 1 and 2, and have become 0 and 1
   TargetRange range{};
@@ -27,6 +27,8 @@ struct TrainingSet {
   std::vector<double> class_weights = {};
   std::optional<TrainedModel> from = {};  // the model that is trained on, with these columns
   std::vector<bool> is_new = {};          // which features of it are new   [p]
+
+  std::vector<JoinedTable> joined = {};  // whose columns are among the relations
 
   std::int64_t validation_size() const { return validation ? validation->size() : 0; }
 };
@@ -41,13 +43,13 @@ using ItemColumns = std::vector<std::string>;
 /// words), and what else the options leave open (settled), and says so there; of at most 200,000 rows in memory, of
 /// which it holds out some itself, the model is to learn again from all. Throws as load_rows does, and ValueError where
 /// targets do not fit the task or are all the same number, it is not known which columns of a ranking are the item's
-/// (`items`, else the column item), or the options need all rows at once of data that are streamed: a ranking, and a
-/// batch of 0.
+/// (`items`, else the column item), a table cannot be joined or an implicit column be made, or the options need all
+/// rows at once of data that are streamed: a ranking, and a batch of 0.
 /// With a model to go on `from` the rows are read as data for it, new categories added (growing); kind, task and sizes
 /// are the model's, and so is the learner where the options name none and the model's visits parameters; gradients have
 /// no penalty but those that are named, since what the model has learnt is no reason to be small. Throws
 /// ValueError where the options say otherwise; where als and mcmc, which learn from the rows alone, would forget
-/// features that no row has; and for classes that are new.
+/// features that no row has; for classes that are new; and for a model with columns of other tables.
 TrainingSet load_training_set(const DataFile& data, const DataFile& validation, TrainingOptions& options,
                               const ItemColumns& items = {}, const TrainedModel* from = nullptr);
 
@@ -56,7 +58,7 @@ TrainingSet load_training_set(const DataFile& data, const DataFile& validation, 
 TrainingStart start_of(const TrainingSet& set, const TrainingOptions& options, const RowBlocks& rows);
 
 /// "age by 48.2, price by 61.3": what columns are divided by; "" where none is.
-std::string describe_scale(const TrainingSet& set);
+std::string describe_scale(const Tensor& scale, const Columns& columns, Format format = Format::csv);
 
 /// The rows of both parts.
 SharedBlocks all_rows(const TrainingSet& set);
@@ -70,6 +72,8 @@ LoadedRows load_rows_for(const TrainedModel& model, DataFile file);
 
 /// "2623 features (943 user, 1680 item)"
 std::string describe_features(const Columns& columns);
+/// "implicit: 943 user x 1680 item, 90570 entries"; "joined: u.user: 82 features (61 age, 21 job) of 943 user".
+std::string describe(const RelationBlock& block);
 
 /// "2 item, 5 age" of the columns of which something is counted; "" where nothing is.
 std::string describe_counts(const std::vector<std::int64_t>& counts, const FeatureTable* table);

@@ -54,4 +54,23 @@ inline std::string ratings_text(const RatingsShape& shape) {
   return fmt::to_string(text);
 }
 
+/// As u.user and u.item of MovieLens, of users and items that nobody is, titles in Latin-1.
+inline std::string users_text(std::int64_t users) {
+  fmt::memory_buffer text;
+  for (std::int64_t user = 1; user <= users; ++user)
+    fmt::format_to(std::back_inserter(text), "{}|{}|{}|writer|85711\n", user, 20 + user % 7, user % 2 == 0 ? "M" : "F");
+  return fmt::to_string(text);
+}
+inline std::string items_text(std::int64_t items) {
+  constexpr std::int64_t genres = 19;
+  fmt::memory_buffer text;
+  for (std::int64_t item = 1; item <= items; ++item) {
+    fmt::format_to(std::back_inserter(text), "{}|\xc9t\xe9, l' (1995)|01-Jan-1995||http://there", item);
+    for (std::int64_t g = 0; g < genres; ++g)
+      fmt::format_to(std::back_inserter(text), "|{}", g == item % (genres - 1) || g == item % 5 ? 1 : 0);
+    text.push_back('\n');
+  }
+  return fmt::to_string(text);
+}
+
 }  // namespace gradus

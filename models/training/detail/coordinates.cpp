@@ -86,14 +86,20 @@ class PairCoordinates final : public LinearCoordinates {
 // Any X: q = X V [n, k] is kept, and moves with V.
 class FactorCoordinates final : public LinearCoordinates {
  public:
-  FactorCoordinates(const FeatureRows& rows, ParameterTable& table)
+  FactorCoordinates(const FeatureRows& rows, ParameterTable& table, const Tensor& B)
       : LinearCoordinates(rows, table),
+        B_(B),
         stride_(table.stride - 1),
         q_(static_cast<std::size_t>(rows.x().dim(0) * stride_)) {}
 
   void restart() override {
     std::fill(q_.begin(), q_.end(), 0.0F);
-    for (std::int64_t i = 0; i < rows_.features(); ++i) add_to_q(i, table_.row(i) + 1);
+    std::vector<float> v(static_cast<std::size_t>(stride_));
+    for (std::int64_t i = 0; i < rows_.features(); ++i) {
+      std::copy_n(table_.row(i) + 1, stride_, v.begin());
+      if (B_.rank() == 2) add_line(i, v);
+      add_to_q(i, v.data());
+    }
   }
   void slopes(std::int64_t feature, float* H) const override {
     LinearCoordinates::slopes(feature, H);
@@ -112,23 +118,35 @@ class FactorCoordinates final : public LinearCoordinates {
     LinearCoordinates::move(feature, delta);
     add_to_q(feature, delta + 1);
   }
+  std::span<float> products() override { return q_; }
 
  private:
+  // v += what the category has by way of it
+  void add_line(std::int64_t i, std::vector<float>& v) const {
+    const CsrPattern& lines = *B_.pattern();
+    const std::span<const float> b = B_.span<float>();
+    for (auto at = static_cast<std::size_t>(lines.row_start[static_cast<std::size_t>(i)]);
+         at < static_cast<std::size_t>(lines.row_start[static_cast<std::size_t>(i) + 1]); ++at) {
+      const float* const of = table_.row(rows_.features() + lines.column[at]) + 1;
+      for (std::size_t f = 0; f < v.size(); ++f) v[f] += b[at] * of[f];
+    }
+  }
   void add_to_q(std::int64_t feature, const float* v) {
     const std::span<const Index> rows = rows_.rows(feature);
     add_to_rows({q_.data(), stride_, factors(), rows.data(), rows_.x(feature).data(), v, std::ssize(rows)});
   }
 
+  Tensor B_;
   std::int64_t stride_;
   std::vector<float> q_;  // [n, k]
 };
 
 }  // namespace
 
-std::unique_ptr<Coordinates> fm_coordinates(const FeatureRows& rows, ParameterTable& table) {
+std::unique_ptr<Coordinates> fm_coordinates(const FeatureRows& rows, ParameterTable& table, const Tensor& B) {
   if (table.columns == 1) return std::make_unique<LinearCoordinates>(rows, table);
-  if (rows.x().pattern()->row_length() == 2) return std::make_unique<PairCoordinates>(rows, table);
-  return std::make_unique<FactorCoordinates>(rows, table);
+  if (rows.x().pattern()->row_length() == 2 && B.rank() != 2) return std::make_unique<PairCoordinates>(rows, table);
+  return std::make_unique<FactorCoordinates>(rows, table, B);
 }
 
 }  // namespace gradus

@@ -74,9 +74,13 @@ class Coordinates {
   /// Adds delta [C], behind which zeros follow as far as a row of the table goes, to the feature's row. Features that
   /// no row holds both may be moved at once.
   virtual void move(std::int64_t feature, const float* delta) = 0;
+  /// q, where it is kept, in rows of table.stride - 1; who moves other features than those of `rows` moves it along.
+  virtual std::span<float> products() { return {}; }
 };
 
-/// Of linear models (C = 1) and factorization machines of order 2 (C = 1 + k). What is given must outlive it.
-std::unique_ptr<Coordinates> fm_coordinates(const FeatureRows& rows, ParameterTable& table);
+/// Of linear models (C = 1) and factorization machines of order 2 (C = 1 + k). With B, csr [columns of X, q], the table
+/// has q more rows, whose features rows have by way of X's columns (models/data/relations.h). What is given must
+/// outlive it.
+std::unique_ptr<Coordinates> fm_coordinates(const FeatureRows& rows, ParameterTable& table, const Tensor& B = {});
 
 }  // namespace gradus

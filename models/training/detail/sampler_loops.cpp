@@ -1,33 +1,14 @@
 #include <gradus/models/training/detail/sampler_loops.h>
 
 #include <gradus/core/cpu.h>
+#include <gradus/models/training/detail/vectors.h>
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 
 namespace gradus {
 
 namespace {
-
-using Four = float __attribute__((vector_size(16)));
-using Eight = float __attribute__((vector_size(32)));
-
-// A vector wherever it lies in memory.
-template <class V>
-struct [[gnu::packed, gnu::may_alias]] Unaligned {
-  V v;
-};
-[[gnu::always_inline]] inline const auto& four(const float* at) {
-  return *reinterpret_cast<const Unaligned<Four>*>(at);
-}
-[[gnu::always_inline]] inline const auto& eight(const float* at) {
-  return *reinterpret_cast<const Unaligned<Eight>*>(at);
-}
-template <class V>
-[[gnu::always_inline]] inline void store(float* to, const V& v) {
-  std::memcpy(to, &v, sizeof v);
-}
 
 // Squares of four rows by four columns, turned in registers: plain code would write H one element at a time.
 struct Gather {
@@ -82,12 +63,6 @@ struct Add {
     }
   }
 };
-
-[[gnu::always_inline]] inline float sum(const Eight& v) {
-  const Four half = __builtin_shufflevector(v, v, 0, 1, 2, 3) + __builtin_shufflevector(v, v, 4, 5, 6, 7);
-  const Four pair = half + __builtin_shufflevector(half, half, 2, 3, 0, 1);
-  return pair[0] + pair[1];
-}
 
 // The sum of block(first, last) over blocks of padded rows: of float32 sums within each, of double beyond.
 template <class Block>

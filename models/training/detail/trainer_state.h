@@ -5,6 +5,7 @@
 #include <gradus/core/run/session.h>
 #include <gradus/models/data/batches.h>
 #include <gradus/models/data/pair_sampler.h>
+#include <gradus/models/training/detail/folding.h>
 #include <gradus/models/training/sampler.h>
 #include <gradus/models/training/samples.h>
 #include <gradus/models/training/trainer.h>
@@ -36,6 +37,10 @@ struct Trainer::State {
   Tensor estimates_of(const Rows& rows);
   Evaluation validate();
   void tell_of_validation(const Parameters& sample);
+  // With relations the keeper takes means of weights that these are folded into.
+  Parameters kept() { return folding ? folding->with_weights_folded(now()) : now(); }
+  Parameters unfolded(const Parameters& kept) const { return folding ? folding->with_weights_unfolded(kept) : kept; }
+  Parameters now() { return parameters_of(*session, model); }
   bool has_samples() const { return keeper && keeper->samples().count() > 0; }
   std::int64_t batch_count() const { return batches ? batches->count() : 1; }
   Evaluation evaluation_on(const RowBlocks& data);
@@ -48,6 +53,7 @@ struct Trainer::State {
 
   SharedBlocks train_data, validation_data;  // the second may be null
   DataSummary summary;                       // of the first
+  Columns columns;                           // with the relations that follow from the rows to learn from
   TrainingOptions options;                   // settled
   TargetScale target;
   std::string checksum_of_data;        // once it was asked for
@@ -65,6 +71,7 @@ struct Trainer::State {
   // Of als and mcmc.
   std::optional<Sampler> chain;
   std::optional<SampleKeeper> keeper;  // of mcmc
+  std::optional<Folding> folding;      // of mcmc with relations
   MeanOfSamples told_of_validation;    // by the samples
 
   // What a checkpoint holds beside the variables.

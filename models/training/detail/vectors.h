@@ -1,0 +1,34 @@
+// Four and eight floats at once, for the loops of samplers (sampler_loops.h, relation_loops.h): what is written with
+// them is compiled for every instruction set (core/cpu.h).
+#pragma once
+
+#include <cstring>
+
+namespace gradus {
+
+using Four = float __attribute__((vector_size(16)));
+using Eight = float __attribute__((vector_size(32)));
+
+// A vector wherever it lies in memory.
+template <class V>
+struct [[gnu::packed, gnu::may_alias]] Unaligned {
+  V v;
+};
+[[gnu::always_inline]] inline const auto& four(const float* at) {
+  return *reinterpret_cast<const Unaligned<Four>*>(at);
+}
+[[gnu::always_inline]] inline const auto& eight(const float* at) {
+  return *reinterpret_cast<const Unaligned<Eight>*>(at);
+}
+template <class V>
+[[gnu::always_inline]] inline void store(float* to, const V& v) {
+  std::memcpy(to, &v, sizeof v);
+}
+
+[[gnu::always_inline]] inline float sum(const Eight& v) {
+  const Four half = __builtin_shufflevector(v, v, 0, 1, 2, 3) + __builtin_shufflevector(v, v, 4, 5, 6, 7);
+  const Four pair = half + __builtin_shufflevector(half, half, 2, 3, 0, 1);
+  return pair[0] + pair[1];
+}
+
+}  // namespace gradus
