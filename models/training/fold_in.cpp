@@ -71,10 +71,10 @@ void solve_upper(const std::vector<double>& l, std::vector<double>& x) {
 }
 
 // The parameters of one model, or sample, and what they tell of the rows.
-class Folding {
+class FoldIn {
  public:
-  Folding(const Parameters& parameters, const FeatureRows& rows, std::span<const float> weight, std::vector<double> y,
-          RowError kind, double precision)
+  FoldIn(const Parameters& parameters, const FeatureRows& rows, std::span<const float> weight, std::vector<double> y,
+         RowError kind, double precision)
       : rows_(rows), weight_(weight), y_(std::move(y)), kind_(kind), precision_(precision) {
     const auto V = parameters.find("V");
     k_ = V == parameters.end() ? 0 : static_cast<std::size_t>(V->second.dim(1));
@@ -222,7 +222,7 @@ class Folding {
 };
 
 // What the other features of each field tell of a new one: of a sample of mcmc (Sampler's prior, in its mean).
-std::vector<Prior> priors_of_fields(const Folding& model, const std::vector<Index>& field,
+std::vector<Prior> priors_of_fields(const FoldIn& model, const std::vector<Index>& field,
                                     const std::vector<bool>& is_new) {
   const auto fields = static_cast<std::size_t>(*std::max_element(field.begin(), field.end())) + 1;
   const std::size_t width = model.width();
@@ -296,7 +296,7 @@ FoldedIn fold_in(TrainedModel& model, const std::vector<bool>& is_new, const Row
     return prior;
   };
   MeanOfSamples before(of_model.probit), after(of_model.probit);
-  const auto tell = [&](const Folding& folding, MeanOfSamples& to) {
+  const auto tell = [&](const FoldIn& folding, MeanOfSamples& to) {
     to.add(Tensor::make<float>({std::ssize(taken), 1}, [&](std::span<float> told) {
       for (std::size_t n = 0; n < told.size(); ++n)
         told[n] = static_cast<float>(scale.mean + scale.deviation * folding.y_hat()[n]);
@@ -304,7 +304,7 @@ FoldedIn fold_in(TrainedModel& model, const std::vector<bool>& is_new, const Row
   };
   // `draws`: of a sample what it draws, else where the parameters are likeliest.
   const auto fold = [&](const Parameters& parameters, const Parameters& spread, bool is_told, std::int64_t draws) {
-    Folding folding(parameters, by_feature, weight, y, kind, precision);
+    FoldIn folding(parameters, by_feature, weight, y, kind, precision);
     for (const Index i : features)
       for (std::size_t c = 0; c < folding.width(); ++c) folding.set(i, c, 0);
     folding.tell();
@@ -312,14 +312,14 @@ FoldedIn fold_in(TrainedModel& model, const std::vector<bool>& is_new, const Row
     std::vector<Prior> of_fields;
     if (sampled)
       of_fields =
-          priors_of_fields(Folding(spread, by_feature, weight, y, kind, precision), *model.columns.field, is_new);
+          priors_of_fields(FoldIn(spread, by_feature, weight, y, kind, precision), *model.columns.field, is_new);
     const auto prior_of = [&](Index i) {
       return sampled ? of_fields[static_cast<std::size_t>((*model.columns.field)[static_cast<std::size_t>(i)])]
                      : penalty_of(i, folding.width());
     };
     constexpr int most_sweeps = 50;
     double moved = 1;
-    for (int sweep = 0; sweep < most_sweeps && moved > Folding::least_move; ++sweep) {
+    for (int sweep = 0; sweep < most_sweeps && moved > FoldIn::least_move; ++sweep) {
       moved = 0;
       for (const Index i : features) moved = std::max(moved, folding.settle(i, prior_of(i)));
     }

@@ -10,7 +10,7 @@ namespace gradus {
 
 namespace {
 
-double dot(std::span<const float> a, std::span<const float> b) {
+double inner(std::span<const float> a, std::span<const float> b) {
   return std::transform_reduce(a.begin(), a.end(), b.begin(), 0.0, std::plus<>(),
                                [](float x, float y) { return static_cast<double>(x) * static_cast<double>(y); });
 }
@@ -49,13 +49,13 @@ struct Folding::Lines {
     for (std::size_t c = 0; c < classes; ++c) {
       std::vector<double> length;  // squared, of each v_j
       for (std::int64_t j = pattern.rows; j < pattern.rows + pattern.columns; ++j)
-        length.push_back(dot(own_v(j, c), own_v(j, c)));
+        length.push_back(inner(own_v(j, c), own_v(j, c)));
       for (std::int64_t i = 0; i < pattern.rows; ++i) {
         const auto first = static_cast<std::size_t>(pattern.row_start[static_cast<std::size_t>(i)]);
         const auto last = static_cast<std::size_t>(pattern.row_start[static_cast<std::size_t>(i) + 1]);
         if (first == last) continue;
         std::copy(own_v(i, c).begin(), own_v(i, c).end(), v.begin());
-        double w = 0, squares = dot(v, v);
+        double w = 0, squares = inner(v, v);
         for (std::size_t at = first; at < last; ++at) {
           const auto j = static_cast<std::size_t>(pattern.column[at]);
           const double x = static_cast<double>(b[at]);
@@ -64,7 +64,7 @@ struct Folding::Lines {
           const float* const of_j = own_v(pattern.rows + pattern.column[at], c).data();
           for (std::size_t f = 0; f < v.size(); ++f) v[f] += b[at] * of_j[f];
         }
-        take(i, c, w + (dot(v, v) - squares) / 2, std::span<const float>(v));
+        take(i, c, w + (inner(v, v) - squares) / 2, std::span<const float>(v));
       }
     }
   }

@@ -13,11 +13,6 @@ namespace {
 constexpr std::int64_t far = 16;          // rows that are fetched ahead of their turn
 constexpr std::int64_t at_a_time = 1024;  // terms of a float32 sum, before it is added to others
 
-[[gnu::always_inline]] inline float sum(const Four& v) {
-  const Four pair = v + __builtin_shufflevector(v, v, 2, 3, 0, 1);
-  return pair[0] + pair[1];
-}
-
 enum class Visit { begin, go_on, end };
 
 template <Visit visit>

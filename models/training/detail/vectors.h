@@ -25,10 +25,12 @@ template <class V>
   std::memcpy(to, &v, sizeof v);
 }
 
-[[gnu::always_inline]] inline float sum(const Eight& v) {
-  const Four half = __builtin_shufflevector(v, v, 0, 1, 2, 3) + __builtin_shufflevector(v, v, 4, 5, 6, 7);
-  const Four pair = half + __builtin_shufflevector(half, half, 2, 3, 0, 1);
+[[gnu::always_inline]] inline float sum(const Four& v) {
+  const Four pair = v + __builtin_shufflevector(v, v, 2, 3, 0, 1);
   return pair[0] + pair[1];
+}
+[[gnu::always_inline]] inline float sum(const Eight& v) {
+  return sum(Four(__builtin_shufflevector(v, v, 0, 1, 2, 3) + __builtin_shufflevector(v, v, 4, 5, 6, 7)));
 }
 
 }  // namespace gradus
