@@ -89,6 +89,8 @@ TEST_CASE("the commands of the README") {
     std::filesystem::create_directory(folder / "ml-100k");
     write_text(folder / "ml-100k/ua.base", ratings_text({}));
     write_text(folder / "ml-100k/ua.test", ratings_text({.count = 1000, .seed = 2}));
+    write_text(folder / "ml-100k/u.user", users_text(RatingsShape().users));
+    write_text(folder / "ml-100k/u.item", items_text(RatingsShape().items));
   }
   const auto run = [&](const std::string& command) {
     const std::string bin = std::filesystem::path(GRADUS_FM).parent_path();
