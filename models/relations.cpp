@@ -56,10 +56,4 @@ Expr Design::of_columns(const Expr& of_features, const Expr& I_B) {
   return of_features.rank() == 1 ? reduce_sum(of_features * I_B, 1) : matmul(I_B, of_features);  // [c] or [c, k]
 }
 
-Expr Design::occurrences_times(const Expr& of_features) const {
-  const Expr occurs = X_.layout() == Layout::csr ? sample(1, X_) : cast(not_equal(X_, 0), X_.dtype());  // [n, c]
-  const Expr of_column = squares_of_columns(of_features);                                               // [c] or [c, k]
-  return reduce_sum(of_column.rank() == 1 ? of_column * occurs : matmul(occurs, of_column), 1, keep_dims);  // [n, 1]
-}
-
 }  // namespace gradus

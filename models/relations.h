@@ -23,9 +23,6 @@ class Design {
   Expr of_columns(const Expr& parameter) const { return of_columns(parameter, I_B_); }
   /// The same by the squares of what rows have: [I B^2] times what is given, as the squares of a parameter.
   Expr squares_of_columns(const Expr& squares) const { return of_columns(squares, squares_); }
-  /// Where X stores an element; what rows have by way of it counts by the square of B.   [c + q] or [c + q, k] -> [n,
-  /// 1]
-  Expr occurrences_times(const Expr& of_features) const;
 
  private:
   static Expr of_columns(const Expr& of_features, const Expr& I_B);

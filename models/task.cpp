@@ -87,11 +87,19 @@ Expr l2_penalty(double lambda, const Expr& parameter) {
 }
 
 Expr l2_penalty(const Design& X, std::span<const FeaturePenalty> of_features, L2Over over, const Expr& weight) {
-  Expr sum;  // of all: []; of what is touched: [n, 1]
+  Expr occurs;  // csr or dense [n, c]
+  Expr sum;     // of all: []; of what is touched: [n, 1]
   for (const auto& [lambda, parameter] : of_features) {
     if (lambda.number() == 0.0) continue;
-    Expr term = lambda * square(parameter);                                     // [p] or [p, k]
-    term = over == L2Over::all ? reduce_sum(term) : X.occurrences_times(term);  // [] or [n, 1]
+    Expr term = lambda * square(parameter);  // [p] or [p, k]
+    if (over == L2Over::all) {
+      term = reduce_sum(term);  // []
+    } else {
+      if (!occurs.valid())
+        occurs = X.X().layout() == Layout::csr ? sample(1, X.X()) : cast(not_equal(X.X(), 0), X.X().dtype());
+      term = X.squares_of_columns(term);                                                         // [c] or [c, k]
+      term = reduce_sum(term.rank() == 1 ? term * occurs : matmul(occurs, term), 1, keep_dims);  // [n, 1]
+    }
     sum = sum.valid() ? sum + term : term;
   }
   return sum.valid() && over == L2Over::touched ? mean_of_rows(sum, weight) : sum;  // []

@@ -48,7 +48,7 @@ enum class L2Over : std::uint8_t {
   // What occurs: each row of X pays for its features, as in the SGD of libFM and LIBFFM, and the penalty is the mean of
   // the rows (weighted, as the error is). A feature that is in a tenth of the rows pays a tenth of lambda * its
   // squares, whatever the size of the batches; a step costs what the batch touches. A zero that a csr X stores is an
-  // occurrence.
+  // occurrence. What rows have by way of relations counts by its square: a hundred features of a tenth as one.
   touched,
 };
 
