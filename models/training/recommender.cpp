@@ -119,8 +119,9 @@ struct Recommender::State {
                     product.data(), false);
         if (!averages) continue;
         if (as == Told::normal)
-          for (float& score : product) score = told(score);
-        add_clipped(product, least, greatest, sum);
+          add_normal(product, sum);
+        else
+          add_clipped(product, least, greatest, sum);
       }
       for (std::size_t i = 0; i < sum.size(); ++i) product[i] = sum[i] / static_cast<float>(models.size());
       const std::int64_t count = std::min(items_at_once, items.dim(0) - item);

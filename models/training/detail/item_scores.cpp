@@ -1,8 +1,10 @@
 #include <gradus/models/training/detail/item_scores.h>
 
 #include <gradus/core/cpu.h>
+#include <gradus/core/kernel/vector_math.h>
 
 #include <algorithm>
+#include <cmath>
 
 namespace gradus {
 
@@ -12,6 +14,21 @@ struct AddClipped {
   [[gnu::always_inline]] static void run(const float* __restrict score, float least, float greatest,
                                          float* __restrict mean, std::size_t count) {
     for (std::size_t i = 0; i < count; ++i) mean[i] += std::min(std::max(score[i], least), greatest);
+  }
+};
+
+// erfc(x) = t (a1 + t (a2 + ...)) exp(-x^2), t = 1 / (1 + p x), for x >= 0 (Abramowitz and Stegun, Handbook of
+// Mathematical Functions, 1964, 7.1.26), and Phi(x) = erfc(-x / sqrt(2)) / 2.
+struct AddNormal {
+  [[gnu::always_inline]] static void run(const float* __restrict score, float* __restrict mean, std::size_t count) {
+    for (std::size_t i = 0; i < count; ++i) {
+      const float x = std::abs(score[i]) * 0.70710678F;
+      const float t = 1 / (1 + 0.3275911F * x);
+      const float tail =
+          t * (0.254829592F + t * (-0.284496736F + t * (1.421413741F + t * (-1.453152027F + t * 1.061405429F)))) *
+          math::exp(-x * x) / 2;
+      mean[i] += score[i] < 0 ? tail : 1 - tail;
+    }
   }
 };
 
@@ -51,6 +68,11 @@ std::vector<float> split_rows(const Tensor& x, const Tensor& W, const Tensor& V)
 void add_clipped(std::span<const float> score, float least, float greatest, std::span<float> mean) {
   static const auto run = compiled_here<AddClipped, const float*, float, float, float*, std::size_t>();
   run(score.data(), least, greatest, mean.data(), score.size());
+}
+
+void add_normal(std::span<const float> score, std::span<float> mean) {
+  static const auto run = compiled_here<AddNormal, const float*, float*, std::size_t>();
+  run(score.data(), mean.data(), score.size());
 }
 
 void BestScores::add(Index first, std::span<const float> score) {

@@ -20,6 +20,9 @@ std::vector<float> split_rows(const Tensor& x, const Tensor& W, const Tensor& V)
 /// mean[i] += score[i], kept within [least, greatest].
 void add_clipped(std::span<const float> score, float least, float greatest, std::span<float> mean);
 
+/// mean[i] += Phi(score[i]), the distribution function of a standard normal, within 1e-7.
+void add_normal(std::span<const float> score, std::span<float> mean);
+
 /// The best of the scores that were shown, each with a number; of equal ones that of the smaller number.
 class BestScores {
  public:
