@@ -11,6 +11,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -167,6 +168,39 @@ TEST_CASE("cases 07: what cannot be gone on with leaves the model alone") {
   const Finished told = run_fm(folder, {"evaluate", "m", case_file("07-warm-start-new-users/week2.csv")});
   CHECK(told.code == 0);
   CHECK_MESSAGE(says(told.out, "never seen in training, so left out: 3 customer_id, 1 product_id"), told.out);
+}
+
+TEST_CASE("cases 07: week 2 is learnt on top of week 1, and folded into it") {
+  if (!are_there()) return;
+  const Folder folder;
+  const std::string week1 = case_file("07-warm-start-new-users/week1.csv"),
+                    week2 = case_file("07-warm-start-new-users/week2.csv");
+  REQUIRE(run_fm(folder, {"train", week1, "--model", "m", "--l2-v", "0.0003", "--quiet"}).code == 0);
+  REQUIRE(run_fm(folder, {"train", week2, "--from", "m", "--model", "on_top", "--quiet"}).code == 0);
+  REQUIRE(run_fm(folder, {"update", "m", week2, "--output", "folded"}).code == 0);
+  // The mean squared error on the rows of new customers and of those known from week 1.
+  const auto errors = [&](const std::string& model) {
+    double error[2] = {}, rows[2] = {};
+    const Finished done = run_fm(folder, {"evaluate", model, week2, "--by", "customer_id", "--json"});
+    const Finished known = run_fm(folder, {"evaluate", "m", week1, "--by", "customer_id", "--json"});
+    std::set<std::string> of_week1;
+    const auto before = nlohmann::json::parse(known.out);
+    for (const auto& each : before["by"]["values"]) of_week1.insert(each["value"].get<std::string>());
+    const auto json = nlohmann::json::parse(done.out);
+    for (const auto& each : json["by"]["values"]) {
+      const int old = of_week1.contains(each["value"].get<std::string>()) ? 1 : 0;
+      error[old] += each["mse"].get<double>() * each["examples"].get<double>();
+      rows[old] += each["examples"].get<double>();
+    }
+    return std::pair(error[0] / rows[0], error[1] / rows[1]);
+  };
+  const auto [unknown, known] = errors("m");
+  for (const std::string model : {"on_top", "folded"}) {
+    CAPTURE(model);
+    const std::pair<double, double> now = errors(model);
+    CHECK(now.first < 0.2 * unknown);
+    CHECK(now.second <= known);
+  }
 }
 
 TEST_CASE("cases 10 and 22: what identifies is a category, whatever it is called") {
