@@ -119,10 +119,10 @@ std::unique_ptr<Reader> open_movielens(const JoinedFile& file, ReadOptions& rows
   table.numeric = read.numeric;
   table.ignored = read.ignored;
   table.multi = read.multi;
-  if (items && !is_said(read, "genre")) table.multi.push_back("genre");
+  if (items && !is_said(read, "genre")) table.multi.emplace_back("genre");
   if (items) table.separator = ";";
-  if (!items && !is_said(read, "age")) table.categorical.push_back("age");
-  if (!items && !is_said(read, "zip")) table.ignored.push_back("zip");
+  if (!items && !is_said(read, "age")) table.categorical.emplace_back("age");
+  if (!items && !is_said(read, "zip")) table.ignored.emplace_back("zip");
   table.need_target = false;
   table.keep = {file.key};
   table.form = read.form;
