@@ -80,6 +80,13 @@ void check_optimizer(const Device& device, bool sparse, DType dtype, const MakeO
   check_variables(article.g, session, cpu, tolerance, complain);
 }
 
+// Every optimizer where `share` is 1; else one in so many.
+std::vector<std::pair<const char*, MakeOptimizer>> some_optimizers(int share) {
+  std::vector<std::pair<const char*, MakeOptimizer>> some;
+  for (std::size_t o = 0; o < optimizers.size(); o += static_cast<std::size_t>(share)) some.push_back(optimizers[o]);
+  return some;
+}
+
 using CheckRow = std::function<void(const OpCase&, const GoldenCase&, const Complain&)>;
 
 // The check for the first case of one row of the op table in `share`.
@@ -117,8 +124,8 @@ void check_op_table_alone(const Device& device, int share, const Complain& compl
 }
 
 void check_optimizers(const Device& device, const std::vector<Layout>& layouts, const std::vector<DType>& dtypes,
-                      const Complain& complain) {
-  for (const auto& [name, make] : optimizers)
+                      int share, const Complain& complain) {
+  for (const auto& [name, make] : some_optimizers(share))
     for (const Layout layout : layouts)
       for (const DType dtype : dtypes) {
         const bool sparse = layout == Layout::csr;
@@ -132,11 +139,11 @@ void check_optimizers(const Device& device, const std::vector<Layout>& layouts, 
       }
 }
 
-void check_batches(const Device& device, const Complain& complain) {
+void check_batches(const Device& device, int share, const Complain& complain) {
   const Rows ratings = synthetic_ratings().train;
   const Rows data{ratings.x.row_range(0, 600).cast(float64), ratings.y.row_range(0, 600).cast(float64)};
   for (const double l2 : {0.0, 0.01})
-    for (const auto& [name, make] : optimizers) {
+    for (const auto& [name, make] : some_optimizers(share)) {
       Graph g;
       const Expr X = g.sparse_placeholder("X", {any, data.x.dim(1)}, float64);
       const Expr y = g.placeholder("y", {any, 1}, float64);

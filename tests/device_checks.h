@@ -21,13 +21,14 @@ void check_op_table_fused(const Device& device, int share, const Complain& compl
 /// Likewise in float64, each node a kernel of its own; all cases of all rows where `share` is 1.
 void check_op_table_alone(const Device& device, int share, const Complain& complain);
 
-/// The article's machine over a dense or a csr X by each optimizer, each step's loss and the variables at the end:
-/// float64 to 1e-10, float32 to 1e-4.
+/// The article's machine over a dense or a csr X by one optimizer in `share`, each step's loss and the variables at the
+/// end: float64 to 1e-10, float32 to 1e-4.
 void check_optimizers(const Device& device, const std::vector<Layout>& layouts, const std::vector<DType>& dtypes,
-                      const Complain& complain);
+                      int share, const Complain& complain);
 
-/// The factorization machine of models/ on shuffled csr batches, whose gradients are rows; L2 or none.
-void check_batches(const Device& device, const Complain& complain);
+/// The factorization machine of models/ on shuffled csr batches, whose gradients are rows, by one optimizer in `share`;
+/// L2 or none.
+void check_batches(const Device& device, int share, const Complain& complain);
 
 /// Feeds that are others in every step, and the same again: dense ones, which are copied to where a recording reads
 /// them, and indices of rows that are looked up and trained.

@@ -1,7 +1,4 @@
-// The test program: doctest's main. The tests stand in tests/*_test.cpp; CTest runs one file of them a row.
-#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
+// The test programs' main. The tests stand in tests/*_test.cpp; CTest runs one file of them a row.
 #include <doctest/doctest.h>
 
-// The address sanitizer, where it is there, lets an allocation fail that is too large, as the system does.
-extern "C" const char* __asan_default_options();
-extern "C" const char* __asan_default_options() { return "allocator_may_return_null=1"; }
+int main(int argc, char** argv) { return doctest::Context(argc, argv).run(); }

@@ -26,8 +26,13 @@ constexpr std::size_t ahead = 8;
 
 constexpr int most_threads = 4;
 
-int preparing_threads(const BatchOptions& options) {
+// Starting a thread takes as long as gathering that many rows, and much longer on a busy machine.
+constexpr std::int64_t few_rows = 1024;
+
+int preparing_threads(const BatchOptions& options, std::int64_t rows) {
+  if (rows <= options.size) return 0;  // a single batch: there is nothing to do meanwhile
   if (options.threads) return std::min(*options.threads, most_threads);
+  if (rows < few_rows && !options.map) return 0;
   const int cores = static_cast<int>(std::thread::hardware_concurrency());
   return cores == 1 ? 0 : std::clamp(cores / 4, 1, most_threads);
 }
@@ -139,7 +144,7 @@ struct Batches::Source {
 struct Epoch::State {
   State(std::shared_ptr<const Batches::Source> source_of, std::int64_t e, std::int64_t first)
       : source(std::move(source_of)), epoch(e), next(first) {
-    const int count = preparing_threads(source->options);
+    const int count = preparing_threads(source->options, source->size);
     threads.reserve(static_cast<std::size_t>(count));
     try {
       for (int i = 0; i < count; ++i) threads.emplace_back([this] { prepare(); });

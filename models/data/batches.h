@@ -38,8 +38,9 @@ struct BatchOptions {
   bool shuffle = true;       // else in the order of the data
   std::uint64_t seed = 0;
   bool drop_remainder = false;  // leave out a last batch of fewer rows
-  /// Threads of their own that prepare batches, of which 4 are used at most; 0: the caller does. Not given, one for
-  /// four of the machine's cores, and none where there is one core. Batches are the same.
+  /// Threads of their own that prepare batches, of which 4 are used at most; 0, or where all rows are one batch: the
+  /// caller does. Not given, one for four of the machine's cores, and none where there is one core, or fewer than 1024
+  /// rows, for which a thread would not be worth its start. Batches are the same.
   std::optional<int> threads = {};
   /// What else is to be done to a batch when its rows are there: for one batch at a time, on the thread that prepares
   /// it, which may be the caller's or another.

@@ -1,5 +1,4 @@
-// doctest's main, and how much there is to be: gradus_attack_tests --mutations=6000 --kills=51
-#define DOCTEST_CONFIG_IMPLEMENT
+// How much there is to be: gradus_attack_tests --mutations=6000 --kills=51
 #include "attack.h"
 
 #include <doctest/doctest.h>
@@ -17,6 +16,5 @@ int main(int argc, char** argv) {
         std::from_chars(digits.data(), digits.data() + digits.size(), *number);
       }
   }
-  doctest::Context context(argc, argv);
-  return context.run();
+  return doctest::Context(argc, argv).run();
 }

@@ -1,5 +1,4 @@
 // What must hold on an NVIDIA GPU. A program of its own, which exits 77 where there is none and says why.
-#define DOCTEST_CONFIG_IMPLEMENT
 #include "../device_checks.h"
 #include "../launch_checks.h"
 #include "../refusal.h"
@@ -58,11 +57,11 @@ TEST_CASE("gpu: each op launches what it computes on the CPU") {
 TEST_CASE("gpu: the op table") { check_op_table(Device::cuda(), fail_check); }
 
 TEST_CASE("gpu: the article's machine by every optimizer") {
-  check_optimizers(Device::cuda(), {Layout::dense, Layout::csr}, {float64, float32}, fail_check);
+  check_optimizers(Device::cuda(), {Layout::dense, Layout::csr}, {float64, float32}, 1, fail_check);
 }
 
 TEST_CASE("gpu: a factorization machine on csr batches by every optimizer") {
-  check_batches(Device::cuda(), fail_check);
+  check_batches(Device::cuda(), 1, fail_check);
 }
 
 TEST_CASE("gpu: feeds that change") { check_changing_feeds(Device::cuda(), fail_check); }

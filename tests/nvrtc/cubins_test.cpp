@@ -1,6 +1,7 @@
 // Cubins kept in a folder: found again, rebuilt where they are damaged, and done without where the folder cannot be.
 #include "../folder.h"
 #include "../refusal.h"
+#include "../thorough.h"
 
 #include <gradus/core/device/cuda_compiler.h>
 #include <gradus/core/io/file.h>
@@ -51,7 +52,7 @@ TEST_CASE("cubins: a damaged file is rebuilt") {
     CHECK(kept_cubin(doubles, 90, folder / "") == cubin);
     CHECK(text_of(path) == whole);
   }
-  for (std::size_t at = 0; at < whole.size(); at += whole.size() / 50 + 1) {
+  for (std::size_t at = 0; at < whole.size(); at += whole.size() / (thorough() ? 50 : 8) + 1) {
     std::string flipped = whole;
     flipped[at] = static_cast<char>(flipped[at] ^ 1);
     write_file_atomically(path, std::as_bytes(std::span(flipped)));

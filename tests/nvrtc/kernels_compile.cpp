@@ -85,8 +85,8 @@ int main([[maybe_unused]] int argc, [[maybe_unused]] char** argv) {
     check_op_table_alone(emulated_device(), few ? 6 : 1, complain);
   } else {
     check_op_table(emulated_device(), complain);
-    check_optimizers(emulated_device(), {Layout::dense, Layout::csr}, {float64, float32}, complain);
-    check_batches(emulated_device(), complain);
+    check_optimizers(emulated_device(), {Layout::dense, Layout::csr}, {float64, float32}, 1, complain);
+    check_batches(emulated_device(), 1, complain);
   }
   std::vector<Met> kernels;
   for (const auto& [kernel, times] : met)
