@@ -4,14 +4,18 @@
 
 #include <gradus/core/error.h>
 #include <gradus/core/tensor/create.h>
+#include <gradus/core/tensor/random.h>
 #include <gradus/models/metrics.h>
+#include <gradus/models/training/evaluation.h>
 
 #include <doctest/doctest.h>
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <map>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -130,3 +134,48 @@ TEST_CASE("r2 is 1 for what is right, 0 for the mean") {
 }
 
 }  // namespace gradus
+
+// Means of the blocks' own r2 and auc would be far from these: a block's targets hardly differ from each other.
+TEST_CASE("rows that come in blocks are evaluated as all at once") {
+  constexpr std::int64_t n = 101;
+  const Tensor noise = random_normal({n, 1}, {.seed = 1}).draw(0), weight = random_uniform({n, 1}, {.seed = 2}).draw(0);
+  for (const Task task : {Task::regression, Task::binary, Task::ranking})
+    for (const bool weighted : {false, true}) {
+      const std::int64_t rows = task == Task::ranking ? n - 1 : n;
+      std::vector<float> y, estimate, w;
+      for (std::int64_t i = 0; i < rows; ++i) {
+        const auto rising = static_cast<float>(i) / 10;
+        y.push_back(task == Task::binary
+                        ? (rising + noise.span<float>()[static_cast<std::size_t>(i)] > 5 ? 1.0F : -1.0F)
+                        : rising);
+        estimate.push_back(rising - 5 + noise.span<float>()[static_cast<std::size_t>(n - 1 - i)]);
+        w.push_back(weight.span<float>()[static_cast<std::size_t>(task == Task::ranking ? i / 2 : i)]);
+      }
+      const auto part = [&](const std::vector<float>& values, std::int64_t first, std::int64_t count) {
+        return Tensor::from(std::span(values).subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(count)),
+                            {count, 1});
+      };
+      EvaluationOfBlocks blocks(task), thinned(task, 60);
+      for (std::int64_t first = 0; first < rows; first += 8) {
+        const std::int64_t count = std::min<std::int64_t>(8, rows - first);
+        for (EvaluationOfBlocks* to : {&blocks, &thinned})
+          to->add(part(y, first, count), part(estimate, first, count), weighted ? part(w, first, count) : Tensor());
+      }
+      const Evaluation all =
+          evaluate(task, part(y, 0, rows), part(estimate, 0, rows), weighted ? part(w, 0, rows) : Tensor());
+      CHECK(blocks.evaluation().examples == all.examples);
+      for (const auto& [name, value] : all.metrics) {
+        CAPTURE(name);
+        CHECK(blocks.evaluation().of(name) == doctest::Approx(value).epsilon(1e-9));
+      }
+      if (task == Task::binary && !weighted) {
+        std::vector<float> some_y, some;
+        for (std::size_t i = 0; i < y.size(); i += 2) {
+          some_y.push_back(y[i]);
+          some.push_back(estimate[i]);
+        }
+        CHECK(thinned.evaluation().of("auc") ==
+              auc(part(some_y, 0, std::ssize(some)), part(some, 0, std::ssize(some))));
+      }
+    }
+}

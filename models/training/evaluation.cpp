@@ -85,6 +85,78 @@ Evaluation evaluate(Task task, const Tensor& y, const Tensor& estimate, const Te
   return out;
 }
 
+EvaluationOfBlocks::EvaluationOfBlocks(Task task, std::size_t most)
+    : task_(task), most_(most), sum_{0, named(task, std::vector<double>(metrics_of(task).size()))} {}
+
+void EvaluationOfBlocks::add(const Tensor& y, const Tensor& estimate, const Tensor& weight) {
+  const Evaluation of_block = evaluate(task_, y, estimate, weight);
+  double weights = static_cast<double>(y.size());
+  if (weight.size() > 0) {
+    weights = 0;
+    for (std::int64_t row = 0; row < weight.size(); ++row) weights += weight.stored_value(row);
+  }
+  if (weights == 0) return;
+  sum_.examples += of_block.examples;
+  for (std::size_t m = 0; m < of_block.metrics.size(); ++m)
+    sum_.metrics[m].second += weights * of_block.metrics[m].second;
+  if (task_ == Task::regression) add_targets(y, weight, weights);
+  if (task_ == Task::binary) keep(y, estimate, weight);
+  weights_ += weights;
+}
+
+// Mean and variance of both parts: Chan, Golub, LeVeque, "Algorithms for computing the sample variance", 1983,
+// equation 2.1.
+void EvaluationOfBlocks::add_targets(const Tensor& y, const Tensor& weight, double weights) {
+  const auto mean = [&](auto f) {
+    double sum = 0;
+    for (std::int64_t row = 0; row < y.size(); ++row)
+      sum += (weight.size() > 0 ? weight.stored_value(row) : 1) * f(y.stored_value(row));
+    return sum / weights;
+  };
+  const double middle = mean([](double target) { return target; });
+  const double variance = mean([&](double target) { return (target - middle) * (target - middle); });
+  const double part = weights / (weights_ + weights), apart = middle - mean_;
+  variance_ += part * (variance - variance_) + part * (1 - part) * apart * apart;
+  mean_ += part * apart;
+}
+
+void EvaluationOfBlocks::keep(const Tensor& y, const Tensor& estimate, const Tensor& weight) {
+  for (std::int64_t row = 0; row < y.size(); ++row) {
+    if (next_-- > 0) continue;
+    next_ = apart_ - 1;
+    kept_.push_back({static_cast<float>(y.stored_value(row)), static_cast<float>(estimate.stored_value(row)),
+                     weight.size() > 0 ? static_cast<float>(weight.stored_value(row)) : 1});
+    if (kept_.size() <= most_) continue;
+    if (kept_.size() % 2 == 1) next_ += apart_;  // this row stays: the next one is twice as far
+    for (std::size_t i = 0; 2 * i < kept_.size(); ++i) kept_[i] = kept_[2 * i];
+    kept_.resize((kept_.size() + 1) / 2);
+    apart_ *= 2;
+  }
+}
+
+Evaluation EvaluationOfBlocks::evaluation() const {
+  Evaluation all = sum_;
+  const auto set = [&](Metric metric, double value) {
+    for (auto& [name, of_all] : all.metrics)
+      if (name == to_string(metric)) of_all = value;
+  };
+  for (auto& [name, value] : all.metrics) value /= weights_;
+  if (task_ == Task::regression) {
+    const double error = all.of(to_string(Metric::mse));
+    set(Metric::rmse, std::sqrt(error));
+    set(Metric::r2, variance_ > 0 ? 1 - error / variance_ : std::nan(""));
+  } else if (task_ == Task::binary) {
+    const auto column = [&](float Scored::*member) {
+      Tensor out = Tensor::uninitialized({float32, {std::ssize(kept_), 1}, Layout::dense});
+      auto* to = reinterpret_cast<float*>(out.writable_data());
+      for (const Scored& row : kept_) *to++ = row.*member;
+      return out;
+    };
+    set(Metric::auc, auc(column(&Scored::y), column(&Scored::estimate), column(&Scored::weight)));
+  }
+  return all;
+}
+
 std::string main_metric(Task task) { return metrics_of(task).front(); }
 
 bool more_is_better(std::string_view metric) { return metric == "auc" || metric == "accuracy" || metric == "r2"; }

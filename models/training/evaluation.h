@@ -32,6 +32,31 @@ struct Evaluation {
 /// alike.   [n, 1]
 Evaluation evaluate(Task task, const Tensor& y, const Tensor& estimate, const Tensor& weight = {});
 
+/// Evaluates rows that come in blocks, of which memory need not hold two, as `evaluate` does all of them at once.
+class EvaluationOfBlocks {
+ public:
+  /// The auc of more than `most` rows is that of every second of them, or every fourth, and so on.
+  explicit EvaluationOfBlocks(Task task, std::size_t most = std::size_t{1} << 24);
+  void add(const Tensor& y, const Tensor& estimate, const Tensor& weight = {});
+  Evaluation evaluation() const;
+
+ private:
+  struct Scored {
+    float y, estimate, weight;
+  };
+
+  void add_targets(const Tensor& y, const Tensor& weight, double weights);
+  void keep(const Tensor& y, const Tensor& estimate, const Tensor& weight);
+
+  Task task_;
+  std::size_t most_;
+  Evaluation sum_;                     // of metrics times weights
+  double weights_ = 0;                 // of all rows
+  double mean_ = 0, variance_ = 0;     // of the targets of regression
+  std::vector<Scored> kept_;           // rows of binary tasks, from which auc is found:
+  std::int64_t apart_ = 1, next_ = 0;  // one in how many, and how many come before the next one
+};
+
 /// Whether more of the metric is better, as of auc, or less, as of losses.
 bool more_is_better(std::string_view metric);
 

@@ -50,26 +50,16 @@ Evaluation Trainer::State::validate() {
   return evaluate(*options.task, rows.y, told_of_validation.estimates(), rows.weight);
 }
 
-// With the parameters as they are. Of several blocks, which memory need not hold at once, the mean of theirs.
+// With the parameters as they are.
 Evaluation Trainer::State::evaluation_on(const RowBlocks& data) {
-  Evaluation sum;
-  double weights = 0;
+  EvaluationOfBlocks all(*options.task);
   for (std::int64_t b = 0; b < data.blocks(); ++b) {
     const Rows block = data.block(b);
-    Evaluation of_block = evaluate(*options.task, block.y, estimates_of(block), block.weight);
-    if (data.blocks() == 1) return of_block;
-    const double weight = weight_of(block);
-    if (weight == 0) continue;
-    if (sum.metrics.empty()) sum.metrics.resize(of_block.metrics.size());
-    for (std::size_t m = 0; m < sum.metrics.size(); ++m) {
-      sum.metrics[m].first = of_block.metrics[m].first;
-      sum.metrics[m].second += weight * of_block.metrics[m].second;
-    }
-    sum.examples += of_block.examples;
-    weights += weight;
+    const Tensor estimates = estimates_of(block);
+    if (data.blocks() == 1) return evaluate(*options.task, block.y, estimates, block.weight);
+    all.add(block.y, estimates, block.weight);
   }
-  for (auto& [name, value] : sum.metrics) value /= weights;
-  return sum;
+  return all.evaluation();
 }
 
 // The best epoch's parameters, and then those of now again, so that training may go on.
