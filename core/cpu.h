@@ -51,9 +51,13 @@ auto run_avx512(Args... args) {
 // linker keeps any one.
 #ifndef GRADUS_COLD
 
-/// Body::run, a static function that is always inlined, compiled for `isa`.
+/// Body::run, a static function that is always inlined, compiled for `isa`; for none in particular where
+/// GRADUS_PORTABLE is defined, as under sanitizers, which see as much of one of them as of three.
 template <Isa isa, class Body, class... Args>
 constexpr auto compiled_for() {
+#if defined(GRADUS_PORTABLE)
+  return &detail::run_portable<Body, Args...>;
+#else
   if constexpr (isa == Isa::avx512) {
     return &detail::run_avx512<Body, Args...>;
   } else if constexpr (isa == Isa::avx2) {
@@ -61,6 +65,7 @@ constexpr auto compiled_for() {
   } else {
     return &detail::run_portable<Body, Args...>;
   }
+#endif
 }
 
 /// Body::run for the machine at hand. Where Body::gains_from_avx512 is not there or false, AVX-512 machines run what is

@@ -15,7 +15,7 @@ namespace {
 
 // A step of a small plan is a few jobs, tens of microseconds apart, and waking a thread costs as much as one of them:
 // so who waits looks out for this long before it sleeps.
-constexpr std::chrono::microseconds patience{100};
+constexpr std::chrono::microseconds spin_timeout{100};
 
 void pause() {
 #if defined(__x86_64__)
@@ -23,11 +23,11 @@ void pause() {
 #endif
 }
 
-// Waits until ready(), at most for the patience; whether it is.
+// Waits until ready(), at most for spin_timeout; whether it is.
 template <class Ready>
-bool look_out(const Ready& ready) {
+bool spin_wait(const Ready& ready) {
   constexpr int looks = 64;  // between two looks at the clock
-  const auto end = std::chrono::steady_clock::now() + patience;
+  const auto end = std::chrono::steady_clock::now() + spin_timeout;
   do {
     for (int i = 0; i < looks; ++i) {
       if (ready()) return true;
@@ -78,7 +78,7 @@ struct Workers::Pool {
     number.notify_all();
     work(mine);
     const auto ended = [this] { return left.load(std::memory_order_acquire) == 0; };
-    if (!look_out(ended))
+    if (!spin_wait(ended))
       for (std::uint32_t now = left.load(std::memory_order_acquire); now != 0;
            now = left.load(std::memory_order_acquire))
         left.wait(now, std::memory_order_acquire);
@@ -88,7 +88,7 @@ struct Workers::Pool {
   void serve() {
     std::uint32_t seen = 0;
     for (;;) {
-      if (!look_out([&] { return number.load(std::memory_order_acquire) != seen; }))
+      if (!spin_wait([&] { return number.load(std::memory_order_acquire) != seen; }))
         number.wait(seen, std::memory_order_acquire);
       seen = number.load(std::memory_order_acquire);
       if (closing.load(std::memory_order_relaxed)) return;

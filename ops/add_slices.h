@@ -2,8 +2,8 @@
 #pragma once
 
 #include <gradus/core/cpu.h>
-#include <gradus/ops/line.h>
 #include <gradus/ops/modular.h>
+#include <gradus/ops/simd_row.h>
 
 #include <cstdint>
 #include <type_traits>
@@ -42,7 +42,7 @@ auto add_slices(std::int64_t width) {
   auto kernel = compiled_for<Isa::portable, AddSlices<T, I, void>, const T*, const I*, std::int64_t, std::int64_t,
                              std::int64_t, T*>();
   if constexpr (std::is_floating_point_v<T>)
-    by_line<T>(width, [&]<class L>(TypeTag<L>) {
+    by_simd_row<T>(width, [&]<class L>(TypeTag<L>) {
       kernel = compiled_here<AddSlices<T, I, L>, const T*, const I*, std::int64_t, std::int64_t, std::int64_t, T*>();
     });
   return kernel;

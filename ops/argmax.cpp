@@ -19,7 +19,7 @@ namespace {
 // Whether a takes the place of best; a NaN takes any but another's. (x != x holds for NaN alone.)
 template <Extreme extreme, class T>
 bool beats(T a, T best) {
-  const bool further = extreme == Extreme::greatest ? a > best : a < best;
+  const bool further = extreme == Extreme::max ? a > best : a < best;
   return further || (a != a && best == best);
 }
 
@@ -27,7 +27,7 @@ class Arg : public Op {
  public:
   Arg(Extreme extreme, int axis) : extreme_(extreme), axis_(axis) {}
 
-  std::string_view name() const override { return extreme_ == Extreme::greatest ? "argmax" : "argmin"; }
+  std::string_view name() const override { return extreme_ == Extreme::max ? "argmax" : "argmin"; }
   std::string attributes() const override { return fmt::format("axis={}", axis_); }
 
   Type infer(const OpInputs& in) const override {
@@ -47,8 +47,8 @@ class Arg : public Op {
     const std::int64_t n = shape[axis];
     const std::int64_t inner = shape.slice(axis + 1, shape.rank()).size();
     dispatch(call.in(0).type.dtype, [&]<class T>(TypeTag<T>) {
-      if (extreme_ == Extreme::greatest) return search<Extreme::greatest, T>(call, n, inner);
-      search<Extreme::least, T>(call, n, inner);
+      if (extreme_ == Extreme::max) return search<Extreme::max, T>(call, n, inner);
+      search<Extreme::min, T>(call, n, inner);
     });
   }
 
@@ -61,8 +61,8 @@ class Arg : public Op {
     const std::int64_t outputs = shape.size() / n;
     const int lanes = inner == 1 && n >= 32 ? 32 : 1;
     call.launch({"argmax", text,
-                 fmt::format("{} constexpr bool greatest = {}; constexpr int lanes = {};",
-                             using_type(call.in(0).type.dtype), extreme_ == Extreme::greatest, lanes)},
+                 fmt::format("{} constexpr bool is_max = {}; constexpr int lanes = {};",
+                             using_type(call.in(0).type.dtype), extreme_ == Extreme::max, lanes)},
                 grid_for(outputs * lanes), call.in(0).data, call.out().data, outputs, n, inner);
   }
 
@@ -73,7 +73,7 @@ class Arg : public Op {
 __device__ inline bool beats(T a, gr_int64 i, T b, gr_int64 j) {
   const bool nan_a = a != a, nan_b = b != b;
   if (nan_a || nan_b) return nan_a && (!nan_b || i < j);
-  return (greatest ? a > b : a < b) || (a == b && i < j);
+  return (is_max ? a > b : a < b) || (a == b && i < j);
 }
 extern "C" __global__ void NAME(const T* x, gr_int64* y, gr_int64 outputs, gr_int64 n, gr_int64 inner) {
   const int lane = threadIdx.x % lanes;
@@ -122,8 +122,8 @@ extern "C" __global__ void NAME(const T* x, gr_int64* y, gr_int64 outputs, gr_in
 
 }  // namespace
 
-Expr argmax(const Operand& x, int axis) { return apply(std::make_shared<Arg>(Extreme::greatest, axis), {x}); }
+Expr argmax(const Operand& x, int axis) { return apply(std::make_shared<Arg>(Extreme::max, axis), {x}); }
 
-Expr argmin(const Operand& x, int axis) { return apply(std::make_shared<Arg>(Extreme::least, axis), {x}); }
+Expr argmin(const Operand& x, int axis) { return apply(std::make_shared<Arg>(Extreme::min, axis), {x}); }
 
 }  // namespace gradus

@@ -2,9 +2,9 @@
 
 #include <gradus/core/cpu.h>
 #include <gradus/core/error.h>
-#include <gradus/ops/line.h>
 #include <gradus/ops/modular.h>
 #include <gradus/ops/narrow_gemm.h>
+#include <gradus/ops/simd_row.h>
 
 #include <cblas.h>
 #include <sys/mman.h>

@@ -1,6 +1,6 @@
 #include <gradus/ops/narrow_gemm.h>
 
-#include <gradus/ops/line.h>
+#include <gradus/ops/simd_row.h>
 
 #include <algorithm>
 
@@ -28,7 +28,7 @@ struct Block {
 // a b: `held` rows of the result stay in registers, and each row of b that is read serves all of them.
 template <class T, class V, int across, int held>
 struct RowsTimes {
-  using Row = Line<T, V, across>;
+  using Row = SimdRow<T, V, across>;
 
   // Rows first to first + count. Where count < held, the last one is computed and stored several times.
   [[gnu::always_inline]] static void group(const Block<T>& block, int64_t first, int64_t count) {
@@ -66,7 +66,7 @@ struct RowsTimes {
 // result is met once for all of them.
 template <class T, class V, int across, int held>
 struct ColumnsTimes {
-  using Row = Line<T, V, across>;
+  using Row = SimdRow<T, V, across>;
 
   [[gnu::always_inline]] static void group(const Block<T>& block, int64_t step) {
     Row b[held];
@@ -100,7 +100,7 @@ struct ColumnsTimes {
 // a b for n = 1: inner products of four rows of a with b.
 template <class T>
 struct RowsTimesColumn {
-  using Row = Line<T, typename detail::Vectors<T>::Wide, 1>;
+  using Row = SimdRow<T, typename detail::Vectors<T>::Wide, 1>;
   static constexpr int held = 4;
 
   [[gnu::always_inline]] static void run(const Block<T>* block) {
@@ -131,7 +131,7 @@ struct RowsTimesColumn {
 // a^T b for n = 1: adds multiples of `held` stored rows of a at once.
 template <class T, int held>
 struct ColumnsTimesColumn {
-  using Row = Line<T, typename detail::Vectors<T>::Wide, 1>;
+  using Row = SimdRow<T, typename detail::Vectors<T>::Wide, 1>;
 
   [[gnu::always_inline]] static void from(const Block<T>& block, int64_t step) {
     for (; step + held <= block.steps; step += held) {

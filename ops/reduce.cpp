@@ -112,8 +112,8 @@ class Reduce final : public Op {
     fold.axes = reduced_bits();
     fold.scale = scale_for(in[0].shape);
     if (sums(reduction_)) fold.by = Fold::By::sum;
-    if (reduction_ == Reduction::max) fold.by = Fold::By::greatest;
-    if (reduction_ == Reduction::min) fold.by = Fold::By::least;
+    if (reduction_ == Reduction::max) fold.by = Fold::By::max;
+    if (reduction_ == Reduction::min) fold.by = Fold::By::min;
     return fold;
   }
 
@@ -144,8 +144,8 @@ class Reduce final : public Op {
       const T* from = call.in<T>(0);
       T* to = call.out<T>();
       switch (reduction_) {
-        case Reduction::max: return reduce_dense<Greatest<T>>(call, from, shape, bits, to);
-        case Reduction::min: return reduce_dense<Least<T>>(call, from, shape, bits, to);
+        case Reduction::max: return reduce_dense<Max<T>>(call, from, shape, bits, to);
+        case Reduction::min: return reduce_dense<Min<T>>(call, from, shape, bits, to);
         case Reduction::prod: return reduce_dense<Product<T>>(call, from, shape, bits, to);
         default: return reduce_dense<Sum<T>>(call, from, shape, bits, to, scale);
       }
@@ -153,8 +153,7 @@ class Reduce final : public Op {
   }
 
   void launch(DeviceCall& call) const override {
-    constexpr std::string_view folds[] = {"gr_Sum",     "gr_Sum",    "gr_Greatest", "gr_Least",
-                                          "gr_Product", "gr_Either", "gr_Both"};
+    constexpr std::string_view folds[] = {"gr_Sum", "gr_Sum", "gr_Max", "gr_Min", "gr_Product", "gr_Either", "gr_Both"};
     const Value& x = call.in(0);
     const double scale = scale_for(x.shape());
     if (x.type.layout == Layout::dense)

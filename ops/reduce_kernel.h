@@ -56,10 +56,10 @@ struct Product {
 };
 
 /// Which end of an order.
-enum class Extreme : std::uint8_t { greatest, least };
+enum class Extreme : std::uint8_t { max, min };
 
 template <class T>
-struct Greatest {
+struct Max {
   using Wide = T;
   static constexpr T start =
       std::is_floating_point_v<T> ? -std::numeric_limits<T>::infinity() : std::numeric_limits<T>::lowest();
@@ -72,7 +72,7 @@ struct Greatest {
 };
 
 template <class T>
-struct Least {
+struct Min {
   using Wide = T;
   static constexpr T start =
       std::is_floating_point_v<T> ? std::numeric_limits<T>::infinity() : std::numeric_limits<T>::max();

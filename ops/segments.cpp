@@ -22,7 +22,7 @@ class SegmentExtreme final : public Op {
  public:
   SegmentExtreme(Extreme extreme, Empty empty) : extreme_(extreme), empty_(empty) {}
 
-  std::string_view name() const override { return extreme_ == Extreme::greatest ? "segment_max" : "segment_min"; }
+  std::string_view name() const override { return extreme_ == Extreme::max ? "segment_max" : "segment_min"; }
   std::string attributes() const override { return empty_ == Empty::zero ? "" : "unsorted"; }
   bool reads(int i) const override { return i != 1; }
   std::string_view no_gradient(int i) const override { return i == 0 ? "" : "ids are integers"; }
@@ -42,7 +42,7 @@ class SegmentExtreme final : public Op {
 
   void compute(Call& call) const override {
     dispatch_number(call.out().type.dtype, [&]<class T>(TypeTag<T>) {
-      extreme_ == Extreme::greatest ? fold<Greatest<T>, T>(call) : fold<Least<T>, T>(call);
+      extreme_ == Extreme::max ? fold<Max<T>, T>(call) : fold<Min<T>, T>(call);
     });
   }
 
@@ -54,11 +54,11 @@ class SegmentExtreme final : public Op {
     if (segments * width == 0) return;
     DevicePattern& on_device = call.pattern(call.in(2));
     const DevicePattern::ByColumn by_column = on_device.by_column();
-    call.launch({"segment_extreme", text,
-                 fmt::format("{} using F = {};", using_type(y.type.dtype),
-                             extreme_ == Extreme::greatest ? "gr_Greatest" : "gr_Least")},
-                grid_for(segments * width), call.in(0).data, y.data, by_column.start, by_column.row,
-                on_device.touched(), segments, width);
+    call.launch(
+        {"segment_extreme", text,
+         fmt::format("{} using F = {};", using_type(y.type.dtype), extreme_ == Extreme::max ? "gr_Max" : "gr_Min")},
+        grid_for(segments * width), call.in(0).data, y.data, by_column.start, by_column.row, on_device.touched(),
+        segments, width);
   }
 
  private:
@@ -78,7 +78,7 @@ extern "C" __global__ void NAME(const T* x, T* y, const gr_int64* start, const i
   template <class T>
   T empty() const {
     if (empty_ == Empty::zero) return 0;
-    return extreme_ == Extreme::greatest ? std::numeric_limits<T>::lowest() : std::numeric_limits<T>::max();
+    return extreme_ == Extreme::max ? std::numeric_limits<T>::lowest() : std::numeric_limits<T>::max();
   }
 
   template <class F, class T>
@@ -179,12 +179,12 @@ Expr segment_mean(const Operand& data, const Operand& segment_ids, std::int64_t 
 
 Expr segment_max(const Operand& data, const Operand& segment_ids, std::int64_t num_segments) {
   return of_segments("segment_max", data, segment_ids, num_segments,
-                     [](const Segments& s) { return s.extreme(Extreme::greatest, Empty::zero); });
+                     [](const Segments& s) { return s.extreme(Extreme::max, Empty::zero); });
 }
 
 Expr segment_min(const Operand& data, const Operand& segment_ids, std::int64_t num_segments) {
   return of_segments("segment_min", data, segment_ids, num_segments,
-                     [](const Segments& s) { return s.extreme(Extreme::least, Empty::zero); });
+                     [](const Segments& s) { return s.extreme(Extreme::min, Empty::zero); });
 }
 
 Expr unsorted_segment_sum(const Operand& data, const Operand& segment_ids, std::int64_t num_segments) {
@@ -199,12 +199,12 @@ Expr unsorted_segment_mean(const Operand& data, const Operand& segment_ids, std:
 
 Expr unsorted_segment_max(const Operand& data, const Operand& segment_ids, std::int64_t num_segments) {
   return of_unsorted_segments("unsorted_segment_max", data, segment_ids, num_segments,
-                              [](const Segments& s) { return s.extreme(Extreme::greatest, Empty::start); });
+                              [](const Segments& s) { return s.extreme(Extreme::max, Empty::start); });
 }
 
 Expr unsorted_segment_min(const Operand& data, const Operand& segment_ids, std::int64_t num_segments) {
   return of_unsorted_segments("unsorted_segment_min", data, segment_ids, num_segments,
-                              [](const Segments& s) { return s.extreme(Extreme::least, Empty::start); });
+                              [](const Segments& s) { return s.extreme(Extreme::min, Empty::start); });
 }
 
 }  // namespace gradus

@@ -23,7 +23,7 @@ class SparseExtreme final : public Op {
   SparseExtreme(Extreme extreme, Over over) : extreme_(extreme), over_(over) {}
 
   std::string_view name() const override {
-    return extreme_ == Extreme::greatest ? "sparse_reduce_max" : "sparse_reduce_min";
+    return extreme_ == Extreme::max ? "sparse_reduce_max" : "sparse_reduce_min";
   }
   std::string attributes() const override {
     return over_ == Over::all ? "" : over_ == Over::rows ? "axis=0" : "axis=1";
@@ -52,13 +52,13 @@ class SparseExtreme final : public Op {
 
   void compute(Call& call) const override {
     dispatch_number(call.out().type.dtype, [&]<class T>(TypeTag<T>) {
-      extreme_ == Extreme::greatest ? fold<Greatest<T>, T>(call) : fold<Least<T>, T>(call);
+      extreme_ == Extreme::max ? fold<Max<T>, T>(call) : fold<Min<T>, T>(call);
     });
   }
 
   void launch(DeviceCall& call) const override {
     const Value& x = call.in(0);
-    const std::string_view by = extreme_ == Extreme::greatest ? "gr_Greatest" : "gr_Least";
+    const std::string_view by = extreme_ == Extreme::max ? "gr_Max" : "gr_Min";
     std::byte* const y = call.out().data;
     fill(call, y, x.type.dtype, call.out().stored, 0);
     if (x.stored == 0) return;
@@ -126,11 +126,11 @@ Expr extreme(Extreme extreme, std::string_view name, const Operand& x, const Axe
 }  // namespace
 
 Expr sparse_reduce_max(const Operand& x, const Axes& axes, KeepDims keep) {
-  return extreme(Extreme::greatest, "sparse_reduce_max", x, axes, keep);
+  return extreme(Extreme::max, "sparse_reduce_max", x, axes, keep);
 }
 
 Expr sparse_reduce_min(const Operand& x, const Axes& axes, KeepDims keep) {
-  return extreme(Extreme::least, "sparse_reduce_min", x, axes, keep);
+  return extreme(Extreme::min, "sparse_reduce_min", x, axes, keep);
 }
 
 }  // namespace gradus

@@ -2,7 +2,7 @@
 
 #include <gradus/core/cpu.h>
 #include <gradus/core/tensor/as_constant.h>
-#include <gradus/ops/line.h>
+#include <gradus/ops/simd_row.h>
 
 #include <algorithm>
 #include <type_traits>
@@ -37,7 +37,7 @@ struct Rows {
   [[gnu::always_inline]] T scale_of(std::int64_t r) const { return scale != nullptr ? scale[r] : T{1}; }
 };
 
-// The rows [first, last) of x b. A row of y stays in registers; L is its Line, or void.
+// The rows [first, last) of x b. A row of y stays in registers; L is its SimdRow, or void.
 template <class T, class L>
 struct MultiplyRows {
   [[gnu::always_inline]] static void run(Rows<T> x, const T* b, std::int64_t width, T* y, std::int64_t first,
@@ -169,7 +169,7 @@ void csr_times_dense(Workers& workers, const Value& x, const Value& b, T* y) {
       multiply(of, b.as<T>(), length, y, first, last);
     });
   }
-  by_line<T>(k, [&]<class L>(TypeTag<L>) {
+  by_simd_row<T>(k, [&]<class L>(TypeTag<L>) {
     const RowsKernel<T> multiply = kernel<MultiplyRows<T, L>, T>();
     workers.for_each(rows, chunk_of(rows, x.stored * k),
                      [&](std::int64_t first, std::int64_t last) { multiply(of, b.as<T>(), k, y, first, last); });
@@ -202,7 +202,7 @@ void csr_transposed_times_dense(Call& call, const Value& x, const T* b, std::int
   if (const std::int64_t length = x.pattern->row_length(); k == 1 && length > 0) {
     run(kernel<ScatterColumn<T>, T>(), length);
   } else {
-    by_line<T>(k, [&]<class L>(TypeTag<L>) { run(kernel<ScatterRows<T, L>, T>(), k); });
+    by_simd_row<T>(k, [&]<class L>(TypeTag<L>) { run(kernel<ScatterRows<T, L>, T>(), k); });
   }
   call.workers().for_each(size, work, [&](std::int64_t first, std::int64_t last) {
     for (std::int64_t piece = 1; piece < pieces; ++piece)
@@ -219,7 +219,7 @@ struct DotRows {
       for (std::int64_t r = 0; r < n; ++r) y[r] = in_eight_sums(a + r * width, b + r * width, width);
     } else {
       const std::int64_t k = L::width_of(width);
-      const LineProduct<L> product(k);
+      const SimdRowProduct<L> product(k);
       for (std::int64_t r = 0; r < n; ++r) y[r] = product.of(a + r * k, b + r * k, k);
     }
   }
@@ -241,7 +241,7 @@ struct DotRows {
 
 template <class T>
 void dot_rows(const T* a, const T* b, std::int64_t n, std::int64_t k, T* y) {
-  by_line<T>(k, [&]<class L>(TypeTag<L>) {
+  by_simd_row<T>(k, [&]<class L>(TypeTag<L>) {
     compiled_here<DotRows<T, L>, const T*, const T*, std::int64_t, std::int64_t, T*>()(a, b, n, k, y);
   });
 }

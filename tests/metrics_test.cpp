@@ -164,9 +164,9 @@ TEST_CASE("rows that come in blocks are evaluated as all at once") {
       const Evaluation all =
           evaluate(task, part(y, 0, rows), part(estimate, 0, rows), weighted ? part(w, 0, rows) : Tensor());
       CHECK(blocks.evaluation().examples == all.examples);
-      for (const auto& [name, value] : all.metrics) {
-        CAPTURE(name);
-        CHECK(blocks.evaluation().of(name) == doctest::Approx(value).epsilon(1e-9));
+      for (const auto& metric : all.metrics) {
+        CAPTURE(metric.first);
+        CHECK(blocks.evaluation().of(metric.first) == doctest::Approx(metric.second).epsilon(1e-9));
       }
       if (task == Task::binary && !weighted) {
         std::vector<float> some_y, some;

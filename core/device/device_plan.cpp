@@ -130,7 +130,7 @@ void DevicePlan::run(std::span<const Tensor* const> feeds, std::uint64_t run_num
     keep_results();
     update_variables(accelerator_);
   }
-  let_go();
+  release();
   fed_ = feeding_;
   ran_ = true;
 }

@@ -5,11 +5,11 @@
 namespace gradus {
 
 DeviceFeeds::~DeviceFeeds() {
-  for (const Fed& fed : fed_) let_go(fed);
+  for (const Fed& fed : fed_) release(fed);
 }
 
 // What another stream made may be dropped only when this one has read it.
-void DeviceFeeds::let_go(const Fed& fed) {
+void DeviceFeeds::release(const Fed& fed) {
   if (fed.tensor.accelerator() == nullptr) return;
   try {
     accelerator_->wait();
@@ -38,7 +38,7 @@ DeviceFeeds::Place DeviceFeeds::of(const Tensor& tensor) {
       accelerator_->upload(memory.data(), tensor.data(), bytes);
     }
     if (fed_.size() == kept) {
-      let_go(fed_.back());
+      release(fed_.back());
       fed_.pop_back();
     }
     fed_.push_front({tensor.device_data(), tensor.watched(), std::move(memory), there ? tensor : Tensor(), ++count_});

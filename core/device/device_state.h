@@ -37,7 +37,7 @@ class DeviceFeeds {
   };
   static constexpr std::size_t kept = 16;
 
-  void let_go(const Fed& fed);
+  void release(const Fed& fed);
 
   std::shared_ptr<Accelerator> accelerator_;
   std::list<Fed> fed_;       // the latest first

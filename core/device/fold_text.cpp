@@ -9,7 +9,7 @@
 namespace gradus {
 
 std::string fold_name(Fold::By by) {
-  return by == Fold::By::greatest ? "gr_Greatest" : by == Fold::By::least ? "gr_Least" : "gr_Sum";
+  return by == Fold::By::max ? "gr_Max" : by == Fold::By::min ? "gr_Min" : "gr_Sum";
 }
 
 std::string double_text(double x) {

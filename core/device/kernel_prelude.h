@@ -39,11 +39,11 @@ struct gr_Product {
   template <class T> static __device__ inline T start() { return T(1); }
   template <class T> static __device__ inline T fold(T a, T b) { return gr_multiply(a, b); }
 };
-struct gr_Greatest {
+struct gr_Max {
   template <class T> static __device__ inline T start() { return gr_least<T>(); }
   template <class T> static __device__ inline T fold(T a, T b) { return gr_maximum(a, b); }
 };
-struct gr_Least {
+struct gr_Min {
   template <class T> static __device__ inline T start() { return gr_greatest<T>(); }
   template <class T> static __device__ inline T fold(T a, T b) { return gr_minimum(a, b); }
 };

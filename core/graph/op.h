@@ -195,7 +195,7 @@ struct JoinedSteps {
 
 /// How an op folds many numbers into one, for kernels that compute the terms and fold them at once.
 struct Fold {
-  enum class By : std::uint8_t { nothing, sum, greatest, least };
+  enum class By : std::uint8_t { nothing, sum, max, min };
   By by = By::nothing;
   unsigned axes = 0;        // bit i: axis i of the first input
   double scale = 1;         // of the result: a mean is a scaled sum

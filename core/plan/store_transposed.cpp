@@ -54,7 +54,7 @@ std::vector<Expr> unfit_transposed(Graph& graph, const std::vector<bool>& transp
   return unfit;
 }
 
-std::int64_t numbers_moved(const Draft& draft) {
+std::int64_t elements_relaid(const Draft& draft) {
   const DraftFacts facts(draft);
   std::int64_t moved = 0;
   for (NodeId id = 0; id < draft.graph->size(); ++id)

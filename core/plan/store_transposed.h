@@ -16,8 +16,8 @@ std::vector<Expr> wanted_transposed(const Draft& draft, Graph& graph, const std:
 /// Those that are stored transposed although an assign, perhaps made since, replaces rows of them.
 std::vector<Expr> unfit_transposed(Graph& graph, const std::vector<bool>& transposed);
 
-/// Numbers that a draft's transposes move.
-std::int64_t numbers_moved(const Draft& draft);
+/// Elements that a draft's transposes move: what the relayouts of a run cost.
+std::int64_t elements_relaid(const Draft& draft);
 
 /// A node of the graph that transposes a matrix, to make others like it; no expression where there is none.
 Expr transposing_node(Graph& graph);

@@ -134,7 +134,7 @@ void CpuPlan::run(std::span<const Tensor* const> feeds, std::uint64_t run_number
   }
   keep_results();
   update_variables();
-  let_go();
+  release();
 }
 
 void CpuPlan::run_step(Step& step, std::uint64_t run_number) {

@@ -18,12 +18,12 @@ Plan::Plan(Program program, Variables& variables, const std::function<Schedule(c
       values_(program_.nodes.size()),
       results_(program_.fetches.size()) {
   for (int id = 0; id < static_cast<int>(program_.nodes.size()); ++id)
-    if (node(id).type.layout != Layout::dense && !lies_still(id)) fleeting_.push_back(id);
+    if (node(id).type.layout != Layout::dense && !has_static_address(id)) per_run_.push_back(id);
 }
 
 bool Plan::exists(int root) const { return !is_computed(node(root)) || memory_.kept[static_cast<std::size_t>(root)]; }
 
-bool Plan::lies_still(int id) const {
+bool Plan::has_static_address(int id) const {
   const ProgramNode& root = node(program_.root(id));
   return root.kind != Kind::placeholder && (root.kind != Kind::op || root.type.layout == Layout::dense);
 }
@@ -58,7 +58,7 @@ void Plan::place_values(std::byte* arena, const std::function<const std::byte*(c
     } else if (n.kind == Kind::variable) {
       v.data = variable_memory(n.origin);
     } else if (n.is_view) {
-      if (lies_still(id)) show(value(n.viewed()), v);
+      if (has_static_address(id)) show(value(n.viewed()), v);
     } else if (const int variable = memory_.in_variable[static_cast<std::size_t>(id)]; variable >= 0) {
       v.data = variable_memory(node(variable).origin);
     } else if (memory_.offset[static_cast<std::size_t>(id)] >= 0) {
@@ -74,20 +74,20 @@ void Plan::move_arena(std::byte* arena) {
   for (int id = 0; id < static_cast<int>(program_.nodes.size()); ++id) {
     if (const std::int64_t offset = memory_.offset[static_cast<std::size_t>(id)]; offset >= 0)
       value(id).data = arena + offset;
-    if (node(id).live && node(id).is_view && lies_still(id)) show(value(node(id).viewed()), value(id));
+    if (node(id).live && node(id).is_view && has_static_address(id)) show(value(node(id).viewed()), value(id));
   }
 }
 
 std::vector<std::vector<int>> Plan::moving_views() const {
   std::vector<std::vector<int>> views(program_.nodes.size());
   for (int id = 0; id < static_cast<int>(program_.nodes.size()); ++id)
-    if (node(id).live && node(id).is_view && !lies_still(id) && exists(program_.root(id)))
+    if (node(id).live && node(id).is_view && !has_static_address(id) && exists(program_.root(id)))
       views[static_cast<std::size_t>(program_.root(id))].push_back(id);
   return views;
 }
 
-void Plan::let_go() {
-  for (const int id : fleeting_) {
+void Plan::release() {
+  for (const int id : per_run_) {
     value(id).pattern.reset();
     value(id).index.reset();
   }

@@ -47,7 +47,7 @@ class Plan {
   Value& value(int node) { return values_[static_cast<std::size_t>(node)]; }
   const ProgramNode& node(int node) const { return program_.nodes[static_cast<std::size_t>(node)]; }
   /// Whether a node's numbers are at the same address in every run.
-  bool lies_still(int node) const;
+  bool has_static_address(int node) const;
   /// Whether a root is there as a whole, and not just strip by strip.
   bool exists(int root) const;
   /// Sets the values that lie still; `place` says where a constant's numbers are.
@@ -59,7 +59,7 @@ class Plan {
   static void show(const Value& shown, Value& view);
   /// Lets go of patterns and indices, which are shared with tensors of the caller's and with later steps: a step may
   /// write its index anew only when nobody else has it.
-  void let_go();
+  void release();
   /// Makes room for the results whose size is known before the run, so that nothing which may fail is left when
   /// variables have been written.
   void make_room_for_results();
@@ -75,7 +75,7 @@ class Plan {
   MemoryPlan memory_;
   std::vector<Value> values_;    // by node
   std::vector<Tensor> results_;  // by fetch
-  std::vector<int> fleeting_;    // nodes whose pattern or index is a run's
+  std::vector<int> per_run_;     // nodes whose pattern or index is a run's
 };
 
 std::int64_t bytes_stored(const Value& value);

@@ -170,7 +170,7 @@ Session::State::Compiled Session::State::compile(std::span<const Expr> fetches, 
   if (!wanted.empty()) {
     turn_in(storage, wanted);
     Draft other = drafted(storage);
-    if (numbers_moved(other) < numbers_moved(compiled.draft)) {
+    if (elements_relaid(other) < elements_relaid(compiled.draft)) {
       compiled.draft = std::move(other);
       turned.insert(turned.end(), wanted.begin(), wanted.end());
     }

@@ -25,7 +25,7 @@ void transpose_matrix(const std::byte* x, const Shape& shape, std::size_t size, 
 
 }  // namespace
 
-void Variables::admit(std::size_t number) {
+void Variables::ensure_capacity(std::size_t number) {
   if (set.size() > number) return;
   memory.resize(number + 1);
   device_memory.resize(number + 1);
@@ -40,7 +40,7 @@ std::byte* Variables::data(const Expr& variable) const {
 
 void Variables::write(const Expr& variable, const Tensor& value) {
   const std::size_t number = variable_number(variable);
-  admit(number);
+  ensure_capacity(number);
   const std::size_t size = size_of(value.dtype());
   const std::size_t bytes = static_cast<std::size_t>(value.stored()) * size;
   const std::byte* from = value.data();
@@ -71,7 +71,7 @@ void Variables::start(const Expr& variable) {
   // On the CPU one number everywhere needs no tensor of its own; an accelerator is sent one.
   if (filled == nullptr || accelerator) return write(variable, initial.value(variable.name()));
   const std::size_t number = variable_number(variable);
-  admit(number);
+  ensure_capacity(number);
   const std::int64_t count = filled->shape.size();
   const std::size_t bytes = static_cast<std::size_t>(count) * size_of(filled->dtype);
   if (memory[number].bytes() != bytes) memory[number] = Buffer(bytes);
@@ -83,7 +83,7 @@ void Variables::start(const Expr& variable) {
 
 void Variables::initialize(const Expr& variable) {
   const std::size_t number = variable_number(variable);
-  if (are_places_only) return admit(number);
+  if (are_places_only) return ensure_capacity(number);
   if (number >= set.size() || !set[number]) start(variable);
 }
 
@@ -112,7 +112,7 @@ Tensor Variables::read(const Expr& variable) {
 
 void Variables::turn(const Expr& variable) {
   const std::size_t number = variable_number(variable);
-  admit(number);
+  ensure_capacity(number);
   const bool has_value = set[number];
   const Tensor value = has_value ? read(variable) : Tensor();
   transposed[number] = !transposed[number];

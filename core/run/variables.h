@@ -22,7 +22,7 @@ struct Variables {
   bool are_places_only = false;  // none gets a value, nor memory: for a plan that is explained and not run
 
   /// Makes room for a variable of this number.
-  void admit(std::size_t number);
+  void ensure_capacity(std::size_t number);
   /// Gives the variable its initial value if it has none.
   void initialize(const Expr& variable);
   /// Gives it the value that it starts from, whatever it has.

@@ -39,9 +39,11 @@ int export_model(const ExportCommand& command) {
     print_export_json(command, model);
     return 0;
   }
-  const std::size_t outputs = std::max<std::size_t>(model.classes.size(), 1);
+  const std::int64_t outputs = std::max<std::int64_t>(std::ssize(model.classes), 1);
   if (!command.onnx.empty()) say("{}: X [n, {}] -> prediction [n, {}]\n", command.onnx, model.columns.count, outputs);
-  if (!command.c_header.empty()) say("{}: {} columns -> {} numbers\n", command.c_header, model.columns.count, outputs);
+  if (!command.c_header.empty())
+    say("{}: {} column{} -> {} value{}\n", command.c_header, model.columns.count, plural(model.columns.count), outputs,
+        plural(outputs));
   if (model.samples.count() > 0)
     say("  what is written is one model, of the mean of the {} samples' parameters: fm predict tells the mean of their "
         "predictions instead\n",

@@ -8,8 +8,8 @@
 #include <gradus/core/cpu.h>
 #include <gradus/core/workers.h>
 #include <gradus/ops/gemm.h>
-#include <gradus/ops/line.h>
 #include <gradus/ops/narrow_gemm.h>
+#include <gradus/ops/simd_row.h>
 
 #include <cblas.h>
 #include <fmt/core.h>

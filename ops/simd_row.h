@@ -41,7 +41,7 @@ struct [[gnu::packed, gnu::may_alias]] Unaligned {
 /// where the row ends, and so may overlap the one before it: both then hold the same numbers, and nothing beyond the
 /// row is touched.
 template <class T, class V, int across, class Last = V>
-struct Line {
+struct SimdRow {
   // NOLINTBEGIN(bugprone-sizeof-expression): both may be the same type
   static constexpr std::int64_t lanes = sizeof(V) / sizeof(T);
   static constexpr std::int64_t last_lanes = sizeof(Last) / sizeof(T);
@@ -70,12 +70,12 @@ struct Line {
     reinterpret_cast<detail::Unaligned<Last>*>(to + width - last_lanes)->v = last;
   }
   /// this = x b
-  [[gnu::always_inline]] void set(T x, const Line& b) {
+  [[gnu::always_inline]] void set(T x, const SimdRow& b) {
     for (int i = 0; i < across - 1; ++i) v[i] = x * b.v[i];
     last = x * b.last;
   }
   /// this += x b
-  [[gnu::always_inline]] void add(T x, const Line& b) {
+  [[gnu::always_inline]] void add(T x, const SimdRow& b) {
     for (int i = 0; i < across - 1; ++i) v[i] += x * b.v[i];
     last += x * b.last;
   }
@@ -89,15 +89,15 @@ struct Line {
   }
 };
 
-/// Inner products of rows, as a Line would hold them: halves are added to halves.
+/// Inner products of rows, as a SimdRow would hold them: halves are added to halves.
 template <class L>
-class LineProduct;
+class SimdRowProduct;
 template <class T, class V, int across, class Last>
-class LineProduct<Line<T, V, across, Last>> {
-  using L = Line<T, V, across, Last>;
+class SimdRowProduct<SimdRow<T, V, across, Last>> {
+  using L = SimdRow<T, V, across, Last>;
 
  public:
-  explicit LineProduct(std::int64_t width) {
+  explicit SimdRowProduct(std::int64_t width) {
     if constexpr (L::last_lanes > 1)
       for (std::int64_t l = 0; l < L::last_lanes; ++l)
         counts_[l] = l < (across - 1) * L::lanes + L::last_lanes - width ? 0 : -1;
@@ -138,35 +138,35 @@ template <class T, class Last, class F>
 void by_vectors(std::int64_t across, F&& f) {
   using Wide = typename Vectors<T>::Wide;
   switch (across) {
-    case 1: return f(TypeTag<Line<T, Wide, 1, Last>>{});
-    case 2: return f(TypeTag<Line<T, Wide, 2, Last>>{});
-    case 3: return f(TypeTag<Line<T, Wide, 3, Last>>{});
-    case 4: return f(TypeTag<Line<T, Wide, 4, Last>>{});
-    case 5: return f(TypeTag<Line<T, Wide, 5, Last>>{});
-    case 6: return f(TypeTag<Line<T, Wide, 6, Last>>{});
-    case 7: return f(TypeTag<Line<T, Wide, 7, Last>>{});
-    case 8: return f(TypeTag<Line<T, Wide, 8, Last>>{});
+    case 1: return f(TypeTag<SimdRow<T, Wide, 1, Last>>{});
+    case 2: return f(TypeTag<SimdRow<T, Wide, 2, Last>>{});
+    case 3: return f(TypeTag<SimdRow<T, Wide, 3, Last>>{});
+    case 4: return f(TypeTag<SimdRow<T, Wide, 4, Last>>{});
+    case 5: return f(TypeTag<SimdRow<T, Wide, 5, Last>>{});
+    case 6: return f(TypeTag<SimdRow<T, Wide, 6, Last>>{});
+    case 7: return f(TypeTag<SimdRow<T, Wide, 7, Last>>{});
+    case 8: return f(TypeTag<SimdRow<T, Wide, 8, Last>>{});
     default: return f(TypeTag<void>{});
   }
 }
 
 }  // namespace detail
 
-/// Calls f(TypeTag<L>) with the Line for rows of k numbers, f(TypeTag<void>) if there is none: k is 0, or more than
+/// Calls f(TypeTag<L>) with the SimdRow for rows of k numbers, f(TypeTag<void>) if there is none: k is 0, or more than
 /// eight wide vectors hold.
 template <class T, class F>
-void by_line(std::int64_t k, F&& f) {
+void by_simd_row(std::int64_t k, F&& f) {
   using Wide = typename detail::Vectors<T>::Wide;
   using Half = typename detail::Vectors<T>::Half;
   using Pair = typename detail::Vectors<T>::Pair;
   constexpr std::int64_t wide = sizeof(Wide) / sizeof(T);
   constexpr std::int64_t half = wide / 2;
   if (k < 1) return f(TypeTag<void>{});
-  if (k == 1) return f(TypeTag<Line<T, T, 1>>{});
-  if (k == 2) return f(TypeTag<Line<T, Pair, 1>>{});
-  if (k == 3) return f(TypeTag<Line<T, Pair, 2>>{});
+  if (k == 1) return f(TypeTag<SimdRow<T, T, 1>>{});
+  if (k == 2) return f(TypeTag<SimdRow<T, Pair, 1>>{});
+  if (k == 3) return f(TypeTag<SimdRow<T, Pair, 2>>{});
   if constexpr (half > 2)
-    if (k < wide) return k == half ? f(TypeTag<Line<T, Half, 1>>{}) : f(TypeTag<Line<T, Half, 2>>{});
+    if (k < wide) return k == half ? f(TypeTag<SimdRow<T, Half, 1>>{}) : f(TypeTag<SimdRow<T, Half, 2>>{});
   const std::int64_t rest = k % wide;
   const std::int64_t across = k / wide + (rest > 0 ? 1 : 0);
   return rest > 0 && rest <= half ? detail::by_vectors<T, Half>(across, f) : detail::by_vectors<T, Wide>(across, f);
