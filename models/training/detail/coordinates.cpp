@@ -3,23 +3,31 @@
 #include <gradus/models/training/detail/sampler_loops.h>
 
 #include <algorithm>
+#include <numeric>
 
 namespace gradus {
 
+// A counting sort, which keeps the rows of a feature ascending.
 FeatureRows::FeatureRows(const Tensor& x, std::vector<float> root_weight)
     : x_(x), root_weight_(std::move(root_weight)), start_(static_cast<std::size_t>(x.dim(1)) + 1) {
-  const CsrPattern::ByColumn& by = by_column();
-  const std::vector<Index>& touched = x.pattern()->touched().columns->row;
-  for (std::size_t slot = 0; slot < touched.size(); ++slot)
-    start_[static_cast<std::size_t>(touched[slot]) + 1] = by.start[slot + 1];
-  for (std::size_t i = 1; i < start_.size(); ++i) start_[i] = std::max(start_[i], start_[i - 1]);
+  const CsrPattern& pattern = *x.pattern();
   const std::span<const float> values = x.span<float>();
-  x_by_feature_.reserve(values.size());
-  for (const std::int64_t position : by.position) x_by_feature_.push_back(values[static_cast<std::size_t>(position)]);
-  if (root_weight_.empty()) return;
-  weighted_.reserve(values.size());
-  for (std::size_t i = 0; i < by.row.size(); ++i)
-    weighted_.push_back(x_by_feature_[i] * root_weight_[static_cast<std::size_t>(by.row[i])]);
+  const bool ones = std::all_of(values.begin(), values.end(), [](float each) { return each == 1; });
+  for (const Index i : pattern.column) ++start_[static_cast<std::size_t>(i) + 1];
+  if (ones) ones_.assign(static_cast<std::size_t>(*std::max_element(start_.begin(), start_.end())), 1.0F);
+  std::partial_sum(start_.begin(), start_.end(), start_.begin());
+  row_.resize(values.size());
+  if (!all_ones()) x_by_feature_.resize(values.size());
+  if (!root_weight_.empty()) weighted_.resize(values.size());
+  std::vector<std::int64_t> next(start_.begin(), start_.end() - 1);
+  for (std::size_t n = 0; n + 1 < pattern.row_start.size(); ++n)
+    for (auto at = static_cast<std::size_t>(pattern.row_start[n]);
+         at < static_cast<std::size_t>(pattern.row_start[n + 1]); ++at) {
+      const auto to = static_cast<std::size_t>(next[static_cast<std::size_t>(pattern.column[at])]++);
+      row_[to] = static_cast<Index>(n);
+      if (!all_ones()) x_by_feature_[to] = values[at];
+      if (!root_weight_.empty()) weighted_[to] = values[at] * root_weight_[n];
+    }
 }
 
 namespace {
@@ -30,9 +38,8 @@ class LinearCoordinates : public Coordinates {
   LinearCoordinates(const FeatureRows& rows, ParameterTable& table) : rows_(rows), table_(table) {}
 
   void restart() override {}
-  void slopes(std::int64_t feature, float* H) const override {
-    const std::span<const float> x = rows_.weighted(feature);
-    std::fill(std::copy(x.begin(), x.end(), H), H + padded(std::ssize(x)), 0.0F);
+  void slopes(std::int64_t feature, std::int64_t first, std::int64_t count, float* H) const override {
+    std::fill(std::copy_n(rows_.weighted(feature).begin() + first, count, H), H + padded(count), 0.0F);
   }
   void move(std::int64_t feature, const float* delta) override {
     float* const t = table_.row(feature);
@@ -52,35 +59,36 @@ class PairCoordinates final : public LinearCoordinates {
   PairCoordinates(const FeatureRows& rows, ParameterTable& table) : LinearCoordinates(rows, table) {
     const std::span<const Index> columns = rows.x().pattern()->column;
     const std::span<const float> values = rows.x().span<float>();
+    const bool ones = rows.all_ones() && rows.root_weight().empty();
     other_.reserve(values.size());
-    product_.reserve(values.size());
+    if (!ones) product_.reserve(values.size());
     for (std::int64_t i = 0; i < rows.features(); ++i)
       for (std::size_t r = 0; r < rows.rows(i).size(); ++r) {
         const std::size_t first = 2 * static_cast<std::size_t>(rows.rows(i)[r]);
         const std::size_t other = columns[first] == i ? first + 1 : first;
         other_.push_back(columns[other]);
-        product_.push_back(rows.weighted(i)[r] * values[other]);
+        if (!ones) product_.push_back(rows.weighted(i)[r] * values[other]);
       }
   }
 
-  void slopes(std::int64_t feature, float* H) const override {
-    LinearCoordinates::slopes(feature, H);
-    const std::span<const Index> rows = rows_.rows(feature);
-    const auto at = static_cast<std::size_t>(rows_.start(feature));
+  void slopes(std::int64_t feature, std::int64_t first, std::int64_t count, float* H) const override {
+    LinearCoordinates::slopes(feature, first, count, H);
+    const auto at = static_cast<std::size_t>(rows_.start(feature) + first);
     gather_slopes({.table = table_.row(0) + 1,
                    .stride = table_.stride,
                    .columns = factors(),
                    .index = other_.data() + at,
-                   .scale = product_.data() + at,
+                   .scale = product_.empty() ? rows_.x(feature).data() : product_.data() + at,
                    .x = nullptr,
                    .minus = nullptr,
-                   .rows = std::ssize(rows),
-                   .H = H + padded(std::ssize(rows))});
+                   .rows = count,
+                   .H = H + padded(count)});
   }
 
  private:
   std::vector<Index> other_;    // [non-zeros], feature by feature: the other feature of the row
-  std::vector<float> product_;  // [non-zeros]: x_ni x_nj, times the square root of the row's weight
+  std::vector<float> product_;  // [non-zeros]: x_ni x_nj, times the square root of the row's weight; none where
+                                // all are 1
 };
 
 // Any X: q = X V [n, k] is kept, and moves with V.
@@ -101,18 +109,17 @@ class FactorCoordinates final : public LinearCoordinates {
       add_to_q(i, v.data());
     }
   }
-  void slopes(std::int64_t feature, float* H) const override {
-    LinearCoordinates::slopes(feature, H);
-    const std::span<const Index> rows = rows_.rows(feature);
+  void slopes(std::int64_t feature, std::int64_t first, std::int64_t count, float* H) const override {
+    LinearCoordinates::slopes(feature, first, count, H);
     gather_slopes({.table = q_.data(),
                    .stride = stride_,
                    .columns = factors(),
-                   .index = rows.data(),
-                   .scale = rows_.weighted(feature).data(),
-                   .x = rows_.x(feature).data(),
+                   .index = rows_.rows(feature).data() + first,
+                   .scale = rows_.weighted(feature).data() + first,
+                   .x = rows_.x(feature).data() + first,
                    .minus = table_.row(feature) + 1,
-                   .rows = std::ssize(rows),
-                   .H = H + padded(std::ssize(rows))});
+                   .rows = count,
+                   .H = H + padded(count)});
   }
   void move(std::int64_t feature, const float* delta) override {
     LinearCoordinates::move(feature, delta);

@@ -27,14 +27,20 @@ class FeatureRows {
   /// Where the elements of a feature begin in arrays of all non-zeros, feature by feature.
   std::int64_t start(std::int64_t feature) const { return start_[static_cast<std::size_t>(feature)]; }
   /// The rows that hold the feature, ascending; x_ni there, and x_ni times the square root of the row's weight.
-  std::span<const Index> rows(std::int64_t feature) const { return part(std::span(by_column().row), feature); }
-  std::span<const float> x(std::int64_t feature) const { return part(std::span(x_by_feature_), feature); }
-  std::span<const float> weighted(std::int64_t feature) const {
-    return part(std::span(root_weight_.empty() ? x_by_feature_ : weighted_), feature);
+  std::span<const Index> rows(std::int64_t feature) const { return part(std::span(row_), feature); }
+  std::span<const float> x(std::int64_t feature) const {
+    return ones_.empty() ? part(std::span(x_by_feature_), feature) : ones(feature);
   }
+  std::span<const float> weighted(std::int64_t feature) const {
+    return root_weight_.empty() ? x(feature) : part(std::span(weighted_), feature);
+  }
+  /// Whether all of x is 1; x(feature) then is that many ones.
+  bool all_ones() const { return !ones_.empty(); }
 
  private:
-  const CsrPattern::ByColumn& by_column() const { return x_.pattern()->by_column(); }
+  std::span<const float> ones(std::int64_t feature) const {
+    return std::span(ones_).first(static_cast<std::size_t>(start(feature + 1) - start(feature)));
+  }
   template <class T>
   std::span<const T> part(std::span<const T> all, std::int64_t feature) const {
     return all.subspan(static_cast<std::size_t>(start(feature)),
@@ -43,8 +49,11 @@ class FeatureRows {
 
   Tensor x_;
   std::vector<float> root_weight_;
-  std::vector<std::int64_t> start_;             // [p + 1]
-  std::vector<float> x_by_feature_, weighted_;  // [non-zeros]; the second only where rows have weights
+  std::vector<std::int64_t> start_;  // [p + 1]
+  std::vector<Index> row_;           // [non-zeros], feature by feature
+  std::vector<float> x_by_feature_;  // likewise; or, where all are 1,
+  std::vector<float> ones_;          // as many as the most frequent feature has
+  std::vector<float> weighted_;      // [non-zeros], only where rows have weights
 };
 
 /// The parameters of the features, a row t_1, ..., t_C each: w_i, v_i1, ..., v_ik of a factorization machine.   [p, C]
@@ -68,9 +77,9 @@ class Coordinates {
 
   /// All of the table has been set anew.
   virtual void restart() = 0;
-  /// H_cn = h_nc times the square root of the weight of row n, for the rows that hold the feature, then zeros.
-  /// There is room for C + 3 rows.   [C, padded(rows)]
-  virtual void slopes(std::int64_t feature, float* H) const = 0;
+  /// H_cn = h_nc times the square root of the weight of row n, for rows first to first + count of those that hold the
+  /// feature, then zeros. There is room for C + 3 rows.   [C, padded(count)]
+  virtual void slopes(std::int64_t feature, std::int64_t first, std::int64_t count, float* H) const = 0;
   /// Adds delta [C], behind which zeros follow as far as a row of the table goes, to the feature's row. Features that
   /// no row holds both may be moved at once.
   virtual void move(std::int64_t feature, const float* delta) = 0;

@@ -4,6 +4,7 @@
 #include <gradus/models/training/detail/vectors.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 namespace gradus {
@@ -64,75 +65,180 @@ struct Add {
   }
 };
 
-// The sum of block(first, last) over blocks of padded rows: of float32 sums within each, of double beyond.
-template <class Block>
-[[gnu::always_inline]] inline float sum_of_blocks(std::int64_t rows, Block&& block) {
-  constexpr std::int64_t most = 4096;
-  if (rows <= most) return block(0, rows);
-  double out = 0;
-  for (std::int64_t first = 0; first < rows; first += most)
-    out += static_cast<double>(block(first, std::min(first + most, rows)));
-  return static_cast<float>(out);
-}
-
 // sum a b of padded rows
 [[gnu::always_inline]] inline float padded_dot(const float* a, const float* b, std::int64_t rows) {
-  return sum_of_blocks(rows, [&](std::int64_t first, std::int64_t last) {
-    Eight s0{}, s1{};
-    for (std::int64_t r = first; r < last; r += slope_lanes) {
-      s0 += eight(a + r).v * eight(b + r).v;
-      s1 += eight(a + r + 8).v * eight(b + r + 8).v;
-    }
-    return sum(s0 + s1);
-  });
+  Eight s0{}, s1{};
+  for (std::int64_t r = 0; r < rows; r += slope_lanes) {
+    s0 += eight(a + r).v * eight(b + r).v;
+    s1 += eight(a + r + 8).v * eight(b + r + 8).v;
+  }
+  return sum(s0 + s1);
 }
 
-// e += by g, and then sum h e
-[[gnu::always_inline]] inline float move_and_dot(float* e, float by, const float* g, const float* h,
-                                                 std::int64_t rows) {
-  return sum_of_blocks(rows, [&](std::int64_t first, std::int64_t last) {
-    Eight s0{}, s1{};
-    for (std::int64_t r = first; r < last; r += slope_lanes) {
-      const Eight e0 = eight(e + r).v + by * eight(g + r).v;
-      const Eight e1 = eight(e + r + 8).v + by * eight(g + r + 8).v;
-      store(e + r, e0);
-      store(e + r + 8, e1);
-      s0 += e0 * eight(h + r).v;
-      s1 += e1 * eight(h + r + 8).v;
-    }
-    return sum(s0 + s1);
-  });
-}
+// Parameters move four at a time: one pass over their slopes finds the sums of h e and, as each of the four changes
+// what the next see of e, of the products of their slopes.
+constexpr int at_once = 4;
 
 struct Move {
   [[gnu::always_inline]] static void run(const MoveParameters* tasks, std::size_t count) {
     const std::span<const MoveParameters> features(tasks, count);
-    for (const MoveParameters& t : features) begin(t);
-    for (std::int64_t c = 0; c < features.front().count; ++c)
-      for (const MoveParameters& t : features) {
-        const std::int64_t step = padded(t.rows), before = c > 0 ? c - 1 : 0;
-        const float by = c > 0 ? t.delta[before] : 0;
-        t.delta[c] -= t.s2[c] * move_and_dot(t.e_here, by, t.H + before * step, t.H + c * step, step);
-      }
     for (const MoveParameters& t : features) {
-      const float by = t.delta[t.count - 1];
-      const float* const h = t.H + (t.count - 1) * padded(t.rows);
-      for (std::int64_t r = 0; r < t.rows; ++r) t.e[t.index[r]] = t.e_here[r] + by * h[r];
+      for (std::int64_t r = 0; r < t.rows; ++r) t.e_here[r] = t.e[t.index[r]];
+      std::fill(t.e_here + t.rows, t.e_here + padded(t.rows), 0.0F);
+    }
+    const std::int64_t parameters = features.front().count, whole = parameters / at_once * at_once;
+    for (std::int64_t c = 0; c < whole; c += at_once)
+      for (const MoveParameters& t : features) c == 0 ? move<0, at_once>(t, c) : move<at_once, at_once>(t, c);
+    switch (parameters - whole) {
+      case 1: return last<1>(features, whole);
+      case 2: return last<2>(features, whole);
+      case 3: return last<3>(features, whole);
+      default: return last<0>(features, whole);
     }
   }
 
  private:
-  // All of delta but what e has to say, and alpha s2.
-  [[gnu::always_inline]] static void begin(const MoveParameters& t) {
+  // The parameters from `whole` on, which are none or not at_once.
+  template <int here>
+  [[gnu::always_inline]] static void last(std::span<const MoveParameters> features, std::int64_t whole) {
+    if constexpr (here > 0)
+      for (const MoveParameters& t : features) whole == 0 ? move<0, here>(t, whole) : move<at_once, here>(t, whole);
+    for (const MoveParameters& t : features) here > 0 ? end<here>(t, whole) : end<at_once>(t, whole - at_once);
+  }
+
+  // e += sum of delta h of the `before` parameters in front of c, and the moves of `here` from c on.
+  template <int before, int here>
+  [[gnu::always_inline]] static void move(const MoveParameters& t, std::int64_t c) {
+    constexpr std::int64_t most = 4096;  // rows of a float32 sum, before it is added to others
     const std::int64_t step = padded(t.rows);
-    for (std::int64_t r = 0; r < t.rows; ++r) t.e_here[r] = t.e[t.index[r]];
-    std::fill(t.e_here + t.rows, t.e_here + step, 0.0F);
-    for (std::int64_t c = 0; c < t.count; ++c) t.s2[c] = padded_dot(t.H + c * step, t.H + c * step, step);
-    for (std::int64_t c = 0; c < t.count; ++c) {
-      const float precision = t.alpha * t.s2[c] + t.lambda[c];
-      t.s2[c] = precision > 0 ? 1 / precision : 0;  // without rows and a prior it stays where it is
-      t.delta[c] = (t.z != nullptr ? std::sqrt(t.s2[c]) * t.z[c] : 0) - t.s2[c] * t.lambda[c] * (t.t[c] - t.mu[c]);
-      t.s2[c] *= t.alpha;
+    float he[here], hh[here][here];
+    some_rows<before, here>(t, c, 0, std::min(step, most), he, hh);
+    if (step > most) {
+      double he_sum[here], hh_sum[here][here];
+      std::copy_n(he, here, he_sum);
+      std::copy_n(&hh[0][0], here * here, &hh_sum[0][0]);
+      for (std::int64_t first = most; first < step; first += most) {
+        some_rows<before, here>(t, c, first, std::min(first + most, step), he, hh);
+        for (int i = 0; i < here; ++i) he_sum[i] += static_cast<double>(he[i]);
+        for (int i = 0; i < here * here; ++i) (&hh_sum[0][0])[i] += static_cast<double>((&hh[0][0])[i]);
+      }
+      for (int i = 0; i < here; ++i) he[i] = static_cast<float>(he_sum[i]);
+      for (int i = 0; i < here * here; ++i) (&hh[0][0])[i] = static_cast<float>((&hh_sum[0][0])[i]);
+    }
+    for (int i = 0; i < here; ++i) {
+      const std::int64_t at = c + i;
+      const float precision = t.alpha * hh[i][i] + t.lambda[at];
+      const float s2 = precision > 0 ? 1 / precision : 0;  // without rows and a prior it stays where it is
+      const float delta =
+          (t.z != nullptr ? std::sqrt(s2) * t.z[at] : 0) - s2 * (t.lambda[at] * (t.t[at] - t.mu[at]) + t.alpha * he[i]);
+      t.delta[at] = delta;
+      for (int j = i + 1; j < here; ++j) he[j] += delta * hh[i][j];  // of the others that are yet to move
+    }
+  }
+
+  // hh[i][j] for i <= j; the others are set to 0.
+  template <int before, int here>
+  [[gnu::always_inline]] static void some_rows(const MoveParameters& t, std::int64_t c, std::int64_t first,
+                                               std::int64_t last, float* he, float (*hh)[here]) {
+    const std::int64_t step = padded(t.rows);
+    const float *const moved = t.H + (c - before) * step, *const H = t.H + c * step;
+    float by[before + 1];
+    for (int j = 0; j < before; ++j) by[j] = t.delta[c - before + j];
+    Eight he_lanes[here] = {}, hh_lanes[here][here] = {};
+    for (std::int64_t r = first; r < last; r += 8) {
+      Eight e = eight(t.e_here + r).v;
+      for (int j = 0; j < before; ++j) e += by[j] * eight(moved + j * step + r).v;
+      if constexpr (before > 0) store(t.e_here + r, e);
+      Eight h[here];
+      for (int i = 0; i < here; ++i) {
+        h[i] = eight(H + i * step + r).v;
+        he_lanes[i] += h[i] * e;
+        for (int j = 0; j <= i; ++j) hh_lanes[j][i] += h[j] * h[i];
+      }
+    }
+    if constexpr (here == at_once) {
+      store(he, sums(he_lanes[0], he_lanes[1], he_lanes[2], he_lanes[3]));
+      const Eight none{};
+      store(hh[0], sums(hh_lanes[0][0], hh_lanes[0][1], hh_lanes[0][2], hh_lanes[0][3]));
+      store(hh[1], sums(none, hh_lanes[1][1], hh_lanes[1][2], hh_lanes[1][3]));
+      const Four rest = sums(hh_lanes[2][2], hh_lanes[2][3], hh_lanes[3][3], none);
+      store(hh[2], Four{0, 0, rest[0], rest[1]});
+      store(hh[3], Four{0, 0, 0, rest[2]});
+    } else {
+      for (int i = 0; i < here; ++i) {
+        he[i] = sum(he_lanes[i]);
+        for (int j = 0; j < here; ++j) hh[i][j] = i <= j ? sum(hh_lanes[i][j]) : 0;
+      }
+    }
+  }
+
+  template <int here>
+  [[gnu::always_inline]] static void end(const MoveParameters& t, std::int64_t c) {
+    const std::int64_t step = padded(t.rows);
+    const float* const H = t.H + c * step;
+    for (std::int64_t r = 0; r < t.rows; ++r) {
+      float e = t.e_here[r];
+      for (int j = 0; j < here; ++j) e += t.delta[c + j] * H[j * step + r];
+      t.e[t.index[r]] = e;
+    }
+  }
+};
+
+// Blocks of four by four of G, whose sums stay in registers.
+struct AddToGram {
+  [[gnu::always_inline]] static void run(double* G, double* b, std::int64_t side, const float* H, const float* e,
+                                         std::int64_t step) {
+    for (std::int64_t i = 0; i < side; i += 4) {
+      for (std::int64_t j = 0; j < i; j += 4) block(G + i * side + j, side, H + i * step, H + j * step, step);
+      diagonal(G + i * side + i, b + i, side, H + i * step, e, step);
+    }
+  }
+
+ private:
+  [[gnu::always_inline]] static void block(double* G, std::int64_t side, const float* a, const float* c,
+                                           std::int64_t step) {
+    Eight sums[4][4] = {};
+    for (std::int64_t r = 0; r < step; r += 8) {
+      Eight of_c[4];
+      for (int j = 0; j < 4; ++j) of_c[j] = eight(c + j * step + r).v;
+      for (int i = 0; i < 4; ++i) {
+        const Eight of_a = eight(a + i * step + r).v;
+        for (int j = 0; j < 4; ++j) sums[i][j] += of_a * of_c[j];
+      }
+    }
+    for (int i = 0; i < 4; ++i) add(G + i * side, gradus::sums(sums[i][0], sums[i][1], sums[i][2], sums[i][3]));
+  }
+  [[gnu::always_inline]] static void add(double* to, const Four& four_sums) {
+    for (int j = 0; j < 4; ++j) to[j] += static_cast<double>(four_sums[j]);
+  }
+  [[gnu::always_inline]] static void diagonal(double* G, double* b, std::int64_t side, const float* a, const float* e,
+                                              std::int64_t step) {
+    Eight sums[4][4] = {}, with_e[4] = {};
+    for (std::int64_t r = 0; r < step; r += 8) {
+      Eight of_a[4];
+      const Eight of_e = eight(e + r).v;
+      for (int i = 0; i < 4; ++i) {
+        of_a[i] = eight(a + i * step + r).v;
+        with_e[i] += of_a[i] * of_e;
+        for (int j = 0; j <= i; ++j) sums[i][j] += of_a[i] * of_a[j];
+      }
+    }
+    add(b, gradus::sums(with_e[0], with_e[1], with_e[2], with_e[3]));
+    for (int i = 0; i < 4; ++i) add(G + i * side, gradus::sums(sums[i][0], sums[i][1], sums[i][2], sums[i][3]));
+  }
+};
+
+struct AddMoves {
+  [[gnu::always_inline]] static void run(const float* H, const float* delta, std::int64_t count, float* sums,
+                                         std::int64_t step) {
+    for (std::int64_t r = 0; r < step; r += slope_lanes) {
+      Eight s0{}, s1{};
+      for (std::int64_t c = 0; c < count; ++c) {
+        s0 += delta[c] * eight(H + c * step + r).v;
+        s1 += delta[c] * eight(H + c * step + r + 8).v;
+      }
+      store(sums + r, s0);
+      store(sums + r + 8, s1);
     }
   }
 };
@@ -166,6 +272,40 @@ void add_to_rows(const AddToRows& task) {
 void move_parameters(std::span<const MoveParameters> features) {
   static const auto run = compiled_here<Move, const MoveParameters*, std::size_t>();
   run(features.data(), features.size());
+}
+
+void add_rows(Gram& gram, const float* H, const float* e, const Index* index, std::int64_t rows) {
+  static const auto run =
+      compiled_here<AddToGram, double*, double*, std::int64_t, const float*, const float*, std::int64_t>();
+  std::array<float, gram_rows> e_here{};
+  for (std::int64_t r = 0; r < rows; ++r) e_here[static_cast<std::size_t>(r)] = e[index[r]];
+  run(gram.G.data(), gram.b.data(), gram.side, H, e_here.data(), padded(rows));
+}
+
+void move_by_gram(const Gram& gram, const MoveParameters& t) {
+  std::vector<double> b = gram.b;
+  const auto G = [&](std::int64_t c, std::int64_t d) {
+    return gram.G[static_cast<std::size_t>(std::max(c, d) * gram.side + std::min(c, d))];
+  };
+  for (std::int64_t c = 0; c < gram.count; ++c) {
+    const auto at = static_cast<std::size_t>(c);
+    const double alpha = static_cast<double>(t.alpha), lambda = static_cast<double>(t.lambda[c]);
+    const double precision = alpha * G(c, c) + lambda;
+    const double s2 = precision > 0 ? 1 / precision : 0;  // without rows and a prior it stays where it is
+    const double z = t.z != nullptr ? static_cast<double>(t.z[c]) : 0;
+    const double off = static_cast<double>(t.t[c]) - static_cast<double>(t.mu[c]);
+    t.delta[c] = static_cast<float>(std::sqrt(s2) * z - s2 * (lambda * off + alpha * b[at]));
+    for (std::int64_t d = c + 1; d < gram.count; ++d)
+      b[static_cast<std::size_t>(d)] += static_cast<double>(t.delta[c]) * G(c, d);
+  }
+}
+
+void add_moves(const float* H, const float* delta, std::int64_t count, float* e, const Index* index,
+               std::int64_t rows) {
+  static const auto run = compiled_here<AddMoves, const float*, const float*, std::int64_t, float*, std::int64_t>();
+  std::array<float, gram_rows> sums;
+  run(H, delta, count, sums.data(), padded(rows));
+  for (std::int64_t r = 0; r < rows; ++r) e[index[r]] += sums[static_cast<std::size_t>(r)];
 }
 
 double dot(std::span<const float> a, std::span<const float> b) {

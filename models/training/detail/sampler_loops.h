@@ -7,11 +7,16 @@
 
 #include <cstdint>
 #include <span>
+#include <vector>
 
 namespace gradus {
 
 inline constexpr std::int64_t slope_lanes = 16;
-constexpr std::int64_t padded(std::int64_t rows) { return (rows + slope_lanes - 1) / slope_lanes * slope_lanes; }
+constexpr std::int64_t padded(std::int64_t rows) {
+  const std::int64_t whole = (rows + slope_lanes - 1) / slope_lanes * slope_lanes;
+  // Rows of H a power of two apart would share a few lines of the first cache.
+  return whole % 256 == 0 && whole > 0 ? whole + slope_lanes : whole;
+}
 
 /// Rows of a table, read at `index` and turned: H_cn = scale_n (table[index_n][c] - x_n minus[c]), c < columns; without
 /// `minus` scale_n table[index_n][c]. Columns are read, and written to H, in fours.
@@ -55,10 +60,33 @@ struct MoveParameters {
   const float *t, *mu, *lambda;  // [count]
   const float* z;                // [count]; null: zeros
   float* delta;                  // [count], written
-  float *s2, *e_here;            // [count] and [padded(rows)], to work in
+  float* e_here;                 // [padded(rows)], to work in
 };
 /// Of features of which no row holds two. Each waits for its own sums alone, so that several fill each other's time.
+/// Four parameters move at a time: one pass over their slopes finds the sums of h e and of the products of slopes.
 void move_parameters(std::span<const MoveParameters> features);
+
+/// The same for a feature of many rows, whose slopes are not kept but made some rows at a time: from these
+///   G_cd = sum h_c h_d      b_c = sum h_c e
+/// which say how every parameter moves: by delta, b becomes b + delta G_c.
+struct Gram {
+  explicit Gram(std::int64_t parameters)
+      : count(parameters),
+        side((parameters + 3) / 4 * 4),
+        G(static_cast<std::size_t>(side * side)),
+        b(static_cast<std::size_t>(side)) {}
+  std::int64_t count, side;
+  std::vector<double> G;  // [side, side], of which the rows and columns up to `count` count, and G_cd for c >= d
+  std::vector<double> b;  // [side]
+};
+inline constexpr std::int64_t gram_rows = 240;  // at a time, whose slopes stay in the first cache
+/// Adds what at most gram_rows rows have to a Gram matrix. H [side, padded(rows)], the rows past `count` anything
+/// finite.
+void add_rows(Gram& gram, const float* H, const float* e, const Index* index, std::int64_t rows);
+/// The moves that `task` asks for, of which it has all but rows.
+void move_by_gram(const Gram& gram, const MoveParameters& task);
+/// e += sum of delta_c H_c.
+void add_moves(const float* H, const float* delta, std::int64_t count, float* e, const Index* index, std::int64_t rows);
 
 /// sum a b, in double from blocks of float32.
 double dot(std::span<const float> a, std::span<const float> b);

@@ -33,4 +33,16 @@ template <class V>
   return sum(Four(__builtin_shufflevector(v, v, 0, 1, 2, 3) + __builtin_shufflevector(v, v, 4, 5, 6, 7)));
 }
 
+// The sums of four vectors, at once.
+[[gnu::always_inline]] inline Four sums(const Eight& a, const Eight& b, const Eight& c, const Eight& d) {
+  const Eight ab = __builtin_shufflevector(a, b, 0, 8, 1, 9, 4, 12, 5, 13) +
+                   __builtin_shufflevector(a, b, 2, 10, 3, 11, 6, 14, 7, 15);
+  const Eight cd = __builtin_shufflevector(c, d, 0, 8, 1, 9, 4, 12, 5, 13) +
+                   __builtin_shufflevector(c, d, 2, 10, 3, 11, 6, 14, 7, 15);
+  const Eight low = __builtin_shufflevector(ab, cd, 0, 1, 8, 9, 4, 5, 12, 13),
+              high = __builtin_shufflevector(ab, cd, 2, 3, 10, 11, 6, 7, 14, 15);
+  const Eight both = low + high;
+  return Four(__builtin_shufflevector(both, both, 0, 1, 2, 3)) + Four(__builtin_shufflevector(both, both, 4, 5, 6, 7));
+}
+
 }  // namespace gradus
