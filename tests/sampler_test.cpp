@@ -2,6 +2,7 @@
 // grid), ALS against the gradients of the loss, the same bits with any number of threads; and MovieLens-100k, where it
 // is found.
 #include "refusal.h"
+#include "sampler_data.h"
 
 #include <gradus/core/run/session.h>
 #include <gradus/core/tensor/create.h>
@@ -28,50 +29,6 @@ using namespace gradus;
 
 namespace {
 
-enum class RowKind { pairs, mixed };
-
-// Users and items; of mixed ones a number and, in two of three rows, a genre or two as well.
-Rows data_of(RowKind kind, std::int64_t n, bool weighted = false) {
-  constexpr std::int64_t users = 5, items = 6, genres = 3;
-  std::mt19937 random(7);
-  std::normal_distribution<float> normal;
-  std::vector<std::int64_t> start{0}, column;
-  std::vector<float> value, y, weight;
-  for (std::int64_t i = 0; i < n; ++i) {
-    const auto user = static_cast<std::int64_t>(random() % users), item = static_cast<std::int64_t>(random() % items);
-    column.insert(column.end(), {user, users + item});
-    value.insert(value.end(), {1, 1});
-    if (kind == RowKind::mixed) {
-      column.push_back(users + items);
-      value.push_back(normal(random));
-      for (std::int64_t g = 0; g < genres - 1; ++g)
-        if (i % 3 > g) {
-          column.push_back(users + items + 1 + g);
-          value.push_back(0.5);
-        }
-    }
-    start.push_back(std::ssize(column));
-    y.push_back(std::sin(static_cast<float>(user)) * std::cos(static_cast<float>(item)) + 0.3F * normal(random));
-    weight.push_back(0.5F + static_cast<float>(i % 3));
-  }
-  const std::int64_t p = users + items + (kind == RowKind::mixed ? 1 + genres : 0);  // of which one genre never occurs
-  return {Tensor::csr(n, p, start, column, value), Tensor::from(y, {n, 1}),
-          weighted ? Tensor::from(weight, {n, 1}) : Tensor()};
-}
-
-std::vector<Index> groups_of(RowKind kind) {
-  std::vector<Index> out{0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1};
-  if (kind == RowKind::mixed) out.insert(out.end(), {2, 3, 3, 3});
-  return out;
-}
-
-Rows with_signs(Rows data) {
-  std::vector<float> y;
-  for (const double target : data.y) y.push_back(target > 0 ? 1.F : -1.F);
-  data.y = Tensor::from(y, data.y.shape());
-  return data;
-}
-
 // A model in a session with a sampler on it.
 struct Chain {
   Chain(const Rows& data, const ModelOptions& of_model, const SamplerOptions& sampling)
@@ -96,20 +53,33 @@ struct Chain {
   std::unique_ptr<Sampler> sampler;
 };
 
-ModelOptions small_fm(std::int64_t factors = 3) { return {.factors = factors, .init_stddev = 0.3, .seed = 3}; }
+ModelOptions small_fm(std::int64_t factors = 3) { return small_model(ModelKind::fm, RowKind::pairs, factors); }
+
+constexpr ModelKind sampled_kinds[] = {ModelKind::linear, ModelKind::fm, ModelKind::higher_order,
+                                       ModelKind::field_aware};
 
 }  // namespace
 
 TEST_CASE("slopes are the derivatives of y_hat") {
+  struct Of {
+    ModelKind kind;
+    std::int64_t factors;
+    int order = 3;
+  };
   for (const RowKind kind : {RowKind::pairs, RowKind::mixed})
-    for (const std::int64_t k : {0, 1, 4, 5}) {
+    for (const Of& of_model :
+         {Of{ModelKind::linear, 1}, Of{ModelKind::fm, 1}, Of{ModelKind::fm, 4}, Of{ModelKind::fm, 5},
+          Of{ModelKind::higher_order, 5}, Of{ModelKind::higher_order, 4, 2}, Of{ModelKind::higher_order, 2, 5},
+          Of{ModelKind::field_aware, 1}, Of{ModelKind::field_aware, 3}}) {
+      CAPTURE(to_string(of_model.kind));
       const Rows data = data_of(kind, 21);
       const std::int64_t p = data.x.dim(1);
       Graph g;
-      const Model model = make_model(g, p,
-                                     {.kind = k == 0 ? ModelKind::linear : ModelKind::fm,
-                                      .factors = std::max<std::int64_t>(k, 1),
-                                      .dtype = float64});
+      ModelOptions options = small_model(of_model.kind, kind, of_model.factors);
+      options.order = of_model.order;
+      options.dtype = float64;
+      const Model model = make_model(g, p, options);
+      const std::int64_t k = of_model.kind == ModelKind::linear ? 0 : model.parameters[2].shape()[1];
       Session session(g);
       const FeatureRows rows(data.x, {});
       ParameterTable table(p, 1 + k);
@@ -117,7 +87,11 @@ TEST_CASE("slopes are the derivatives of y_hat") {
       std::normal_distribution<float> normal;
       for (std::int64_t i = 0; i < p; ++i)
         for (std::int64_t c = 0; c <= k; ++c) table.row(i)[c] = normal(random);
-      const auto coordinates = fm_coordinates(rows, table);
+      const auto coordinates = of_model.kind == ModelKind::higher_order
+                                   ? higher_order_coordinates(rows, table, of_model.order)
+                               : of_model.kind == ModelKind::field_aware
+                                   ? field_aware_coordinates(rows, table, options.field_of, of_model.factors)
+                                   : fm_coordinates(rows, table);
       coordinates->restart();
       const auto move = [&](std::int64_t i, std::int64_t c, float by) {
         std::vector<float> delta(static_cast<std::size_t>(table.stride));
@@ -163,10 +137,9 @@ TEST_CASE("errors that are carried along are those of the session") {
   for (const bool draws : {true, false})
     for (const bool weighted : {false, true})
       for (const RowKind kind : {RowKind::pairs, RowKind::mixed})
-        for (const ModelKind model : {ModelKind::linear, ModelKind::fm}) {
+        for (const ModelKind model : sampled_kinds) {
           const Rows data = data_of(kind, 200, weighted);
-          ModelOptions options = small_fm();
-          options.kind = model;
+          ModelOptions options = small_model(model, kind);
           options.l2_V = options.l2_W = 0.01;
           options.target = {.mean = 0.5, .deviation = 2};
           Chain chain(data, options, {.draws = draws, .group = groups_of(kind), .seed = 4});
@@ -198,157 +171,51 @@ TEST_CASE("a feature of very many rows, whose slopes are not kept") {
 }
 
 TEST_CASE("the bits do not depend on the number of threads") {
-  for (const RowKind kind : {RowKind::pairs, RowKind::mixed})
-    for (const Task task : {Task::regression, Task::binary}) {
-      const Rows all = data_of(kind, 3000);
-      const Rows data = task == Task::binary ? with_signs(all) : all;
-      ModelOptions options = small_fm();
-      options.task = task;
-      std::vector<std::vector<Tensor>> found;
-      for (const int threads : {1, 2, 3}) {
-        Chain chain(data, options, {.group = groups_of(kind), .seed = 4, .threads = threads});
-        for (int i = 0; i < 4; ++i) chain.sampler->iterate(i);
-        found.push_back(chain.parameters());
+  for (const ModelKind model : {ModelKind::fm, ModelKind::higher_order, ModelKind::field_aware})
+    for (const RowKind kind : {RowKind::pairs, RowKind::mixed})
+      for (const Task task : {Task::regression, Task::binary}) {
+        const Rows all = data_of(kind, 3000);
+        const Rows data = task == Task::binary ? with_signs(all) : all;
+        ModelOptions options = small_model(model, kind);
+        options.task = task;
+        std::vector<std::vector<Tensor>> found;
+        for (const int threads : {1, 2, 3}) {
+          Chain chain(data, options, {.group = groups_of(kind), .seed = 4, .threads = threads});
+          for (int i = 0; i < 4; ++i) chain.sampler->iterate(i);
+          found.push_back(chain.parameters());
+        }
+        CHECK(found[1] == found[0]);
+        CHECK(found[2] == found[0]);
       }
-      CHECK(found[1] == found[0]);
-      CHECK(found[2] == found[0]);
-    }
 }
 
 TEST_CASE("ALS lowers the loss of the graph in every iteration, to where its gradients are zero") {
-  for (const L2Over over : {L2Over::all, L2Over::touched})
-    for (const bool weighted : {false, true})
-      for (const RowKind kind : {RowKind::pairs, RowKind::mixed}) {
-        const Rows data = data_of(kind, 60, weighted);
-        ModelOptions options = small_fm(2);
-        options.l2_w0 = 0.01;
-        options.l2_W = 0.02;
-        options.l2_V = 0.03;
-        options.l2_over = over;
-        options.l2_features.assign(static_cast<std::size_t>(data.x.dim(1)), -1);
-        options.l2_features[1] = 0.1;
-        Chain chain(data, options, {.draws = false});
-        double before = chain.loss(data);
-        for (int i = 0; i < 300; ++i) {
-          chain.sampler->iterate(i);
-          const double now = chain.loss(data);
-          CHECK(now <= before * (1 + 1e-6));
-          before = now;
-        }
-        Feeds feeds = weighted
-                          ? Feeds{{chain.model.X, data.x}, {chain.model.y, data.y}, {chain.model.weight, data.weight}}
-                          : Feeds{{chain.model.X, data.x}, {chain.model.y, data.y}};
-        for (const Expr& dy : gradients(chain.model.loss, chain.model.parameters))
-          for (const double each : chain.session.run(dy, feeds).to_dense()) CHECK(std::abs(each) < 1e-4);
-      }
-}
-
-// Geweke, "Getting it right: joint distribution tests of posterior simulators", JASA 2004: parameters and data drawn
-// from the prior, and parameters drawn by the sampler in turn with data given them, have one distribution.
-TEST_CASE("Geweke's joint test") {
-  constexpr HyperPrior prior{.a = 30, .g = 30, .b = 5, .mu0 = 0.3, .lambda_w0 = 2};
-  constexpr std::int64_t n = 30, k = 2;
-  std::mt19937_64 random(11);
-  std::normal_distribution<double> normal;
-  const auto gamma = [&] { return std::gamma_distribution<double>(prior.a / 2, 2 / prior.g)(random); };
-  for (const RowKind kind : {RowKind::pairs, RowKind::mixed})
-    for (const Task task : {Task::regression, Task::binary}) {
-      CAPTURE(static_cast<int>(kind));
-      CAPTURE(static_cast<int>(task));
-      Rows data = data_of(kind, n);
-      const std::vector<Index> group = groups_of(kind);
-      const auto p = std::ssize(group);
-      const auto groups = static_cast<std::size_t>(group.back()) + 1;
-      Graph graph;
-      ModelOptions options = small_fm(k);
-      options.task = task;
-      const Model model = make_model(graph, p, options);
-      Session session(graph, Device::cpu(), {.threads = 1});
-
-      std::vector<float> mu(groups * (1 + k));
-      double alpha = 1;
-      const auto draw_prior = [&] {
-        std::vector<double> lambda;
-        for (float& each : mu) {
-          lambda.push_back(gamma());
-          each = static_cast<float>(prior.mu0 + normal(random) / std::sqrt(prior.b * lambda.back()));
-        }
-        alpha = gamma();
-        const auto parameter = [&](std::size_t i, std::size_t c) {
-          const std::size_t at = static_cast<std::size_t>(group[i]) * (1 + k) + c;
-          return static_cast<float>(static_cast<double>(mu[at]) + normal(random) / std::sqrt(lambda[at]));
-        };
-        std::vector<float> W, V;
-        for (std::size_t i = 0; i < group.size(); ++i) {
-          W.push_back(parameter(i, 0));
-          for (std::size_t f = 0; f < k; ++f) V.push_back(parameter(i, 1 + f));
-        }
-        session.assign(
-            model.parameters[0],
-            Tensor::from(std::vector<float>{static_cast<float>(normal(random) / std::sqrt(prior.lambda_w0))}));
-        session.assign(model.parameters[1], Tensor::from(W));
-        session.assign(model.parameters[2], Tensor::from(V, {p, k}));
-      };
-      const auto draw_data = [&] {
-        const Tensor y_hat = session.run(model.y_hat, {{model.X, data.x}});
-        std::vector<float> y;
-        for (const double mean : y_hat) {
-          const double z = mean + normal(random) / std::sqrt(task == Task::binary ? 1 : alpha);
-          y.push_back(static_cast<float>(task == Task::binary ? (z > 0 ? 1 : -1) : z));
-        }
-        data.y = Tensor::from(y, {n, 1});
-      };
-      const auto look = [&] {
-        const Tensor W = session.value(model.parameters[1]), V = session.value(model.parameters[2]);
-        const double w0 = session.value(model.parameters[0]).item();
-        std::vector<double> out{w0, w0 * w0, alpha, W.at(0), W.at(p - 1), W.at(6) * W.at(6), V.at(1, 0), V.at(6, 1)};
-        out.insert(out.end(), {V.at(2, 1) * V.at(2, 1), V.at(1, 0) * V.at(6, 0), V.at(1, 0) * V.at(1, 1)});
-        out.insert(out.end(), {data.y.at(0, 0), data.y.at(0, 0) * w0, data.y.at(3, 0) * data.y.at(4, 0)});
-        out.insert(out.end(), {static_cast<double>(mu[0]), static_cast<double>(mu[1]) * static_cast<double>(mu[1])});
-        return out;
-      };
-      // Means of batches: the draws of a chain hang together, those of long batches hardly.
-      constexpr std::size_t batches = 20, batch = 400;
-      const auto run = [&](const auto& step) {
-        std::vector<std::vector<double>> means;
-        for (std::size_t b = 0; b < batches; ++b) {
-          std::vector<double> mean;
-          for (std::size_t i = 0; i < batch; ++i) {
-            step(static_cast<std::int64_t>(b * batch + i));
-            const std::vector<double> now = look();
-            mean.resize(now.size());
-            for (std::size_t j = 0; j < now.size(); ++j) mean[j] += now[j] / batch;
+  for (const ModelKind model : {ModelKind::fm, ModelKind::higher_order, ModelKind::field_aware})
+    for (const L2Over over : {L2Over::all, L2Over::touched})
+      for (const bool weighted : {false, true})
+        for (const RowKind kind : {RowKind::pairs, RowKind::mixed}) {
+          const Rows data = data_of(kind, 60, weighted);
+          ModelOptions options = small_model(model, kind, 2);
+          options.l2_w0 = 0.01;
+          options.l2_W = 0.02;
+          options.l2_V = 0.03;
+          options.l2_over = over;
+          options.l2_features.assign(static_cast<std::size_t>(data.x.dim(1)), -1);
+          options.l2_features[1] = 0.1;
+          Chain chain(data, options, {.draws = false});
+          double before = chain.loss(data);
+          for (int i = 0; i < (model == ModelKind::fm ? 300 : 1000); ++i) {
+            chain.sampler->iterate(i);
+            const double now = chain.loss(data);
+            CHECK(now <= before * (1 + 1e-6));
+            before = now;
           }
-          means.push_back(mean);
+          Feeds feeds = weighted
+                            ? Feeds{{chain.model.X, data.x}, {chain.model.y, data.y}, {chain.model.weight, data.weight}}
+                            : Feeds{{chain.model.X, data.x}, {chain.model.y, data.y}};
+          for (const Expr& dy : gradients(chain.model.loss, chain.model.parameters))
+            for (const double each : chain.session.run(dy, feeds).to_dense()) CHECK(std::abs(each) < 1e-4);
         }
-        return means;
-      };
-      const auto from_prior = run([&](std::int64_t) {
-        draw_prior();
-        draw_data();
-      });
-      const auto from_chain = run([&](std::int64_t iteration) {
-        Sampler sampler(session, model, options, data, {.prior = prior, .group = group, .seed = 6});
-        std::copy(mu.begin(), mu.end(), sampler.means().begin());
-        sampler.iterate(iteration);
-        std::copy(sampler.means().begin(), sampler.means().end(), mu.begin());
-        if (task == Task::regression) alpha = sampler.alpha();
-        draw_data();
-      });
-      for (std::size_t j = 0; j < from_prior[0].size(); ++j) {
-        if (task == Task::binary && j == 2) continue;  // there is no alpha
-        CAPTURE(j);
-        double difference = 0, variance = 0;
-        for (const auto& means : {from_prior, from_chain}) {
-          double mean = 0, squares = 0;
-          for (const auto& each : means) mean += each[j] / batches;
-          for (const auto& each : means) squares += (each[j] - mean) * (each[j] - mean);
-          variance += squares / (batches * (batches - 1));
-          difference = mean - difference;
-        }
-        CHECK(std::abs(difference) < 5 * std::sqrt(variance));  // 62 of these: none by chance
-      }
-    }
 }
 
 TEST_CASE("probit draws have the posterior's moments, by a grid") {
@@ -412,8 +279,8 @@ TEST_CASE("what cannot be sampled is refused") {
   const auto refused = [&](const ModelOptions& options, const Rows& rows) {
     return refusal<Error>([&] { Chain(rows, options, {}); });
   };
-  CHECK(refused({.kind = ModelKind::higher_order}, data) ==
-        "Sampler: a higher-order model is given; linear and fm can be sampled");
+  CHECK(refused({.kind = ModelKind::deep, .field_of = groups_of(RowKind::pairs)}, data) ==
+        "Sampler: a deep model is given, which is not linear in its parameters; all others can be sampled");
   CHECK(refused({.task = Task::ranking}, data) == "Sampler: a ranking task is given; regression or binary is expected");
   CHECK(refused({.task = Task::binary}, with_signs(data)) ==
         "Sampler: a binary task has weights, but draws of z have no place for them");

@@ -24,9 +24,17 @@ std::vector<float> root_weights(const Rows& rows) {
   return out;
 }
 
-// Rows of a feature whose slopes are kept while all of its parameters move: 5.5 MB of 20 factors. Beyond, Gram's matrix
-// takes 1.3 times as long (measured up to 131,000 rows, with 2 MB of second cache), but no memory.
-constexpr std::int64_t most_slopes_kept = 1 << 16;
+std::unique_ptr<Coordinates> coordinates_of(const ModelOptions& model, const FeatureRows& rows, ParameterTable& table) {
+  switch (model.kind) {
+    case ModelKind::higher_order: return higher_order_coordinates(rows, table, model.order);
+    case ModelKind::field_aware: return field_aware_coordinates(rows, table, model.field_of, model.factors);
+    default: return fm_coordinates(rows, table, model.relations);
+  }
+}
+
+// Slopes of a feature that are kept while all of its parameters move: 65,536 rows of 20 factors, 5.5 MB. Beyond, Gram's
+// matrix takes 1.3 times as long (measured up to 131,000 rows, with 2 MB of second cache), but no memory.
+constexpr std::int64_t most_slopes_kept = 21 << 16;
 
 }  // namespace
 
@@ -42,7 +50,7 @@ struct Sampler::State {
         group(all_in_groups(given.group, features())),
         columns(columns_of(*data.x.pattern(), group)),
         table(features(), 1 + (parameters.size() > 2 ? parameters[2].shape()[1] : 0)),
-        coordinates(fm_coordinates(rows, table, options.relations)),
+        coordinates(coordinates_of(options, rows, table)),
         predict(session.prepare(model.y_hat, {model.X})),
         mu(columns.size() * width(), static_cast<float>(given.prior.mu0)),
         lambda(mu.size()),
@@ -221,14 +229,15 @@ void Sampler::State::visit(const FeatureColumn& column, std::int64_t place) {
 
 void Sampler::State::visit(std::span<const Index> features, std::int64_t place, bool one_hot) {
   // So many features side by side as have their slopes in the first cache, or nearly.
-  constexpr std::int64_t few_rows = 512;
+  constexpr std::int64_t few_slopes = 21 << 9;
+  const std::int64_t few_rows = few_slopes / table.columns, most_rows = most_slopes_kept / table.columns;
   constexpr std::size_t side_by_side = 4;
   const auto count_of = [&](Index i) { return std::ssize(rows.rows(i)); };
   std::int64_t few = 0, most = padded(gram_rows);
   for (const Index i : features)
     if (const std::int64_t count = count_of(i); count <= few_rows)
       few = std::max(few, padded(count));
-    else if (count <= most_slopes_kept)
+    else if (count <= most_rows)
       most = std::max(most, padded(count));
   const std::size_t of_slopes = (width() + 3) * static_cast<std::size_t>(few), of_z = (width() + 3) / 4 * 4;
   const auto room = [](std::size_t count) { return std::make_unique_for_overwrite<float[]>(count); };
@@ -268,14 +277,14 @@ void Sampler::State::visit(std::span<const Index> features, std::int64_t place, 
       const std::int64_t count = count_of(features[first + at]);
       if (at > 0 && (!one_hot || count > few_rows)) break;
       moved.push_back(to_move(first + at, at));
-      if (count > most_slopes_kept) {
+      if (count > most_rows) {
         visit_by_gram(features[first], moved.back(), H.get());
         break;
       }
       coordinates->slopes(features[first + at], 0, count, &H[at * of_slopes]);
       if (count > few_rows) break;
     }
-    if (moved.front().rows <= most_slopes_kept) move_parameters(moved);
+    if (moved.front().rows <= most_rows) move_parameters(moved);
     for (const MoveParameters& each : moved) coordinates->move(features[first++], each.delta);
   }
 }
@@ -320,8 +329,9 @@ void Sampler::State::visit_related() {
 
 Sampler::Sampler(Session& session, const Model& model, const ModelOptions& of_model, const Rows& rows,
                  const SamplerOptions& options) {
-  if (of_model.kind != ModelKind::linear && of_model.kind != ModelKind::fm)
-    fail<ValueError>("Sampler: a {} model is given; linear and fm can be sampled", to_string(of_model.kind));
+  if (of_model.kind == ModelKind::deep)
+    fail<ValueError>(
+        "Sampler: a deep model is given, which is not linear in its parameters; all others can be sampled");
   if (of_model.task != Task::regression && of_model.task != Task::binary)
     fail<ValueError>("Sampler: a {} task is given; regression or binary is expected", to_string(of_model.task));
   if (rows.x.layout() != Layout::csr || rows.x.dtype() != float32)

@@ -44,8 +44,8 @@ struct SamplerOptions {
 
 class Sampler {
  public:
-  /// A linear model or factorization machine that make_model made by `of_model`, which has the task (regression or
-  /// binary), the scale of the target and the penalties that ALS keeps to; rows in csr, float32, their targets -1 and 1
+  /// A model of any kind but deep that make_model made by `of_model`, which has the task (regression or binary), the
+  /// scale of the target and the penalties that ALS keeps to; rows in csr, float32, their targets -1 and 1
   /// where the task is binary. Session and graph must outlive it. Throws TypeError for other rows, ValueError for other
   /// models and tasks, and for a binary task with weights.
   Sampler(Session& session, const Model& model, const ModelOptions& of_model, const Rows& rows,

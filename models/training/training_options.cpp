@@ -176,7 +176,7 @@ std::vector<Setting> settings(TrainingOptions& o) {
 
       also("--learner",
            choice("optimizer", &o.optimizer, optimizer,
-                  "How the model is learnt: down its gradients; linear and fm also by als (least squares for one "
+                  "How the model is learnt: down its gradients; all kinds but deep also by als (least squares for one "
                   "parameter after the other) or mcmc (Gibbs sampling: the most accurate on tables below 10 million "
                   "non-zeros, with nothing to tune)")),
       newer(of({Learner::mcmc}, number("samples", &o.samples, 1, 10000, false, optimizer,
@@ -342,8 +342,8 @@ void check_learner(const TrainingOptions& options) {
     ++i;
   }
   if (!visits_parameters(options)) return;
-  if (options.kind != ModelKind::linear && options.kind != ModelKind::fm)
-    fail<ValueError>(".kind is {}, but {} learns linear and fm alone", to_string(options.kind),
+  if (options.kind == ModelKind::deep)
+    fail<ValueError>(".kind is deep, but {} learns models that are linear in each parameter: all kinds but deep",
                      to_string(options.optimizer));
   if (options.task == Task::ranking || options.task == Task::multiclass)
     fail<ValueError>(".task is {}, but {} learns regression and binary alone", to_string(*options.task),

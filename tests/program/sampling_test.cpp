@@ -92,6 +92,29 @@ TEST_CASE("mcmc and als tell probabilities") {
   }
 }
 
+TEST_CASE("higher-order and field-aware models are learnt by mcmc and als") {
+  const Folder folder;
+  write_text(folder / "ratings", ratings_text({.count = 4000}));
+  for (const std::string kind : {"higher-order", "field-aware"})
+    for (const std::string learner : {"mcmc", "als"}) {
+      CAPTURE(kind);
+      CAPTURE(learner);
+      const std::vector<std::string> command{"train",    "ratings", "--format",  "movielens", "--kind",  kind,
+                                             "--epochs", "12",      "--learner", learner,     "--model", "m"};
+      const Finished done = run_fm(folder, with(command, {"--json", "--overwrite"}));
+      REQUIRE_MESSAGE(done.code == 0, done.err);
+      const auto json = nlohmann::json::parse(done.out);
+      CHECK(json["metrics"]["validation mse"] < json["metrics"]["constant mse"]);
+      const std::string model = text_of(folder / "m");
+      REQUIRE(run_fm(folder, with(command, {"--overwrite", "--threads", "2"})).code == 0);
+      CHECK(text_of(folder / "m") == model);
+      CHECK(run_fm(folder, {"predict", "m", "ratings", "--out", "told"}).code == 0);
+      CHECK((run_fm(folder, {"predict", "m", "ratings", "--std"}).code == 0) == (learner == "mcmc"));
+      CHECK(run_fm(folder, {"evaluate", "m", "ratings"}).code == 0);
+      CHECK(run_fm(folder, {"inspect", "m"}).out.find(kind) != std::string::npos);
+    }
+}
+
 TEST_CASE("als stops early, with a penalty that it found") {
   const Folder folder;
   write_text(folder / "ratings", ratings_text({.count = 4000}));
@@ -116,7 +139,8 @@ TEST_CASE("options that a learner has no use for are refused by name") {
   refused("als", {"--samples", "3"}, "--samples is 3, but als has no use for it");
   refused("adam", {"--samples", "3"}, "--samples is 3, but adam has no use for it");
   refused("mcmc", {"--batch", "64"}, "--batch is 64, but mcmc has no use for it");
-  refused("mcmc", {"--kind", "deep"}, "--kind is deep, but mcmc learns linear and fm alone");
+  refused("mcmc", {"--kind", "deep"},
+          "--kind is deep, but mcmc learns models that are linear in each parameter: all kinds but deep");
   refused("als", {"--task", "ranking"}, "--task is ranking, but als learns regression and binary alone");
   refused("als", {"--search"}, "--search tries learning rates, but als has none");
   refused("mcmc", {"--walkthrough", folder / "page.html"},

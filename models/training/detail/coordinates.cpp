@@ -80,7 +80,7 @@ class PairCoordinates final : public LinearCoordinates {
                    .index = other_.data() + at,
                    .scale = product_.empty() ? rows_.x(feature).data() : product_.data() + at,
                    .x = nullptr,
-                   .minus = nullptr,
+                   .own = nullptr,
                    .rows = count,
                    .H = H + padded(count)});
   }
@@ -91,22 +91,24 @@ class PairCoordinates final : public LinearCoordinates {
                                 // all are 1
 };
 
-// Any X: q = X V [n, k] is kept, and moves with V.
+// Any X: q = X V [n, k] is kept, and moves with V; of a higher order behind it A_2, ..., A_T, T = order - 1
+// (sampler_loops.h).
 class FactorCoordinates final : public LinearCoordinates {
  public:
-  FactorCoordinates(const FeatureRows& rows, ParameterTable& table, const Tensor& B)
+  FactorCoordinates(const FeatureRows& rows, ParameterTable& table, const Tensor& B, std::int64_t terms)
       : LinearCoordinates(rows, table),
         B_(B),
-        stride_(table.stride - 1),
+        terms_(terms),
+        stride_(terms * (table.stride - 1)),
         q_(static_cast<std::size_t>(rows.x().dim(0) * stride_)) {}
 
   void restart() override {
     std::fill(q_.begin(), q_.end(), 0.0F);
-    std::vector<float> v(static_cast<std::size_t>(stride_));
+    std::vector<float> v(static_cast<std::size_t>(table_.stride - 1));
     for (std::int64_t i = 0; i < rows_.features(); ++i) {
-      std::copy_n(table_.row(i) + 1, stride_, v.begin());
+      std::copy_n(table_.row(i) + 1, table_.stride - 1, v.begin());
       if (B_.rank() == 2) add_line(i, v);
-      add_to_q(i, v.data());
+      add_to_q(i, nullptr, v.data());
     }
   }
   void slopes(std::int64_t feature, std::int64_t first, std::int64_t count, float* H) const override {
@@ -117,13 +119,14 @@ class FactorCoordinates final : public LinearCoordinates {
                    .index = rows_.rows(feature).data() + first,
                    .scale = rows_.weighted(feature).data() + first,
                    .x = rows_.x(feature).data() + first,
-                   .minus = table_.row(feature) + 1,
+                   .own = table_.row(feature) + 1,
                    .rows = count,
-                   .H = H + padded(count)});
+                   .H = H + padded(count),
+                   .terms = terms_});
   }
   void move(std::int64_t feature, const float* delta) override {
+    add_to_q(feature, table_.row(feature) + 1, delta + 1);
     LinearCoordinates::move(feature, delta);
-    add_to_q(feature, delta + 1);
   }
   std::span<float> products() override { return q_; }
 
@@ -138,14 +141,54 @@ class FactorCoordinates final : public LinearCoordinates {
       for (std::size_t f = 0; f < v.size(); ++f) v[f] += b[at] * of[f];
     }
   }
-  void add_to_q(std::int64_t feature, const float* v) {
+  // `own`: what the feature's factors were; null: 0.
+  void add_to_q(std::int64_t feature, const float* own, const float* v) {
     const std::span<const Index> rows = rows_.rows(feature);
-    add_to_rows({q_.data(), stride_, factors(), rows.data(), rows_.x(feature).data(), v, std::ssize(rows)});
+    add_to_rows({.table = q_.data(),
+                 .stride = stride_,
+                 .columns = factors(),
+                 .index = rows.data(),
+                 .x = rows_.x(feature).data(),
+                 .own = own,
+                 .delta = v,
+                 .rows = std::ssize(rows),
+                 .terms = terms_});
   }
 
   Tensor B_;
+  std::int64_t terms_;
   std::int64_t stride_;
-  std::vector<float> q_;  // [n, k]
+  std::vector<float> q_;  // [n, terms, k in fours]
+};
+
+// Nothing is kept: the slopes of a feature are made of the rows that hold it.
+class FieldAwareCoordinates final : public LinearCoordinates {
+ public:
+  FieldAwareCoordinates(const FeatureRows& rows, ParameterTable& table, const std::vector<Index>& field_of,
+                        std::int64_t k)
+      : LinearCoordinates(rows, table), field_of_(field_of), k_(k) {}
+
+  void slopes(std::int64_t feature, std::int64_t first, std::int64_t count, float* H) const override {
+    LinearCoordinates::slopes(feature, first, count, H);
+    const CsrPattern& pattern = *rows_.x().pattern();
+    gather_field_slopes({.V = table_.row(0) + 1,
+                         .stride = table_.stride,
+                         .fields = factors() / k_,
+                         .k = k_,
+                         .row_start = pattern.row_start.data(),
+                         .column = pattern.column.data(),
+                         .value = rows_.x().span<float>().data(),
+                         .field_of = field_of_.data(),
+                         .feature = static_cast<Index>(feature),
+                         .index = rows_.rows(feature).data() + first,
+                         .scale = rows_.weighted(feature).data() + first,
+                         .rows = count,
+                         .H = H + padded(count)});
+  }
+
+ private:
+  std::vector<Index> field_of_;
+  std::int64_t k_;
 };
 
 }  // namespace
@@ -153,7 +196,18 @@ class FactorCoordinates final : public LinearCoordinates {
 std::unique_ptr<Coordinates> fm_coordinates(const FeatureRows& rows, ParameterTable& table, const Tensor& B) {
   if (table.columns == 1) return std::make_unique<LinearCoordinates>(rows, table);
   if (rows.x().pattern()->row_length() == 2 && B.rank() != 2) return std::make_unique<PairCoordinates>(rows, table);
-  return std::make_unique<FactorCoordinates>(rows, table, B);
+  return std::make_unique<FactorCoordinates>(rows, table, B, 1);
+}
+
+std::unique_ptr<Coordinates> higher_order_coordinates(const FeatureRows& rows, ParameterTable& table, int order) {
+  // Of two features there are no products of three.
+  if (rows.x().pattern()->row_length() == 2) return std::make_unique<PairCoordinates>(rows, table);
+  return std::make_unique<FactorCoordinates>(rows, table, Tensor(), order - 1);
+}
+
+std::unique_ptr<Coordinates> field_aware_coordinates(const FeatureRows& rows, ParameterTable& table,
+                                                     const std::vector<Index>& field_of, std::int64_t k) {
+  return std::make_unique<FieldAwareCoordinates>(rows, table, field_of, k);
 }
 
 }  // namespace gradus

@@ -4,6 +4,9 @@
 // and neither g nor h knows t_1, ..., t_C. Of a factorization machine (Rendle, ICDM 2010, equation 4):
 //   h = x_ni                                       for the weight w_i
 //   h = x_ni (q_nf - v_if x_ni),  q = X V          for the factor v_if
+// and of higher-order and field-aware ones (their headers have the formulas), where A_m leaves the feature i out:
+//   h = x_ni (A_1 + ... + A_{order - 1})(v_f, x_n)
+//   h = x_ni sum of v_j,f(i) x_nj over the features j of field g      for the factors v_ig
 #pragma once
 
 #include <gradus/core/tensor/tensor.h>
@@ -91,5 +94,12 @@ class Coordinates {
 /// has q more rows, whose features rows have by way of X's columns (models/data/relations.h). What is given must
 /// outlive it.
 std::unique_ptr<Coordinates> fm_coordinates(const FeatureRows& rows, ParameterTable& table, const Tensor& B = {});
+
+/// Of higher-order ones, whose orders share their factors (C = 1 + k).
+std::unique_ptr<Coordinates> higher_order_coordinates(const FeatureRows& rows, ParameterTable& table, int order);
+/// Of field-aware ones (C = 1 + fields k); a row may have several features of a field. Of features of field -1 the
+/// slopes of the factors are 0.
+std::unique_ptr<Coordinates> field_aware_coordinates(const FeatureRows& rows, ParameterTable& table,
+                                                     const std::vector<Index>& field_of, std::int64_t k);
 
 }  // namespace gradus

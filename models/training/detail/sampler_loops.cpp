@@ -14,16 +14,18 @@ namespace {
 // Squares of four rows by four columns, turned in registers: plain code would write H one element at a time.
 struct Gather {
   [[gnu::always_inline]] static void run(const GatherSlopes* task) {
-    if (task->minus != nullptr)
-      gather<true>(*task);
+    if (task->own == nullptr)
+      gather<false, false>(*task);
+    else if (task->terms == 1)
+      gather<true, false>(*task);
     else
-      gather<false>(*task);
+      gather<true, true>(*task);
   }
 
  private:
-  template <bool subtracts>
+  template <bool subtracts, bool has_terms>
   [[gnu::always_inline]] static void gather(const GatherSlopes t) {
-    const std::int64_t step = padded(t.rows);
+    const std::int64_t step = padded(t.rows), of_term = (t.columns + 3) / 4 * 4;
     for (std::int64_t r = 0; r < step; r += 4) {
       const float* row[4];
       Four scale{}, x{};
@@ -37,7 +39,14 @@ struct Gather {
         Four a[4];
         for (int j = 0; j < 4; ++j) {
           a[j] = four(row[j] + c).v;
-          if constexpr (subtracts) a[j] -= x[j] * four(t.minus + c).v;
+          if constexpr (subtracts) a[j] -= x[j] * four(t.own + c).v;
+          if constexpr (has_terms) {
+            Four others = a[j];
+            for (std::int64_t term = 1; term < t.terms; ++term) {
+              others = four(row[j] + term * of_term + c).v - x[j] * four(t.own + c).v * others;
+              a[j] += others;
+            }
+          }
           a[j] *= scale[j];
         }
         const Four low01 = __builtin_shufflevector(a[0], a[1], 0, 4, 1, 5),
@@ -56,12 +65,56 @@ struct Gather {
 
 struct Add {
   [[gnu::always_inline]] static void run(const AddToRows* task) {
-    const AddToRows t = *task;
+    if (task->terms == 1)
+      add(*task);
+    else
+      add_terms(*task);
+  }
+
+ private:
+  [[gnu::always_inline]] static void add(const AddToRows t) {
     for (std::int64_t n = 0; n < t.rows; ++n) {
       float* const row = t.table + t.stride * t.index[n];
       const float x = t.x[n];
       for (std::int64_t c = 0; c < t.columns; c += 4) store(row + c, Four(four(row + c).v + x * four(t.delta + c).v));
     }
+  }
+  [[gnu::always_inline]] static void add_terms(const AddToRows t) {
+    const std::int64_t of_term = (t.columns + 3) / 4 * 4;
+    for (std::int64_t n = 0; n < t.rows; ++n) {
+      float* const row = t.table + t.stride * t.index[n];
+      const float x = t.x[n];
+      for (std::int64_t c = 0; c < t.columns; c += 4) {
+        const Four by = x * four(t.delta + c).v, own = t.own != nullptr ? Four(x * four(t.own + c).v) : Four{};
+        Four others = {1, 1, 1, 1};
+        for (std::int64_t term = 0; term < t.terms; ++term) {
+          float* const at = row + term * of_term + c;
+          const Four before = four(at).v;
+          store(at, Four(before + by * others));
+          others = before - own * others;
+        }
+      }
+    }
+  }
+};
+
+struct GatherFields {
+  [[gnu::always_inline]] static void run(const FieldSlopes* task) {
+    const FieldSlopes t = *task;
+    const std::int64_t step = padded(t.rows);
+    const std::int64_t own = t.field_of[t.feature];
+    std::fill_n(t.H, t.fields * t.k * step, 0.0F);
+    if (own < 0) return;
+    for (std::int64_t r = 0; r < t.rows; ++r)
+      for (std::int64_t at = t.row_start[t.index[r]]; at < t.row_start[t.index[r] + 1]; ++at) {
+        const Index j = t.column[at];
+        const std::int64_t field = t.field_of[j];
+        if (j == t.feature || field < 0) continue;
+        const float by = t.scale[r] * t.value[at];
+        const float* const v = t.V + t.stride * j + own * t.k;
+        float* const to = t.H + field * t.k * step + r;
+        for (std::int64_t c = 0; c < t.k; ++c) to[c * step] += by * v[c];
+      }
   }
 };
 
@@ -266,6 +319,11 @@ void gather_slopes(const GatherSlopes& task) {
 
 void add_to_rows(const AddToRows& task) {
   static const auto run = compiled_here<Add, const AddToRows*>();
+  run(&task);
+}
+
+void gather_field_slopes(const FieldSlopes& task) {
+  static const auto run = compiled_here<GatherFields, const FieldSlopes*>();
   run(&task);
 }
 

@@ -18,8 +18,12 @@ constexpr std::int64_t padded(std::int64_t rows) {
   return whole % 256 == 0 && whole > 0 ? whole + slope_lanes : whole;
 }
 
-/// Rows of a table, read at `index` and turned: H_cn = scale_n (table[index_n][c] - x_n minus[c]), c < columns; without
-/// `minus` scale_n table[index_n][c]. Columns are read, and written to H, in fours.
+/// The slopes of the factors of feature i in rows that hold it as x_n: of A_2 + ... + A_{T + 1}, A_m(v, x) the sum of
+/// the products of m of the v_j x_j of a row (models/higher_order.h). A row of the table has E_1, ..., E_T, one behind
+/// the other, where E_t is A_t of all features of the row; that of all but i follows from these, as E'_0 = 1 and
+///   E'_t = E_t - v_i x_n E'_{t - 1}          H_cn = scale_n (E'_1 + ... + E'_T)[c],   c < columns
+/// T is 1 of a factorization machine of order 2, and without `own`, which then is 0, E'_1 is E_1. Columns are read, and
+/// written to H, in fours.
 struct GatherSlopes {
   const float* table;
   std::int64_t stride;  // of the table's rows
@@ -27,23 +31,43 @@ struct GatherSlopes {
   const Index* index;  // [rows]
   const float* scale;  // [rows]
   const float* x;      // [rows]; null without
-  const float* minus;  // [columns, in fours]; or null
+  const float* own;    // [columns, in fours]: v_i; or null
   std::int64_t rows;
-  float* H;  // [columns, in fours, padded(rows)]
+  float* H;                // [columns, in fours, padded(rows)]
+  std::int64_t terms = 1;  // T
 };
 void gather_slopes(const GatherSlopes& task);
 
-/// table[index_n][c] += x_n delta[c], c < columns, in fours.
+/// E_t of the rows after v_i, which was `own`, has grown by delta:  E_t += x_n delta E'_{t - 1}, in fours of columns.
 struct AddToRows {
   float* table;
   std::int64_t stride;
   std::int64_t columns;
   const Index* index;  // [rows]
   const float* x;      // [rows]
+  const float* own;    // [columns, in fours]; null: 0, or not needed as T is 1
   const float* delta;  // [columns, in fours]
   std::int64_t rows;
+  std::int64_t terms = 1;
 };
 void add_to_rows(const AddToRows& task);
+
+/// The slopes of field-aware factors v_i,g of feature i of field f, for each field g (models/field_aware.h):
+///   H_gn = scale_n sum of v_j,f x_nj over the other features j of field g in row n         [fields k, padded(rows)]
+struct FieldSlopes {
+  const float* V;  // of feature j from stride j on: its vector for each field, k numbers each
+  std::int64_t stride, fields, k;
+  const std::int64_t* row_start;  // of X
+  const Index* column;
+  const float* value;
+  const Index* field_of;  // [p]; -1: none
+  Index feature;
+  const Index* index;  // [rows]
+  const float* scale;  // [rows]
+  std::int64_t rows;
+  float* H;
+};
+void gather_field_slopes(const FieldSlopes& task);
 
 /// One parameter after the other takes its new value t + delta (Rendle, "Factorization Machines with libFM", ACM TIST
 /// 2012, section 4.3): with h = H_c, noise of precision alpha and the prior N(mu, 1/lambda),
