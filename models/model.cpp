@@ -161,6 +161,19 @@ void penalize_features(Model& model, const ModelOptions& options) {
   model.loss = model.error + model.penalty;                                                                   // []
 }
 
+// The penalty with what all features pay besides.
+void penalize_all(Model& model, const ModelOptions& options) {
+  check_l2("make_model", "l2_all_W", options.l2_all_W);
+  check_l2("make_model", "l2_all_V", options.l2_all_V);
+  for (const Expr& parameter : model.parameters) {
+    const bool is_V = parameter.name().starts_with("V");
+    if (!is_V && parameter.name() != "W") continue;
+    model.penalty =
+        sum_of_penalties(model.X, {model.penalty, l2_penalty(is_V ? options.l2_all_V : options.l2_all_W, parameter)});
+  }
+  model.loss = model.error + model.penalty;  // []
+}
+
 // Phi(x) = (1 + erf(x / sqrt(2))) / 2, where its tail is too small for a float 0.   [n, 1] -> [n, 1]
 Expr normal_distribution(const Expr& x) { return 0.5 + 0.5 * erf(x * std::numbers::sqrt2 / 2); }
 
@@ -213,6 +226,7 @@ Model make_model(Graph& g, std::int64_t p, const ModelOptions& options, bool wei
   if (options.task == Task::multiclass) {
     add_multiclass(model, options);
     if (!options.l2_features.empty()) penalize_features(model, options);
+    if (options.l2_all_W != 0 || options.l2_all_V != 0) penalize_all(model, options);
     return model;
   }
   const Expr y = scaled ? (model.y - mean) / deviation : model.y;  // [n, 1]
@@ -229,6 +243,7 @@ Model make_model(Graph& g, std::int64_t p, const ModelOptions& options, bool wei
     make_probit(model);
   }
   if (!options.l2_features.empty()) penalize_features(model, options);
+  if (options.l2_all_W != 0 || options.l2_all_V != 0) penalize_all(model, options);
   if (scaled) model.prediction = mean + deviation * model.prediction;  // [n, 1]
   return model;
 }

@@ -55,6 +55,8 @@ struct ModelOptions {
   std::vector<double> l2_features = {};
   std::int64_t classes = 2;      // of a multiclass task, which linear and fm can do
   L2Over l2_over = L2Over::all;  // what l2_W and l2_V reach
+  double l2_all_W = 0;           // beside these, of all features, whatever they reach
+  double l2_all_V = 0;
   /// Of a binary task: P(y = 1) is Phi(y_hat), the distribution function of a standard normal, and not sigma(y_hat).
   bool probit = false;
   /// Of regression: what y_hat tells is (y - mean) / deviation, and the error is that of it.

@@ -120,6 +120,7 @@ std::string describe_model(const TrainingOptions& o) {
   if (*o.l2_w != 0) text += fmt::format(", l2-w {:.3g}", *o.l2_w);
   if (*o.l2_v != 0 && o.kind != ModelKind::linear) text += fmt::format(", l2-v {:.3g}", *o.l2_v);
   if (o.l2_over == L2Over::all) text += " over all";
+  if (o.l2_rows.value_or(0) != 0) text += fmt::format(", l2-rows {:g}", *o.l2_rows);
   if (o.batch) text += *o.batch == 0 ? "; all rows a step" : fmt::format("; {} rows a step", *o.batch);
   return text + fmt::format("; {} epochs at most, patience {}; seed {}", *o.epochs, *o.patience, o.seed);
 }

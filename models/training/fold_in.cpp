@@ -286,9 +286,10 @@ FoldedIn fold_in(TrainedModel& model, const std::vector<bool>& is_new, const Row
   // The penalty of a feature that so many rows hold: the loss is a mean, of errors that are not halved.
   const auto penalty_of = [&](Index i, std::size_t width) {
     const double halves = task == Task::binary ? 2 : 1;
-    const double count = of_model.l2_over == L2Over::touched ? static_cast<double>(by_feature.rows(i).size())
-                         : model.rows > 0                    ? static_cast<double>(model.rows)
-                                                             : 10 / std::max(of_model.l2_V, 1e-12);  // the usual
+    const double count = of_model.l2_over == L2Over::touched
+                             ? static_cast<double>(by_feature.rows(i).size()) + model.options.l2_rows.value_or(0)
+                         : model.rows > 0 ? static_cast<double>(model.rows)
+                                          : 10 / std::max(of_model.l2_V, 1e-12);  // the usual
     constexpr double least = 1e-4;                                                // so that a solution there is
     Prior prior{std::vector<double>(width),
                 std::vector<double>(width, std::max(halves * count * of_model.l2_V, least))};

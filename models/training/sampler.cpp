@@ -123,8 +123,11 @@ void Sampler::State::find_penalties() {
         weight += rows.root_weight().empty() ? 1 : std::pow(rows.root_weight()[static_cast<std::size_t>(n)], 2);
     }
     const double own = of_model.l2_features.empty() ? -1 : of_model.l2_features[static_cast<std::size_t>(i)];
-    penalty_of_W.push_back(static_cast<float>(halves * weight * (own < 0 ? of_model.l2_W : own)));
-    penalty_of_V.push_back(static_cast<float>(halves * weight * (own < 0 ? of_model.l2_V : own)));
+    const auto penalty = [&](double l2, double l2_all) {
+      return static_cast<float>(halves * (weight * (own < 0 ? l2 : own) + weight_sum * l2_all));
+    };
+    penalty_of_W.push_back(penalty(of_model.l2_W, of_model.l2_all_W));
+    penalty_of_V.push_back(penalty(of_model.l2_V, of_model.l2_all_V));
   }
 }
 

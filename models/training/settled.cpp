@@ -29,14 +29,16 @@ TrainingOptions settled(TrainingOptions o, const TrainingSize& size) {
         0.05, std::sqrt(0.1 / (std::max(size.non_zeros / rows, 1.0) * std::sqrt(static_cast<double>(o.factors) / 2))));
   const double of_step = size.non_zeros / steps;
   const bool als = visits_parameters(o);
+  const bool named = o.l2_w || o.l2_v || !o.l2.empty();
   if (!o.l2_over) {
-    const bool named = o.l2_w || o.l2_v || !o.l2.empty();
     const bool each_row_pays = als ? size.ones : size.features > std::min(4 * of_step, 5e4);
     o.l2_over = named || each_row_pays ? L2Over::touched : L2Over::all;
   }
-  // What is known of ratings: the penalty of a user or an item grows with its rows (ALS-WR, Zhou et al. 2008).
+  // What is known of ratings: the penalty of a user or an item grows with its rows (ALS-WR, Zhou et al. 2008), but of
+  // those with few it is more than in proportion.
   if (als && o.l2_over == L2Over::touched) {
-    if (!o.l2_w) o.l2_w = 0.1;
+    if (!named && !o.l2_rows) o.l2_rows = 30;
+    if (!o.l2_w) o.l2_w = o.l2_rows.value_or(0) > 0 ? 0.05 : 0.1;
     if (!o.l2_v) o.l2_v = 0.12;
   }
   // A penalty that every row pays for its own features reaches a feature as often as it occurs.

@@ -79,6 +79,15 @@ Columns columns_learnt(Columns columns, const TrainingOptions& options, const Da
   return columns;
 }
 
+// With what the penalty of a feature counts beside its rows, in a loss that is a mean of all.
+ModelOptions with_l2_rows(ModelOptions model, const TrainingOptions& options, const DataSummary& summary) {
+  if (model.l2_over != L2Over::touched) return model;
+  const double part = options.l2_rows.value_or(0) / summary.weight_sum;
+  model.l2_all_W = model.l2_W * part;
+  model.l2_all_V = model.l2_V * part;
+  return model;
+}
+
 // A deviation to divide by: 1 where all targets are one.
 TargetScale scale_of(Task task, const DataSummary& summary) {
   if (task != Task::regression) return {};
@@ -176,7 +185,7 @@ Trainer::State::State(SharedBlocks train, SharedBlocks validation, const Columns
       sampler(training.task == Task::ranking
                   ? std::optional<PairSampler>(std::in_place, train_data->block(0), columns.of_item, training.seed)
                   : std::nullopt),
-      of_model(model_options(options, columns, target)),
+      of_model(with_l2_rows(model_options(options, columns, target), options, summary)),
       model(make_model(graph, summary.columns, of_model, summary.weighted)),
       told_of_validation(of_model.probit) {
   if (!visits_parameters(options)) {

@@ -159,6 +159,8 @@ std::vector<Setting> settings(TrainingOptions& o) {
           choice("l2-over", &o.l2_over, model,
                  "touched: a row's features pay, as in libFM and xLearn; all: every weight pays in every step; guess: "
                  "touched where a penalty is named, or a step reaches few of the weights")),
+      newer(of({Learner::als}, number("l2-rows", &o.l2_rows, 0, most_count, false, model,
+                                      "Where als penalizes a feature by its rows: how many more it counts"))),
       newer(of_kinds({ModelKind::linear, ModelKind::fm},
                      Setting{"implicit",
                              &o.implicit,

@@ -37,6 +37,7 @@ struct TrainingOptions {
   std::optional<double> l2_w = {}, l2_v = {};
   std::vector<std::string> l2 = {};  // of the features of single columns, as user=0.1
   std::optional<L2Over> l2_over = {};
+  std::optional<double> l2_rows = {};  // of als: how many rows more a feature's penalty counts, where it counts rows
   /// What each category's training rows have in another column, as user:item for the items of each user (relations.h).
   std::vector<std::string> implicit = {};
   std::optional<bool> normalize = {};  // columns by the greatest absolute value of each; not given: those that need it
@@ -92,8 +93,8 @@ struct TrainingSize {
 /// L2 penalties that weigh what a normal prior of the parameters does (deviation 1 for W of a binary task, 0.22 for V),
 /// over all parameters where a step reaches most of them anyway, else over what it touches; and a start of the factors
 /// from which the interactions of a row come to little. Of als and mcmc: iterations, a start that they leave soon,
-/// penalties that grow with the rows of a feature where all are categories, and
-/// what the learner has a use for.
+/// penalties that grow with the rows of a feature where all are categories, as if it had 30 more, and what the learner
+/// has a use for.
 TrainingOptions settled(TrainingOptions options, const TrainingSize& size);
 
 /// {"kind": "fm", ...}, a member for each setting; null where it is left open.

@@ -120,7 +120,7 @@ TEST_CASE("als stops early, with a penalty that it found") {
   write_text(folder / "ratings", ratings_text({.count = 4000}));
   const Finished done = run_fm(folder, {"train", "ratings", "--format", "movielens", "--learner", "als"});
   REQUIRE_MESSAGE(done.code == 0, done.err);
-  CHECK(done.out.find("; regression, als, l2-w 0.1, ") != std::string::npos);  // as often as it occurs: all are ones
+  CHECK(done.out.find("; regression, als, l2-w 0.05, ") != std::string::npos);  // as often as it occurs: all are ones
   CHECK(done.out.find("; stopped early\n") != std::string::npos);
 }
 
