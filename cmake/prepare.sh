@@ -5,7 +5,7 @@
 packages="g++ cmake ninja-build pkgconf libfmt-dev nlohmann-json3-dev libopenblas-dev libzip-dev zlib1g-dev
   libcli11-dev doctest-dev libbenchmark-dev"
 check_packages="git clang clang-format clang-tidy shellcheck nodejs python3-venv python3-jsonschema chromium
-  universal-ctags mkdocs-material"
+  universal-ctags mkdocs-material openmpi-bin libopenmpi-dev"
 
 jobs=$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
 

@@ -68,6 +68,11 @@ class Concat : public Op {
     return slice(dy, begin, size);
   }
 
+  Strips by_rows(std::span<const Type> in, const Type& y) const override {
+    if (resolve_axis(name(), axis_, y.shape.rank()) == 0) return {};
+    return {Strips::Gives::rows, ~(~0U << in.size()), y.shape[0]};
+  }
+
   void compute(Call& call) const override { join(call); }
   void launch(DeviceCall& call) const override { join(call); }
 
@@ -109,6 +114,10 @@ class ConcatPart : public Op {
     return concat(values, axis_, y.where());
   }
   std::string_view no_gradient(int i) const override { return i > 0 ? "only its shape is used" : ""; }
+
+  Strips by_rows(std::span<const Type>, const Type& y) const override {
+    return axis_ == 0 ? Strips{} : Strips{Strips::Gives::rows, 1, y.shape[0]};
+  }
 
   void compute(Call& call) const override { cut(call); }
   void launch(DeviceCall& call) const override { cut(call); }

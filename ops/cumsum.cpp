@@ -45,6 +45,10 @@ class Cumsum : public Op {
     return in[0];
   }
 
+  Strips by_rows(std::span<const Type>, const Type& y) const override {
+    return resolve_axis(name(), axis_, y.shape.rank()) == 0 ? Strips{} : Strips{Strips::Gives::rows, 1, y.shape[0]};
+  }
+
   // x[i] is in every sum y[j] with j >= i, so dx[i] = dy[i] + ... + dy[n - 1]: the sum from the other end.
   Expr gradient(const Expr&, const Expr& dy, int) const override {
     return cumsum(dy, axis_, {.exclusive = options_.exclusive, .reverse = !options_.reverse});

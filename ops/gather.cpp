@@ -104,6 +104,8 @@ class Indicator final : public Op {
   bool reads(int i) const override { return i == 0; }
   std::string_view no_gradient(int) const override { return "indices are integers"; }
 
+  Strips by_rows(std::span<const Type>, const Type& y) const override { return {Strips::Gives::rows, 1, y.shape[0]}; }
+
   // Of tables with as many rows it is the same one.
   Expr simplified(const Expr& y, const DraftFacts&) const override {
     if (y.arity() == 1) return {};

@@ -68,6 +68,11 @@ class Matmul final : public Op {
     if (options_.transpose_b) return {};
     return {Strips::Gives::accumulated, 3, in[0].shape[0]};
   }
+  Strips by_rows(std::span<const Type> in, const Type& y) const override {
+    if (y.shape.rank() > 2) return cut_batch(in, y);
+    if (!options_.transpose_a) return {Strips::Gives::rows, 1, y.shape[0]};
+    return options_.transpose_b ? Strips{} : Strips{Strips::Gives::accumulated, 3, in[0].shape[0]};
+  }
   // By a column: the sum of the rows, or columns, of a times it.
   Fold fold(std::span<const Type> in) const override {
     const Shape &a = in[0].shape, &b = in[1].shape;
@@ -104,15 +109,18 @@ class Matmul final : public Op {
   }
 
  private:
-  Strips batch_strips(std::span<const Type> in, const Type& y) const {
-    constexpr std::int64_t largest = 1 << 14;  // elements of what is cut: of larger products one is work enough
+  static Strips cut_batch(std::span<const Type> in, const Type& y) {
     Strips strips{Strips::Gives::rows, 0, y.shape[0]};
+    for (std::size_t i = 0; i < 2; ++i)
+      if (in[i].shape.rank() == y.shape.rank() && in[i].shape[0] == y.shape[0]) strips.sliced |= 1U << i;
+    return strips;
+  }
+  static Strips batch_strips(std::span<const Type> in, const Type& y) {
+    constexpr std::int64_t largest = 1 << 14;  // elements of what is cut: of larger products one is work enough
+    const Strips strips = cut_batch(in, y);
     std::int64_t elements = y.shape.size();
     for (std::size_t i = 0; i < 2; ++i)
-      if (in[i].shape.rank() == y.shape.rank() && in[i].shape[0] == y.shape[0]) {
-        strips.sliced |= 1U << i;
-        elements = std::max(elements, in[i].shape.size());
-      }
+      if (((strips.sliced >> i) & 1U) != 0) elements = std::max(elements, in[i].shape.size());
     return elements <= y.shape[0] * largest ? strips : Strips{};
   }
 

@@ -11,12 +11,14 @@ namespace {
 
 class PartOf final : public Op {
  public:
+  // Of a plan's rows just which they are counts, and not what one holds.
+  explicit PartOf(bool of_a_plan) : of_a_plan_(of_a_plan) {}
   std::string_view name() const override { return "part_of"; }
   Type infer(const OpInputs& in) const override {
     require_dense(name(), in, 0, "table");
     if (in[1].layout == Layout::csr && in[0].shape[0] == in[1].shape[1])
       return {in[0].dtype, in[0].shape, Layout::part};
-    if (in[0].shape != in[1].shape)
+    if (of_a_plan_ ? in[0].shape[0] != in[1].shape[0] : in[0].shape != in[1].shape)
       fail<TypeError>("part_of: table is {} but rows is {}; they must agree", in.shape(0), in.shape(1));
     return {in[0].dtype, in[0].shape, Layout::part};
   }
@@ -56,6 +58,9 @@ class PartOf final : public Op {
     gather_rows(call, table.data, rows, call.out().index->count(),
                 static_cast<std::size_t>(table.row_size()) * size_of(table.type.dtype), call.out().data);
   }
+
+ private:
+  bool of_a_plan_;
 };
 
 // A part as rows: those that it holds, and zeros elsewhere.
@@ -74,10 +79,10 @@ Expr part_of(const Operand& table, const Operand& rows) {
   const Expr index = require_expr("part_of", rows, "rows");
   if (index.layout() == Layout::dense) return require_expr("part_of", table, "table");
   if (index.layout() == Layout::csr) fail<TypeError>("part_of: rows is csr ({}); rows is expected", to_string(index));
-  return apply(std::make_shared<PartOf>(), {table, rows});
+  return apply(std::make_shared<PartOf>(false), {table, rows});
 }
 
-Expr touched_part(const Expr& table, const Expr& csr) { return apply(std::make_shared<PartOf>(), {table, csr}); }
+Expr touched_part(const Expr& table, const Expr& csr) { return apply(std::make_shared<PartOf>(true), {table, csr}); }
 
 Expr with_zeros(const Expr& part) { return apply(std::make_shared<WithZeros>(), {part}); }
 

@@ -225,8 +225,9 @@ bool is_table_of(const Expr& x, const Expr& e) {
 }  // namespace
 
 Expr gathered_rows(const Expr& table, const Expr& csr, const DraftFacts& facts) {
+  const std::int64_t rows = csr.shape()[csr.layout() == Layout::csr ? 1 : 0];  // of the table
   const auto may_be_gathered = [&](const Expr& e) {
-    return e.layout() == Layout::dense && e.rank() > 0 && e.shape()[0] == csr.shape()[1];
+    return e.layout() == Layout::dense && e.rank() > 0 && e.shape()[0] == rows;
   };
   if (!may_be_gathered(table) || (!is_leaf(table) && !goes_row_by_row(table))) return {};
   // Down to what is gathered, without recursion, each node once however many lead to it.

@@ -76,6 +76,10 @@ class ZerosLike : public OfShape {
     return {in[0].dtype, in[0].shape, in[0].layout == Layout::part ? Layout::rows : in[0].layout};
   }
 
+  Strips by_rows(std::span<const Type>, const Type& y) const override {
+    return y.shape.rank() == 0 ? Strips{} : Strips{Strips::Gives::rows, 0, y.shape[0]};
+  }
+
   void compute(Call& call) const override {
     const auto bytes = static_cast<std::size_t>(call.out().shape().size()) * size_of(call.out().type.dtype);
     if (!hold_nothing(call) && bytes > 0) std::memset(call.out().data, 0, bytes);

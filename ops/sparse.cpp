@@ -37,6 +37,8 @@ class ToDense final : public Op {
   // d to_dense(x) = dx, of which gradients() takes what x holds
   Expr gradient(const Expr&, const Expr& dy, int) const override { return dy; }
 
+  Strips by_rows(std::span<const Type>, const Type& y) const override { return {Strips::Gives::rows, 1, y.shape[0]}; }
+
   void compute(Call& call) const override {
     const Value& x = call.in(0);
     const std::size_t size = size_of(x.type.dtype);
@@ -76,6 +78,8 @@ class ToCsr final : public Op {
   bool is_view(std::span<const Type> in) const override { return in[0].layout == Layout::csr; }
   // d to_csr(x) = dx at the non-zeros
   Expr gradient(const Expr&, const Expr& dy, int) const override { return to_dense(dy); }
+
+  Strips by_rows(std::span<const Type>, const Type& y) const override { return {Strips::Gives::rows, 1, y.shape[0]}; }
 
   void compute(Call& call) const override {
     const Value& x = call.in(0);
@@ -187,6 +191,8 @@ class SampleCsr final : public Op {
   std::string_view no_gradient(int i) const override { return i == 1 ? "only its pattern is used" : ""; }
   // d sample(x, p) = dx at the non-zeros of both
   Expr gradient(const Expr& y, const Expr& dy, int) const override { return sample(dy, y.input(0)); }
+
+  Strips by_rows(std::span<const Type>, const Type& y) const override { return {Strips::Gives::rows, 3, y.shape[0]}; }
 
   void compute(Call& call) const override {
     const CsrPattern& have = *call.in(0).pattern;

@@ -45,6 +45,12 @@ class SumCsrLike final : public Op {
   bool reads(int i) const override { return i == 0; }
   int rows_from() const override { return 0; }
 
+  Strips by_rows(std::span<const Type> in, const Type& y) const override {
+    const std::int64_t rows = in[0].shape[0];
+    const bool by_row = y.shape.rank() == 2 && y.shape[0] == rows;
+    return {by_row ? Strips::Gives::rows : Strips::Gives::sum, 1, rows};
+  }
+
   // sum_i d_i x_ij is the product x^T d; d is spread over x's own pattern here.
   Expr simplified(const Expr& y, const DraftFacts& facts) const override {
     const Expr g = y.input(0);

@@ -52,6 +52,11 @@ class Transpose : public Op {
     return x.layout == Layout::dense && x.shape.rank() == 2 && axes(2) == std::vector<int>{1, 0} && !is_view({&x, 1});
   }
 
+  Strips by_rows(std::span<const Type>, const Type& y) const override {
+    const bool moves = y.shape.rank() == 0 || axes(y.shape.rank()).front() != 0;
+    return moves ? Strips{} : Strips{Strips::Gives::rows, 1, y.shape[0]};
+  }
+
   // dx[i_0, i_1, ...] = dy[j_0, j_1, ...]: the inverse order.
   Expr gradient(const Expr&, const Expr& dy, int) const override {
     const std::vector<int> perm = axes(dy.rank());

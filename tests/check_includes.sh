@@ -1,8 +1,8 @@
 #!/bin/sh
 # Includes point one way: core <- ops <- optim <- models <- examples; tests see all. Within core likewise: its own files
-# <- tensor <- io <- graph <- kernel <- plan <- run; core/device, which is beside run, shows the others no more than
-# what a device is. Every include of the rooms is written <gradus/...>, and <gradus/gradus.h>, which holds everything,
-# is for programs, not for the rooms. What lies in a folder detail/ is for the .cpp files of its room alone.
+# <- tensor <- io <- graph <- kernel <- plan <- cluster <- run; core/device, which is beside run, shows the others no
+# more than what a device is. Every include of the rooms is written <gradus/...>, and <gradus/gradus.h>, which holds
+# everything, is for programs, not for the rooms. What lies in a folder detail/ is for the .cpp files of its room alone.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -12,7 +12,7 @@ wrong=$(
       BEGIN {
         count = split("core ops optim models examples", order)
         for (i = 1; i <= count; i++) level[order[i]] = i
-        count = split("tensor io graph kernel plan run", shelves)
+        count = split("tensor io graph kernel plan cluster run", shelves)
         for (i = 1; i <= count; i++) shelf_level[shelves[i]] = i
         shelf_level["device"] = count
       }
@@ -34,7 +34,7 @@ wrong=$(
           sub(">.*", "", target)
           if (room == "core" && target ~ /^core\// && target !~ /^core\/device\/(accelerator|device)\.h$/ &&
               shelf_level[shelf_of(target)] > shelf_level[shelf_of(part[1])])
-            print where ": includes " target ", but in core includes point one way: tensor <- io <- graph <- kernel <- plan <- run"
+            print where ": includes " target ", but in core includes point one way: tensor <- io <- graph <- kernel <- plan <- cluster <- run"
           internal = target ~ /\/detail\// && (part[1] ~ /\.h$/ && part[1] !~ /\/detail\//)
           of_others = target ~ /\/detail\//
           sub("/.*", "", target)

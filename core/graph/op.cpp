@@ -73,6 +73,7 @@ bool Op::same(const Op& other) const {
 Expr Op::fused(const Expr&, const DraftFacts&) const { return {}; }
 
 Strips Op::strips(std::span<const Type>, const Type&) const { return {}; }
+Strips Op::by_rows(std::span<const Type> inputs, const Type& output) const { return strips(inputs, output); }
 
 int Op::rows_from() const { return -1; }
 

@@ -252,6 +252,8 @@ class Op {
   virtual void compute(Call& call) const;
   /// For ops that compute() is to run on strips. Asked with concrete types.
   virtual Strips strips(std::span<const Type> inputs, const Type& output) const;
+  /// The same whether or not strips would pay: what ranks ask, each of which has some of the rows (distribution.h).
+  virtual Strips by_rows(std::span<const Type> inputs, const Type& output) const;
   /// Of a rows or part result: the input that says which rows it holds, a csr one by the columns it touches, others by
   /// what they hold themselves; -1 where none does. Not asked of elementwise ops.
   virtual int rows_from() const;

@@ -71,6 +71,8 @@ DraftFacts::Sources DraftFacts::found_from_inputs(const Expr& node) const {
     }
     return found;
   }
+  // Rows that are fed, as sums of several ranks are, say themselves which they are.
+  if (node.kind() == Kind::placeholder) return {unknown, unknown, node.id()};
   if (node.kind() == Kind::assign) return {unknown, unknown, sources_[at(node.input(1).id())].rows};
   if (node.kind() != Kind::op) return found;
   const int from = elementwise ? -1 : node.op().rows_from();

@@ -29,8 +29,8 @@ class DraftFacts {
   Expr pattern_source(const Expr& csr) const;
   /// The csr node with the same active columns as a csr node, as far back as ops lead that keep them.
   Expr columns_source(const Expr& csr) const;
-  /// The csr matrix whose active columns are the rows that a row-sparse or gathered node holds; none if it is not
-  /// known.
+  /// The csr matrix whose active columns are the rows that a row-sparse or gathered node holds, or the fed rows that
+  /// hold the same; none if it is not known.
   Expr row_set(const Expr& rows) const;
 
   /// Of a table, what has its rows at the active columns of a csr node, once a rule has made it; else no expression.

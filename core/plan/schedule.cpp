@@ -11,14 +11,6 @@
 
 namespace gradus {
 
-namespace {
-
-constexpr std::int64_t strip_bytes = 144 << 10;  // what the nodes of a region may touch of one strip: a part of L2
-constexpr std::int64_t fewest_rows = 16;
-constexpr std::int64_t most_rows = 4096;
-constexpr std::int64_t long_row = 2048;  // elements: of longer rows fewer fit, and where all allow it they are cut too
-
-// The strips of elementwise ops: of an operand with the result's leading axis, the same rows; others are read whole.
 Strips elementwise_strips(std::span<const Type> in, const Type& out) {
   if (out.shape.rank() == 0) return {};
   Strips strips{Strips::Gives::rows, 0, holds_rows(out) ? 0 : out.shape[0], 0};
@@ -36,6 +28,13 @@ Strips elementwise_strips(std::span<const Type> in, const Type& out) {
   }
   return strips;
 }
+
+namespace {
+
+constexpr std::int64_t strip_bytes = 144 << 10;  // what the nodes of a region may touch of one strip: a part of L2
+constexpr std::int64_t fewest_rows = 16;
+constexpr std::int64_t most_rows = 4096;
+constexpr std::int64_t long_row = 2048;  // elements: of longer rows fewer fit, and where all allow it they are cut too
 
 Strips strips_of(const Program& program, const ProgramNode& node) {
   const std::vector<Type> types = input_types(program, node);

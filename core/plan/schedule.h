@@ -53,6 +53,9 @@ Shape cut_as_one(const Shape& shape, std::int64_t rows);
 /// Whether the node has a kernel to run: it is no view, and somebody needs its numbers.
 inline bool is_computed(const ProgramNode& node) { return node.live && node.kind == Kind::op && !node.is_view; }
 
+/// The strips of an elementwise op: of an operand with the result's leading axis, the same rows; others are read whole.
+Strips elementwise_strips(std::span<const Type> in, const Type& out);
+
 /// Calls f(input index, root) for each input whose numbers the node reads.
 template <class F>
 void for_each_read(const Program& program, const ProgramNode& node, F&& f) {

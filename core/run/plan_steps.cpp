@@ -173,7 +173,7 @@ class Listing {
     }
     const bool csr = type.layout == Layout::csr;
     const Expr source = csr ? program_.facts.pattern_source(n.origin) : program_.facts.row_set(n.origin);
-    const bool own_index = csr ? same_node(source, n.origin) : !source.valid();
+    const bool own_index = !source.valid() || same_node(source, n.origin);
     const std::int64_t count = csr ? type.shape.size() : type.shape[0];
     const auto size = static_cast<std::int64_t>(size_of(type.dtype));
     step.bytes_each =

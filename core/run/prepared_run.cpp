@@ -1,4 +1,5 @@
 #include <gradus/core/error.h>
+#include <gradus/core/run/rank_runs.h>
 #include <gradus/core/run/session_state.h>
 
 #include <algorithm>
@@ -28,6 +29,12 @@ Tensor PreparedRun::run(std::span<const Tensor* const> values) {
   }
   const Session::Use use(*session_);
   session_->graph();
+  if (session_->over_ranks) {
+    std::vector<Feed> feeds;
+    for (std::size_t i = 0; i < values.size(); ++i) feeds.emplace_back(placeholders_[i], *values[i]);
+    results_ = session_->over_ranks->run(*session_, fetches_, feeds);
+    if (!results_.empty()) return results_.front();
+  }
   const bool fits = plan_ && storages_ == session_->storages &&
                     std::equal(fed_.begin(), fed_.end(), values.begin(), [](const Fed& a, const Tensor* b) {
                       return a.ones == b->ones() && a.type == b->type() && a.holds == truth_of(*b);
@@ -50,6 +57,7 @@ Tensor PreparedRun::run(std::span<const Tensor* const> values) {
 }
 
 Tensor PreparedRun::result(std::size_t i) const {
+  if (i < results_.size()) return results_[i];
   if (!plan_ || i >= fetches_.size())
     fail<ValueError>("a prepared run of {} fetch{} has no result {}{}", fetches_.size(),
                      fetches_.size() == 1 ? "" : "es", i, plan_ ? "" : " before its first call");

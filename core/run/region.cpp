@@ -304,7 +304,8 @@ void Region::hold_rows(Value& strip, std::int64_t first, std::int64_t count) con
 
 // How many rows there are in this run, and the results that exist as a whole, with room for them.
 void Region::prepare_rows(Workers& workers) {
-  index_ = values_[at(touched_by_)].pattern->touched().columns;
+  const Value& by = values_[at(touched_by_)];
+  index_ = by.type.layout == Layout::csr ? by.pattern->touched().columns : by.index;
   rows_ = index_->count();
   choose_pieces();
   for (const int m : whole_rows_)

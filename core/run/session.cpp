@@ -7,6 +7,7 @@
 #include <gradus/core/plan/passes.h>
 #include <gradus/core/plan/store_transposed.h>
 #include <gradus/core/run/cpu_plan.h>
+#include <gradus/core/run/rank_runs.h>
 #include <gradus/core/run/session_state.h>
 
 #include <fmt/format.h>
@@ -58,6 +59,18 @@ void check_feeds(const GraphToken& graph, const Feeds& feeds, std::string_view c
 std::vector<FedType> types_of(const Feeds& feeds) {
   std::vector<FedType> types;
   for (const Feed& feed : feeds) types.push_back(fed_type(feed.placeholder, feed.value));
+  return types;
+}
+
+// A placeholder whose shape is known explains itself.
+std::vector<FedType> explained_types(Graph& graph, const Feeds& feeds) {
+  std::vector<FedType> types = types_of(feeds);
+  for (NodeId id = 0; id < graph.size(); ++id) {
+    const Expr node = graph[id];
+    const bool fed =
+        std::any_of(types.begin(), types.end(), [&](const FedType& f) { return same_node(f.placeholder, node); });
+    if (!fed && node.kind() == Kind::placeholder && node.shape().known()) types.push_back({node, node.type()});
+  }
   return types;
 }
 
@@ -145,8 +158,15 @@ void Session::State::check(std::span<const Expr> fetches, const Feeds& feeds, st
   check_feeds(token, feeds, caller);
 }
 
+bool are_same(std::span<const FedType> a, std::span<const FedType> b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const FedType& one, const FedType& other) {
+    return same_node(one.placeholder, other.placeholder) && one.type == other.type && one.ones == other.ones &&
+           one.holds == other.holds;
+  });
+}
+
 Session::State::Compiled Session::State::compile(std::span<const Expr> fetches, std::span<const FedType> feeds,
-                                                 std::string_view caller) const {
+                                                 std::string_view caller, bool may_turn) const {
   const auto uses = [&](std::string_view pass) {
     return std::find(without.begin(), without.end(), pass) == without.end();
   };
@@ -165,7 +185,7 @@ Session::State::Compiled Session::State::compile(std::span<const Expr> fetches, 
   turn_in(storage, turned);
   Compiled compiled{drafted(storage)};
   std::vector<Expr> wanted;
-  if (uses(storage_pass) && storage.transposing.valid())
+  if (may_turn && uses(storage_pass) && storage.transposing.valid())
     wanted = wanted_transposed(compiled.draft, graph(), storage.transposed);
   if (!wanted.empty()) {
     turn_in(storage, wanted);
@@ -212,6 +232,23 @@ Plan& Session::State::plan_for(std::span<const Expr> fetches, const Feeds& feeds
   for (const Expr& fetch : fetches) made.fetches.push_back(fetch.id());
   made.feeds = types_of(feeds);
   Compiled compiled = compile(fetches, made.feeds, "run");
+  return keep(std::move(made), std::move(compiled));
+}
+
+Plan& Session::State::plan_of(std::span<const Expr> fetches, std::span<const FedType> feeds) {
+  const auto found = std::find_if(plans.begin(), plans.end(), [&](const CachedPlan& p) {
+    return are(p.fetches, token, fetches) && are_same(p.feeds, feeds);
+  });
+  if (found != plans.end()) {
+    plans.splice(plans.begin(), plans, found);
+    return *plans.front().plan;
+  }
+  CachedPlan made{{}, {feeds.begin(), feeds.end()}, nullptr};
+  for (const Expr& fetch : fetches) made.fetches.push_back(fetch.id());
+  return keep(std::move(made), compile(fetches, feeds, "run", false));
+}
+
+Plan& Session::State::keep(CachedPlan made, Compiled compiled) {
   turn(compiled.turned);
   made.plan = make_plan(std::move(compiled.draft), variables);
   if (plans.size() == (on_device ? plans_kept_on_device : plans_kept)) plans.pop_back();
@@ -237,13 +274,38 @@ Session::Session(Graph& graph, const Device& device, const SessionOptions& optio
   state_ = std::make_shared<State>(graph, device, options);
 }
 
+Session::Session(Graph& graph, const Device& device, const Communicator& ranks, const SessionOptions& options)
+    : Session(graph, device, options) {
+  const auto over = std::make_shared<RankRuns>(ranks, options.pieces);
+  if (ranks.size() == 1 && options.pieces == 1) return;
+  if (!device.is_cpu())
+    fail<DeviceError>("a session over {} rank{} is on {}; ranks compute on the CPU", ranks.size(), plural(ranks.size()),
+                      device.name());
+  state_->over_ranks = over;
+}
+
 Session::~Session() = default;
+
+OwnRows Session::rows_of(std::int64_t rows, std::int64_t together) const {
+  if (!state_->over_ranks) return {0, rows};
+  const RankRuns& over = *state_->over_ranks;
+  const auto begin = [&](int rank) {
+    return first_row(first_piece(rank, over.ranks.size(), over.pieces), over.pieces, rows, together);
+  };
+  const int rank = over.ranks.rank();
+  return {begin(rank), begin(rank + 1) - begin(rank)};
+}
 
 Graph& Session::graph() const { return state_->graph(); }
 const Device& Session::device() const { return state_->device; }
 int Session::threads() const { return state_->workers.threads(); }
 
 void Session::compute(std::span<const Expr> fetches, const Feeds& feeds, Recorder* recorder) {
+  state_->results.clear();
+  if (state_->over_ranks && recorder != nullptr)
+    fail<Error>("profile: the session is one over ranks, of whose runs no step is timed");
+  if (state_->over_ranks) state_->results = state_->over_ranks->run(*state_, fetches, feeds);
+  if (!state_->results.empty()) return;
   Plan& plan = state_->plan_for(fetches, feeds);
   state_->bound.clear();
   for (const Feed& feed : feeds) state_->bound.push_back(&feed.value);
@@ -251,7 +313,9 @@ void Session::compute(std::span<const Expr> fetches, const Feeds& feeds, Recorde
   ++state_->runs;
 }
 
-Tensor Session::result(std::size_t i) { return state_->plans.front().plan->result(i); }
+Tensor Session::result(std::size_t i) {
+  return state_->results.empty() ? state_->plans.front().plan->result(i) : state_->results[i];
+}
 
 void Session::run_into(std::span<const Expr> fetches, const Feeds& feeds, std::span<Tensor> results) {
   const Use use(*state_);
@@ -303,22 +367,23 @@ void Session::assign(const Expr& variable, const Tensor& value) {
 PlanSteps Session::steps(std::span<const Expr> fetches, const Feeds& feeds) { return steps(fetches, feeds, "steps"); }
 
 std::string Session::explain(std::span<const Expr> fetches, const Feeds& feeds, const ExplainOptions& options) {
-  return fetches.empty() ? std::string() : to_string(steps(fetches, feeds, "explain"), options.kernels);
+  if (fetches.empty()) return {};
+  if (state_->over_ranks) {
+    const Use use(*state_);
+    state_->check(fetches, feeds, "explain");
+    const std::string text =
+        state_->over_ranks->explain(*state_, fetches, explained_types(state_->graph(), feeds), options.kernels);
+    if (!text.empty()) return text;
+  }
+  return to_string(steps(fetches, feeds, "explain"), options.kernels);
 }
 
 PlanSteps Session::steps(std::span<const Expr> fetches, const Feeds& feeds, std::string_view caller) {
   if (fetches.empty()) return {};
   const Use use(*state_);
   state_->check(fetches, feeds, caller);
-  std::vector<FedType> types = types_of(feeds);
-  // A placeholder whose shape is known explains itself.
   Graph& graph = state_->graph();
-  for (NodeId id = 0; id < graph.size(); ++id) {
-    const Expr node = graph[id];
-    const bool fed =
-        std::any_of(types.begin(), types.end(), [&](const FedType& f) { return same_node(f.placeholder, node); });
-    if (!fed && node.kind() == Kind::placeholder && node.shape().known()) types.push_back({node, node.type()});
-  }
+  const std::vector<FedType> types = explained_types(graph, feeds);
   for (const CachedPlan& plan : state_->plans)
     if (plan.is_for(state_->token, fetches, types)) return plan.plan->steps(graph);
   State::Compiled compiled = state_->compile(fetches, types, caller);

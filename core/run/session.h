@@ -13,6 +13,7 @@
 // a session that is being used throws Error, and a call in one whose graph has been destroyed ValueError.
 #pragma once
 
+#include <gradus/core/cluster/communicator.h>
 #include <gradus/core/device/device.h>
 #include <gradus/core/graph/graph.h>
 #include <gradus/core/run/profile.h>
@@ -86,10 +87,18 @@ struct SessionOptions {
   /// devices recompute, fuse and record. Without `reassociate` no sum is regrouped: what a plan gives then differs
   /// from the graph, op by op, by rounding alone, also where sums or powers leave the range of the dtype.
   std::vector<std::string> without = {};
+  /// Of a session over ranks: how many pieces a batch is cut into. Results depend on it, and not on the ranks.
+  std::int64_t pieces = 16;
+};
+
+/// Rows of a batch: those that are a rank's.
+struct OwnRows {
+  std::int64_t first = 0, count = 0;
 };
 
 class Plan;
 class PreparedRun;
+class RankRuns;
 struct Recorder;
 
 struct RestoreOptions {
@@ -107,6 +116,11 @@ class Session {
  public:
   /// The graph may still grow; it must outlive the session.
   explicit Session(Graph& graph, const Device& device = Device::cpu(), const SessionOptions& options = {});
+  /// Over ranks: each makes such a session of the same graph and makes the same calls. Placeholders that were declared
+  /// with an `any` first dimension are fed each rank's own rows, others the same everywhere. What is computed is as if
+  /// one session had been fed all rows: sums over rows are of all ranks' rows, and variables stay the same on all.
+  /// Fetches that are a row's own, as predictions, are the rank's own rows. A run without a sum over rows meets nobody.
+  Session(Graph& graph, const Device& device, const Communicator& ranks, const SessionOptions& options = {});
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
   ~Session();
@@ -148,7 +162,7 @@ class Session {
   /// as run() does for fetches and feeds that do not fit the graph.
   PlanSteps steps(std::span<const Expr> fetches, const Feeds& feeds = {});
   PlanSteps steps(const Expr& fetch, const Feeds& feeds = {}) { return steps(std::span(&fetch, 1), feeds); }
-  /// The same as text.
+  /// The same as text; of a session over ranks the plans of each stage of the run, and what is exchanged between them.
   std::string explain(std::span<const Expr> fetches, const Feeds& feeds = {}, const ExplainOptions& options = {});
   std::string explain(const Expr& fetch, const Feeds& feeds = {}, const ExplainOptions& options = {}) {
     return explain(std::span(&fetch, 1), feeds, options);
@@ -161,12 +175,18 @@ class Session {
     return profile(std::span(&fetch, 1), feeds, runs);
   }
 
+  /// Of a batch of so many rows, those to feed on this rank; all, where the session is not over ranks. Where every rank
+  /// feeds these, results are the same bits for any number of ranks. Of rows that the graph reads `together` at a time,
+  /// as pairs, none are parted.
+  OwnRows rows_of(std::int64_t rows, std::int64_t together = 1) const;
+
   Graph& graph() const;
   const Device& device() const;
   int threads() const;
 
  private:
   friend class PreparedRun;
+  friend class RankRuns;
   struct State;
   class Use;
   void run_into(std::span<const Expr> fetches, const Feeds& feeds, std::span<Tensor> results);
@@ -226,6 +246,7 @@ class PreparedRun {
   std::vector<Fed> fed_;  // what plan_ is for
   int storages_ = 0;      // likewise
   std::shared_ptr<Plan> plan_;
+  std::vector<Tensor> results_;  // of the last call, where it was a run over ranks
 };
 
 }  // namespace gradus

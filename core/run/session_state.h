@@ -26,8 +26,13 @@ struct CachedPlan {
   bool is_for(const GraphToken& graph, std::span<const Expr> wanted, std::span<const FedType> given) const;
 };
 
+/// Whether plans made for one serve the other.
+bool are_same(std::span<const FedType> a, std::span<const FedType> b);
+
 /// Throws FeedError unless the node may be fed in a run of the graph; the message begins with the caller's name.
 void check_fed_node(const GraphToken& graph, const Expr& node, std::string_view caller);
+
+class RankRuns;
 
 struct Session::State {
   State(Graph& g, const Device& d, const SessionOptions& options)
@@ -49,13 +54,18 @@ struct Session::State {
     std::vector<Expr> turned = {};
   };
   /// Changes nothing in the session.
-  Compiled compile(std::span<const Expr> fetches, std::span<const FedType> feeds, std::string_view caller) const;
+  Compiled compile(std::span<const Expr> fetches, std::span<const FedType> feeds, std::string_view caller,
+                   bool may_turn = true) const;
   /// A plan of it on these variables, which must be stored as it wants them.
   std::shared_ptr<Plan> make_plan(Draft draft, Variables& stored);
   /// Stores these variables the other way from now on.
   void turn(std::span<const Expr> turned);
   /// A kept plan or a new one; it becomes the first of `plans`.
   Plan& plan_for(std::span<const Expr> fetches, const Feeds& feeds);
+  /// The same for feeds of any layout, in their order, that are known to fit. Variables stay stored as they are.
+  Plan& plan_of(std::span<const Expr> fetches, std::span<const FedType> feeds);
+  /// Keeps a plan of what was compiled, as the first.
+  Plan& keep(CachedPlan made, Compiled compiled);
   /// A copy of a variable's value.
   Tensor value(const Expr& variable);
 
@@ -67,10 +77,12 @@ struct Session::State {
   std::unique_ptr<DeviceState> on_device;  // null: the CPU
   Variables variables;
   WorkingMemory working;
-  std::list<CachedPlan> plans;       // the latest used first
-  std::vector<const Tensor*> bound;  // the feeds' values, in their order
-  int storages = 0;                  // how often variables were stored another way: plans made before are void
-  std::uint64_t runs = 0;            // runs that ended well: with a node's stream, what its random numbers depend on
+  std::list<CachedPlan> plans;           // the latest used first
+  std::shared_ptr<RankRuns> over_ranks;  // null: the session is on its own
+  std::vector<Tensor> results;           // of the last run, where it was one over ranks
+  std::vector<const Tensor*> bound;      // the feeds' values, in their order
+  int storages = 0;                      // how often variables were stored another way: plans made before are void
+  std::uint64_t runs = 0;  // runs that ended well: with a node's stream, what its random numbers depend on
 };
 
 /// Holds a session for the length of a call. Throws Error where another call, on whatever thread, holds it: two would

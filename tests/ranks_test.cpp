@@ -1,0 +1,312 @@
+// A session over ranks: the same bits for any number of ranks, what a plain session gives but for rounding, and
+// refusals that name what cannot be shared out.
+#include "ranks_of_threads.h"
+
+#include <gradus/core/cluster/piece_sums.h>
+#include <gradus/gradus.h>
+
+#include <doctest/doctest.h>
+
+#include <map>
+#include <random>
+
+using namespace gradus;
+
+namespace {
+
+constexpr std::int64_t features = 23;
+
+// Rows with a few non-zeros each.
+Rows some_rows(std::int64_t count, bool categories) {
+  std::mt19937 draw(7);
+  std::vector<std::int64_t> start{0};
+  std::vector<std::int64_t> column;
+  std::vector<float> value, y, weight;
+  for (std::int64_t r = 0; r < count; ++r) {
+    for (auto c = static_cast<std::int64_t>(draw() % 4); c < features; c += 1 + static_cast<std::int64_t>(draw() % 9)) {
+      column.push_back(c);
+      value.push_back(categories ? 1.0F : static_cast<float>(draw() % 100) / 50 - 1);
+    }
+    start.push_back(std::ssize(column));
+    y.push_back(draw() % 2 == 0 ? 1.0F : -1.0F);
+    weight.push_back(static_cast<float>(1 + draw() % 3));
+  }
+  return {Tensor::csr(count, features, std::span<const std::int64_t>(start), std::span<const std::int64_t>(column),
+                      std::span<const float>(value)),
+          Tensor::from(y, {count, 1}), Tensor::from(weight, {count, 1})};
+}
+
+using Values = std::map<std::string, Tensor>;
+
+// All variables of a graph after some steps.
+struct Training {
+  std::function<Expr(Graph&, std::vector<Expr>&)> make;  // gives what is run; and the placeholders of x, y and weight
+  Rows rows;
+  int steps = 6;
+  bool dense = false;
+  std::int64_t together = 1;
+
+  Values run(const Communicator* ranks, std::int64_t pieces) const {
+    Graph g;
+    std::vector<Expr> fed;
+    const Expr train = make(g, fed);
+    Session session = ranks != nullptr ? Session(g, Device::cpu(), *ranks, {.threads = 1, .pieces = pieces})
+                                       : Session(g, Device::cpu(), {.threads = 1});
+    const Tensor x = dense ? rows.x.to_dense() : rows.x;
+    std::vector<Tensor> given{x, rows.y, rows.weight};
+    const std::int64_t batch = rows.size() / 2;
+    for (int s = 0; s < steps; ++s) {
+      const std::int64_t begin = s % 2 * batch;
+      const OwnRows own = session.rows_of(batch, together);
+      std::vector<Feed> feeds;
+      for (std::size_t i = 0; i < fed.size(); ++i)
+        feeds.emplace_back(fed[i], given[i].row_range(begin + own.first, own.count));
+      session.run(train, feeds);
+    }
+    Values values;
+    for (const Expr& variable : g.variables()) values.emplace(variable.name(), session.value(variable));
+    return values;
+  }
+};
+
+void check_same(const Values& a, const Values& b, const std::string& what) {
+  REQUIRE_EQ(a.size(), b.size());
+  for (const auto& each : a) {
+    CAPTURE(what);
+    CAPTURE(each.first);
+    CHECK_EQ(each.second, b.at(each.first));
+  }
+}
+
+// Bit-equal for any ranks, and near to a plain session; with one piece just that.
+void check_training(const Training& training, const std::string& what, double tolerance = 1e-3) {
+  const Values plain = training.run(nullptr, 1);
+  const auto with = [&](int ranks, std::int64_t pieces) {
+    OfRanks<Values> all =
+        on_ranks<Values>(ranks, [&](const Communicator& rank) { return training.run(&rank, pieces); });
+    for (const std::string& error : all.error) REQUIRE_EQ(error, "");
+    for (std::size_t r = 1; r < all.result.size(); ++r) check_same(all.result[0], all.result[r], what);
+    return all.result[0];
+  };
+  check_same(plain, with(1, 1), what + ", one piece");
+  const Values one = with(1, 8);
+  for (const auto& each : plain) {
+    CAPTURE(what);
+    CAPTURE(each.first);
+    CHECK(allclose(one.at(each.first), each.second, tolerance, tolerance));
+  }
+  for (const int ranks : {2, 3, 4, 8}) check_same(one, with(ranks, 8), fmt::format("{}, {} ranks", what, ranks));
+}
+
+Training model_training(const ModelOptions& options, const std::function<Expr(const Model&)>& train, bool weighted,
+                        std::int64_t rows) {
+  return {[=](Graph& g, std::vector<Expr>& fed) {
+            const Model model = make_model(g, features, options, weighted);
+            fed = {model.X, model.y};
+            if (weighted) fed.push_back(model.weight);
+            return train(model);
+          },
+          some_rows(rows, true)};
+}
+
+}  // namespace
+
+TEST_CASE("over ranks every optimizer gives the same bits, however many ranks there are") {
+  const std::vector<std::pair<std::string, std::function<Expr(const Model&)>>> all = {
+      {"sgd", [](const Model& m) { return GradientDescent(0.1).minimize(m.loss); }},
+      {"momentum", [](const Model& m) { return Momentum(0.02).minimize(m.loss); }},
+      {"adagrad", [](const Model& m) { return Adagrad(0.1).minimize(m.loss); }},
+      {"adadelta", [](const Model& m) { return Adadelta(1.0).minimize(m.loss); }},
+      {"rmsprop", [](const Model& m) { return RMSProp(0.01).minimize(m.loss); }},
+      {"adam", [](const Model& m) { return Adam(0.01).minimize(m.loss); }},
+      {"adamw", [](const Model& m) { return AdamW(0.01).minimize(m.loss); }},
+      {"ftrl", [](const Model& m) { return Ftrl(0.1).minimize(m.loss); }}};
+  for (const auto& [name, train] : all)
+    for (const bool touched : {false, true})
+      check_training(model_training({.factors = 3,
+                                     .init_stddev = 0.1,
+                                     .l2_W = 0.01,
+                                     .l2_V = 0.01,
+                                     .l2_over = touched ? L2Over::touched : L2Over::all},
+                                    train, touched, 62),
+                     name + (touched ? ", touched" : ""));
+}
+
+TEST_CASE("over ranks every model gives the same bits, however many ranks there are") {
+  const auto adagrad = [](const Model& m) { return Adagrad(0.1).minimize(m.loss); };
+  std::vector<Index> fields;
+  for (Index c = 0; c < features; ++c) fields.push_back(c / 8);
+  for (const ModelKind kind :
+       {ModelKind::linear, ModelKind::fm, ModelKind::higher_order, ModelKind::field_aware, ModelKind::deep})
+    for (const Task task : {Task::regression, Task::binary}) {
+      ModelOptions options{.kind = kind, .task = task, .factors = 3, .hidden = {70, 4}, .init_stddev = 0.1};
+      if (kind == ModelKind::field_aware || kind == ModelKind::deep) options.field_of = fields;
+      check_training(model_training(options, adagrad, task == Task::binary, 66),
+                     fmt::format("{}, {}", to_string(kind), to_string(task)));
+    }
+}
+
+TEST_CASE("over ranks the article's program on dense rows gives the same bits") {
+  Training training{[](Graph& g, std::vector<Expr>& fed) {
+                      const Expr X = g.placeholder("X", {any, features}), y = g.placeholder("y", {any, 1});
+                      fed = {X, y};
+                      const Expr w0 = g.variable("w0", zeros({1})), W = g.variable("W", zeros({features}));
+                      const Expr V = g.variable("V", random_normal({4, features}, {.stddev = 0.1, .seed = 1}));
+                      const Expr linear = w0 + reduce_sum(W * X, 1, keep_dims);
+                      const Expr pairs =
+                          0.5 * reduce_sum(pow(matmul(X, transpose(V)), 2) - matmul(pow(X, 2), transpose(pow(V, 2))), 1,
+                                           keep_dims);
+                      const Expr l2 = reduce_sum(0.001 * pow(W, 2) + 0.001 * pow(V, 2));
+                      return Adagrad(0.1).minimize(reduce_mean(square(y - (linear + pairs))) + l2);
+                    },
+                    some_rows(60, false)};
+  training.dense = true;
+  check_training(training, "dense");
+}
+
+TEST_CASE("over ranks what tasks, weights, relations and clipping need is shared out") {
+  const auto adam = [](const Model& m) { return Adam(0.01).minimize(m.loss); };
+  Training ranking = model_training({.task = Task::ranking, .factors = 3, .init_stddev = 0.1}, adam, false, 72);
+  ranking.together = 2;
+  check_training(ranking, "ranking");
+  Training classes =
+      model_training({.task = Task::multiclass, .factors = 3, .init_stddev = 0.1, .classes = 3}, adam, true, 60);
+  classes.rows.y = Tensor::make<float>({60, 1}, [](std::span<float> y) {
+    for (std::size_t i = 0; i < y.size(); ++i) y[i] = static_cast<float>(i % 3);
+  });
+  check_training(classes, "multiclass");
+  const auto clipped = [](const Model& m) {
+    Adagrad optimizer(0.1);
+    std::vector<GradientOf> pairs = optimizer.compute_gradients(m.loss, m.parameters);
+    std::vector<Expr> dy;
+    for (const GradientOf& pair : pairs) dy.push_back(pair.gradient);
+    const ClippedByGlobalNorm all = clip_by_global_norm(dy, 0.05);
+    for (std::size_t i = 0; i < pairs.size(); ++i) pairs[i].gradient = all.clipped[i];
+    return optimizer.apply_gradients(pairs);
+  };
+  check_training(model_training({.factors = 3, .init_stddev = 0.1}, clipped, true, 60), "clipped");
+  check_training(model_training({.factors = 3, .init_stddev = 0.1}, clipped, false, 8), "fewer rows than pieces");
+}
+
+TEST_CASE("over ranks a look-up by index trains its table") {
+  Training training{[](Graph& g, std::vector<Expr>& fed) {
+                      const Expr index = g.placeholder("index", {any, 3}), y = g.placeholder("y", {any, 1});
+                      fed = {index, y};
+                      const Expr table = g.variable("table", random_normal({9, 4}, {.stddev = 0.3, .seed = 1}));
+                      const Expr rows = gather(table, cast(abs(index), int64));  // [n, 3, 4]
+                      const Expr y_hat = reduce_sum(reduce_prod(rows, 1), 1, keep_dims);
+                      return Adam(0.02).minimize(reduce_mean(square(y - y_hat)));
+                    },
+                    some_rows(64, false)};
+  training.rows.x = Tensor::make<float>({64, 3}, [](std::span<float> x) {
+    for (std::size_t i = 0; i < x.size(); ++i) x[i] = static_cast<float>(i * i % 9);
+  });
+  training.dense = true;
+  check_training(training, "gather");
+}
+
+TEST_CASE("over ranks sums are of all rows, and rows are the rank's own") {
+  // Rank r feeds r + 1 rows, the last rank none: their own, whatever other ranks have.
+  const auto all = on_ranks<std::vector<Tensor>>(4, [](Communicator& rank) {
+    Graph g;
+    const Expr x = g.placeholder("x", {any, 2}), scale = g.placeholder("scale", {});
+    const Expr total = reduce_sum(scale * x, 0), mean = reduce_mean(x), numbers = size_of(x);
+    const Expr centred = x - reduce_mean(x, 0);
+    Session session(g, Device::cpu(), rank, {.pieces = 6});
+    const std::int64_t count = rank.rank() == 3 ? 0 : rank.rank() + 1;
+    const Tensor own = Tensor::make<float>({count, 2}, [&](std::span<float> to) {
+      for (std::size_t i = 0; i < to.size(); ++i) to[i] = static_cast<float>(10 * rank.rank()) + static_cast<float>(i);
+    });
+    const std::vector<Expr> fetches{total, mean, numbers, centred, 2 * x};
+    std::vector<Tensor> values = session.run(fetches, {{x, own}, {scale, 2}});
+    // A run without a sum meets nobody: this rank alone makes it.
+    if (rank.rank() == 1) values.push_back(session.run(3 * x, {{x, own}}));
+    PreparedRun prepared = session.prepare(fetches, std::vector<Expr>{x, scale});
+    CHECK_EQ(prepared(own, Tensor(2)), values[0]);
+    CHECK_EQ(prepared.result(3), values[3]);
+    return values;
+  });
+  for (const std::string& error : all.error) REQUIRE_EQ(error, "");
+  for (const std::vector<Tensor>& values : all.result) {
+    CHECK_EQ(values[0], Tensor({2 * (0 + 10 + 12 + 20 + 22 + 24), 2 * (1 + 11 + 13 + 21 + 23 + 25)}));
+    CHECK_EQ(values[1].item(), doctest::Approx((88 + 94) / 12.0));
+    CHECK_EQ(values[2].item(), 12);
+  }
+  CHECK_EQ(all.result[1][4], Tensor({{20, 22}, {24, 26}}));
+  CHECK_EQ(all.result[1][5], Tensor({{30, 33}, {36, 39}}));
+  CHECK(allclose(all.result[0][3], Tensor({{0 - 88 / 6.0, 1 - 94 / 6.0}})));
+  CHECK_EQ(all.result[3][3].shape(), Shape({0, 2}));
+}
+
+TEST_CASE("over ranks what cannot be shared out is refused by name and place") {
+  const auto refusal = [](const std::function<Expr(const Expr&)>& make) {
+    Graph g;
+    const Expr x = g.placeholder("x", {any, 3});
+    const Expr y = make(x);
+    Session session(g, Device::cpu(), Communicator::threads(1).front(), {.pieces = 4});
+    try {
+      session.run(y, {{x, ones({8, 3})}});
+    } catch (const TypeError& error) {
+      return std::string(error.what());
+    }
+    return std::string("none");
+  };
+  const std::string concat_message = refusal([](const Expr& x) { return reduce_sum(concat({x, x}, 0)); });
+  CHECK_NE(concat_message.find("concat axis=0 (concat, ranks_test.cpp:"), std::string::npos);
+  CHECK_NE(concat_message.find("x (ranks_test.cpp:"), std::string::npos);
+  CHECK_NE(concat_message.find("is split by rows over 1 ranks, but it neither goes by rows nor sums them"),
+           std::string::npos);
+  CHECK_NE(refusal([](const Expr& x) { return reduce_max(x, 0); }).find("reduce_max axes=[0]"), std::string::npos);
+  CHECK_NE(refusal([](const Expr& x) { return reduce_sum(dropout(x, 0.5)); }).find("each rank would draw the same"),
+           std::string::npos);
+  CHECK_NE(refusal([](const Expr& x) { return transpose(x); }).find("is split along its columns"), std::string::npos);
+  CHECK_NE(refusal([](const Expr& x) { return reduce_sum(matmul(x, transpose(x))); }).find("matmul"),
+           std::string::npos);
+  CHECK_EQ(refusal([](const Expr& x) { return reduce_sum(matmul(transpose(x), x)); }), "none");
+  Graph g;
+  CHECK_THROWS_WITH_AS(Session(g, Device::cpu(), Communicator::threads(3).front(), {.pieces = 2}),
+                       "a session over 3 ranks with 2 pieces; each rank needs one at least", ValueError);
+}
+
+TEST_CASE("over ranks an error in one ends the run of all, and names it") {
+  const auto all = on_ranks<int>(3, [](Communicator& rank) {
+    Graph g;
+    const Expr x = g.placeholder("x", {any, 2});
+    const Expr sum = reduce_sum(x);
+    Session session(g, Device::cpu(), rank, {.pieces = 3});
+    session.run(sum, {{x, ones({4, 2})}});
+    session.run(sum, {{x, rank.rank() == 1 ? ones({4, 3}) : ones({4, 2})}});
+    return 0;
+  });
+  CHECK_NE(all.error[0].find("rank 1 has failed: run: the placeholder x"), std::string::npos);
+  CHECK_NE(all.error[1].find("run: the placeholder x"), std::string::npos);
+  CHECK_EQ(all.error[0], all.error[2]);
+}
+
+TEST_CASE("over ranks explain tells what is exchanged, and as many bytes are sent") {
+  const Rows rows = some_rows(32, true);
+  const auto all = on_ranks<std::string>(4, [&](Communicator& rank) {
+    Graph g;
+    const Model model = make_model(g, features, {.factors = 3, .init_stddev = 0.1});
+    const Expr train = Adagrad(0.1).minimize(model.loss);
+    Session session(g, Device::cpu(), rank, {.pieces = 8});
+    const auto [first, count] = session.rows_of(32);
+    const std::vector<Feed> feeds{{model.X, rows.x.row_range(first, count)}, {model.y, rows.y.row_range(first, count)}};
+    const std::string text = session.explain(train, feeds);
+    session.run(train, feeds);
+    // The rows of a rank, then what it adds to the gradients: w0 [1], and the rows that it has of W [p] and V [p, 3].
+    const std::int64_t held = rows.x.row_range(first, count).pattern()->touched().columns->count();
+    const std::int64_t of_sums = bytes_of_part + bytes_sent_of({float32, {1}, Layout::dense}, 0, true) +
+                                 bytes_sent_of({float32, {features}, Layout::rows}, held, true) +
+                                 bytes_sent_of({float32, {features, 3}, Layout::rows}, held, false);
+    CHECK_EQ(rank.bytes_sent(), 3 * (8 + of_sums));
+    return text;
+  });
+  for (const std::string& error : all.error) REQUIRE_EQ(error, "");
+  CAPTURE(all.result[2]);
+  for (const char* part :
+       {"rank 2 of 4 has 2 of 8 pieces of a batch, here of 4 rows each\n", "\nfor each piece:\n",
+        "\nexchange: 1 part of 16 bytes to each of 3 other ranks, and in each\n",
+        "float32 rows [23, 3], 32 bytes and 16 for each row held, of them 4 for its number", "\nthen on every rank:\n"})
+    CHECK_NE(all.result[2].find(part), std::string::npos);
+}
