@@ -123,13 +123,14 @@ TEST_CASE("over ranks every optimizer gives the same bits, however many ranks th
       {"ftrl", [](const Model& m) { return Ftrl(0.1).minimize(m.loss); }}};
   for (const auto& [name, train] : all)
     for (const bool touched : {false, true})
-      check_training(model_training({.factors = 3,
-                                     .init_stddev = 0.1,
-                                     .l2_W = 0.01,
-                                     .l2_V = 0.01,
-                                     .l2_over = touched ? L2Over::touched : L2Over::all},
-                                    train, touched, 62),
-                     name + (touched ? ", touched" : ""));
+      for (const bool weighted : {false, true})
+        check_training(model_training({.factors = 3,
+                                       .init_stddev = 0.1,
+                                       .l2_W = 0.01,
+                                       .l2_V = 0.01,
+                                       .l2_over = touched ? L2Over::touched : L2Over::all},
+                                      train, weighted, 62),
+                       name + (touched ? ", touched" : "") + (weighted ? ", weighted" : ""));
 }
 
 TEST_CASE("over ranks every model gives the same bits, however many ranks there are") {

@@ -145,7 +145,8 @@ class Walk {
       if (of_rows) refuse(node, node.kind() == Kind::assign ? "a variable is the same on all" : "a group runs assigns");
       return found;
     }
-    if (!of_rows && !by_shape) {
+    // What a rewriting has repeated to as many rows is split, although it reads nothing that is.
+    if (!of_rows && !by_shape && !is_of_rows(node.shape())) {
       if (const std::optional<Holding> sum = as_sum(node)) return *sum;
       return found;
     }
