@@ -2,6 +2,7 @@
 // gradus::Error with one line for what goes wrong; what is done lies in models/.
 #pragma once
 
+#include <gradus/core/cluster/communicator.h>
 #include <gradus/models/data/data_cache.h>
 #include <gradus/models/training/training_data.h>
 #include <gradus/models/training/training_options.h>
@@ -17,6 +18,9 @@ struct Common {
   bool json = false;
   int threads = 0;
   std::string device = "cpu";
+  std::optional<gradus::Communicator> ranks = {};  // none: the program is alone
+  /// Whether this process prints and writes files.
+  bool writes() const { return !ranks || ranks->rank() == 0; }
 };
 
 /// How a data file is told on the command line.
@@ -41,6 +45,7 @@ struct TrainCommand {
   std::string config_text;                            // what to write there
   bool overwrite = false;
   std::int64_t checkpoint_every = 0;
+  std::int64_t rank_timeout = 600;  // seconds
   bool resume = false, quiet = false;
   std::int64_t folds = 0;  // of a cross-validation; 0: none
   bool search = false;

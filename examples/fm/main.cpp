@@ -3,6 +3,7 @@
 #include "commands.h"
 #include "options.h"
 #include "process.h"
+#include "ranks.h"
 #include "say.h"
 #include "training_data.h"
 
@@ -188,6 +189,12 @@ void add_train(CLI::App& app, TrainCommand& command, std::vector<GivenOption>& o
       ->check(CLI::Range(0, 1000000000))
       ->capture_default_str()
       ->group("Files");
+  train
+      .add_option("--rank-timeout", command.rank_timeout,
+                  "Under mpirun: seconds after which a rank that waits for others ends all, and names them")
+      ->check(CLI::Range(1, 1000000))
+      ->capture_default_str()
+      ->group("Training");
   train
       .add_option(
           "--from", command.from,
@@ -430,6 +437,7 @@ int run(int argc, char** argv) {
       if (what.starts_with(each.option + " ")) what = each.where + ": " + what;
     return usage_error(what, command);
   }
+  join_ranks(command, train_command);
   int code = 0;
   if (command == "train") code = train(train_command);
   if (command == "evaluate") code = evaluate(evaluate_command);
@@ -440,6 +448,7 @@ int run(int argc, char** argv) {
   if (command == "convert") code = convert(convert_command);
   if (command == "export") code = export_model(export_command);
   finish_output();
+  leave_ranks(train_command);
   return code;
 }
 
@@ -447,11 +456,14 @@ int run_safely(int argc, char** argv) {
   try {
     return run(argc, argv);
   } catch (const Unheard&) {
+    end_ranks("nobody reads what is printed");
     return 1;
   } catch (const std::bad_alloc&) {
+    end_ranks("there is not enough memory");
     std::fflush(stdout);
     std::fputs("fm: there is not enough memory\n", stderr);
   } catch (const std::exception& error) {
+    end_ranks(one_line(in_option_words(error.what())));
     std::fflush(stdout);
     say(stderr, "fm: {}\n", one_line(in_option_words(error.what())));
   }

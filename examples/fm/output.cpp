@@ -83,8 +83,8 @@ void check_device(const std::string& device) {
 
 TrainerOptions trainer_options(const Common& common) {
   check_device(common.device);
-  if (common.device == "cpu") return {common.threads, Device::cpu()};
-  return {common.threads, Device::cuda(cuda_index(common.device))};
+  if (common.device == "cpu") return {common.threads, Device::cpu(), common.ranks};
+  return {common.threads, Device::cuda(cuda_index(common.device)), common.ranks};
 }
 
 DataFile data_file(const DataArguments& data) {

@@ -51,9 +51,10 @@ int interrupted_at(const Trainer& trainer, const TrainCommand& command, const st
     say(stderr, "fm: {}; nothing is kept, since no --model is named\n", where);
   } else {
     const std::string again = command.command_line + (command.resume ? "" : " --resume");
-    say(stderr, "fm: {}; {} is saved; go on with: {}\n", where, checkpoint, again);
+    if (command.common.writes()) say(stderr, "fm: {}; {} is saved; go on with: {}\n", where, checkpoint, again);
   }
-  return 1;
+  // To a launcher an exit code other than 0 is a failure, at which it ends the other ranks.
+  return command.common.ranks ? 0 : 1;
 }
 
 // How other files are read that are as the training data: what columns are is known by then.
@@ -136,7 +137,8 @@ Trained train_once(const TrainingSet& set, const TrainingOptions& options, const
                   .stop = [] { return interrupted != 0; },
                   .checkpoint = checkpoint,
                   .checkpoint_every = command.checkpoint_every};
-  if (Bar::is_seen()) watcher.batch = [&](const EpochProgress& progress) { table.batch(progress); };
+  if (Bar::is_seen() && command.common.writes())
+    watcher.batch = [&](const EpochProgress& progress) { table.batch(progress); };
   out.ending = out.trainer->run(watcher);
   if (out.ending != Ending::stopped) out.take(*out.trainer);
   return out;
@@ -150,7 +152,7 @@ void refit(const TrainingSet& set, TrainingOptions options, const TrainCommand& 
   Trainer again(rows, nullptr, set.columns, options, trainer_options(command.common), start_of(set, options, *rows));
   trained.ending = again.run({.stop = [] { return interrupted != 0; }}, trained.trainer->best_epoch());
   if (trained.ending == Ending::stopped) {
-    if (!checkpoint.empty()) trained.trainer->save(checkpoint);
+    if (!checkpoint.empty() && command.common.writes()) trained.trainer->save(checkpoint);
   } else {
     trained.take(again);
   }
@@ -294,6 +296,8 @@ int train(const TrainCommand& command) {
   check_files_of(command);
   const bool text = !command.common.json;
   TrainingOptions options = command.options;
+  if (command.resume && !options.pieces) options.pieces = options_of_state(checkpoint_of(command)).pieces;
+  if (command.common.ranks && !options.pieces && !visits_parameters(options)) options.pieces = SessionOptions().pieces;
   DataFile data = data_file(command.data);
   data.read.threads = command.common.threads;
   for (std::size_t i = 0; i < command.join.size(); ++i) data.joined.push_back({command.join[i], command.on[i]});
@@ -374,7 +378,7 @@ int train(const TrainCommand& command) {
     write_page(command, set, model, fitted, trainer.history(), best);
     if (text) say("report: {}\n", command.report);
   }
-  if (!command.model.empty()) {
+  if (!command.model.empty() && command.common.writes()) {
     save_model(command.model, model);
     ::unlink(checkpoint.c_str());  // it has done its work; if there is none, all the better
     if (text) say("model: {}\n", command.model);

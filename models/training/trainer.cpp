@@ -176,7 +176,8 @@ Expr output_of(const Model& model, const TrainingOptions& options, const TargetR
 
 Trainer::State::State(SharedBlocks train, SharedBlocks validation, const Columns& of_rows,
                       const TrainingOptions& training, const TrainerOptions& where, const TrainingStart& start)
-    : train_data(std::move(train)),
+    : ranks(where.ranks),
+      train_data(std::move(train)),
       validation_data(std::move(validation)),
       summary(summary_of(*train_data)),
       columns(columns_learnt(of_rows, training, summary, *train_data)),
@@ -192,7 +193,22 @@ Trainer::State::State(SharedBlocks train, SharedBlocks validation, const Columns
     batches.emplace(train_data, batch_options(train_data->size(), options, where, sampler ? &*sampler : nullptr));
     step.emplace(training_step(model.loss, model.parameters, options, batches->count()));
   }
-  session.emplace(graph, where.device, SessionOptions{.threads = where.threads});
+  // Under a launcher one rank learns what several do.
+  const std::int64_t pieces =
+      visits_parameters(options) ? 1 : options.pieces.value_or(ranks ? SessionOptions().pieces : 1);
+  if (ranks && ranks->size() > 1 && visits_parameters(options))
+    fail<ValueError>(
+        ".optimizer is {}, which visits one parameter after the other; over {} ranks learners that go down "
+        "gradients can learn",
+        to_string(options.optimizer), ranks->size());
+  if (pieces > 1 || (ranks && ranks->size() > 1)) {
+    options.pieces = pieces;
+    if (!ranks) ranks = Communicator::threads(1).front();
+    session.emplace(graph, where.device, *ranks, SessionOptions{.threads = where.threads, .pieces = pieces});
+  } else {
+    ranks.reset();
+    session.emplace(graph, where.device, SessionOptions{.threads = where.threads});
+  }
   if (const Expr w0 = graph.find("w0"); w0.valid())
     session->assign(w0, Tensor::from(best_bias(*options.task, w0.shape()[0], summary)).cast(w0.dtype()));  // [1] or [c]
   if (!start.parameters.empty()) assign(*session, model, start.parameters);
@@ -224,11 +240,30 @@ Trainer::State::State(SharedBlocks train, SharedBlocks validation, const Columns
 // Makes a step; returns the mean error of the batch before it.
 double Trainer::State::learn(const Batch& rows_of) {
   PreparedRun& run = rows_of.number + 1 == batch_count() ? *last_batch : *whole_batch;
+  Tensor x = rows_of.x, y = rows_of.y, weight = rows_of.weight;
+  if (ranks) {
+    ranks->note(fmt::format("epoch {}, batch {}", epoch + 1, rows_of.number + 1));
+    const auto [first, count] = session->rows_of(x.dim(0), sampler ? 2 : 1);
+    x = x.row_range(first, count);
+    y = y.row_range(first, count);
+    if (weight.size() > 0) weight = weight.row_range(first, count);
+  }
   if (rows_of.weight.size() > 0)
-    run(rows_of.x, rows_of.y, rows_of.weight);
+    run(x, y, weight);
   else
-    run(rows_of.x, rows_of.y);
+    run(x, y);
   return run.result(1).item() * target.deviation * target.deviation;
+}
+
+// Of ranks, whether any was asked before the step that they have just made: all hear it after the same one.
+bool Trainer::State::is_asked_to_stop(const Watcher& watcher) const {
+  return ranks ? ranks->flag_seen() : watcher.stop && watcher.stop();
+}
+
+// All ranks go on when it is there.
+void Trainer::State::save_checkpoint(Trainer& trainer, const std::string& path) {
+  if (!ranks || ranks->rank() == 0) trainer.save(path);
+  if (ranks) ranks->barrier("the checkpoint");
 }
 
 // Visits every parameter, as an epoch.
@@ -263,6 +298,7 @@ bool Trainer::State::is_better(double validation) const {
 // Makes the steps of an epoch that are left. Returns whether it came to its end.
 bool Trainer::State::learn_epoch(const Watcher& watcher, std::chrono::steady_clock::time_point start) {
   for (const Batch& rows_of : batches->epoch(epoch, batch)) {
+    if (ranks) ranks->raise_flag(watcher.stop && watcher.stop());
     const double error = learn(rows_of);
     if (!std::isfinite(error)) diverged(rows_of.number + 1);
     const double weight = weight_of(rows_of);
@@ -273,7 +309,7 @@ bool Trainer::State::learn_epoch(const Watcher& watcher, std::chrono::steady_clo
     if (watcher.batch)
       watcher.batch({epoch + 1, batch, batch_count(), rows, error_sum / weight_sum,
                      history.empty() ? none : history.back().validation, seconds_since(start)});
-    if (watcher.stop && batch < batch_count() && watcher.stop()) return false;
+    if (batch < batch_count() && is_asked_to_stop(watcher)) return false;
   }
   return true;
 }
@@ -336,14 +372,14 @@ Ending Trainer::run(const Watcher& watcher, std::int64_t epochs) {
     if (s.chain) {
       s.visit();
     } else if (!s.learn_epoch(watcher, start)) {
-      if (!watcher.checkpoint.empty()) save(watcher.checkpoint);
+      if (!watcher.checkpoint.empty()) s.save_checkpoint(*this, watcher.checkpoint);
       return Ending::stopped;
     }
     s.end_epoch(seconds_since(start));
     if (watcher.epoch) watcher.epoch(s.history.back());
-    const bool stop = watcher.stop && watcher.stop();
+    const bool stop = s.is_asked_to_stop(watcher);
     const bool due = watcher.checkpoint_every > 0 && s.epoch % watcher.checkpoint_every == 0;
-    if (!watcher.checkpoint.empty() && (stop || due)) save(watcher.checkpoint);
+    if (!watcher.checkpoint.empty() && (stop || due)) s.save_checkpoint(*this, watcher.checkpoint);
     if (stop) return Ending::stopped;
   }
   if (by_validation && s.epoch < *s.options.epochs && s.epoch - s.best_epoch >= patience) return Ending::no_improvement;

@@ -8,6 +8,7 @@
 // Results depend on the data and the options alone: not on the threads, nor on where training was interrupted.
 #pragma once
 
+#include <gradus/core/cluster/communicator.h>
 #include <gradus/core/device/device.h>
 #include <gradus/core/error.h>
 #include <gradus/models/data/row_blocks.h>
@@ -21,6 +22,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -63,6 +65,9 @@ enum class Ending : std::uint8_t { all_epochs, no_improvement, stopped };
 struct TrainerOptions {
   int threads = 1;  // 0: all cores
   Device device = Device::cpu();
+  /// Ranks that learn together: all are given the same data and options. Each learns from its part of every batch, and
+  /// has the same parameters after it; the first alone writes checkpoints. Evaluations each makes by itself.
+  std::optional<Communicator> ranks = {};
 };
 
 /// Where a training begins, if not by itself: at the parameters of a model, whose target scale holds then. With a
@@ -91,6 +96,8 @@ Expr estimate_of(const Model& model, const TrainingOptions& options, const Targe
 /// The loss, on rows of which `evaluated` is known, of the best that can be told without looking at a row: the mean of
 /// the targets of `train`, or how often each class is among them; of rankings that of any constant.
 double loss_of_constant(Task task, const DataSummary& train, const DataSummary& evaluated);
+/// The options of the training that the state in a file is of. Throws IoError.
+TrainingOptions options_of_state(const std::string& path);
 /// Whether the file is what Trainer::save writes; files that cannot be read are not.
 bool is_training_state(const std::string& path);
 
@@ -100,8 +107,8 @@ class Trainer {
   /// Targets of regression are brought to mean 0 and deviation 1; losses and predictions are in their own units.
   /// Targets as the task has them; rankings draw an item beside each row's by themselves. Blocks are read again for
   /// every epoch, and once before the first. Of als and mcmc an epoch is a visit of every parameter (sampler.h), and
-  /// columns of one field are one group. Throws ValueError for options out of range, and for a ranking, a batch of all
-  /// rows, als and mcmc where there is more than one block.
+  /// columns of one field are one group. Throws ValueError for options out of range, for als and mcmc over ranks, and
+  /// for a ranking, a batch of all rows, als and mcmc where there is more than one block.
   Trainer(SharedBlocks train, SharedBlocks validation, const Columns& columns, const TrainingOptions& options,
           const TrainerOptions& where = {}, const TrainingStart& start = {});
   /// The same in memory; `validation` may have no rows (Rows{}).

@@ -25,6 +25,22 @@ constexpr const char* sums_name = "sums";          // float64: error_sum, weight
 constexpr const char* means_name = "means";        // float32, of mcmc: Sampler::means
 constexpr const char* history_name = "history";    // float64 [epochs, 3]: loss, validation, seconds
 
+std::string text_in(const SafeTensors& file, const char* key, const std::string& path) {
+  const auto found = file.metadata.find(key);
+  if (found == file.metadata.end()) fail<IoError>("{}: is no state of a training: its metadata have no {}", path, key);
+  return found->second;
+}
+
+SafeTensors read_state(const std::string& path) {
+  SafeTensors file = load_safetensors(path);
+  const std::string version = text_in(file, checkpoint_key, path);
+  if (version != checkpoint_version)
+    fail<IoError>("{}: is a state of version {}; this program reads version {}", path, version, checkpoint_version);
+  if (text_in(file, checksum_key, path) != checksum(file.tensors, file.metadata))
+    fail<IoError>("{}: is damaged: its checksum is not that of its contents", path);
+  return file;
+}
+
 }  // namespace
 
 // Which data a state is of.
@@ -61,21 +77,10 @@ void Trainer::save(const std::string& path) {
 
 void Trainer::restore(const std::string& path) {
   State& s = *state_;
-  const SafeTensors file = load_safetensors(path);
-  const auto text = [&](const char* key) -> std::string {
-    const auto found = file.metadata.find(key);
-    if (found == file.metadata.end())
-      fail<IoError>("{}: is no state of a training: its metadata have no {}", path, key);
-    return found->second;
-  };
-  if (text(checkpoint_key) != checkpoint_version)
-    fail<IoError>("{}: is a state of version {}; this program reads version {}", path, text(checkpoint_key),
-                  checkpoint_version);
-  if (text(checksum_key) != checksum(file.tensors, file.metadata))
-    fail<IoError>("{}: is damaged: its checksum is not that of its contents", path);
+  const SafeTensors file = read_state(path);
   // What options left open follows from the data; whether these are streamed is part of what they are.
-  const TrainingOptions before = training_options_from_json(text("options"), path);
-  const bool other_data = text("data") != s.data_checksum();
+  const TrainingOptions before = training_options_from_json(text_in(file, "options", path), path);
+  const bool other_data = text_in(file, "data", path) != s.data_checksum();
   if (other_data && s.options.stream_above == before.stream_above)
     fail<IoError>("{}: is of a training on other data", path);
   if (const std::string other = difference(s.options, before); other_data || !other.empty())
@@ -134,6 +139,10 @@ void Trainer::restore(const std::string& path) {
   s.history.clear();
   for (std::size_t i = 0; i + 2 < history.size(); i += 3)
     s.history.push_back({std::ssize(s.history) + 1, history[i], history[i + 1], history[i + 2]});
+}
+
+TrainingOptions options_of_state(const std::string& path) {
+  return training_options_from_json(text_in(read_state(path), "options", path), path);
 }
 
 bool is_training_state(const std::string& path) { return has_metadata(path, checkpoint_key); }

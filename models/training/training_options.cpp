@@ -240,6 +240,9 @@ std::vector<Setting> settings(TrainingOptions& o) {
       number("stream-above", &o.stream_above, 0, most_count, false, course,
              "MiB; a cache that is larger is not read whole but block by block, in the memory of a few blocks, and "
              "shuffled likewise; 0: any cache"),
+      newer(gradients(number("pieces", &o.pieces, 1, 65536, false, course,
+                             "Pieces of a batch, which ranks share: the model is the same for any number of ranks, and "
+                             "another for another number of pieces"))),
       flag("refit", &o.refit, course,
            "Learn again from all rows, those to validate with among them, for as many epochs as did best; without it, "
            "where there are at most 200,000"),

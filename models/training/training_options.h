@@ -72,6 +72,9 @@ struct TrainingOptions {
   double valid_fraction = 0.1;
   RowSplit split = {};               // how these rows are chosen, and the parts of a cross-validation
   std::int64_t stream_above = 1024;  // MiB
+  /// Into how many pieces a batch is cut, whose gradients are added up: what several ranks learn does not depend on how
+  /// they are, but on this. Not given: 1, and of several ranks 16.
+  std::optional<std::int64_t> pieces = {};
   std::optional<bool> refit = {};
   bool clip_predictions = false;
   std::uint64_t seed = 1;

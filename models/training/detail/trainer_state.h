@@ -31,6 +31,8 @@ struct Trainer::State {
         const TrainerOptions& where, const TrainingStart& start);
 
   double learn(const Batch& batch);
+  bool is_asked_to_stop(const Watcher& watcher) const;
+  void save_checkpoint(Trainer& trainer, const std::string& path);
   bool learn_epoch(const Watcher& watcher, std::chrono::steady_clock::time_point start);
   void visit();
   Tensor told_of(const Rows& rows);
@@ -51,6 +53,7 @@ struct Trainer::State {
   void end_epoch(double seconds);
   [[noreturn]] void diverged(std::int64_t batch) const;
 
+  std::optional<Communicator> ranks;         // none: the trainer is alone
   SharedBlocks train_data, validation_data;  // the second may be null
   DataSummary summary;                       // of the first
   Columns columns;                           // with the relations that follow from the rows to learn from
