@@ -284,6 +284,32 @@ TEST_CASE("over ranks an error in one ends the run of all, and names it") {
   CHECK_EQ(all.error[0], all.error[2]);
 }
 
+TEST_CASE("over ranks those that run something else, or begin with something else, are named") {
+  const auto errors = [](const std::function<void(Graph&, Communicator&)>& make, std::int64_t other_pieces = 4) {
+    const auto all = on_ranks<int>(2, [&](Communicator& rank) {
+      Graph g;
+      const Expr x = g.placeholder("x", {any, 2});
+      const Expr w = g.variable("w", full({2}, rank.rank() == 1 && other_pieces == 0 ? 3 : 1));
+      if (rank.rank() == 1) make(g, rank);
+      Session session(g, Device::cpu(), rank, {.pieces = rank.rank() == 1 && other_pieces > 0 ? other_pieces : 4});
+      session.run(reduce_sum(x * w), {{x, ones({4, 2})}});
+      return 0;
+    });
+    return all.error[0];
+  };
+  const auto nothing = [](Graph&, Communicator&) {};
+  const auto tells = [](const std::string& error, const std::string& part) {
+    CAPTURE(error);
+    CHECK_NE(error.find(part), std::string::npos);
+  };
+  CHECK_EQ(errors(nothing), "");
+  tells(errors(nothing, 8), "rank 1 cuts a batch into 8 pieces, rank 0 into 4; all must cut it alike");
+  tells(errors([](Graph& g, Communicator&) { g.variable("other", zeros({1})); }),
+        "rank 1 runs another graph than rank 0, or fetches something else of it");
+  tells(errors(nothing, 0),
+        "rank 1 has begun with other values of variables than rank 0; all must begin with the same");
+}
+
 TEST_CASE("over ranks explain tells what is exchanged, and as many bytes are sent") {
   const Rows rows = some_rows(32, true);
   const auto all = on_ranks<std::string>(4, [&](Communicator& rank) {
@@ -300,7 +326,7 @@ TEST_CASE("over ranks explain tells what is exchanged, and as many bytes are sen
     const std::int64_t of_sums = bytes_of_part + bytes_sent_of({float32, {1}, Layout::dense}, 0, true) +
                                  bytes_sent_of({float32, {features}, Layout::rows}, held, true) +
                                  bytes_sent_of({float32, {features, 3}, Layout::rows}, held, false);
-    CHECK_EQ(rank.bytes_sent(), 3 * (8 + of_sums));
+    CHECK_EQ(rank.bytes_sent(), 3 * (32 + of_sums));
     return text;
   });
   for (const std::string& error : all.error) REQUIRE_EQ(error, "");

@@ -1,12 +1,13 @@
 #include <gradus/core/run/rank_runs.h>
 
 #include <gradus/core/at.h>
+#include <gradus/core/io/checksum.h>
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <cstring>
+#include <utility>
 
 namespace gradus {
 
@@ -107,6 +108,21 @@ Type computed_type(const Expr& node, std::span<const FedType> feeds) {
   return make_draft({&node, 1}, feeds, {}, "explain").fetches.front().type();
 }
 
+// What ranks tell one another before a run.
+struct Greeting {
+  std::int64_t rows = 0, pieces = 0, fetches = 0;
+  std::int64_t variables = 0;  // before the first run
+};
+
+std::int64_t checksum_of(std::span<const Expr> fetches) {
+  std::uint32_t sum = crc32_of(nullptr, 0);
+  for (const Expr& fetch : fetches) {
+    const NodeId id = fetch.id();
+    sum = crc32_of(fetch.name().data(), fetch.name().size(), crc32_of(&id, sizeof id, sum));
+  }
+  return sum;
+}
+
 // Values that plans are fed, by node.
 struct Given {
   std::vector<FedType> types{};
@@ -141,6 +157,15 @@ RankRuns::RankRuns(const Communicator& communicator, std::int64_t count) : ranks
   if (pieces < ranks.size())
     fail<ValueError>("a session over {} ranks with {} piece{}; each rank needs one at least", ranks.size(), pieces,
                      plural(pieces));
+}
+
+std::int64_t RankRuns::checksum_of_variables(Session::State& session) {
+  std::uint32_t sum = crc32_of(nullptr, 0);
+  for (const Expr& variable : session.graph().variables()) {
+    const Tensor value = session.value(variable);
+    sum = crc32_of(value.data(), as_size(value.stored()) * size_of(value.dtype()), sum);
+  }
+  return sum;
 }
 
 RankRuns::Known& RankRuns::known(std::span<const Expr> fetches, std::span<const FedType> feeds) {
@@ -221,15 +246,30 @@ std::vector<Tensor> RankRuns::run_stages(Session::State& session, std::span<cons
   Known& k = known(fetches, fed);
   if (!k.distribution.exchanges()) return {};
 
-  // Which rows all have, and whether all run the same.
-  const std::array<std::int64_t, 1> mine{own_rows(fed)};
-  if (mine[0] % k.distribution.together != 0)
+  // Which rows all have, and whether all run the same, and have begun with the same.
+  const Greeting mine{own_rows(fed), pieces, checksum_of(fetches),
+                      std::exchange(has_met_, true) ? 0 : checksum_of_variables(session)};
+  if (mine.rows % k.distribution.together != 0)
     fail<FeedError>("run: rank {} is fed {} rows, but they are read {} at a time; Session::rows_of parts none of them",
-                    ranks.rank(), mine[0], k.distribution.together);
+                    ranks.rank(), mine.rows, k.distribution.together);
   std::vector<std::int64_t> rows_by_rank;
-  for (const std::span<const std::byte> theirs :
-       ranks.all_gather(fmt::format("the rows of {}", fetches.front().name()), std::as_bytes(std::span(mine))))
-    std::memcpy(&rows_by_rank.emplace_back(), theirs.data(), sizeof(std::int64_t));
+  Greeting first;  // rank 0's, by which all go, so that all say the same
+  for (const std::span<const std::byte> bytes :
+       ranks.all_gather(fmt::format("the rows of {}", fetches.front().name()), std::as_bytes(std::span(&mine, 1)))) {
+    Greeting theirs;
+    std::memcpy(&theirs, bytes.data(), std::min(bytes.size(), sizeof theirs));
+    const std::size_t rank = rows_by_rank.size();
+    if (rank == 0) first = theirs;
+    if (theirs.pieces != first.pieces)
+      fail<ClusterError>("rank {} cuts a batch into {} pieces, rank 0 into {}; all must cut it alike", rank,
+                         theirs.pieces, first.pieces);
+    if (theirs.fetches != first.fetches)
+      fail<ClusterError>("rank {} runs another graph than rank 0, or fetches something else of it", rank);
+    if (theirs.variables != first.variables)
+      fail<ClusterError>("rank {} has begun with other values of variables than rank 0; all must begin with the same",
+                         rank);
+    rows_by_rank.push_back(theirs.rows);
+  }
   const Share share = share_of(rows_by_rank, ranks.rank(), pieces, k.distribution.together);
   const std::vector<FedType> whole = with_rows(fed, share.rows);
   if (k.rows_of_storage != share.rows) {

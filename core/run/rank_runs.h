@@ -40,6 +40,9 @@ class RankRuns {
   Known& known(std::span<const Expr> fetches, std::span<const FedType> feeds);
   std::vector<Tensor> run_stages(Session::State& session, std::span<const Expr> fetches, const Feeds& feeds);
 
+  static std::int64_t checksum_of_variables(Session::State& session);
+
+  bool has_met_ = false;
   std::list<Known> known_;  // the latest used first
 };
 
