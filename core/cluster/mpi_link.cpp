@@ -144,6 +144,8 @@ class MpiLink final : public RankLink {
   void abort(std::string_view why) override {
     if (!why.empty()) fmt::print(stderr, "rank {}: {}\n", rank_, why);
     std::fflush(nullptr);
+    // A launcher ends all at once, also before it has passed on what was said.
+    std::this_thread::sleep_for(std::chrono::milliseconds(300));
     mpi_.abort(1);
     std::_Exit(1);
   }
