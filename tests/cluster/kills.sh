@@ -1,0 +1,64 @@
+#!/bin/sh
+# By hand: a random one of four ranks is killed at a random time, again and again; all must end within 10 s, no file be
+# torn, and --resume must end at the bits of a training that nobody disturbed.
+#   sh kills.sh FM MODULE FOLDER [COUNT]
+set -eu
+fm=$1
+GRADUS_MPI_MODULE=$2
+folder=$3
+count=${4:-100}
+OMPI_ALLOW_RUN_AS_ROOT=1
+OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
+OMPI_MCA_rmaps_base_oversubscribe=1
+OMPI_MCA_hwloc_base_binding_policy=none
+export GRADUS_MPI_MODULE OMPI_ALLOW_RUN_AS_ROOT OMPI_ALLOW_RUN_AS_ROOT_CONFIRM OMPI_MCA_rmaps_base_oversubscribe \
+  OMPI_MCA_hwloc_base_binding_policy
+rm -rf "$folder"
+mkdir -p "$folder"
+cd "$folder"
+awk 'BEGIN {
+  srand(3)
+  print "user,item,rating"
+  for (i = 0; i < 3000; i++) printf "u%d,i%d,%d\n", rand() * 60, rand() * 90, 1 + rand() * 5
+}' >ratings.csv
+train="train ratings.csv --epochs 40 --patience 0 --threads 1 --batch 64 --pieces 8 --factors 4 --checkpoint-every 1"
+random() { od -An -N2 -tu2 /dev/urandom | tr -d ' '; }
+runs() { ps -o stat= -p "$1" | grep -qv '^Z'; }
+# $train is a list of words.
+# shellcheck disable=SC2086
+"$fm" $train --model whole >out
+killed=0
+slowest=0
+resume=
+while [ $killed -lt "$count" ]; do
+  rm -f pid.*
+  # Each rank says which process it is.
+  # shellcheck disable=SC2016,SC2086
+  mpirun -n 4 sh -c 'echo $$ >pid.${OMPI_COMM_WORLD_RANK:-$PMI_RANK}; exec "$@"' - "$fm" $train --model m $resume \
+    >out 2>err &
+  launcher=$!
+  sleep $(($(random) % 3)).$(($(random) % 10))
+  victim=$(($(random) % 4))
+  if runs $launcher && [ -f pid.$victim ] && kill -KILL "$(cat pid.$victim)" 2>/dev/null; then
+    killed=$((killed + 1))
+    start=$(date +%s)
+    while runs $launcher || runs "$(cat pid.0)" || runs "$(cat pid.1)" || runs "$(cat pid.2)" ||
+      runs "$(cat pid.3)"; do
+      sleep 0.1
+      [ $(($(date +%s) - start)) -le 10 ] || { echo "FAILED: ranks go on for 10 s"; exit 1; }
+    done
+    took=$(($(date +%s) - start))
+    [ $took -le $slowest ] || slowest=$took
+  fi
+  wait $launcher || true
+  if [ -f m ]; then
+    cmp whole m || { echo "FAILED: not the bits of a training that was not killed"; exit 1; }
+    rm m
+  fi
+  resume=
+  [ ! -f m.checkpoint ] || resume=--resume
+done
+# shellcheck disable=SC2086
+"$fm" $train --model m $resume >out
+cmp whole m || { echo "FAILED: not the bits of a training that was not killed"; exit 1; }
+echo "$killed killed; the slowest end took $slowest s"
