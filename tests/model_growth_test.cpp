@@ -14,6 +14,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -32,9 +33,12 @@ std::string shop_rows(int first, int last, int part, bool classes = false, int i
   return csv;
 }
 
-TrainedModel shop_model(const std::string& csv, Learner learner, std::int64_t epochs) {
+TrainedModel shop_model(const std::string& csv, Learner learner, std::int64_t epochs, ModelKind kind = ModelKind::fm,
+                        std::optional<Task> task = {}) {
   const ScratchFile file(csv, ".csv");
   TrainingOptions options;
+  options.kind = kind;
+  options.task = task;
   options.optimizer = learner;
   options.factors = 3;
   options.epochs = epochs;
@@ -48,6 +52,7 @@ TrainedModel shop_model(const std::string& csv, Learner learner, std::int64_t ep
     options.l2_w = 0.005;
     if (learner == Learner::adam) options.rate = 0.03;
   }
+  if (task == Task::ranking) options.l2_over.reset();
   const TrainingSet set = load_training_set({.path = file.path(), .read = {.ignored = {"note"}}}, {}, options);
   Trainer trainer(set.train, nullptr, set.columns, options);
   trainer.run();
@@ -153,6 +158,61 @@ TEST_CASE("what is folded in is where the loss is least") {
     CHECK(most < 1e-4);
     CHECK(others > 100 * most);
   }
+}
+
+TEST_CASE("other models, rankings and classes take in what is new down the gradients, and leave all else") {
+  struct Of {
+    ModelKind kind;
+    std::optional<Task> task;
+  };
+  for (const Of& of : {Of{ModelKind::higher_order, {}}, Of{ModelKind::field_aware, {}}, Of{ModelKind::deep, {}},
+                       Of{ModelKind::field_aware, Task::binary}, Of{ModelKind::fm, Task::multiclass},
+                       Of{ModelKind::linear, Task::multiclass}, Of{ModelKind::fm, Task::ranking}}) {
+    CAPTURE(to_string(of.kind));
+    const bool classes = of.task == Task::binary || of.task == Task::multiclass;
+    const TrainedModel model = shop_model(shop_rows(0, 20, 0, classes), Learner::adam, 30, of.kind, of.task);
+    const Updated now = updated(model, shop_rows(20, 22, 0, classes, 31));
+    CHECK(now.found.features == 3);
+    CHECK(now.found.rows == now.rows.size());
+    CHECK(now.found.after < (of.task ? 0.95 : 0.7) * now.found.before);
+    // Known features are where they were.
+    for (const auto& [name, value] : now.model.parameters) {
+      const Tensor& before = model.parameters.at(name);
+      if (value.shape() == before.shape()) {
+        CHECK(value == before);
+        continue;
+      }
+      const std::int64_t width = value.size() / value.dim(0);
+      const std::vector<float> is(value.span<float>().begin(), value.span<float>().end());
+      const std::vector<float> was(before.span<float>().begin(), before.span<float>().end());
+      std::vector<float> kept;
+      for (std::size_t i = 0; i < now.is_new.size(); ++i)
+        if (!now.is_new[i])
+          kept.insert(kept.end(), is.begin() + static_cast<std::ptrdiff_t>(i) * width,
+                      is.begin() + static_cast<std::ptrdiff_t>(i + 1) * width);
+      CHECK(kept == was);
+    }
+    if (of.task == Task::ranking) continue;  // whose loss is of other pairs each time
+    Graph g;
+    const Model built = make_model(g, now.model.columns.count,
+                                   model_options(now.model.options, now.model.columns, now.model.target_scale));
+    Session session(g);
+    assign(session, built, now.model.parameters);
+    for (const Expr& parameter : built.parameters) {
+      if (parameter.name() != "W" && parameter.name() != "V") continue;
+      const Expr dy = gradients(built.loss, {parameter})[0];
+      const Tensor slope = session.run(dy, {{built.X, now.rows.x}, {built.y, now.rows.y}}).to_dense();
+      const std::int64_t width = slope.size() / slope.dim(0);
+      for (std::size_t i = 0; i < now.is_new.size(); ++i)
+        for (std::int64_t c = 0; now.is_new[i] && c < width; ++c)
+          CHECK(std::abs(slope.span<float>()[i * static_cast<std::size_t>(width) + static_cast<std::size_t>(c)]) <
+                2e-3);
+    }
+  }
+  const TrainedModel sampled = shop_model(shop_rows(0, 20, 0), Learner::mcmc, 10, ModelKind::higher_order);
+  CHECK(refusal<ValueError>([&] {
+          updated(sampled, shop_rows(20, 22, 0));
+        }).starts_with("the samples of a higher-order model cannot take in new features"));
 }
 
 TEST_CASE("users who were held out whole are told nearly as by a training on all") {

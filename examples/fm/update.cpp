@@ -15,7 +15,7 @@ int update(const UpdateCommand& command) {
   const std::string& out = command.in_place ? command.model : command.out;
   check_files({{"the data", command.data.file.path}, {"the model", command.in_place ? "" : command.model}},
               {{"--output", out, FileKind::model}}, command.overwrite);
-  const TrainedModel model = load_model(command.model);
+  const TrainedModel given = load_model(command.model), model = folded(given);
   DataFile file = growing(model, data_file(command.data));
   file.read.threads = command.common.threads;
   const LoadedRows loaded = load_rows_for(model, file);
@@ -43,6 +43,8 @@ int update(const UpdateCommand& command) {
       found.rows, rows.size());
   say("{} of these: {} without what is new, {} with it\n", main_metric(*model.options.task), shown_metric(found.before),
       shown_metric(found.after));
+  if (given.columns.relations)
+    say("columns by --implicit and --join: what is known keeps what it has by them, what is new has none\n");
   say("model: {}\n", out);
   return 0;
 }

@@ -3,6 +3,7 @@
 #include <gradus/core/error.h>
 #include <gradus/models/training/detail/coordinates.h>
 #include <gradus/models/training/detail/draws.h>
+#include <gradus/models/training/detail/gradient_folding.h>
 #include <gradus/models/training/detail/item_scores.h>
 
 #include <algorithm>
@@ -252,10 +253,13 @@ std::vector<Prior> priors_of_fields(const FoldIn& model, const std::vector<Index
 
 FoldedIn fold_in(TrainedModel& model, const std::vector<bool>& is_new, const Rows& rows) {
   const Task task = model.options.task.value();
-  if ((model.options.kind != ModelKind::linear && model.options.kind != ModelKind::fm) ||
-      (task != Task::regression && task != Task::binary))
-    fail<ValueError>("a {} model for {} is given; linear and fm can take in new features, for regression and binary",
-                     to_string(model.options.kind), to_string(task));
+  const bool has_closed_form = (model.options.kind == ModelKind::linear || model.options.kind == ModelKind::fm) &&
+                               (task == Task::regression || task == Task::binary);
+  if (!has_closed_form && model.samples.count() > 0)
+    fail<ValueError>(
+        "the samples of a {} model cannot take in new features, for which each would need a draw of its own; samples "
+        "of linear and fm can, and models of other learners; train it anew, on all rows",
+        to_string(model.options.kind));
   const std::vector<Index>& of_rows = rows.x.pattern()->touched().columns->row;
   std::vector<Index> features;
   std::copy_if(of_rows.begin(), of_rows.end(), std::back_inserter(features),
@@ -270,6 +274,7 @@ FoldedIn fold_in(TrainedModel& model, const std::vector<bool>& is_new, const Row
   FoldedIn out{std::ssize(features), std::ssize(taken)};
   if (features.empty()) return out;
   const Rows used = rows.take(taken);
+  if (!has_closed_form) return fold_in_by_gradients(model, features, rows, used);
   const FeatureRows by_feature(used.x, {});
 
   const ModelOptions of_model = model_options(model.options, model.columns);

@@ -220,6 +220,8 @@ TrainedModel folded(TrainedModel model) {
   for (std::vector<Parameters>* all : {&model.samples.means, &model.samples.draws})
     for (Parameters& each : *all) each = folding.folded(std::move(each));
   model.columns.relations = nullptr;
+  model.options.implicit.clear();
+  if (!model.columns.l2.empty()) model.columns.l2.resize(static_cast<std::size_t>(model.columns.count));
   return model;
 }
 

@@ -71,8 +71,8 @@ Parameters zeros_like(const Parameters& parameters) {
 DataFile growing(const TrainedModel& model, DataFile file) {
   if (model.columns.relations)
     fail<ValueError>(
-        "{}: the model has columns by --implicit or --join, whose lines would have to grow with it; train it "
-        "anew, on all rows",
+        "{}: the model has columns by way of others, whose lines would have to grow with it; `folded` brings them into "
+        "its categories",
         file.path);
   if (can_grow(model.columns) && !is_data_cache(file.path))
     file.read.extended = model.columns.table;

@@ -20,7 +20,7 @@ namespace gradus {
 
 /// The file read as data for the model, with categories that it has not seen added to its columns: of tables whose
 /// categories are listed. Others, and caches, are read with the model's columns as they are. Throws ValueError for a
-/// model with relations.
+/// model with relations, which folded (model_file.h) brings into the categories that are known.
 DataFile growing(const TrainedModel& model, DataFile file);
 
 /// The model with these columns, which have all features of its own by the same names. Parameters of new features are
@@ -42,8 +42,9 @@ struct FoldedIn {
 /// until all are settled. That is exact by a Cholesky factor of (1 + k) x (1 + k) where the error is squared, and
 /// Newton's method else. Of mcmc each sample takes them in as the sampler would, given all else of it: the mean of
 /// their distribution, and a draw of it, w and v jointly (by Laplace's approximation of binary tasks), with the normal
-/// prior that the sample's other features of the column tell. x csr float32 [n, p], divided by the model's scale; y as
-/// the task has it. Throws ValueError for other models than linear and fm, and other tasks than regression and binary.
+/// prior that the sample's other features of the column tell. Other models than linear and fm, rankings and several
+/// classes take them in down the gradients (detail/gradient_folding.h). x csr float32 [n, p], divided by the model's
+/// scale; y as the task has it. Throws ValueError for samples of other models than linear and fm.
 FoldedIn fold_in(TrainedModel& model, const std::vector<bool>& is_new, const Rows& rows);
 
 }  // namespace gradus

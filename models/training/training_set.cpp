@@ -267,6 +267,16 @@ TrainingSet load_training_set(const DataFile& data, const DataFile& validation, 
                               const ItemColumns& items, const TrainedModel* from) {
   TrainingSet out;
   if (from != nullptr) take_over(*from, options);
+  std::optional<TrainedModel> plain;
+  if (from != nullptr && from->columns.relations) {
+    if (visits_parameters(options))
+      fail<ValueError>(
+          "{}: {} learns from these rows alone, and would forget the columns by --implicit and --join of the model; "
+          "another learner goes on with what its categories have by way of them",
+          data.path, to_string(options.optimizer));
+    plain = folded(*from);
+    from = &*plain;
+  }
   DataFile file = from != nullptr ? growing(*from, data) : data;
   if (from != nullptr && (!options.implicit.empty() || !file.joined.empty()))
     fail<ValueError>("{}: --from goes on with the columns of the model, but --{} adds some", file.path,

@@ -49,7 +49,8 @@ using ItemColumns = std::vector<std::string>;
 /// are the model's, and so is the learner where the options name none and the model's visits parameters; gradients have
 /// no penalty but those that are named, since what the model has learnt is no reason to be small. Throws
 /// ValueError where the options say otherwise; where als and mcmc, which learn from the rows alone, would forget
-/// features that no row has; for classes that are new; and for a model with columns of other tables.
+/// features that no row has; and for classes that are new. Of a model with columns by way of others, known categories
+/// keep what they have by these (folded), and new ones have none; als and mcmc refuse it.
 TrainingSet load_training_set(const DataFile& data, const DataFile& validation, TrainingOptions& options,
                               const ItemColumns& items = {}, const TrainedModel* from = nullptr);
 

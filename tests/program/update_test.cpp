@@ -98,3 +98,36 @@ TEST_CASE("a chain goes on from its last sample where the rows are all there") {
   CHECK(mse(folder, "both", "new.csv") < 0.3 * unknown);
   CHECK(mse(folder, "updated", "new.csv") < 0.3 * unknown);
 }
+
+TEST_CASE("a model with columns of other tables takes in new categories, which have none of these") {
+  const Folder folder;
+  write_text(folder / "week1.csv", week(0, 30, false));
+  write_text(folder / "week2.csv", week(25, 34, false, 21));
+  write_text(folder / "new.csv", week(30, 34, true));
+  write_text(folder / "old.csv", week(0, 30, true));
+  std::string customers = "customer,parity\n";
+  for (int c = 0; c < 30; ++c) customers += "c" + std::to_string(c) + (c % 2 == 0 ? ",even\n" : ",odd\n");
+  write_text(folder / "customers.csv", customers);
+  for (const std::string learner : {"adam", "mcmc"}) {
+    CAPTURE(learner);
+    const Finished first = run_fm(folder, {"train", "week1.csv", "--factors", "3", "--learner", learner, "--epochs",
+                                           "60", "--implicit", "customer:item", "--join", "customers.csv", "--on",
+                                           "customer", "--quiet", "--overwrite", "--model", "m"});
+    REQUIRE_MESSAGE(first.code == 0, first.err);
+    const double unknown = mse(folder, "m", "new.csv"), known = mse(folder, "m", "old.csv");
+    const Finished done = run_fm(folder, {"update", "m", "week2.csv", "--output", "updated", "--overwrite"});
+    REQUIRE_MESSAGE(done.code == 0, done.err);
+    CHECK(done.out.find("what is known keeps what it has by them, what is new has none\n") != std::string::npos);
+    CHECK(mse(folder, "updated", "old.csv") == doctest::Approx(known).epsilon(1e-4));
+    CHECK(mse(folder, "updated", "new.csv") < 0.6 * unknown);
+    const Finished on =
+        run_fm(folder, {"train", "week2.csv", "--from", "m", "--model", "on", "--quiet", "--overwrite"});
+    CHECK((on.code == 0) == (learner == "adam"));
+    if (learner == "mcmc")
+      CHECK(on.err ==
+            "fm: week2.csv: mcmc learns from these rows alone, and would forget the columns by --implicit and --join "
+            "of the model; another learner goes on with what its categories have by way of them\n");
+    else
+      CHECK(mse(folder, "on", "new.csv") < 0.6 * unknown);
+  }
+}
