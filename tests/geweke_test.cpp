@@ -22,10 +22,12 @@ TEST_CASE("Geweke's joint test") {
   std::mt19937_64 random(11);
   std::normal_distribution<double> normal;
   const auto gamma = [&] { return std::gamma_distribution<double>(prior.a / 2, 2 / prior.g)(random); };
-  for (const auto& [of_model, kind] :
+  for (const std::pair<ModelKind, RowKind>& tried :
        {std::pair(ModelKind::fm, RowKind::pairs), std::pair(ModelKind::fm, RowKind::mixed),
         std::pair(ModelKind::higher_order, RowKind::mixed), std::pair(ModelKind::field_aware, RowKind::mixed)})
     for (const Task task : {Task::regression, Task::binary}) {
+      const ModelKind of_model = tried.first;
+      const RowKind kind = tried.second;
       CAPTURE(to_string(of_model));
       CAPTURE(static_cast<int>(kind));
       CAPTURE(static_cast<int>(task));
