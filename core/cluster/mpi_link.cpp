@@ -185,7 +185,7 @@ class MpiLink final : public RankLink {
   }
 
   void send(int to, int tag, const void* bytes, std::size_t count) {
-    sending_.push_back({to, mpi_.send(to, tag, bytes, count)});
+    sending_.emplace_back(to, mpi_.send(to, tag, bytes, count));
     if (sending_.back().second < 0) lost(to);
   }
 
