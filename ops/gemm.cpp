@@ -46,7 +46,7 @@ struct SmallProduct {
                                            const T* b, std::int64_t stride, T* c, bool add) {
     V sum[rows] = {};
     const T* from[rows];
-    for (std::int64_t r = 0; r < rows; ++r) from[r] = a + std::min(row + r, m - 1) * a_row;
+    for (std::int64_t r = 0; r < rows; ++r) from[r] = k > 0 ? a + std::min(row + r, m - 1) * a_row : a;  // or null
     for (std::int64_t l = 0; l < k; ++l) {
       V line;
       std::memcpy(&line, b + l * stride + column, sizeof line);

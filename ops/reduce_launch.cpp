@@ -44,11 +44,12 @@ extern "C" __global__ void NAME(const T* x, Out* y, Space kept, Space reduced, g
   for (gr_int64 task = gr_first() / lanes; task < outputs * pieces; task += gr_step() / lanes) {
     const gr_int64 piece = task / outputs, output = task % outputs;
     const gr_int64 last = piece * piece_size + piece_size < n ? piece * piece_size + piece_size : n;
-    const T* from = x + offset(kept, output);
+    const gr_int64 from = offset(kept, output);
     Wide total = F::start<Wide>();
     for (gr_int64 i = piece * piece_size + lane; i < last; i += 32 * lanes) {
-      T part = from[offset(reduced, i)];
-      for (int k = 1; k < 32 && i + k * lanes < last; ++k) part = F::fold(part, from[offset(reduced, i + k * lanes)]);
+      T part = x[from + offset(reduced, i)];
+      for (int k = 1; k < 32 && i + k * lanes < last; ++k)
+        part = F::fold(part, x[from + offset(reduced, i + k * lanes)]);
       total = F::fold(total, Wide(part));
     }
     if (lanes == 32) total = gr_warp_fold<F, 32>(total);

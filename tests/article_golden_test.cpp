@@ -3,6 +3,7 @@
 // the second alone, the start of those surveyed there from which NumPy's own float32 stays nearest to float64: from
 // most starts it does not stay within 1e-4 (tests/golden/article.py has the numbers).
 #include "golden_file.h"
+#include "sanitized.h"
 
 #include <gradus/core/run/session.h>
 #include <gradus/ops/ops.h>
@@ -76,12 +77,13 @@ TEST_CASE("the article's losses, float64") {
 }
 
 TEST_CASE("the article's losses, float32") {
-  // Rounding grows along the way: a plan may differ as much as op by op does, which is within 1e-4 here.
+  // Rounding grows along the way: a plan may differ as much as op by op does, which is within 1e-4 here, and a tenth
+  // more where clang compiles sums for the portable set, as it does with sanitizers.
   const SessionOptions op_by_op{.without = {"fold_constants", "simplify", "reassociate", "share_common_subexpressions",
                                             "fuse_elementwise", "store_transposed", "strips"}};
   for (const bool csr : {false, true}) {
     const double rounding = train_beside_golden(1, float32, csr, {}, op_by_op);
-    CHECK(rounding < 1e-4);
+    CHECK(rounding < (sanitized ? 1.2e-4 : 1e-4));
     CHECK(train_beside_golden(1, float32, csr, {}) < 2 * rounding);
   }
 }

@@ -1,6 +1,7 @@
 // The emulated accelerator: it runs a kernel's text as CUDA would, and what goes wrong on a GPU in silence, or for
 // ever, is an error that names the kernel.
 #include "emulator/emulated_accelerator.h"
+#include "sanitized.h"
 
 #include <gradus/core/device/device_call.h>
 #include <gradus/core/error.h>
@@ -131,7 +132,7 @@ TEST_CASE("emulator: what would be silent or endless on a GPU is refused") {
   CHECK(refusal_of([&] {
           device.download(reinterpret_cast<std::byte*>(&host), reinterpret_cast<std::byte*>(x), 404);
         }) == "emulated download of 404 bytes: they do not lie in device memory");
-#if !defined(__SANITIZE_ADDRESS__)  // which would stop the program there
+#if !defined(GRADUS_ASAN)  // which would stop the program there
   CHECK(refusal_of([&] {
           launch_on(device, {"beyond", not_numbers}, {1, 32}, x);
         }) == "kernel beyond writes behind an allocation");

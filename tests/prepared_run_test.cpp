@@ -77,8 +77,8 @@ TEST_CASE("what a prepared run refuses") {
   CHECK(refusal<FeedError>([&] { session.prepare(z, {x, x}); }) == "prepare: x is named twice");
   CHECK(refusal<FeedError>([&] { session.prepare(std::vector<Expr>{}, std::vector<Expr>{x}); }) ==
         "prepare: there is nothing to fetch");
-  CHECK(refusal<FeedError>([&] { session.prepare(z, {other.placeholder("q", {2})}); }) ==
-        "prepare: q: float32 [2] (prepared_run_test.cpp:80) does not belong to the session's graph");
+  const std::string foreign = refusal<FeedError>([&] { session.prepare(z, {other.placeholder("q", {2})}); });
+  CHECK(foreign == "prepare: q: float32 [2] (prepared_run_test.cpp:80) does not belong to the session's graph");
   auto sum = session.prepare(z, {x, y});
   CHECK(refusal<ValueError>([&] { sum.result(0); }) ==
         "a prepared run of 1 fetch has no result 0 before its first call");

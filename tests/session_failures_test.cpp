@@ -1,5 +1,7 @@
 // Runs that fail, at each op in turn, and the session used again: variables are what they were, and the next run gives
 // what a session that never failed gives. Processes that fork, too. The thread sanitizer runs it.
+#include "sanitized.h"
+
 #include <gradus/core/graph/op.h>
 #include <gradus/gradus.h>
 
@@ -100,7 +102,7 @@ TEST_CASE("an exception in each op of a step, and the session used again") {
   CHECK(runs > 100);
 }
 
-#ifdef __SANITIZE_THREAD__
+#ifdef GRADUS_TSAN
 constexpr bool may_fork = false;  // its programs may not, once they have threads
 #else
 constexpr bool may_fork = true;

@@ -266,7 +266,7 @@ void Region::set_strip(Piece& piece, std::byte* memory, std::int64_t first, std:
     Value& strip = *slice.strip;
     const Value& whole = *slice.whole;
     if (along_held_rows()) {
-      strip.data = whole.data + first * slice.row_bytes;
+      strip.data = whole.data == nullptr ? nullptr : whole.data + first * slice.row_bytes;
       hold_rows(strip, first, count);
       continue;
     }

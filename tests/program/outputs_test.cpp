@@ -1,4 +1,5 @@
 // What a command may write: never over its inputs, nor over a file of another kind; and what reaches a terminal.
+#include "../sanitized.h"
 #include "clicks.h"
 #include "ratings_text.h"
 
@@ -185,7 +186,7 @@ TEST_CASE("little stack, little memory") {
   CHECK(
       by_shell(folder, "ulimit -s 64; fm train clicks.csv --epochs 2 --json --threads 2 | grep -v seconds; echo $?") ==
       plain);
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#if !defined(GRADUS_ASAN) && !defined(GRADUS_TSAN)
   // The work is done and the program ends, or it says why not. OpenBLAS speaks below 80 MB, before there is a program.
   for (const int kib : {90'000, 120'000, 150'000, 180'000, 250'000}) {
     const std::string limited = by_shell(
