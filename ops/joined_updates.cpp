@@ -133,8 +133,8 @@ struct RowByRow {
 #pragma GCC unroll 1
 #endif
       for (std::int64_t j = 0; j < k; ++j)
-        v[j] = in.next(has_column ? by * factor[j] + gradient[j] : gradient[j], old[j], F::states > 0 ? s0 + j : nullptr,
-                       F::states > 1 ? s1 + j : nullptr);
+        v[j] = in.next(has_column ? by * factor[j] + gradient[j] : gradient[j], old[j],
+                       F::states > 0 ? s0 + j : nullptr, F::states > 1 ? s1 + j : nullptr);
     }
   }
 };

@@ -200,8 +200,8 @@ TEST_CASE("ALS lowers the loss of the graph in every iteration, to where its gra
           options.l2_W = 0.02;
           options.l2_V = 0.03;
           options.l2_over = over;
-        options.l2_all_W = 0.004;
-        options.l2_all_V = 0.005;
+          options.l2_all_W = 0.004;
+          options.l2_all_V = 0.005;
           options.l2_features.assign(static_cast<std::size_t>(data.x.dim(1)), -1);
           options.l2_features[1] = 0.1;
           Chain chain(data, options, {.draws = false});

@@ -73,7 +73,8 @@ begin_of() {
   ranks=$1
   shift
   rm -f pid.* out err
-  # Each rank says which process it is.
+  # Each rank says which process it is; the shell that it starts in knows its number.
+  # shellcheck disable=SC2016
   mpirun -n "$ranks" sh -c 'echo $$ >pid.${OMPI_COMM_WORLD_RANK:-$PMI_RANK}; exec "$@"' - "$fm" "$@" >out 2>err &
   launcher=$!
   for _ in $(seq 300); do
