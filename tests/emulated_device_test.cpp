@@ -40,7 +40,7 @@ bool contains(const std::string& text, const std::string& part) { return text.fi
 
 }  // namespace
 
-TEST_CASE("device: rows of the op table") { check_op_table_fused(emulated_device(), thorough() ? 1 : 12, fail_check); }
+TEST_CASE("device: rows of the op table") { check_op_table_fused(emulated_device(), thorough() ? 1 : 24, fail_check); }
 
 TEST_CASE("device: the article's machine by every optimizer") {
   std::vector<Layout> layouts{Layout::dense};

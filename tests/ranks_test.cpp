@@ -1,6 +1,7 @@
 // A session over ranks: the same bits for any number of ranks, what a plain session gives but for rounding, and
 // refusals that name what cannot be shared out.
 #include "ranks_of_threads.h"
+#include "thorough.h"
 
 #include <gradus/core/cluster/piece_sums.h>
 #include <gradus/gradus.h>
@@ -123,7 +124,8 @@ TEST_CASE("over ranks every optimizer gives the same bits, however many ranks th
       {"ftrl", [](const Model& m) { return Ftrl(0.1).minimize(m.loss); }}};
   for (const auto& [name, train] : all)
     for (const bool touched : {false, true})
-      for (const bool weighted : {false, true})
+      for (const bool weighted : {false, true}) {
+        if (!thorough() && touched != weighted) continue;
         check_training(model_training({.factors = 3,
                                        .init_stddev = 0.1,
                                        .l2_W = 0.01,
@@ -131,6 +133,7 @@ TEST_CASE("over ranks every optimizer gives the same bits, however many ranks th
                                        .l2_over = touched ? L2Over::touched : L2Over::all},
                                       train, weighted, 62),
                        name + (touched ? ", touched" : "") + (weighted ? ", weighted" : ""));
+      }
 }
 
 TEST_CASE("over ranks every model gives the same bits, however many ranks there are") {

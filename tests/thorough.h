@@ -1,5 +1,5 @@
 // Long lists are tried in part, so that all tests together take minutes; where GRADUS_THOROUGH is set, as the tests
-// thorough_* of the preset `kernels` set it, they are tried whole.
+// thorough_* of the preset `thorough` set it, they are tried whole.
 #pragma once
 
 #include <cstdlib>

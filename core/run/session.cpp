@@ -371,7 +371,7 @@ std::string Session::explain(std::span<const Expr> fetches, const Feeds& feeds, 
   if (state_->over_ranks) {
     const Use use(*state_);
     state_->check(fetches, feeds, "explain");
-    const std::string text =
+    std::string text =
         state_->over_ranks->explain(*state_, fetches, explained_types(state_->graph(), feeds), options.kernels);
     if (!text.empty()) return text;
   }
