@@ -44,7 +44,11 @@ struct Setting {
 /// The settings, with pointers into `options`.
 std::vector<Setting> settings(TrainingOptions& options);
 
-/// Whether the learner and the kind of the model have a use for a setting.
+/// Where a setting's `most` is this, it is a count without a bound that a message would tell.
+inline constexpr double most_count = 1e9;
+
+/// Whether the learner has a use for a setting; or the learner and the kind of the model.
+bool is_of_learner(const Setting& setting, const TrainingOptions& options);
 bool is_used(const Setting& setting, const TrainingOptions& options);
 
 /// The member of TrainingOptions that a setting is, as messages name it: "l2_v".

@@ -7,28 +7,14 @@ fm=$1
 GRADUS_MPI_MODULE=$2
 folder=$3
 count=${4:-100}
-OMPI_ALLOW_RUN_AS_ROOT=1
-OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
-OMPI_MCA_rmaps_base_oversubscribe=1
-OMPI_MCA_hwloc_base_binding_policy=none
-export GRADUS_MPI_MODULE OMPI_ALLOW_RUN_AS_ROOT OMPI_ALLOW_RUN_AS_ROOT_CONFIRM OMPI_MCA_rmaps_base_oversubscribe \
-  OMPI_MCA_hwloc_base_binding_policy
-rm -rf "$folder"
-mkdir -p "$folder"
-cd "$folder"
-awk 'BEGIN {
-  srand(3)
-  print "user,item,rating"
-  for (i = 0; i < 3000; i++) printf "u%d,i%d,%d\n", rand() * 60, rand() * 90, 1 + rand() * 5
-}' >ratings.csv
+export GRADUS_MPI_MODULE
+# shellcheck source=tests/cluster/begin.sh
+. "$(cd "$(dirname "$0")" && pwd)/begin.sh"
 train="train ratings.csv --epochs 40 --patience 0 --threads 1 --batch 64 --pieces 8 --factors 4 --checkpoint-every 1"
 random() { od -An -N2 -tu2 /dev/urandom | tr -d ' '; }
-runs() { ps -o stat= -p "$1" | grep -qv '^Z'; }
 # $train is a list of words.
 # shellcheck disable=SC2086
 "$fm" $train --model whole >out
-launcher=
-trap '[ -z "$launcher" ] || kill "$launcher" 2>/dev/null || true' EXIT
 killed=0
 slowest=0
 resume=

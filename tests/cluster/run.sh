@@ -15,20 +15,8 @@ if [ ! -f "$GRADUS_MPI_MODULE" ]; then
   echo "skipped: the module gradus_mpi is not built (Debian: libopenmpi-dev)"
   exit 77
 fi
-rm -rf "$folder"
-mkdir -p "$folder"
-cd "$folder"
-# Open MPI wants to be told that this is a test on few cores, and by whom.
-OMPI_ALLOW_RUN_AS_ROOT=1
-OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
-OMPI_MCA_rmaps_base_oversubscribe=1
-OMPI_MCA_hwloc_base_binding_policy=none
-OMPI_MCA_btl_vader_single_copy_mechanism=none
-export OMPI_ALLOW_RUN_AS_ROOT OMPI_ALLOW_RUN_AS_ROOT_CONFIRM OMPI_MCA_rmaps_base_oversubscribe \
-  OMPI_MCA_hwloc_base_binding_policy OMPI_MCA_btl_vader_single_copy_mechanism
-
-launcher=
-trap '[ -z "$launcher" ] || kill "$launcher" 2>/dev/null || true' EXIT
+# shellcheck source=tests/cluster/begin.sh
+. "$(cd "$(dirname "$0")" && pwd)/begin.sh"
 stop() {
   echo "FAILED: $1"
   [ $# -lt 2 ] || cat "$2"
@@ -37,11 +25,6 @@ stop() {
 same() { cmp -s "$1" "$2" || stop "$1 and $2 differ"; }
 has() { grep -q -- "$2" "$1" || stop "$1 does not say: $2" "$1"; }
 
-awk 'BEGIN {
-  srand(3)
-  print "user,item,rating"
-  for (i = 0; i < 3000; i++) printf "u%d,i%d,%d\n", rand() * 60, rand() * 90, 1 + rand() * 5
-}' >ratings.csv
 train="train ratings.csv --epochs 3 --patience 0 --threads 1 --batch 256 --pieces 8 --factors 4"
 
 # The same bits, however many ranks there are, and as many pieces without any.
@@ -84,8 +67,6 @@ begin_of() {
   stop "no epoch in 30 s" err
 }
 begin() { begin_of 4 "$@"; }
-# Whether a process is there, and not just waits to be counted as ended.
-runs() { ps -o stat= -p "$1" | grep -qv '^Z'; }
 # Waits for the end of the launcher and its ranks, at most $1 seconds.
 end_within() {
   for _ in $(seq $(($1 * 10))); do
