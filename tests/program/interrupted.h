@@ -23,11 +23,6 @@ inline std::vector<std::string> with(std::vector<std::string> arguments, const s
   return arguments;
 }
 
-inline void wait_until(const Running& program, const std::string& printed) {
-  for (int i = 0; i < 2000 && !program.has_printed(printed); ++i)
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
-}
-
 /// Trains the model m twice without a stop; then again and again, with --resume where there is a state, sent one of the
 /// signals in turn at a random moment, until so many runs have not come to their end, and once without. Checks that
 /// what it leaves is the model of the first to the bit, and that no state is torn.

@@ -102,7 +102,7 @@ TEST_CASE("a training with joined columns that is interrupted ends with the bits
       "train",      "ratings", "--format", "movielens", "--model",    "m",         "--epochs",           "200",
       "--patience", "0",       "--l2-v",   "0.001",     "--implicit", "user:item", "--checkpoint-every", "1"};
   Running program(folder, training);
-  wait_until(program, "\n   20 ");
+  REQUIRE(program.prints("\n   20 "));
   program.send(SIGKILL);
   program.wait();
   std::vector<std::string> other = with(training, {"--resume"});

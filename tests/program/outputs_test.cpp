@@ -312,8 +312,7 @@ TEST_CASE("a file that shrinks while fm reads it is an error") {
   write_text(folder / "r", ratings_text({.count = 200'000, .form = RatingsForm::libfm}));
   REQUIRE(run_fm(folder, {"convert", "r", "--format", "libfm", "--out", "c", "--block-rows", "5000"}).code == 0);
   Running program(folder, {"train", "c", "--stream-above", "0", "--epochs", "100000", "--patience", "0"});
-  for (int i = 0; i < 2000 && !program.has_printed("\n    2 "); ++i)
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  REQUIRE(program.prints("\n    2 "));
   std::filesystem::resize_file(folder / "c", 100'000);
   const Finished done = program.wait();
   CHECK(done.signal == 0);

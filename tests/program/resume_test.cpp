@@ -15,9 +15,10 @@ TEST_CASE("Ctrl-C finishes the batch, saves, and says how to go on") {
   std::filesystem::remove(folder / "m");
   for (const int signal : {SIGINT, SIGTERM}) {
     Running program(folder, slow);
-    wait_until(program, "\n    2 ");
+    REQUIRE(program.prints("\n    2 "));
     program.send(signal);
     const Finished stopped = program.wait();
+    CAPTURE(stopped.err);
     CHECK(stopped.code == 1);
     CHECK(stopped.err.starts_with("fm: interrupted in epoch "));
     CHECK(
@@ -39,7 +40,7 @@ TEST_CASE("what a state is not mixed up with") {
   const std::vector<std::string> slow = {"train",    "ratings", "--format",   "movielens", "--model", "m",
                                          "--epochs", "100000",  "--patience", "0",         "--batch", "64"};
   Running program(folder, slow);
-  wait_until(program, "\n    2 ");
+  REQUIRE(program.prints("\n    2 "));
   program.send(SIGINT);
   REQUIRE(program.wait().code == 1);
   const Finished rate = run_fm(folder, with(slow, {"--resume", "--rate", "0.5"}));

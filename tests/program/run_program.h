@@ -11,9 +11,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <csignal>
 #include <span>
 #include <string>
+#include <thread>
 #include <vector>
 
 namespace gradus {
@@ -72,8 +74,16 @@ class Running {
   }
 
   void send(int signal) const { ::kill(pid_, signal); }
-  bool has_printed(const std::string& text) const {
-    return ::access(out_.c_str(), R_OK) == 0 && text_of(out_).find(text) != std::string::npos;
+  /// Waits until it has printed the text; false where it ends before, or has not in five minutes.
+  [[nodiscard]] bool prints(const std::string& text) const {
+    for (int i = 0; i < 60'000; ++i) {
+      siginfo_t ended{};
+      ::waitid(P_PID, static_cast<id_t>(pid_), &ended, WEXITED | WNOHANG | WNOWAIT);
+      if (::access(out_.c_str(), R_OK) == 0 && text_of(out_).find(text) != std::string::npos) return true;
+      if (ended.si_pid != 0) return false;
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+    return false;
   }
   Finished wait() {
     int status = 0;

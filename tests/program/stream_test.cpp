@@ -147,7 +147,7 @@ TEST_CASE("a state of streamed data is of those data") {
   Words slow = streamed;
   *std::find(slow.begin(), slow.end(), "8") = "100000";
   Running program(folder, slow);
-  wait_until(program, "\n    2 ");
+  REQUIRE(program.prints("\n    2 "));
   program.send(SIGINT);
   REQUIRE(program.wait().code == 1);
   Words other = with(slow, {"--resume"});
