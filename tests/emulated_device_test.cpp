@@ -40,16 +40,16 @@ bool contains(const std::string& text, const std::string& part) { return text.fi
 
 }  // namespace
 
-TEST_CASE("device: rows of the op table") { check_op_table_fused(emulated_device(), thorough() ? 1 : 24, fail_check); }
+TEST_CASE("device: rows of the op table") { check_op_table_fused(emulated_device(), thorough() ? 1 : 48, fail_check); }
 
 TEST_CASE("device: the article's machine by every optimizer") {
   std::vector<Layout> layouts{Layout::dense};
   if (thorough()) layouts.push_back(Layout::csr);
-  check_optimizers(emulated_device(), layouts, {float32}, thorough() ? 1 : 3, fail_check);
+  check_optimizers(emulated_device(), layouts, {float32}, thorough() ? 1 : 5, fail_check);
 }
 
 TEST_CASE("device: a factorization machine on csr batches by every optimizer") {
-  check_batches(emulated_device(), thorough() ? 1 : 4, fail_check);
+  check_batches(emulated_device(), thorough() ? 1 : 6, fail_check);
 }
 
 TEST_CASE("device: feeds that change") { check_changing_feeds(emulated_device(), fail_check); }

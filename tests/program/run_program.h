@@ -13,6 +13,8 @@
 
 #include <chrono>
 #include <csignal>
+#include <fstream>
+#include <iterator>
 #include <span>
 #include <string>
 #include <thread>
@@ -79,7 +81,9 @@ class Running {
     for (int i = 0; i < 60'000; ++i) {
       siginfo_t ended{};
       ::waitid(P_PID, static_cast<id_t>(pid_), &ended, WEXITED | WNOHANG | WNOWAIT);
-      if (::access(out_.c_str(), R_OK) == 0 && text_of(out_).find(text) != std::string::npos) return true;
+      std::ifstream so_far(out_);  // read_file would refuse what is written to meanwhile
+      const std::string printed{std::istreambuf_iterator<char>(so_far), {}};
+      if (printed.find(text) != std::string::npos) return true;
       if (ended.si_pid != 0) return false;
       std::this_thread::sleep_for(std::chrono::milliseconds(5));
     }
