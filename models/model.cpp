@@ -205,6 +205,8 @@ ModelKind model_kind_named(std::string_view name) {
   fail<ValueError>("model: \"{}\" is given; linear, fm, higher-order, field-aware or deep is expected", name);
 }
 
+bool goes_by_fields(ModelKind kind) { return kind == ModelKind::field_aware || kind == ModelKind::deep; }
+
 Model make_model(Graph& g, std::int64_t p, const ModelOptions& options, bool weighted, Location where) {
   if (!std::isfinite(options.target.mean) || !std::isfinite(options.target.deviation) || options.target.deviation <= 0)
     fail<ValueError>(

@@ -31,6 +31,8 @@ enum class ModelKind : std::uint8_t {
 std::string_view to_string(ModelKind kind);
 /// Throws ValueError for a name that is none of these.
 ModelKind model_kind_named(std::string_view name);
+/// Whether a model of the kind depends on the fields of features.
+bool goes_by_fields(ModelKind kind);
 
 /// What brings targets to mean 0 and deviation 1.
 struct TargetScale {

@@ -257,13 +257,27 @@ TEST_CASE("malformed libffm") {
       {"1 1::1\n", "data:1: the index of \"1::1\" is not a whole number"},
       {"1 1:1:one\n", "data:1: the value \"one\" of \"1:1:one\" is not a number"},
       {"1 2:5:1\n\n1 3:4:1\n0 3:5:1\n",
-       "data:4: feature 5 is in field 3 here but in field 2 on line 1; each feature has one field"},
-      {"1 2:5:1 3:5:1\n", "data:1: index 5 is there twice; Duplicates::sum adds up its values"},
+       "data:4: feature 5 is in field 3 here but in field 2 on line 1; each feature has one field, and "
+       "OtherField::keep_first lets it stay in its first"},
+      {"1 2:5:1 3:5:1\n",
+       "data:1: index 5 is there twice, in fields 2 and 3; OtherField::keep_first adds up its values in the first"},
+      {"1 2:5:1 2:5:1\n", "data:1: index 5 is there twice; Duplicates::sum adds up its values"},
+      {"1 2:5:1 3:5:1 4:1:1 3:5:1\n",
+       "data:1: index 5 is there several times, in fields 2 and 3; Duplicates::sum with OtherField::keep_first adds up "
+       "its values in the first"},
+      {"1 2:5:1 3:5:1 4:9000000000:1\n",
+       "data:1: index 5 is there twice, in fields 2 and 3; OtherField::keep_first adds up its values in the first"},
       {"", "data: has no examples; lines of target field:index:value ... are expected"},
   };
   for (const auto& [text, message] : cases) CHECK(refused_sparse(text, libffm) == message);
   CHECK(refused_sparse("1 2:5:1 3:5:1\n", {.form = SparseText::libffm, .duplicates = Duplicates::sum}) ==
-        "data:1: an index is there twice, in two fields; OtherField::keep_first lets it stay in its first");
+        "data:1: index 5 is there twice, in fields 2 and 3; OtherField::keep_first adds up its values in the first");
+  const Options first{.form = SparseText::libffm, .other_field = OtherField::keep_first};
+  CHECK(parsed_sparse("1 2:5:1 3:5:2 2:0:4\n", first).x.to_dense() == Tensor({{4, 0, 0, 0, 0, 3}}));
+  CHECK(refused_sparse("1 2:5:1 3:5:1 2:5:1\n", first) ==
+        "data:1: index 5 is there twice; Duplicates::sum adds up its values");
+  const ReadRows hashed = parsed_sparse("1 2:5:1 3:5:1\n", {.form = SparseText::libffm, .hash_bits = 3});
+  CHECK(hashed.x.stored() == 1);
 }
 
 TEST_CASE("of several mistakes the first is told, with its line, whatever the threads and blocks") {
@@ -294,11 +308,11 @@ TEST_CASE("Criteo's sample in libffm's form") {
     MESSAGE("skipped: there is no ", file.string(), "; set GRADUS_DATA to the folder that holds criteo-small");
     return;
   }
-  // Its indices are hashes: some features are of two fields, and a few lines name an index twice.
+  // Its indices are hashes: some features are of two fields, a few of them on one line.
   ReadOptions options;
   const std::string message = refusal<IoError>([&] { read_rows(file.string(), options); });
   CHECK(message.starts_with(file.string() + ":"));
-  options.duplicates = Duplicates::sum;
+  CHECK(message.ends_with("; OtherField::keep_first adds up its values in the first"));
   options.other_field = OtherField::keep_first;
   const ReadRows e = read_rows(file.string(), options);
   CHECK(e.x.shape() == Shape{200, 9991});

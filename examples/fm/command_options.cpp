@@ -36,7 +36,9 @@ void add_data(CLI::App& command, DataArguments& data, const std::string& what) {
   command.add_option("--delimiter", data.delimiter, "Between the cells of csv; , or ; are found")->group("Data");
   command.add_flag("--sum-duplicates", data.sum_duplicates, "Add up the values of an index that a line names twice")
       ->group("Data");
-  command.add_flag("--keep-first-field", data.keep_first_field, "Let a feature of libffm stay in its first field")
+  command
+      .add_flag("--keep-first-field", data.keep_first_field,
+                "Let a feature of libffm stay in its first field, where the model goes by fields (field-aware, deep)")
       ->group("Data");
 }
 

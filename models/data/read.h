@@ -38,7 +38,8 @@ enum class TargetCells : std::uint8_t {
   either,  // classes where none is a number and not all are true and false, yes and no; found out by learning
 };
 
-/// Where a feature of libffm names another field than on the line where it was first.
+/// A feature of libffm that has another field than where it was first, on its own line or one before: refused, or taken
+/// for one of its first field, where the values that a line has for it are added up.
 enum class OtherField : std::uint8_t { refuse, keep_first };
 
 struct ReadOptions {

@@ -102,7 +102,7 @@ class Writer {
     for (std::size_t c = 0; c < model_.classes.size(); ++c) add("{}{}", c == 0 ? "" : ", ", literal(model_.classes[c]));
     add("}};\n");
   }
-  bool needs_fields() const { return is(ModelKind::field_aware) || is(ModelKind::deep); }
+  bool needs_fields() const { return goes_by_fields(model_.options.kind); }
 
   // The columns of x by the names of the table's columns and their categories, in the order of strcmp.
   void features() {

@@ -229,6 +229,7 @@ ReadOptions read_options(const TrainedModel& model, ReadOptions given) {
   given.columns = model.columns;
   if (!model.columns.table && given.format == Format::guess) given.format = model.format;
   given.otherwise = model.format;
+  if (!goes_by_fields(model.options.kind)) given.other_field = OtherField::keep_first;
   return given;
 }
 

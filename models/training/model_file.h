@@ -55,7 +55,8 @@ TrainedModel folded(TrainedModel model);
 bool is_model(const std::string& path);
 
 /// How a file is read for the model: as the data that it was trained on. Of a table the columns are found by their
-/// names, so that its format may be another.
+/// names, so that its format may be another. Where the model does not go by fields, features of libffm may have
+/// several.
 ReadOptions read_options(const TrainedModel& model, ReadOptions given = {});
 
 /// What an index of sparse text counts from: 1 in libsvm, 0 in libfm and libffm.

@@ -286,6 +286,7 @@ TrainingSet load_training_set(const DataFile& data, const DataFile& validation, 
                                                        : TargetCells::numbers;
   file.may_lack_target = options.task == Task::ranking;
   file.split = options.split;
+  if (!goes_by_fields(options.kind)) file.read.other_field = OtherField::keep_first;
   for (const JoinedFile& each : std::exchange(file.joined, {})) out.joined.push_back(read_joined(each, file.read));
   LoadedRows all = from != nullptr ? load_rows_for(*from, file) : load_rows(file, options.stream_above);
   out.about = all;

@@ -142,15 +142,10 @@ class LineParser {
   }
 
   [[gnu::noinline]] void sort(std::size_t first) {
-    const std::int64_t other_fields = out_.other_fields;
-    const Index at_fault = sort_row(out_, first, options_.duplicates);
-    const auto column = static_cast<std::size_t>(std::max(at_fault, 0));
-    const std::uint64_t index = options_.ids ? options_.ids->index()[column] : column + base;
-    if (at_fault >= 0 && options_.duplicates == Duplicates::refuse)
-      wrong(fmt::format("index {} is there twice; Duplicates::sum adds up its values", index));
-    if (at_fault >= 0) wrong(fmt::format("the values of index {} add up to more than {} can hold", index, dtype_of<T>));
-    if (out_.other_fields > other_fields && options_.other_field == OtherField::refuse)
-      wrong("an index is there twice, in two fields; OtherField::keep_first lets it stay in its first");
+    const RowFault fault = sort_row(out_, first, {options_.duplicates, options_.other_field});
+    if (fault.column < 0) return;
+    const auto column = static_cast<std::size_t>(fault.column);
+    wrong(fault.text(options_.ids ? options_.ids->index()[column] : column + base, dtype_of<T>));
   }
 
   [[noreturn]] void wrong(std::string what) const { throw Mistake{out_.lines, std::move(what)}; }
@@ -226,7 +221,9 @@ class SparseTextReader final : public Reader {
  public:
   SparseTextReader(std::vector<Input> inputs, const SparseTextOptions& options)
       : inputs_(std::move(inputs)), options_(options), workers_(options.threads) {
-    if (options_.hash_bits > 0) options_.duplicates = Duplicates::sum;
+    if (options_.hash_bits == 0) return;
+    options_.duplicates = Duplicates::sum;
+    options_.other_field = OtherField::keep_first;
   }
 
   std::string place() const override { return fmt::format("{}:{}", input().name(), line_); }
@@ -340,12 +337,10 @@ class SparseTextReader final : public Reader {
         if constexpr (form == SparseText::libffm) sorted.field.push_back(piece.field[entry]);
       }
       const std::size_t begin = sorted.column.size() - (entry - first);
-      const Index at_fault = sort_row(sorted, begin, options_.duplicates);
-      if (at_fault >= 0)
-        fail<IoError>("{}:{}: index {} is there twice{}", input().name(), line + piece.row_line[row] + 1,
-                      index_[static_cast<std::size_t>(at_fault)],
-                      options_.duplicates == Duplicates::sum ? ", and its values add up to too much"
-                                                             : "; Duplicates::sum adds up its values");
+      const RowFault fault = sort_row(sorted, begin, {options_.duplicates, options_.other_field});
+      if (fault.column >= 0)
+        fail<IoError>("{}:{}: {}", input().name(), line + piece.row_line[row] + 1,
+                      fault.text(index_[static_cast<std::size_t>(fault.column)], dtype_of<T>));
       if (sorted.column.size() > begin) piece.largest = std::max(piece.largest, sorted.column.back());
       piece.row_end[row] = std::ssize(sorted.column);
     }
@@ -375,7 +370,8 @@ class SparseTextReader final : public Reader {
           ++other_fields_;
           if (options_.other_field == OtherField::refuse)
             fail<IoError>(
-                "{}:{}: feature {} is in field {} here but in field {} on line {}; each feature has one field",
+                "{}:{}: feature {} is in field {} here but in field {} on line {}; each feature has one field, and "
+                "OtherField::keep_first lets it stay in its first",
                 input().name(), here, renumbers_ ? index_[column] : column, piece.field[entry], field_[column],
                 field_line_[column]);
         }

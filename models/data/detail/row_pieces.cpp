@@ -1,9 +1,12 @@
 #include <gradus/models/data/detail/row_pieces.h>
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <memory>
 #include <numeric>
+#include <span>
 
 namespace gradus {
 
@@ -62,8 +65,38 @@ ReadRows joined(std::vector<RowPiece<T>>& pieces, std::int64_t columns, Workers&
 template ReadRows joined(std::vector<RowPiece<float>>&, std::int64_t, Workers&);
 template ReadRows joined(std::vector<RowPiece<double>>&, std::int64_t, Workers&);
 
+std::string RowFault::text(std::uint64_t index, DType of_values) const {
+  if (too_much) return fmt::format("the values of index {} add up to more than {} can hold", index, of_values);
+  if (field < 0) return fmt::format("index {} is there twice; Duplicates::sum adds up its values", index);
+  return fmt::format(
+      "index {} is there {}, in fields {} and {}; {}OtherField::keep_first adds up its values in the first", index,
+      twice ? "several times" : "twice", field, other, twice ? "Duplicates::sum with " : "");
+}
+
+namespace {
+
+// What is refused of some entries of one column, which `order` has in the order of the file.
 template <class T>
-Index sort_row(RowPiece<T>& piece, std::size_t first, Duplicates duplicates) {
+RowFault fault_of(const RowPiece<T>& piece, std::span<const std::size_t> order, const SeveralEntries& allowed) {
+  RowFault out;
+  std::vector<Index> fields;
+  for (const std::size_t at : order) fields.push_back(piece.field.empty() ? 0 : piece.field[at]);
+  const auto other = std::find_if(fields.begin(), fields.end(), [&](Index each) { return each != fields.front(); });
+  if (other != fields.end() && allowed.of_fields == OtherField::refuse) {
+    out.field = fields.front();
+    out.other = *other;
+  }
+  std::sort(fields.begin(), fields.end());
+  out.twice =
+      allowed.of_field == Duplicates::refuse && std::adjacent_find(fields.begin(), fields.end()) != fields.end();
+  if (out.twice || out.field >= 0) out.column = piece.column[order.front()];
+  return out;
+}
+
+}  // namespace
+
+template <class T>
+RowFault sort_row(RowPiece<T>& piece, std::size_t first, const SeveralEntries& allowed) {
   const std::size_t count = piece.column.size() - first;
   std::vector<std::size_t> order(count);
   std::iota(order.begin(), order.end(), first);
@@ -71,17 +104,21 @@ Index sort_row(RowPiece<T>& piece, std::size_t first, Duplicates duplicates) {
   std::stable_sort(order.begin(), order.end(),
                    [&](std::size_t a, std::size_t b) { return piece.column[a] < piece.column[b]; });
   RowPiece<T> row;
-  for (const std::size_t at : order) {
-    if (!row.column.empty() && row.column.back() == piece.column[at]) {
-      if (duplicates == Duplicates::refuse) return piece.column[at];
-      row.value.back() += piece.value[at];
-      if (!std::isfinite(row.value.back())) return piece.column[at];
-      if (!piece.field.empty() && row.field.back() != piece.field[at]) ++piece.other_fields;
-      continue;
+  for (std::size_t begin = 0, end = 0; begin < count; begin = end) {
+    const Index column = piece.column[order[begin]];
+    T sum = piece.value[order[begin]];
+    for (end = begin + 1; end < count && piece.column[order[end]] == column; ++end) {
+      sum += piece.value[order[end]];
+      if (!piece.field.empty() && piece.field[order[end]] != piece.field[order[begin]]) ++piece.other_fields;
     }
-    row.column.push_back(piece.column[at]);
-    row.value.push_back(piece.value[at]);
-    if (!piece.field.empty()) row.field.push_back(piece.field[at]);
+    if (end > begin + 1) {
+      const RowFault fault = fault_of(piece, std::span(order).subspan(begin, end - begin), allowed);
+      if (fault.column >= 0) return fault;
+      if (!std::isfinite(sum)) return {.column = column, .too_much = true};
+    }
+    row.column.push_back(column);
+    row.value.push_back(sum);
+    if (!piece.field.empty()) row.field.push_back(piece.field[order[begin]]);
   }
   const auto replace = [first](auto& all, const auto& part) {
     all.resize(first);
@@ -90,10 +127,10 @@ Index sort_row(RowPiece<T>& piece, std::size_t first, Duplicates duplicates) {
   replace(piece.column, row.column);
   replace(piece.value, row.value);
   if (!piece.field.empty()) replace(piece.field, row.field);
-  return -1;
+  return {};
 }
 
-template Index sort_row(RowPiece<float>&, std::size_t, Duplicates);
-template Index sort_row(RowPiece<double>&, std::size_t, Duplicates);
+template RowFault sort_row(RowPiece<float>&, std::size_t, const SeveralEntries&);
+template RowFault sort_row(RowPiece<double>&, std::size_t, const SeveralEntries&);
 
 }  // namespace gradus

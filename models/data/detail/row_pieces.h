@@ -4,7 +4,7 @@
 
 #include <gradus/core/error.h>
 #include <gradus/core/workers.h>
-#include <gradus/models/data/reader.h>
+#include <gradus/models/data/read.h>
 
 #include <algorithm>
 #include <exception>
@@ -77,11 +77,28 @@ ReadRows joined(std::vector<RowPiece<T>>& pieces, std::int64_t columns, Workers&
 extern template ReadRows joined(std::vector<RowPiece<float>>&, std::int64_t, Workers&);
 extern template ReadRows joined(std::vector<RowPiece<double>>&, std::int64_t, Workers&);
 
-/// Puts the entries from `first` on, which are a row, in the order of their columns, and adds up those of one column.
-/// Returns a column that is named twice where that is refused, or whose sum is not finite; else -1.
+/// What becomes of the entries of a row that have one column: of one field, or of none, and of several fields.
+struct SeveralEntries {
+  Duplicates of_field = Duplicates::refuse;
+  OtherField of_fields = OtherField::refuse;
+};
+
+/// What sort_row refuses.
+struct RowFault {
+  Index column = -1;             // that several entries have; -1: nothing is wrong
+  bool twice = false;            // two of them are of one field
+  Index field = -1, other = -1;  // or of these two
+  bool too_much = false;         // their sum is not finite
+
+  /// What messages say of it behind the name of the file and the line.
+  std::string text(std::uint64_t index, DType of_values) const;
+};
+
+/// Puts the entries from `first` on, which are a row, in the order of their columns, and adds up those of one column,
+/// in the field of the first.
 template <class T>
-Index sort_row(RowPiece<T>& piece, std::size_t first, Duplicates duplicates);
-extern template Index sort_row(RowPiece<float>&, std::size_t, Duplicates);
-extern template Index sort_row(RowPiece<double>&, std::size_t, Duplicates);
+RowFault sort_row(RowPiece<T>& piece, std::size_t first, const SeveralEntries& allowed);
+extern template RowFault sort_row(RowPiece<float>&, std::size_t, const SeveralEntries&);
+extern template RowFault sort_row(RowPiece<double>&, std::size_t, const SeveralEntries&);
 
 }  // namespace gradus

@@ -148,7 +148,8 @@ class TableReader final : public Reader {
       for (std::size_t k = 0; k < kept_.size(); ++k) out.kept[k].add(records.cells()[kept_[k]]);
       if (!std::is_sorted(out.column.begin() + static_cast<std::ptrdiff_t>(first), out.column.end(),
                           std::less_equal<>()))
-        sort_row(out, first, Duplicates::sum);  // categories that were hashed to one feature count as often
+        sort_row(out, first,
+                 {.of_field = Duplicates::sum});  // categories that were hashed to one feature count as often
       out.row_end.push_back(static_cast<std::int64_t>(out.column.size()));
     }
     out.lines = records.lines_passed();
