@@ -307,7 +307,20 @@ TEST_CASE("what is not written") {
   CHECK_THROWS_WITH_AS(save_safetensors(path, {{{"__metadata__", eye(2)}}, {}}),
                        (path + ": no tensor may be named __metadata__").c_str(), ValueError);
   CHECK_THROWS_AS(save_safetensors(path, {{{"\xff", eye(2)}}, {}}), ValueError);
+  CHECK_THROWS_WITH_AS(save_safetensors(path, {}, {{"a", {eye(2), eye(3)}}}),
+                       (path + ": the tensors of 'a' are not of one type").c_str(), TypeError);
   CHECK(folder.files().empty());
+}
+
+TEST_CASE("tensors that lie apart are written as one") {
+  const Folder folder;
+  const Tensor a({{1, 2}, {3, 4}}), b({{5, 6}, {7, 8}});
+  save_safetensors(folder / "t", {{{"b", eye(2)}}, {{"key", "text"}}}, {{"a", {a, b}}, {"c", {Tensor(1.5)}}});
+  const SafeTensors file = load_safetensors(folder / "t");
+  CHECK(file.tensors.at("a") == Tensor({{{1, 2}, {3, 4}}, {{5, 6}, {7, 8}}}));
+  CHECK(file.tensors.at("b") == eye(2));
+  CHECK(file.tensors.at("c") == Tensor({1.5}));
+  CHECK(file.metadata.at("key") == "text");
 }
 
 TEST_CASE("files that cannot be opened or written") {

@@ -191,7 +191,7 @@ TEST_CASE("a file without the newer settings has their defaults") {
   const std::size_t at = text.find("\"samples\":");
   REQUIRE(at != std::string::npos);
   text.erase(at, text.find(',', at) + 1 - at);
-  CHECK(training_options_from_json(text, "m").samples == 50);
+  CHECK(training_options_from_json(text, "m").samples == 25);
 }
 
 TEST_CASE("a state that is written and read goes on to the bit") {

@@ -11,6 +11,7 @@
 #include <bit>
 #include <optional>
 #include <set>
+#include <span>
 #include <tuple>
 #include <vector>
 
@@ -258,15 +259,24 @@ void save_safetensors(const std::string& path, const std::map<std::string, Writt
   });
 }
 
-void save_safetensors(const std::string& path, const SafeTensors& contents) {
+void save_safetensors(const std::string& path, const SafeTensors& contents, const TensorStacks& stacks) {
   std::map<std::string, WrittenTensor> tensors;
-  for (const auto& [name, tensor] : contents.tensors) {
-    if (tensor.layout() != Layout::dense)
-      fail<TypeError>("{}: '{}' is {}; only dense tensors are written, so take to_dense() first", path, name,
-                      tensor.type());
-    tensors.emplace(name, WrittenTensor{tensor.dtype(), tensor.shape(), [&tensor = tensor](FileWriter& file) {
-                                          file.write(tensor.data(), bytes_of(tensor.dtype(), tensor.shape()));
+  const auto add = [&](const std::string& name, const Shape& shape, std::span<const Tensor> parts) {
+    for (const Tensor& part : parts)
+      if (part.layout() != Layout::dense)
+        fail<TypeError>("{}: '{}' is {}; only dense tensors are written, so take to_dense() first", path, name,
+                        part.type());
+    tensors.emplace(name, WrittenTensor{parts.front().dtype(), shape, [parts](FileWriter& file) {
+                                          for (const Tensor& part : parts)
+                                            file.write(part.data(), bytes_of(part.dtype(), part.shape()));
                                         }});
+  };
+  for (const auto& [name, tensor] : contents.tensors) add(name, tensor.shape(), std::span(&tensor, 1));
+  for (const auto& [name, parts] : stacks) {
+    const auto is_other = [&first = parts.front()](const Tensor& part) { return part.type() != first.type(); };
+    if (std::any_of(parts.begin(), parts.end(), is_other))
+      fail<TypeError>("{}: the tensors of '{}' are not of one type", path, name);
+    add(name, parts.front().shape().insert(0, std::ssize(parts)), parts);
   }
   save_safetensors(path, tensors, contents.metadata);
 }

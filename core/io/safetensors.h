@@ -10,6 +10,7 @@
 #include <map>
 #include <span>
 #include <string>
+#include <vector>
 
 namespace gradus {
 
@@ -21,8 +22,11 @@ struct SafeTensors {
 SafeTensors load_safetensors(const std::string& path);
 /// Whether the file is of this format and its metadata name the key. Its header alone is read.
 bool has_metadata(const std::string& path, const std::string& key);
-/// Throws TypeError unless all tensors are dense; written atomically. The same contents give the same bytes.
-void save_safetensors(const std::string& path, const SafeTensors& contents);
+/// One tensor or more of one type, by the name under which a file has them as one, along a first axis more.
+using TensorStacks = std::map<std::string, std::vector<Tensor>>;
+/// Throws TypeError unless all tensors are dense; written atomically. The same contents give the same bytes. Stacks are
+/// written from where their tensors lie.
+void save_safetensors(const std::string& path, const SafeTensors& contents, const TensorStacks& stacks = {});
 
 /// A file that is not read whole: the header when it is opened, elements of a tensor when they are asked for.
 class SafeTensorsFile {

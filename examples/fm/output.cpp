@@ -113,7 +113,7 @@ std::string describe_model(const TrainingOptions& o) {
   text += fmt::format("; {}, {}", to_string(*o.task), to_string(o.optimizer));
   if (o.optimizer == Learner::mcmc)
     return text + fmt::format("; {} epochs, {} samples; seed {}", *o.epochs,
-                              std::min(o.samples, *o.epochs - *o.epochs / 10), o.seed);
+                              std::min(o.samples, *o.epochs - unsettled_epochs(*o.epochs)), o.seed);
   if (!visits_parameters(o)) text += fmt::format(", rate {:g}", o.rate == 0 ? usual_rate(o) : o.rate);
   if (o.schedule != RateSchedule::constant) text += fmt::format(" ({})", to_string(o.schedule));
   if (o.l2_w0 != 0) text += fmt::format(", l2-w0 {:g}", o.l2_w0);

@@ -267,7 +267,8 @@ void compare_with_constant(const TrainingSet& set, const TrainingOptions& option
                               : best == *options.epochs ? "; it is the last, so more --epochs may do better"
                                                         : "";
     if (const std::int64_t samples = trained.samples.count(); samples > 0)
-      say("predictions: the mean of {} sample{} of epochs {} to {}\n", samples, plural(samples), best / 10 + 1, best);
+      say("predictions: the mean of {} sample{} of epochs {} to {}\n", samples, plural(samples),
+          unsettled_epochs(best) + 1, best);
     else
       say("{} epoch: {}{}\n", validated ? "best" : "last", best, ended);
     say("{}: {}\nconstant: {} {}\n", rows, to_string(found), metric, shown_metric(constant));

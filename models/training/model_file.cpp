@@ -181,7 +181,7 @@ void save_model(const std::string& path, const TrainedModel& model) {
   if (!model.options.task) fail<ValueError>("save_model: .task is left open");
   SafeTensors file;
   file.tensors = model.parameters;
-  file.tensors.merge(stacked(model.samples));
+  const TensorStacks samples = stacked(model.samples);
   add_columns(file, model.columns);
   add_relations(file, model.columns.relations.get());
   if (model.scale.size() > 0) file.tensors.emplace(scale_name, model.scale);  // [p]
@@ -204,8 +204,8 @@ void save_model(const std::string& path, const TrainedModel& model) {
       {"target", to_text_replacing(target)},
   });
   if (model.rows > 0) file.metadata.emplace("training", to_text(Json{{"rows", model.rows}, {"noise", model.noise}}));
-  file.metadata.emplace(checksum_key, checksum(file.tensors, file.metadata));
-  save_safetensors(path, file);
+  file.metadata.emplace(checksum_key, checksum(file.tensors, file.metadata, samples));
+  save_safetensors(path, file, samples);
 }
 
 bool is_model(const std::string& path) { return has_metadata(path, model_key); }

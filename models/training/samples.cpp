@@ -27,41 +27,34 @@ Tensor column(std::size_t rows, Of&& of) {
   });
 }
 
-// sum / count, in float32
-Tensor divided(const Tensor& sum, std::int64_t count) {
-  return Tensor::make<float>(sum.shape(), [&](std::span<float> out) {
-    const std::span<const double> from = sum.span<double>();
-    for (std::size_t i = 0; i < out.size(); ++i) out[i] = static_cast<float>(from[i] / static_cast<double>(count));
-  });
+// to = sum / count
+void divide(std::span<const double> sum, std::int64_t count, std::span<float> to) {
+  for (std::size_t i = 0; i < to.size(); ++i) to[i] = static_cast<float>(sum[i] / static_cast<double>(count));
 }
 
-// sum + x, in float64; a sum that does not exist yet is 0
-Tensor added(const Tensor* sum, const Tensor& x) {
-  return Tensor::make<double>(x.shape(), [&](std::span<double> out) {
-    const std::span<const float> more = x.span<float>();
-    for (std::size_t i = 0; i < out.size(); ++i)
-      out[i] = (sum == nullptr ? 0 : sum->span<double>()[i]) + static_cast<double>(more[i]);
-  });
-}
-
+// sums += parameters, in float64; sums that do not exist yet are 0. Others may share those that do.
 void add_to(std::map<std::string, Tensor>& sums, const Parameters& parameters) {
   for (const auto& [name, value] : parameters) {
-    const auto found = sums.find(name);
-    sums.insert_or_assign(name, added(found == sums.end() ? nullptr : &found->second, value));
+    Tensor& sum = sums.try_emplace(name).first->second;
+    const bool is_new = sum.shape() != value.shape();
+    if (is_new || !sum.unique()) {
+      const Tensor before = sum;
+      sum = Tensor::make<double>(value.shape(), [&](std::span<double> out) {
+        if (is_new)
+          std::fill(out.begin(), out.end(), 0);
+        else
+          std::copy_n(before.span<double>().begin(), out.size(), out.begin());
+      });
+    }
+    const std::span<double> to = sum.writable<double>();
+    const std::span<const float> more = value.span<float>();
+    for (std::size_t i = 0; i < to.size(); ++i) to[i] += static_cast<double>(more[i]);
   }
 }
 
-void stack(const std::vector<Parameters>& all, std::string_view prefix, std::map<std::string, Tensor>& to) {
-  if (all.empty()) return;
-  for (const auto& [name, first] : all.front())
-    to.emplace(named(prefix, name),
-               Tensor::make<float>(first.shape().insert(0, std::ssize(all)), [&, &of = name](std::span<float> out) {
-                 auto at = out.begin();
-                 for (const Parameters& each : all) {
-                   const std::span<const float> from = each.at(of).span<float>();
-                   at = std::copy(from.begin(), from.end(), at);
-                 }
-               }));
+void stack(const std::vector<Parameters>& all, std::string_view prefix, TensorStacks& to) {
+  for (const Parameters& each : all)
+    for (const auto& [name, value] : each) to[named(prefix, name)].push_back(value);
 }
 
 }  // namespace
@@ -70,12 +63,15 @@ Parameters mean_of(const Samples& samples) {
   std::map<std::string, Tensor> sums;
   for (const Parameters& mean : samples.means) add_to(sums, mean);
   Parameters out;
-  for (const auto& [name, sum] : sums) out.emplace(name, divided(sum, samples.count()));
+  for (const auto& [name, sum] : sums)
+    out.emplace(name, Tensor::make<float>(sum.shape(), [&, &of = sum](std::span<float> to) {
+                  divide(of.span<double>(), samples.count(), to);
+                }));
   return out;
 }
 
-std::map<std::string, Tensor> stacked(const Samples& samples) {
-  std::map<std::string, Tensor> out;
+TensorStacks stacked(const Samples& samples) {
+  TensorStacks out;
   stack(samples.means, of_means, out);
   stack(samples.draws, of_draws, out);
   return out;
@@ -100,11 +96,24 @@ std::string sampled_parameter(const std::string& name) {
   return "";
 }
 
+std::int64_t unsettled_epochs(std::int64_t epochs) { return std::min<std::int64_t>(epochs / 10, 10); }
+
 SampleKeeper::SampleKeeper(std::int64_t epochs, std::int64_t samples)
-    : first_(epochs / 10), rest_(epochs - first_), wanted_(std::min(samples, rest_)) {}
+    : first_(unsettled_epochs(epochs)), rest_(epochs - first_), wanted_(std::min(samples, rest_)) {}
 
 std::int64_t SampleKeeper::ended(std::int64_t epoch) const {
   return epoch <= first_ ? 0 : (epoch - first_) * wanted_ / rest_;
+}
+
+// A tensor in its place among all samples, for which there is room from the first on: one by one they would lie
+// scattered among what each epoch makes and drops, and take half as much memory again.
+template <class Fill>
+Tensor SampleKeeper::next_in(std::string_view prefix, const std::string& name, const Shape& shape, const Fill& fill) {
+  const auto [room, is_new] = room_.try_emplace(named(prefix, name));
+  if (is_new) room->second = Tensor::uninitialized({float32, shape.insert(0, wanted_), Layout::dense});
+  const auto size = static_cast<std::size_t>(shape.size());
+  fill(room->second.writable<float>().subspan(static_cast<std::size_t>(samples_.count()) * size, size));
+  return room->second.row_range(samples_.count(), 1).reshape(shape);
 }
 
 bool SampleKeeper::add(std::int64_t epoch, const Parameters& drawn) {
@@ -112,17 +121,23 @@ bool SampleKeeper::add(std::int64_t epoch, const Parameters& drawn) {
   add_to(sums_, drawn);
   ++summed_;
   if (ended(epoch) == ended(epoch - 1)) return false;
-  Parameters mean;
-  for (const auto& [name, sum] : sums_) mean.emplace(name, divided(sum, summed_));
+  Parameters mean, draw;
+  for (const auto& [name, sum] : sums_) {
+    mean.emplace(name, next_in(of_means, name, sum.shape(),
+                               [&, &of = sum](std::span<float> to) { divide(of.span<double>(), summed_, to); }));
+    draw.emplace(name, next_in(of_draws, name, sum.shape(), [&, &of = drawn.at(name)](std::span<float> to) {
+                   std::copy_n(of.span<float>().begin(), to.size(), to.begin());
+                 }));
+  }
   samples_.means.push_back(std::move(mean));
-  samples_.draws.push_back(drawn);
+  samples_.draws.push_back(std::move(draw));
   sums_.clear();
   summed_ = 0;
   return true;
 }
 
-std::map<std::string, Tensor> SampleKeeper::state() const {
-  std::map<std::string, Tensor> out = stacked(samples_);
+std::map<std::string, Tensor> SampleKeeper::sums() const {
+  std::map<std::string, Tensor> out;
   for (const auto& [name, sum] : sums_) out.emplace(named(of_sums, name), sum);
   return out;
 }

@@ -424,7 +424,7 @@ std::int64_t Trainer::rows() const { return state_->summary.rows; }
 double Trainer::noise() const {
   const State& s = *state_;
   if (!s.keeper || s.options.task != Task::regression) return 0;
-  // The rows' errors, by which alpha is drawn, of the epochs that count.
+  // The rows' errors, by which alpha is drawn, without the first, which are larger.
   const auto first = s.history.begin() + std::ssize(s.history) / 10;
   double sum = 0;
   for (auto record = first; record != s.history.end(); ++record) sum += record->loss;

@@ -55,6 +55,7 @@ const std::string& Trainer::State::data_checksum() {
 void Trainer::save(const std::string& path) {
   State& s = *state_;
   SafeTensors file;
+  TensorStacks samples;  // of mcmc
   for (const Expr& variable : s.graph.variables())
     file.tensors.emplace(fmt::format("{}{}", variable_prefix, variable.name()), s.session->value(variable));
   for (const auto& [name, value] : s.best) file.tensors.emplace(fmt::format("{}{}", best_prefix, name), value);
@@ -67,12 +68,13 @@ void Trainer::save(const std::string& path) {
   if (s.keeper) {
     const std::span<const float> means = s.chain->means();
     file.tensors.emplace(means_name, Tensor::from(means, {std::ssize(means)}));
-    file.tensors.merge(s.keeper->state());
+    file.tensors.merge(s.keeper->sums());
+    samples = stacked(s.keeper->samples());
   }
   file.metadata = {
       {checkpoint_key, std::string(checkpoint_version)}, {"options", to_json(s.options)}, {"data", s.data_checksum()}};
-  file.metadata.emplace(checksum_key, checksum(file.tensors, file.metadata));
-  save_safetensors(path, file);
+  file.metadata.emplace(checksum_key, checksum(file.tensors, file.metadata, samples));
+  save_safetensors(path, file, samples);
 }
 
 void Trainer::restore(const std::string& path) {

@@ -153,8 +153,8 @@ std::vector<Setting> settings(TrainingOptions& o) {
                   "parameter after the other) or mcmc (Gibbs sampling: the most accurate on tables below 10 million "
                   "non-zeros, with nothing to tune)")),
       newer(of({Learner::mcmc}, number("samples", &o.samples, 1, 10000, false, optimizer,
-                                       "Of mcmc: models kept of its epochs but the first tenth, whose predictions are "
-                                       "averaged"))),
+                                       "Of mcmc: models kept, each the mean of a stretch of its epochs, whose "
+                                       "predictions are averaged"))),
       gradients(also("--lr", number("rate", &o.rate, 0, infinity, false, optimizer,
                                     "Learning rate; 0: the optimizer's usual one"))),
       of({Learner::momentum}, number("momentum", &o.momentum, 0, 0.999999, false, optimizer, "Of momentum")),

@@ -45,7 +45,7 @@ struct TrainingOptions {
   // The learner; als and mcmc have no use for what follows but `samples`. A rate of 0 is the optimizer's default; an
   // epsilon of 0 likewise.
   Learner optimizer = Learner::adam;
-  std::int64_t samples = 50;  // of mcmc: how many it keeps
+  std::int64_t samples = 25;  // of mcmc: how many it keeps
   double rate = 0;
   double momentum = 0.9;
   bool nesterov = false;

@@ -52,7 +52,7 @@ inline void check_interrupted(const Folder& folder, const std::vector<std::strin
     const int signal = signals[runs % signals.size()];
     program.send(signal);
     const Finished done = program.wait();
-    const bool stopped = done.signal == signal || done.err.find("fm: interrupted in epoch") != std::string::npos;
+    const bool stopped = done.signal == signal || done.err.find("fm: interrupted ") != std::string::npos;
     CHECK_MESSAGE((stopped || done.code == 0), done.err);
     if (stopped) ++stops;
     if (::access((folder / "m.checkpoint").c_str(), F_OK) == 0)

@@ -97,6 +97,19 @@ TEST_CASE("a training with joined columns that is interrupted ends with the bits
                           "0", "--l2-v", "0.001", "--checkpoint-every", "2"},
                          joins),
                     1, {SIGKILL});
+  for (const std::string learner : {"mcmc", "als"}) {
+    CAPTURE(learner);
+    std::filesystem::remove(folder / "m");
+    const std::vector<std::string> training{"train",    "ratings", "--format",           "movielens",
+                                            "--model",  "m",       "--learner",          learner,
+                                            "--epochs", "20",      "--checkpoint-every", "2"};
+    check_interrupted(
+        folder,
+        with(with(training, learner == "als" ? std::vector<std::string>{"--patience", "0", "--l2-v", "0.1"}
+                                             : std::vector<std::string>{"--samples", "5"}),
+             joins),
+        1, {learner == "als" ? SIGINT : SIGKILL});
+  }
   // A state of other implicit columns is not gone on with.
   const std::vector<std::string> training = {
       "train",      "ratings", "--format", "movielens", "--model",    "m",         "--epochs",           "200",

@@ -27,6 +27,19 @@ std::string clicks_text(std::int64_t count) {
   return text;
 }
 
+// Ratings with a third column, so that there are products of three features, and two values in some of its cells.
+std::string ratings_with_days(std::int64_t count) {
+  std::istringstream ratings(ratings_text({.count = count, .users = 100, .items = 80, .form = RatingsForm::csv}));
+  std::string text = "user,item,day,rating\n", line;
+  std::getline(ratings, line);
+  for (int n = 0; std::getline(ratings, line); ++n) {
+    const std::size_t comma = line.rfind(',');
+    text +=
+        line.substr(0, comma) + ",d" + std::to_string(n % 7) + (n % 3 == 0 ? "|sale" : "") + line.substr(comma) + "\n";
+  }
+  return text;
+}
+
 double metric(const Folder& folder, const std::vector<std::string>& command, const char* of, const char* name) {
   const Finished done = run_fm(folder, with(command, {"--json"}));
   REQUIRE_MESSAGE(done.code == 0, done.err);
@@ -43,8 +56,8 @@ TEST_CASE("mcmc needs no other option, beats gradients, and tells how sure it is
   const Finished done =
       run_fm(folder, {"train", "ratings", "--format", "movielens", "--learner", "mcmc", "--model", "m"});
   REQUIRE_MESSAGE(done.code == 0, done.err);
-  CHECK(done.out.find("; regression, mcmc; 500 epochs, 50 samples; seed 1\n") != std::string::npos);
-  CHECK(done.out.find("\npredictions: the mean of 50 samples of epochs 51 to 500\n") != std::string::npos);
+  CHECK(done.out.find("; regression, mcmc; 500 epochs, 25 samples; seed 1\n") != std::string::npos);
+  CHECK(done.out.find("\npredictions: the mean of 25 samples of epochs 11 to 500\n") != std::string::npos);
   CHECK(done.out.find("may do better") == std::string::npos);
   const double sampled = metric(folder, {"evaluate", "m", "others"}, "", "rmse");
   REQUIRE(run_fm(folder, {"train", "ratings", "--format", "movielens", "--model", "adam"}).code == 0);
@@ -66,9 +79,9 @@ TEST_CASE("mcmc needs no other option, beats gradients, and tells how sure it is
         "fm: adam: --std tells how far samples differ, but the model has none: it was learnt by adam, not by mcmc\n");
 
   CHECK(run_fm(folder, {"inspect", "m"})
-            .out.find("\nweights and factors below are means of 50 samples; predictions are the mean of the samples' "
+            .out.find("\nweights and factors below are means of 25 samples; predictions are the mean of the samples' "
                       "predictions\n") != std::string::npos);
-  CHECK(run_fm(folder, {"export", "m", "--onnx", "m.onnx"}).out.find("of the mean of the 50 samples' parameters") !=
+  CHECK(run_fm(folder, {"export", "m", "--onnx", "m.onnx"}).out.find("of the mean of the 25 samples' parameters") !=
         std::string::npos);
 }
 
@@ -158,4 +171,22 @@ TEST_CASE("mcmc that is interrupted ends with the bits of one that never stopped
   CHECK(text_of(folder / "m") == model);  // on all threads as on one
   CHECK(run_fm(folder, with(sampling, {"--resume"})).err ==
         "fm: m.checkpoint: is not there, so there is no training to go on with; without --resume a new one begins\n");
+}
+
+TEST_CASE(
+    "mcmc and als of higher order and of fields that are interrupted end with the bits of such as never stopped") {
+  const Folder folder;
+  write_text(folder / "ratings.csv", ratings_with_days(3000));
+  for (const std::string kind : {"higher-order", "field-aware"})
+    for (const std::string learner : {"mcmc", "als"}) {
+      CAPTURE(kind);
+      CAPTURE(learner);
+      std::vector<std::string> training{
+          "train",     "ratings.csv", "--multi",  "day", "--kind",  kind, "--factors",          "4",
+          "--learner", learner,       "--epochs", "24",  "--model", "m",  "--checkpoint-every", "3"};
+      training = with(training, learner == "mcmc" ? std::vector<std::string>{"--samples", "6"}
+                                                  : std::vector<std::string>{"--patience", "0", "--l2-v", "0.1"});
+      check_interrupted(folder, training, 2, {SIGKILL, SIGINT});
+      std::filesystem::remove(folder / "m");
+    }
 }

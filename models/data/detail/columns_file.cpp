@@ -106,12 +106,15 @@ bool is_of_columns(std::string_view tensor) {
   return tensor == field_name || tensor == ids_name || tensor == item_name;
 }
 
-std::string checksum(const std::map<std::string, Tensor>& tensors, const std::map<std::string, std::string>& metadata) {
+std::string checksum(const std::map<std::string, Tensor>& tensors, const std::map<std::string, std::string>& metadata,
+                     const TensorStacks& stacks) {
   std::uint32_t crc = 0;
   const auto add = [&crc](const void* bytes, std::size_t count) { crc = crc32_of(bytes, count, crc); };
-  for (const auto& [name, tensor] : tensors) {
+  TensorStacks all = stacks;
+  for (const auto& [name, tensor] : tensors) all[name] = {tensor};
+  for (const auto& [name, parts] : all) {
     add(name.c_str(), name.size() + 1);
-    add(tensor.data(), static_cast<std::size_t>(tensor.stored()) * size_of(tensor.dtype()));
+    for (const Tensor& part : parts) add(part.data(), static_cast<std::size_t>(part.stored()) * size_of(part.dtype()));
   }
   for (const auto& [key, text] : metadata) {
     if (key == checksum_key) continue;

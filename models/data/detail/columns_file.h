@@ -20,8 +20,9 @@ Columns columns_in(const SafeTensors& file, const std::string& path);
 /// Whether a tensor of that name is of the columns.
 bool is_of_columns(std::string_view tensor);
 
-/// CRC-32 of the tensors and the metadata but for the checksum, as 8 hexadecimal digits.
-std::string checksum(const std::map<std::string, Tensor>& tensors, const std::map<std::string, std::string>& metadata);
+/// CRC-32 of the tensors, stacks among them, and the metadata but for the checksum, as 8 hexadecimal digits.
+std::string checksum(const std::map<std::string, Tensor>& tensors, const std::map<std::string, std::string>& metadata,
+                     const TensorStacks& stacks = {});
 /// The key of the checksum among the metadata.
 inline constexpr const char* checksum_key = "checksum";
 
