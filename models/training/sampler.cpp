@@ -77,6 +77,8 @@ struct Sampler::State {
   void read_parameters();
   void assign_parameters();
   double find_errors();
+  template <class Some>
+  double sum_over_rows(const Some& some);
   double find_probit_errors(std::span<const float> y_hat);
   void move_w0(Draws& draws);
   void draw_hyperparameters();
@@ -105,6 +107,7 @@ struct Sampler::State {
   std::vector<float> e;                           // [n]
   std::vector<double> row_errors;                 // [n], of binary tasks
   double w0 = 0, alpha = 1;
+  double square_sum = 0;  // of e, of regression
   std::int64_t iteration = 0;
 };
 
@@ -154,14 +157,31 @@ void Sampler::State::assign_parameters() {
                    }));  // [p, k]
 }
 
+// some(first, last) for stretches of the rows, at once; returns the sum of what it returns, in the order of the rows.
+template <class Some>
+double Sampler::State::sum_over_rows(const Some& some) {
+  constexpr std::int64_t rows_at_a_time = 4096;
+  std::vector<double> sums(static_cast<std::size_t>((std::ssize(e) + rows_at_a_time - 1) / rows_at_a_time));
+  workers.for_each(std::ssize(e), rows_at_a_time, [&](std::int64_t first, std::int64_t last) {
+    sums[static_cast<std::size_t>(first / rows_at_a_time)] =
+        some(static_cast<std::size_t>(first), static_cast<std::size_t>(last));
+  });
+  return std::accumulate(sums.begin(), sums.end(), 0.0);
+}
+
 // e anew from the graph, so that rounding does not add up. Returns the mean error.
 double Sampler::State::find_errors() {
   const Tensor predicted = predict(rows.x());  // [n, 1]
   const std::span<const float> y_hat = predicted.span<float>(), root = rows.root_weight();
   if (of_model.task == Task::binary) return find_probit_errors(y_hat);
-  for (std::size_t n = 0; n < e.size(); ++n) e[n] = y_hat[n] - y[n];
-  for (std::size_t n = 0; n < root.size(); ++n) e[n] *= root[n];
-  return dot(e, e) / weight_sum;
+  square_sum = sum_over_rows([&](std::size_t first, std::size_t last) {
+    for (std::size_t n = first; n < last; ++n) e[n] = y_hat[n] - y[n];
+    if (!root.empty())
+      for (std::size_t n = first; n < last; ++n) e[n] *= root[n];
+    const std::span<const float> here(&e[first], last - first);
+    return dot(here, here);
+  });
+  return square_sum / weight_sum;
 }
 
 double Sampler::State::find_probit_errors(std::span<const float> y_hat) {
@@ -181,18 +201,21 @@ double Sampler::State::find_probit_errors(std::span<const float> y_hat) {
 
 void Sampler::State::move_w0(Draws& draws) {
   const std::span<const float> root = rows.root_weight();
-  double he = 0;
-  if (root.empty())
-    for (const float each : e) he += static_cast<double>(each);
-  else
-    he = dot(root, e);
+  const double he = sum_over_rows([&](std::size_t first, std::size_t last) {
+    const std::span<const float> here(&e[first], last - first);
+    return root.empty() ? sum(here) : dot(root.subspan(first, last - first), here);
+  });
   const double penalty = of_model.l2_w0 * weight_sum * (of_model.task == Task::binary ? 2 : 1);
   const double of_w0 = given.draws ? given.prior.lambda_w0 : penalty;
   const double precision = alpha * weight_sum + of_w0;
   const double delta =
       -(alpha * he + of_w0 * w0) / precision + (given.draws ? draws.normal() / std::sqrt(precision) : 0);
   w0 += delta;
-  for (std::size_t n = 0; n < e.size(); ++n) e[n] += static_cast<float>(delta) * (root.empty() ? 1 : root[n]);
+  const auto by = static_cast<float>(delta);
+  sum_over_rows([&](std::size_t first, std::size_t last) {
+    for (std::size_t n = first; n < last; ++n) e[n] += root.empty() ? by : by * root[n];
+    return 0;
+  });
 }
 
 // lambda, then mu, of each group and parameter.
@@ -359,7 +382,7 @@ double Sampler::iterate(std::int64_t iteration) {
   Draws draws(s.stream(Purpose::hyperparameters), 0);
   const auto& prior = s.given.prior;
   if (s.given.draws && s.of_model.task == Task::regression)
-    s.alpha = draws.gamma((prior.a + static_cast<double>(s.e.size())) / 2) / ((prior.g + dot(s.e, s.e)) / 2);
+    s.alpha = draws.gamma((prior.a + static_cast<double>(s.e.size())) / 2) / ((prior.g + s.square_sum) / 2);
   s.move_w0(draws);
   if (s.given.draws) s.draw_hyperparameters();
   std::int64_t place = 0;

@@ -310,6 +310,24 @@ struct Dot {
   }
 };
 
+struct Sum {
+  [[gnu::always_inline]] static double run(const float* a, std::int64_t count) {
+    constexpr std::int64_t most = 1024;
+    double out = 0;
+    for (std::int64_t first = 0; first < count; first += most) {
+      const std::int64_t length = std::min(most, count - first), whole = length / slope_lanes * slope_lanes;
+      Eight s0{}, s1{};
+      for (std::int64_t r = first; r < first + whole; r += slope_lanes) {
+        s0 += eight(a + r).v;
+        s1 += eight(a + r + 8).v;
+      }
+      out += static_cast<double>(sum(s0 + s1));
+      for (std::int64_t i = first + whole; i < first + length; ++i) out += static_cast<double>(a[i]);
+    }
+    return out;
+  }
+};
+
 }  // namespace
 
 void gather_slopes(const GatherSlopes& task) {
@@ -369,6 +387,11 @@ void add_moves(const float* H, const float* delta, std::int64_t count, float* e,
 double dot(std::span<const float> a, std::span<const float> b) {
   static const auto run = compiled_here<Dot, const float*, const float*, std::int64_t>();
   return run(a.data(), b.data(), static_cast<std::int64_t>(a.size()));
+}
+
+double sum(std::span<const float> a) {
+  static const auto run = compiled_here<Sum, const float*, std::int64_t>();
+  return run(a.data(), static_cast<std::int64_t>(a.size()));
 }
 
 }  // namespace gradus

@@ -112,7 +112,8 @@ void move_by_gram(const Gram& gram, const MoveParameters& task);
 /// e += sum of delta_c H_c.
 void add_moves(const float* H, const float* delta, std::int64_t count, float* e, const Index* index, std::int64_t rows);
 
-/// sum a b, in double from blocks of float32.
+/// sum a b, and sum a, in double from blocks of float32.
 double dot(std::span<const float> a, std::span<const float> b);
+double sum(std::span<const float> a);
 
 }  // namespace gradus
