@@ -253,6 +253,9 @@ std::vector<Prior> priors_of_fields(const FoldIn& model, const std::vector<Index
 
 FoldedIn fold_in(TrainedModel& model, const std::vector<bool>& is_new, const Rows& rows) {
   const Task task = model.options.task.value();
+  if (model.columns.relations)
+    fail<ValueError>(
+        "the model has columns by way of others, which new categories have none of; `folded` brings them into its own");
   const bool has_closed_form = (model.options.kind == ModelKind::linear || model.options.kind == ModelKind::fm) &&
                                (task == Task::regression || task == Task::binary);
   if (!has_closed_form && model.samples.count() > 0)

@@ -17,7 +17,50 @@ namespace {
 // Whether the model's features can be more.
 bool can_grow(const Columns& columns) { return columns.table && columns.table->hash_bits() == 0; }
 
-// Where each feature of the model is among those of the columns.   [p of the model]
+// The relations of the model whose categories are those of the columns: joined tables have no line for a new one, and
+// implicit columns none of it.
+std::shared_ptr<const Relations> grown_relations(const Columns& before, const Columns& columns) {
+  if (!before.relations) return nullptr;
+  Relations out;
+  for (RelationBlock block : before.relations->blocks) {
+    const FeatureTable &old = *before.table, &now = *columns.table;
+    const auto column_of = [&](const std::string& name) { return static_cast<std::size_t>(now.find(name)); };
+    const std::size_t key = column_of(block.key);
+    const Tensor lines = block.lines;
+    const CsrPattern& pattern = *lines.pattern();
+    std::vector<Index> to(static_cast<std::size_t>(pattern.columns));
+    std::iota(to.begin(), to.end(), Index{0});
+    if (block.is_implicit()) {
+      const TableColumn& more = now.columns()[column_of(block.of)];
+      const std::vector<TableColumn> of_block{{block.table->columns().front().name, more.kind, more.categories}};
+      const auto table = std::make_shared<const FeatureTable>(of_block);
+      for (std::size_t j = 0; j < to.size(); ++j)
+        to[j] = table->feature(0, block.table->columns().front().categories[j]);
+      block.table = table;
+    }
+    // The line of the model that each category has, if it has one.
+    std::vector<Index> line(now.columns()[key].categories.size(), -1);
+    const std::vector<std::string>& known = old.columns()[static_cast<std::size_t>(old.find(block.key))].categories;
+    for (std::size_t i = 0; i < known.size(); ++i)
+      line[static_cast<std::size_t>(now.feature(key, known[i]) - now.feature(key))] = static_cast<Index>(i);
+    std::vector<std::int64_t> start{0}, column;
+    std::vector<float> value;
+    for (const Index i : line) {
+      for (auto at = i < 0 ? 0 : pattern.row_start[static_cast<std::size_t>(i)];
+           i >= 0 && at < pattern.row_start[static_cast<std::size_t>(i) + 1]; ++at) {
+        column.push_back(to[static_cast<std::size_t>(pattern.column[static_cast<std::size_t>(at)])]);
+        value.push_back(lines.span<float>()[static_cast<std::size_t>(at)]);
+      }
+      start.push_back(std::ssize(column));
+    }
+    block.first = now.feature(key);
+    block.lines = Tensor::csr(std::ssize(line), block.table->features(), start, column, value);
+    out.blocks.push_back(std::move(block));
+  }
+  return std::make_shared<const Relations>(std::move(out));
+}
+
+// Where each column of the model is among the columns.   [columns of the model]
 std::vector<Index> places_in(const TrainedModel& model, const Columns& columns) {
   std::vector<Index> out(static_cast<std::size_t>(model.columns.count));
   std::iota(out.begin(), out.end(), Index{0});
@@ -31,6 +74,15 @@ std::vector<Index> places_in(const TrainedModel& model, const Columns& columns) 
     if (column.kind == ColumnKind::numeric) *to = now.feature(at);
     for (const std::string& category : column.categories) *to++ = now.feature(at, category);
   }
+  return out;
+}
+
+// The same of all features, those that the relations bring along behind the columns.   [features of the model]
+std::vector<Index> places_of_features(const TrainedModel& model, const Columns& columns) {
+  std::vector<Index> out = places_in(model, columns);
+  const Relations* const of_model = model.columns.relations.get();
+  for (std::int64_t j = 0; of_model != nullptr && j < of_model->features(); ++j)
+    out.push_back(static_cast<Index>(columns.count + columns.relations->find(of_model->name(j))));
   return out;
 }
 
@@ -69,11 +121,6 @@ Parameters zeros_like(const Parameters& parameters) {
 }  // namespace
 
 DataFile growing(const TrainedModel& model, DataFile file) {
-  if (model.columns.relations)
-    fail<ValueError>(
-        "{}: the model has columns by way of others, whose lines would have to grow with it; `folded` brings them into "
-        "its categories",
-        file.path);
   if (can_grow(model.columns) && !is_data_cache(file.path))
     file.read.extended = model.columns.table;
   else
@@ -92,19 +139,20 @@ TrainedModel grown(const TrainedModel& model, const Columns& columns) {
   out.columns.count = columns.count;
   out.columns.table = columns.table;
   out.columns.field = columns.field;
-  const std::vector<Index> places = places_in(model, columns);
+  out.columns.relations = grown_relations(model.columns, columns);
+  const std::vector<Index> places = places_in(model, columns), of_features = places_of_features(model, out.columns);
   Graph graph;
   const Model begun = make_model(graph, columns.count, model_options(model.options, out.columns, model.target_scale));
   Session session(graph);
   const Parameters start = parameters_of(session, begun), none = zeros_like(start);
   for (const auto& [name, value] : model.parameters)
-    if (!is_of_features(name, value, model.columns.count) && value.shape() != start.at(name).shape())
+    if (!is_of_features(name, value, std::ssize(of_features)) && value.shape() != start.at(name).shape())
       fail<ValueError>("{} of the model is {}, but with other columns it would be {}", name, value.type(),
                        start.at(name).type());
-  out.parameters = placed(model.parameters, start, places);
+  out.parameters = placed(model.parameters, start, of_features);
   for (std::size_t s = 0; s < model.samples.means.size(); ++s) {
-    out.samples.means[s] = placed(model.samples.means[s], none, places);
-    out.samples.draws[s] = placed(model.samples.draws[s], none, places);
+    out.samples.means[s] = placed(model.samples.means[s], none, of_features);
+    out.samples.draws[s] = placed(model.samples.draws[s], none, of_features);
   }
   if (model.scale.size() > 0) {
     const Tensor ones =

@@ -19,12 +19,12 @@
 namespace gradus {
 
 /// The file read as data for the model, with categories that it has not seen added to its columns: of tables whose
-/// categories are listed. Others, and caches, are read with the model's columns as they are. Throws ValueError for a
-/// model with relations, which folded (model_file.h) brings into the categories that are known.
+/// categories are listed. Others, and caches, are read with the model's columns as they are.
 DataFile growing(const TrainedModel& model, DataFile file);
 
 /// The model with these columns, which have all features of its own by the same names. Parameters of new features are
-/// those that a training of the model would begin with; in samples they are 0.
+/// those that a training of the model would begin with; in samples they are 0. Of its relations, new categories have no
+/// line, and no line has them.
 TrainedModel grown(const TrainedModel& model, const Columns& columns);
 
 /// Which of the columns' features the model does not have.   [p]
@@ -44,7 +44,8 @@ struct FoldedIn {
 /// their distribution, and a draw of it, w and v jointly (by Laplace's approximation of binary tasks), with the normal
 /// prior that the sample's other features of the column tell. Other models than linear and fm, rankings and several
 /// classes take them in down the gradients (detail/gradient_folding.h). x csr float32 [n, p], divided by the model's
-/// scale; y as the task has it. Throws ValueError for samples of other models than linear and fm.
+/// scale; y as the task has it. Throws ValueError for samples of other models than linear and fm, and for a model with
+/// relations, which `folded` (model_file.h) brings into the categories that are known.
 FoldedIn fold_in(TrainedModel& model, const std::vector<bool>& is_new, const Rows& rows);
 
 }  // namespace gradus

@@ -224,6 +224,13 @@ void take_over(const TrainedModel& from, TrainingOptions& options) {
   options.hidden = before.hidden;
   options.clip_predictions = options.clip_predictions || before.clip_predictions;
   if (options.optimizer == usual.optimizer && visits_parameters(before)) options.optimizer = before.optimizer;
+  const bool named = options.l2_w || options.l2_v || !options.l2.empty();
+  if (options.optimizer == Learner::als && before.optimizer == Learner::als && !named) {
+    options.l2_over = before.l2_over;
+    options.l2_w = before.l2_w;
+    options.l2_v = before.l2_v;
+    options.l2_rows = before.l2_rows;
+  }
   if (!visits_parameters(options)) {
     if (!options.l2_over) options.l2_over = L2Over::touched;  // steps leave alone what no row has
     if (!options.l2_w) options.l2_w = 0;
@@ -256,6 +263,7 @@ void begin_from(const TrainedModel& from, const TrainingOptions& options, const 
   set.classes = from.classes;
   set.columns.classes = from.columns.classes;
   set.from = grown(from, set.columns);
+  set.columns.relations = set.from->columns.relations;
   set.columns.of_item = set.from->columns.of_item;
   set.is_new = new_features(from, set.columns);
   if (visits_parameters(options)) check_all_occur(set.about, rows, set.is_new, options);
@@ -266,21 +274,21 @@ void begin_from(const TrainedModel& from, const TrainingOptions& options, const 
 TrainingSet load_training_set(const DataFile& data, const DataFile& validation, TrainingOptions& options,
                               const ItemColumns& items, const TrainedModel* from) {
   TrainingSet out;
+  if (from != nullptr && (!options.implicit.empty() || !data.joined.empty()))
+    fail<ValueError>("{}: --from goes on with the columns of the model, but --{} adds some", data.path,
+                     options.implicit.empty() ? "join" : "implicit");
   if (from != nullptr) take_over(*from, options);
   std::optional<TrainedModel> plain;
   if (from != nullptr && from->columns.relations) {
+    // Who visits parameters learns from all rows anew, and so makes implicit columns of them; steps down the gradients
+    // may see new rows alone.
     if (visits_parameters(options))
-      fail<ValueError>(
-          "{}: {} learns from these rows alone, and would forget the columns by --implicit and --join of the model; "
-          "another learner goes on with what its categories have by way of them",
-          data.path, to_string(options.optimizer));
-    plain = folded(*from);
-    from = &*plain;
+      options.implicit = from->options.implicit;
+    else
+      plain = folded(*from);
+    if (plain) from = &*plain;
   }
   DataFile file = from != nullptr ? growing(*from, data) : data;
-  if (from != nullptr && (!options.implicit.empty() || !file.joined.empty()))
-    fail<ValueError>("{}: --from goes on with the columns of the model, but --{} adds some", file.path,
-                     options.implicit.empty() ? "join" : "implicit");
   file.read.targets = options.task == Task::multiclass ? TargetCells::classes
                       : !options.task                  ? TargetCells::either
                                                        : TargetCells::numbers;
@@ -390,7 +398,7 @@ TrainingStart start_of(const TrainingSet& set, const TrainingOptions& options, c
   TrainedModel model = *set.from;
   const bool folds = (model.options.kind == ModelKind::linear || model.options.kind == ModelKind::fm) &&
                      (model.options.task == Task::regression || model.options.task == Task::binary);
-  if (folds && rows.blocks() == 1) fold_in(model, set.is_new, rows.block(0));
+  if (folds && !model.columns.relations && rows.blocks() == 1) fold_in(model, set.is_new, rows.block(0));
   const bool of_sample = options.optimizer == Learner::mcmc && model.samples.count() > 0;
   return {of_sample ? model.samples.draws.back() : model.parameters, model.target_scale};
 }

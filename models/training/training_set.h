@@ -46,16 +46,18 @@ using ItemColumns = std::vector<std::string>;
 /// (`items`, else the column item), a table cannot be joined or an implicit column be made, or the options need all
 /// rows at once of data that are streamed: a ranking, and a batch of 0.
 /// With a model to go on `from` the rows are read as data for it, new categories added (growing); kind, task and sizes
-/// are the model's, and so is the learner where the options name none and the model's visits parameters; gradients have
-/// no penalty but those that are named, since what the model has learnt is no reason to be small. Throws
+/// are the model's, and so is the learner where the options name none and the model's visits parameters; als has its
+/// penalties where none is named, and gradients none, since what the model has learnt is no reason to be small. Throws
 /// ValueError where the options say otherwise; where als and mcmc, which learn from the rows alone, would forget
 /// features that no row has; and for classes that are new. Of a model with columns by way of others, known categories
-/// keep what they have by these (folded), and new ones have none; als and mcmc refuse it.
+/// keep what they have by these, in parameters of their own (folded), and new ones have none; als and mcmc keep the
+/// columns, where implicit ones are made of the rows, and new categories have no line of joined tables.
 TrainingSet load_training_set(const DataFile& data, const DataFile& validation, TrainingOptions& options,
                               const ItemColumns& items = {}, const TrainedModel* from = nullptr);
 
 /// Where a training of `set.from` begins on these rows: the parameters of the model (of its last sample, for mcmc), and
-/// what fold_in finds for what is new, where it can. Without such a model a start of its own.
+/// what fold_in finds for what is new, where it can, and there are no columns by way of others. Without such a model a
+/// start of its own.
 TrainingStart start_of(const TrainingSet& set, const TrainingOptions& options, const RowBlocks& rows);
 
 /// "age by 48.2, price by 61.3": what columns are divided by; "" where none is.
