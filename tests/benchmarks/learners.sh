@@ -1,6 +1,6 @@
 #!/bin/sh
-# Every learner of fm beside the others: the test RMSE and the seconds of the whole command, reading and choosing
-# penalties and epochs among them, on MovieLens-100k (its split ua, and a random tenth to test with) and on Jester
+# Every learner of fm beside the others: the test RMSE and the processor seconds of the whole command, reading and
+# choosing penalties and epochs among them, on MovieLens-100k (its split ua, and a random tenth to test with) and on Jester
 # (likewise), k = 20, one thread. Prints a table in Markdown. The data are looked for in $GRADUS_DATA and ../shared/data:
 # ml-100k, and jester/jester-data-1.zip (needs unzip). Arguments, as `als mcmc`, run only these learners.
 set -eu
@@ -47,10 +47,11 @@ measure() {
   esac
   learner=$1 train=$2 test=$3
   shift 3
-  start=$(date +%s.%N)
   "$fm" train "$train" --test "$test" --learner "$learner" --factors 20 --threads 1 --quiet "$@" --json >"$work/out"
-  end=$(date +%s.%N)
-  awk -v seconds="$start $end" '/"test rmse"/ { gsub(/[^0-9.]/, "", $3); split(seconds, at, " "); printf "%.4f | %.1f", $3, at[2] - at[1] }' "$work/out"
+  # Of this subshell's children, of which there was one: "0m1.23s 0m0.04s" in the second line.
+  times >"$work/times"
+  awk 'FNR == 2 && NR == 2 { for (i = 1; i <= 2; ++i) { split($i, at, "m"); seconds += 60 * at[1] + at[2] } }
+       /"test rmse"/ { gsub(/[^0-9.]/, "", $3); printf "%.4f | %.1f", $3, seconds }' "$work/times" "$work/out"
 }
 
 [ $# -gt 0 ] || set -- sgd momentum adagrad adadelta rmsprop adam adamw ftrl als mcmc
