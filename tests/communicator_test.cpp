@@ -7,6 +7,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cstring>
 
 using namespace gradus;
@@ -43,6 +44,48 @@ TEST_CASE("ranks give one another what they have, exchange after exchange") {
   });
   for (const std::string& error : all.error) CHECK_EQ(error, "");
   for (const std::int64_t sum : all.result) CHECK_EQ(sum, all.result.front());
+}
+
+TEST_CASE("ranks give each of the others its own") {
+  const auto all = on_ranks<std::int64_t>(4, [](Communicator& rank) {
+    std::int64_t sent = 0;
+    for (int e = 0; e < 60; ++e) {
+      // Rank r gives rank s so many numbers, to some none: 1000 r + 10 s + e.
+      const auto times = [&](int from, int to) { return static_cast<std::size_t>((from + 2 * to + e) % 5); };
+      std::vector<std::vector<std::byte>> mine;
+      for (int to = 0; to < 4; ++to) {
+        mine.push_back(bytes_of(1000 * rank.rank() + 10 * to + e, times(rank.rank(), to)));
+        if (to != rank.rank()) sent += std::ssize(mine.back());
+      }
+      if (e == 31 && rank.rank() == 2) rank.raise_flag();
+      const auto theirs = rank.all_to_all("numbers", mine);
+      for (int from = 0; from < 4; ++from)
+        if (!std::ranges::equal(theirs[static_cast<std::size_t>(from)],
+                                bytes_of(1000 * from + 10 * rank.rank() + e, times(from, rank.rank()))))
+          throw Error(fmt::format("exchange {}: not what rank {} gave", e, from));
+      if (rank.flag_seen() != (e >= 31)) throw Error("the flag is not seen");
+    }
+    if (rank.bytes_sent() != sent) throw Error(fmt::format("{} bytes sent, not {}", rank.bytes_sent(), sent));
+    return sent;
+  });
+  for (const std::string& error : all.error) CHECK_EQ(error, "");
+  const auto few = on_ranks<int>(2, [](Communicator& rank) {
+    rank.all_to_all("numbers", {{}});
+    return 0;
+  });
+  for (const std::string& error : few.error)
+    CHECK_EQ(error, "all_to_all in step 'numbers': 1 messages are given for 2 ranks; one for each is expected");
+  const auto other = on_ranks<int>(2, [](Communicator& rank) {
+    if (rank.rank() == 0)
+      rank.all_to_all("rows of V", {{}, {}});
+    else
+      rank.barrier("V");
+    return 0;
+  });
+  for (const std::string& error : other.error)
+    CHECK_EQ(error,
+             "rank 0 is in step 'rows of V' while rank 1 is in step 'V'; all ranks must run the same, in the same "
+             "order");
 }
 
 TEST_CASE("a flag of one rank is seen by all in the same exchange") {

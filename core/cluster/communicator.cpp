@@ -10,19 +10,36 @@ Communicator::Communicator(std::unique_ptr<RankLink> link) : state_(std::make_sh
   state_->link = std::move(link);
 }
 
-std::vector<std::span<const std::byte>> Communicator::all_gather(std::string_view step,
-                                                                 std::span<const std::byte> mine) {
+std::vector<std::span<const std::byte>> Communicator::exchanged(RankMessage mine) {
   State& s = *state_;
-  s.last = s.link->exchange({std::string(step), s.note, s.flag, std::vector(mine.begin(), mine.end())});
+  std::int64_t sent = 0;
+  for (int r = 0; r < size(); ++r)
+    if (r != rank()) sent += std::ssize(mine.bytes_for(r));
+  mine.note = s.note;
+  mine.flag = s.flag;
+  s.last = s.link->exchange(std::move(mine));
   check_steps(s.last);
-  s.bytes_sent += std::ssize(mine) * (size() - 1);
+  s.bytes_sent += sent;
   s.flag_seen = false;
   std::vector<std::span<const std::byte>> all;
   for (const auto& message : s.last) {
     s.flag_seen = s.flag_seen || message->flag;
-    all.emplace_back(message->bytes);
+    all.emplace_back(message->bytes_for(rank()));
   }
   return all;
+}
+
+std::vector<std::span<const std::byte>> Communicator::all_gather(std::string_view step,
+                                                                 std::span<const std::byte> mine) {
+  return exchanged({std::string(step), {}, false, std::vector(mine.begin(), mine.end()), {}});
+}
+
+std::vector<std::span<const std::byte>> Communicator::all_to_all(std::string_view step,
+                                                                 std::vector<std::vector<std::byte>> for_ranks) {
+  if (std::ssize(for_ranks) != size())
+    gradus::fail<ValueError>("all_to_all in step '{}': {} messages are given for {} ranks; one for each is expected",
+                             step, for_ranks.size(), size());
+  return exchanged({std::string(step), {}, false, {}, std::move(for_ranks)});
 }
 
 void Communicator::abort(std::string_view why) {

@@ -34,7 +34,12 @@ struct CommunicatorOptions {
 struct RankMessage {
   std::string step, note;
   bool flag = false;
-  std::vector<std::byte> bytes;
+  std::vector<std::byte> bytes = {};                 // for all, or
+  std::vector<std::vector<std::byte>> by_rank = {};  // for each rank its own
+
+  const std::vector<std::byte>& bytes_for(int rank) const {
+    return by_rank.empty() ? bytes : by_rank[static_cast<std::size_t>(rank)];
+  }
 };
 
 /// How ranks reach one another. Internal to core/cluster: one for threads, one for MPI.
@@ -43,7 +48,7 @@ class RankLink {
   virtual ~RankLink() = default;
   virtual int rank() const = 0;
   virtual int size() const = 0;
-  /// The messages of all ranks, by rank. Throws ClusterError.
+  /// The messages of all ranks, by rank, each with bytes_for() this one at least. Throws ClusterError.
   virtual std::vector<std::shared_ptr<const RankMessage>> exchange(RankMessage mine) = 0;
   virtual void fail(std::string_view why) noexcept = 0;
   virtual void abort(std::string_view why) = 0;  // does not return
@@ -63,8 +68,13 @@ class Communicator {
   int rank() const { return state_->link->rank(); }
   int size() const { return state_->link->size(); }
 
-  /// What every rank gives, by rank. `step` says in messages what the exchange is for: it must be the same for all.
+  /// What every rank gives, by rank, until the next exchange. `step` says in messages what the exchange is for: it must
+  /// be the same for all.
   std::vector<std::span<const std::byte>> all_gather(std::string_view step, std::span<const std::byte> mine);
+  /// What every rank gives to this one, by rank. `for_ranks` is what this one gives to each, itself included. Throws
+  /// ValueError unless it has as many entries as there are ranks.
+  std::vector<std::span<const std::byte>> all_to_all(std::string_view step,
+                                                     std::vector<std::vector<std::byte>> for_ranks);
   /// Returns when all ranks have called it.
   void barrier(std::string_view step) { all_gather(step, {}); }
   /// Tells all ranks that this one has failed: their exchanges throw, and so do its own from now on.
@@ -77,7 +87,7 @@ class Communicator {
   /// Goes with this rank's next exchanges; flag_seen() says whether any rank's was up in the last one, the same on all.
   void raise_flag(bool up = true) { state_->flag = up; }
   bool flag_seen() const { return state_->flag_seen; }
-  /// Bytes of all_gather that this rank has sent to others.
+  /// Bytes of all_gather and all_to_all that this rank has sent to others.
   std::int64_t bytes_sent() const { return state_->bytes_sent; }
 
  private:
@@ -86,9 +96,10 @@ class Communicator {
     std::string note;
     bool flag = false, flag_seen = false;
     std::int64_t bytes_sent = 0;
-    std::vector<std::shared_ptr<const RankMessage>> last;  // what all_gather's spans show
+    std::vector<std::shared_ptr<const RankMessage>> last;  // what the spans of an exchange show
   };
   explicit Communicator(std::unique_ptr<RankLink> link);
+  std::vector<std::span<const std::byte>> exchanged(RankMessage mine);
 
   std::shared_ptr<State> state_;
 };

@@ -108,7 +108,7 @@ class MpiLink final : public RankLink {
   ~MpiLink() override {
     if (failed_) return;
     try {
-      const auto all = exchange({"the end", {}, false, {}});
+      const auto all = exchange({"the end", {}});
       check_steps(all);
       mpi_.close();
     } catch (const std::exception& error) {
@@ -122,13 +122,18 @@ class MpiLink final : public RankLink {
   std::vector<std::shared_ptr<const RankMessage>> exchange(RankMessage mine) override {
     if (failed_) gradus::fail<ClusterError>("{}", why_);
     const auto message = std::make_shared<const RankMessage>(std::move(mine));
-    put_in_envelope(*message);
-    const auto bytes = std::ssize(message->bytes);
+    // One envelope for all, or one for each: they are the sends' until these are done.
+    mine_.resize(message->by_rank.empty() ? 1 : at(size_));
+    if (message->by_rank.empty()) put_in_envelope(*message, message->bytes, mine_.front());
     for (int r = 0; r < size_; ++r) {
       if (r == rank_) continue;
-      send(r, envelope_tag, &mine_, envelope_bytes(bytes));
+      const std::vector<std::byte>& given = message->bytes_for(r);
+      Envelope& envelope = message->by_rank.empty() ? mine_.front() : mine_[at(r)];
+      if (!message->by_rank.empty()) put_in_envelope(*message, given, envelope);
+      const auto bytes = std::ssize(given);
+      send(r, envelope_tag, &envelope, envelope_bytes(bytes));
       for (std::int64_t from = static_cast<std::int64_t>(inline_bytes); from < bytes; from += largest_message)
-        send(r, rest_tag, message->bytes.data() + from, at(std::min(largest_message, bytes - from)));
+        send(r, rest_tag, given.data() + from, at(std::min(largest_message, bytes - from)));
     }
     std::vector<std::shared_ptr<RankMessage>> theirs(at(size_));
     wait(message->step, theirs);
@@ -176,12 +181,12 @@ class MpiLink final : public RankLink {
     return sizeof(Envelope) - inline_bytes + inside;
   }
 
-  void put_in_envelope(const RankMessage& message) {
-    mine_.bytes = std::ssize(message.bytes);
-    put(message.step, mine_.step);
-    put(message.note, mine_.note);
-    mine_.flag = message.flag;
-    std::copy_n(message.bytes.begin(), std::min(message.bytes.size(), inline_bytes), mine_.first.begin());
+  static void put_in_envelope(const RankMessage& message, const std::vector<std::byte>& given, Envelope& envelope) {
+    envelope.bytes = std::ssize(given);
+    put(message.step, envelope.step);
+    put(message.note, envelope.note);
+    envelope.flag = message.flag;
+    std::copy_n(given.begin(), std::min(given.size(), inline_bytes), envelope.first.begin());
   }
 
   void send(int to, int tag, const void* bytes, std::size_t count) {
@@ -240,7 +245,7 @@ class MpiLink final : public RankLink {
     Peer& peer = peers_[at(from)];
     const Envelope& e = peer.envelope;
     peer.note = e.note.data();
-    peer.message = std::make_shared<RankMessage>(RankMessage{e.step.data(), e.note.data(), e.flag, {}});
+    peer.message = std::make_shared<RankMessage>(RankMessage{e.step.data(), e.note.data(), e.flag});
     std::vector<std::byte>& bytes = peer.message->bytes;
     bytes.resize(at(e.bytes));
     std::copy_n(e.first.begin(), std::min(bytes.size(), inline_bytes), bytes.begin());
@@ -283,7 +288,7 @@ class MpiLink final : public RankLink {
   int rank_ = 0, size_ = 1;
   std::vector<Peer> peers_;
   std::vector<std::pair<int, int>> sending_;  // to whom, number of the message
-  Envelope mine_;
+  std::vector<Envelope> mine_;                // of the exchange that is under way
   bool failed_ = false;
   std::string why_;
 };
