@@ -96,7 +96,7 @@ FactorizationMachine::FactorizationMachine(const Expr& X, const Expr& y, const F
 
   const ParameterShapes shape = options.shapes(p);
   w0 = g.variable("w0", zeros(shape.at("w0"), X.dtype()));    // [1]
-  W = g.variable("W", zeros(shape.at("W"), X.dtype()));       // [p]
+  W = g.variable("W", Filled{shape.at("W"), 0, X.dtype()});   // [p]
   V = g.variable("V", random_normal(shape.at("V"), normal));  // [p, k]
 
   linear_terms = w0 + reduce_sum(rows.of_columns(W) * X, 1, keep_dims);               // [n, 1]

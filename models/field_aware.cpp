@@ -60,7 +60,7 @@ FieldAwareFactorizationMachine::FieldAwareFactorizationMachine(const Expr& X, co
 
   const ParameterShapes shape = options.shapes(p);
   w0 = g.variable("w0", zeros(shape.at("w0"), X.dtype()));    // [1]
-  W = g.variable("W", zeros(shape.at("W"), X.dtype()));       // [p]
+  W = g.variable("W", Filled{shape.at("W"), 0, X.dtype()});   // [p]
   V = g.variable("V", random_normal(shape.at("V"), normal));  // [p, fields k]
 
   linear_terms = w0 + reduce_sum(W * X, 1, keep_dims);  // [n, 1]

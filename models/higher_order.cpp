@@ -61,8 +61,8 @@ HigherOrderFactorizationMachine::HigherOrderFactorizationMachine(const Expr& X, 
   const NormalOptions normal{.stddev = options.init_stddev, .seed = options.seed, .dtype = X.dtype()};
 
   const ParameterShapes shape = options.shapes(p);
-  w0 = g.variable("w0", zeros(shape.at("w0"), X.dtype()));  // [1]
-  W = g.variable("W", zeros(shape.at("W"), X.dtype()));     // [p]
+  w0 = g.variable("w0", zeros(shape.at("w0"), X.dtype()));   // [1]
+  W = g.variable("W", Filled{shape.at("W"), 0, X.dtype()});  // [p]
   for (int m = 2; m <= (options.share_factors ? 2 : options.order); ++m) {
     const std::string name = factors_of_order(options.share_factors, m);
     V.push_back(g.variable(name, random_normal(shape.at(name), normal)));  // [p, k]

@@ -19,7 +19,7 @@ LinearRegression::LinearRegression(const Expr& X, const Expr& y, const LinearReg
 
   const ParameterShapes shape = options.shapes(rows.features());
   w0 = g.variable("w0", zeros(shape.at("w0"), X.dtype()));        // [1]
-  W = g.variable("W", zeros(shape.at("W"), X.dtype()));           // [p]
+  W = g.variable("W", Filled{shape.at("W"), 0, X.dtype()});       // [p]
   y_hat = w0 + reduce_sum(rows.of_columns(W) * X, 1, keep_dims);  // [n, 1]
   prediction = gradus::prediction(options.task, y_hat);           // [n, 1]
 

@@ -116,6 +116,12 @@ class BroadcastLike : public Op {
     return {in[0].dtype, shape, Layout::dense};
   }
 
+  Strips by_rows(std::span<const Type> in, const Type& y) const override {
+    if (y.shape.rank() == 0) return {};
+    const bool sliced = in[0].shape.rank() == y.shape.rank() && in[0].shape[0] == y.shape[0];
+    return {Strips::Gives::rows, sliced ? 1U : 0U, y.shape[0]};
+  }
+
   // As broadcast_to.
   Expr gradient(const Expr& y, const Expr& dy, int) const override { return sum_like(dy, y.input(0)); }
   std::string_view no_gradient(int i) const override { return i == 1 ? "only its shape is used" : ""; }

@@ -49,6 +49,7 @@ class Gather final : public Op {
   Expr gradient(const Expr& y, const Expr& dy, int) const override;
   Expr simplified(const Expr& y, const DraftFacts& facts) const override;
 
+  int rows_named_by(std::span<const Type>, int i) const override { return i == 0 ? 1 : -1; }
   Strips strips(std::span<const Type> in, const Type& y) const override {
     if (in.size() > 2 || in[1].shape.rank() == 0) return {};
     return {Strips::Gives::rows, 2, y.shape[0]};
@@ -102,6 +103,7 @@ class Indicator final : public Op {
     return {in.count() == 2 ? in[1].dtype : dtype_, {rows, columns}, Layout::csr};
   }
   bool reads(int i) const override { return i == 0; }
+  int rows_named_by(std::span<const Type>, int i) const override { return i == 1 ? 0 : -1; }
   std::string_view no_gradient(int) const override { return "indices are integers"; }
 
   Strips by_rows(std::span<const Type>, const Type& y) const override { return {Strips::Gives::rows, 1, y.shape[0]}; }

@@ -83,6 +83,9 @@ class Matmul final : public Op {
             options_.transpose_a ? Shape({b.size(), 1}) : Shape({1, b.size()})};
   }
   int rows_from() const override { return gives_rows_ ? 0 : -1; }
+  int rows_named_by(std::span<const Type> in, int i) const override {
+    return i == 1 && in[0].layout == Layout::csr && !options_.transpose_a && !options_.transpose_b ? 0 : -1;
+  }
   void prepare_sum(Call& call) const override { call.set_index(call.in(0).pattern->touched().columns); }
 
   void compute(Call& call) const override {

@@ -1,5 +1,7 @@
 #include <gradus/ops/rules.h>
 
+#include <gradus/core/graph/nodes.h>
+
 #include <algorithm>
 #include <cmath>
 #include <map>
@@ -201,7 +203,10 @@ Expr one_product_of_rows(const Expr& e, const DraftFacts& facts) {
 
 namespace {
 
-bool is_leaf(const Expr& e) { return e.kind() == Kind::variable || e.kind() == Kind::constant; }
+bool is_leaf(const Expr& e) {
+  return e.kind() == Kind::variable || e.kind() == Kind::constant ||
+         (e.kind() == Kind::placeholder && static_cast<const PlaceholderOp&>(e.op()).is_table());
+}
 
 // Whether a row of e, a table [p, ...], is computed from the same rows of some of its inputs, and of nothing else that
 // varies from row to row. Elementwise ops are such, and a few that say which input's rows their result has.

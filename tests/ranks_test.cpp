@@ -2,82 +2,17 @@
 // refusals that name what cannot be shared out.
 #include "ranks_of_threads.h"
 #include "thorough.h"
+#include "trainings_of_ranks.h"
 
 #include <gradus/core/cluster/piece_sums.h>
 #include <gradus/gradus.h>
 
 #include <doctest/doctest.h>
 
-#include <map>
-#include <random>
-
 using namespace gradus;
+using namespace trainings_of_ranks;
 
 namespace {
-
-constexpr std::int64_t features = 23;
-
-// Rows with a few non-zeros each.
-Rows some_rows(std::int64_t count, bool categories) {
-  std::mt19937 draw(7);
-  std::vector<std::int64_t> start{0};
-  std::vector<std::int64_t> column;
-  std::vector<float> value, y, weight;
-  for (std::int64_t r = 0; r < count; ++r) {
-    for (auto c = static_cast<std::int64_t>(draw() % 4); c < features; c += 1 + static_cast<std::int64_t>(draw() % 9)) {
-      column.push_back(c);
-      value.push_back(categories ? 1.0F : static_cast<float>(draw() % 100) / 50 - 1);
-    }
-    start.push_back(std::ssize(column));
-    y.push_back(draw() % 2 == 0 ? 1.0F : -1.0F);
-    weight.push_back(static_cast<float>(1 + draw() % 3));
-  }
-  return {Tensor::csr(count, features, std::span<const std::int64_t>(start), std::span<const std::int64_t>(column),
-                      std::span<const float>(value)),
-          Tensor::from(y, {count, 1}), Tensor::from(weight, {count, 1})};
-}
-
-using Values = std::map<std::string, Tensor>;
-
-// All variables of a graph after some steps.
-struct Training {
-  std::function<Expr(Graph&, std::vector<Expr>&)> make;  // gives what is run; and the placeholders of x, y and weight
-  Rows rows;
-  int steps = 6;
-  bool dense = false;
-  std::int64_t together = 1;
-
-  Values run(const Communicator* ranks, std::int64_t pieces) const {
-    Graph g;
-    std::vector<Expr> fed;
-    const Expr train = make(g, fed);
-    Session session = ranks != nullptr ? Session(g, Device::cpu(), *ranks, {.threads = 1, .pieces = pieces})
-                                       : Session(g, Device::cpu(), {.threads = 1});
-    const Tensor x = dense ? rows.x.to_dense() : rows.x;
-    std::vector<Tensor> given{x, rows.y, rows.weight};
-    const std::int64_t batch = rows.size() / 2;
-    for (int s = 0; s < steps; ++s) {
-      const std::int64_t begin = s % 2 * batch;
-      const OwnRows own = session.rows_of(batch, together);
-      std::vector<Feed> feeds;
-      for (std::size_t i = 0; i < fed.size(); ++i)
-        feeds.emplace_back(fed[i], given[i].row_range(begin + own.first, own.count));
-      session.run(train, feeds);
-    }
-    Values values;
-    for (const Expr& variable : g.variables()) values.emplace(variable.name(), session.value(variable));
-    return values;
-  }
-};
-
-void check_same(const Values& a, const Values& b, const std::string& what) {
-  REQUIRE_EQ(a.size(), b.size());
-  for (const auto& each : a) {
-    CAPTURE(what);
-    CAPTURE(each.first);
-    CHECK_EQ(each.second, b.at(each.first));
-  }
-}
 
 // Bit-equal for any ranks, and near to a plain session; with one piece just that.
 void check_training(const Training& training, const std::string& what, double tolerance = 1e-3) {
@@ -97,17 +32,6 @@ void check_training(const Training& training, const std::string& what, double to
     CHECK(allclose(one.at(each.first), each.second, tolerance, tolerance));
   }
   for (const int ranks : {2, 3, 4, 8}) check_same(one, with(ranks, 8), fmt::format("{}, {} ranks", what, ranks));
-}
-
-Training model_training(const ModelOptions& options, const std::function<Expr(const Model&)>& train, bool weighted,
-                        std::int64_t rows) {
-  return {[=](Graph& g, std::vector<Expr>& fed) {
-            const Model model = make_model(g, features, options, weighted);
-            fed = {model.X, model.y};
-            if (weighted) fed.push_back(model.weight);
-            return train(model);
-          },
-          some_rows(rows, true)};
 }
 
 }  // namespace
@@ -329,7 +253,7 @@ TEST_CASE("over ranks explain tells what is exchanged, and as many bytes are sen
     const std::int64_t of_sums = bytes_of_part + bytes_sent_of({float32, {1}, Layout::dense}, 0, true) +
                                  bytes_sent_of({float32, {features}, Layout::rows}, held, true) +
                                  bytes_sent_of({float32, {features, 3}, Layout::rows}, held, false);
-    CHECK_EQ(rank.bytes_sent(), 3 * (32 + of_sums));
+    CHECK_EQ(rank.bytes_sent(), 3 * (40 + of_sums));
     return text;
   });
   for (const std::string& error : all.error) REQUIRE_EQ(error, "");

@@ -247,6 +247,42 @@ void PieceSums::add_bytes(std::span<const std::byte> bytes) {
   }
 }
 
+PieceSums PieceSums::of_owner(const RowOwners& owner) const {
+  struct Own {
+    std::shared_ptr<const RowIndex> of, index;
+    std::vector<std::int64_t> place;  // of its rows, among those of `of`
+  };
+  std::vector<Own> known;  // few, as unions are
+  const auto own_of = [&](const std::shared_ptr<const RowIndex>& of) -> const Own& {
+    for (const Own& each : known)
+      if (each.of == of) return each;
+    auto index = std::make_shared<RowIndex>();
+    Own own{of, nullptr, {}};
+    for (std::size_t i = 0; i < of->row.size(); ++i) {
+      if (!owner.has(of->row[i])) continue;
+      index->row.push_back(static_cast<Index>(owner.here(of->row[i])));
+      own.place.push_back(static_cast<std::int64_t>(i));
+    }
+    own.index = std::move(index);
+    known.push_back(std::move(own));
+    return known.back();
+  };
+  PieceSums out(pieces_);
+  for (const auto& [place, sums] : nodes_) {
+    std::vector<Tensor>& mine = out.nodes_[place];
+    for (const Tensor& sum : sums) {
+      const Own& own = own_of(sum.index());
+      const std::int64_t width = row_size_of(sum), count = own.index->count();
+      Tensor numbers = Tensor::uninitialized({sum.dtype(), sum.shape().with(0, count), Layout::dense});
+      const std::size_t bytes = as_size(width) * size_of(sum.dtype());
+      for (std::size_t i = 0; i < own.place.size() && bytes > 0; ++i)
+        std::memcpy(numbers.writable_data() + i * bytes, sum.data() + as_size(own.place[i]) * bytes, bytes);
+      mine.push_back(Tensor::rows(sum.shape().with(0, owner.own(sum.dim(0))), own.index, numbers));
+    }
+  }
+  return out;
+}
+
 std::vector<Tensor> PieceSums::at(const Place& place) const {
   const auto [level, number] = place;
   if ((number << level) >= pieces_) return {};

@@ -4,6 +4,7 @@
 // sends these; all add the rest alike. So sums are the same bits for any number of ranks.
 #pragma once
 
+#include <gradus/core/cluster/row_owners.h>
 #include <gradus/core/tensor/tensor.h>
 
 #include <cstddef>
@@ -34,6 +35,8 @@ class PieceSums {
   /// What this rank has, as bytes, and what another has, from them. Throws ClusterError for what is no such bytes.
   std::vector<std::byte> to_bytes() const;
   void add_bytes(std::span<const std::byte> bytes);
+  /// Of sums of a table's rows, what a rank owns of them, as rows of what is there.
+  PieceSums of_owner(const RowOwners& owner) const;
   /// The sums of all pieces, when all are there; nothing where no piece has rows.
   std::vector<Tensor> total() const;
 

@@ -1,5 +1,6 @@
 #include <gradus/core/graph/graph.h>
 
+#include <gradus/core/at.h>
 #include <gradus/core/graph/nodes.h>
 #include <gradus/core/tensor/create.h>
 #include <gradus/core/tensor/string_formatter.h>
@@ -208,6 +209,27 @@ Tensor Initializer::value(std::string_view variable) const {
   return std::get<Random>(value_->of).draw(stream_of(variable));
 }
 
+Tensor Initializer::rows(std::string_view variable, std::int64_t first, std::int64_t step, std::int64_t count) const {
+  const Type whole = type();
+  const Shape shape = whole.shape.with(0, count);
+  if (const Filled* all = filled()) return full(shape, all->value, all->dtype);
+  Tensor out = Tensor::uninitialized({whole.dtype, shape, Layout::dense});
+  const std::int64_t width = count > 0 ? shape.size() / count : 0;
+  const Tensor* const tensor = std::get_if<Tensor>(&value_->of);
+  dispatch(whole.dtype, [&]<class T>(TypeTag<T>) {
+    for (std::int64_t i = 0; i < count; ++i) {
+      const std::span<T> row = out.writable<T>().subspan(at(i * width), at(width));
+      const std::int64_t from = (first + i * step) * width;
+      if (tensor != nullptr) {
+        std::copy_n(tensor->span<T>().begin() + from, width, row.begin());
+      } else if constexpr (std::is_floating_point_v<T>) {
+        std::get<Random>(value_->of).draw(stream_of(variable), static_cast<std::uint64_t>(from), row);
+      }
+    }
+  });
+  return out;
+}
+
 // --- Graph -----------------------------------------------------------------------------------------------
 
 Graph::Graph() {
@@ -357,13 +379,21 @@ Expr Graph::copy(const Expr& node, std::span<const Expr> inputs) {
 Expr Graph::copy_as_transposed(const Expr& variable) {
   const VariableOp& declared = static_cast<const VariableOp&>(variable.op());
   const Type type{variable.dtype(), {variable.shape()[1], variable.shape()[0]}, Layout::dense};
-  auto op = std::make_shared<VariableOp>(declared.initial(), type, declared.number());
+  auto op = std::make_shared<VariableOp>(declared.initial(), type, declared.number(), "stored transposed");
+  return append_unnamed(Kind::variable, type, std::move(op), {}, variable.name(), variable.where());
+}
+
+Expr Graph::copy_with_rows(const Expr& variable, std::int64_t rows) {
+  const VariableOp& declared = static_cast<const VariableOp&>(variable.op());
+  const Type type{variable.dtype(), variable.shape().with(0, rows), Layout::dense};
+  auto op = std::make_shared<VariableOp>(declared.initial(), type, declared.number(), "own rows");
   return append_unnamed(Kind::variable, type, std::move(op), {}, variable.name(), variable.where());
 }
 
 Expr Graph::copy_placeholder(const Expr& node, const Type& type, bool ones) {
-  return append_unnamed(Kind::placeholder, type, std::make_shared<PlaceholderOp>(type, ones), {}, node.name(),
-                        node.where());
+  const bool is_table = node.kind() == Kind::variable || node.kind() == Kind::constant;
+  return append_unnamed(Kind::placeholder, type, std::make_shared<PlaceholderOp>(type, ones, is_table, node.id()), {},
+                        node.name(), node.where());
 }
 
 void Graph::show_as(const Expr& node, std::string_view name) {

@@ -157,6 +157,8 @@ class Initializer {
 
   Type type() const;
   Tensor value(std::string_view variable) const;
+  /// Of that value the rows first, first + step, ..., `count` of them; no others are made.
+  Tensor rows(std::string_view variable, std::int64_t first, std::int64_t step, std::int64_t count) const;
   /// The number that it is everywhere, if it was given as such.
   const Filled* filled() const;
 
@@ -204,6 +206,8 @@ class Graph {
   /// its op, name and place, and its type is worked out anew.
   Expr copy(const Expr& node, std::span<const Expr> inputs);
   Expr copy_as_transposed(const Expr& variable);
+  /// The variable as one of `rows` rows: those of it that are here.
+  Expr copy_with_rows(const Expr& variable, std::int64_t rows);
   Expr copy_placeholder(const Expr& node, const Type& type, bool ones);
   /// Shows a node under a name that others may show too.
   void show_as(const Expr& node, std::string_view name);

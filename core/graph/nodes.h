@@ -22,26 +22,33 @@ class ConstantOp final : public Op {
 
 class PlaceholderOp final : public Op {
  public:
-  explicit PlaceholderOp(Type type, bool ones = false) : type_(type), ones_(ones) {}
+  explicit PlaceholderOp(Type type, bool ones = false, bool is_table = false, NodeId columns_of = -1)
+      : type_(type), ones_(ones), is_table_(is_table), columns_of_(columns_of) {}
   std::string_view name() const override { return "placeholder"; }
   Type infer(const OpInputs&) const override { return type_; }
   /// In a plan's graph: whether what is fed is a csr tensor of ones.
   bool ones() const { return ones_; }
+  /// In a plan's graph: whether it is fed in the place of a variable or a constant.
+  bool is_table() const { return is_table_; }
+  /// Likewise, of what is fed as csr: which node of the user's touches the columns that it touches.
+  NodeId columns_of() const { return columns_of_; }
 
  private:
   Type type_;
   bool ones_;
+  bool is_table_;
+  NodeId columns_of_;
 };
 
 class VariableOp final : public Op {
  public:
   VariableOp(Initializer initial, const VariableOptions& options, int number)
       : type_(initial.type()), initial_(std::move(initial)), options_(options), number_(number) {}
-  /// In a plan's graph: a variable that is stored as another type than declared, transposed.
-  VariableOp(Initializer initial, const Type& stored, int number)
-      : type_(stored), initial_(std::move(initial)), number_(number), stored_transposed_(true) {}
+  /// In a plan's graph: a variable that is stored as another type than declared, transposed or some of its rows: `how`.
+  VariableOp(Initializer initial, const Type& stored, int number, std::string_view how)
+      : type_(stored), initial_(std::move(initial)), number_(number), how_stored_(how) {}
   std::string_view name() const override { return "variable"; }
-  std::string attributes() const override { return stored_transposed_ ? "stored transposed" : ""; }
+  std::string attributes() const override { return std::string(how_stored_); }
   Type infer(const OpInputs&) const override { return type_; }
   const Initializer& initial() const { return initial_; }
   bool trainable() const { return options_.trainable; }
@@ -53,7 +60,7 @@ class VariableOp final : public Op {
   Initializer initial_;
   VariableOptions options_;
   int number_;
-  bool stored_transposed_ = false;
+  std::string_view how_stored_ = {};  // a literal; empty: as declared
 };
 
 /// VariableOp::number() of a variable.

@@ -77,6 +77,8 @@ Strips Op::by_rows(std::span<const Type> inputs, const Type& output) const { ret
 
 int Op::rows_from() const { return -1; }
 
+int Op::rows_named_by(std::span<const Type> /*inputs*/, int /*i*/) const { return -1; }
+
 void Op::prepare_sum(Call&) const {}
 
 void Op::compute(Call&) const { fail<Error>("{} has no kernel", name()); }

@@ -257,6 +257,9 @@ class Op {
   /// Of a rows or part result: the input that says which rows it holds, a csr one by the columns it touches, others by
   /// what they hold themselves; -1 where none does. Not asked of elementwise ops.
   virtual int rows_from() const;
+  /// Of input i, a table: the input that names the rows of it that matter, an index or a csr matrix by its columns; -1
+  /// where all do. Not asked of elementwise ops.
+  virtual int rows_named_by(std::span<const Type> inputs, int i) const;
   /// Of a csr result: whether it touches the columns that the first input, a csr matrix, touches.
   virtual bool touches_as_input() const { return false; }
   /// Makes a sparse output of an accumulated sum, before its first strip: sets its index.

@@ -95,7 +95,12 @@ Draft make_draft(std::span<const Expr> fetches, std::span<const FedType> feeds, 
         made[at(id)] = draft.graph->constant(Tensor(*given.holds, boolean), node.name(), node.where());
         continue;
       }
-      made[at(id)] = draft.graph->copy_placeholder(node, given.type, given.ones);
+      // What ranks feed of a node that keeps the columns of another touches these; what others feed may not.
+      Expr columns_of = node;
+      while (!storage.rows.empty() && columns_of.kind() == Kind::op && columns_of.op().touches_as_input())
+        columns_of = columns_of.input(0);
+      made[at(id)] = draft.graph->copy_placeholder(columns_of, given.type, given.ones);
+      draft.graph->show_as(made[at(id)], node.name());
       draft.placeholders[found->second] = made[at(id)];
       continue;
     }
@@ -107,6 +112,11 @@ Draft make_draft(std::span<const Expr> fetches, std::span<const FedType> feeds, 
       continue;
     }
     for (int i = 0; i < node.arity(); ++i) inputs.push_back(made[at(node.input(i).id())]);
+    if (node.kind() == Kind::variable)
+      if (const auto number = variable_number(node); number < storage.rows.size() && storage.rows[number] >= 0) {
+        made[at(id)] = draft.graph->copy_with_rows(node, storage.rows[number]);
+        continue;
+      }
     // A variable that is stored transposed is the transpose of what is stored, and so is a value assigned to it.
     const auto transposed = [&](const Expr& x) { return draft.graph->copy(storage.transposing, {&x, 1}); };
     if (node.kind() == Kind::variable && is_transposed(node)) {

@@ -34,10 +34,12 @@ struct Draft {
   std::vector<NodeId> became;      // by node of the user's graph: the node here that has its value, or -1
 };
 
-/// How a session stores its variables: which are transposed, by number, and a node that transposes a matrix.
+/// How a session stores its variables: which are transposed, by number, and a node that transposes a matrix; and of
+/// which it has some rows alone: how many, by number, or -1.
 struct Storage {
-  std::vector<bool> transposed;
-  Expr transposing;
+  std::vector<bool> transposed = {};
+  Expr transposing = {};
+  std::vector<std::int64_t> rows = {};
 };
 
 /// Copies what the fetches need and works out all types. Throws FeedError for a needed placeholder that is not fed,

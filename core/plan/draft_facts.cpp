@@ -1,12 +1,30 @@
 #include <gradus/core/plan/draft_facts.h>
 
 #include <gradus/core/at.h>
+#include <gradus/core/graph/nodes.h>
 #include <gradus/core/graph/op.h>
 #include <gradus/core/plan/draft.h>
 
 #include <algorithm>
 
 namespace gradus {
+
+namespace {
+
+// The first that is fed of what touches the same columns, where a csr node is fed.
+NodeId first_with_columns(const Expr& csr) {
+  const auto columns_of = [](const Expr& e) {
+    return e.kind() == Kind::placeholder ? static_cast<const PlaceholderOp&>(e.op()).columns_of() : -1;
+  };
+  const NodeId mine = columns_of(csr);
+  if (mine < 0) return csr.id();
+  Graph& graph = csr.graph();
+  NodeId first = 0;
+  while (columns_of(graph[first]) != mine || graph[first].layout() != Layout::csr) ++first;
+  return first;
+}
+
+}  // namespace
 
 // From the fetches down: a node that a rule made in vain is no reader.
 DraftFacts::DraftFacts(const Draft& draft) : readers_(static_cast<std::size_t>(draft.graph->size()), 0) {
@@ -67,7 +85,7 @@ DraftFacts::Sources DraftFacts::found_from_inputs(const Expr& node) const {
       found.columns = sources_[at(found.pattern)].columns;
     } else {
       const bool keeps = node.kind() == Kind::op && node.op().touches_as_input();
-      found.columns = keeps ? sources_[at(node.input(0).id())].columns : node.id();
+      found.columns = keeps ? sources_[at(node.input(0).id())].columns : first_with_columns(node);
     }
     return found;
   }

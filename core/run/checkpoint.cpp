@@ -102,7 +102,8 @@ void Session::restore(const std::string& path, const RestoreOptions& options) {
   const std::map<std::string, Tensor> tensors = renamed(file, options.rename, path);
   if (const std::string found = differences(graph, variables, tensors, all); !found.empty())
     fail<IoError>("restore: {} does not fit the graph:{}", path, found);
-  for (const Expr& variable : variables) state_->variables.write(variable, tensors.at(variable.name()));
+  for (const Expr& variable : variables)
+    state_->variables.write(variable, state_->variables.rows_here(variable, tensors.at(variable.name())));
   if (all) state_->runs = runs;
 }
 

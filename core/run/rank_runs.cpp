@@ -2,10 +2,13 @@
 
 #include <gradus/core/at.h>
 #include <gradus/core/io/checksum.h>
+#include <gradus/core/run/rank_rows.h>
+#include <gradus/core/run/table_run.h>
 
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <utility>
 
@@ -43,30 +46,6 @@ Share share_of(const std::vector<std::int64_t>& rows_by_rank, int rank, std::int
   return out;
 }
 
-FedType with_rows(FedType fed, std::int64_t rows) {
-  if (is_split(fed.placeholder)) fed.type.shape = fed.type.shape.with(0, rows);
-  return fed;
-}
-
-std::vector<FedType> with_rows(std::span<const FedType> fed, std::int64_t rows) {
-  std::vector<FedType> out;
-  for (const FedType& each : fed) out.push_back(with_rows(each, rows));
-  return out;
-}
-
-// The rows that a rank has of what is split; they must be as many of each.
-std::int64_t own_rows(std::span<const FedType> fed) {
-  const FedType* first = nullptr;
-  for (const FedType& each : fed) {
-    if (!is_split(each.placeholder)) continue;
-    if (first == nullptr) first = &each;
-    if (each.type.shape[0] != first->type.shape[0])
-      fail<FeedError>("run: {} has {} rows but {} has {}; over several ranks all that is split by rows has as many",
-                      first->placeholder.name(), first->type.shape[0], each.placeholder.name(), each.type.shape[0]);
-  }
-  return first == nullptr ? 0 : first->type.shape[0];
-}
-
 // One below the other; of pieces without rows there is nothing.
 Tensor one_below_other(std::span<const Tensor> parts) {
   std::int64_t rows = 0;
@@ -96,22 +75,11 @@ Tensor one_below_other(std::span<const Tensor> parts) {
   return Tensor::csr(pattern, numbers);
 }
 
-// "V gradients", "W and 2 more": the sums of a stage, for messages.
-std::string names_of(std::span<const Expr> sums) {
-  std::string text = sums.front().name();
-  if (sums.size() > 1) text += fmt::format(" and {} more", sums.size() - 1);
-  return text;
-}
-
-// The type of a node, all dimensions known.
-Type computed_type(const Expr& node, std::span<const FedType> feeds) {
-  return make_draft({&node, 1}, feeds, {}, "explain").fetches.front().type();
-}
-
 // What ranks tell one another before a run.
 struct Greeting {
   std::int64_t rows = 0, pieces = 0, fetches = 0;
-  std::int64_t variables = 0;  // before the first run
+  std::int64_t variables = 0;    // before the first run
+  std::int64_t shard_above = 0;  // bytes
 };
 
 std::int64_t checksum_of(std::span<const Expr> fetches) {
@@ -123,25 +91,14 @@ std::int64_t checksum_of(std::span<const Expr> fetches) {
   return sum;
 }
 
-// Values that plans are fed, by node.
-struct Given {
-  std::vector<FedType> types{};
-  std::vector<Tensor> values{};
-
-  void add(const Expr& node, const Tensor& value) { add(fed_type(node, value), value); }
-  void add(const FedType& type, const Tensor& value) {
-    types.push_back(type);
-    values.push_back(value);
-  }
-  void add(std::span<const Expr> nodes, const std::vector<Tensor>& of_nodes) {
-    for (std::size_t i = 0; i < nodes.size(); ++i) add(nodes[i], of_nodes.at(i));
-  }
-};
-
 std::vector<FedType> types_fed(const Feeds& feeds) {
   std::vector<FedType> types;
   for (const Feed& feed : feeds) types.push_back(fed_type(feed.placeholder, feed.value));
   return types;
+}
+
+std::span<const std::byte> bytes_in(const Tensor& dense) {
+  return {dense.data(), as_size(dense.stored()) * size_of(dense.dtype())};
 }
 
 const Tensor& found(std::span<const Expr> nodes, const std::vector<Tensor>& values, const Expr& node) {
@@ -162,13 +119,25 @@ RankRuns::RankRuns(const Communicator& communicator, std::int64_t count) : ranks
 std::int64_t RankRuns::checksum_of_variables(Session::State& session) {
   std::uint32_t sum = crc32_of(nullptr, 0);
   for (const Expr& variable : session.graph().variables()) {
+    if (session.variables.is_shared_out(variable)) continue;  // each rank has other rows
     const Tensor value = session.value(variable);
     sum = crc32_of(value.data(), as_size(value.stored()) * size_of(value.dtype()), sum);
   }
   return sum;
 }
 
-RankRuns::Known& RankRuns::known(std::span<const Expr> fetches, std::span<const FedType> feeds) {
+// Of what depends on constants alone, once.
+Tensor RankRuns::value_of_constant(Session::State& session, Known& known, const Expr& node) {
+  for (const auto& [id, value] : known.constants)
+    if (id == node.id()) return value;
+  Plan& plan = session.plan_of({&node, 1}, {});
+  plan.run({}, session.runs);
+  known.constants.emplace_back(node.id(), plan.result(0));
+  return known.constants.back().second;
+}
+
+RankRuns::Known& RankRuns::known(Session::State& session, std::span<const Expr> fetches,
+                                 std::span<const FedType> feeds) {
   const std::vector<FedType> without_rows = with_rows(feeds, 0);
   const auto same = std::find_if(known_.begin(), known_.end(), [&](const Known& each) {
     return std::equal(each.fetches.begin(), each.fetches.end(), fetches.begin(), fetches.end(),
@@ -179,54 +148,24 @@ RankRuns::Known& RankRuns::known(std::span<const Expr> fetches, std::span<const 
     known_.splice(known_.begin(), known_, same);
     return known_.front();
   }
-  Known made{{}, without_rows, distribute(fetches, feeds, ranks.size())};
+  const auto is_large = [&](const Expr& variable) { return session.variables.is_shared_out(variable); };
+  Known made{{}, without_rows, distribute(fetches, feeds, ranks.size(), is_large)};
+  // Variables that go with large ones are shared out from now on, also in runs that know nothing of these.
+  bool any_new = false;
+  for (const Distribution::Table& table : made.distribution.tables)
+    for (const Expr& variable : table.variables) {
+      any_new = any_new || !session.variables.is_shared_out(variable);
+      session.variables.share_out(variable);
+    }
+  if (any_new) {
+    known_.clear();
+    session.plans.clear();
+    ++session.storages;
+  }
   for (const Expr& fetch : fetches) made.fetches.push_back(fetch.id());
   if (known_.size() == most_known) known_.pop_back();
   known_.push_front(std::move(made));
   return known_.front();
-}
-
-std::string RankRuns::explain(Session::State& session, std::span<const Expr> fetches, std::span<const FedType> feeds,
-                              bool kernels) {
-  const Distribution& distribution = known(fetches, feeds).distribution;
-  if (!distribution.exchanges()) return {};
-  const std::int64_t first = first_piece(ranks.rank(), ranks.size(), pieces);
-  const std::int64_t mine = first_piece(ranks.rank() + 1, ranks.size(), pieces) - first;
-  const std::int64_t rows = own_rows(feeds), in_piece = std::max<std::int64_t>(rows / mine, distribution.together);
-  const auto steps = [&](std::span<const Expr> wanted, std::span<const FedType> fed) {
-    Variables places{.accelerator = nullptr, .transposed = session.variables.transposed, .are_places_only = true};
-    Session::State::Compiled compiled = session.compile(wanted, fed, "explain", false);
-    return to_string(session.make_plan(std::move(compiled.draft), places)->steps(session.graph()), kernels);
-  };
-  std::string text = fmt::format("rank {} of {} has {} of {} pieces of a batch, here of {} row{} each\n", ranks.rank(),
-                                 ranks.size(), mine, pieces, in_piece, plural(in_piece));
-  std::vector<FedType> piece = with_rows(feeds, in_piece), all = with_rows(feeds, rows * ranks.size());
-  for (std::size_t s = 0; s < distribution.stages.size(); ++s) {
-    const Distribution::Stage& stage = distribution.stages[s];
-    for (const Expr& counted : stage.counted) piece.push_back({counted, computed_type(counted, all)});
-    std::vector<Expr> wanted = stage.sums;
-    wanted.insert(wanted.end(), stage.split_fetches.begin(), stage.split_fetches.end());
-    if (wanted.empty()) continue;
-    text += fmt::format("\nfor each piece:\n{}", steps(wanted, piece));
-    if (stage.sums.empty()) continue;
-    const std::int64_t parts = parts_of(first, first + mine);
-    text += fmt::format("\nexchange: {} part{} of {} bytes to each of {} other rank{}, and in each\n", parts,
-                        plural(parts), bytes_of_part, ranks.size() - 1, plural(ranks.size() - 1));
-    for (const Expr& sum : stage.sums) {
-      const Type type = computed_type(sum, all);
-      const std::int64_t fixed = bytes_sent_of(type, 0, true);
-      text += fmt::format("  {}: {}, {} bytes", sum.name(), type, fixed);
-      if (type.layout == Layout::rows)
-        text += fmt::format(" and {} for each row held, of them {} for its number, which sums of the same rows share",
-                            bytes_sent_of(type, 1, true) - fixed, sizeof(Index));
-      text += fmt::format("  # {}\n", to_string(sum.where()));
-      piece.push_back({sum, type});
-      all.push_back({sum, type});
-    }
-  }
-  if (!distribution.same_fetches.empty())
-    text += fmt::format("\nthen on every rank:\n{}", steps(distribution.same_fetches, all));
-  return text;
 }
 
 std::vector<Tensor> RankRuns::run(Session::State& session, std::span<const Expr> fetches, const Feeds& feeds) {
@@ -243,12 +182,13 @@ std::vector<Tensor> RankRuns::run_stages(Session::State& session, std::span<cons
   if (fetches.empty()) return {};
   session.check(fetches, feeds, "run");
   const std::vector<FedType> fed = types_fed(feeds);
-  Known& k = known(fetches, fed);
+  Known& k = known(session, fetches, fed);
   if (!k.distribution.exchanges()) return {};
 
   // Which rows all have, and whether all run the same, and have begun with the same.
   const Greeting mine{own_rows(fed), pieces, checksum_of(fetches),
-                      std::exchange(has_met_, true) ? 0 : checksum_of_variables(session)};
+                      std::exchange(has_met_, true) ? 0 : checksum_of_variables(session),
+                      session.variables.shard_above};
   if (mine.rows % k.distribution.together != 0)
     fail<FeedError>("run: rank {} is fed {} rows, but they are read {} at a time; Session::rows_of parts none of them",
                     ranks.rank(), mine.rows, k.distribution.together);
@@ -268,9 +208,17 @@ std::vector<Tensor> RankRuns::run_stages(Session::State& session, std::span<cons
     if (theirs.variables != first.variables)
       fail<ClusterError>("rank {} has begun with other values of variables than rank 0; all must begin with the same",
                          rank);
+    if (theirs.shard_above != first.shard_above)
+      fail<ClusterError>(
+          "rank {} shares out tables above {} bytes, rank 0 those above {}; shard_above must be the same", rank,
+          theirs.shard_above, first.shard_above);
     rows_by_rank.push_back(theirs.rows);
   }
-  const Share share = share_of(rows_by_rank, ranks.rank(), pieces, k.distribution.together);
+  Share share = share_of(rows_by_rank, ranks.rank(), pieces, k.distribution.together);
+  // Rows that are summed nowhere, as predictions, are computed at once, as by a session on its own.
+  const auto sums_rows = [](const Distribution::Stage& stage) { return !stage.sums.empty(); };
+  if (std::none_of(k.distribution.stages.begin(), k.distribution.stages.end(), sums_rows))
+    share.begins = {0, rows_by_rank[at(ranks.rank())]};
   const std::vector<FedType> whole = with_rows(fed, share.rows);
   if (k.rows_of_storage != share.rows) {
     session.turn(session.compile(fetches, whole, "run").turned);
@@ -279,18 +227,40 @@ std::vector<Tensor> RankRuns::run_stages(Session::State& session, std::span<cons
 
   Given of_all;  // what is the same on all ranks; of split feeds the types, with all rows
   for (std::size_t i = 0; i < fed.size(); ++i) of_all.add(whole[i], feeds.begin()[i].value);
-  Given beside;  // what pieces are fed beside their rows
-  for (std::size_t i = 0; i < fed.size(); ++i)
-    if (!is_split(fed[i].placeholder)) beside.add(fed[i], feeds.begin()[i].value);
+  // The pieces that are computed, and what each is fed: its rows, and what is the same. One of each rank's is where a
+  // row's own is fetched, and one of all ranks' where a sum is, so that rows and sums have a type.
+  struct Piece {
+    std::int64_t number, rows;
+    Given given;
+  };
+  std::vector<Piece> parts;
+  const bool has_row_fetches = std::any_of(k.distribution.stages.begin(), k.distribution.stages.end(),
+                                           [](const auto& stage) { return !stage.split_fetches.empty(); });
+  for (std::size_t p = 0; p + 1 < share.begins.size(); ++p) {
+    const std::int64_t begin = share.begins[p], count = share.begins[p + 1] - begin;
+    const std::int64_t number = share.piece + static_cast<std::int64_t>(p);
+    const bool is_last = p + 2 == share.begins.size();
+    if (count == 0 && !(number == 0 && share.rows == 0) && !(is_last && has_row_fetches && parts.empty())) continue;
+    Piece& part = parts.emplace_back(Piece{number, count, {}});
+    for (std::size_t i = 0; i < fed.size(); ++i) {
+      const Tensor& value = feeds.begin()[i].value;
+      if (is_split(fed[i].placeholder))
+        part.given.add(with_rows(fed[i], count), value.row_range(begin, count));
+      else
+        part.given.add(fed[i], value);
+    }
+  }
+  const auto add_to_parts = [&](std::span<const Expr> added, const std::vector<Tensor>& of_added) {
+    for (Piece& part : parts) part.given.add(added, of_added);
+  };
   std::vector<Expr> nodes;     // whose values are known,
   std::vector<Tensor> values;  // and these
   const auto keep = [&](std::span<const Expr> of, const std::vector<Tensor>& found_values) {
     nodes.insert(nodes.end(), of.begin(), of.end());
     values.insert(values.end(), found_values.begin(), found_values.end());
   };
-
-  const auto computed = [&](std::span<const Expr> wanted, const Given& given) {
-    Plan& plan = session.plan_of(wanted, given.types);
+  const auto computed = [&](std::span<const Expr> wanted, const Given& given, bool of_own_rows = true) {
+    Plan& plan = session.plan_of(wanted, given.types, of_own_rows);
     std::vector<const Tensor*> at_values;
     for (const Tensor& value : given.values) at_values.push_back(&value);
     plan.run(at_values, session.runs);
@@ -299,56 +269,96 @@ std::vector<Tensor> RankRuns::run_stages(Session::State& session, std::span<cons
     return results;
   };
 
+  TableRun tables(session, ranks, k.distribution);
+  for (const Distribution::Table& table : k.distribution.tables)
+    for (const Expr& known : table.known)
+      if (of_all.find(known) == nullptr) of_all.add(known, value_of_constant(session, k, known));
+
   for (std::size_t s = 0; s < k.distribution.stages.size(); ++s) {
     const Distribution::Stage& stage = k.distribution.stages[s];
-    if (!stage.counted.empty()) beside.add(stage.counted, computed(stage.counted, of_all));
+    if (!stage.counted.empty()) {
+      const std::vector<Tensor> counted = computed(stage.counted, of_all, false);
+      add_to_parts(stage.counted, counted);
+      // With own rows of tables their shapes do not tell it any more.
+      if (!k.distribution.tables.empty()) of_all.add(stage.counted, counted);
+    }
+    if (s == 0 && !k.distribution.tables.empty()) {
+      std::vector<Given*> given;
+      for (Piece& part : parts) given.push_back(&part.given);
+      if (!k.distribution.early.empty())
+        for (Given* each : given) each->add(k.distribution.early, computed(k.distribution.early, *each));
+      tables.look_up(given, of_all);
+    }
     std::vector<Expr> wanted = stage.sums;
     wanted.insert(wanted.end(), stage.split_fetches.begin(), stage.split_fetches.end());
     if (wanted.empty()) continue;
-    PieceSums sums(pieces);
+    // Sums of all ranks, and those that go to the owners of their rows.
+    std::array<std::vector<std::size_t>, 2> which;
+    for (std::size_t i = 0; i < stage.sums.size(); ++i) which[stage.table[i] >= 0 ? 1 : 0].push_back(i);
+    std::array<PieceSums, 2> sums{PieceSums(pieces), PieceSums(pieces)};
     std::vector<std::vector<Tensor>> rows(stage.split_fetches.size());
-    for (std::size_t p = 0; p + 1 < share.begins.size(); ++p) {
-      const std::int64_t begin = share.begins[p], count = share.begins[p + 1] - begin;
-      const std::int64_t piece = share.piece + static_cast<std::int64_t>(p);
-      // One piece at least is computed, so that sums and rows have a type.
-      const bool is_asked = count > 0 || (piece == 0 && share.rows == 0) ||
-                            (p + 2 == share.begins.size() && !rows.empty() && rows.front().empty());
-      if (!is_asked) {
-        sums.add(piece, {});
-        continue;
+    auto part = parts.begin();
+    for (std::int64_t number = share.piece; number < share.piece + std::ssize(share.begins) - 1; ++number) {
+      std::array<std::vector<Tensor>, 2> given;
+      if (part != parts.end() && part->number == number) {
+        const std::vector<Tensor> results = computed(wanted, part->given);
+        for (std::size_t i = 0; i < rows.size(); ++i) rows[i].push_back(results[stage.sums.size() + i]);
+        for (std::size_t kind = 0; kind < which.size(); ++kind)
+          for (const std::size_t i : which[kind]) {
+            if (part->rows == 0 && share.rows > 0) continue;
+            Tensor sum = results[i];
+            if (stage.is_mean[i] && share.rows > 0)
+              sum = times(sum, static_cast<double>(part->rows) / static_cast<double>(share.rows));
+            given[kind].push_back(kind == 1 ? tables.in_table(sum, stage.table[i], stage.sums[i]) : sum);
+          }
+        ++part;
       }
-      Given given = beside;
-      for (std::size_t i = 0; i < fed.size(); ++i)
-        if (is_split(fed[i].placeholder))
-          given.add(with_rows(fed[i], count), feeds.begin()[i].value.row_range(begin, count));
-      std::vector<Tensor> results = computed(wanted, given);
-      for (std::size_t i = 0; i < rows.size(); ++i) rows[i].push_back(results[stage.sums.size() + i]);
-      results.resize(stage.sums.size());
-      for (std::size_t i = 0; i < results.size(); ++i)
-        if (stage.is_mean[i] && share.rows > 0)
-          results[i] = times(results[i], static_cast<double>(count) / static_cast<double>(share.rows));
-      if (count == 0 && share.rows > 0) results.clear();
-      sums.add(piece, std::move(results));
+      for (std::size_t kind = 0; kind < which.size(); ++kind) sums[kind].add(number, std::move(given[kind]));
     }
     for (std::size_t i = 0; i < rows.size(); ++i) keep({&stage.split_fetches[i], 1}, {one_below_other(rows[i])});
-    if (stage.sums.empty()) continue;
-    if (ranks.size() > 1) {
-      const auto all = ranks.all_gather(names_of(stage.sums), sums.to_bytes());
-      for (int r = 0; r < ranks.size(); ++r)
-        if (r != ranks.rank()) sums.add_bytes(all[at(r)]);
+    std::array<std::vector<Expr>, 2> of;
+    for (std::size_t kind = 0; kind < which.size(); ++kind)
+      for (const std::size_t i : which[kind]) of[kind].push_back(stage.sums[i]);
+    if (!of[0].empty()) {
+      if (ranks.size() > 1) {
+        const auto all = ranks.all_gather(names_of(of[0]), sums[0].to_bytes());
+        for (int r = 0; r < ranks.size(); ++r)
+          if (r != ranks.rank()) sums[0].add_bytes(all[at(r)]);
+      }
+      const std::vector<Tensor> total = sums[0].total();
+      keep(of[0], total);
+      add_to_parts(of[0], total);
+      of_all.add(of[0], total);
     }
-    const std::vector<Tensor> total = sums.total();
-    keep(stage.sums, total);
-    beside.add(stage.sums, total);
-    of_all.add(stage.sums, total);
+    if (!of[1].empty()) of_all.add(of[1], tables.summed_by_owners(names_of(of[1]) + ", to owners", sums[1]));
   }
 
-  if (!k.distribution.same_fetches.empty())
-    keep(k.distribution.same_fetches, computed(k.distribution.same_fetches, of_all));
+  std::vector<Expr> wanted = k.distribution.same_fetches;
+  wanted.insert(wanted.end(), k.distribution.own_fetches.begin(), k.distribution.own_fetches.end());
+  if (!wanted.empty()) {
+    tables.keep_own_rows_of_known(of_all);
+    tables.lend(of_all);
+    std::vector<Tensor> results = computed(wanted, of_all);
+    for (std::size_t i = k.distribution.same_fetches.size(); i < wanted.size(); ++i) {
+      const Type whole{results[i].dtype(), results[i].shape().with(0, wanted[i].shape()[0]), Layout::dense};
+      results[i] = TableRun::gathered(ranks, wanted[i].name(), bytes_in(results[i]), whole);
+    }
+    keep(wanted, results);
+  }
   ++session.runs;
   std::vector<Tensor> out;
   for (const Expr& fetch : fetches) out.push_back(found(nodes, values, fetch));
   return out;
+}
+
+Tensor RankRuns::all_rows(const Expr& variable, const Tensor& own) {
+  return TableRun::gathered(ranks, variable.name(), bytes_in(own), variable.type());
+}
+
+Tensor RankRuns::value(Session::State& session, const Expr& variable) {
+  session.variables.initialize(variable);
+  const auto bytes = as_size(session.variables.type_here(variable).shape.size()) * size_of(variable.dtype());
+  return TableRun::gathered(ranks, variable.name(), {session.variables.data(variable), bytes}, variable.type());
 }
 
 }  // namespace gradus

@@ -9,6 +9,7 @@
 
 #include <list>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace gradus {
@@ -27,6 +28,12 @@ class RankRuns {
   std::string explain(Session::State& session, std::span<const Expr> fetches, std::span<const FedType> feeds,
                       bool kernels);
 
+  /// All rows of a variable that is shared out by rows.
+  Tensor value(Session::State& session, const Expr& variable);
+
+  /// All rows of what each rank has its own of, of a variable's type.
+  Tensor all_rows(const Expr& variable, const Tensor& own);
+
   Communicator ranks;
   std::int64_t pieces;
 
@@ -35,9 +42,11 @@ class RankRuns {
     std::vector<NodeId> fetches;
     std::vector<FedType> feeds;  // without the number of rows
     Distribution distribution;
+    std::vector<std::pair<NodeId, Tensor>> constants = {};  // what goes with rows of tables, and all ranks have whole
     std::int64_t rows_of_storage = -1;  // for which it was last decided which variables are stored transposed
   };
-  Known& known(std::span<const Expr> fetches, std::span<const FedType> feeds);
+  Known& known(Session::State& session, std::span<const Expr> fetches, std::span<const FedType> feeds);
+  static Tensor value_of_constant(Session::State& session, Known& known, const Expr& node);
   std::vector<Tensor> run_stages(Session::State& session, std::span<const Expr> fetches, const Feeds& feeds);
 
   static std::int64_t checksum_of_variables(Session::State& session);

@@ -166,7 +166,7 @@ bool are_same(std::span<const FedType> a, std::span<const FedType> b) {
 }
 
 Session::State::Compiled Session::State::compile(std::span<const Expr> fetches, std::span<const FedType> feeds,
-                                                 std::string_view caller, bool may_turn) const {
+                                                 std::string_view caller, bool may_turn, bool of_own_rows) const {
   const auto uses = [&](std::string_view pass) {
     return std::find(without.begin(), without.end(), pass) == without.end();
   };
@@ -180,13 +180,24 @@ Session::State::Compiled Session::State::compile(std::span<const Expr> fetches, 
       storage.transposed[number] = !storage.transposed[number];
     }
   };
-  Storage storage{variables.transposed, transposing_node(graph())};
+  Storage storage{variables.transposed, transposing_node(graph()), {}};
+  std::vector<Expr> shared_out;
+  for (const Expr& variable : graph().variables()) {
+    if (!variables.is_shared_out(variable)) continue;
+    shared_out.push_back(variable);
+    if (!of_own_rows) continue;
+    storage.rows.resize(std::max(storage.rows.size(), variable_number(variable) + 1), -1);
+    storage.rows[variable_number(variable)] = variables.owners.own(variable.shape()[0]);
+  }
   std::vector<Expr> turned = unfit_transposed(graph(), storage.transposed);
   turn_in(storage, turned);
   Compiled compiled{drafted(storage)};
   std::vector<Expr> wanted;
   if (may_turn && uses(storage_pass) && storage.transposing.valid())
     wanted = wanted_transposed(compiled.draft, graph(), storage.transposed);
+  std::erase_if(wanted, [&](const Expr& variable) {
+    return std::any_of(shared_out.begin(), shared_out.end(), [&](const Expr& e) { return same_node(e, variable); });
+  });
   if (!wanted.empty()) {
     turn_in(storage, wanted);
     Draft other = drafted(storage);
@@ -235,7 +246,7 @@ Plan& Session::State::plan_for(std::span<const Expr> fetches, const Feeds& feeds
   return keep(std::move(made), std::move(compiled));
 }
 
-Plan& Session::State::plan_of(std::span<const Expr> fetches, std::span<const FedType> feeds) {
+Plan& Session::State::plan_of(std::span<const Expr> fetches, std::span<const FedType> feeds, bool of_own_rows) {
   const auto found = std::find_if(plans.begin(), plans.end(), [&](const CachedPlan& p) {
     return are(p.fetches, token, fetches) && are_same(p.feeds, feeds);
   });
@@ -245,7 +256,7 @@ Plan& Session::State::plan_of(std::span<const Expr> fetches, std::span<const Fed
   }
   CachedPlan made{{}, {feeds.begin(), feeds.end()}, nullptr};
   for (const Expr& fetch : fetches) made.fetches.push_back(fetch.id());
-  return keep(std::move(made), compile(fetches, feeds, "run", false));
+  return keep(std::move(made), compile(fetches, feeds, "run", false, of_own_rows));
 }
 
 Plan& Session::State::keep(CachedPlan made, Compiled compiled) {
@@ -260,6 +271,7 @@ Tensor Session::State::value(const Expr& variable) {
   graph();
   if (!is_variable(variable))
     fail<TypeError>("value: {} is not a variable of the session's graph", to_string(variable));
+  if (variables.is_shared_out(variable)) return over_ranks->value(*this, variable);
   return variables.read(variable);
 }
 
@@ -282,6 +294,8 @@ Session::Session(Graph& graph, const Device& device, const Communicator& ranks, 
     fail<DeviceError>("a session over {} rank{} is on {}; ranks compute on the CPU", ranks.size(), plural(ranks.size()),
                       device.name());
   state_->over_ranks = over;
+  state_->variables.owners = {ranks.rank(), ranks.size()};
+  state_->variables.shard_above = options.shard_above;
 }
 
 Session::~Session() = default;
@@ -361,7 +375,39 @@ void Session::assign(const Expr& variable, const Tensor& value) {
   if (variable.type() != value.type())
     fail<TypeError>("assign: the variable {} ({}) is {} but the value is {}", variable.name(),
                     to_string(variable.where()), to_string(variable.type()), to_string(value.type()));
-  state_->variables.write(variable, value);
+  state_->variables.write(variable, state_->variables.rows_here(variable, value));
+}
+
+bool Session::shares_out(const Expr& variable) const {
+  return state_->is_variable(variable) && state_->variables.is_shared_out(variable);
+}
+
+Tensor Session::own_value(const Expr& variable) {
+  const Use use(*state_);
+  state_->graph();
+  if (!state_->is_variable(variable))
+    fail<TypeError>("own_value: {} is not a variable of the session's graph", to_string(variable));
+  return state_->variables.read(variable);
+}
+
+void Session::assign_own(const Expr& variable, const Tensor& rows) {
+  const Use use(*state_);
+  state_->graph();
+  if (!state_->is_variable(variable))
+    fail<TypeError>("assign_own: {} is not a variable of the session's graph", to_string(variable));
+  if (const Type here = state_->variables.type_here(variable); rows.type() != here)
+    fail<TypeError>("assign_own: of the variable {} ({}) this rank has {} but is given {}", variable.name(),
+                    to_string(variable.where()), to_string(here), to_string(rows.type()));
+  state_->variables.write(variable, rows);
+}
+
+Tensor Session::all_rows(const Expr& variable, const Tensor& own) {
+  const Use use(*state_);
+  if (!shares_out(variable) || own.type() == variable.type()) return own;
+  if (const Type here = state_->variables.type_here(variable); own.type() != here)
+    fail<TypeError>("all_rows: of the variable {} ({}) this rank has {} but is given {}", variable.name(),
+                    to_string(variable.where()), to_string(here), to_string(own.type()));
+  return state_->over_ranks->all_rows(variable, own);
 }
 
 PlanSteps Session::steps(std::span<const Expr> fetches, const Feeds& feeds) { return steps(fetches, feeds, "steps"); }

@@ -89,6 +89,10 @@ struct SessionOptions {
   std::vector<std::string> without = {};
   /// Of a session over ranks: how many pieces a batch is cut into. Results depend on it, and not on the ranks.
   std::int64_t pieces = 16;
+  /// Of a session over ranks: variables of more bytes are shared out by rows, row i to rank i mod R, and with them
+  /// those that are computed with row by row, as an optimizer's of a table. Rows of a batch look such a table up by an
+  /// index or a csr matrix, and find its rows with their owners, which update them. All ranks must say the same.
+  std::int64_t shard_above = std::int64_t{256} << 20;
 };
 
 /// Rows of a batch: those that are a rank's.
@@ -99,6 +103,7 @@ struct OwnRows {
 class Plan;
 class PreparedRun;
 class RankRuns;
+class TableRun;
 struct Recorder;
 
 struct RestoreOptions {
@@ -145,10 +150,18 @@ class Session {
 
   /// Sets all variables to their initial values. (They also get them by themselves, when first used.)
   void initialize();
-  /// A variable's value, now.
+  /// A variable's value, now. Of one that is shared out by rows all ranks must ask, and each gets all of it.
   Tensor value(const Expr& variable);
   /// Throws TypeError unless the value has the variable's dtype and shape.
   void assign(const Expr& variable, const Tensor& value);
+
+  /// Whether ranks share out the variable's rows. Of such a one this rank has rows r, r + R, ... of R ranks:
+  /// own_value() gives these, of others all rows; and assign_own() sets them. No rank need wait for another.
+  bool shares_out(const Expr& variable) const;
+  Tensor own_value(const Expr& variable);
+  void assign_own(const Expr& variable, const Tensor& rows);
+  /// All rows of what each rank has own rows of, as own_value() gives them: all ranks must call it.
+  Tensor all_rows(const Expr& variable, const Tensor& own);
 
   /// Writes all variables (optimizer slots among them) as safetensors; the file is replaced only when complete.
   void save(const std::string& path);
@@ -187,6 +200,7 @@ class Session {
  private:
   friend class PreparedRun;
   friend class RankRuns;
+  friend class TableRun;
   struct State;
   class Use;
   void run_into(std::span<const Expr> fetches, const Feeds& feeds, std::span<Tensor> results);

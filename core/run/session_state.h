@@ -53,20 +53,21 @@ struct Session::State {
     Draft draft;
     std::vector<Expr> turned = {};
   };
-  /// Changes nothing in the session.
+  /// Changes nothing in the session. Of tables that ranks share out it is all rows, or those that this rank has.
   Compiled compile(std::span<const Expr> fetches, std::span<const FedType> feeds, std::string_view caller,
-                   bool may_turn = true) const;
+                   bool may_turn = true, bool of_own_rows = false) const;
   /// A plan of it on these variables, which must be stored as it wants them.
   std::shared_ptr<Plan> make_plan(Draft draft, Variables& stored);
   /// Stores these variables the other way from now on.
   void turn(std::span<const Expr> turned);
   /// A kept plan or a new one; it becomes the first of `plans`.
   Plan& plan_for(std::span<const Expr> fetches, const Feeds& feeds);
-  /// The same for feeds of any layout, in their order, that are known to fit. Variables stay stored as they are.
-  Plan& plan_of(std::span<const Expr> fetches, std::span<const FedType> feeds);
+  /// The same for feeds of any layout, in their order, that are known to fit. Variables stay stored as they are, and
+  /// tables have this rank's rows.
+  Plan& plan_of(std::span<const Expr> fetches, std::span<const FedType> feeds, bool of_own_rows = true);
   /// Keeps a plan of what was compiled, as the first.
   Plan& keep(CachedPlan made, Compiled compiled);
-  /// A copy of a variable's value.
+  /// A copy of a variable's value; of one that ranks share out all rows, so that all ranks must ask for it.
   Tensor value(const Expr& variable);
 
   GraphToken token;  // of the graph

@@ -31,6 +31,44 @@ void Variables::ensure_capacity(std::size_t number) {
   device_memory.resize(number + 1);
   set.resize(number + 1, false);
   transposed.resize(number + 1, false);
+  shared_out.resize(number + 1, false);
+}
+
+bool Variables::is_shared_out(const Expr& variable) const {
+  const std::size_t number = variable_number(variable);
+  if (number < shared_out.size() && shared_out[number]) return true;
+  const Type& declared = variable_op(variable).initial().type();
+  return owners.ranks > 1 && declared.shape.rank() > 0 &&
+         declared.shape.size() * static_cast<std::int64_t>(size_of(declared.dtype)) > shard_above;
+}
+
+void Variables::share_out(const Expr& variable) {
+  if (is_shared_out(variable)) return;
+  const std::size_t number = variable_number(variable);
+  ensure_capacity(number);
+  if (transposed[number]) turn(variable);
+  const bool has_value = set[number];
+  const Tensor value = has_value ? read(variable) : Tensor();
+  shared_out[number] = true;
+  if (has_value) write(variable, rows_here(variable, value));
+}
+
+Type Variables::type_here(const Expr& variable) const {
+  Type type = variable_op(variable).initial().type();
+  if (is_shared_out(variable)) type.shape = type.shape.with(0, owners.own(type.shape[0]));
+  return type;
+}
+
+Tensor Variables::rows_here(const Expr& variable, const Tensor& value) const {
+  if (!is_shared_out(variable)) return value;
+  Tensor rows = Tensor::uninitialized(type_here(variable));
+  const std::int64_t count = rows.dim(0);
+  if (rows.stored() == 0) return rows;
+  const std::size_t bytes = static_cast<std::size_t>(rows.stored() / count) * size_of(rows.dtype());
+  for (std::int64_t i = 0; i < count; ++i)
+    std::memcpy(rows.writable_data() + static_cast<std::size_t>(i) * bytes,
+                value.data() + static_cast<std::size_t>(owners.row(i)) * bytes, bytes);
+  return rows;
 }
 
 std::byte* Variables::data(const Expr& variable) const {
@@ -65,8 +103,29 @@ void Variables::write(const Expr& variable, const Tensor& value) {
   set[number] = true;
 }
 
+// Some rows at a time, so that nothing as large as what is here is made beside it.
+void Variables::start_rows(const Expr& variable) {
+  constexpr std::int64_t at_once = 1 << 16;
+  const Type type = type_here(variable);
+  const std::size_t number = variable_number(variable);
+  ensure_capacity(number);
+  const auto bytes = static_cast<std::size_t>(type.shape.size()) * size_of(type.dtype);
+  if (memory[number].bytes() != bytes) memory[number] = Buffer(bytes);
+  std::byte* to = memory[number].data();
+  const std::int64_t count = type.shape[0];
+  for (std::int64_t i = 0; i < count; i += at_once) {
+    const Tensor rows = variable_op(variable).initial().rows(variable.name(), owners.row(i), owners.ranks,
+                                                             std::min(at_once, count - i));
+    const std::size_t some = static_cast<std::size_t>(rows.stored()) * size_of(type.dtype);
+    if (some > 0) std::memcpy(to, rows.data(), some);
+    to += some;
+  }
+  set[number] = true;
+}
+
 void Variables::start(const Expr& variable) {
   const Initializer& initial = variable_op(variable).initial();
+  if (is_shared_out(variable)) return start_rows(variable);
   const Filled* const filled = initial.filled();
   // On the CPU one number everywhere needs no tensor of its own; an accelerator is sent one.
   if (filled == nullptr || accelerator) return write(variable, initial.value(variable.name()));
@@ -90,7 +149,7 @@ void Variables::initialize(const Expr& variable) {
 Tensor Variables::read(const Expr& variable) {
   initialize(variable);
   const std::size_t number = variable_number(variable);
-  const Type& type = variable_op(variable).initial().type();
+  const Type type = type_here(variable);
   Tensor copy = Tensor::uninitialized(type);
   const std::size_t bytes = static_cast<std::size_t>(copy.stored()) * size_of(type.dtype);
   if (bytes == 0) return copy;

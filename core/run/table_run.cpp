@@ -1,0 +1,221 @@
+#include <gradus/core/run/table_run.h>
+
+#include <gradus/core/at.h>
+#include <gradus/core/cluster/row_numbers.h>
+#include <gradus/core/tensor/create.h>
+#include <gradus/core/tensor/table_rows.h>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+#include <limits>
+
+namespace gradus {
+
+namespace {
+
+std::size_t bytes_of_row(const Type& table) {
+  std::size_t bytes = size_of(table.dtype);
+  for (int axis = 1; axis < table.shape.rank(); ++axis) bytes *= as_size(table.shape[axis]);
+  return bytes;
+}
+
+void append(std::vector<std::byte>& to, const void* from, std::size_t bytes) {
+  const std::size_t before = to.size();
+  to.resize(before + bytes);
+  if (bytes > 0) std::memcpy(to.data() + before, from, bytes);
+}
+
+// Of messages, what is left to read.
+struct Unread {
+  std::span<const std::byte> left;
+
+  std::span<const std::byte> take(std::size_t bytes) {
+    if (left.size() < bytes) fail<ClusterError>("a rank has sent rows of a table that end too early");
+    const auto out = left.first(bytes);
+    left = left.subspan(bytes);
+    return out;
+  }
+};
+
+// How many rows the small table has: a power of two, for few plans; and as many as an index has, if the table has,
+// since what plans do depends on which is larger.
+std::int64_t capacity_of(const Distribution::Table& table, std::int64_t named, std::span<const Tensor> indices) {
+  std::int64_t most = std::max<std::int64_t>(1, named), rows = std::numeric_limits<std::int64_t>::max();
+  for (const Tensor& index : indices)
+    most = std::max(most, index.layout() == Layout::csr ? index.dim(0) : index.size());
+  for (const Expr& node : table.looked_up) rows = std::min(rows, node.shape()[0]);
+  return std::max<std::int64_t>(1, std::min(rows, static_cast<std::int64_t>(std::bit_ceil(as_size(most)))));
+}
+
+bool is_looked_up(const Distribution::Table& table) { return !table.looked_up.empty() && !table.indices.empty(); }
+
+}  // namespace
+
+std::string names_of(std::span<const Expr> nodes) {
+  std::string text = nodes.front().name();
+  if (nodes.size() == 2) text += fmt::format(" and {}", nodes[1].name());
+  if (nodes.size() > 2) text += fmt::format(" and {} more", nodes.size() - 1);
+  return text;
+}
+
+TableRun::TableRun(Session::State& session, Communicator& ranks, const Distribution& distribution)
+    : session_(session), ranks_(ranks), distribution_(distribution), rows_(distribution.tables.size()) {}
+
+void TableRun::check(const Distribution::Table& table, const RowIndex& named) const {
+  if (named.row.empty()) return;
+  for (const Expr& variable : table.looked_up)
+    if (named.row.back() >= variable.shape()[0])
+      fail<ValueError>("run: {} ({}) is looked up at row {}, but it has {} rows", variable.name(),
+                       to_string(variable.where()), named.row.back(), variable.shape()[0]);
+}
+
+void TableRun::look_up(std::span<Given* const> pieces, const Given& of_all) {
+  std::vector<Expr> names;
+  const int ranks = ranks_.size();
+  // To each owner for each table: how many of its rows are asked for, and which.
+  std::vector<std::vector<std::byte>> asked(at(ranks));
+  std::vector<std::vector<std::vector<Index>>> places(distribution_.tables.size());  // by owner: in what is named
+  for (std::size_t t = 0; t < rows_.size(); ++t) {
+    const Distribution::Table& table = distribution_.tables[t];
+    if (!is_looked_up(table)) continue;
+    std::vector<Tensor> indices;
+    for (const Given* piece : pieces)
+      for (const Expr& index : table.indices) indices.push_back(*piece->find(index));
+    Rows& rows = rows_[t];
+    rows.named = rows_named(indices);
+    check(table, *rows.named);
+    rows.capacity = capacity_of(table, std::ssize(rows.named->row), indices);
+    std::vector<std::vector<Index>> of_owner(at(ranks));
+    places[t].resize(at(ranks));
+    for (std::size_t i = 0; i < rows.named->row.size(); ++i) {
+      const Index row = rows.named->row[i];
+      of_owner[at(row % ranks)].push_back(static_cast<Index>(row / ranks));
+      places[t][at(row % ranks)].push_back(static_cast<Index>(i));
+    }
+    for (std::size_t r = 0; r < of_owner.size(); ++r) {
+      const std::int64_t count = std::ssize(of_owner[r]);
+      append(asked[r], &count, sizeof count);
+      append(asked[r], of_owner[r].data(), of_owner[r].size() * sizeof(Index));
+    }
+    names.insert(names.end(), table.looked_up.begin(), table.looked_up.end());
+  }
+  if (names.empty()) return;
+
+  // As an owner: the rows, one table's variables after the other.
+  std::vector<std::vector<std::byte>> answers;
+  for (const std::span<const std::byte> theirs :
+       ranks_.all_to_all(fmt::format("which rows of {}", names_of(names)), std::move(asked))) {
+    Unread question{theirs};
+    std::vector<std::byte>& answer = answers.emplace_back();
+    for (const Distribution::Table& table : distribution_.tables) {
+      if (!is_looked_up(table)) continue;
+      std::int64_t count = 0;
+      std::memcpy(&count, question.take(sizeof count).data(), sizeof count);
+      std::vector<Index> rows(at(count));
+      const std::span<const std::byte> numbers = question.take(rows.size() * sizeof(Index));
+      if (!rows.empty()) std::memcpy(rows.data(), numbers.data(), numbers.size());
+      for (const Expr& variable : table.looked_up) {
+        if (variable.kind() != Kind::variable) continue;
+        session_.variables.initialize(variable);
+        const Type here = session_.variables.type_here(variable);
+        if (!all_below(here.shape[0], std::span<const Index>(rows)))
+          fail<ClusterError>("a rank has asked for rows of {} that there are not", variable.name());
+        const std::size_t bytes = bytes_of_row(here), before = answer.size();
+        answer.resize(before + rows.size() * bytes);
+        gather_rows(session_.variables.data(variable), std::span<const Index>(rows), bytes, answer.data() + before);
+      }
+    }
+  }
+  std::vector<Unread> told;
+  for (const std::span<const std::byte> theirs :
+       ranks_.all_to_all(fmt::format("rows of {}", names_of(names)), std::move(answers)))
+    told.push_back({theirs});
+
+  for (std::size_t t = 0; t < rows_.size(); ++t) {
+    const Distribution::Table& table = distribution_.tables[t];
+    if (!is_looked_up(table)) continue;
+    const Rows& rows = rows_[t];
+    for (const Expr& node : table.looked_up) {
+      Tensor small;
+      if (node.kind() != Kind::variable) {
+        small = rows_of(*of_all.find(node), *rows.named, rows.capacity);
+      } else {
+        small = Tensor::uninitialized({node.dtype(), node.shape().with(0, rows.capacity), Layout::dense});
+        const std::size_t bytes = bytes_of_row(node.type());
+        for (std::size_t r = 0; r < told.size(); ++r)
+          scatter_rows(told[r].take(places[t][r].size() * bytes).data(), std::span<const Index>(places[t][r]), bytes,
+                       small.writable_data());
+        const std::size_t held = rows.named->row.size() * bytes, all = at(rows.capacity) * bytes;
+        if (all > held) std::memset(small.writable_data() + held, 0, all - held);
+      }
+      for (Given* piece : pieces) piece->set(node, small);
+    }
+    for (Given* piece : pieces)
+      for (const Expr& index : table.indices)
+        piece->set(index, renumbered(*piece->find(index), *rows.named, rows.capacity));
+  }
+}
+
+void TableRun::keep_own_rows_of_known(Given& of_all) const {
+  for (const Distribution::Table& table : distribution_.tables)
+    for (const Expr& node : table.known) {
+      const Tensor& whole = *of_all.find(node);
+      RowIndex own;
+      for (std::int64_t i = 0; i < owners().own(whole.dim(0)); ++i)
+        own.row.push_back(static_cast<Index>(owners().row(i)));
+      of_all.set(node, rows_of(whole, own, std::ssize(own.row)));
+    }
+}
+
+void TableRun::lend(Given& of_all) const {
+  for (const Distribution::Lent& lent : distribution_.lent) {
+    Type type = lent.type;
+    if (lent.table >= 0) type.shape = type.shape.with(0, owners().own(type.shape[0]));
+    if (holds_rows(type)) {
+      const Tensor none = Tensor::uninitialized({type.dtype, type.shape.with(0, 0), Layout::dense});
+      of_all.add(lent.node, Tensor::rows(type.shape, std::make_shared<RowIndex>(), none, type.layout));
+    } else {
+      of_all.add(lent.node, zeros(type.shape, type.dtype));
+    }
+  }
+}
+
+Tensor TableRun::in_table(const Tensor& sum, int table, const Expr& node) const {
+  return gradus::in_table(sum, rows_[at(table)].named, node.shape()[0]);
+}
+
+std::vector<Tensor> TableRun::summed_by_owners(const std::string& step, const PieceSums& sums) {
+  std::vector<std::vector<std::byte>> for_owners(at(ranks_.size()));
+  for (int r = 0; r < ranks_.size(); ++r)
+    if (r != ranks_.rank()) for_owners[at(r)] = sums.of_owner({r, ranks_.size()}).to_bytes();
+  PieceSums own = sums.of_owner(owners());
+  const auto theirs = ranks_.all_to_all(step, std::move(for_owners));
+  for (int r = 0; r < ranks_.size(); ++r)
+    if (r != ranks_.rank()) own.add_bytes(theirs[at(r)]);
+  return own.total();
+}
+
+Tensor TableRun::gathered(Communicator& ranks, const std::string& step, std::span<const std::byte> own,
+                          const Type& whole) {
+  constexpr std::int64_t most_bytes = std::int64_t{16} << 20;  // of a message: no rank need hold a second table
+  Tensor out = Tensor::uninitialized(whole);
+  const std::size_t bytes = bytes_of_row(whole);
+  const std::int64_t rows = whole.shape[0], number = ranks.size();
+  const std::int64_t at_once =
+      std::max<std::int64_t>(1, most_bytes / static_cast<std::int64_t>(std::max<std::size_t>(1, bytes)));
+  for (std::int64_t first = 0; first < RowOwners::count(rows, 0, number); first += at_once) {
+    const std::int64_t mine =
+        std::clamp<std::int64_t>(RowOwners::count(rows, ranks.rank(), number) - first, 0, at_once);
+    const auto all = ranks.all_gather(step, own.subspan(mine > 0 ? at(first) * bytes : 0, at(mine) * bytes));
+    for (std::int64_t r = 0; r < number; ++r)
+      for (std::size_t i = 0; bytes > 0 && i < all[at(r)].size() / bytes; ++i)
+        std::memcpy(out.writable_data() + at((first + static_cast<std::int64_t>(i)) * number + r) * bytes,
+                    all[at(r)].data() + i * bytes, bytes);
+  }
+  return out;
+}
+
+}  // namespace gradus

@@ -1,0 +1,54 @@
+// What a run over ranks has to do with tables that are shared out by rows (tables.h): the rows that its part of the
+// batch names are asked of their owners and fed to the plans of its pieces as small tables; sums of rows go to the
+// owners. Internal to core/run: rank_runs.cpp runs with it.
+#pragma once
+
+#include <gradus/core/cluster/communicator.h>
+#include <gradus/core/cluster/distribution.h>
+#include <gradus/core/cluster/piece_sums.h>
+#include <gradus/core/run/given.h>
+#include <gradus/core/run/session_state.h>
+
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace gradus {
+
+class TableRun {
+ public:
+  TableRun(Session::State& session, Communicator& ranks, const Distribution& distribution);
+
+  /// Feeds each piece the rows that its indices name, and these with other numbers. What is known of the tables' rows
+  /// is found in `of_all`, where each rank then has its own rows of it.
+  void look_up(std::span<Given* const> pieces, const Given& of_all);
+  void keep_own_rows_of_known(Given& of_all) const;
+  /// What is fed for its shape alone.
+  void lend(Given& of_all) const;
+  /// The rows of a sum of pieces as rows of the table.
+  Tensor in_table(const Tensor& sum, int table, const Expr& node) const;
+  /// Sums of all ranks' pieces, of the rows that are this rank's.
+  std::vector<Tensor> summed_by_owners(const std::string& step, const PieceSums& sums);
+  /// All rows of what each rank has its own of.
+  static Tensor gathered(Communicator& ranks, const std::string& step, std::span<const std::byte> own,
+                         const Type& whole);
+
+ private:
+  struct Rows {
+    std::shared_ptr<const RowIndex> named;
+    std::int64_t capacity = 1;
+  };
+  void check(const Distribution::Table& table, const RowIndex& named) const;
+  RowOwners owners() const { return session_.variables.owners; }
+
+  Session::State& session_;
+  Communicator& ranks_;
+  const Distribution& distribution_;
+  std::vector<Rows> rows_;  // by table
+};
+
+/// "W and V", "W and 2 more".
+std::string names_of(std::span<const Expr> nodes);
+
+}  // namespace gradus
