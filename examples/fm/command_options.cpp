@@ -182,6 +182,12 @@ void add_train(CLI::App& app, TrainCommand& command, std::vector<GivenOption>& o
       ->capture_default_str()
       ->group("Training");
   train
+      .add_option("--shard-above", command.common.shard_above,
+                  "Under mpirun: MiB above which the rows of a table are shared out, each rank having its own")
+      ->check(CLI::Range(0.0, 1e9))
+      ->capture_default_str()
+      ->group("Training");
+  train
       .add_option(
           "--from", command.from,
           "Model to go on from: its parameters are the start, new users, items and other categories begin small")

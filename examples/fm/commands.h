@@ -19,6 +19,7 @@ struct Common {
   int threads = 0;
   std::string device = "cpu";
   std::optional<gradus::Communicator> ranks = {};  // none: the program is alone
+  double shard_above = 256;                        // MiB
   /// Whether this process prints and writes files.
   bool writes() const { return !ranks || ranks->rank() == 0; }
 };

@@ -83,8 +83,8 @@ void check_device(const std::string& device) {
 
 TrainerOptions trainer_options(const Common& common) {
   check_device(common.device);
-  if (common.device == "cpu") return {common.threads, Device::cpu(), common.ranks};
-  return {common.threads, Device::cuda(cuda_index(common.device)), common.ranks};
+  const Device device = common.device == "cpu" ? Device::cpu() : Device::cuda(cuda_index(common.device));
+  return {common.threads, device, common.ranks, static_cast<std::int64_t>(common.shard_above * 0x1p20)};
 }
 
 DataFile data_file(const DataArguments& data) {

@@ -152,7 +152,7 @@ void refit(const TrainingSet& set, TrainingOptions options, const TrainCommand& 
   Trainer again(rows, nullptr, set.columns, options, trainer_options(command.common), start_of(set, options, *rows));
   trained.ending = again.run({.stop = [] { return interrupted != 0; }}, trained.trainer->best_epoch());
   if (trained.ending == Ending::stopped) {
-    if (!checkpoint.empty() && command.common.writes()) trained.trainer->save(checkpoint);
+    if (!checkpoint.empty()) trained.trainer->save(checkpoint);
   } else {
     trained.take(again);
   }
@@ -381,7 +381,7 @@ int train(const TrainCommand& command) {
   }
   if (!command.model.empty() && command.common.writes()) {
     save_model(command.model, model);
-    ::unlink(checkpoint.c_str());  // it has done its work; if there is none, all the better
+    remove_training_state(checkpoint);  // it has done its work; if there is none, all the better
     if (text) say("model: {}\n", command.model);
   } else if (text) {
     say("The model is not kept: --model FILE keeps it.\n");

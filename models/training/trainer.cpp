@@ -204,7 +204,8 @@ Trainer::State::State(SharedBlocks train, SharedBlocks validation, const Columns
   if (pieces > 1 || (ranks && ranks->size() > 1)) {
     options.pieces = pieces;
     if (!ranks) ranks = Communicator::threads(1).front();
-    session.emplace(graph, where.device, *ranks, SessionOptions{.threads = where.threads, .pieces = pieces});
+    session.emplace(graph, where.device, *ranks,
+                    SessionOptions{.threads = where.threads, .pieces = pieces, .shard_above = where.shard_above});
   } else {
     ranks.reset();
     session.emplace(graph, where.device, SessionOptions{.threads = where.threads});
@@ -233,7 +234,7 @@ Trainer::State::State(SharedBlocks train, SharedBlocks validation, const Columns
     validation_data = in_one_block(pairs_of(rows_with_items(validation_data->block(0), columns.of_item), *sampler));
   if (validation_data && !keeper && !start.parameters.empty()) {
     start_validation = validate().of(stopping_metric(options));
-    best = start.parameters;
+    best = own_rows_now();
   }
 }
 
@@ -258,12 +259,6 @@ double Trainer::State::learn(const Batch& rows_of) {
 // Of ranks, whether any was asked before the step that they have just made: all hear it after the same one.
 bool Trainer::State::is_asked_to_stop(const Watcher& watcher) const {
   return ranks ? ranks->flag_seen() : watcher.stop && watcher.stop();
-}
-
-// All ranks go on when it is there.
-void Trainer::State::save_checkpoint(Trainer& trainer, const std::string& path) {
-  if (!ranks || ranks->rank() == 0) trainer.save(path);
-  if (ranks) ranks->barrier("the checkpoint");
 }
 
 // Visits every parameter, as an epoch.
@@ -326,7 +321,7 @@ void Trainer::State::end_epoch(double seconds) {
     best_epoch = record.epoch;
   } else if (is_better(record.validation)) {
     best_epoch = record.epoch;
-    best = parameters_of(*session, model);
+    best = own_rows_now();
   }
   history.push_back(record);
   ++epoch;
@@ -372,14 +367,14 @@ Ending Trainer::run(const Watcher& watcher, std::int64_t epochs) {
     if (s.chain) {
       s.visit();
     } else if (!s.learn_epoch(watcher, start)) {
-      if (!watcher.checkpoint.empty()) s.save_checkpoint(*this, watcher.checkpoint);
+      if (!watcher.checkpoint.empty()) save(watcher.checkpoint);
       return Ending::stopped;
     }
     s.end_epoch(seconds_since(start));
     if (watcher.epoch) watcher.epoch(s.history.back());
     const bool stop = s.is_asked_to_stop(watcher);
     const bool due = watcher.checkpoint_every > 0 && s.epoch % watcher.checkpoint_every == 0;
-    if (!watcher.checkpoint.empty() && (stop || due)) s.save_checkpoint(*this, watcher.checkpoint);
+    if (!watcher.checkpoint.empty() && (stop || due)) save(watcher.checkpoint);
     if (stop) return Ending::stopped;
   }
   if (by_validation && s.epoch < *s.options.epochs && s.epoch - s.best_epoch >= patience) return Ending::no_improvement;
@@ -389,7 +384,13 @@ Ending Trainer::run(const Watcher& watcher, std::int64_t epochs) {
 Parameters Trainer::parameters() {
   State& s = *state_;
   if (s.has_samples()) return s.unfolded(mean_of(s.keeper->samples()));
-  if (!s.best.empty()) return s.best;
+  if (!s.best.empty()) {
+    Parameters whole;
+    for (const Expr& parameter : s.model.parameters)
+      whole.emplace(parameter.name(),
+                    s.session->all_rows(parameter, s.own_rows_of(parameter, s.best.at(parameter.name()))));
+    return whole;
+  }
   Parameters out = parameters_of(*s.session, s.model);
   for (const auto& [name, value] : out)
     if (!all_finite(value)) s.diverged(s.batch_count());  // the last step without validation is seen by nobody else

@@ -11,6 +11,7 @@
 #include <gradus/core/cluster/communicator.h>
 #include <gradus/core/device/device.h>
 #include <gradus/core/error.h>
+#include <gradus/core/run/session.h>
 #include <gradus/models/data/row_blocks.h>
 #include <gradus/models/model.h>
 #include <gradus/models/training/evaluation.h>
@@ -66,8 +67,10 @@ struct TrainerOptions {
   int threads = 1;  // 0: all cores
   Device device = Device::cpu();
   /// Ranks that learn together: all are given the same data and options. Each learns from its part of every batch, and
-  /// has the same parameters after it; the first alone writes checkpoints. Evaluations each makes by itself.
+  /// has the same parameters after it; the first alone writes checkpoints. Evaluations each makes by itself, of tables
+  /// that are shared out together with the others.
   std::optional<Communicator> ranks = {};
+  std::int64_t shard_above = SessionOptions().shard_above;  // bytes, over ranks
 };
 
 /// Where a training begins, if not by itself: at the parameters of a model, whose target scale holds then. With a
@@ -100,6 +103,10 @@ double loss_of_constant(Task task, const DataSummary& train, const DataSummary& 
 TrainingOptions options_of_state(const std::string& path);
 /// Whether the file is what Trainer::save writes; files that cannot be read are not.
 bool is_training_state(const std::string& path);
+/// Removes a state, and what ranks have written beside it, if it is there.
+void remove_training_state(const std::string& path);
+
+struct StateShards;
 
 class Trainer {
  public:
@@ -121,8 +128,8 @@ class Trainer {
   /// Goes on to the end, or until `epochs` are done. Throws DivergedError.
   Ending run(const Watcher& watcher = {}, std::int64_t epochs = INT64_MAX);
 
-  /// Of the best epoch on the validation set; without one, of the last. Of mcmc the mean of the samples', which is not
-  /// what evaluations and predictions go by.
+  /// Of the best epoch on the validation set; without one, of the last. Over ranks all must ask. Of mcmc the mean of
+  /// the samples', which is not what evaluations and predictions go by.
   Parameters parameters();
   /// What mcmc has kept so far: what it predicts is the mean of what the means tell. Of other learners nothing.
   Samples samples() const;
@@ -152,13 +159,17 @@ class Trainer {
   /// The expressions, for those who want to look at them.
   const Model& model() const;
 
-  /// The whole state, in one file that is replaced only when complete; and back. Throws IoError, for a state that is
-  /// damaged, or of other data or options as well.
+  /// The whole state, in one file that is replaced only when complete; and back. Over ranks all must call it: of tables
+  /// that are shared out each writes its own rows beside it, as PATH.shard-RANK.WRITING, and the first the file that
+  /// says which of these belong to it; any number of ranks may read them. Throws IoError, for a state that is damaged,
+  /// or of other data or options as well.
   void save(const std::string& path);
   void restore(const std::string& path);
 
  private:
   struct State;
+  void save_file(const std::string& path, const StateShards& shards);
+
   std::unique_ptr<State> state_;
 };
 

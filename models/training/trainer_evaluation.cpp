@@ -64,10 +64,10 @@ Evaluation Trainer::State::evaluation_on(const RowBlocks& data) {
 
 // The best epoch's parameters, and then those of now again, so that training may go on.
 Evaluation Trainer::State::best_evaluation_on(const RowBlocks& data) {
-  const Parameters now = parameters_of(*session, model);
-  if (!best.empty()) assign(*session, model, best);
+  const Parameters now = own_rows_now();
+  if (!best.empty()) assign_own(best);
   Evaluation out = evaluation_on(data);
-  assign(*session, model, now);
+  assign_own(now);
   return out;
 }
 

@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 #include <utility>
 
 namespace gradus {
@@ -18,8 +19,7 @@ namespace {
 
 constexpr const char* checkpoint_key = "gradus_checkpoint";
 constexpr std::string_view checkpoint_version = "1";
-constexpr std::string_view variable_prefix = "variable/";
-constexpr std::string_view best_prefix = "best/";
+constexpr std::string_view version_with_shards = "2";
 constexpr const char* position_name = "position";  // int64: epoch, batch, rows, best epoch
 constexpr const char* sums_name = "sums";          // float64: error_sum, weight_sum
 constexpr const char* means_name = "means";        // float32, of mcmc: Sampler::means
@@ -34,8 +34,9 @@ std::string text_in(const SafeTensors& file, const char* key, const std::string&
 SafeTensors read_state(const std::string& path) {
   SafeTensors file = load_safetensors(path);
   const std::string version = text_in(file, checkpoint_key, path);
-  if (version != checkpoint_version)
-    fail<IoError>("{}: is a state of version {}; this program reads version {}", path, version, checkpoint_version);
+  if (version != checkpoint_version && version != version_with_shards)
+    fail<IoError>("{}: is a state of version {}; this program reads versions {} and {}", path, version,
+                  checkpoint_version, version_with_shards);
   if (text_in(file, checksum_key, path) != checksum(file.tensors, file.metadata))
     fail<IoError>("{}: is damaged: its checksum is not that of its contents", path);
   return file;
@@ -54,11 +55,23 @@ const std::string& Trainer::State::data_checksum() {
 
 void Trainer::save(const std::string& path) {
   State& s = *state_;
+  const StateShards shards = s.save_shards(path);
+  if (!s.ranks || s.ranks->rank() == 0) {
+    save_file(path, shards);
+    remove_other_shards(path, shards.writing);
+  }
+  if (s.ranks) s.ranks->barrier("the checkpoint");  // all go on when it is there
+}
+
+void Trainer::save_file(const std::string& path, const StateShards& shards) {
+  State& s = *state_;
   SafeTensors file;
   TensorStacks samples;  // of mcmc
   for (const Expr& variable : s.graph.variables())
-    file.tensors.emplace(fmt::format("{}{}", variable_prefix, variable.name()), s.session->value(variable));
-  for (const auto& [name, value] : s.best) file.tensors.emplace(fmt::format("{}{}", best_prefix, name), value);
+    if (!s.session->shares_out(variable))
+      file.tensors.emplace(fmt::format("{}{}", variable_prefix, variable.name()), s.session->value(variable));
+  for (const auto& [name, value] : s.best)
+    if (!s.session->shares_out(s.graph.find(name))) file.tensors.emplace(fmt::format("{}{}", best_prefix, name), value);
   file.tensors.emplace(position_name, Tensor::from(std::vector<std::int64_t>{s.epoch, s.batch, s.rows, s.best_epoch}));
   file.tensors.emplace(sums_name, Tensor::from(std::vector<double>{s.error_sum, s.weight_sum}));
   std::vector<double> history;
@@ -71,8 +84,10 @@ void Trainer::save(const std::string& path) {
     file.tensors.merge(s.keeper->sums());
     samples = stacked(s.keeper->samples());
   }
-  file.metadata = {
-      {checkpoint_key, std::string(checkpoint_version)}, {"options", to_json(s.options)}, {"data", s.data_checksum()}};
+  file.metadata = {{checkpoint_key, std::string(shards.checksum.empty() ? checkpoint_version : version_with_shards)},
+                   {"options", to_json(s.options)},
+                   {"data", s.data_checksum()}};
+  add_metadata(shards, file.metadata);
   file.metadata.emplace(checksum_key, checksum(file.tensors, file.metadata, samples));
   save_safetensors(path, file, samples);
 }
@@ -107,11 +122,19 @@ void Trainer::restore(const std::string& path) {
                     best_epoch <= epoch && std::isfinite(sums[0]) && std::isfinite(sums[1]);
   if (!fits) fail<IoError>("{}: is damaged: it says epoch {}, batch {}, best epoch {}", path, epoch, batch, best_epoch);
   std::map<std::string, Tensor> values, best;
-  for (const Expr& variable : s.graph.variables())
-    values.emplace(variable.name(), tensor(fmt::format("{}{}", variable_prefix, variable.name()), variable.type()));
-  if (has_best)
-    for (const Expr& parameter : s.model.parameters)
-      best.emplace(parameter.name(), tensor(fmt::format("{}{}", best_prefix, parameter.name()), parameter.type()));
+  const StateShards shards = shards_in(file.metadata, path);
+  std::map<std::string, WantedRows> wanted;  // of shards
+  // What the state's file does not have is in shards, if there are any.
+  const auto take = [&](std::string_view prefix, const Expr& variable, std::map<std::string, Tensor>& to) {
+    const std::string name = fmt::format("{}{}", prefix, variable.name());
+    if (shards.checksum.empty() || file.tensors.contains(name))
+      to.emplace(variable.name(), tensor(name, variable.type()));
+    else
+      wanted.emplace(name, WantedRows{variable.type(), s.owners_of(variable)});
+  };
+  for (const Expr& variable : s.graph.variables()) take(variable_prefix, variable, values);
+  for (const Expr& parameter : s.model.parameters)
+    if (has_best) take(best_prefix, parameter, best);
   std::size_t of_chain = 0;
   Tensor means;
   if (s.keeper) {
@@ -124,7 +147,17 @@ void Trainer::restore(const std::string& path) {
   if (file.tensors.size() != expected)
     fail<IoError>("{}: is damaged: it has {} tensors; {} are expected", path, file.tensors.size(), expected);
 
-  for (const Expr& variable : s.graph.variables()) s.session->assign(variable, values.at(variable.name()));
+  for (auto& [name, rows] : read_shards(path, shards, wanted)) {
+    const bool is_best = name.starts_with(best_prefix);
+    (is_best ? best : values).emplace(name.substr((is_best ? best_prefix : variable_prefix).size()), std::move(rows));
+  }
+  for (const Expr& variable : s.graph.variables()) {
+    const Tensor& value = values.at(variable.name());
+    if (value.type() == variable.type())
+      s.session->assign(variable, value);
+    else
+      s.session->assign_own(variable, value);
+  }
   s.best = std::move(best);
   if (s.keeper) {
     std::copy_n(means.span<float>().begin(), means.size(), s.chain->means().begin());
@@ -145,6 +178,12 @@ void Trainer::restore(const std::string& path) {
 
 TrainingOptions options_of_state(const std::string& path) {
   return training_options_from_json(text_in(read_state(path), "options", path), path);
+}
+
+void remove_training_state(const std::string& path) {
+  std::error_code ignored;
+  std::filesystem::remove(path, ignored);
+  remove_other_shards(path, 0);
 }
 
 bool is_training_state(const std::string& path) { return has_metadata(path, checkpoint_key); }

@@ -37,6 +37,13 @@ train="train ratings.csv --epochs 3 --patience 0 --threads 1 --batch 256 --piece
     same alone of$ranks
     grep -c '^model: of' of$ranks.out | grep -qx 1 || stop "not one rank alone prints" of$ranks.out
   done
+  # The rows of W and V shared out: the same bits, and nothing left beside the model.
+  for ranks in 2 4; do
+    mpirun -n $ranks "$fm" $train --model shared$ranks --shard-above 0.0005 --checkpoint-every 1 >shared.out \
+      2>shared.err || stop "$ranks ranks that share out tables" shared.err
+    same alone shared$ranks
+    ! ls | grep -q "shared$ranks\.checkpoint" || stop "a finished training leaves its checkpoint"
+  done
   "$fm" predict of4 ratings.csv --out predictions >/dev/null || stop "a model of 4 ranks cannot predict"
 
   # Refusals.
@@ -101,6 +108,24 @@ more=$(echo "$some" | sed 's/--pieces 8//')
 # shellcheck disable=SC2086
 "$fm" $more --model parts --resume >out 2>err || stop "one rank does not go on" err
 same whole parts
+
+# The same where ranks share out tables: each saves its rows, and others go on.
+# shellcheck disable=SC2086
+begin $some --model shares --shard-above 0.0005
+kill -TERM "$(cat pid.3)"
+end_within 10
+has err "shares.checkpoint is saved; go on with"
+for rank in 0 1 2 3; do [ -f shares.checkpoint.shard-$rank.1 ] || stop "rank $rank has written no rows"; done
+# shellcheck disable=SC2086
+begin_of 2 $some --model shares --shard-above 0.0005 --resume
+kill -TERM "$(cat pid.0)"
+end_within 10
+[ -f shares.checkpoint.shard-1.2 ] || stop "rank 1 of 2 has written no rows"
+[ ! -f shares.checkpoint.shard-3.1 ] || stop "rows of 4 ranks are left beside those of 2"
+# shellcheck disable=SC2086
+"$fm" $more --model shares --resume >out 2>err || stop "one rank does not go on from shares" err
+same whole shares
+! ls | grep -q 'shares\.checkpoint' || stop "a finished training leaves its rows"
 
 # A rank that is killed: all end, and it is named.
 # shellcheck disable=SC2086

@@ -6,6 +6,7 @@
 #include <gradus/models/data/batches.h>
 #include <gradus/models/data/pair_sampler.h>
 #include <gradus/models/training/detail/folding.h>
+#include <gradus/models/training/detail/state_shards.h>
 #include <gradus/models/training/sampler.h>
 #include <gradus/models/training/samples.h>
 #include <gradus/models/training/trainer.h>
@@ -32,7 +33,6 @@ struct Trainer::State {
 
   double learn(const Batch& batch);
   bool is_asked_to_stop(const Watcher& watcher) const;
-  void save_checkpoint(Trainer& trainer, const std::string& path);
   bool learn_epoch(const Watcher& watcher, std::chrono::steady_clock::time_point start);
   void visit();
   Tensor told_of(const Rows& rows);
@@ -43,6 +43,14 @@ struct Trainer::State {
   Parameters kept() { return folding ? folding->with_weights_folded(now()) : now(); }
   Parameters unfolded(const Parameters& kept) const { return folding ? folding->with_weights_unfolded(kept) : kept; }
   Parameters now() { return parameters_of(*session, model); }
+  // Of tables that ranks share out, this rank's rows.
+  Parameters own_rows_now();
+  // This rank's rows of a value that is whole, or is these already.
+  Tensor own_rows_of(const Expr& variable, const Tensor& value) const;
+  RowOwners owners_of(const Expr& variable) const;
+  Type own_type(const Expr& variable) const;
+  StateShards save_shards(const std::string& path);
+  void assign_own(const Parameters& own);
   bool has_samples() const { return keeper && keeper->samples().count() > 0; }
   std::int64_t batch_count() const { return batches ? batches->count() : 1; }
   Evaluation evaluation_on(const RowBlocks& data);
@@ -86,7 +94,7 @@ struct Trainer::State {
   std::vector<EpochRecord> history;
   std::int64_t best_epoch = 0;
   std::optional<double> start_validation;  // of a start that was given, where there is a validation set
-  Parameters best;                         // empty where there is no validation set, and of mcmc
+  Parameters best;  // as own_rows_now gives them; empty where there is no validation set, and of mcmc
 };
 
 }  // namespace gradus
