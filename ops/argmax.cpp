@@ -38,9 +38,9 @@ class Arg : public Op {
     return {int64, in[0].shape.without(axis), Layout::dense};
   }
 
-  Strips by_rows(std::span<const Type> in, const Type& y) const override {
+  Tiles by_rows(std::span<const Type> in, const Type& y) const override {
     const bool along = resolve_axis(name(), axis_, in[0].shape.rank()) == 0;
-    return along ? Strips{} : Strips{Strips::Gives::rows, 1, y.shape[0]};
+    return along ? Tiles{} : Tiles{Tiles::Gives::rows, 1, y.shape[0]};
   }
 
   std::string_view no_gradient(int) const override { return "a position is an integer"; }

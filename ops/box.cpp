@@ -132,19 +132,19 @@ void transpose_tile(const CellOf<bytes>* from, std::int64_t from_stride, CellOf<
 // target along the second.
 template <std::size_t bytes>
 void copy_transposed(Workers& workers, const Box& box, const CellOf<bytes>* from, CellOf<bytes>* to) {
-  constexpr std::int64_t strip = 512;  // columns of the target that one piece writes
+  constexpr std::int64_t tile = 512;  // columns of the target that one piece writes
   const Box::Axis rows = box.axis[static_cast<std::size_t>(box.rank - 2)];
   const Box::Axis columns = box.axis[static_cast<std::size_t>(box.rank - 1)];
   const std::int64_t bands = ceil_div(rows.size, tile_size);
-  const std::int64_t strips = ceil_div(columns.size, strip);
-  const std::int64_t pieces = box.size() / (rows.size * columns.size) * bands * strips;
-  const std::int64_t work = std::min(rows.size, tile_size) * std::min(columns.size, strip);
+  const std::int64_t tiles = ceil_div(columns.size, tile);
+  const std::int64_t pieces = box.size() / (rows.size * columns.size) * bands * tiles;
+  const std::int64_t work = std::min(rows.size, tile_size) * std::min(columns.size, tile);
   workers.for_each(pieces, std::max<std::int64_t>(1, grain / work), [&](std::int64_t first, std::int64_t last) {
     for (std::int64_t piece = first; piece < last; ++piece) {
-      const Walk walk(box, box.rank - 2, piece / (bands * strips));
-      const std::int64_t row = piece / strips % bands * tile_size;
-      const std::int64_t end = std::min(columns.size, piece % strips * strip + strip);
-      for (std::int64_t column = piece % strips * strip; column < end; column += tile_size)
+      const Walk walk(box, box.rank - 2, piece / (bands * tiles));
+      const std::int64_t row = piece / tiles % bands * tile_size;
+      const std::int64_t end = std::min(columns.size, piece % tiles * tile + tile);
+      for (std::int64_t column = piece % tiles * tile; column < end; column += tile_size)
         transpose_tile<bytes>(from + walk.from + row + column * columns.from, columns.from,
                               to + walk.to + row * rows.to + column, rows.to, std::min(tile_size, rows.size - row),
                               std::min(tile_size, end - column));

@@ -70,11 +70,11 @@ class BroadcastTo : public Op {
     return inner.valid() ? broadcast_to(inner, y.shape()) : Expr();
   }
 
-  Strips strips(std::span<const Type> in, const Type& y) const override {
-    if (y.layout != Layout::dense) return {Strips::Gives::rows, 1};
+  Tiles tiles(std::span<const Type> in, const Type& y) const override {
+    if (y.layout != Layout::dense) return {Tiles::Gives::rows, 1};
     if (shape_.rank() == 0) return {};
     const bool sliced = in[0].shape.rank() == shape_.rank() && in[0].shape[0] == shape_[0];
-    return {Strips::Gives::rows, sliced ? 1U : 0U, shape_[0]};
+    return {Tiles::Gives::rows, sliced ? 1U : 0U, shape_[0]};
   }
 
   void compute(Call& call) const override { repeat_rows(call); }
@@ -116,10 +116,10 @@ class BroadcastLike : public Op {
     return {in[0].dtype, shape, Layout::dense};
   }
 
-  Strips by_rows(std::span<const Type> in, const Type& y) const override {
+  Tiles by_rows(std::span<const Type> in, const Type& y) const override {
     if (y.shape.rank() == 0) return {};
     const bool sliced = in[0].shape.rank() == y.shape.rank() && in[0].shape[0] == y.shape[0];
-    return {Strips::Gives::rows, sliced ? 1U : 0U, y.shape[0]};
+    return {Tiles::Gives::rows, sliced ? 1U : 0U, y.shape[0]};
   }
 
   // As broadcast_to.

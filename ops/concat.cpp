@@ -68,9 +68,9 @@ class Concat : public Op {
     return slice(dy, begin, size);
   }
 
-  Strips by_rows(std::span<const Type> in, const Type& y) const override {
+  Tiles by_rows(std::span<const Type> in, const Type& y) const override {
     if (resolve_axis(name(), axis_, y.shape.rank()) == 0) return {};
-    return {Strips::Gives::rows, ~(~0U << in.size()), y.shape[0]};
+    return {Tiles::Gives::rows, ~(~0U << in.size()), y.shape[0]};
   }
 
   void compute(Call& call) const override { join(call); }
@@ -115,8 +115,8 @@ class ConcatPart : public Op {
   }
   std::string_view no_gradient(int i) const override { return i > 0 ? "only its shape is used" : ""; }
 
-  Strips by_rows(std::span<const Type>, const Type& y) const override {
-    return axis_ == 0 ? Strips{} : Strips{Strips::Gives::rows, 1, y.shape[0]};
+  Tiles by_rows(std::span<const Type>, const Type& y) const override {
+    return axis_ == 0 ? Tiles{} : Tiles{Tiles::Gives::rows, 1, y.shape[0]};
   }
 
   void compute(Call& call) const override { cut(call); }

@@ -45,8 +45,8 @@ class Cumsum : public Op {
     return in[0];
   }
 
-  Strips by_rows(std::span<const Type>, const Type& y) const override {
-    return resolve_axis(name(), axis_, y.shape.rank()) == 0 ? Strips{} : Strips{Strips::Gives::rows, 1, y.shape[0]};
+  Tiles by_rows(std::span<const Type>, const Type& y) const override {
+    return resolve_axis(name(), axis_, y.shape.rank()) == 0 ? Tiles{} : Tiles{Tiles::Gives::rows, 1, y.shape[0]};
   }
 
   // x[i] is in every sum y[j] with j >= i, so dx[i] = dy[i] + ... + dy[n - 1]: the sum from the other end.
@@ -120,13 +120,13 @@ extern "C" __global__ void NAME(const T* x, T* y, gr_int64 sums, gr_int64 n, gr_
   template <class T>
   void run(Call& call, std::int64_t n, std::int64_t inner) const {
     const std::int64_t width = std::min<std::int64_t>(inner, 512);
-    const std::int64_t strips = (inner + width - 1) / width;
+    const std::int64_t tiles = (inner + width - 1) / width;
     const std::int64_t blocks = call.in(0).shape().size() / (n * inner);
     const std::int64_t chunk = std::max<std::int64_t>(1, 16384 / (n * width));
-    call.workers().for_each(blocks * strips, chunk, [&](std::int64_t first, std::int64_t last) {
+    call.workers().for_each(blocks * tiles, chunk, [&](std::int64_t first, std::int64_t last) {
       for (std::int64_t piece = first; piece < last; ++piece) {
-        const std::int64_t start = piece / strips * n * inner + piece % strips * width;
-        add_up(call.in<T>(0) + start, call.out<T>() + start, n, inner, std::min(width, inner - piece % strips * width));
+        const std::int64_t start = piece / tiles * n * inner + piece % tiles * width;
+        add_up(call.in<T>(0) + start, call.out<T>() + start, n, inner, std::min(width, inner - piece % tiles * width));
       }
     });
   }

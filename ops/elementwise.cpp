@@ -50,7 +50,7 @@ class ElementwiseOp final : public Op {
     if (row_.simplified != nullptr)
       if (const Expr better = row_.simplified(y, facts); better.valid()) return better;
     if (const Expr better = without_repetition(y); better.valid()) return better;
-    if (const Expr better = with_touched_rows(y, facts); better.valid()) return better;
+    if (const Expr better = with_active_rows(y, facts); better.valid()) return better;
     return transposed_last(y);
   }
 
@@ -65,8 +65,8 @@ class ElementwiseOp final : public Op {
   RowKernel row_kernel(std::span<const Type> inputs) const override {
     return row_.kernel[static_cast<std::size_t>(isa())][static_cast<std::size_t>(inputs[0].dtype)];
   }
-  std::span<const JoinedSteps> joined_steps() const override {
-    return row_.joined == nullptr ? std::span<const JoinedSteps>() : row_.joined();
+  std::span<const FusedSteps> fused_steps() const override {
+    return row_.fused_steps == nullptr ? std::span<const FusedSteps>() : row_.fused_steps();
   }
   std::string formula(std::span<const Type> inputs) const override {
     if (row_.throws_for_integers && is_integer(inputs[0].dtype)) return {};
@@ -80,7 +80,7 @@ class ElementwiseOp final : public Op {
 
   // Of a table beside rows of a known row set, just these rows count: they may be gathered already. Where f would not
   // be zero of their zeros (they may be divisors), f is computed of what the rows hold alone: elsewhere y is zero.
-  Expr with_touched_rows(const Expr& y, const DraftFacts& facts) const {
+  Expr with_active_rows(const Expr& y, const DraftFacts& facts) const {
     if (y.layout() != Layout::rows && y.layout() != Layout::part) return {};
     std::vector<Operand> operands, parts;
     bool found = false;

@@ -2,7 +2,7 @@
 // written. They give the same bits as the ops one after the other: this file is compiled without fused
 // multiply-additions, and each formula rounds where the ops would.
 #include <gradus/ops/elementwise.h>
-#include <gradus/ops/joined_updates.h>
+#include <gradus/ops/fused_updates.h>
 #include <gradus/ops/rules.h>
 
 #include <cmath>
@@ -34,7 +34,7 @@ Expr subtract_product(const Expr& a, const Expr& b, const Expr& c) {
   static constexpr Row r =
       row<Takes::floating>("subtract_product", beside_numbers<0b010>([](auto a, auto b, auto c) { return a - b * c; }),
                            "x0 - x1 * x2", Gives::same, Zeros::all, why)
-          .joined_by(joined_descent);
+          .with_fused_steps(fused_descent);
   return elementwise(r, {a, b, c});
 }
 
@@ -66,7 +66,7 @@ Expr subtract_product_by_root(const Expr& a, const Expr& b, const Expr& c, const
                              return a - b * c / std::sqrt(d);
                            }),
                            "x0 - x1 * x2 / sqrt(x3)", Gives::same, Zeros::lost, why)
-          .joined_by(joined_adagrad);
+          .with_fused_steps(fused_adagrad);
   return elementwise(r, {a, b, c, d});
 }
 
@@ -98,7 +98,7 @@ Expr subtract_quotient_of_product(const Expr& a, const Expr& b, const Expr& c, c
       row<Takes::floating>("subtract_quotient_of_product",
                            beside_numbers<0b0010>([](auto a, auto b, auto c, auto d) { return a - b * c / d; }),
                            "x0 - x1 * x2 / x3", Gives::same, Zeros::lost, why)
-          .joined_by(joined_adam);
+          .with_fused_steps(fused_adam);
   return elementwise(r, {a, b, c, d});
 }
 

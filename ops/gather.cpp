@@ -50,9 +50,9 @@ class Gather final : public Op {
   Expr simplified(const Expr& y, const DraftFacts& facts) const override;
 
   int rows_named_by(std::span<const Type>, int i) const override { return i == 0 ? 1 : -1; }
-  Strips strips(std::span<const Type> in, const Type& y) const override {
+  Tiles tiles(std::span<const Type> in, const Type& y) const override {
     if (in.size() > 2 || in[1].shape.rank() == 0) return {};
-    return {Strips::Gives::rows, 2, y.shape[0]};
+    return {Tiles::Gives::rows, 2, y.shape[0]};
   }
 
   void compute(Call& call) const override {
@@ -66,7 +66,7 @@ class Gather final : public Op {
                     call.out().data + begin * bytes, static_cast<std::size_t>(count - last));
       });
     };
-    if (call.arity() == 3) return gather(call.in(2).pattern->touched().slot.data());
+    if (call.arity() == 3) return gather(call.in(2).pattern->active().slot.data());
     check_indices(name(), call, 1, call.in(1), x.shape()[0]);
     by_index_type(call.in(1), gather);
   }
@@ -106,7 +106,7 @@ class Indicator final : public Op {
   int rows_named_by(std::span<const Type>, int i) const override { return i == 1 ? 0 : -1; }
   std::string_view no_gradient(int) const override { return "indices are integers"; }
 
-  Strips by_rows(std::span<const Type>, const Type& y) const override { return {Strips::Gives::rows, 1, y.shape[0]}; }
+  Tiles by_rows(std::span<const Type>, const Type& y) const override { return {Tiles::Gives::rows, 1, y.shape[0]}; }
 
   // Of tables with as many rows it is the same one.
   Expr simplified(const Expr& y, const DraftFacts&) const override {
@@ -193,11 +193,11 @@ class ScatterAdd final : public Op {
   Expr reassociated(const Expr& y, const DraftFacts& facts) const override;
 
   int rows_from() const override { return 2; }
-  Strips strips(std::span<const Type> in, const Type& y) const override {
+  Tiles tiles(std::span<const Type> in, const Type& y) const override {
     if (in[0].shape.rank() == 0 || !is_floating(y.dtype)) return {};
-    return {Strips::Gives::accumulated, 0b110, shared_ > 0 ? in[1].shape[0] : in[2].shape[0]};
+    return {Tiles::Gives::accumulated, 0b110, shared_ > 0 ? in[1].shape[0] : in[2].shape[0]};
   }
-  void prepare_sum(Call& call) const override { call.set_index(call.in(2).pattern->touched().columns); }
+  void prepare_sum(Call& call) const override { call.set_index(call.in(2).pattern->active().columns); }
 
   void compute(Call& call) const override {
     if (!call.adds) prepare_sum(call);
@@ -206,7 +206,7 @@ class ScatterAdd final : public Op {
     dispatch_number(call.out().type.dtype, [&]<class T>(TypeTag<T>) {
       if constexpr (std::is_floating_point_v<T>)
         if (shared_ == 0) return csr_transposed_times_dense(call, indicator, call.in<T>(1), width, call.out<T>());
-      const Index* slot = indicator.pattern->touched().slot.data() + indicator.row_start()[0];
+      const Index* slot = indicator.pattern->active().slot.data() + indicator.row_start()[0];
       if (!call.adds) std::fill_n(call.out<T>(), call.out().stored, T{});
       if (indicator.stored > 0)
         add_slices<T, Index>(width)(call.in<T>(1), slot, indicator.stored, shared(call.in(0)), width, call.out<T>());
@@ -215,7 +215,7 @@ class ScatterAdd final : public Op {
 
   void launch(DeviceCall& call) const override {
     Value indicator = call.in(2);
-    call.set_index(indicator.pattern->touched().columns);
+    call.set_index(indicator.pattern->active().columns);
     const std::int64_t width = call.out().row_size(), rows = call.out().index->count();
     const std::int64_t each = shared(call.in(0));
     if (rows * width == 0) return;

@@ -64,9 +64,9 @@ class GatherAlong final : public Op {
   std::string_view no_gradient(int i) const override { return i == 0 ? "" : "indices are integers"; }
   Expr gradient(const Expr& y, const Expr& dy, int) const override;
 
-  Strips strips(std::span<const Type> in, const Type& y) const override {
+  Tiles tiles(std::span<const Type> in, const Type& y) const override {
     if (axis_of(in[0].shape) == 0) return {};
-    return {Strips::Gives::rows, batch_ > 0 ? 3U : 1U, y.shape[0]};
+    return {Tiles::Gives::rows, batch_ > 0 ? 3U : 1U, y.shape[0]};
   }
 
   void compute(Call& call) const override {
@@ -130,8 +130,8 @@ class ScatterAddAlong final : public Op {
     return gather_along(dy, y.input(0), axis_, batch_);
   }
 
-  Strips strips(std::span<const Type>, const Type& y) const override {
-    return axis_ > 0 ? Strips{Strips::Gives::rows, batch_ > 0 ? 3U : 2U, y.shape[0]} : Strips{};
+  Tiles tiles(std::span<const Type>, const Type& y) const override {
+    return axis_ > 0 ? Tiles{Tiles::Gives::rows, batch_ > 0 ? 3U : 2U, y.shape[0]} : Tiles{};
   }
 
   void compute(Call& call) const override {

@@ -23,7 +23,7 @@ struct Matrix {
 
 Shape batch_of(const Shape& shape) { return shape.slice(0, shape.rank() - 2); }
 
-constexpr std::int64_t widest_in_strips = 64;
+constexpr std::int64_t widest_in_tiles = 64;
 
 class Matmul final : public Op {
  public:
@@ -56,22 +56,22 @@ class Matmul final : public Op {
   Expr reassociated(const Expr& y, const DraftFacts& facts) const override;
   const MatmulOptions& options() const { return options_; }
 
-  // Of a strip of the rows of a matrix: its rows of a b, or its part of the sum that a^T b is. A wide dense product is
+  // Of a tile of the rows of a matrix: its rows of a b, or its part of the sum that a^T b is. A wide dense product is
   // better done at once.
   // Of a batch, some of the products.
-  Strips strips(std::span<const Type> in, const Type& y) const override {
-    if (y.shape.rank() > 2) return batch_strips(in, y);
+  Tiles tiles(std::span<const Type> in, const Type& y) const override {
+    if (y.shape.rank() > 2) return batch_tiles(in, y);
     if (in[1].layout == Layout::csr) return {};
-    const bool narrow = std::min(y.shape[0], y.shape[1]) <= widest_in_strips;
+    const bool narrow = std::min(y.shape[0], y.shape[1]) <= widest_in_tiles;
     if (in[0].layout == Layout::dense && !narrow) return {};
-    if (!options_.transpose_a) return {Strips::Gives::rows, 1, y.shape[0]};
+    if (!options_.transpose_a) return {Tiles::Gives::rows, 1, y.shape[0]};
     if (options_.transpose_b) return {};
-    return {Strips::Gives::accumulated, 3, in[0].shape[0]};
+    return {Tiles::Gives::accumulated, 3, in[0].shape[0]};
   }
-  Strips by_rows(std::span<const Type> in, const Type& y) const override {
+  Tiles by_rows(std::span<const Type> in, const Type& y) const override {
     if (y.shape.rank() > 2) return cut_batch(in, y);
-    if (!options_.transpose_a) return {Strips::Gives::rows, 1, y.shape[0]};
-    return options_.transpose_b ? Strips{} : Strips{Strips::Gives::accumulated, 3, in[0].shape[0]};
+    if (!options_.transpose_a) return {Tiles::Gives::rows, 1, y.shape[0]};
+    return options_.transpose_b ? Tiles{} : Tiles{Tiles::Gives::accumulated, 3, in[0].shape[0]};
   }
   // By a column: the sum of the rows, or columns, of a times it.
   Fold fold(std::span<const Type> in) const override {
@@ -86,7 +86,7 @@ class Matmul final : public Op {
   int rows_named_by(std::span<const Type> in, int i) const override {
     return i == 1 && in[0].layout == Layout::csr && !options_.transpose_a && !options_.transpose_b ? 0 : -1;
   }
-  void prepare_sum(Call& call) const override { call.set_index(call.in(0).pattern->touched().columns); }
+  void prepare_sum(Call& call) const override { call.set_index(call.in(0).pattern->active().columns); }
 
   void compute(Call& call) const override {
     dispatch_number(call.out().type.dtype, [&]<class T>(TypeTag<T>) {
@@ -104,7 +104,7 @@ class Matmul final : public Op {
     if (a.type.layout == Layout::csr) {
       if (b.type.layout == Layout::part) check_part(call);
       if (!options_.transpose_a) return csr_times_dense(call, a, b);
-      if (gives_rows_) call.set_index(a.pattern->touched().columns);
+      if (gives_rows_) call.set_index(a.pattern->active().columns);
       return csr_transposed_times_dense(call, a, b);
     }
     if (b.type.layout != Layout::csr) return dense(call);
@@ -112,19 +112,19 @@ class Matmul final : public Op {
   }
 
  private:
-  static Strips cut_batch(std::span<const Type> in, const Type& y) {
-    Strips strips{Strips::Gives::rows, 0, y.shape[0]};
+  static Tiles cut_batch(std::span<const Type> in, const Type& y) {
+    Tiles tiles{Tiles::Gives::rows, 0, y.shape[0]};
     for (std::size_t i = 0; i < 2; ++i)
-      if (in[i].shape.rank() == y.shape.rank() && in[i].shape[0] == y.shape[0]) strips.sliced |= 1U << i;
-    return strips;
+      if (in[i].shape.rank() == y.shape.rank() && in[i].shape[0] == y.shape[0]) tiles.sliced |= 1U << i;
+    return tiles;
   }
-  static Strips batch_strips(std::span<const Type> in, const Type& y) {
+  static Tiles batch_tiles(std::span<const Type> in, const Type& y) {
     constexpr std::int64_t largest = 1 << 14;  // elements of what is cut: of larger products one is work enough
-    const Strips strips = cut_batch(in, y);
+    const Tiles tiles = cut_batch(in, y);
     std::int64_t elements = y.shape.size();
     for (std::size_t i = 0; i < 2; ++i)
-      if (((strips.sliced >> i) & 1U) != 0) elements = std::max(elements, in[i].shape.size());
-    return elements <= y.shape[0] * largest ? strips : Strips{};
+      if (((tiles.sliced >> i) & 1U) != 0) elements = std::max(elements, in[i].shape.size());
+    return elements <= y.shape[0] * largest ? tiles : Tiles{};
   }
 
   void check_kinds(const OpInputs& in) const {
@@ -153,7 +153,7 @@ class Matmul final : public Op {
   // A part must hold just the rows that x touches: its row numbers are then x's slots.
   template <class AnyCall>  // Call or DeviceCall
   static void check_part(const AnyCall& call) {
-    const auto& columns = call.in(0).pattern->touched().columns;
+    const auto& columns = call.in(0).pattern->active().columns;
     if (call.in(1).index != columns && call.in(1).index->row != columns->row)
       fail<ValueError>("matmul: b {} is a part that does not hold just the rows that a {} touches", call.source(1),
                        call.source(0));
@@ -167,7 +167,7 @@ class Matmul final : public Op {
       if (call.in(1).type.layout == Layout::part) check_part(call);
       return csr_times_dense(call.workers(), x, call.in(1), call.out<T>());
     }
-    if (gives_rows_ && !call.adds) call.set_index(x.pattern->touched().columns);
+    if (gives_rows_ && !call.adds) call.set_index(x.pattern->active().columns);
     csr_transposed_times_dense(call, x, call.in<T>(1), k, call.out<T>());
   }
 
@@ -325,7 +325,7 @@ Expr Matmul::simplified(const Expr& y, const DraftFacts& facts) const {
     if (const Expr stored = transposed_matrix(a); stored.valid())
       return matmul(stored, b, {.transpose_a = !options_.transpose_a, .transpose_b = options_.transpose_b});
     // (What multiplies narrow matrices wants them by rows: to turn one round costs little beside a tall product.)
-    const bool tall = y.shape()[0] >= 64 && y.shape()[1] <= widest_in_strips && !options_.transpose_a;
+    const bool tall = y.shape()[0] >= 64 && y.shape()[1] <= widest_in_tiles && !options_.transpose_a;
     if (const Expr stored = transposed_matrix(b); stored.valid() && !tall)
       return matmul(a, stored, {.transpose_a = options_.transpose_a, .transpose_b = !options_.transpose_b});
   }
@@ -359,10 +359,10 @@ class ScaledRowsProduct final : public Op {
   Type infer(const OpInputs& in) const override { return {in[2].dtype, {in[0].shape[1], in[2].shape[1]}, layout_}; }
   std::string_view no_gradient(int) const override { return "only plans make it"; }
   int rows_from() const override { return 0; }
-  Strips strips(std::span<const Type> in, const Type&) const override {
-    return {Strips::Gives::accumulated, 7, in[0].shape[0]};
+  Tiles tiles(std::span<const Type> in, const Type&) const override {
+    return {Tiles::Gives::accumulated, 7, in[0].shape[0]};
   }
-  void prepare_sum(Call& call) const override { call.set_index(call.in(0).pattern->touched().columns); }
+  void prepare_sum(Call& call) const override { call.set_index(call.in(0).pattern->active().columns); }
   void compute(Call& call) const override {
     if (layout_ == Layout::rows && !call.adds) prepare_sum(call);
     dispatch_floating(call.out().type.dtype, [&]<class T>(TypeTag<T>) {
@@ -370,7 +370,7 @@ class ScaledRowsProduct final : public Op {
     });
   }
   void launch(DeviceCall& call) const override {
-    if (layout_ == Layout::rows) call.set_index(call.in(0).pattern->touched().columns);
+    if (layout_ == Layout::rows) call.set_index(call.in(0).pattern->active().columns);
     csr_transposed_times_dense(call, call.in(0), call.in(2), call.in(1).data);
   }
 

@@ -28,7 +28,7 @@ class OneHot : public Op {
     return {dtype_, in[0].shape.insert(in[0].shape.rank(), depth_), Layout::dense};
   }
 
-  Strips by_rows(std::span<const Type>, const Type& y) const override { return {Strips::Gives::rows, 1, y.shape[0]}; }
+  Tiles by_rows(std::span<const Type>, const Type& y) const override { return {Tiles::Gives::rows, 1, y.shape[0]}; }
   std::string_view no_gradient(int) const override { return "indices are integers"; }
 
   void compute(Call& call) const override {

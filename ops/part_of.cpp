@@ -28,16 +28,16 @@ class PartOf final : public Op {
   Expr simplified(const Expr& y, const DraftFacts& facts) const override {
     const Expr of = y.input(1);
     const Expr source = of.layout() == Layout::csr ? facts.columns_source(of) : facts.row_set(of);
-    return source.valid() && !same_node(source, of) ? touched_part(y.input(0), source) : Expr();
+    return source.valid() && !same_node(source, of) ? active_part(y.input(0), source) : Expr();
   }
 
   int rows_from() const override { return 1; }
   bool looks_up_rows() const override { return true; }
-  Strips strips(std::span<const Type>, const Type&) const override { return {Strips::Gives::rows, 0, 0, 1}; }
+  Tiles tiles(std::span<const Type>, const Type&) const override { return {Tiles::Gives::rows, 0, 0, 1}; }
 
   void compute(Call& call) const override {
     const Value& of = call.in(1);
-    call.set_index(of.type.layout == Layout::csr ? of.pattern->touched().columns : of.index);
+    call.set_index(of.type.layout == Layout::csr ? of.pattern->active().columns : of.index);
     const Value& table = call.in(0);
     const std::span<const Index> rows = call.out().held_rows();
     const std::size_t after = call.out().rows_after();
@@ -53,8 +53,8 @@ class PartOf final : public Op {
     const Value& of = call.in(1);
     const Value& table = call.in(0);
     const bool csr = of.type.layout == Layout::csr;
-    call.set_index(csr ? of.pattern->touched().columns : of.index);
-    const Index* rows = csr ? call.pattern(of).touched() : call.held_rows(of);
+    call.set_index(csr ? of.pattern->active().columns : of.index);
+    const Index* rows = csr ? call.pattern(of).active() : call.held_rows(of);
     gather_rows(call, table.data, rows, call.out().index->count(),
                 static_cast<std::size_t>(table.row_size()) * size_of(table.type.dtype), call.out().data);
   }
@@ -82,7 +82,7 @@ Expr part_of(const Operand& table, const Operand& rows) {
   return apply(std::make_shared<PartOf>(false), {table, rows});
 }
 
-Expr touched_part(const Expr& table, const Expr& csr) { return apply(std::make_shared<PartOf>(true), {table, csr}); }
+Expr active_part(const Expr& table, const Expr& csr) { return apply(std::make_shared<PartOf>(true), {table, csr}); }
 
 Expr with_zeros(const Expr& part) { return apply(std::make_shared<WithZeros>(), {part}); }
 

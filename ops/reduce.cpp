@@ -96,14 +96,14 @@ class Reduce final : public Op {
   Expr simplified(const Expr& y, const DraftFacts& facts) const override;
   Expr reassociated(const Expr& y, const DraftFacts& facts) const override;
 
-  Strips strips(std::span<const Type> in, const Type& out) const override {
+  Tiles tiles(std::span<const Type> in, const Type& out) const override {
     const Type& x = in[0];
     if (x.layout == Layout::rows || x.shape.rank() == 0 || axes_.empty() || out.layout != Layout::dense) return {};
-    if (axes_.front() != 0) return {Strips::Gives::rows, 1, x.shape[0]};
+    if (axes_.front() != 0) return {Tiles::Gives::rows, 1, x.shape[0]};
     const bool whole_csr = x.layout != Layout::csr || axes_.size() == 2;
     if (reduction_ != Reduction::sum || !is_floating(x.dtype) || !whole_csr) return {};
     const bool all = static_cast<int>(axes_.size()) == x.shape.rank();
-    return {Strips::Gives::sum, 1, x.shape[0], 0, all ? x.shape.rank() : 1};
+    return {Tiles::Gives::sum, 1, x.shape[0], 0, all ? x.shape.rank() : 1};
   }
 
   Fold fold(std::span<const Type> in) const override {
@@ -121,7 +121,7 @@ class Reduce final : public Op {
     const Value& x = call.in(0);
     const Shape& shape = x.shape();
     const unsigned bits =
-        reduced_bits() & ((1U << static_cast<unsigned>(shape.rank())) - 1);  // a strip's axes are fewer
+        reduced_bits() & ((1U << static_cast<unsigned>(shape.rank())) - 1);  // a tile's axes are fewer
     const double scale = scale_for(shape);
     if (x.type.layout == Layout::csr) {
       if (bits == 3) return sum_csr(call.workers(), x, call.out().data, scale);
@@ -308,7 +308,7 @@ Expr Reduce::simplified(const Expr& y, const DraftFacts& facts) const {
   if (!is_floating(y.dtype()) || !sums(reduction_) || axes_.empty() || x.shape().size() == 0 ||
       y.layout() != Layout::dense)
     return {};
-  // mean(x) = sum(x) / n, whose scale does not depend on how many rows there are: it may be summed strip by strip.
+  // mean(x) = sum(x) / n, whose scale does not depend on how many rows there are: it may be summed tile by tile.
   if (reduction_ == Reduction::mean)
     return gradus::apply(std::make_shared<Reduce>(Reduction::sum, axes_, keep_, scale_for(x.shape())), {x});
   if (scale_ != 1 || x.rank() != 2 || axes_.size() != 1 || x.shape()[1] == 1 || facts.readers(x) > 1) return {};

@@ -179,7 +179,7 @@ std::optional<OfColumn> of_column(const Expr& e) {
 }
 
 // As in the gradient of factors that also have a penalty. Such terms come last: one of them the loop of an optimizer's
-// update adds by itself (JoinedSteps).
+// update adds by itself (FusedSteps).
 Expr one_product_of_rows(const Expr& e, const DraftFacts& facts) {
   if (e.layout() != Layout::rows || !is_floating(e.dtype())) return {};
   std::vector<Scaled> terms;
@@ -218,8 +218,8 @@ bool goes_row_by_row(const Expr& e) {
   if (e.op().rows_from() != 0 || e.rank() == 0 || types[0].shape.rank() == 0 || types[0].shape[0] != e.shape()[0])
     return false;
   if (e.op().is_view(types)) return true;
-  const Strips strips = e.op().strips(types, e.type());
-  return strips.gives == Strips::Gives::rows && (strips.sliced & 1U) != 0;
+  const Tiles tiles = e.op().tiles(types, e.type());
+  return tiles.gives == Tiles::Gives::rows && (tiles.sliced & 1U) != 0;
 }
 
 // Whether input x of such an e is a table whose rows go with e's. Others are read whole by every row.
@@ -254,7 +254,7 @@ Expr gathered_rows(const Expr& table, const Expr& csr, const DraftFacts& facts) 
       if (!inputs.back().valid()) open.push_back(x);
     }
     if (open.size() > before) continue;
-    facts.gathered(e, csr) = row_by_row ? e.graph().copy(e, inputs) : touched_part(e, csr);
+    facts.gathered(e, csr) = row_by_row ? e.graph().copy(e, inputs) : active_part(e, csr);
     open.pop_back();
   }
   return facts.gathered(table, csr);

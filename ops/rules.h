@@ -54,7 +54,7 @@ Expr divide_in_one_loop(const Expr& y, const DraftFacts& facts);
 std::optional<MatmulOptions> matrix_product(const Expr& e);
 
 /// The rows of a table [p, ...] that a csr matrix [n, p] touches.
-Expr touched_part(const Expr& table, const Expr& csr);
+Expr active_part(const Expr& table, const Expr& csr);
 
 /// The rows of a table [p, ...] at the active columns of a csr matrix [n, p]. What is computed from tables row by row
 /// is computed of the rows gathered from them: f(V)[rows] = f(V[rows]). None where the table itself is no variable,

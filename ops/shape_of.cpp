@@ -76,8 +76,8 @@ class ZerosLike : public OfShape {
     return {in[0].dtype, in[0].shape, in[0].layout == Layout::part ? Layout::rows : in[0].layout};
   }
 
-  Strips by_rows(std::span<const Type>, const Type& y) const override {
-    return y.shape.rank() == 0 ? Strips{} : Strips{Strips::Gives::rows, 0, y.shape[0]};
+  Tiles by_rows(std::span<const Type>, const Type& y) const override {
+    return y.shape.rank() == 0 ? Tiles{} : Tiles{Tiles::Gives::rows, 0, y.shape[0]};
   }
 
   void compute(Call& call) const override {

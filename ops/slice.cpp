@@ -100,9 +100,9 @@ class CutOut : public Op {
     return pad(dy, paddings);
   }
 
-  Strips by_rows(std::span<const Type> in, const Type& y) const override {
+  Tiles by_rows(std::span<const Type> in, const Type& y) const override {
     const bool cut = begin_.empty() || y.shape[0] != in[0].shape[0];
-    return cut ? Strips{} : Strips{Strips::Gives::rows, 1, y.shape[0]};
+    return cut ? Tiles{} : Tiles{Tiles::Gives::rows, 1, y.shape[0]};
   }
 
   void compute(Call& call) const override { copy_out(call, call.out().shape(), call.in(0).shape(), begin_); }
@@ -161,9 +161,9 @@ class Pad : public Op {
     return slice_between(dy, begin(), Counts(after.size(), rest), after);
   }
 
-  Strips by_rows(std::span<const Type> in, const Type& y) const override {
+  Tiles by_rows(std::span<const Type> in, const Type& y) const override {
     const bool longer = paddings_.empty() || y.shape[0] != in[0].shape[0];
-    return longer ? Strips{} : Strips{Strips::Gives::rows, 1, y.shape[0]};
+    return longer ? Tiles{} : Tiles{Tiles::Gives::rows, 1, y.shape[0]};
   }
 
   void compute(Call& call) const override { surround(call); }

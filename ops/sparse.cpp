@@ -37,7 +37,7 @@ class ToDense final : public Op {
   // d to_dense(x) = dx, of which gradients() takes what x holds
   Expr gradient(const Expr&, const Expr& dy, int) const override { return dy; }
 
-  Strips by_rows(std::span<const Type>, const Type& y) const override { return {Strips::Gives::rows, 1, y.shape[0]}; }
+  Tiles by_rows(std::span<const Type>, const Type& y) const override { return {Tiles::Gives::rows, 1, y.shape[0]}; }
 
   void compute(Call& call) const override {
     const Value& x = call.in(0);
@@ -79,7 +79,7 @@ class ToCsr final : public Op {
   // d to_csr(x) = dx at the non-zeros
   Expr gradient(const Expr&, const Expr& dy, int) const override { return to_dense(dy); }
 
-  Strips by_rows(std::span<const Type>, const Type& y) const override { return {Strips::Gives::rows, 1, y.shape[0]}; }
+  Tiles by_rows(std::span<const Type>, const Type& y) const override { return {Tiles::Gives::rows, 1, y.shape[0]}; }
 
   void compute(Call& call) const override {
     const Value& x = call.in(0);
@@ -192,7 +192,7 @@ class SampleCsr final : public Op {
   // d sample(x, p) = dx at the non-zeros of both
   Expr gradient(const Expr& y, const Expr& dy, int) const override { return sample(dy, y.input(0)); }
 
-  Strips by_rows(std::span<const Type>, const Type& y) const override { return {Strips::Gives::rows, 3, y.shape[0]}; }
+  Tiles by_rows(std::span<const Type>, const Type& y) const override { return {Tiles::Gives::rows, 3, y.shape[0]}; }
 
   void compute(Call& call) const override {
     const CsrPattern& have = *call.in(0).pattern;

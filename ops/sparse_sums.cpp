@@ -22,9 +22,9 @@ T scaled(W sum, double scale) {
 
 // The sum of each column that holds a non-zero, column by column: no two threads write one sum.
 template <class T, class Write>
-void sum_touched_columns(Workers& workers, const CsrPattern& pattern, const T* values, const Write& write) {
+void sum_active_columns(Workers& workers, const CsrPattern& pattern, const T* values, const Write& write) {
   const auto& by_column = pattern.by_column();
-  workers.for_each(pattern.touched().columns->count(), sums_a_piece, [&](std::int64_t first, std::int64_t last) {
+  workers.for_each(pattern.active().columns->count(), sums_a_piece, [&](std::int64_t first, std::int64_t last) {
     for (auto c = static_cast<std::size_t>(first); c < static_cast<std::size_t>(last); ++c) {
       typename Sum<T>::Wide sum = 0;
       for (auto j = static_cast<std::size_t>(by_column.start[c]); j < static_cast<std::size_t>(by_column.start[c + 1]);
@@ -45,10 +45,10 @@ class SumCsrLike final : public Op {
   bool reads(int i) const override { return i == 0; }
   int rows_from() const override { return 0; }
 
-  Strips by_rows(std::span<const Type> in, const Type& y) const override {
+  Tiles by_rows(std::span<const Type> in, const Type& y) const override {
     const std::int64_t rows = in[0].shape[0];
     const bool by_row = y.shape.rank() == 2 && y.shape[0] == rows;
-    return {by_row ? Strips::Gives::rows : Strips::Gives::sum, 1, rows};
+    return {by_row ? Tiles::Gives::rows : Tiles::Gives::sum, 1, rows};
   }
 
   // sum_i d_i x_ij is the product x^T d; d is spread over x's own pattern here.
@@ -73,11 +73,11 @@ class SumCsrLike final : public Op {
     const Value& g = call.in(0);
     const Shape& to = call.out().shape();
     if (is_row(g.shape(), to)) {
-      call.set_index(g.pattern->touched().columns);
+      call.set_index(g.pattern->active().columns);
       dispatch_floating(g.type.dtype, [&]<class T>(TypeTag<T>) {
         T* y = call.out<T>();
-        sum_touched_columns(call.workers(), *g.pattern, g.as<T>(),
-                            [&](std::size_t c, auto sum) { y[c] = static_cast<T>(sum); });
+        sum_active_columns(call.workers(), *g.pattern, g.as<T>(),
+                           [&](std::size_t c, auto sum) { y[c] = static_cast<T>(sum); });
       });
     } else if (to.size() == 1) {
       sum_csr(call.workers(), g, call.out().data, 1);
@@ -93,7 +93,7 @@ class SumCsrLike final : public Op {
     const Value& g = call.in(0);
     const Shape& to = call.out().shape();
     if (is_row(g.shape(), to)) {
-      call.set_index(g.pattern->touched().columns);
+      call.set_index(g.pattern->active().columns);
       const DevicePattern::ByColumn by_column = call.pattern(g).by_column();
       const SegmentSums columns{by_column.start, call.out().index->count(), by_column.position};
       sum_segments(call, columns, g.type.dtype, g.data, call.out().data);
@@ -145,9 +145,9 @@ void sum_csr_columns(Workers& workers, const Value& x, std::byte* y, double scal
   dispatch_number(x.type.dtype, [&]<class T>(TypeTag<T>) {
     T* to = reinterpret_cast<T*>(y);
     std::fill_n(to, x.pattern->columns, scaled<T>(typename Sum<T>::Wide{0}, scale));  // NaN for a mean of nothing
-    const auto& column = x.pattern->touched().columns->row;
-    sum_touched_columns(workers, *x.pattern, x.as<T>(),
-                        [&](std::size_t c, auto sum) { to[column[c]] = scaled<T>(sum, scale); });
+    const auto& column = x.pattern->active().columns->row;
+    sum_active_columns(workers, *x.pattern, x.as<T>(),
+                       [&](std::size_t c, auto sum) { to[column[c]] = scaled<T>(sum, scale); });
   });
 }
 
@@ -166,8 +166,8 @@ void sum_csr_columns(DeviceCall& call, const Value& x, std::byte* y, double scal
   fill(call, y, x.type.dtype, x.pattern->columns, is_floating(x.type.dtype) ? 0 * scale : 0);
   DevicePattern& pattern = call.pattern(x);
   const DevicePattern::ByColumn by_column = pattern.by_column();
-  const SegmentSums columns{by_column.start, x.pattern->touched().columns->count(), by_column.position,
-                            pattern.touched(), scale};
+  const SegmentSums columns{by_column.start, x.pattern->active().columns->count(), by_column.position, pattern.active(),
+                            scale};
   sum_segments(call, columns, x.type.dtype, x.data, y);
 }
 

@@ -91,7 +91,7 @@ class SplitRows final : public Op {
                       max_sparse_dimension);
     return {in[0].dtype, {rows == any ? any : rows * groups_, in[0].shape[1]}, Layout::csr};
   }
-  Strips by_rows(std::span<const Type>, const Type& y) const override { return {Strips::Gives::rows, 1, y.shape[0]}; }
+  Tiles by_rows(std::span<const Type>, const Type& y) const override { return {Tiles::Gives::rows, 1, y.shape[0]}; }
   // Where every column has a group, nothing is left out.
   bool touches_as_input() const override {
     return std::all_of(group_->begin(), group_->end(), [](Index group) { return group >= 0; });
@@ -146,7 +146,7 @@ class JoinRows final : public Op {
     return join != nullptr && join->groups_ == groups_ && (join->group_ == group_ || *join->group_ == *group_);
   }
   Type infer(const OpInputs& in) const override { return {in[0].dtype, in[1].shape, Layout::csr}; }
-  Strips by_rows(std::span<const Type>, const Type& y) const override { return {Strips::Gives::rows, 3, y.shape[0]}; }
+  Tiles by_rows(std::span<const Type>, const Type& y) const override { return {Tiles::Gives::rows, 3, y.shape[0]}; }
   std::string_view no_gradient(int i) const override { return i == 1 ? "only its pattern is used" : ""; }
   // d join(z) = dz, each number where it was before
   Expr gradient(const Expr&, const Expr& dy, int) const override {

@@ -25,7 +25,7 @@ template <class T>
   for (std::int64_t c = 0; c < k; ++c) y[c] += factor * b[c];
 }
 
-// A strip of a csr matrix: row r has the values and places start[r] - start[0] to start[r + 1] - start[0].
+// A tile of a csr matrix: row r has the values and places start[r] - start[0] to start[r + 1] - start[0].
 template <class T>
 struct Rows {
   const std::int64_t* start;
@@ -160,7 +160,7 @@ T inner_product(const T* u, const T* v, std::int64_t k) {
 template <class T>
 void csr_times_dense(Workers& workers, const Value& x, const Value& b, T* y) {
   const std::int64_t k = b.shape()[1];
-  const Index* place = b.type.layout == Layout::part ? x.pattern->touched().slot.data() : x.pattern->column.data();
+  const Index* place = b.type.layout == Layout::part ? x.pattern->active().slot.data() : x.pattern->column.data();
   const std::int64_t rows = x.shape()[0];
   const Rows<T> of{x.row_start(), place + x.row_start()[0], x.ones ? nullptr : x.as<T>(), nullptr};
   if (const std::int64_t length = x.pattern->row_length(); k == 1 && length > 0) {
@@ -182,9 +182,9 @@ void csr_times_dense(Workers& workers, const Value& x, const Value& b, T* y) {
 // added in order.
 template <class T>
 void csr_transposed_times_dense(Call& call, const Value& x, const T* b, std::int64_t k, T* y, const T* scale) {
-  const bool touched_only = call.out().type.layout == Layout::rows;
-  const Index* place = touched_only ? x.pattern->touched().slot.data() : x.pattern->column.data();
-  const std::int64_t size = (touched_only ? call.out().index->count() : x.pattern->columns) * k;
+  const bool active_only = call.out().type.layout == Layout::rows;
+  const Index* place = active_only ? x.pattern->active().slot.data() : x.pattern->column.data();
+  const std::int64_t size = (active_only ? call.out().index->count() : x.pattern->columns) * k;
   const std::int64_t n = x.shape()[0];
   // A piece must have several times the work of clearing and adding its sums.
   const std::int64_t pieces =

@@ -290,7 +290,7 @@ void multiply_from_left(DeviceCall& call, const Value& a, const Value& x, const 
 
 Segments columns_of(DeviceCall& call, const Value& x) {
   const DevicePattern::ByColumn by_column = call.pattern(x).by_column();
-  return {by_column.start, x.pattern->touched().columns->count(), by_column.row, by_column.position};
+  return {by_column.start, x.pattern->active().columns->count(), by_column.row, by_column.position};
 }
 
 void clear_output(DeviceCall& call) {
@@ -326,7 +326,7 @@ void csr_transposed_times_dense(DeviceCall& call, const Value& x, const Value& b
   Segments columns = columns_of(call, x);
   if (call.out().type.layout == Layout::dense) {
     clear_output(call);
-    columns.to = call.pattern(x).touched();
+    columns.to = call.pattern(x).active();
   }
   multiply_columns(call, x, columns, scale, b, b.shape()[1]);
 }
@@ -334,7 +334,7 @@ void csr_transposed_times_dense(DeviceCall& call, const Value& x, const Value& b
 void dense_times_csr(DeviceCall& call, const Value& a, const Value& x) {
   clear_output(call);
   Segments columns = columns_of(call, x);
-  columns.to = call.pattern(x).touched();
+  columns.to = call.pattern(x).active();
   multiply_from_left(call, a, x, columns, x.pattern->columns);
 }
 

@@ -52,9 +52,9 @@ class Transpose : public Op {
     return x.layout == Layout::dense && x.shape.rank() == 2 && axes(2) == std::vector<int>{1, 0} && !is_view({&x, 1});
   }
 
-  Strips by_rows(std::span<const Type>, const Type& y) const override {
+  Tiles by_rows(std::span<const Type>, const Type& y) const override {
     const bool moves = y.shape.rank() == 0 || axes(y.shape.rank()).front() != 0;
-    return moves ? Strips{} : Strips{Strips::Gives::rows, 1, y.shape[0]};
+    return moves ? Tiles{} : Tiles{Tiles::Gives::rows, 1, y.shape[0]};
   }
 
   // dx[i_0, i_1, ...] = dy[j_0, j_1, ...]: the inverse order.
@@ -159,9 +159,9 @@ class Transpose : public Op {
     pattern->columns = x.rows;
     pattern->set_column(by_column.row);
     pattern->row_start.assign(static_cast<std::size_t>(pattern->rows) + 1, 0);
-    const std::vector<Index>& touched = x.touched().columns->row;
-    for (std::size_t k = 0; k < touched.size(); ++k)
-      pattern->row_start[static_cast<std::size_t>(touched[k]) + 1] = by_column.start[k + 1] - by_column.start[k];
+    const std::vector<Index>& active = x.active().columns->row;
+    for (std::size_t k = 0; k < active.size(); ++k)
+      pattern->row_start[static_cast<std::size_t>(active[k]) + 1] = by_column.start[k + 1] - by_column.start[k];
     for (std::size_t row = 1; row < pattern->row_start.size(); ++row)
       pattern->row_start[row] += pattern->row_start[row - 1];
     return pattern;

@@ -26,8 +26,8 @@ Tensor some_rows(const Shape& table, const std::vector<Index>& rows, DType dtype
 }
 
 // Of a table [columns, k], the rows that a csr matrix touches.
-Tensor touched_part_of(const Tensor& csr, std::int64_t k) {
-  const auto& columns = csr.pattern()->touched().columns;
+Tensor active_part_of(const Tensor& csr, std::int64_t k) {
+  const auto& columns = csr.pattern()->active().columns;
   return Tensor::rows({csr.dim(1), k}, columns, some_numbers({columns->count(), k}, csr.dtype(), 5), Layout::part);
 }
 
@@ -102,7 +102,7 @@ std::vector<LaunchCase> product_launch_cases() {
         };
         const Tensor by_columns = x({m.dim(1), k}), by_rows = x({m.dim(0), k});
         add(on("X B"), {m, by_columns}, [](Graph&, const Inputs& in) { return matmul(in[0], in[1]); });
-        add(on("X part"), {m, touched_part_of(m, k)}, [](Graph&, const Inputs& in) { return matmul(in[0], in[1]); });
+        add(on("X part"), {m, active_part_of(m, k)}, [](Graph&, const Inputs& in) { return matmul(in[0], in[1]); });
         add(on("X^T D"), {m, by_rows},
             [](Graph&, const Inputs& in) { return matmul(in[0], in[1], {.transpose_a = true}); });
         add(on("X^T D to rows"), {m, by_rows}, [](Graph&, const Inputs& in) { return rows_product(in[0], in[1]); });
@@ -142,7 +142,7 @@ std::vector<LaunchCase> product_launch_cases() {
           [](Graph&, const Inputs& in) { return rows_product(in[0], in[1]); }, 10);
     for (const std::int64_t k : {0, 1, 5, 16, 100}) {
       add("row_dots", {x({37, k}), x({37, k})}, [](Graph&, const Inputs& in) { return row_dots(in[0], in[1]); });
-      const Tensor part = touched_part_of(csr, k);
+      const Tensor part = active_part_of(csr, k);
       add("row_dots of parts", {part, part}, [](Graph&, const Inputs& in) { return row_dots(in[0], in[1]); });
     }
   }
@@ -211,7 +211,7 @@ std::vector<LaunchCase> sparse_launch_cases() {
             [](Graph&, const Inputs& in) { return sum_csr_like(in[0], in[1]); }, rounded);
       for (const std::int64_t k : {1, 4}) {
         add("part_of by " + on, {some_numbers({p, k}, dtype), m},
-            [](Graph&, const Inputs& in) { return touched_part(in[0], in[1]); });
+            [](Graph&, const Inputs& in) { return active_part(in[0], in[1]); });
       }
     }
     for (const Shape& table : {Shape{9}, Shape{9, 1}, Shape{9, 4}, Shape{9, 2, 3}, Shape{9, 0}})

@@ -18,7 +18,7 @@ namespace {
 
 const std::vector<std::string> pass_names{
     "fold_constants",   "simplify",         "reassociate", "share_common_subexpressions",
-    "fuse_elementwise", "store_transposed", "strips"};
+    "fuse_elementwise", "store_transposed", "tiles"};
 
 enum class Input : std::uint8_t { dense, csr, csr_of_ones };
 
@@ -102,7 +102,7 @@ TEST_CASE("with all passes, without any, and without each: the same training") {
       check_passes(input, by_rows, Adagrad(0.1), 7, 16, 5);
       check_passes(input, by_rows, Adagrad(0.1), 30, 100, 8);
       check_passes(input, by_rows, Adagrad(0.1), 80, 600, 8);   // V is large enough to be stored transposed
-      check_passes(input, by_rows, Adagrad(0.1), 5003, 12, 4);  // strips, and a last one that is shorter
+      check_passes(input, by_rows, Adagrad(0.1), 5003, 12, 4);  // tiles, and a last one that is shorter
     }
 }
 
@@ -111,11 +111,11 @@ TEST_CASE("a batch touches few rows of its table") {
     check_passes(Input::csr, true, Adagrad(0.1), 40, 1000, k);
     check_passes(Input::csr_of_ones, true, Adam(0.1), 40, 1000, k);
   }
-  check_passes(Input::csr, true, Adagrad(0.1), 9000, 20'000, 16);  // several strips of touched rows, on several threads
+  check_passes(Input::csr, true, Adagrad(0.1), 9000, 20'000, 16);  // several tiles of touched rows, on several threads
 }
 
-// X + X and X^2 X have X's pattern, whose columns the gradient's rows are, before a strip of them is there.
-TEST_CASE("the gradient of a product whose csr operand is made of one matrix twice, in strips") {
+// X + X and X^2 X have X's pattern, whose columns the gradient's rows are, before a tile of them is there.
+TEST_CASE("the gradient of a product whose csr operand is made of one matrix twice, in tiles") {
   constexpr std::int64_t n = 5003, p = 12, k = 3;
   Graph g;
   const Expr X = g.sparse_placeholder("X", {n, p}, float64);
@@ -210,11 +210,11 @@ TEST_CASE("of one-hot rows no squares are taken, and those of other values are")
   }
 }
 
-TEST_CASE("rows that a batch touches are updated in strips, straight into their table") {
+TEST_CASE("rows that a batch touches are updated in tiles, straight into their table") {
   Machine m(Input::csr, true, Adagrad(0.1), 40, 1000, 16);
   Session session(m.g);
   const PlanSteps plan = session.steps(m.train, {{m.X, design(Input::csr, 40, 1000)}, {m.y, targets(40)}});
-  CHECK(has(to_string(plan), "rows that %0 X touches in strips of"));
+  CHECK(has(to_string(plan), "rows that %0 X touches in tiles of"));
   for (const char* const variable : {"V", "V/Adagrad/accumulator"}) CHECK(written(plan, variable) == StepPlace::rows);
   for (const PlanStep& step : plan.list) CHECK(step.form != StepForm::copy);
 }
@@ -292,7 +292,7 @@ TEST_CASE("results of a region that nobody else needs are never there as a whole
   Graph g;
   const Expr x = g.placeholder("x", {n, 8});
   const std::string plan = plan_of(g, reduce_sum(exp(sin(x) * 2) + x), {});
-  CHECK(has(plan, "100000 rows in strips of"));
+  CHECK(has(plan, "100000 rows in tiles of"));
   CHECK(has(plan, " 64 bytes of intermediate results"));
   CHECK_FALSE(has(plan, "  at 64"));
 }
@@ -310,7 +310,7 @@ TEST_CASE("a session without a pass that is none") {
   Graph g;
   CHECK(refusal<ValueError>([&] { Session session(g, Device::cpu(), {.without = {"fusion"}}); }) ==
         "a session without the pass 'fusion'; the passes are fold_constants, simplify, reassociate, "
-        "share_common_subexpressions, fuse_elementwise, store_transposed, strips, compile, recompute, fuse, record");
+        "share_common_subexpressions, fuse_elementwise, store_transposed, tiles, compile, recompute, fuse, record");
 }
 
 }  // namespace

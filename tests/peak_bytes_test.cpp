@@ -1,5 +1,5 @@
 // The memory of a plan against the least that its graph can do with: of steps the most that must be there at once, of a
-// region that of one strip.
+// region that of one tile.
 #include <gradus/gradus.h>
 
 #include <doctest/doctest.h>
@@ -39,14 +39,14 @@ TEST_CASE("a training step: variables are written in place") {
   CHECK(arena_of({train}) == 4 * 64 * 64 * 4);
 }
 
-TEST_CASE("a region: two results of one strip, and the sum") {
+TEST_CASE("a region: two results of one tile, and the sum") {
   Graph g;
   const Expr x = g.placeholder("x", {100000, 8});
   const Expr a = g.variable("a", ones({8, 8}));
   const PlanSteps plan = Session(g).steps(reduce_sum(matmul(matmul(matmul(x, a), a), a), 0));
   CHECK(plan.arena_bytes == 64);  // 8 sums are 32 bytes, in a line of their own
   REQUIRE(plan.groups.size() == 1);
-  CHECK(plan.groups[0].strip_bytes == 2 * 8 * 4 * plan.groups[0].strip_rows);
+  CHECK(plan.groups[0].tile_bytes == 2 * 8 * 4 * plan.groups[0].tile_rows);
 }
 
 }  // namespace

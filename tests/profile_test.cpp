@@ -40,7 +40,7 @@ TEST_CASE("a profile counts and times the steps of a run") {
     return profile.plan.list[static_cast<std::size_t>(s.id)].op == "exp";
   });
   REQUIRE(exponential != profile.steps.end());
-  CHECK(exponential->calls > 10);  // strips
+  CHECK(exponential->calls > 10);  // tiles
 
   std::int64_t calls = 0;
   for (const StepTime& step : profile.steps) calls += step.calls;
@@ -52,7 +52,7 @@ TEST_CASE("a profile counts and times the steps of a run") {
   const std::string table = to_string(profile);
   CHECK(table.find("3 runs, ") == 0);
   CHECK(table.find(fmt::format("%{} = exp(%0 x)", exponential->id)) != std::string::npos);
-  CHECK(table.find(fmt::format("  float32 [20000, 64]  loop  in strips  # exp, {}\n", to_string(loss.where()))) !=
+  CHECK(table.find(fmt::format("  float32 [20000, 64]  loop  in tiles  # exp, {}\n", to_string(loss.where()))) !=
         std::string::npos);
   CHECK(to_string(profile.plan) == session.explain(train, {{x, xs}}));
   // One run to warm up and three with clocks.

@@ -33,14 +33,14 @@ RandomGraph::RandomGraph(std::uint64_t seed) : dice_(seed) {
       &RandomGraph::sums_of_rows,    &RandomGraph::machine,           &RandomGraph::shape_change,
       &RandomGraph::wider,           &RandomGraph::rows_by_index,     &RandomGraph::parts,
       &RandomGraph::constants};
-  for (std::int64_t left = 2 + dice_.below(sizes_ == Sizes::strips ? 8 : 14); left > 0;)
+  for (std::int64_t left = 2 + dice_.below(sizes_ == Sizes::tiles ? 8 : 14); left > 0;)
     if ((this->*dice_.pick(makers))()) --left;
   make_training();
   make_batches();
 }
 
 void RandomGraph::choose_sizes() {
-  sizes_ = dice_.pick({Sizes::tiny, Sizes::tiny, Sizes::tiny, Sizes::tiny, Sizes::medium, Sizes::medium, Sizes::strips,
+  sizes_ = dice_.pick({Sizes::tiny, Sizes::tiny, Sizes::tiny, Sizes::tiny, Sizes::medium, Sizes::medium, Sizes::tiles,
                        Sizes::table, Sizes::table, Sizes::table});
   switch (sizes_) {
     case Sizes::tiny:
@@ -53,7 +53,7 @@ void RandomGraph::choose_sizes() {
       p_ = dice_.pick<std::int64_t>({4, 11, 24, 40});
       k_ = dice_.pick<std::int64_t>({1, 3, 8, 16});
       break;
-    case Sizes::strips:
+    case Sizes::tiles:
       n_ = dice_.chance(0.2) ? 20'000 : 2000 + dice_.below(3000);
       p_ = 1 + dice_.below(8);
       k_ = 1 + dice_.below(9);
@@ -121,7 +121,7 @@ Tensor RandomGraph::csr(bool ones) {
 }
 
 void RandomGraph::make_batches() {
-  const int count = sizes_ == Sizes::strips ? 2 : 3;
+  const int count = sizes_ == Sizes::tiles ? 2 : 3;
   for (int i = 0; i < count; ++i) {
     const Tensor x = csr(ones_);
     const Tensor x2 = dice_.chance(0.7) ? x : csr(ones_);
@@ -214,7 +214,7 @@ void RandomGraph::make_training() {
 // --- for people ------------------------------------------------------------------------------------------
 
 std::string RandomGraph::summary() const {
-  static constexpr const char* names[] = {"tiny", "medium", "strips", "table"};
+  static constexpr const char* names[] = {"tiny", "medium", "tiles", "table"};
   return fmt::format("{}: n={} p={} k={}, {}, {} values", names[static_cast<std::size_t>(sizes_)], n_, p_, k_,
                      optimizer_, values.size());
 }

@@ -1,5 +1,5 @@
 // Random graphs for the fuzz test of the plan compiler: small programs over dense and csr placeholders, tables and
-// numbers, with gradients, an optimizer and assigns, made of what its rules and strips look for. All is float64, and
+// numbers, with gradients, an optimizer and assigns, made of what its rules and tiles look for. All is float64, and
 // the same seed gives the same graph and batches on every machine.
 //
 // Values are kept near 1 and functions smooth, so that two right plans agree to rounding: what grows is passed through
@@ -48,15 +48,15 @@ class Dice {
   std::mt19937_64 next_;
 };
 
-/// What a graph is like: a few rows; enough of them for blocks and several threads; enough for strips; or a few rows
+/// What a graph is like: a few rows; enough of them for blocks and several threads; enough for tiles; or a few rows
 /// of a csr matrix that touch few rows of large tables.
-enum class Sizes : std::uint8_t { tiny, medium, strips, table };
+enum class Sizes : std::uint8_t { tiny, medium, tiles, table };
 
 class RandomGraph {
  public:
   explicit RandomGraph(std::uint64_t seed);
 
-  /// "strips: n=2500 p=3 k=2, Adam, 12 values".
+  /// "tiles: n=2500 p=3 k=2, Adam, 12 values".
   std::string summary() const;
 
   Graph g;

@@ -19,7 +19,7 @@ namespace {
 const SessionOptions without_passes{
     .threads = 1,
     .without = {"fold_constants", "simplify", "reassociate", "share_common_subexpressions", "fuse_elementwise",
-                "store_transposed", "strips"}};
+                "store_transposed", "tiles"}};
 
 // Empty, or in what two tensors differ; a NaN is equal to itself.
 std::string bits_apart(const Tensor& a, const Tensor& b) {

@@ -81,8 +81,8 @@ TEST_CASE("what is found out about the columns of a view is that of its rows") {
   const Tensor copy = copied(x, 11, 4);
   const CsrPattern& a = *view.pattern();
   const CsrPattern& b = *copy.pattern();
-  CHECK(a.touched().columns->row == b.touched().columns->row);
-  CHECK(a.touched().slot == b.touched().slot);
+  CHECK(a.active().columns->row == b.active().columns->row);
+  CHECK(a.active().slot == b.active().slot);
   CHECK(a.by_column().start == b.by_column().start);
   CHECK(a.by_column().row == b.by_column().row);
   CHECK(a.by_column().position == b.by_column().position);
@@ -94,16 +94,16 @@ TEST_CASE("a pattern whose columns are set anew forgets what it found out") {
   for (std::int64_t first = 0; first < 20; ++first) {
     pattern.set_rows(x.pattern(), first, 3);
     const Tensor copy = copied(x, first, 3);
-    CHECK(pattern.touched().columns->row == copy.pattern()->touched().columns->row);
+    CHECK(pattern.active().columns->row == copy.pattern()->active().columns->row);
     CHECK(pattern.by_column().position == copy.pattern()->by_column().position);
   }
-  // Whoever still reads the columns that were touched keeps them.
-  const auto held = pattern.touched().columns;
+  // Whoever still reads the columns that were active keeps them.
+  const auto held = pattern.active().columns;
   const std::vector<Index> before = held->row;
   pattern.row_start = {0, 1};
   pattern.rows = 1;
   std::ranges::fill(pattern.new_column(1), 5);
-  CHECK(pattern.touched().columns->row == std::vector<Index>{5});
+  CHECK(pattern.active().columns->row == std::vector<Index>{5});
   CHECK(held->row == before);
 }
 
@@ -147,8 +147,8 @@ TEST_CASE("whether all rows have as many non-zeros") {
   check(3, 1);
 }
 
-// All columns of a word touched, none, and as many as fill several words at once.
-TEST_CASE("the touched columns of every density") {
+// All columns of a word active, none, and as many as fill several words at once.
+TEST_CASE("the active columns of every density") {
   for (const std::int64_t columns : {1, 63, 64, 65, 640, 100000})
     for (const std::int64_t every : {1, 3, 40, 64, 1000}) {
       std::vector<std::int64_t> column;
@@ -163,13 +163,13 @@ TEST_CASE("the touched columns of every density") {
             return two;
           }(),
           std::vector<float>(column.size() + 1, 1.0F));
-      const CsrPattern::Touched& touched = x.pattern()->touched();
-      CHECK(std::ranges::equal(touched.columns->row, column));
-      REQUIRE(touched.slot.size() == column.size() + 1);
+      const CsrPattern::Active& active = x.pattern()->active();
+      CHECK(std::ranges::equal(active.columns->row, column));
+      REQUIRE(active.slot.size() == column.size() + 1);
       bool slots_agree = true;
-      for (std::size_t j = 0; j < column.size(); ++j) slots_agree &= touched.slot[j] == static_cast<Index>(j);
+      for (std::size_t j = 0; j < column.size(); ++j) slots_agree &= active.slot[j] == static_cast<Index>(j);
       CHECK(slots_agree);
-      CHECK(touched.slot.back() == static_cast<Index>(count - 1));
+      CHECK(active.slot.back() == static_cast<Index>(count - 1));
     }
 }
 

@@ -70,7 +70,7 @@ void check_plan(const PlanSteps& plan) {
     if (step.target >= 0) CHECK(plan.list[static_cast<std::size_t>(step.target)].form == StepForm::variable);
     if (step.in_loop_of >= 0) CHECK(step.in_loop_of > step.id);
     CHECK((step.group < static_cast<int>(plan.groups.size())));
-    if (step.place == StepPlace::strip || step.place == StepPlace::registers) CHECK(step.group >= 0);
+    if (step.place == StepPlace::tile || step.place == StepPlace::registers) CHECK(step.group >= 0);
   }
   CHECK(arena == plan.arena_bytes);
   // A group's steps stand together.
@@ -84,7 +84,7 @@ void check_plan(const PlanSteps& plan) {
 
 TEST_CASE("steps: of random plans, on the CPU and on a device") {
   const std::vector<SessionOptions> options{
-      {.threads = 1}, {.threads = 1, .without = {"simplify", "reassociate", "fuse_elementwise", "strips", "fuse"}}};
+      {.threads = 1}, {.threads = 1, .without = {"simplify", "reassociate", "fuse_elementwise", "tiles", "fuse"}}};
   for (std::uint64_t seed = 0; seed < (thorough() ? 40U : 10U); ++seed) {
     CAPTURE(seed);
     RandomGraph random(seed);
@@ -195,7 +195,7 @@ TEST_CASE("steps: bytes of values whose size a run decides") {
     CHECK(has(first, " + " + each));
   CHECK(has(text, "  grows: 24 bytes a row that %0 X touches, at most 7200, fetched  # gradients/matmul, "));
   for (const char* const word : {"\ncsr: ", "\nrows: ", "\ngrows: ", "\ncall: ", "\nloop: "}) CHECK(has(text, word));
-  for (const char* const word : {"\npart: ", "\nview: ", "\nat N: ", "\nin strips: "}) CHECK_FALSE(has(text, word));
+  for (const char* const word : {"\npart: ", "\nview: ", "\nat N: ", "\nin tiles: "}) CHECK_FALSE(has(text, word));
 }
 
 TEST_CASE("steps: on a device, kernels of several steps, calls, and what the host computes") {

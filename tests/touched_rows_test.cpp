@@ -82,8 +82,8 @@ struct Ways {
   Graph& g;
   Session planned{g};
   Session apart{g, Device::cpu(), {.without = {"fuse_elementwise"}}};
-  Session whole{g, Device::cpu(), {.threads = 2, .without = {"strips"}}};
-  Session plain{g, Device::cpu(), {.without = {"simplify", "reassociate", "fuse_elementwise", "strips"}}};
+  Session whole{g, Device::cpu(), {.threads = 2, .without = {"tiles"}}};
+  Session plain{g, Device::cpu(), {.without = {"simplify", "reassociate", "fuse_elementwise", "tiles"}}};
 };
 
 template <class T>
@@ -116,7 +116,7 @@ TEST_CASE("a penalty on what rows touch costs a product more, and no pass over t
     CHECK(count(plan, "transpose_a") == (ones ? 2 : 3));
     CHECK(has(plan, "rows [300, 6]  loop  in the loop of "));  // the gradient, with the penalty's
     CHECK(count(plan, "rows [300, 6]  loop") == 1);
-    CHECK(count(plan, "rows that %0 X touches in strips") == 2);
+    CHECK(count(plan, "rows that %0 X touches in tiles") == 2);
   }
 }
 
@@ -126,7 +126,7 @@ TEST_CASE("rows divided by their table are rows, and the table stays a table") {
   const Expr V = g.variable("V", random_normal({300, 4}, {.seed = 1}));
   const Expr gradient = gradients(reduce_sum(square(matmul(X, V))), {V})[0];
   const Feeds feeds{{X, ratings(false)}};
-  Session planned(g), plain(g, Device::cpu(), {.without = {"simplify", "reassociate", "fuse_elementwise", "strips"}});
+  Session planned(g), plain(g, Device::cpu(), {.without = {"simplify", "reassociate", "fuse_elementwise", "tiles"}});
   for (const Expr& y : {gradient / V, gradient * V})
     CHECK(allclose(planned.run(y, feeds).to_dense(), plain.run(y, feeds).to_dense(), 1e-4, 1e-5));
 }
@@ -135,8 +135,8 @@ TEST_CASE("what a rate is worked out from is there before the loops over large v
   Adam optimizer(0.01);
   Step step(optimizer, true);
   const std::string plan = Session(step.g).explain(step.train, step.feeds);
-  CHECK(count(plan, "rows that %0 X touches in strips") == 2);
-  CHECK(plan.find("= pow(") < plan.rfind("rows that %0 X touches in strips"));
+  CHECK(count(plan, "rows that %0 X touches in tiles") == 2);
+  CHECK(plan.find("= pow(") < plan.rfind("rows that %0 X touches in tiles"));
   for (const char* const loop :
        {" = sum_of_products(", " = add_product_of_square(", " = add_root(", " = subtract_quotient_of_product("})
     CHECK(count(plan, loop) == 3);  // for w0, W and V
@@ -171,12 +171,12 @@ TEST_CASE("an update in one loop, where the tables lie, is the same to the bit f
           CAPTURE(factors);
           const Expr train = optimizer->minimize(fm.loss);
           Session joined(g, Device::cpu(), {.threads = 2}), apart(g, Device::cpu(), {.without = {"fuse_elementwise"}}),
-              whole(g, Device::cpu(), {.without = {"strips"}});
+              whole(g, Device::cpu(), {.without = {"tiles"}});
           for (const std::int64_t rows : {90, 1, 0, 47}) {
             const Feeds feeds{{X, some_rows(rows, dtype)}, {y, random_normal({rows, 1}, {.seed = 3, .dtype = dtype})}};
             const PlanSteps steps = joined.steps(train, feeds);
             const std::string plan = to_string(steps);
-            CHECK(count(plan, "rows that %0 X touches in strips") == 2);
+            CHECK(count(plan, "rows that %0 X touches in tiles") == 2);
             CHECK(has(plan, "loop  in the loop of "));  // the gradient of V
             if (optimizer->name() != "GradientDescent")
               for (const Expr& variable : g.variables())

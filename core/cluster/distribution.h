@@ -1,6 +1,6 @@
 // What of a graph each rank has, where ranks share out the rows of what is fed: every node is the same on all ranks, or
 // split (each rank has its own rows), or partial (each has what its rows add to a sum). It is found in one pass from
-// what ops answer about rows, as strips are; where an op can do with no rows of its own, the pass refuses by name.
+// what ops answer about rows, as tiles are; where an op can do with no rows of its own, the pass refuses by name.
 // Of tables that are shared out (tables.h), and of what is made of them row by row, each rank has its own rows; what
 // reads rows of the batch looks them up by an index.
 //

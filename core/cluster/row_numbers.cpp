@@ -29,12 +29,12 @@ std::size_t row_bytes_of(const Tensor& table) {
 }  // namespace
 
 std::shared_ptr<const RowIndex> rows_named(std::span<const Tensor> indices) {
-  if (indices.size() == 1 && indices[0].layout() == Layout::csr) return indices[0].pattern()->touched().columns;
+  if (indices.size() == 1 && indices[0].layout() == Layout::csr) return indices[0].pattern()->active().columns;
   auto out = std::make_shared<RowIndex>();
   std::vector<Index>& row = out->row;
   for (const Tensor& index : indices) {
     if (index.layout() == Layout::csr) {
-      const std::vector<Index>& columns = index.pattern()->touched().columns->row;
+      const std::vector<Index>& columns = index.pattern()->active().columns->row;
       row.insert(row.end(), columns.begin(), columns.end());
       continue;
     }
@@ -64,16 +64,16 @@ Tensor renumbered(const Tensor& index, const RowIndex& rows, std::int64_t capaci
     return out;
   }
   const CsrPattern& from = *index.pattern();
-  const CsrPattern::Touched& touched = from.touched();
+  const CsrPattern::Active& active = from.active();
   std::vector<Index> place;  // of each of the columns that it touches
-  if (touched.columns->row != rows.row)
-    for (const Index column : touched.columns->row) place.push_back(static_cast<Index>(place_of(column)));
+  if (active.columns->row != rows.row)
+    for (const Index column : active.columns->row) place.push_back(static_cast<Index>(place_of(column)));
   auto pattern = std::make_shared<CsrPattern>();
   pattern->rows = from.rows;
   pattern->columns = capacity;
   pattern->row_start = from.row_start;
   const std::span<Index> to = pattern->new_column(from.non_zeros());
-  std::ranges::transform(touched.slot, to.begin(), [&](Index slot) { return place.empty() ? slot : place[at(slot)]; });
+  std::ranges::transform(active.slot, to.begin(), [&](Index slot) { return place.empty() ? slot : place[at(slot)]; });
   return index.ones() ? index.ones_at(pattern) : Tensor::csr(pattern, index.values());
 }
 

@@ -85,13 +85,13 @@ Tables::Tables(const Draft& draft, const std::function<bool(const Expr& variable
     }
     if (holds_rows(node.type()) && op.rows_from() >= 0) join(node.input(op.rows_from()), node);
     const bool is_view = op.is_view(types);
-    const Strips strips = node.rank() > 0 ? op.by_rows(types, node.type()) : Strips{};
+    const Tiles tiles = node.rank() > 0 ? op.by_rows(types, node.type()) : Tiles{};
     for (int i = 0; i < node.arity(); ++i) {
       const Expr x = node.input(i);
       if (is_view && i == 0 && x.layout() == node.layout() && x.layout() == Layout::csr) join(x, node);
       if ((is_view && i == 0) || (holds_rows(node.type()) && !op.reads(i))) join_rows(x, node);
-      const bool sliced = ((strips.sliced >> static_cast<unsigned>(i)) & 1U) != 0;
-      if (strips.gives == Strips::Gives::rows && (sliced || !op.reads(i))) join_rows(x, node);
+      const bool sliced = ((tiles.sliced >> static_cast<unsigned>(i)) & 1U) != 0;
+      if (tiles.gives == Tiles::Gives::rows && (sliced || !op.reads(i))) join_rows(x, node);
     }
   };
   for (NodeId id = 0; id < graph.size(); ++id) look_at(graph[id]);

@@ -119,14 +119,14 @@ std::optional<Held> Walk::by_rows(const Expr& node) {
     const double scale = node.op().fold(twice).scale / fold.scale;
     return scale == 1 ? std::optional(Held::partial) : scale == 0.5 ? std::optional(Held::mean) : std::nullopt;
   }
-  const Strips strips = node.op().row_kernel(types) != nullptr ? elementwise_strips(types, node.type())
-                                                               : node.op().by_rows(types, node.type());
-  if (strips.gives == Strips::Gives::nothing) return {};
+  const Tiles tiles = node.op().row_kernel(types) != nullptr ? elementwise_tiles(types, node.type())
+                                                             : node.op().by_rows(types, node.type());
+  if (tiles.gives == Tiles::Gives::nothing) return {};
   for (int i = 0; i < node.arity(); ++i)
     if (node.op().reads(i) &&
-        (of(node.input(i)).held == Held::split) != (((strips.sliced >> static_cast<unsigned>(i)) & 1U) != 0))
+        (of(node.input(i)).held == Held::split) != (((tiles.sliced >> static_cast<unsigned>(i)) & 1U) != 0))
       return {};
-  if (strips.gives == Strips::Gives::rows) return is_of_rows(node.shape()) ? std::optional(Held::split) : std::nullopt;
+  if (tiles.gives == Tiles::Gives::rows) return is_of_rows(node.shape()) ? std::optional(Held::split) : std::nullopt;
   return Held::partial;
 }
 

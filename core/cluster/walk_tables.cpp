@@ -63,11 +63,11 @@ bool Walk::goes_by_own_rows(const Expr& node, const std::vector<Type>& types) co
   if (node.rank() == 0 || node.op().is_random() || tables_.of(node) < 0 || node.layout() == Layout::csr) return false;
   if (node.op().looks_up_rows()) return goes_to_owners(node.input(0)) && goes_to_owners(node.input(1));
   if (node.op().is_view(types)) return node.input(0).shape()[0] == node.shape()[0];
-  const Strips strips =
-      is_elementwise(node) ? elementwise_strips(types, node.type()) : node.op().by_rows(types, node.type());
-  if (strips.gives != Strips::Gives::rows) return false;
+  const Tiles tiles =
+      is_elementwise(node) ? elementwise_tiles(types, node.type()) : node.op().by_rows(types, node.type());
+  if (tiles.gives != Tiles::Gives::rows) return false;
   for (int i = 0; i < node.arity(); ++i)
-    if (node.op().reads(i) && goes_to_owners(node.input(i)) != has(strips.sliced | strips.looked_up, i)) return false;
+    if (node.op().reads(i) && goes_to_owners(node.input(i)) != has(tiles.sliced | tiles.looked_up, i)) return false;
   return true;
 }
 

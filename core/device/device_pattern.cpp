@@ -145,8 +145,8 @@ const T* DevicePattern::uploaded(DeviceMemory& memory, std::span<const T> from) 
 
 const std::int64_t* DevicePattern::row_start() { return uploaded(row_start_, std::span(pattern_->row_start)); }
 const Index* DevicePattern::column() { return uploaded(column_, pattern_->column); }
-const Index* DevicePattern::slot() { return uploaded(slot_, std::span(pattern_->touched().slot)); }
-const Index* DevicePattern::touched() { return uploaded(touched_, std::span(pattern_->touched().columns->row)); }
+const Index* DevicePattern::slot() { return uploaded(slot_, std::span(pattern_->active().slot)); }
+const Index* DevicePattern::active() { return uploaded(active_, std::span(pattern_->active().columns->row)); }
 
 const Index* DevicePattern::row() {
   if (row_.data() == nullptr && pattern_->non_zeros() > 0) {
@@ -168,7 +168,7 @@ DevicePattern::ByColumn DevicePattern::by_column() {
 
 // A radix sort of the non-zeros by their slots: stable, so rows ascend within each column.
 void DevicePattern::sort_by_column() {
-  const std::int64_t n = pattern_->non_zeros(), columns = pattern_->touched().columns->count();
+  const std::int64_t n = pattern_->non_zeros(), columns = pattern_->active().columns->count();
   const std::int64_t tiles = (n + tile_size - 1) / tile_size;
   const Grid grid = grid_for(tiles * block);  // a block a tile
   const auto memory = [&](std::int64_t count, std::size_t size) {

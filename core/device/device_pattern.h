@@ -19,10 +19,10 @@ class DevicePattern {
   const std::int64_t* row_start();  // [rows + 1]
   const Index* column();            // [non-zeros]
   const Index* row();               // [non-zeros]: the row of each
-  const Index* slot();              // [non-zeros]: which of the touched columns
-  const Index* touched();           // [touched columns]
+  const Index* slot();              // [non-zeros]: which of the active columns
+  const Index* active();            // [active columns]
   struct ByColumn {
-    const std::int64_t* start;     // [touched + 1]
+    const std::int64_t* start;     // [active + 1]
     const Index* row;              // [non-zeros]
     const std::int64_t* position;  // [non-zeros]
   };
@@ -35,7 +35,7 @@ class DevicePattern {
 
   std::shared_ptr<Accelerator> accelerator_;
   std::shared_ptr<const CsrPattern> pattern_;
-  DeviceMemory row_start_, column_, row_, slot_, touched_, start_, by_row_, position_;
+  DeviceMemory row_start_, column_, row_, slot_, active_, start_, by_row_, position_;
 };
 
 /// The patterns and row indices that an accelerator's memory holds, for as long as the host's exist or until dropped.

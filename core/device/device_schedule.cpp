@@ -16,14 +16,14 @@ constexpr std::size_t most_nodes = 48;  // in a kernel: each may bring an operan
 class Grouping {
  public:
   explicit Grouping(const Program& program)
-      : program_(program), strips_(size()), spaces_(size()), level_(size(), 0), readers_(size(), 0) {
+      : program_(program), tiles_(size()), spaces_(size()), level_(size(), 0), readers_(size(), 0) {
     for (int id = 0; id < static_cast<int>(size()); ++id)
       if (is_computed(node(id))) {
         spaces_[at(id)] = loop_space(program, id);
-        if (spaces_[at(id)]) strips_[at(id)] = strips_of(id);
+        if (spaces_[at(id)]) tiles_[at(id)] = tiles_of(id);
         for_each_read(program, node(id), [&](int, int root) { ++readers_[at(root)]; });
       }
-    times_ = choose_times(program, strips_);
+    times_ = choose_times(program, tiles_);
   }
 
   Schedule schedule(bool fuse) {
@@ -40,9 +40,9 @@ class Grouping {
         Group& part = schedule.groups.emplace_back();
         const auto begin = group.nodes.begin() + static_cast<std::ptrdiff_t>(first);
         part.nodes.assign(begin, begin + static_cast<std::ptrdiff_t>(std::min(most_nodes, group.nodes.size() - first)));
-        part.strip_rows = part.nodes.size() > 1 ? 1 : 0;
+        part.tile_rows = part.nodes.size() > 1 ? 1 : 0;
       }
-    schedule.strips = strips_;
+    schedule.tiles = tiles_;
     for (const Time time : times_.of) schedule.may_write.push_back(time == Time::last);
     return schedule;
   }
@@ -50,20 +50,19 @@ class Grouping {
  private:
   std::size_t size() const { return program_.nodes.size(); }
   const ProgramNode& node(int id) const { return program_.nodes[at(id)]; }
-  bool is_fold(int id) const { return strips_[at(id)].gives == Strips::Gives::accumulated; }
+  bool is_fold(int id) const { return tiles_[at(id)].gives == Tiles::Gives::accumulated; }
 
-  // As of a region whose strips are one element long.
-  Strips strips_of(int id) const {
+  // As of a region whose tiles are one element long.
+  Tiles tiles_of(int id) const {
     const std::vector<Type> types = loop_inputs(program_, id);
     const bool elementwise = node(id).op->row_kernel(types) != nullptr;
-    Strips strips{elementwise ? Strips::Gives::rows : Strips::Gives::accumulated, 0, 0, 0};
+    Tiles tiles{elementwise ? Tiles::Gives::rows : Tiles::Gives::accumulated, 0, 0, 0};
     for (std::size_t i = 0; i < types.size(); ++i) {
       const auto access = loop_operand(types[i], elementwise ? node(id).type : types[0]).access;
-      if (access == LoopOperand::Access::in_step) strips.sliced |= 1U << i;
-      if (access == LoopOperand::Access::looked_up && types[i].shape == node(id).type.shape)
-        strips.looked_up |= 1U << i;
+      if (access == LoopOperand::Access::in_step) tiles.sliced |= 1U << i;
+      if (access == LoopOperand::Access::looked_up && types[i].shape == node(id).type.shape) tiles.looked_up |= 1U << i;
     }
-    return strips;
+    return tiles;
   }
 
   // Whether a fold is of numbers that a kernel before may have in its registers.
@@ -78,7 +77,7 @@ class Grouping {
   // Whether node `id` can take its input i from a register in which the thread at hand has put `root`.
   bool flows(int id, int i, int root) const {
     return spaces_[at(id)] && spaces_[at(root)] == spaces_[at(id)] && !is_fold(root) &&
-           ((strips_[at(id)].sliced >> static_cast<unsigned>(i)) & 1U) != 0;
+           ((tiles_[at(id)].sliced >> static_cast<unsigned>(i)) & 1U) != 0;
   }
 
   // As schedule.cpp has it: along the way from one node of a level and a space to another, nothing needs a result as a
@@ -136,7 +135,7 @@ class Grouping {
   }
 
   const Program& program_;
-  std::vector<Strips> strips_;
+  std::vector<Tiles> tiles_;
   std::vector<std::optional<LoopSpace>> spaces_;  // by node: none for those that no other may join
   Timing times_;
   std::vector<int> level_;

@@ -1,5 +1,5 @@
 // The order of work on an accelerator: which nodes one kernel computes together. A group of several is elementwise
-// nodes over one space (loop_space.h) with the folds that end them; its strips are single elements. All other groups
+// nodes over one space (loop_space.h) with the folds that end them; its tiles are single elements. All other groups
 // are one node.
 #pragma once
 

@@ -19,7 +19,7 @@ extern "C" __global__ void NAME(gr_int64 n, const unsigned char* from, unsigned 
 )"};
 constexpr std::int64_t few_bytes = 1024;
 
-constexpr std::size_t most_joined = 64;       // kernels
+constexpr std::size_t most_fused = 64;        // kernels
 constexpr std::size_t most_arguments = 2048;  // bytes: a kernel is given 4096 at most
 
 [[noreturn]] void refuse(const char* what) { fail<DeviceError>("{} cannot be recorded", what); }
@@ -63,7 +63,7 @@ void RecordedWork::launch(const Kernel& kernel, const Grid& grid, std::span<cons
   work_.emplace_back(std::move(launch));
 }
 
-std::string joined_text(std::span<const KernelText> kernels, std::span<const std::size_t> arguments) {
+std::string fused_text(std::span<const KernelText> kernels, std::span<const std::size_t> arguments) {
   // How every kernel begins (accelerator.h); as a function that another kernel calls.
   constexpr std::string_view begins = "extern \"C\" __global__ void NAME(";
   std::string text, parameters, calls;
@@ -84,7 +84,7 @@ std::string joined_text(std::span<const KernelText> kernels, std::span<const std
   return fmt::format("{}extern \"C\" __global__ void NAME({}) {{\n{}}}\n", text, parameters, calls);
 }
 
-bool RecordedWork::may_be_joined(const Work& work, int threads) {
+bool RecordedWork::may_be_fused(const Work& work, int threads) {
   const Launch* const launch = std::get_if<Launch>(&work);
   return launch != nullptr && launch->grid.blocks == 1 && launch->grid.threads == threads;
 }
@@ -99,7 +99,7 @@ RecordedWork::Launch RecordedWork::joined(std::span<const Work> launches) {
     counts.push_back(launch.arguments.size());
     all.arguments.insert(all.arguments.end(), launch.arguments.begin(), launch.arguments.end());
   }
-  const std::string text = joined_text(kernels, counts);
+  const std::string text = fused_text(kernels, counts);
   all.kernel = &on_->compile({fmt::format("joined_{}", launches.size()), text});
   return all;
 }
@@ -110,11 +110,11 @@ void RecordedWork::join() {
     std::size_t bytes = 0;
     const auto joins = [&](const Work& next) {
       const Launch* const launch = std::get_if<Launch>(&work_[first]);
-      if (launch == nullptr || !may_be_joined(next, launch->grid.threads)) return false;
+      if (launch == nullptr || !may_be_fused(next, launch->grid.threads)) return false;
       for (const KernelArgument& argument : std::get<Launch>(next).arguments) bytes += argument.bytes;
       return bytes <= most_arguments;
     };
-    for (last = first; last < work_.size() && last - first < most_joined && joins(work_[last]);) ++last;
+    for (last = first; last < work_.size() && last - first < most_fused && joins(work_[last]);) ++last;
     if (last - first > 1) {
       work.emplace_back(joined(std::span(work_).subspan(first, last - first)));
     } else {

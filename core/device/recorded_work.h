@@ -51,7 +51,7 @@ class RecordedWork final : public Accelerator {
   };
   using Work = std::variant<Launch, GemmWork, SpmmWork, Copy>;
 
-  static bool may_be_joined(const Work& work, int threads);
+  static bool may_be_fused(const Work& work, int threads);
   Launch joined(std::span<const Work> launches);
   void join();
   void give(const Work& work);
@@ -63,6 +63,6 @@ class RecordedWork final : public Accelerator {
 
 /// The kernels one after the other, as one of a single block: it takes the arguments of the first, then those of the
 /// second, and so on. `arguments`: how many each takes.
-std::string joined_text(std::span<const KernelText> kernels, std::span<const std::size_t> arguments);
+std::string fused_text(std::span<const KernelText> kernels, std::span<const std::size_t> arguments);
 
 }  // namespace gradus

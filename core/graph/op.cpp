@@ -32,7 +32,7 @@ void Call::set_pattern(std::shared_ptr<const CsrPattern> pattern) {
 }
 
 void Call::set_index(const std::shared_ptr<const RowIndex>& index) {
-  if (in_strip) return;
+  if (in_tile) return;
   grow(index->count() * output_.row_size());
   output_.index = index;
 }
@@ -72,8 +72,8 @@ bool Op::same(const Op& other) const {
 
 Expr Op::fused(const Expr&, const DraftFacts&) const { return {}; }
 
-Strips Op::strips(std::span<const Type>, const Type&) const { return {}; }
-Strips Op::by_rows(std::span<const Type> inputs, const Type& output) const { return strips(inputs, output); }
+Tiles Op::tiles(std::span<const Type>, const Type&) const { return {}; }
+Tiles Op::by_rows(std::span<const Type> inputs, const Type& output) const { return tiles(inputs, output); }
 
 int Op::rows_from() const { return -1; }
 
@@ -85,7 +85,7 @@ void Op::compute(Call&) const { fail<Error>("{} has no kernel", name()); }
 
 RowKernel Op::row_kernel(std::span<const Type>) const { return nullptr; }
 
-std::span<const JoinedSteps> Op::joined_steps() const { return {}; }
+std::span<const FusedSteps> Op::fused_steps() const { return {}; }
 
 std::string Op::formula(std::span<const Type>) const { return {}; }
 

@@ -50,7 +50,7 @@ struct Value {
   std::shared_ptr<const CsrPattern> pattern;
   std::shared_ptr<const RowIndex> index;
   bool ones = false;           // csr: all non-zeros are 1
-  std::int64_t first_row = 0;  // of the pattern or the index: a strip of a sparse value shares those of the whole
+  std::int64_t first_row = 0;  // of the pattern or the index: a tile of a sparse value shares those of the whole
 
   template <class T>
   const T* as() const {
@@ -74,7 +74,7 @@ struct Value {
     const std::int64_t count = stored == 0 ? 0 : stored / row_size();
     return std::span(index->row).subspan(static_cast<std::size_t>(first_row), static_cast<std::size_t>(count));
   }
-  /// How many rows the whole holds after those of the strip.
+  /// How many rows the whole holds after those of the tile.
   std::size_t rows_after() const {
     return index->row.size() - static_cast<std::size_t>(first_row) - held_rows().size();
   }
@@ -127,8 +127,8 @@ class Call {
   Expr node;                 // what is computed
   std::uint64_t stream = 0;  // the node's own stream of random numbers
   std::uint64_t run = 0;     // the number of the run: with the stream, every run draws anew
-  bool adds = false;         // whether the result is added to the output: see Strips
-  bool in_strip = false;     // whether the output is a strip: of rows and parts, its index is set and its memory there
+  bool adds = false;         // whether the result is added to the output: see Tiles
+  bool in_tile = false;      // whether the output is a tile: of rows and parts, its index is set and its memory there
 
  private:
   void grow(std::int64_t stored);
@@ -140,19 +140,19 @@ class Call {
   Growing& growing_;
 };
 
-/// How an op may run on a strip, a few rows of the leading axis, as if its operands had only these. For rows and parts
+/// How an op may run on a tile, a few rows of the leading axis, as if its operands had only these. For rows and parts
 /// these are some of the rows held.
-struct Strips {
+struct Tiles {
   enum class Gives : std::uint8_t {
     nothing,      // it cannot
-    rows,         // the strip of its result
-    sum,          // the strip's part of a sum over all rows
+    rows,         // the tile of its result
+    sum,          // the tile's part of a sum over all rows
     accumulated,  // the same, added to the output by the kernel where call.adds
   };
   Gives gives = Gives::nothing;
-  unsigned sliced = 0;    // bit i: of input i the kernel gets the strip; of others, all
+  unsigned sliced = 0;    // bit i: of input i the kernel gets the tile; of others, all
   std::int64_t rows = 0;  // of the leading axis; of rows and parts, only the run knows how many they hold
-  /// Bit i: of input i, a table, the kernel reads the rows that its strip of rows or a part holds.
+  /// Bit i: of input i, a table, the kernel reads the rows that its tile of rows or a part holds.
   unsigned looked_up = 0;
   /// How many leading axes may be cut as if they were one. Where they are more than one, an input that is not sliced
   /// has a single element.
@@ -163,8 +163,8 @@ struct Strips {
 /// that input i is one number for the whole row.
 using RowKernel = void (*)(const void* const* in, unsigned scalars, void* out, std::int64_t n);
 
-/// What the loop of an optimizer's step on some rows of a table is given (joined_update.h).
-struct JoinedRows {
+/// What the loop of an optimizer's step on some rows of a table is given (fused_update.h).
+struct FusedRows {
   std::span<const Index> rows;
   std::size_t next_rows;            // so many more row numbers follow in memory
   std::int64_t width;               // elements in a row
@@ -176,10 +176,10 @@ struct JoinedRows {
   const std::byte* factor;          // [rows, width]
   std::array<const std::byte*, 6> number;
 };
-using JoinedKernel = void (*)(const JoinedRows& rows);
+using FusedKernel = void (*)(const FusedRows& rows);
 
 /// Elementwise ops, one after the other, that have such a loop. The last gives the variable's new rows.
-struct JoinedSteps {
+struct FusedSteps {
   struct Step {
     std::string_view op;
     /// A letter for each: v the variable's rows, g the gradient, n the next number, 0 and 1 the rows of a state, A, B
@@ -190,7 +190,7 @@ struct JoinedSteps {
   std::array<Step, 4> step;
   std::size_t count;
   std::string_view gradient;  // the op that may give the gradient, of a column, rows and rows
-  std::array<std::array<JoinedKernel, dtype_count>, isa_count> kernel{};  // by Isa and dtype
+  std::array<std::array<FusedKernel, dtype_count>, isa_count> kernel{};  // by Isa and dtype
 };
 
 /// How an op folds many numbers into one, for kernels that compute the terms and fold them at once.
@@ -250,10 +250,10 @@ class Op {
 
   /// The CPU kernel. Elementwise ops and views have none: the engine runs them.
   virtual void compute(Call& call) const;
-  /// For ops that compute() is to run on strips. Asked with concrete types.
-  virtual Strips strips(std::span<const Type> inputs, const Type& output) const;
-  /// The same whether or not strips would pay: what ranks ask, each of which has some of the rows (distribution.h).
-  virtual Strips by_rows(std::span<const Type> inputs, const Type& output) const;
+  /// For ops that compute() is to run on tiles. Asked with concrete types.
+  virtual Tiles tiles(std::span<const Type> inputs, const Type& output) const;
+  /// The same whether or not tiles would pay: what ranks ask, each of which has some of the rows (distribution.h).
+  virtual Tiles by_rows(std::span<const Type> inputs, const Type& output) const;
   /// Of a rows or part result: the input that says which rows it holds, a csr one by the columns it touches, others by
   /// what they hold themselves; -1 where none does. Not asked of elementwise ops.
   virtual int rows_from() const;
@@ -262,12 +262,12 @@ class Op {
   virtual int rows_named_by(std::span<const Type> inputs, int i) const;
   /// Of a csr result: whether it touches the columns that the first input, a csr matrix, touches.
   virtual bool touches_as_input() const { return false; }
-  /// Makes a sparse output of an accumulated sum, before its first strip: sets its index.
+  /// Makes a sparse output of an accumulated sum, before its first tile: sets its index.
   virtual void prepare_sum(Call& call) const;
   /// The row kernel of an elementwise op for inputs of these types; null for any other op.
   virtual RowKernel row_kernel(std::span<const Type> inputs) const;
   /// The steps that this op may be the last of.
-  virtual std::span<const JoinedSteps> joined_steps() const;
+  virtual std::span<const FusedSteps> fused_steps() const;
   /// Whether the result is rows of a table, the first input, as they are.
   virtual bool looks_up_rows() const { return false; }
   /// Of an elementwise op, its formula on the operands x0, x1, x2, in C++ and CUDA C++ alike: "x0 * x1"; functions of

@@ -21,7 +21,7 @@ namespace gradus {
 struct LoopSpace {
   Layout layout = Layout::dense;   // rows for parts, too
   std::vector<std::int64_t> dims;  // of a dense shape without those of size 1; else of the whole matrix or table
-  int source = -1;                 // the csr node whose non-zeros, or whose touched columns, these are
+  int source = -1;                 // the csr node whose non-zeros, or whose active columns, these are
 
   auto operator<=>(const LoopSpace&) const = default;  // NOLINT(modernize-use-nullptr): clang-tidy 14 sees a 0 in it
 };

@@ -36,12 +36,12 @@ struct Uses {
 class Forming {
  public:
   Forming(const Program& program, const Schedule& schedule, const Uses& uses, Group& group)
-      : program_(program), strips_(schedule.strips), uses_(uses), group_(group) {
+      : program_(program), tiles_(schedule.tiles), uses_(uses), group_(group) {
     std::map<LoopSpace, int> numbers;
     for (std::size_t m = 0; m < group.nodes.size(); ++m) {
       place_[group.nodes[m]] = m;
       const Type& type = program.nodes[at(group.nodes[m])].type;
-      const bool fits = group.strip_rows > 0 || (type.layout == Layout::dense && type.shape.size() <= largest_whole);
+      const bool fits = group.tile_rows > 0 || (type.layout == Layout::dense && type.shape.size() <= largest_whole);
       const std::optional<LoopSpace> space = fits ? kernel_space(program, group.nodes[m]) : std::nullopt;
       space_.push_back(space ? numbers.try_emplace(*space, static_cast<int>(numbers.size())).first->second : -1);
     }
@@ -54,7 +54,7 @@ class Forming {
     for (std::size_t part = parts_.size(); part-- > 0;)
       for (const std::size_t m : std::vector<std::size_t>(parts_[part].rbegin(), parts_[part].rend()))
         if (part_of_[m] == part) move_down(m);
-    if (group_.strip_rows > 0) add_folds();
+    if (group_.tile_rows > 0) add_folds();
     std::vector<int> ordered;
     for (std::vector<std::size_t>& part : parts_) {
       std::sort(part.begin(), part.end());
@@ -116,9 +116,9 @@ class Forming {
       const auto made = place_.find(node.inputs[0]);
       if (made == place_.end() || space_[made->second] < 0) continue;
       const std::size_t to = part_of_[made->second];
-      const Strips::Gives gives = strips_[at(group_.nodes[m])].gives;
+      const Tiles::Gives gives = tiles_[at(group_.nodes[m])].gives;
       const std::optional<KernelFold> fold = kernel_fold(program_, group_.nodes[m]);
-      if (!fold || gives != (fold->over_rows ? Strips::Gives::sum : Strips::Gives::rows)) continue;
+      if (!fold || gives != (fold->over_rows ? Tiles::Gives::sum : Tiles::Gives::rows)) continue;
       if (parts_[to].size() >= most_steps) continue;
       std::erase(parts_[part_of_[m]], m);
       parts_[to].push_back(m);
@@ -193,7 +193,7 @@ class Forming {
   }
 
   const Program& program_;
-  const std::vector<Strips>& strips_;
+  const std::vector<Tiles>& tiles_;
   const Uses& uses_;
   Group& group_;
   std::vector<int> space_;                      // by member: its number, or -1
@@ -231,7 +231,7 @@ void form_kernels(const Program& program, Schedule& schedule) {
     singles = {};
   };
   for (Group& group : schedule.groups) {
-    const bool region = group.strip_rows > 0;
+    const bool region = group.tile_rows > 0;
     if (region || (!singles.nodes.empty() &&
                    schedule.may_write[at(singles.nodes.back())] != schedule.may_write[at(group.nodes.front())]))
       end_singles();

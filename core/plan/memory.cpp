@@ -2,7 +2,7 @@
 
 #include <gradus/core/at.h>
 #include <gradus/core/plan/arena.h>
-#include <gradus/core/plan/joined_update.h>
+#include <gradus/core/plan/fused_update.h>
 
 #include <algorithm>
 #include <map>
@@ -61,14 +61,14 @@ Times times_of(const Program& program, const Schedule& schedule) {
   return times;
 }
 
-// By root: the last group, run strip by strip, in which a step reads more of it than the rows of the strip at hand.
+// By root: the last group, run tile by tile, in which a step reads more of it than the rows of the tile at hand.
 std::vector<int> groups_that_read_whole(const Program& program, const Schedule& schedule) {
   std::vector<int> group_of(program.nodes.size(), never);
   for (int g = 0; g < static_cast<int>(schedule.groups.size()); ++g) {
     const Group& group = schedule.groups[at(g)];
-    for (std::size_t n = 0; n < group.nodes.size() && group.strip_rows > 0; ++n) {
+    for (std::size_t n = 0; n < group.nodes.size() && group.tile_rows > 0; ++n) {
       const int id = group.nodes[n];
-      const unsigned by_rows = schedule.strips[at(id)].sliced | schedule.strips[at(id)].looked_up;
+      const unsigned by_rows = schedule.tiles[at(id)].sliced | schedule.tiles[at(id)].looked_up;
       for_each_read(program, program.nodes[at(id)], [&](int i, int root) {
         if (((by_rows >> static_cast<unsigned>(i)) & 1U) == 0) group_of[at(root)] = g;
       });
@@ -104,7 +104,7 @@ void choose_updates_in_place(const Program& program, const Schedule& schedule, T
       // (The variable is read by no later group: an earlier one has done with it.)
       const int group = times.group_of[at(value)];
       const bool dense = computed.type.layout == Layout::dense;
-      in_place = (dense || schedule.groups[at(group)].strip_rows > 0) && reads_whole[at(variable)] != group;
+      in_place = (dense || schedule.groups[at(group)].tile_rows > 0) && reads_whole[at(variable)] != group;
     }
     if (in_place) {
       (computed.type.layout == Layout::dense ? plan.in_variable : plan.scattered)[at(value)] = variable;
@@ -120,8 +120,8 @@ void choose_kept(const Schedule& schedule, const Times& times, MemoryPlan& plan)
   for (int g = 0; g < static_cast<int>(schedule.groups.size()); ++g)
     for (const int id : schedule.groups[at(g)].nodes) {
       plan.inner[at(id)] = times.last_use[at(id)] <= g && plan.in_variable[at(id)] == never;
-      const bool sum = schedule.strips[at(id)].gives != Strips::Gives::rows;
-      plan.kept[at(id)] = schedule.groups[at(g)].strip_rows == 0 || sum || times.last_use[at(id)] > g ||
+      const bool sum = schedule.tiles[at(id)].gives != Tiles::Gives::rows;
+      plan.kept[at(id)] = schedule.groups[at(g)].tile_rows == 0 || sum || times.last_use[at(id)] > g ||
                           plan.in_variable[at(id)] != never;
     }
 }
@@ -151,7 +151,7 @@ void assign_offsets(const Program& program, const Schedule& schedule, const Time
       const ProgramNode& node = program.nodes[at(id)];
       const auto dies_here = [&](int root) {
         return in_arena(root) && times.last_read[at(root)] == times.step_of[at(id)] && times.last_use[at(root)] == g &&
-               group.strip_rows == 0;
+               group.tile_rows == 0;
       };
       if (in_arena(id)) {
         int heir = never;
@@ -180,12 +180,12 @@ void assign_offsets(const Program& program, const Schedule& schedule, const Time
           plan.offset[at(id)] = arena.take(bytes_of(node.type));
         }
         // Computed, but never read outside.
-        const bool unread = group.strip_rows > 0 || times.last_read[at(id)] == never;
+        const bool unread = group.tile_rows > 0 || times.last_read[at(id)] == never;
         if (unread && times.last_use[at(id)] == g) let_die(id);
       }
       for_each_read(program, node, [&](int, int root) {
         if (!in_arena(root) || taken_over[at(root)] || times.last_use[at(root)] != g) return;
-        if (group.strip_rows > 0) return let_die(root);
+        if (group.tile_rows > 0) return let_die(root);
         if (!dies_here(root)) return;
         taken_over[at(root)] = true;
         if (times.group_of[at(root)] != g || borrows[at(root)]) {
@@ -210,12 +210,12 @@ MemoryPlan plan_memory(const Program& program, const Schedule& schedule) {
   plan.offset.assign(program.nodes.size(), -1);
   plan.in_variable.assign(program.nodes.size(), never);
   plan.scattered.assign(program.nodes.size(), never);
-  plan.joined.assign(program.nodes.size(), never);
+  plan.fused.assign(program.nodes.size(), never);
   plan.kept.assign(program.nodes.size(), false);
   plan.inner.assign(program.nodes.size(), false);
   Times times = times_of(program, schedule);
   choose_updates_in_place(program, schedule, times, plan);
-  choose_joined(program, schedule, times.group_of, times.readers, plan);
+  choose_fused(program, schedule, times.group_of, times.readers, plan);
   choose_kept(schedule, times, plan);
   assign_offsets(program, schedule, times, plan);
   return plan;

@@ -27,7 +27,7 @@ std::span<const PassName> pass_names() {
     std::vector<PassName> names;
     for (const Pass& pass : passes()) names.push_back({pass.name});
     names.insert(names.end(), {{storage_pass},
-                               {strips_pass, true, false},
+                               {tiles_pass, true, false},
                                {compile_pass, true, false},
                                {recomputing_pass, false, true},
                                {fusing_pass, false, true},

@@ -42,7 +42,7 @@ std::span<const Pass> passes();
 // Those that are not for one node at a time: see store_transposed.h, schedule.h, form_kernels.h, recompute.h,
 // device_schedule.h and device_plan.h.
 inline constexpr std::string_view storage_pass = "store_transposed";
-inline constexpr std::string_view strips_pass = "strips";
+inline constexpr std::string_view tiles_pass = "tiles";
 inline constexpr std::string_view compile_pass = "compile";
 inline constexpr std::string_view recomputing_pass = "recompute";
 inline constexpr std::string_view fusing_pass = "fuse";

@@ -11,36 +11,36 @@
 
 namespace gradus {
 
-Strips elementwise_strips(std::span<const Type> in, const Type& out) {
+Tiles elementwise_tiles(std::span<const Type> in, const Type& out) {
   if (out.shape.rank() == 0) return {};
-  Strips strips{Strips::Gives::rows, 0, holds_rows(out) ? 0 : out.shape[0], 0};
+  Tiles tiles{Tiles::Gives::rows, 0, holds_rows(out) ? 0 : out.shape[0], 0};
   // Axes that all large operands have may be cut as one; of the others nothing varies along them.
   if (out.layout == Layout::dense) {
-    strips.most_axes = out.shape.rank();
+    tiles.most_axes = out.shape.rank();
     for (const Type& type : in)
-      if (type.layout == Layout::dense && type.shape != out.shape && type.shape.size() != 1) strips.most_axes = 1;
+      if (type.layout == Layout::dense && type.shape != out.shape && type.shape.size() != 1) tiles.most_axes = 1;
   }
   for (std::size_t i = 0; i < in.size(); ++i) {
     const bool along = in[i].shape.rank() == out.shape.rank() && in[i].shape[0] == out.shape[0];
     const bool varies = in[i].shape.size() != 1 || out.shape.size() == 1;
-    if (along && varies && holds_rows(in[i]) == holds_rows(out)) strips.sliced |= 1U << i;
-    if (along && holds_rows(out) && !holds_rows(in[i])) strips.looked_up |= 1U << i;
+    if (along && varies && holds_rows(in[i]) == holds_rows(out)) tiles.sliced |= 1U << i;
+    if (along && holds_rows(out) && !holds_rows(in[i])) tiles.looked_up |= 1U << i;
   }
-  return strips;
+  return tiles;
 }
 
 namespace {
 
-constexpr std::int64_t strip_bytes = 144 << 10;  // what the nodes of a region may touch of one strip: a part of L2
+constexpr std::int64_t tile_bytes = 144 << 10;  // what the nodes of a region may touch of one tile: a part of L2
 constexpr std::int64_t fewest_rows = 16;
 constexpr std::int64_t most_rows = 4096;
 constexpr std::int64_t long_row = 2048;  // elements: of longer rows fewer fit, and where all allow it they are cut too
 
-Strips strips_of(const Program& program, const ProgramNode& node) {
+Tiles tiles_of(const Program& program, const ProgramNode& node) {
   const std::vector<Type> types = input_types(program, node);
   // Rows held are cut alike where it is known that they are the same.
   if (holds_rows(node.type) && !program.facts.row_set(node.origin).valid()) return {};
-  if (node.op->row_kernel(types) == nullptr) return node.op->strips(types, node.type);
+  if (node.op->row_kernel(types) == nullptr) return node.op->tiles(types, node.type);
   // Different patterns would have to be united first.
   Expr source;
   for (const int input : node.inputs) {
@@ -50,48 +50,48 @@ Strips strips_of(const Program& program, const ProgramNode& node) {
     if (source.valid() && !same_node(source, mine)) return {};
     source = mine;
   }
-  return elementwise_strips(types, node.type);
+  return elementwise_tiles(types, node.type);
 }
 
-// What a node's strips are cut of: its result, or what it sums.
-const Shape& cut_shape(const Program& program, const ProgramNode& node, const Strips& strips) {
-  if (strips.gives == Strips::Gives::rows) return node.type.shape;
-  const int first = std::countr_zero(strips.sliced);
+// What a node's tiles are cut of: its result, or what it sums.
+const Shape& cut_shape(const Program& program, const ProgramNode& node, const Tiles& tiles) {
+  if (tiles.gives == Tiles::Gives::rows) return node.type.shape;
+  const int first = std::countr_zero(tiles.sliced);
   return program.nodes[at(node.inputs[at(first)])].type.shape;
 }
 
 // Rows that are too long for the cache are cut as well, where all that shares a shape can be cut along more axes.
-void cut_long_rows(const Program& program, std::vector<Strips>& strips) {
+void cut_long_rows(const Program& program, std::vector<Tiles>& tiles) {
   const auto is_cut = [&](std::size_t id) {
-    return strips[id].gives != Strips::Gives::nothing && strips[id].rows > 0 && strips[id].sliced != 0;
+    return tiles[id].gives != Tiles::Gives::nothing && tiles[id].rows > 0 && tiles[id].sliced != 0;
   };
   std::map<std::vector<std::int64_t>, int> most_axes;
   const auto key = [&](std::size_t id) {
-    const std::span<const std::int64_t> dims = cut_shape(program, program.nodes[id], strips[id]).dims();
+    const std::span<const std::int64_t> dims = cut_shape(program, program.nodes[id], tiles[id]).dims();
     return std::vector<std::int64_t>(dims.begin(), dims.end());
   };
-  for (std::size_t id = 0; id < strips.size(); ++id)
+  for (std::size_t id = 0; id < tiles.size(); ++id)
     if (is_cut(id)) {
-      const auto [entry, is_new] = most_axes.try_emplace(key(id), strips[id].most_axes);
-      entry->second = std::min(entry->second, strips[id].most_axes);
+      const auto [entry, is_new] = most_axes.try_emplace(key(id), tiles[id].most_axes);
+      entry->second = std::min(entry->second, tiles[id].most_axes);
     }
-  for (std::size_t id = 0; id < strips.size(); ++id) {
+  for (std::size_t id = 0; id < tiles.size(); ++id) {
     if (!is_cut(id)) continue;
-    const Shape& shape = cut_shape(program, program.nodes[id], strips[id]);
+    const Shape& shape = cut_shape(program, program.nodes[id], tiles[id]);
     const int most = most_axes[key(id)];
-    for (int axes = 1; axes < most && strips[id].rows * long_row < shape.size(); ++axes) strips[id].rows *= shape[axes];
+    for (int axes = 1; axes < most && tiles[id].rows * long_row < shape.size(); ++axes) tiles[id].rows *= shape[axes];
   }
 }
 
-// A step whose rows are parts of another's, as those of [n * f, k] are of [n, f, k], goes by strips of that one's.
-void follow_rows(const Program& program, std::vector<Strips>& strips) {
+// A step whose rows are parts of another's, as those of [n * f, k] are of [n, f, k], goes by tiles of that one's.
+void follow_rows(const Program& program, std::vector<Tiles>& tiles) {
   constexpr std::int64_t longest = 4 * long_row;
-  for (std::size_t id = 0; id < strips.size(); ++id) {
-    Strips& mine = strips[id];
-    if (mine.gives == Strips::Gives::nothing || mine.rows == 0) continue;
+  for (std::size_t id = 0; id < tiles.size(); ++id) {
+    Tiles& mine = tiles[id];
+    if (mine.gives == Tiles::Gives::nothing || mine.rows == 0) continue;
     for_each_read(program, program.nodes[id], [&](int i, int root) {
-      const Strips& theirs = strips[at(root)];
-      if (theirs.gives != Strips::Gives::rows || theirs.rows == 0 ||
+      const Tiles& theirs = tiles[at(root)];
+      if (theirs.gives != Tiles::Gives::rows || theirs.rows == 0 ||
           ((mine.sliced >> static_cast<unsigned>(i)) & 1U) == 0)
         return;
       if (theirs.rows < mine.rows && mine.rows % theirs.rows == 0 &&
@@ -101,28 +101,28 @@ void follow_rows(const Program& program, std::vector<Strips>& strips) {
   }
 }
 
-std::vector<Strips> all_strips(const Program& program) {
-  std::vector<Strips> strips(program.nodes.size());
+std::vector<Tiles> all_tiles(const Program& program) {
+  std::vector<Tiles> tiles(program.nodes.size());
   for (std::size_t id = 0; id < program.nodes.size(); ++id)
-    if (is_computed(program.nodes[id])) strips[id] = strips_of(program, program.nodes[id]);
-  cut_long_rows(program, strips);
-  follow_rows(program, strips);
-  return strips;
+    if (is_computed(program.nodes[id])) tiles[id] = tiles_of(program, program.nodes[id]);
+  cut_long_rows(program, tiles);
+  follow_rows(program, tiles);
+  return tiles;
 }
 
 // Elementwise and without integers (whose division may throw), or a look-up of rows: once such a step begins, it ends
 // well. Rows that are not known to be the same may not fit each other.
-bool cannot_fail(const Program& program, const ProgramNode& node, const Strips& strips) {
+bool cannot_fail(const Program& program, const ProgramNode& node, const Tiles& tiles) {
   const std::vector<Type> types = input_types(program, node);
   const bool elementwise = node.op->row_kernel(types) != nullptr;
-  if (node.type.layout == Layout::csr || (holds_rows(node.type) && strips.gives != Strips::Gives::rows)) return false;
-  return (elementwise || strips.looked_up != 0) &&
+  if (node.type.layout == Layout::csr || (holds_rows(node.type) && tiles.gives != Tiles::Gives::rows)) return false;
+  return (elementwise || tiles.looked_up != 0) &&
          std::none_of(types.begin(), types.end(), [](const Type& t) { return is_integer(t.dtype); });
 }
 
 }  // namespace
 
-Timing choose_times(const Program& program, const std::vector<Strips>& strips) {
+Timing choose_times(const Program& program, const std::vector<Tiles>& tiles) {
   const int count = static_cast<int>(program.nodes.size());
   std::vector<Time> time(at(count), Time::early);
   std::vector<bool> assigned(at(count), false);
@@ -142,7 +142,7 @@ Timing choose_times(const Program& program, const std::vector<Strips>& strips) {
   // worked out from is there before the loops over large variables that read it.
   for (int id = 0; id < count; ++id) {
     const ProgramNode& node = program.nodes[at(id)];
-    if (time[at(id)] != Time::late || !is_computed(node) || !cannot_fail(program, node, strips[at(id)])) continue;
+    if (time[at(id)] != Time::late || !is_computed(node) || !cannot_fail(program, node, tiles[at(id)])) continue;
     bool reads_last = false;
     for_each_read(program, node, [&](int, int root) { reads_last = reads_last || time[at(root)] == Time::last; });
     if (assigned[at(id)] || reads_last || node.type.shape.size() != 1) time[at(id)] = Time::last;
@@ -156,8 +156,7 @@ Timing choose_times(const Program& program, const std::vector<Strips>& strips) {
   for (int id = count - 1; id >= 0; --id) {
     const ProgramNode& node = program.nodes[at(id)];
     if (!is_computed(node)) continue;
-    if (time[at(id)] == Time::early && read[at(id)] && only_last[at(id)] &&
-        cannot_fail(program, node, strips[at(id)])) {
+    if (time[at(id)] == Time::early && read[at(id)] && only_last[at(id)] && cannot_fail(program, node, tiles[at(id)])) {
       time[at(id)] = Time::last;
       waits[at(id)] = true;
     }
@@ -175,17 +174,17 @@ namespace {
 
 class Grouping {
  public:
-  // `strips` change where a csr result leaves its region.
-  Grouping(const Program& program, const Timing& times, std::vector<Strips>& strips)
+  // `tiles` change where a csr result leaves its region.
+  Grouping(const Program& program, const Timing& times, std::vector<Tiles>& tiles)
       : program_(program),
         time_(times.of),
         waits_(times.waits),
-        strips_(strips),
-        touched_by_(program.nodes.size(), -1),
+        tiles_(tiles),
+        active_in_(program.nodes.size(), -1),
         level_(program.nodes.size(), 0) {
     for (int id = 0; id < count(); ++id)
-      if (strips_[at(id)].gives == Strips::Gives::rows && holds_rows(node(id).type))
-        touched_by_[at(id)] = program_.facts.row_set(node(id).origin).id();
+      if (tiles_[at(id)].gives == Tiles::Gives::rows && holds_rows(node(id).type))
+        active_in_[at(id)] = program_.facts.row_set(node(id).origin).id();
   }
 
   std::vector<Group> groups() {
@@ -198,8 +197,8 @@ class Grouping {
     }
     std::vector<Group> result;
     for (Group& group : made) {
-      choose_strip_rows(group);
-      if (group.strip_rows > 0) {
+      choose_tile_rows(group);
+      if (group.tile_rows > 0) {
         result.push_back(std::move(group));
       } else {
         for (const int id : group.nodes) result.push_back({{id}});
@@ -211,17 +210,17 @@ class Grouping {
  private:
   int count() const { return static_cast<int>(program_.nodes.size()); }
   const ProgramNode& node(int id) const { return program_.nodes[at(id)]; }
-  bool in_region(int id) const { return strips_[at(id)].gives != Strips::Gives::nothing; }
+  bool in_region(int id) const { return tiles_[at(id)].gives != Tiles::Gives::nothing; }
 
-  // Whether node `id` can take its input i strip by strip as `root` gives it.
+  // Whether node `id` can take its input i tile by tile as `root` gives it.
   bool flows(int id, int i, int root) const {
-    const Strips& from = strips_[at(root)];
-    const Strips& to = strips_[at(id)];
+    const Tiles& from = tiles_[at(root)];
+    const Tiles& to = tiles_[at(id)];
     const Shape& shape = node(node(id).inputs[at(i)]).type.shape;  // the view's
-    return from.gives == Strips::Gives::rows && to.gives != Strips::Gives::nothing && from.rows == to.rows &&
-           touched_by_[at(root)] == touched_by_[at(id)] && ((to.sliced >> static_cast<unsigned>(i)) & 1U) != 0 &&
+    return from.gives == Tiles::Gives::rows && to.gives != Tiles::Gives::nothing && from.rows == to.rows &&
+           active_in_[at(root)] == active_in_[at(id)] && ((to.sliced >> static_cast<unsigned>(i)) & 1U) != 0 &&
            shape.rank() > 0 &&
-           (touched_by_[at(root)] >= 0 || (from.rows > 0 && cut_as_one(shape, from.rows)[0] % from.rows == 0));
+           (active_in_[at(root)] >= 0 || (from.rows > 0 && cut_as_one(shape, from.rows)[0] % from.rows == 0));
   }
 
   // How many levels node `id` is above `root`, its input i, at the least. Levels of regions are odd, those of single
@@ -245,7 +244,7 @@ class Grouping {
     std::vector<int> latest(program_.nodes.size(), INT32_MAX);
     for (int id = count() - 1; id >= 0; --id) {
       if (!is_computed(node(id))) continue;
-      if (latest[at(id)] != INT32_MAX && !waits_[at(id)] && strips_[at(id)].gives == Strips::Gives::rows)
+      if (latest[at(id)] != INT32_MAX && !waits_[at(id)] && tiles_[at(id)].gives == Tiles::Gives::rows)
         level_[at(id)] = std::max(level_[at(id)], latest[at(id)]);
       for_each_read(program_, node(id), [&](int i, int root) {
         if (time_[at(root)] == time_[at(id)])
@@ -261,11 +260,11 @@ class Grouping {
     for (const bool waits : {true, false})
       for (int id = 0; id < count(); ++id) {
         if (!is_computed(node(id)) || waits_[at(id)] != waits) continue;
-        const std::int64_t key = in_region(id) ? strips_[at(id)].rows : id - (waits ? 2 : 1) * std::int64_t{count()};
-        Group& group = groups[{time_[at(id)], level_[at(id)], touched_by_[at(id)], key}];
+        const std::int64_t key = in_region(id) ? tiles_[at(id)].rows : id - (waits ? 2 : 1) * std::int64_t{count()};
+        Group& group = groups[{time_[at(id)], level_[at(id)], active_in_[at(id)], key}];
         group.nodes.push_back(id);
-        group.touched_by = touched_by_[at(id)];
-        group.rows = in_region(id) ? strips_[at(id)].rows : 0;
+        group.active_in = active_in_[at(id)];
+        group.rows = in_region(id) ? tiles_[at(id)].rows : 0;
       }
     std::vector<Group> made;
     for (auto& [key, group] : groups) made.push_back(std::move(group));
@@ -279,7 +278,7 @@ class Grouping {
     bool inside = true;
     const auto leave = [&](int root) {
       if (node(root).type.layout != Layout::csr || !is_computed(node(root)) || !in_region(root)) return;
-      strips_[at(root)] = {};
+      tiles_[at(root)] = {};
       inside = false;
     };
     for (int id = 0; id < count(); ++id)
@@ -292,9 +291,9 @@ class Grouping {
   }
 
   // As many rows as fit the cache with what is read of other tensors and with what is alive at once; none where one
-  // strip would be all.
-  void choose_strip_rows(Group& group) const {
-    if ((group.rows == 0 && group.touched_by < 0) || group.nodes.size() < 2) return;
+  // tile would be all.
+  void choose_tile_rows(Group& group) const {
+    if ((group.rows == 0 && group.active_in < 0) || group.nodes.size() < 2) return;
     const auto row_bytes = [&](int id) {
       const Type& type = node(id).type;
       constexpr std::int64_t csr_elements = 4;  // a guess: their number is not known yet
@@ -304,9 +303,9 @@ class Grouping {
     };
     std::unordered_map<int, std::size_t> last_use;  // by root
     for (std::size_t m = 0; m < group.nodes.size(); ++m) {
-      if (strips_[at(group.nodes[m])].gives == Strips::Gives::rows) last_use[group.nodes[m]] = m;
+      if (tiles_[at(group.nodes[m])].gives == Tiles::Gives::rows) last_use[group.nodes[m]] = m;
       for_each_read(program_, node(group.nodes[m]), [&](int i, int root) {
-        if (((strips_[at(group.nodes[m])].sliced >> static_cast<unsigned>(i)) & 1U) != 0) last_use[root] = m;
+        if (((tiles_[at(group.nodes[m])].sliced >> static_cast<unsigned>(i)) & 1U) != 0) last_use[root] = m;
       });
     }
     std::vector<std::int64_t> ending(group.nodes.size(), 0);
@@ -321,18 +320,18 @@ class Grouping {
       most = std::max(most, alive);
       alive -= ending[m];
     }
-    const std::int64_t fit = strip_bytes / std::max<std::int64_t>(1, most);
+    const std::int64_t fit = tile_bytes / std::max<std::int64_t>(1, most);
     // Of long rows fewer, as long as they fit the rest of L2.
     const std::int64_t fewest = std::clamp<std::int64_t>(4 * fit, 1, fewest_rows);
     const std::int64_t rows = std::clamp(fit / 16 * 16, fewest, most_rows);
-    if (group.rows >= 2 * rows || group.touched_by >= 0) group.strip_rows = rows;
+    if (group.rows >= 2 * rows || group.active_in >= 0) group.tile_rows = rows;
   }
 
   const Program& program_;
   const std::vector<Time>& time_;
   const std::vector<bool>& waits_;
-  std::vector<Strips>& strips_;
-  std::vector<int> touched_by_;  // by node: of rows and parts in regions, the csr node that touches the rows held
+  std::vector<Tiles>& tiles_;
+  std::vector<int> active_in_;  // by node: of rows and parts in regions, the csr node that touches the rows held
   std::vector<int> level_;
 };
 
@@ -353,11 +352,11 @@ std::vector<Type> input_types(const Program& program, const ProgramNode& node) {
   return types;
 }
 
-Schedule make_schedule(const Program& program, bool use_strips) {
+Schedule make_schedule(const Program& program, bool use_tiles) {
   Schedule schedule;
-  schedule.strips = use_strips ? all_strips(program) : std::vector<Strips>(program.nodes.size());
-  const Timing times = choose_times(program, schedule.strips);
-  schedule.groups = Grouping(program, times, schedule.strips).groups();
+  schedule.tiles = use_tiles ? all_tiles(program) : std::vector<Tiles>(program.nodes.size());
+  const Timing times = choose_times(program, schedule.tiles);
+  schedule.groups = Grouping(program, times, schedule.tiles).groups();
   schedule.may_write.resize(program.nodes.size());
   for (std::size_t id = 0; id < program.nodes.size(); ++id) schedule.may_write[id] = times.of[id] == Time::last;
   return schedule;

@@ -1,5 +1,5 @@
-// The order of work: which nodes are computed when, and which of them together, strip by strip. A strip is a few rows
-// of the leading axis: a region computes all of its nodes for one strip, whose numbers stay in the cache, before it
+// The order of work: which nodes are computed when, and which of them together, tile by tile. A tile is a few rows
+// of the leading axis: a region computes all of its nodes for one tile, whose numbers stay in the cache, before it
 // goes on to the next. So a chain of elementwise ops, the products that feed it and the sums that end it read and write
 // large tensors once, and what only they need of each other never exists as a whole.
 #pragma once
@@ -11,12 +11,12 @@
 
 namespace gradus {
 
-/// Nodes computed one after the other; in a region, on a strip at a time. Several that are no region are one kernel.
+/// Nodes computed one after the other; in a region, on a tile at a time. Several that are no region are one kernel.
 struct Group {
   std::vector<int> nodes;
-  std::int64_t rows = 0;        // of the leading axis of a region; 0 for a single step, and where the run knows them
-  std::int64_t strip_rows = 0;  // in a strip
-  int touched_by = -1;          // the csr node whose touched columns are the rows of the region; else -1
+  std::int64_t rows = 0;       // of the leading axis of a region; 0 for a single step, and where the run knows them
+  std::int64_t tile_rows = 0;  // in a tile
+  int active_in = -1;          // the csr node whose active columns are the rows of the region; else -1
   /// Stretches of `nodes` that are one kernel: the first, and how many.
   struct Stretch {
     std::size_t first, count;
@@ -26,7 +26,7 @@ struct Group {
 
 struct Schedule {
   std::vector<Group> groups;
-  std::vector<Strips> strips;   // by node: how it runs in a region
+  std::vector<Tiles> tiles;     // by node: how it runs in a region
   std::vector<bool> may_write;  // by node: whether it may write a variable before the run ends
 };
 
@@ -41,20 +41,20 @@ struct Timing {
   std::vector<bool> waits;  // by node: it could be early, but comes with the last; its inputs are early or wait too
 };
 
-Timing choose_times(const Program& program, const std::vector<Strips>& strips);
+Timing choose_times(const Program& program, const std::vector<Tiles>& tiles);
 
-/// With `use_strips` false, every group is a single step.
-Schedule make_schedule(const Program& program, bool use_strips);
+/// With `use_tiles` false, every group is a single step.
+Schedule make_schedule(const Program& program, bool use_tiles);
 
-/// The shape with the leading axes that strips cut taken for one, which is `rows` times as many as one of them has; the
+/// The shape with the leading axes that tiles cut taken for one, which is `rows` times as many as one of them has; the
 /// shape as it is where no axes are that.
 Shape cut_as_one(const Shape& shape, std::int64_t rows);
 
 /// Whether the node has a kernel to run: it is no view, and somebody needs its numbers.
 inline bool is_computed(const ProgramNode& node) { return node.live && node.kind == Kind::op && !node.is_view; }
 
-/// The strips of an elementwise op: of an operand with the result's leading axis, the same rows; others are read whole.
-Strips elementwise_strips(std::span<const Type> in, const Type& out);
+/// The tiles of an elementwise op: of an operand with the result's leading axis, the same rows; others are read whole.
+Tiles elementwise_tiles(std::span<const Type> in, const Type& out);
 
 /// Calls f(input index, root) for each input whose numbers the node reads.
 template <class F>

@@ -23,7 +23,7 @@ CpuPlan::CpuPlan(Program program, Variables& variables, Workers& workers, Workin
                  const CpuPasses& passes)
     : Plan(std::move(program), variables,
            [&](const Program& p) {
-             Schedule schedule = make_schedule(p, passes.strips);
+             Schedule schedule = make_schedule(p, passes.tiles);
              if (passes.compile) form_kernels(p, schedule);
              return schedule;
            }),
@@ -40,7 +40,7 @@ CpuPlan::CpuPlan(Program program, Variables& variables, Workers& workers, Workin
   for (int id = 0; id < static_cast<int>(program_.nodes.size()); ++id)
     if (node(id).kind == Kind::placeholder) follow(id);
   for (const Group& group : schedule_.groups) {
-    if (group.strip_rows > 0) {
+    if (group.tile_rows > 0) {
       add_region(group);
     } else if (group.nodes.size() > 1) {
       add_small_kernel(group);
@@ -212,7 +212,7 @@ PlanSteps CpuPlan::steps(Graph& graph) const {
     const Region* region = step.region.get();
     if (region == nullptr) continue;
     form.kernels = region->kernels();
-    form.together = {.strip_bytes = region->bytes(), .sum_bytes = region->sum_bytes(), .strips = region->pieces()};
+    form.together = {.tile_bytes = region->bytes(), .sum_bytes = region->sum_bytes(), .tiles = region->pieces()};
   }
   PlanSteps steps = list_steps(graph, forms);
   steps.device = "cpu";

@@ -1,4 +1,4 @@
-// A plan on the CPU: steps one after the other, elementwise ones by their row kernels, regions strip by strip. After
+// A plan on the CPU: steps one after the other, elementwise ones by their row kernels, regions tile by tile. After
 // its first run it allocates nothing, unless a run makes more non-zeros than any before it.
 #pragma once
 
@@ -14,7 +14,7 @@ namespace gradus {
 
 /// Passes that plans on the CPU may leave out.
 struct CpuPasses {
-  bool strips = true;
+  bool tiles = true;
   bool compile = true;
 };
 
@@ -34,7 +34,7 @@ class CpuPlan final : public Plan {
     bool view = false;               // only follows the value it shows, which moves from run to run
     bool plain = false;              // a small elementwise step
     std::optional<Loop> loop;        // an elementwise step; otherwise the op computes
-    std::unique_ptr<Region> region;  // several nodes, strip by strip
+    std::unique_ptr<Region> region;  // several nodes, tile by tile
     std::vector<const Value*> inputs;
     std::size_t growing = 0;  // of a sparse result: the number of its memory
     std::uint64_t stream = 0;

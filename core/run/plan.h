@@ -48,7 +48,7 @@ class Plan {
   const ProgramNode& node(int node) const { return program_.nodes[static_cast<std::size_t>(node)]; }
   /// Whether a node's numbers are at the same address in every run.
   bool has_static_address(int node) const;
-  /// Whether a root is there as a whole, and not just strip by strip.
+  /// Whether a root is there as a whole, and not just tile by tile.
   bool exists(int root) const;
   /// Sets the values that lie still; `place` says where a constant's numbers are.
   void place_values(std::byte* arena, const std::function<const std::byte*(const Tensor&)>& place);

@@ -151,11 +151,11 @@ class Listing {
   void set_place(int id, PlanStep& step) const {
     if (step.is_given() || step.form == StepForm::view) return;
     step.target = id_of(variable_of(id));
-    if (const int joined = memory_.joined[at(id)]; joined >= 0 && joined != id) step.in_loop_of = ids_[at(joined)];
+    if (const int fused = memory_.fused[at(id)]; fused >= 0 && fused != id) step.in_loop_of = ids_[at(fused)];
     if (step.target >= 0) {
       step.place = memory_.scattered[at(id)] >= 0 ? StepPlace::rows : StepPlace::variable;
     } else if (!memory_.kept[at(id)]) {
-      step.place = step.in_loop_of >= 0 ? StepPlace::registers : StepPlace::strip;
+      step.place = step.in_loop_of >= 0 ? StepPlace::registers : StepPlace::tile;
     } else if (step.type.layout != Layout::dense) {
       step.place = StepPlace::grows;
     } else {
@@ -229,7 +229,7 @@ PlanSteps Plan::list_steps(Graph& graph, std::span<const GroupForm> forms) const
       step.form = forms[g].form.value_or(step.form);
       if (!forms[g].together) continue;
       step.group = static_cast<int>(steps.groups.size());
-      if (!forms[g].together->kernel.empty() && step.place == StepPlace::strip) step.place = StepPlace::registers;
+      if (!forms[g].together->kernel.empty() && step.place == StepPlace::tile) step.place = StepPlace::registers;
     }
     for (const StepKernel& kernel : forms[g].kernels) {
       for (int m = kernel.first; m < kernel.first + kernel.count; ++m)
@@ -242,8 +242,8 @@ PlanSteps Plan::list_steps(Graph& graph, std::span<const GroupForm> forms) const
     together.dense_bytes = listing.dense_bytes(group);
     if (!together.kernel.empty()) continue;
     together.rows = group.rows;
-    together.rows_of = listing.id_of(group.touched_by);
-    together.strip_rows = group.strip_rows;
+    together.rows_of = listing.id_of(group.active_in);
+    together.tile_rows = group.tile_rows;
   }
   put_views_into_groups(steps.list);
   return steps;

@@ -14,7 +14,7 @@ namespace gradus {
 struct StepTime {
   int id = 0;              // in Profile::plan
   double seconds = 0;      // a run, median over the runs; of threads that work at once, their sum
-  std::int64_t calls = 0;  // in a run: a region computes its ops once for each strip
+  std::int64_t calls = 0;  // in a run: a region computes its ops once for each tile
 };
 
 /// One call of a step, in the last run.

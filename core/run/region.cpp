@@ -15,9 +15,7 @@ namespace {
 constexpr std::int64_t most_pieces = Recorder::most_lanes - 1;
 constexpr std::int64_t piece_bytes = 1 << 20;  // what a piece reads and writes at the least
 
-bool is_sum(const Strips& strips) {
-  return strips.gives == Strips::Gives::sum || strips.gives == Strips::Gives::accumulated;
-}
+bool is_sum(const Tiles& tiles) { return tiles.gives == Tiles::Gives::sum || tiles.gives == Tiles::Gives::accumulated; }
 
 template <class T>
 void add(T* y, const T* x, std::int64_t n) {
@@ -31,14 +29,14 @@ Region::Region(const Program& program, const Schedule& schedule, const Group& gr
     : program_(program),
       memory_(memory),
       values_(values),
-      touched_by_(group.touched_by),
+      active_in_(group.active_in),
       rows_(group.rows),
-      strip_rows_(group.strip_rows),
+      tile_rows_(group.tile_rows),
       working_(working) {
   for (const int id : group.nodes) {
     const int table = memory.scattered[at(id)];
     members_.push_back(
-        {id, schedule.strips[at(id)], table >= 0 ? &values[at(table)] : nullptr, growing++, memory.joined[at(id)]});
+        {id, schedule.tiles[at(id)], table >= 0 ? &values[at(table)] : nullptr, growing++, memory.fused[at(id)]});
   }
 
   for (int m = 0; m < size(); ++m) member_of_[members_[at(m)].node] = m;
@@ -51,11 +49,11 @@ Region::Region(const Program& program, const Schedule& schedule, const Group& gr
                 static_cast<int>(k));
   std::vector<bool> read_outside(members_.size(), false);  // the kernel that it is in
   for (int m = 0; m < size(); ++m) {
-    const int joined = members_[at(m)].joined;
+    const int fused = members_[at(m)].fused;
     for_each_read(program, node(members_[at(m)].node), [&](int, int root) {
       const int k = member_of(root);
       if (k < 0) return;
-      int use = joined >= 0 ? member_of(joined) : m;
+      int use = fused >= 0 ? member_of(fused) : m;
       if (kernel_of[at(k)] != kernel_of[at(m)] || kernel_of[at(m)] < 0) {
         read_outside[at(k)] = true;
         if (kernel_of[at(m)] >= 0) {
@@ -71,13 +69,13 @@ Region::Region(const Program& program, const Schedule& schedule, const Group& gr
   for (int m = 0; m < size(); ++m) dying[at(std::max(m, last_use[at(m)]))].push_back(m);
   Arena arena;
   const auto bytes_of = [&](int m) {
-    return Arena::whole_lines(strip_rows_ * row_bytes_of(node(members_[at(m)].node).type));
+    return Arena::whole_lines(tile_rows_ * row_bytes_of(node(members_[at(m)].node).type));
   };
   for (int m = 0; m < size(); ++m) {
     const Member& member = members_[at(m)];
     const Type& type = node(member.node).type;
     const bool kept = memory.kept[at(member.node)];
-    if (is_sum(member.strips)) {
+    if (is_sum(member.tiles)) {
       sums_.push_back(m);
       sum_bytes_ += type.shape.size() * static_cast<std::int64_t>(size_of(type.dtype));
     } else {
@@ -99,8 +97,8 @@ void Region::form_kernels(const Group& group, std::span<const int> kernel_of, co
   // A loop that joins members beyond a kernel has no values for it.
   std::vector<bool> is_whole(group.kernels.size(), true);
   for (int m = 0; m < size(); ++m) {
-    if (members_[at(m)].joined < 0) continue;
-    const int mine = kernel_of[at(m)], its = kernel_of[at(member_of(members_[at(m)].joined))];
+    if (members_[at(m)].fused < 0) continue;
+    const int mine = kernel_of[at(m)], its = kernel_of[at(member_of(members_[at(m)].fused))];
     for (const int kernel : {mine, its})
       if (mine != its && kernel >= 0) is_whole[at(kernel)] = false;
   }
@@ -126,7 +124,7 @@ std::vector<StepKernel> Region::kernels() const {
   return all;
 }
 
-// One function for all strips of a run.
+// One function for all tiles of a run.
 void Region::choose_functions() {
   for (Compiled& kernel : kernels_) {
     kernel.function = kernel.kernel.function();
@@ -151,7 +149,7 @@ void Region::run_kernel(KernelTask& task, const Compiled& kernel, std::int64_t r
     if (write.sum != nullptr) write.sum->add_part();
 }
 
-// Adds what one strip comes to.
+// Adds what one tile comes to.
 void Region::Task::add_part() {
   dispatch_floating(output->type.dtype, [&]<class T>(TypeTag<T>) {
     const T* const from = reinterpret_cast<const T*>(part.data());
@@ -162,9 +160,9 @@ void Region::Task::add_part() {
 
 // As many as the work is worth: a piece costs clearing and adding its sums.
 void Region::choose_pieces() {
-  const std::int64_t strips = (rows_ + strip_rows_ - 1) / strip_rows_;
+  const std::int64_t tiles = (rows_ + tile_rows_ - 1) / tile_rows_;
   pieces_used_ = std::clamp<std::int64_t>(rows_ * row_traffic_ / (16 * sum_bytes_ + piece_bytes), 1,
-                                          std::clamp<std::int64_t>(strips, 1, most_pieces));
+                                          std::clamp<std::int64_t>(tiles, 1, most_pieces));
   while (static_cast<std::int64_t>(pieces_.size()) < pieces_used_) make_piece();
 }
 
@@ -193,45 +191,45 @@ void Region::make_piece() {
     place[id] = value;
     return value;
   };
-  // The strip of node `id`, which may be a view, and is that of a result of the region or of a tensor outside it.
-  const auto strip_of = [&](int id) {
+  // The tile of node `id`, which may be a view, and is that of a result of the region or of a tensor outside it.
+  const auto tile_of = [&](int id) {
     if (const auto made = place.find(id); made != place.end()) return made->second;
     Type type = cut(node(id).type);
     const std::int64_t unit = along_held_rows() ? 1 : type.shape[0] / rows_;
-    if (!along_held_rows()) type.shape = type.shape.with(0, strip_rows_ * unit);
-    Value* strip = new_value(id, type);
+    if (!along_held_rows()) type.shape = type.shape.with(0, tile_rows_ * unit);
+    Value* tile = new_value(id, type);
     const int m = member_of(program_.root(id));
     if (m >= 0 && offset_[at(m)] >= 0) {
-      piece.own.push_back({strip, unit, offset_[at(m)]});
+      piece.own.push_back({tile, unit, offset_[at(m)]});
     } else if (m >= 0 && type.layout == Layout::csr) {
-      piece.own.push_back({strip, unit, -1});
+      piece.own.push_back({tile, unit, -1});
     } else {
-      piece.slices.push_back({strip, &values_[at(program_.root(id))], unit, row_bytes_of(node(id).type)});
+      piece.slices.push_back({tile, &values_[at(program_.root(id))], unit, row_bytes_of(node(id).type)});
     }
-    return strip;
+    return tile;
   };
   piece.tasks.reserve(members_.size());
   for (const Member& member : members_) {
     Task& task = piece.tasks.emplace_back();
     if (member.is_in_other_loop()) continue;
     const ProgramNode& n = node(member.node);
-    if (member.joined >= 0) {
-      task.joined.emplace(program_, memory_, member.node, values_, strip_of);
-      task.output = strip_of(member.node);
+    if (member.fused >= 0) {
+      task.fused.emplace(program_, memory_, member.node, values_, tile_of);
+      task.output = tile_of(member.node);
       continue;
     }
     std::vector<Type> types;
     for (int i = 0; i < static_cast<int>(n.inputs.size()); ++i) {
       const int input = n.inputs[at(i)];
-      const bool sliced = ((member.strips.sliced >> static_cast<unsigned>(i)) & 1U) != 0 && n.op->reads(i);
-      task.inputs.push_back(sliced ? strip_of(input) : &values_[at(input)]);
+      const bool sliced = ((member.tiles.sliced >> static_cast<unsigned>(i)) & 1U) != 0 && n.op->reads(i);
+      task.inputs.push_back(sliced ? tile_of(input) : &values_[at(input)]);
       types.push_back(task.inputs.back()->type);
     }
-    if (!is_sum(member.strips)) {
-      task.output = strip_of(member.node);
+    if (!is_sum(member.tiles)) {
+      task.output = tile_of(member.node);
     } else {
       task.output = new_value(member.node, n.type);
-      if (member.strips.gives == Strips::Gives::sum) {
+      if (member.tiles.gives == Tiles::Gives::sum) {
         task.part = Buffer(static_cast<std::size_t>(n.type.shape.size()) * size_of(n.type.dtype));
         task.total.resize(static_cast<std::size_t>(n.type.shape.size()));
       }
@@ -243,69 +241,69 @@ void Region::make_piece() {
     const Kernel& kernel = compiled.kernel.kernel();
     for (const Kernel::Read& read : kernel.reads) {
       const Member& reader = members_[at(member_of(kernel.steps[at(read.step)].node))];
-      const bool sliced = ((reader.strips.sliced >> static_cast<unsigned>(read.input)) & 1U) != 0;
-      task.reads.push_back(sliced ? strip_of(read.node) : &values_[at(read.node)]);
+      const bool sliced = ((reader.tiles.sliced >> static_cast<unsigned>(read.input)) & 1U) != 0;
+      task.reads.push_back(sliced ? tile_of(read.node) : &values_[at(read.node)]);
     }
     for (const Kernel::Step& step : kernel.steps) {
-      if (step.stored) task.writes.push_back({strip_of(step.node)});
+      if (step.stored) task.writes.push_back({tile_of(step.node)});
       if (step.table >= 0) task.writes.push_back({&values_[at(step.table)]});
     }
     for (const Kernel::Fold& fold : kernel.folds) {
       Task& result = piece.tasks[at(member_of(fold.node))];
       task.writes.push_back({result.output, fold.over_rows ? &result : nullptr});
     }
-    if (along_held_rows()) task.rows = strip_of(kernel.steps.front().node);
+    if (along_held_rows()) task.rows = tile_of(kernel.steps.front().node);
     task.in.resize(task.reads.size());
     task.out.resize(task.writes.size());
   }
   pieces_.push_back(std::move(piece));  // whole, or not at all
 }
 
-void Region::set_strip(Piece& piece, std::byte* memory, std::int64_t first, std::int64_t count) const {
+void Region::set_tile(Piece& piece, std::byte* memory, std::int64_t first, std::int64_t count) const {
   for (const Slice& slice : piece.slices) {
-    Value& strip = *slice.strip;
+    Value& tile = *slice.tile;
     const Value& whole = *slice.whole;
     if (along_held_rows()) {
-      strip.data = whole.data == nullptr ? nullptr : whole.data + first * slice.row_bytes;
-      hold_rows(strip, first, count);
+      tile.data = whole.data == nullptr ? nullptr : whole.data + first * slice.row_bytes;
+      hold_rows(tile, first, count);
       continue;
     }
-    strip.type.shape = strip.type.shape.with(0, count * slice.unit);
-    if (strip.type.layout == Layout::csr) {
+    tile.type.shape = tile.type.shape.with(0, count * slice.unit);
+    if (tile.type.layout == Layout::csr) {
       const std::int64_t* start = whole.row_start() + first * slice.unit;
-      strip.first_row = whole.first_row + first * slice.unit;
-      strip.ones = whole.ones;
-      strip.stored = start[count * slice.unit] - start[0];
-      strip.data = whole.data + static_cast<std::size_t>(start[0] - whole.row_start()[0]) * size_of(strip.type.dtype);
+      tile.first_row = whole.first_row + first * slice.unit;
+      tile.ones = whole.ones;
+      tile.stored = start[count * slice.unit] - start[0];
+      tile.data = whole.data + static_cast<std::size_t>(start[0] - whole.row_start()[0]) * size_of(tile.type.dtype);
     } else {
-      strip.stored = strip.type.shape.size();
-      strip.data = whole.data + first * slice.row_bytes;
+      tile.stored = tile.type.shape.size();
+      tile.data = whole.data + first * slice.row_bytes;
     }
   }
   for (const Own& own : piece.own) {
-    Value& strip = *own.strip;
-    if (own.offset >= 0) strip.data = memory + own.offset;
+    Value& tile = *own.tile;
+    if (own.offset >= 0) tile.data = memory + own.offset;
     if (along_held_rows()) {
-      hold_rows(strip, first, count);
+      hold_rows(tile, first, count);
       continue;
     }
-    strip.type.shape = strip.type.shape.with(0, count * own.unit);
-    strip.first_row = first * own.unit;
-    if (strip.type.layout == Layout::dense) strip.stored = strip.type.shape.size();
+    tile.type.shape = tile.type.shape.with(0, count * own.unit);
+    tile.first_row = first * own.unit;
+    if (tile.type.layout == Layout::dense) tile.stored = tile.type.shape.size();
   }
 }
 
 // Makes the value, of rows or a part, the `count` rows from the first of those that the region goes along.
-void Region::hold_rows(Value& strip, std::int64_t first, std::int64_t count) const {
-  if (strip.index != index_) strip.index = index_;  // a strip after the first has it
-  strip.first_row = first;
-  strip.stored = count * strip.row_size();
+void Region::hold_rows(Value& tile, std::int64_t first, std::int64_t count) const {
+  if (tile.index != index_) tile.index = index_;  // a tile after the first has it
+  tile.first_row = first;
+  tile.stored = count * tile.row_size();
 }
 
 // How many rows there are in this run, and the results that exist as a whole, with room for them.
 void Region::prepare_rows(Workers& workers) {
-  const Value& by = values_[at(touched_by_)];
-  index_ = by.type.layout == Layout::csr ? by.pattern->touched().columns : by.index;
+  const Value& by = values_[at(active_in_)];
+  index_ = by.type.layout == Layout::csr ? by.pattern->active().columns : by.index;
   rows_ = index_->count();
   choose_pieces();
   for (const int m : whole_rows_)
@@ -345,29 +343,29 @@ void Region::prepare_sums(Workers& workers) {
   WorkingMemory::make_room(working_.lanes, static_cast<std::size_t>(pieces_used_));
   for (std::size_t p = 0; p < static_cast<std::size_t>(pieces_used_); ++p) {
     WorkingMemory::Lane& lane = working_.lanes[p];
-    lane.strips.reserve(static_cast<std::size_t>(bytes_));
+    lane.tiles.reserve(static_cast<std::size_t>(bytes_));
     if (p > 0) lane.sums.reserve(bytes);
     WorkingMemory::make_room(lane.growing, members_.size());
   }
 }
 
-// One member's work on the strip at hand.
+// One member's work on the tile at hand.
 void Region::run_member(Piece& piece, WorkingMemory::Lane& lane, std::size_t m, std::uint64_t run_number) {
   const Member& member = members_[m];
   const ProgramNode& n = node(member.node);
   Task& task = piece.tasks[m];
   Value& output = *task.output;
-  if (task.joined) return task.joined->run(output);
+  if (task.fused) return task.fused->run(output);
   if (task.loop && task.loop->is_plain() && member.table == nullptr)
     return with_place(n.origin, [&] { task.loop->run_plain(task.inputs, output); });
-  const bool adds_here = member.strips.gives == Strips::Gives::sum;
+  const bool adds_here = member.tiles.gives == Tiles::Gives::sum;
   std::byte* const sum = output.data;
   if (adds_here) output.data = task.part.data();
   Call call(task.inputs, output, alone_, lane.scratch, lane.growing[m]);
   call.node = n.origin;
   call.run = run_number;
-  call.adds = member.strips.gives == Strips::Gives::accumulated;
-  call.in_strip = !is_sum(member.strips);
+  call.adds = member.tiles.gives == Tiles::Gives::accumulated;
+  call.in_tile = !is_sum(member.tiles);
   if (task.loop) {
     with_place(n.origin, [&] { task.loop->run(call); });
   } else {
@@ -384,7 +382,7 @@ void Region::run_member(Piece& piece, WorkingMemory::Lane& lane, std::size_t m, 
 void Region::run_piece(std::size_t number, std::uint64_t run_number, Recorder* recorder) {
   Piece& piece = pieces_[number];
   WorkingMemory::Lane& lane = working_.lanes[number];
-  for (const Slice& slice : piece.slices) slice.strip->pattern = slice.whole->pattern;
+  for (const Slice& slice : piece.slices) slice.tile->pattern = slice.whole->pattern;
   for (std::size_t s = 0; s < sums_.size(); ++s) {
     Task& task = piece.tasks[at(sums_[s])];
     Value& sum = *task.output;
@@ -392,13 +390,13 @@ void Region::run_piece(std::size_t number, std::uint64_t run_number, Recorder* r
     std::fill(task.total.begin(), task.total.end(), 0.0);
     if (sum.stored > 0) std::memset(sum.data, 0, static_cast<std::size_t>(sum.stored) * size_of(sum.type.dtype));
   }
-  // The bounds of a piece are whole strips.
+  // The bounds of a piece are whole tiles.
   const std::int64_t count = pieces_used_;
-  const std::int64_t strips = (rows_ + strip_rows_ - 1) / strip_rows_;
-  const auto begin = static_cast<std::int64_t>(number) * strips / count * strip_rows_;
-  const std::int64_t end = std::min((static_cast<std::int64_t>(number) + 1) * strips / count * strip_rows_, rows_);
-  for (std::int64_t first = begin; first < end; first += strip_rows_) {
-    set_strip(piece, lane.strips.data(), first, std::min(strip_rows_, end - first));
+  const std::int64_t tiles = (rows_ + tile_rows_ - 1) / tile_rows_;
+  const auto begin = static_cast<std::int64_t>(number) * tiles / count * tile_rows_;
+  const std::int64_t end = std::min((static_cast<std::int64_t>(number) + 1) * tiles / count * tile_rows_, rows_);
+  for (std::int64_t first = begin; first < end; first += tile_rows_) {
+    set_tile(piece, lane.tiles.data(), first, std::min(tile_rows_, end - first));
     const auto run_members = [&](std::size_t m, std::size_t last) {
       for (; m < last; ++m)
         if (!members_[m].is_in_other_loop()) run_member(piece, lane, m, run_number);
@@ -410,7 +408,7 @@ void Region::run_piece(std::size_t number, std::uint64_t run_number, Recorder* r
       Recorder::time(recorder, members_[m].node, static_cast<int>(number) + 1, [&] {
         if (kernel == nullptr) return run_members(m, m + 1);
         if (kernel->function == nullptr) return run_members(m, kernel->end);
-        run_kernel(piece.kernels[next], *kernel, std::min(strip_rows_, end - first));
+        run_kernel(piece.kernels[next], *kernel, std::min(tile_rows_, end - first));
       });
       if (kernel == nullptr) continue;
       m = kernel->end - 1;
@@ -421,8 +419,8 @@ void Region::run_piece(std::size_t number, std::uint64_t run_number, Recorder* r
     value.pattern.reset();
     value.index.reset();
   };
-  for (const Slice& slice : piece.slices) forget(*slice.strip);
-  for (const Own& own : piece.own) forget(*own.strip);
+  for (const Slice& slice : piece.slices) forget(*slice.tile);
+  for (const Own& own : piece.own) forget(*own.tile);
 }
 
 void Region::add_sums(Workers& workers) {

@@ -1,4 +1,4 @@
-// The executor of a region (see schedule.h): its nodes for one strip of rows after the other. Strips are shared out
+// The executor of a region (see schedule.h): its nodes for one tile of rows after the other. Tiles are shared out
 // among the threads in pieces whose bounds depend on the sizes alone; each piece sums in memory of its own, and the
 // sums are added in the order of the pieces, so results are the same bits with any number of threads.
 #pragma once
@@ -6,7 +6,7 @@
 #include <gradus/core/kernel/compiled_kernel.h>
 #include <gradus/core/kernel/loop.h>
 #include <gradus/core/plan/build_kernel.h>
-#include <gradus/core/plan/joined_update.h>
+#include <gradus/core/plan/fused_update.h>
 #include <gradus/core/plan/memory.h>
 #include <gradus/core/run/recorder.h>
 #include <gradus/core/run/steps.h>
@@ -33,11 +33,11 @@ class Region {
   void run(Workers& workers, std::uint64_t run_number, Recorder* recorder);
 
   int size() const { return static_cast<int>(members_.size()); }
-  /// Memory for what only the region needs, in bytes; several strips at once have it each.
+  /// Memory for what only the region needs, in bytes; several tiles at once have it each.
   std::int64_t bytes() const { return bytes_; }
-  /// Memory for what the strips add up, likewise.
+  /// Memory for what the tiles add up, likewise.
   std::int64_t sum_bytes() const { return sum_bytes_; }
-  /// How many strips have such memory; 0 where only a run knows.
+  /// How many tiles have such memory; 0 where only a run knows.
   std::int64_t pieces() const { return along_held_rows() ? 0 : pieces_used_; }
   /// Members that are one kernel; `first` is a place among them.
   std::vector<StepKernel> kernels() const;
@@ -45,21 +45,21 @@ class Region {
  private:
   struct Member {
     int node;
-    Strips strips;
-    Value* table = nullptr;  // the variable whose rows the strip replaces
+    Tiles tiles;
+    Value* table = nullptr;  // the variable whose rows the tile replaces
     std::size_t growing;     // of a result that exists as a whole and whose size only the run knows: its number
-    int joined;              // the last node of the loop that computes it with others, or -1
+    int fused;               // the last node of the loop that computes it with others, or -1
 
-    bool is_in_other_loop() const { return joined >= 0 && joined != node; }
+    bool is_in_other_loop() const { return fused >= 0 && fused != node; }
   };
   // A member's work on one piece.
   struct Task {
     std::optional<Loop> loop;
-    std::optional<JoinedUpdate> joined;
+    std::optional<FusedUpdate> fused;
     std::vector<const Value*> inputs;
     Value* output;
     Buffer part;                // of a sum that the kernel does not add itself
-    std::vector<double> total;  // of its parts: float32 sums of many strips are right to rounding
+    std::vector<double> total;  // of its parts: float32 sums of many tiles are right to rounding
 
     void add_part();
   };
@@ -83,19 +83,19 @@ class Region {
     std::vector<void*> out;
     const Value* rows = nullptr;  // where the space is the rows of a table
   };
-  // What a strip reads or writes of a tensor that is there as a whole.
+  // What a tile reads or writes of a tensor that is there as a whole.
   struct Slice {
-    Value* strip;
+    Value* tile;
     const Value* whole;
     std::int64_t unit;       // rows of it that are a row of the region
     std::int64_t row_bytes;  // of a dense one, for a row of the region
   };
   struct Own {
-    Value* strip;
+    Value* tile;
     std::int64_t unit;
     std::int64_t offset;  // in the lane's memory; -1 for what grows
   };
-  // A piece at work: the values of its current strip.
+  // A piece at work: the values of its current tile.
   struct Piece {
     std::vector<std::unique_ptr<Value>> values;
     std::vector<Slice> slices;
@@ -105,9 +105,9 @@ class Region {
   };
 
   int member_of(int root) const;                      // -1 for a node outside
-  Type cut(Type type) const;                          // with the axes that strips cut as one
+  Type cut(Type type) const;                          // with the axes that tiles cut as one
   std::int64_t row_bytes_of(const Type& type) const;  // for a row of the region
-  bool along_held_rows() const { return touched_by_ >= 0; }
+  bool along_held_rows() const { return active_in_ >= 0; }
   void choose_pieces();
   void make_piece();
   void prepare_rows(Workers& workers);
@@ -117,8 +117,8 @@ class Region {
   void choose_functions();
   void run_kernel(KernelTask& task, const Compiled& kernel, std::int64_t rows) const;
   void run_member(Piece& piece, WorkingMemory::Lane& lane, std::size_t m, std::uint64_t run_number);
-  void set_strip(Piece& piece, std::byte* memory, std::int64_t first, std::int64_t count) const;
-  void hold_rows(Value& strip, std::int64_t first, std::int64_t count) const;
+  void set_tile(Piece& piece, std::byte* memory, std::int64_t first, std::int64_t count) const;
+  void hold_rows(Value& tile, std::int64_t first, std::int64_t count) const;
   void add_sums(Workers& workers);
   const ProgramNode& node(int id) const { return program_.nodes[static_cast<std::size_t>(id)]; }
 
@@ -130,10 +130,10 @@ class Region {
   std::vector<int> sums_;                   // members that give a part of a sum
   std::vector<int> whole_rows_;             // members that give rows or a part which exists as a whole
   std::vector<Compiled> kernels_;
-  int touched_by_;
+  int active_in_;
   std::shared_ptr<const RowIndex> index_;  // of the rows held, in a run
   std::int64_t rows_;
-  std::int64_t strip_rows_;
+  std::int64_t tile_rows_;
   std::int64_t bytes_ = 0;
   std::int64_t row_traffic_ = 0;  // bytes
   std::int64_t sum_bytes_ = 0;

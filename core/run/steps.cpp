@@ -49,7 +49,7 @@ std::string place_of(const PlanSteps& steps, const PlanStep& step) {
     case StepPlace::grows:
       place = fmt::format("  grows: {} bytes a {}, at most {}", step.bytes_each, each_of(steps, step), step.bytes);
       break;
-    case StepPlace::strip: place = "  in strips"; break;
+    case StepPlace::tile: place = "  in tiles"; break;
     case StepPlace::registers: place = step.in_loop_of < 0 ? "  in registers" : " "; break;
   }
   if (step.in_loop_of >= 0) place += fmt::format("{} in the loop of %{}", place == " " ? "" : ",", step.in_loop_of);
@@ -69,12 +69,12 @@ std::string group_line(const PlanSteps& steps, std::size_t number) {
   if (!group.kernel.empty())
     return fmt::format("      kernel {}, {} bytes of dense tensors\n", group.kernel, group.dense_bytes);
   std::string line =
-      fmt::format("      region {}: {} in strips of {}, {} bytes a strip", number,
+      fmt::format("      region {}: {} in tiles of {}, {} bytes a tile", number,
                   group.rows_of < 0 ? fmt::format("{} rows", group.rows)
                                     : fmt::format("rows that {} touches", with_name(steps, group.rows_of)),
-                  group.strip_rows, group.strip_bytes);
+                  group.tile_rows, group.tile_bytes);
   if (group.sum_bytes > 0) line += fmt::format(" and {} of sums", group.sum_bytes);
-  if (group.strips > 1) line += fmt::format(", {} strips at once", group.strips);
+  if (group.tiles > 1) line += fmt::format(", {} tiles at once", group.tiles);
   return line + "\n";
 }
 
@@ -84,7 +84,7 @@ std::string kernel_line(const PlanSteps& steps, std::size_t number) {
                      number, kernel.count, kernel.count == 1 ? "" : "s", kernel.state);
 }
 
-// "832 bytes of intermediate results + 64 for each row that %0 X touches + 12288 for strips".
+// "832 bytes of intermediate results + 64 for each row that %0 X touches + 12288 for tiles".
 std::string memory(const PlanSteps& steps) {
   std::string text = fmt::format("{} bytes of intermediate results", steps.arena_bytes);
   std::map<std::string, std::int64_t> growing;
@@ -92,14 +92,14 @@ std::string memory(const PlanSteps& steps) {
     if (step.place == StepPlace::grows) growing[each_of(steps, step)] += step.bytes_each;
   for (const auto& [each, bytes] : growing) text += fmt::format(" + {} for each {}", bytes, each);
   // Regions work one after the other in the same memory.
-  std::int64_t known = 0, a_strip = 0;
+  std::int64_t known = 0, a_tile = 0;
   for (const StepGroup& group : steps.groups) {
-    std::int64_t& most = group.strips > 0 ? known : a_strip;
-    const std::int64_t strips = std::max<std::int64_t>(group.strips, 1);
-    most = std::max(most, strips * group.strip_bytes + (group.strips > 0 ? strips - 1 : 1) * group.sum_bytes);
+    std::int64_t& most = group.tiles > 0 ? known : a_tile;
+    const std::int64_t tiles = std::max<std::int64_t>(group.tiles, 1);
+    most = std::max(most, tiles * group.tile_bytes + (group.tiles > 0 ? tiles - 1 : 1) * group.sum_bytes);
   }
-  if (known > 0) text += fmt::format(" + {} for strips", known);
-  if (a_strip > 0) text += fmt::format(" + {} for each strip at work", a_strip);
+  if (known > 0) text += fmt::format(" + {} for tiles", known);
+  if (a_tile > 0) text += fmt::format(" + {} for each tile at work", a_tile);
   return text;
 }
 
@@ -134,8 +134,8 @@ constexpr Word words[] = {
      "to rows of a variable: just the rows that this value holds are written, where the variable lies"},
     {[](const PlanStep& s) { return s.place == StepPlace::grows; },
      "grows: only a run knows how much is stored; the memory is kept for the next"},
-    {[](const PlanStep& s) { return s.place == StepPlace::strip; },
-     "in strips: for some rows at a time, in the cache; the value is never there as a whole"},
+    {[](const PlanStep& s) { return s.place == StepPlace::tile; },
+     "in tiles: for some rows at a time, in the cache; the value is never there as a whole"},
     {[](const PlanStep& s) { return s.place == StepPlace::registers && s.in_loop_of < 0; },
      "in registers: never in memory"},
     {[](const PlanStep& s) { return s.in_loop_of >= 0; }, "in the loop of %N: computed element by element with %N"},
@@ -147,7 +147,7 @@ std::string legend(const PlanSteps& steps) {
       "brackets.\n# the nodes of the program that have this value (with those whose work it does), and their line.\n";
   if (!steps.groups.empty())
     text += steps.groups.front().kernel.empty()
-                ? "region: all of its steps are computed for some rows, a strip, before the next strip.\n"
+                ? "region: all of its steps are computed for some rows, a tile, before the next tile.\n"
                 : "kernel: its steps are one launch.\n";
   if (!steps.kernels.empty())
     text +=

@@ -30,7 +30,7 @@ enum class StepPlace : std::uint8_t {
   variable,   // over the old value of a variable
   rows,       // to rows of a variable
   grows,      // in memory of its own, which grows with what a run needs and is kept
-  strip,      // a strip at a time, in the cache: the value is never there as a whole
+  tile,       // a tile at a time, in the cache: the value is never there as a whole
   registers,  // in the loop that reads it: never in memory
 };
 
@@ -75,15 +75,15 @@ struct PlanStep {
   bool is_computed() const { return form == StepForm::loop || form == StepForm::call || form == StepForm::host; }
 };
 
-/// Steps that run together: on the CPU a region, for one strip of rows after the other; on a device one kernel.
+/// Steps that run together: on the CPU a region, for one tile of rows after the other; on a device one kernel.
 struct StepGroup {
   std::string kernel = {};       // its name, on a device
   std::int64_t rows = 0;         // of a region; 0 where only a run knows them
   int rows_of = -1;              // the csr value whose active columns are the rows of the region
-  std::int64_t strip_rows = 0;   // in a strip
-  std::int64_t strip_bytes = 0;  // memory of a strip
-  std::int64_t sum_bytes = 0;    // memory for what the strips add up, which all but the first have
-  std::int64_t strips = 0;       // that have such memory at once; 0 where only a run knows them
+  std::int64_t tile_rows = 0;    // in a tile
+  std::int64_t tile_bytes = 0;   // memory of a tile
+  std::int64_t sum_bytes = 0;    // memory for what the tiles add up, which all but the first have
+  std::int64_t tiles = 0;        // that have such memory at once; 0 where only a run knows them
   std::int64_t dense_bytes = 0;  // of dense tensors, that it reads and writes
 };
 

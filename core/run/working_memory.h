@@ -12,7 +12,7 @@ namespace gradus {
 struct WorkingMemory {
   /// What a piece of a region works in while others do.
   struct Lane {
-    Buffer strips;
+    Buffer tiles;
     Buffer sums;
     Buffer scratch;
     std::deque<Growing> growing;  // by member of the region

@@ -57,7 +57,7 @@ std::int64_t Shape::size() const {
 
 Shape Shape::with(int axis, std::int64_t dim) const {
   const auto at = static_cast<std::size_t>(axis);
-  if (dim >= 0 && dim <= dims_[at]) {  // nothing to check, as for each strip of a run
+  if (dim >= 0 && dim <= dims_[at]) {  // nothing to check, as for each tile of a run
     Shape smaller = *this;
     smaller.dims_[at] = dim;
     return smaller;

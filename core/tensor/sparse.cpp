@@ -92,9 +92,9 @@ struct CsrPattern::Found {
   static constexpr std::int64_t unknown = -2;
   std::atomic<std::int64_t> row_length{unknown};
   std::mutex mutex;  // of what follows, while it is being built
-  std::atomic<bool> touched_is_built{false};
+  std::atomic<bool> active_is_built{false};
   std::atomic<bool> by_column_is_built{false};
-  Touched touched;
+  Active active;
   ByColumn by_column;
 };
 
@@ -103,7 +103,7 @@ CsrPattern::~CsrPattern() = default;
 
 void CsrPattern::forget() {
   found_->row_length.store(Found::unknown, std::memory_order_relaxed);
-  found_->touched_is_built.store(false, std::memory_order_relaxed);
+  found_->active_is_built.store(false, std::memory_order_relaxed);
   found_->by_column_is_built.store(false, std::memory_order_relaxed);
 }
 
@@ -158,32 +158,32 @@ std::int64_t CsrPattern::row_length() const {
   return length;
 }
 
-const CsrPattern::Touched& CsrPattern::touched() const {
+const CsrPattern::Active& CsrPattern::active() const {
   constexpr std::int64_t most_columns_a_non_zero = 1024;
-  Touched& touched = found_->touched;
-  if (found_->touched_is_built.load(std::memory_order_acquire)) return touched;
+  Active& active = found_->active;
+  if (found_->active_is_built.load(std::memory_order_acquire)) return active;
   const std::lock_guard lock(found_->mutex);
-  if (found_->touched_is_built.load(std::memory_order_relaxed)) return touched;
+  if (found_->active_is_built.load(std::memory_order_relaxed)) return active;
   // The memory of columns that were forgotten, unless somebody still reads them.
-  std::shared_ptr<RowIndex> index = std::const_pointer_cast<RowIndex>(std::exchange(touched.columns, nullptr));
+  std::shared_ptr<RowIndex> index = std::const_pointer_cast<RowIndex>(std::exchange(active.columns, nullptr));
   if (index.use_count() != 1) index = std::make_shared<RowIndex>();
   std::atomic_thread_fence(std::memory_order_acquire);  // whoever dropped them has read them
-  touched.slot.resize(column.size());
+  active.slot.resize(column.size());
   if (columns / most_columns_a_non_zero <= non_zeros()) {
-    find_by_bits(*this, index->row, touched.slot);
+    find_by_bits(*this, index->row, active.slot);
   } else {
-    find_by_sorting(*this, index->row, touched.slot);
+    find_by_sorting(*this, index->row, active.slot);
   }
-  touched.columns = std::move(index);
-  found_->touched_is_built.store(true, std::memory_order_release);
-  return touched;
+  active.columns = std::move(index);
+  found_->active_is_built.store(true, std::memory_order_release);
+  return active;
 }
 
 // A counting sort by slot: stable, so rows ascend within each column.
 const CsrPattern::ByColumn& CsrPattern::by_column() const {
   ByColumn& by_column = found_->by_column;
   if (found_->by_column_is_built.load(std::memory_order_acquire)) return by_column;
-  const Touched& of = touched();
+  const Active& of = active();
   const std::lock_guard lock(found_->mutex);
   if (found_->by_column_is_built.load(std::memory_order_relaxed)) return by_column;
   std::vector<std::int64_t>& start = by_column.start;

@@ -46,19 +46,19 @@ struct CsrPattern {
   std::int64_t row_length() const;
 
   /// The columns that hold a non-zero.
-  struct Touched {
+  struct Active {
     std::shared_ptr<const RowIndex> columns;  // ascending
     std::vector<Index> slot;                  // [non-zeros]: which of them
   };
-  /// The same non-zeros column by column, of the touched columns only.
+  /// The same non-zeros column by column, of the active columns only.
   struct ByColumn {
-    std::vector<std::int64_t> start;     // [touched + 1], into row and position
+    std::vector<std::int64_t> start;     // [active + 1], into row and position
     std::vector<Index> row;              // [non-zeros], ascending within a column
     std::vector<std::int64_t> position;  // [non-zeros], where row-wise order keeps the value
   };
 
   /// Built when first asked for, as row_length() is, then kept until the columns are set anew. Threads may ask at once.
-  const Touched& touched() const;
+  const Active& active() const;
   const ByColumn& by_column() const;
 
   /// Throws ValueError unless row_start rises from 0 to the number of columns given and never falls, and columns
@@ -72,7 +72,7 @@ struct CsrPattern {
 
   std::vector<Index> own_;                   // columns, unless they are those of another pattern:
   std::shared_ptr<const CsrPattern> whole_;  // which this keeps alive
-  struct Found;                              // what touched() and by_column() found out
+  struct Found;                              // what active() and by_column() found out
   std::unique_ptr<Found> found_;
 };
 

@@ -17,7 +17,7 @@ std::int64_t rows_at_a_time(std::size_t bytes);
 bool all_below(std::int64_t count, std::span<const Index> rows);
 bool all_below(std::int64_t count, std::span<const std::int64_t> rows);
 
-/// In both, `next_rows` more row numbers follow those of `rows` in memory: the next strip's, which are asked for ahead.
+/// In both, `next_rows` more row numbers follow those of `rows` in memory: the next tile's, which are asked for ahead.
 /// block[i] = table[rows[i]], each of `bytes` bytes.
 void gather_rows(const std::byte* table, std::span<const Index> rows, std::size_t bytes, std::byte* block,
                  std::size_t next_rows = 0);

@@ -42,7 +42,7 @@ struct Ends {
   std::int64_t trailing;
 };
 
-void strip(std::string& text, char last = ' ') { text.erase(text.find_last_not_of(last) + 1); }
+void tile(std::string& text, char last = ' ') { text.erase(text.find_last_not_of(last) + 1); }
 
 // A finite number as decimal digits d.ddd times ten to the exponent.
 struct Decimal {
@@ -175,7 +175,7 @@ std::vector<std::string> float_words(const std::vector<T>& values) {
       Decimal decimal = shortest(values[i]);
       if (decimal.digits.size() > precision + 1) decimal = rounded(values[i], precision);
       parts[i] = {decimal.sign() + decimal.digits[0], decimal.digits.substr(1)};
-      strip(parts[i].fraction, '0');
+      tile(parts[i].fraction, '0');
       if (std::abs(decimal.exponent) > 99) exponent_digits = 3;
     } else {
       parts[i] = rounded_positional(values[i]);
@@ -245,7 +245,7 @@ class Brackets {
     const auto extend = [&](const std::string& word) {
       // A word that is alone on its line stays there, too long or not.
       if (last_axis && line.size() + word.size() > width - 1 && line.size() > indent.size()) {
-        strip(line);
+        tile(line);
         out += line + "\n";
         line = indent;
       }
@@ -308,7 +308,7 @@ std::string csr_text(const Tensor& tensor) {
   for (std::size_t i = 0; i < words.size(); ++i) {
     if (shown.leading > 0 && i == static_cast<std::size_t>(shown.leading)) out += "\n  :";
     std::string line = fmt::format("\n  {:<{}}  {}", places[i], width, words[i]);
-    strip(line);
+    tile(line);
     out += line;
   }
   return out;
@@ -330,7 +330,7 @@ std::string rows_text(const Tensor& tensor) {
     if (shown.leading > 0 && i == n - shown.trailing) out += "\n  :";
     std::string line = fmt::format("\n  {:<{}}  {}", fmt::format("({})", row[static_cast<std::size_t>(i)]), width,
                                    brackets.next(1, std::string(width + 5, ' '), line_width));
-    strip(line);
+    tile(line);
     out += line;
   });
   return out;

@@ -26,7 +26,7 @@ struct Small {
 Small without_other_features(const Tensor& x) {
   const CsrPattern& pattern = *x.pattern();
   Small small;
-  small.feature = pattern.touched().columns->row;
+  small.feature = pattern.active().columns->row;
   std::vector<Index> column;
   for (const Index each : pattern.column)
     column.push_back(

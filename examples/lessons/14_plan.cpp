@@ -18,7 +18,7 @@ int main() {
 
   const std::vector<std::string> passes = {
       "fold_constants",   "simplify",         "reassociate", "share_common_subexpressions",
-      "fuse_elementwise", "store_transposed", "strips"};
+      "fuse_elementwise", "store_transposed", "tiles"};
   const Feeds feeds = {{X, x_data}, {y, y_data}};
   // [count]
   const auto count = [&](const Expr& fetch, const std::vector<std::string>& without) {

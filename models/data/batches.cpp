@@ -208,7 +208,7 @@ struct Epoch::State {
       }
       try {
         // A step on csr rows will ask for it.
-        if (batch->x.layout() == Layout::csr) batch->x.pattern()->touched();
+        if (batch->x.layout() == Layout::csr) batch->x.pattern()->active();
       } catch (const std::bad_alloc&) {
         // It will say so.
       }

@@ -123,7 +123,7 @@ void preparation(benchmark::State& state, const DataSet& data, bool shuffle) {
   std::int64_t made = 0;
   for (auto _ : state) {
     for (const Batch& of : batches.epoch(e++)) {
-      benchmark::DoNotOptimize(of.x.pattern()->touched().slot.data());
+      benchmark::DoNotOptimize(of.x.pattern()->active().slot.data());
       ++made;
     }
   }

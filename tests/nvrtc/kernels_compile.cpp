@@ -1,7 +1,7 @@
 // Every kernel compiles for every kind of GPU, on a machine that has none: the checks of devices run on the emulated
 // one, which tells what kernels it met, and NVRTC compiles these to cubins, all its phases, though it optimises little;
-// with --sample, one kernel of each op, and with --few, of one op in twelve; with --optimised, as for a device. Where one
-// does not compile, its op's name and the compiler's lines are printed and the program exits 1; without CUDA it
+// with --sample, one kernel of each op, and with --few, of one op in twelve; with --optimised, as for a device. Where
+// one does not compile, its op's name and the compiler's lines are printed and the program exits 1; without CUDA it
 // exits 77.
 //   kernels_compile [--sample | --few] [--optimised] CAPABILITY...
 #include "../device_checks.h"

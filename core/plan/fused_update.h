@@ -1,7 +1,7 @@
 // An optimizer's step on some rows of its variable's table in one loop: the new states and the new variable are worked
 // out row by row, where their tables lie, and what is computed between never exists. The loop waits for square roots
 // and divisions; what it reads and writes meanwhile costs nothing. Which steps have such a loop, the ops tell
-// (JoinedSteps).
+// (FusedSteps).
 #pragma once
 
 #include <gradus/core/plan/memory.h>
@@ -13,24 +13,24 @@
 
 namespace gradus {
 
-/// Decides which nodes of the plan's regions are joined (MemoryPlan::joined): the steps of an update that nobody else
+/// Decides which nodes of the plan's regions are fused (MemoryPlan::fused): the steps of an update that nobody else
 /// reads, the rows of states that only they read, and the gradient, if it is a product and a sum that only they read.
 /// `group_of` has, by node, the group that computes it, and `readers`, by root, how often its values are read.
-void choose_joined(const Program& program, const Schedule& schedule, std::span<const int> group_of,
-                   std::span<const int> readers, MemoryPlan& plan);
+void choose_fused(const Program& program, const Schedule& schedule, std::span<const int> group_of,
+                  std::span<const int> readers, MemoryPlan& plan);
 
-class JoinedUpdate {
+class FusedUpdate {
  public:
-  /// Of a node that is joined with itself. `values` are the plan's, by node; strip_of(node) gives the rows at hand of
+  /// Of a node that is fused with itself. `values` are the plan's, by node; tile_of(node) gives the rows at hand of
   /// one.
-  JoinedUpdate(const Program& program, const MemoryPlan& memory, int id, std::vector<Value>& values,
-               const std::function<const Value*(int)>& strip_of);
+  FusedUpdate(const Program& program, const MemoryPlan& memory, int id, std::vector<Value>& values,
+              const std::function<const Value*(int)>& tile_of);
 
   /// `rows` has the index of the rows at hand.
   void run(const Value& rows) const;
 
  private:
-  JoinedKernel kernel_;
+  FusedKernel kernel_;
   Value* table_;
   std::vector<Value*> states_;
   const Value* old_;

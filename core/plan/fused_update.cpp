@@ -1,4 +1,4 @@
-#include <gradus/core/plan/joined_update.h>
+#include <gradus/core/plan/fused_update.h>
 
 #include <gradus/core/at.h>
 #include <gradus/core/cpu.h>
@@ -11,9 +11,9 @@ namespace gradus {
 
 namespace {
 
-// Where the operands of a joined loop come from, by node; -1 for what it has not.
+// Where the operands of a fused loop come from, by node; -1 for what it has not.
 struct Match {
-  const JoinedSteps* steps = nullptr;
+  const FusedSteps* steps = nullptr;
   std::vector<int> step;             // the nodes of the steps
   std::array<int, 2> state{-1, -1};  // the rows of the states that are read
   int old = -1;                      // those of the variable
@@ -31,7 +31,7 @@ bool is_number(const Type& type) { return type.layout == Layout::dense && type.s
 // Reads a plan's nodes as the steps of an update, from the last one back.
 class Reading {
  public:
-  Reading(const Program& program, const JoinedSteps& steps) : program_(program) {
+  Reading(const Program& program, const FusedSteps& steps) : program_(program) {
     match_.steps = &steps;
     match_.step.assign(steps.count, -1);
   }
@@ -55,7 +55,7 @@ class Reading {
     if (match_.step[k] >= 0) return match_.step[k] == id;
     match_.step[k] = id;
     const ProgramNode& node = node_of(program_, id);
-    const JoinedSteps::Step& step = match_.steps->step[k];
+    const FusedSteps::Step& step = match_.steps->step[k];
     if (!is_computed(node) || node.op->name() != step.op || node.inputs.size() != step.operands.size()) return false;
     for (std::size_t i = 0; i < node.inputs.size(); ++i)
       if (!is_operand(node.inputs[i], step.operands[i])) return false;
@@ -88,18 +88,18 @@ std::optional<Match> with_gradient(const Program& program, Match match) {
   return match;
 }
 
-JoinedKernel kernel_of(const Match& match, DType dtype) {
+FusedKernel kernel_of(const Match& match, DType dtype) {
   return match.steps->kernel[static_cast<std::size_t>(isa())][static_cast<std::size_t>(dtype)];
 }
 
-// What the plan joined with node `id`.
+// What the plan fused with node `id`.
 std::optional<Match> match_at(const Program& program, const MemoryPlan& memory, int id) {
-  const auto is_joined = [&](int other) { return memory.joined[at(other)] == id; };
-  if (!is_joined(id)) return {};
-  for (const JoinedSteps& steps : node_of(program, id).op->joined_steps()) {
+  const auto is_fused = [&](int other) { return memory.fused[at(other)] == id; };
+  if (!is_fused(id)) return {};
+  for (const FusedSteps& steps : node_of(program, id).op->fused_steps()) {
     const std::optional<Match> match = Reading(program, steps).of(id);
-    if (!match || !std::all_of(match->step.begin(), match->step.end(), is_joined)) continue;
-    return is_joined(program.root(match->gradient)) ? with_gradient(program, *match) : match;
+    if (!match || !std::all_of(match->step.begin(), match->step.end(), is_fused)) continue;
+    return is_fused(program.root(match->gradient)) ? with_gradient(program, *match) : match;
   }
   return {};
 }
@@ -112,14 +112,14 @@ class Joining {
   void join(int id) {
     group_ = group_of_[at(id)];
     if (plan_.scattered[at(id)] < 0 || readers_[at(id)] != 0) return;
-    for (const JoinedSteps& steps : node(id).op->joined_steps()) {
+    for (const FusedSteps& steps : node(id).op->fused_steps()) {
       const std::optional<Match> match = Reading(program_, steps).of(id);
       if (!match || !fits(id, *match)) continue;
-      for (const int step : match->step) plan_.joined[at(step)] = id;
+      for (const int step : match->step) plan_.fused[at(step)] = id;
       for (const int state : match->state)
-        if (state >= 0) plan_.joined[at(state)] = id;
+        if (state >= 0) plan_.fused[at(state)] = id;
       if (const auto whole = with_gradient(program_, *match); whole && gradient_fits(id, *whole))
-        plan_.joined[at(whole->whole_gradient)] = id;
+        plan_.fused[at(whole->whole_gradient)] = id;
       return;
     }
   }
@@ -133,7 +133,7 @@ class Joining {
     return holds_rows(node(operand).type) && node(operand).type.shape == node(id).type.shape;
   }
 
-  static std::ptrdiff_t times_read(const JoinedSteps& steps, char letter) {
+  static std::ptrdiff_t times_read(const FusedSteps& steps, char letter) {
     std::ptrdiff_t count = 0;
     for (std::size_t k = 0; k < steps.count; ++k)
       count += std::count(steps.step[k].operands.begin(), steps.step[k].operands.end(), letter);
@@ -141,7 +141,7 @@ class Joining {
   }
 
   bool fits(int id, const Match& match) const {
-    const JoinedSteps& steps = *match.steps;
+    const FusedSteps& steps = *match.steps;
     if (kernel_of(match, node(id).type.dtype) == nullptr || !has_rows_of(id, match.old) ||
         !has_rows_of(id, match.gradient))
       return false;
@@ -177,44 +177,44 @@ class Joining {
 
 }  // namespace
 
-void choose_joined(const Program& program, const Schedule& schedule, std::span<const int> group_of,
-                   std::span<const int> readers, MemoryPlan& plan) {
+void choose_fused(const Program& program, const Schedule& schedule, std::span<const int> group_of,
+                  std::span<const int> readers, MemoryPlan& plan) {
   Joining joining(program, group_of, readers, plan);
   for (const Group& group : schedule.groups)
-    if (group.touched_by >= 0 && group.strip_rows > 0)
+    if (group.active_in >= 0 && group.tile_rows > 0)
       for (const int id : group.nodes) joining.join(id);
 }
 
-JoinedUpdate::JoinedUpdate(const Program& program, const MemoryPlan& memory, int id, std::vector<Value>& values,
-                           const std::function<const Value*(int)>& strip_of) {
+FusedUpdate::FusedUpdate(const Program& program, const MemoryPlan& memory, int id, std::vector<Value>& values,
+                         const std::function<const Value*(int)>& tile_of) {
   const Match match = *match_at(program, memory, id);
   kernel_ = kernel_of(match, node_of(program, id).type.dtype);
   table_ = &values[at(memory.scattered[at(id)])];
   for (const int state : match.state)
     if (state >= 0) states_.push_back(&values[at(program.root(node_of(program, state).inputs[0]))]);
-  old_ = strip_of(match.old);
-  gradient_ = strip_of(match.gradient);
+  old_ = tile_of(match.old);
+  gradient_ = tile_of(match.gradient);
   if (match.column >= 0) {
-    column_ = strip_of(match.column);
-    factor_ = strip_of(match.factor);
+    column_ = tile_of(match.column);
+    factor_ = tile_of(match.factor);
   }
   for (const int number : match.numbers) numbers_.push_back(&values[at(number)]);
 }
 
-void JoinedUpdate::run(const Value& rows) const {
-  JoinedRows joined{.rows = rows.held_rows(),
-                    .next_rows = rows.rows_after(),
-                    .width = rows.row_size(),
-                    .variable = table_->data,
-                    .state = {},
-                    .old = old_->data,
-                    .gradient = gradient_->data,
-                    .column = column_ != nullptr ? column_->data : nullptr,
-                    .factor = factor_ != nullptr ? factor_->data : nullptr,
-                    .number = {}};
-  for (std::size_t s = 0; s < states_.size(); ++s) joined.state[s] = states_[s]->data;
-  for (std::size_t n = 0; n < numbers_.size(); ++n) joined.number[n] = numbers_[n]->data;
-  kernel_(joined);
+void FusedUpdate::run(const Value& rows) const {
+  FusedRows fused{.rows = rows.held_rows(),
+                  .next_rows = rows.rows_after(),
+                  .width = rows.row_size(),
+                  .variable = table_->data,
+                  .state = {},
+                  .old = old_->data,
+                  .gradient = gradient_->data,
+                  .column = column_ != nullptr ? column_->data : nullptr,
+                  .factor = factor_ != nullptr ? factor_->data : nullptr,
+                  .number = {}};
+  for (std::size_t s = 0; s < states_.size(); ++s) fused.state[s] = states_[s]->data;
+  for (std::size_t n = 0; n < numbers_.size(); ++n) fused.number[n] = numbers_[n]->data;
+  kernel_(fused);
 }
 
 }  // namespace gradus

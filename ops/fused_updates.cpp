@@ -1,5 +1,5 @@
 // Each formula rounds where the ops one after the other would: this file is compiled without fused multiply-additions.
-#include <gradus/ops/joined_updates.h>
+#include <gradus/ops/fused_updates.h>
 
 #include <gradus/core/cpu.h>
 #include <gradus/core/tensor/as_constant.h>
@@ -66,7 +66,7 @@ struct Operands {
   const T* factor;
   T number[F::numbers];
 
-  [[gnu::always_inline]] explicit Operands(const JoinedRows& rows)
+  [[gnu::always_inline]] explicit Operands(const FusedRows& rows)
       : row(rows.rows.data()),
         count(rows.rows.size()),
         known(count + rows.next_rows),
@@ -112,7 +112,7 @@ struct Operands {
 // Row by row. Rows have `fixed` elements; any number of them where it is 0.
 template <class F, class T, std::int64_t fixed, bool has_column>
 struct RowByRow {
-  [[gnu::always_inline]] static void run(const JoinedRows* rows) {
+  [[gnu::always_inline]] static void run(const FusedRows* rows) {
     const Operands<F, T, has_column> in(*rows);
     const std::int64_t k = fixed > 0 ? fixed : rows->width;
     for (std::size_t i = 0; i < in.count; ++i) {
@@ -142,7 +142,7 @@ struct RowByRow {
 // Rows of one number: many at a time, since one by one they would fill no vector.
 template <class F, class T, bool has_column>
 struct ManyNumbers {
-  [[gnu::always_inline]] static void run(const JoinedRows* rows) {
+  [[gnu::always_inline]] static void run(const FusedRows* rows) {
     constexpr std::size_t at_a_time = 64;
     const Operands<F, T, has_column> in(*rows);
     for (std::size_t begin = 0; begin < in.count; begin += at_a_time) {
@@ -167,21 +167,21 @@ struct ManyNumbers {
 };
 
 template <Isa isa, class F, class T, bool has_column>
-void run(const JoinedRows& rows) {
-  if (rows.width == 1) return compiled_for<isa, ManyNumbers<F, T, has_column>, const JoinedRows*>()(&rows);
+void run(const FusedRows& rows) {
+  if (rows.width == 1) return compiled_for<isa, ManyNumbers<F, T, has_column>, const FusedRows*>()(&rows);
   as_constant<std::int64_t, 8, 16, 20, 32, 64>(rows.width, [&](auto fixed) {
-    compiled_for<isa, RowByRow<F, T, fixed.value, has_column>, const JoinedRows*>()(&rows);
+    compiled_for<isa, RowByRow<F, T, fixed.value, has_column>, const FusedRows*>()(&rows);
   });
 }
 
 template <Isa isa, class F, class T>
-void kernel(const JoinedRows& rows) {
+void kernel(const FusedRows& rows) {
   rows.column != nullptr ? run<isa, F, T, true>(rows) : run<isa, F, T, false>(rows);
 }
 
 template <class F, std::size_t count>
-constexpr JoinedSteps joined(const JoinedSteps::Step (&steps)[count]) {
-  JoinedSteps out{.step = {}, .count = count, .gradient = "multiply_add"};
+constexpr FusedSteps fused(const FusedSteps::Step (&steps)[count]) {
+  FusedSteps out{.step = {}, .count = count, .gradient = "multiply_add"};
   std::copy_n(steps, count, out.step.begin());
   const auto add = [&out]<class T>(TypeTag<T>) {
     constexpr auto dtype = static_cast<std::size_t>(dtype_of<T>);
@@ -196,24 +196,24 @@ constexpr JoinedSteps joined(const JoinedSteps::Step (&steps)[count]) {
 
 }  // namespace
 
-std::span<const JoinedSteps> joined_descent() {
-  static constexpr JoinedSteps steps[] = {
-      joined<DescentWithMomentum>({{"multiply_add", "n0g", 0}, {"subtract_product", "vnA"}}),
-      joined<Descent>({{"subtract_product", "vng"}})};
+std::span<const FusedSteps> fused_descent() {
+  static constexpr FusedSteps steps[] = {
+      fused<DescentWithMomentum>({{"multiply_add", "n0g", 0}, {"subtract_product", "vnA"}}),
+      fused<Descent>({{"subtract_product", "vng"}})};
   return steps;
 }
 
-std::span<const JoinedSteps> joined_adagrad() {
-  static constexpr JoinedSteps steps[] = {
-      joined<AdagradStep>({{"multiply_add", "gg0", 0}, {"subtract_product_by_root", "vngA"}})};
+std::span<const FusedSteps> fused_adagrad() {
+  static constexpr FusedSteps steps[] = {
+      fused<AdagradStep>({{"multiply_add", "gg0", 0}, {"subtract_product_by_root", "vngA"}})};
   return steps;
 }
 
-std::span<const JoinedSteps> joined_adam() {
-  static constexpr JoinedSteps steps[] = {joined<AdamStep>({{"sum_of_products", "n0ng", 0},
-                                                            {"add_product_of_square", "n1ng", 1},
-                                                            {"add_root", "nB"},
-                                                            {"subtract_quotient_of_product", "vnAC"}})};
+std::span<const FusedSteps> fused_adam() {
+  static constexpr FusedSteps steps[] = {fused<AdamStep>({{"sum_of_products", "n0ng", 0},
+                                                          {"add_product_of_square", "n1ng", 1},
+                                                          {"add_root", "nB"},
+                                                          {"subtract_quotient_of_product", "vnAC"}})};
   return steps;
 }
 
