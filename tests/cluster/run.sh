@@ -23,6 +23,10 @@ stop() {
   exit 1
 }
 same() { cmp -s "$1" "$2" || stop "$1 and $2 differ"; }
+# Whether no file's name begins so.
+none_left() {
+  for left in "$1"*; do [ ! -e "$left" ] || return 1; done
+}
 has() { grep -q -- "$2" "$1" || stop "$1 does not say: $2" "$1"; }
 
 train="train ratings.csv --epochs 3 --patience 0 --threads 1 --batch 256 --pieces 8 --factors 4"
@@ -42,7 +46,7 @@ train="train ratings.csv --epochs 3 --patience 0 --threads 1 --batch 256 --piece
     mpirun -n $ranks "$fm" $train --model shared$ranks --shard-above 0.0005 --checkpoint-every 1 >shared.out \
       2>shared.err || stop "$ranks ranks that share out tables" shared.err
     same alone shared$ranks
-    ! ls | grep -q "shared$ranks\.checkpoint" || stop "a finished training leaves its checkpoint"
+    none_left "shared$ranks.checkpoint" || stop "a finished training leaves its checkpoint"
   done
   "$fm" predict of4 ratings.csv --out predictions >/dev/null || stop "a model of 4 ranks cannot predict"
 
@@ -125,7 +129,7 @@ end_within 10
 # shellcheck disable=SC2086
 "$fm" $more --model shares --resume >out 2>err || stop "one rank does not go on from shares" err
 same whole shares
-! ls | grep -q 'shares\.checkpoint' || stop "a finished training leaves its rows"
+none_left shares.checkpoint || stop "a finished training leaves its rows"
 
 # A rank that is killed: all end, and it is named.
 # shellcheck disable=SC2086
