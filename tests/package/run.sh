@@ -1,8 +1,8 @@
 #!/bin/sh
 # Installs a build into a scratch prefix, moves it (it must not know where it was put), and builds and runs main.cpp
-# against it twice: by find_package and by pkg-config. usage: run.sh BUILD_FOLDER CMAKE COMPILER PKG_CONFIG FLAGS
+# against it twice: by find_package and by pkg-config. usage: run.sh BUILD_FOLDER CMAKE COMPILER PKG_CONFIG [FLAGS]
 set -eu
-build=$1 cmake=$2 compiler=$3 pkg_config=$4 flags=$5
+build=$1 cmake=$2 compiler=$3 pkg_config=$4 flags=${5-}
 here=$(cd "$(dirname "$0")" && pwd)
 scratch=$build/tests/package
 prefix=$scratch/prefix
