@@ -37,16 +37,7 @@ void check_training(const Training& training, const std::string& what, double to
 }  // namespace
 
 TEST_CASE("over ranks every optimizer gives the same bits, however many ranks there are") {
-  const std::vector<std::pair<std::string, std::function<Expr(const Model&)>>> all = {
-      {"sgd", [](const Model& m) { return GradientDescent(0.1).minimize(m.loss); }},
-      {"momentum", [](const Model& m) { return Momentum(0.02).minimize(m.loss); }},
-      {"adagrad", [](const Model& m) { return Adagrad(0.1).minimize(m.loss); }},
-      {"adadelta", [](const Model& m) { return Adadelta(1.0).minimize(m.loss); }},
-      {"rmsprop", [](const Model& m) { return RMSProp(0.01).minimize(m.loss); }},
-      {"adam", [](const Model& m) { return Adam(0.01).minimize(m.loss); }},
-      {"adamw", [](const Model& m) { return AdamW(0.01).minimize(m.loss); }},
-      {"ftrl", [](const Model& m) { return Ftrl(0.1).minimize(m.loss); }}};
-  for (const auto& [name, train] : all)
+  for (const auto& [name, train] : optimizers)
     for (const bool touched : {false, true})
       for (const bool weighted : {false, true}) {
         if (!thorough() && touched != weighted) continue;

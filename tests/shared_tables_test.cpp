@@ -32,16 +32,6 @@ void check_shared_out(const Training& training, const std::string& what, std::in
   }
 }
 
-const std::vector<std::pair<std::string, std::function<Expr(const Model&)>>> optimizers = {
-    {"sgd", [](const Model& m) { return GradientDescent(0.1).minimize(m.loss); }},
-    {"momentum", [](const Model& m) { return Momentum(0.02).minimize(m.loss); }},
-    {"adagrad", [](const Model& m) { return Adagrad(0.1).minimize(m.loss); }},
-    {"adadelta", [](const Model& m) { return Adadelta(1.0).minimize(m.loss); }},
-    {"rmsprop", [](const Model& m) { return RMSProp(0.01).minimize(m.loss); }},
-    {"adam", [](const Model& m) { return Adam(0.01).minimize(m.loss); }},
-    {"adamw", [](const Model& m) { return AdamW(0.01).minimize(m.loss); }},
-    {"ftrl", [](const Model& m) { return Ftrl(0.1).minimize(m.loss); }}};
-
 Training with_index(const std::function<Expr(const Expr& index, const Expr& y)>& loss, std::int64_t values) {
   Training training{[=](Graph& g, std::vector<Expr>& fed) {
                       const Expr index = g.placeholder("index", {any, 3}), y = g.placeholder("y", {any, 1});

@@ -91,4 +91,15 @@ inline Training model_training(const ModelOptions& options, const std::function<
           some_rows(rows, true)};
 }
 
+/// By name.
+inline const std::vector<std::pair<std::string, std::function<Expr(const Model&)>>> optimizers = {
+    {"sgd", [](const Model& m) { return GradientDescent(0.1).minimize(m.loss); }},
+    {"momentum", [](const Model& m) { return Momentum(0.02).minimize(m.loss); }},
+    {"adagrad", [](const Model& m) { return Adagrad(0.1).minimize(m.loss); }},
+    {"adadelta", [](const Model& m) { return Adadelta(1.0).minimize(m.loss); }},
+    {"rmsprop", [](const Model& m) { return RMSProp(0.01).minimize(m.loss); }},
+    {"adam", [](const Model& m) { return Adam(0.01).minimize(m.loss); }},
+    {"adamw", [](const Model& m) { return AdamW(0.01).minimize(m.loss); }},
+    {"ftrl", [](const Model& m) { return Ftrl(0.1).minimize(m.loss); }}};
+
 }  // namespace trainings_of_ranks

@@ -1,28 +1,14 @@
 #include <gradus/core/cluster/tables.h>
 
 #include <gradus/core/at.h>
+#include <gradus/core/disjoint_sets.h>
 #include <gradus/core/graph/op.h>
 #include <gradus/core/plan/schedule.h>
 
-#include <numeric>
 
 namespace gradus {
 
 namespace {
-
-// Sets that are joined two by two.
-class Sets {
- public:
-  explicit Sets(std::size_t size) : parent_(size) { std::iota(parent_.begin(), parent_.end(), std::size_t{0}); }
-  std::size_t of(std::size_t i) {
-    while (parent_[i] != i) i = parent_[i] = parent_[parent_[i]];
-    return i;
-  }
-  void join(std::size_t i, std::size_t j) { parent_[of(i)] = of(j); }
-
- private:
-  std::vector<std::size_t> parent_;
-};
 
 bool have_same_rows(const Expr& a, const Expr& b) {
   return a.rank() > 0 && b.rank() > 0 && a.shape()[0] == b.shape()[0] && a.shape()[0] != 1;
@@ -50,9 +36,9 @@ Tables::Tables(const Draft& draft, const std::function<bool(const Expr& variable
   for (NodeId id = 0; id < graph.size() && !any_large; ++id)
     any_large = graph[id].kind() == Kind::variable && is_large(graph[id]);
   if (!any_large) return;
-  Sets sets(2 * size_);
+  DisjointSets sets(2 * size_);
   const auto place = [](const Expr& e) { return at(e.id()); };
-  const auto join = [&](const Expr& a, const Expr& b) { sets.join(place(a), place(b)); };
+  const auto join = [&](const Expr& a, const Expr& b) { sets.unite(place(a), place(b)); };
   // Of nodes that are no csr matrices, whose sets are about columns.
   const auto join_rows = [&](const Expr& a, const Expr& b) {
     if (a.layout() != Layout::csr && b.layout() != Layout::csr && have_same_rows(a, b) && !is_of_batch(a.shape()))
@@ -80,7 +66,7 @@ Tables::Tables(const Draft& draft, const std::function<bool(const Expr& variable
       const int by = op.rows_named_by(types, i);
       if (by < 0) continue;
       const Expr index = node.input(by);
-      sets.join(place(node.input(i)), place(index) + (index.layout() == Layout::csr ? 0 : size_));
+      sets.unite(place(node.input(i)), place(index) + (index.layout() == Layout::csr ? 0 : size_));
       if (node.layout() == Layout::csr) join(node.input(i), node);
     }
     if (holds_rows(node.type()) && op.rows_from() >= 0) join(node.input(op.rows_from()), node);

@@ -1,9 +1,9 @@
 #include <gradus/models/training/detail/related_features.h>
 
+#include <gradus/core/disjoint_sets.h>
 #include <gradus/core/error.h>
 
 #include <algorithm>
-#include <numeric>
 #include <utility>
 
 namespace gradus {
@@ -11,20 +11,6 @@ namespace gradus {
 namespace {
 
 constexpr std::int64_t lines_at_a_time = 16;
-
-// Which of some sets each number is in, as sets are united (Tarjan, JACM 1975, by halving paths).
-class Sets {
- public:
-  explicit Sets(std::size_t count) : parent_(count) { std::iota(parent_.begin(), parent_.end(), std::size_t{0}); }
-  std::size_t of(std::size_t i) {
-    while (parent_[i] != i) i = parent_[i] = parent_[parent_[i]];
-    return i;
-  }
-  void unite(std::size_t i, std::size_t j) { parent_[of(i)] = of(j); }
-
- private:
-  std::vector<std::size_t> parent_;
-};
 
 }  // namespace
 
@@ -35,7 +21,7 @@ RelatedFeatures::RelatedFeatures(const FeatureRows& rows, const Tensor& B) : row
     return pattern.column.subspan(static_cast<std::size_t>(pattern.row_start[column]),
                                   static_cast<std::size_t>(pattern.row_start[column + 1] - pattern.row_start[column]));
   };
-  Sets sets(columns + q);
+  DisjointSets sets(columns + q);
   for (std::size_t i = 0; i < columns; ++i)
     for (const Index j : entries(i)) sets.unite(i, columns + static_cast<std::size_t>(j));
   std::vector<Index> part_of(columns + q, -1);  // of the set that is called so
