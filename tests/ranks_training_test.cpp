@@ -2,69 +2,15 @@
 // others. tests/cluster does it with processes.
 #include "data_folder.h"
 #include "folder.h"
-#include "ranks_of_threads.h"
 #include "ratings.h"
+#include "trainers_of_ranks.h"
 
 #include <gradus/gradus.h>
 
 #include <doctest/doctest.h>
 
-#include <cmath>
-
 using namespace gradus;
-
-namespace {
-
-TrainingOptions options_of(Learner learner) {
-  TrainingOptions options;
-  options.task = Task::regression;
-  options.optimizer = learner;
-  options.factors = 4;
-  options.batch = 100;
-  options.epochs = 3;
-  options.patience = 0;
-  options.pieces = 8;
-  return options;
-}
-
-struct Learnt {
-  Parameters parameters;
-  std::vector<double> losses;
-};
-
-Learnt learnt_by(const Trainer& trainer, const Parameters& parameters) {
-  Learnt out{parameters, {}};
-  for (const EpochRecord& record : trainer.history()) {
-    out.losses.push_back(record.loss);
-    out.losses.push_back(std::isnan(record.validation) ? -1 : record.validation);
-  }
-  return out;
-}
-
-// 0 ranks: a trainer that knows of none.
-std::vector<Learnt> trained(const Rows& train, const Rows& validation, const TrainingOptions& options, int ranks) {
-  if (ranks == 0) {
-    Trainer trainer(train, validation, {}, options);
-    trainer.run();
-    return {learnt_by(trainer, trainer.parameters())};
-  }
-  const auto all = on_ranks<Learnt>(ranks, [&](const Communicator& rank) {
-    Trainer trainer(train, validation, {}, options, {.threads = 1, .ranks = rank});
-    trainer.run();
-    return learnt_by(trainer, trainer.parameters());
-  });
-  for (const std::string& error : all.error) REQUIRE_EQ(error, "");
-  return all.result;
-}
-
-void check_equal(const Learnt& a, const Learnt& b, const std::string& what) {
-  CAPTURE(what);
-  CHECK_EQ(a.losses, b.losses);
-  REQUIRE_EQ(a.parameters.size(), b.parameters.size());
-  for (const auto& each : a.parameters) CHECK_EQ(each.second, b.parameters.at(each.first));
-}
-
-}  // namespace
+using namespace trainers_of_ranks;
 
 TEST_CASE("ranks learn the same parameters, however many they are") {
   const Rows train = ratings(730), validation = ratings(90);
@@ -108,7 +54,7 @@ TEST_CASE("ranks stop after the same batch, and others go on to the same paramet
       Trainer trainer(train, validation, {}, options, {.threads = 1, .ranks = rank});
       trainer.restore(state);
       trainer.run();
-      return learnt_by(trainer, trainer.parameters());
+      return learnt_by(trainer);
     });
     for (const std::string& error : resumed.error) REQUIRE_EQ(error, "");
     for (const Learnt& each : resumed.result) check_equal(whole, each, fmt::format("{} ranks go on", ranks));

@@ -2,9 +2,9 @@
 // states that each rank has written its part of, from which others go on.
 #include "data_folder.h"
 #include "folder.h"
-#include "ranks_of_threads.h"
 #include "ratings.h"
 #include "refusal.h"
+#include "trainers_of_ranks.h"
 
 #include <gradus/gradus.h>
 #include <gradus/models/training/detail/state_shards.h>
@@ -12,64 +12,15 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
-#include <cmath>
 #include <filesystem>
 #include <fstream>
 
 using namespace gradus;
+using namespace trainers_of_ranks;
 
 namespace {
 
 constexpr std::int64_t few_bytes = 64;  // bytes: of the models here W and V are more, w0 is less
-
-TrainingOptions options_of(Learner learner) {
-  TrainingOptions options;
-  options.task = Task::regression;
-  options.optimizer = learner;
-  options.factors = 4;
-  options.batch = 100;
-  options.epochs = 3;
-  options.patience = 0;
-  options.pieces = 8;
-  return options;
-}
-
-struct Learnt {
-  Parameters parameters;
-  std::vector<double> losses;
-};
-
-Learnt learnt_by(Trainer& trainer) {
-  Learnt out{trainer.parameters(), {trainer.evaluation().metrics.front().second}};
-  for (const EpochRecord& record : trainer.history()) {
-    out.losses.push_back(record.loss);
-    out.losses.push_back(std::isnan(record.validation) ? -1 : record.validation);
-  }
-  return out;
-}
-
-// 0 ranks: a trainer that knows of none. `state` is gone on from, if it is named.
-std::vector<Learnt> trained(const Rows& train, const Rows& validation, const TrainingOptions& options, int ranks,
-                            const std::string& state = "") {
-  const auto run = [&](const TrainerOptions& where) {
-    Trainer trainer(train, validation, {}, options, where);
-    if (!state.empty()) trainer.restore(state);
-    trainer.run();
-    return learnt_by(trainer);
-  };
-  if (ranks == 0) return {run({})};
-  const auto all = on_ranks<Learnt>(
-      ranks, [&](const Communicator& rank) { return run({.threads = 1, .ranks = rank, .shard_above = few_bytes}); });
-  for (const std::string& error : all.error) REQUIRE_EQ(error, "");
-  return all.result;
-}
-
-void check_equal(const Learnt& a, const Learnt& b, const std::string& what) {
-  CAPTURE(what);
-  CHECK_EQ(a.losses, b.losses);
-  REQUIRE_EQ(a.parameters.size(), b.parameters.size());
-  for (const auto& each : a.parameters) CHECK_EQ(each.second, b.parameters.at(each.first));
-}
 
 // A state of ranks that were stopped after some batches.
 void write_state(const Rows& train, const Rows& validation, const TrainingOptions& options, const std::string& state,
@@ -100,7 +51,7 @@ TEST_CASE("ranks that share out tables learn the parameters of those that do not
     const TrainingOptions options = options_of(learner);
     const Learnt alone = trained(train, validation, options, 0).front();
     for (const int ranks : {2, 4, 7})
-      for (const Learnt& each : trained(train, validation, options, ranks))
+      for (const Learnt& each : trained(train, validation, options, ranks, few_bytes))
         check_equal(alone, each, fmt::format("{}, {} ranks", to_string(learner), ranks));
   }
 }
@@ -116,7 +67,7 @@ TEST_CASE("any number of ranks goes on from what each of others has written of i
                                                       "state.shard-3.1"});
   CHECK_EQ(options_of_state(state).pieces, 8);
   for (const int ranks : {0, 1, 2, 3, 4, 8})
-    for (const Learnt& each : trained(train, validation, options, ranks, state))
+    for (const Learnt& each : trained(train, validation, options, ranks, few_bytes, state))
       check_equal(whole, each, fmt::format("{} ranks go on", ranks));
 
   // From 4 ranks to 2 to 1: each writes anew, and what was there before is gone.
@@ -137,7 +88,8 @@ TEST_CASE("any number of ranks goes on from what each of others has written of i
   go_on(1, 3);
   CHECK_EQ(files_in(folder), std::vector<std::string>{"state"});
   for (const int ranks : {1, 4})
-    for (const Learnt& each : trained(train, validation, options, ranks, state)) check_equal(whole, each, "4, 2, 1");
+    for (const Learnt& each : trained(train, validation, options, ranks, few_bytes, state))
+      check_equal(whole, each, "4, 2, 1");
   remove_training_state(state);
   CHECK(files_in(folder).empty());
 }
@@ -152,7 +104,8 @@ TEST_CASE("a state of ranks is whole or not there: torn writings, and shards of 
 
   // A writing that was killed before the state's file took its place: the one before is whole.
   for (int r = 0; r < 4; ++r) std::ofstream(shard_path(state, static_cast<std::size_t>(r), 2)) << "torn";
-  for (const Learnt& each : trained(train, validation, options, 2, state)) check_equal(whole, each, "torn shards");
+  for (const Learnt& each : trained(train, validation, options, 2, few_bytes, state))
+    check_equal(whole, each, "torn shards");
 
   const auto refused = [&] {
     std::string text = refusal<IoError>([&] {
