@@ -145,6 +145,6 @@ TEST_CASE("MovieLens-100k: ranks that share out tables learn the same parameters
   const Rows train = read_rows((folder / "ua.base").string());
   const Learnt alone = trained(train, Rows{}, options, 0).front();
   for (const int ranks : {2, 4, 8})
-    for (const Learnt& each : trained(train, Rows{}, options, ranks))
+    for (const Learnt& each : trained(train, Rows{}, options, ranks, few_bytes))
       check_equal(alone, each, fmt::format("{} ranks", ranks));
 }

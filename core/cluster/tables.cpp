@@ -5,7 +5,6 @@
 #include <gradus/core/graph/op.h>
 #include <gradus/core/plan/schedule.h>
 
-
 namespace gradus {
 
 namespace {
