@@ -68,7 +68,7 @@ Expr add(const Operand& a, const Operand& b) {
           "add", []<class T>(T a, T b) { return static_cast<T>(modular(a) + modular(b)); }, "gr_add(x0, x1)",
           Gives::same, Zeros::all, [](const Chain& c, int) -> Expr { return c.dy; })
           .with_rule(as_difference)
-          .regrouped_by(one_product_of_rows)
+          .regrouped_by(one_product)
           .fused_by(add_in_one_loop);
   return elementwise(r, {a, b});
 }
@@ -80,7 +80,7 @@ Expr subtract(const Operand& a, const Operand& b) {
           "subtract", []<class T>(T a, T b) { return static_cast<T>(modular(a) - modular(b)); }, "gr_subtract(x0, x1)",
           Gives::same, Zeros::all, [](const Chain& c, int i) -> Expr { return i == 0 ? c.dy : -c.dy; })
           .with_rule(as_sum)
-          .regrouped_by(one_product_of_rows)
+          .regrouped_by(one_product)
           .fused_by(subtract_in_one_loop);
   return elementwise(r, {a, b});
 }

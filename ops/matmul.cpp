@@ -112,6 +112,8 @@ class Matmul final : public Op {
   }
 
  private:
+  Expr of_fewer_matrices(const Expr& y) const;
+
   static Tiles cut_batch(std::span<const Type> in, const Type& y) {
     Tiles tiles{Tiles::Gives::rows, 0, y.shape[0]};
     for (std::size_t i = 0; i < 2; ++i)
@@ -340,10 +342,24 @@ Expr Matmul::simplified(const Expr& y, const DraftFacts& facts) const {
   return broadcast_to(gives_rows_ ? rows_product(a, column) : matmul(a, column, options_), y.shape());
 }
 
+// (c A) B = c (A B) for a number c for each matrix of the batch, which more of them share in A, where the product is
+// the smaller one to multiply by c. Likewise of B.
+Expr Matmul::of_fewer_matrices(const Expr& y) const {
+  if (!is_floating(y.dtype())) return {};
+  for (const int i : {0, 1}) {
+    const Expr factor = y.input(i);
+    const auto of = scaled_matrices(factor);
+    if (!of || y.shape().size() > factor.shape().size()) continue;
+    return of->c * (i == 0 ? matmul(of->x, y.input(1), options_) : matmul(y.input(0), of->x, options_));
+  }
+  return {};
+}
+
 // A^T (d B) for a column d: the csr kernel multiplies as it reads. For a number d it is d (A^T B): where A and A^2 are
 // the same, all that differs between two products may be this number.
 Expr Matmul::reassociated(const Expr& y, const DraftFacts&) const {
   const Expr a = y.input(0), b = y.input(1);
+  if (a.layout() == Layout::dense && b.layout() == Layout::dense) return of_fewer_matrices(y);
   if (a.layout() != Layout::csr || !options_.transpose_a) return {};
   if (const auto [factor, x] = scaled(b); factor != 1 && has_ones(a))
     return factor * (gives_rows_ ? rows_product(a, x) : matmul(a, x, options_));
@@ -382,6 +398,12 @@ class ScaledRowsProduct final : public Op {
 
 Expr scaled_rows_product(const Expr& x, const Expr& d, const Expr& b, Layout layout) {
   return apply(std::make_shared<ScaledRowsProduct>(layout), {x, d, b});
+}
+
+std::optional<MatmulOptions> dense_product(const Expr& e) {
+  if (!is_op(e, "matmul") || e.input(0).layout() != Layout::dense || e.input(1).layout() != Layout::dense)
+    return std::nullopt;
+  return static_cast<const Matmul&>(e.op()).options();
 }
 
 std::optional<MatmulOptions> matrix_product(const Expr& e) {

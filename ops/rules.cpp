@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <numeric>
 #include <utility>
 
 namespace gradus {
@@ -178,23 +179,82 @@ std::optional<OfColumn> of_column(const Expr& e) {
   return OfColumn{times(found->factor, found->column), found->x};
 }
 
-// As in the gradient of factors that also have a penalty. Such terms come last: one of them the loop of an optimizer's
-// update adds by itself (FusedSteps).
-Expr one_product_of_rows(const Expr& e, const DraftFacts& facts) {
-  if (e.layout() != Layout::rows || !is_floating(e.dtype())) return {};
+std::optional<ScaledMatrices> scaled_matrices(const Expr& e) {
+  if (!is_op(e, "multiply") || e.rank() < 3 || e.layout() != Layout::dense) return {};
+  const auto matrix = [](const Shape& shape) { return shape.slice(shape.rank() - 2, shape.rank()); };
+  for (const int i : {0, 1}) {
+    const Expr c = e.input(i), x = e.input(1 - i);
+    if (c.rank() == e.rank() && matrix(c.shape()) == Shape({1, 1}) && x.rank() >= 2 && x.layout() == Layout::dense &&
+        matrix(x.shape()) == matrix(e.shape()) && x.shape().size() < e.shape().size())
+      return ScaledMatrices{c, x};
+  }
+  return {};
+}
+
+namespace {
+
+// a x + b x = (a + b) x, as in the gradient of factors that also have a penalty; no expression where these are no such
+// terms.
+Expr sum_of_scaled_rows(const Scaled& first, const Scaled& second, const DraftFacts& facts) {
+  const auto u = scaled_rows(first.x), v = scaled_rows(second.x);
+  if (!u || !v || !same_node(u->x, v->x) || u->a.type() != v->a.type() ||
+      !same_node(facts.row_set(u->a), facts.row_set(v->a)))
+    return {};
+  return (times(first.factor, u->a) + times(second.factor, v->a)) * u->x;
+}
+
+// A product, and what multiplies it, if anything.
+struct ScaledProduct {
+  Expr c, product;
+};
+ScaledProduct scaled_product(const Expr& e) {
+  if (is_op(e, "multiply"))
+    for (const int i : {0, 1})
+      if (dense_product(e.input(i)) && e.input(i).type() == e.type()) return {e.input(1 - i), e.input(i)};
+  return {{}, e};
+}
+
+// A X + A^T X = (A + A^T) X and X A + X A^T = X (A + A^T), as in the gradient of X X^T; likewise. (Of A X + B X for any
+// other B, A + B may cancel or overflow where the products do not.)
+Expr sum_of_products(const Scaled& first, const Scaled& second, const DraftFacts& facts) {
+  const auto [c, u] = scaled_product(first.x);
+  const auto [d, v] = scaled_product(second.x);
+  const auto of_u = dense_product(u), of_v = dense_product(v);
+  const bool scaled_alike =
+      c.valid() == d.valid() && (!c.valid() || (same_node(c, d) && facts.readers(u) == 1 && facts.readers(v) == 1));
+  if (!of_u || !of_v || !scaled_alike || first.factor != second.factor || !same_node(u.input(0), v.input(0)) ||
+      !same_node(u.input(1), v.input(1)))
+    return {};
+  const bool left = of_u->transpose_a != of_v->transpose_a, right = of_u->transpose_b != of_v->transpose_b;
+  constexpr std::int64_t worthwhile = 8;  // multiplications for each element of A
+  if (left == right || u.shape()[u.rank() - (left ? 1 : 2)] < worthwhile) return {};
+  const Expr a = u.input(left ? 0 : 1);
+  std::vector<int> turned(static_cast<std::size_t>(a.rank()));
+  std::iota(turned.begin(), turned.end(), 0);
+  std::swap(turned[turned.size() - 1], turned[turned.size() - 2]);
+  const Expr sum = a + transpose(a, turned);
+  const Expr product = times(first.factor, left ? matmul(sum, u.input(1), *of_u) : matmul(u.input(0), sum, *of_u));
+  return c.valid() ? c * product : product;
+}
+
+}  // namespace
+
+// Scaled rows come last: one of such terms the loop of an optimizer's update adds by itself (FusedSteps).
+Expr one_product(const Expr& e, const DraftFacts& facts) {
+  const bool of_rows = e.layout() == Layout::rows;
+  if (!is_floating(e.dtype()) || (!of_rows && (e.layout() != Layout::dense || e.rank() < 2))) return {};
   std::vector<Scaled> terms;
   collect_terms(e, 1, facts, 0, terms);
   for (std::size_t i = 0; i < terms.size(); ++i)
     for (std::size_t j = i + 1; j < terms.size(); ++j) {
-      const auto u = scaled_rows(terms[i].x), v = scaled_rows(terms[j].x);
-      if (!u || !v || !same_node(u->x, v->x) || u->a.type() != v->a.type() ||
-          !same_node(facts.row_set(u->a), facts.row_set(v->a)) || facts.readers(terms[i].x) > 1 ||
-          facts.readers(terms[j].x) > 1)
-        continue;
-      terms[i] = {1, (times(terms[i].factor, u->a) + times(terms[j].factor, v->a)) * u->x};
+      if (facts.readers(terms[i].x) > 1 || facts.readers(terms[j].x) > 1) continue;
+      const Expr sum = (of_rows ? sum_of_scaled_rows : sum_of_products)(terms[i], terms[j], facts);
+      if (!sum.valid()) continue;
+      terms[i] = {1, sum};
       terms.erase(terms.begin() + static_cast<std::ptrdiff_t>(j));
       return sum_of(terms);
     }
+  if (!of_rows) return {};
   const auto comes_first = [](const Scaled& term) { return !scaled_rows(term.x); };
   if (!facts.row_set(e).valid() || std::is_partitioned(terms.begin(), terms.end(), comes_first)) return {};
   std::stable_partition(terms.begin(), terms.end(), comes_first);

@@ -41,17 +41,26 @@ struct OfColumn {
 };
 std::optional<OfColumn> of_column(const Expr& e);
 
-/// a x + b x = (a + b) x in a sum e of rows, for rows x and a number a row in a and b; such terms come last. The rule
-/// of add and subtract that regroups.
-Expr one_product_of_rows(const Expr& e, const DraftFacts& facts);
+/// a x + b x = (a + b) x in a sum e: of rows, for rows x and a number a row in a and b, and such terms come last; of
+/// products of dense matrices, where b is a^T. The rule of add and subtract that regroups.
+Expr one_product(const Expr& e, const DraftFacts& facts);
 
 /// a b + c, a - b c, a - b / c and a / sqrt(b) in one loop, where y is such; see Op::fused.
 Expr add_in_one_loop(const Expr& y, const DraftFacts& facts);
 Expr subtract_in_one_loop(const Expr& y, const DraftFacts& facts);
 Expr divide_in_one_loop(const Expr& y, const DraftFacts& facts);
 
+/// e as c x for matrices x, of which e has more, and a number c for each matrix of e.
+struct ScaledMatrices {
+  Expr c;
+  Expr x;
+};
+std::optional<ScaledMatrices> scaled_matrices(const Expr& e);
+
 /// The matrix product e, dense and of two matrices, with its flags.
 std::optional<MatmulOptions> matrix_product(const Expr& e);
+/// The product e of dense matrices, or of batches of them, with its flags.
+std::optional<MatmulOptions> dense_product(const Expr& e);
 
 /// The rows of a table [p, ...] that a csr matrix [n, p] touches.
 Expr active_part(const Expr& table, const Expr& csr);

@@ -181,10 +181,12 @@ class Grouping {
         waits_(times.waits),
         tiles_(tiles),
         active_in_(program.nodes.size(), -1),
-        level_(program.nodes.size(), 0) {
+        level_(program.nodes.size(), 0),
+        fits_(program.nodes.size(), false) {
     for (int id = 0; id < count(); ++id)
       if (tiles_[at(id)].gives == Tiles::Gives::rows && holds_rows(node(id).type))
         active_in_[at(id)] = program_.facts.row_set(node(id).origin).id();
+    find_what_fits();
   }
 
   std::vector<Group> groups() {
@@ -210,7 +212,26 @@ class Grouping {
  private:
   int count() const { return static_cast<int>(program_.nodes.size()); }
   const ProgramNode& node(int id) const { return program_.nodes[at(id)]; }
-  bool in_region(int id) const { return tiles_[at(id)].gives != Tiles::Gives::nothing; }
+  bool in_region(int id) const { return tiles_[at(id)].gives != Tiles::Gives::nothing && !fits_[at(id)]; }
+
+  // Steps of as many rows that fit the cache all together are single ones, for one tile would be all: no region is to
+  // wait for another's end because such a step is in between.
+  void find_what_fits() {
+    std::unordered_map<std::int64_t, std::int64_t> bytes;  // by number of rows
+    const auto may_fit = [&](int id) { return tiles_[at(id)].rows > 0 && active_in_[at(id)] < 0; };
+    for (int id = 0; id < count(); ++id) {
+      if (!may_fit(id)) continue;
+      std::int64_t& sum = bytes[tiles_[at(id)].rows];
+      const auto add = [&](const Type& type) {
+        const auto size = static_cast<std::int64_t>(size_of(type.dtype));
+        sum =
+            type.shape.size() > tile_bytes ? tile_bytes + 1 : std::min(tile_bytes + 1, sum + type.shape.size() * size);
+      };
+      add(node(id).type);
+      for_each_read(program_, node(id), [&](int, int root) { add(node(root).type); });
+    }
+    for (int id = 0; id < count(); ++id) fits_[at(id)] = may_fit(id) && bytes[tiles_[at(id)].rows] <= tile_bytes;
+  }
 
   // Whether node `id` can take its input i tile by tile as `root` gives it.
   bool flows(int id, int i, int root) const {
@@ -333,6 +354,7 @@ class Grouping {
   std::vector<Tiles>& tiles_;
   std::vector<int> active_in_;  // by node: of rows and parts in regions, the csr node that touches the rows held
   std::vector<int> level_;
+  std::vector<bool> fits_;
 };
 
 }  // namespace
