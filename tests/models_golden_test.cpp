@@ -39,7 +39,7 @@ struct Made {
   Expr y_hat, loss;
 };
 
-constexpr std::int64_t k = 3;
+constexpr std::int64_t factors = 3;
 
 Made make(const json& row, const Expr& X, const Expr& y, L2Over over) {
   const auto name = row.at("name").get<std::string>();
@@ -50,7 +50,7 @@ Made make(const json& row, const Expr& X, const Expr& y, L2Over over) {
   if (name == "field-aware") {
     const FieldAwareFactorizationMachine m(X, y,
                                            {.field_of = row.at("field_of").get<std::vector<Index>>(),
-                                            .factors = k,
+                                            .factors = factors,
                                             .l2_w0 = 0.1,
                                             .l2_W = 0.2,
                                             .l2_V = 0.3,
@@ -58,10 +58,11 @@ Made make(const json& row, const Expr& X, const Expr& y, L2Over over) {
     return {{m.w0, m.W, m.V}, m.y_hat, m.loss};
   }
   if (name == "deep") {
-    const DeepFactorizationMachine m(X, y,
-                                     {.fm = {.factors = k, .l2_w0 = 0.1, .l2_W = 0.2, .l2_V = 0.3, .l2_over = over},
-                                      .field_of = row.at("field_of").get<std::vector<Index>>(),
-                                      .hidden = row.at("hidden").get<std::vector<std::int64_t>>()});
+    const DeepFactorizationMachine m(
+        X, y,
+        {.fm = {.factors = factors, .l2_w0 = 0.1, .l2_W = 0.2, .l2_V = 0.3, .l2_over = over},
+         .field_of = row.at("field_of").get<std::vector<Index>>(),
+         .hidden = row.at("hidden").get<std::vector<std::int64_t>>()});
     Made made{{m.fm.w0, m.fm.W, m.fm.V}, m.y_hat, m.loss};
     made.parameters.insert(made.parameters.end(), m.weights.begin(), m.weights.end());
     made.parameters.insert(made.parameters.end(), m.biases.begin(), m.biases.end());
@@ -69,7 +70,7 @@ Made make(const json& row, const Expr& X, const Expr& y, L2Over over) {
   }
   const HigherOrderFactorizationMachine m(X, y,
                                           {.order = row.at("order").get<int>(),
-                                           .factors = k,
+                                           .factors = factors,
                                            .share_factors = name == "higher-order shared",
                                            .l2_w0 = 0.1,
                                            .l2_W = 0.2,
@@ -124,7 +125,7 @@ TEST_CASE("make_model's higher-order, field-aware and deep models are those of t
   for (const ModelKind kind : {ModelKind::higher_order, ModelKind::field_aware, ModelKind::deep}) {
     Graph g;
     const Model model =
-        make_model(g, x.dim(1), {.kind = kind, .factors = k, .order = 4, .hidden = {4, 2}, .field_of = field_of});
+        make_model(g, x.dim(1), {.kind = kind, .factors = factors, .order = 4, .hidden = {4, 2}, .field_of = field_of});
     CHECK(model.parameters.size() == g.trainable_variables().size());
     Session session(g);
     const Tensor y_data = random_normal({x.dim(0), 1}, {.seed = 5});

@@ -20,7 +20,7 @@ const std::vector<std::string> pass_names{
     "fold_constants",   "simplify",         "reassociate", "share_common_subexpressions",
     "fuse_elementwise", "store_transposed", "tiles"};
 
-enum class Input : std::uint8_t { dense, csr, csr_of_ones };
+enum class InputKind : std::uint8_t { dense, csr, csr_of_ones };
 
 // The article's factorization machine in float64, with V as the article stores it, [k, p], or by rows, [p, k].
 struct Machine {
@@ -28,8 +28,8 @@ struct Machine {
   Expr X, y, loss, train;
   std::vector<Expr> variables;
 
-  Machine(Input input, bool by_rows, Optimizer&& optimizer, std::int64_t n, std::int64_t p, std::int64_t k) {
-    X = input == Input::dense ? g.placeholder("X", {n, p}, float64) : g.sparse_placeholder("X", {n, p}, float64);
+  Machine(InputKind input, bool by_rows, Optimizer&& optimizer, std::int64_t n, std::int64_t p, std::int64_t k) {
+    X = input == InputKind::dense ? g.placeholder("X", {n, p}, float64) : g.sparse_placeholder("X", {n, p}, float64);
     y = g.placeholder("y", {n, 1}, float64);
     const Expr w0 = g.variable("w0", zeros({1}, float64));
     const Expr W = g.variable("W", random_normal({p}, {.stddev = 0.1, .seed = 2, .dtype = float64}));
@@ -40,21 +40,21 @@ struct Machine {
         0.5 * reduce_sum(pow(matmul(X, factors), 2) - matmul(pow(X, 2), pow(factors, 2)), 1, keep_dims);
     const Expr y_hat = w0 + reduce_sum(W * X, 1, keep_dims) + interactions;
     loss = reduce_mean(square(y - y_hat)) + reduce_sum(0.001 * pow(W, 2)) + reduce_sum(0.001 * pow(V, 2));
-    if (input != Input::dense && by_rows) loss = reduce_mean(square(y - y_hat));  // so that gradients stay rows
+    if (input != InputKind::dense && by_rows) loss = reduce_mean(square(y - y_hat));  // so that gradients stay rows
     train = optimizer.minimize(loss);
     variables = {w0, W, V};
   }
 };
 
 // A csr matrix with a few numbers in each row but for some rows, which have none.
-Tensor design(Input input, std::int64_t n, std::int64_t p) {
+Tensor design(InputKind input, std::int64_t n, std::int64_t p) {
   std::vector<std::int64_t> start{0};
   std::vector<std::int64_t> column;
   std::vector<double> values;
   for (std::int64_t r = 0; r < n; ++r) {
     for (std::int64_t j = 0; j < (r % 7 == 3 ? 0 : 1 + r % 3); ++j) {
       column.push_back((r * 13 + j * (p / 4)) % p);
-      values.push_back(input == Input::csr_of_ones ? 1 : 0.25 + 0.5 * static_cast<double>((r + j) % 5));
+      values.push_back(input == InputKind::csr_of_ones ? 1 : 0.25 + 0.5 * static_cast<double>((r + j) % 5));
     }
     start.push_back(static_cast<std::int64_t>(column.size()));
   }
@@ -77,14 +77,15 @@ std::vector<Tensor> trained(Machine& m, const Tensor& x, const SessionOptions& o
   return results;
 }
 
-void check_passes(Input input, bool by_rows, Optimizer&& optimizer, std::int64_t n, std::int64_t p, std::int64_t k) {
+void check_passes(InputKind input, bool by_rows, Optimizer&& optimizer, std::int64_t n, std::int64_t p,
+                  std::int64_t k) {
   CAPTURE(n);
   CAPTURE(p);
   CAPTURE(k);
   Machine m(input, by_rows, std::move(optimizer), n, p, k);
   const Tensor csr = design(input, n, p);
-  CHECK(csr.ones() == (input == Input::csr_of_ones));
-  const Tensor x = input == Input::dense ? csr.to_dense() : csr;
+  CHECK(csr.ones() == (input == InputKind::csr_of_ones));
+  const Tensor x = input == InputKind::dense ? csr.to_dense() : csr;
   const std::vector<Tensor> plain = trained(m, x, {.threads = 1, .without = pass_names});
   const auto check = [&](const std::vector<std::string>& without) {
     const std::vector<Tensor> results = trained(m, x, {.threads = 1, .without = without});
@@ -97,7 +98,7 @@ void check_passes(Input input, bool by_rows, Optimizer&& optimizer, std::int64_t
 
 TEST_CASE("with all passes, without any, and without each: the same training") {
   for (const bool by_rows : {false, true})
-    for (const Input input : {Input::dense, Input::csr, Input::csr_of_ones}) {
+    for (const InputKind input : {InputKind::dense, InputKind::csr, InputKind::csr_of_ones}) {
       CAPTURE(by_rows);
       check_passes(input, by_rows, Adagrad(0.1), 7, 16, 5);
       check_passes(input, by_rows, Adagrad(0.1), 30, 100, 8);
@@ -108,10 +109,11 @@ TEST_CASE("with all passes, without any, and without each: the same training") {
 
 TEST_CASE("a batch touches few rows of its table") {
   for (const std::int64_t k : {1, 3, 8, 16, 20}) {
-    check_passes(Input::csr, true, Adagrad(0.1), 40, 1000, k);
-    check_passes(Input::csr_of_ones, true, Adam(0.1), 40, 1000, k);
+    check_passes(InputKind::csr, true, Adagrad(0.1), 40, 1000, k);
+    check_passes(InputKind::csr_of_ones, true, Adam(0.1), 40, 1000, k);
   }
-  check_passes(Input::csr, true, Adagrad(0.1), 9000, 20'000, 16);  // several tiles of touched rows, on several threads
+  check_passes(InputKind::csr, true, Adagrad(0.1), 9000, 20'000,
+               16);  // several tiles of touched rows, on several threads
 }
 
 // X + X and X^2 X have X's pattern, whose columns the gradient's rows are, before a tile of them is there.
@@ -120,7 +122,7 @@ TEST_CASE("the gradient of a product whose csr operand is made of one matrix twi
   Graph g;
   const Expr X = g.sparse_placeholder("X", {n, p}, float64);
   const Expr V = g.variable("V", random_normal({p, k}, {.seed = 1, .dtype = float64}));
-  const std::vector<Feed> feeds{{X, design(Input::csr, n, p)}};
+  const std::vector<Feed> feeds{{X, design(InputKind::csr, n, p)}};
   for (const Expr& made : {X + X, square(X) * X, (X + X) * (tanh(X) - X)}) {
     const Expr gradient = gradients(reduce_sum(tanh(matmul(made, V))), {V})[0];
     Session plain(g, Device::cpu(), {.without = pass_names});
@@ -169,7 +171,7 @@ TEST_CASE("a column that is in all terms beside X^T scales its rows, and so does
   const Expr X = g.sparse_placeholder("X", {n, p}, float64);
   const Expr d = g.placeholder("d", {n, 1}, float64), c = g.placeholder("c", {n, 1}, float64);
   const Expr a = g.placeholder("a", {n, k}, float64), b = g.placeholder("b", {n, k}, float64);
-  const Feeds feeds{{X, design(Input::csr, n, p)},
+  const Feeds feeds{{X, design(InputKind::csr, n, p)},
                     {d, random_normal({n, 1}, {.seed = 1, .dtype = float64})},
                     {c, random_normal({n, 1}, {.seed = 2, .dtype = float64})},
                     {a, random_normal({n, k}, {.seed = 3, .dtype = float64})},
@@ -211,9 +213,9 @@ TEST_CASE("of one-hot rows no squares are taken, and those of other values are")
 }
 
 TEST_CASE("rows that a batch touches are updated in tiles, straight into their table") {
-  Machine m(Input::csr, true, Adagrad(0.1), 40, 1000, 16);
+  Machine m(InputKind::csr, true, Adagrad(0.1), 40, 1000, 16);
   Session session(m.g);
-  const PlanSteps plan = session.steps(m.train, {{m.X, design(Input::csr, 40, 1000)}, {m.y, targets(40)}});
+  const PlanSteps plan = session.steps(m.train, {{m.X, design(InputKind::csr, 40, 1000)}, {m.y, targets(40)}});
   CHECK(has(to_string(plan), "rows that %0 X touches in tiles of"));
   for (const char* const variable : {"V", "V/Adagrad/accumulator"}) CHECK(written(plan, variable) == StepPlace::rows);
   for (const PlanStep& step : plan.list) CHECK(step.form != StepForm::copy);
@@ -223,11 +225,11 @@ TEST_CASE("rows that a batch touches are updated in tiles, straight into their t
 
 TEST_CASE("a matrix that is used transposed is stored so, and nobody outside sees it") {
   constexpr std::int64_t n = 80, p = 600, k = 8;
-  for (const Input input : {Input::dense, Input::csr}) {
+  for (const InputKind input : {InputKind::dense, InputKind::csr}) {
     Machine m(input, false, Adagrad(0.1), n, p, k);
     const Expr V = m.variables[2];
-    const Tensor csr = design(Input::csr, n, p);
-    const Tensor x = input == Input::dense ? csr.to_dense() : csr;
+    const Tensor csr = design(InputKind::csr, n, p);
+    const Tensor x = input == InputKind::dense ? csr.to_dense() : csr;
     const Tensor y = targets(n);
     Session turned(m.g), declared(m.g, Device::cpu(), {.without = {"store_transposed"}});
     auto step = turned.prepare(m.train, {m.X, m.y});

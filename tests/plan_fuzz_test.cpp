@@ -5,6 +5,7 @@
 // a failing graph begins with its seed: GRADUS_FUZZ_SEED=S GRADUS_FUZZ=1 tries it alone.
 #include "random_graph.h"
 #include "thorough.h"
+#include "values_of.h"
 
 #include <gradus/core/run/reference.h>
 #include <gradus/gradus.h>
@@ -35,25 +36,17 @@ std::int64_t from_environment(const char* name, std::int64_t otherwise) {
   return text == nullptr ? otherwise : std::strtoll(text, nullptr, 10);
 }
 
-std::vector<double> numbers(const Tensor& tensor) {
-  const Tensor dense = tensor.layout() == Layout::part ? tensor : tensor.to_dense();
-  if (dense.dtype() == float64) return {dense.span<double>().begin(), dense.span<double>().end()};
-  std::vector<double> values;  // counters
-  for (std::int64_t i = 0; i < dense.stored(); ++i) values.push_back(dense.stored_value(i));
-  return values;
-}
-
 double largest_of(const std::vector<Tensor>& tensors) {
   double largest = 0;
   for (const Tensor& tensor : tensors)
-    for (const double x : numbers(tensor))
+    for (const double x : values_of(tensor))
       if (std::isfinite(x)) largest = std::max(largest, std::abs(x));
   return largest;
 }
 
 bool same_bits(const Tensor& a, const Tensor& b) {
-  const std::vector<double> x = numbers(a);
-  const std::vector<double> y = numbers(b);
+  const std::vector<double> x = values_of(a);
+  const std::vector<double> y = values_of(b);
   return a.type() == b.type() && x.size() == y.size() &&
          (x.empty() || std::memcmp(x.data(), y.data(), x.size() * sizeof(double)) == 0);
 }
@@ -61,8 +54,8 @@ bool same_bits(const Tensor& a, const Tensor& b) {
 // "" or where the two differ. `scale` is the largest number that took part.
 std::string difference(const Tensor& expected, const Tensor& found, double scale) {
   if (expected.type() != found.type()) return fmt::format("{} instead of {}", found.type(), expected.type());
-  const std::vector<double> x = numbers(expected);
-  const std::vector<double> y = numbers(found);
+  const std::vector<double> x = values_of(expected);
+  const std::vector<double> y = values_of(found);
   if (x.size() != y.size()) return fmt::format("{} numbers instead of {}", y.size(), x.size());
   for (std::size_t i = 0; i < x.size(); ++i) {
     const bool same =

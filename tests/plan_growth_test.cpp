@@ -22,14 +22,14 @@ namespace gradus {
 namespace {
 
 // A graph of about `size` nodes, and what is fetched of it.
-struct Growing {
+struct GrowingGraph {
   std::string name;
   std::function<Expr(Graph& g, const Expr& X, int size)> make;
 };
 
 Expr table(Graph& g) { return g.variable("table", random_normal({50, 4}, {.stddev = 0.1, .seed = 1})); }
 
-const std::vector<Growing> all_kinds{
+const std::vector<GrowingGraph> all_kinds{
     {"a chain",
      [](Graph& g, const Expr&, int size) {
        Expr e = table(g);
@@ -122,7 +122,7 @@ Tensor some_rows() {
 }
 
 // The least time of a first run: it makes the plan.
-double seconds_of_first_run(const Growing& kind, int size, int times) {
+double seconds_of_first_run(const GrowingGraph& kind, int size, int times) {
   const Tensor x = some_rows();
   double least = 1e9;
   for (int i = 0; i < times; ++i) {
@@ -138,7 +138,7 @@ double seconds_of_first_run(const Growing& kind, int size, int times) {
 }
 
 TEST_CASE("the time to make a plan grows as the graph does") {
-  for (const Growing& kind : all_kinds) {
+  for (const GrowingGraph& kind : all_kinds) {
     CAPTURE(kind.name);
     const int times = thorough() ? 16 : 8;
     const double small = seconds_of_first_run(kind, 1000, 5), large = seconds_of_first_run(kind, times * 1000, 1);
@@ -156,7 +156,7 @@ TEST_CASE("no graph is too deep") {
   REQUIRE(::pthread_create(
               &thread, &attributes,
               [](void* count) -> void* {
-                for (const Growing& kind : all_kinds) {
+                for (const GrowingGraph& kind : all_kinds) {
                   seconds_of_first_run(kind, thorough() ? 20'000 : 8'000, 1);
                   ++*static_cast<int*>(count);
                 }

@@ -26,7 +26,7 @@ std::string refused_text(std::string_view text, const ReadOptions& options = {})
   return refusal<E>([&] { parsed_text(text, options); });
 }
 
-const ReadOptions ratings{.format = Format::movielens};
+const ReadOptions as_ratings{.format = Format::movielens};
 
 }  // namespace
 
@@ -123,13 +123,13 @@ TEST_CASE("a folder of MovieLens is the file of ratings in it") {
 TEST_CASE("malformed ratings") {
   const std::string columns = "\"user\", \"item\", \"rating\", \"timestamp\"";
   CHECK(refused_text("1\t2\t3\t881250949\n1\t2\t3\n") == "data:2: has 3 cells; 4 are expected: " + columns);
-  CHECK(refused_text("1 2 3 4\n", ratings) == "data:1: has 1 cell; 4 are expected: " + columns);
+  CHECK(refused_text("1 2 3 4\n", as_ratings) == "data:1: has 1 cell; 4 are expected: " + columns);
   CHECK(refused_text("1::2::3::4\nx::2::3::4\n") == "data:2: column \"user\": \"x\" is not a whole number");
   CHECK(refused_text("1::2::3::4\n1::-2::3::4\n") == "data:2: column \"item\": \"-2\" is not a whole number");
-  CHECK(refused_text("1\t2\tgood\t4\n", ratings) == "data:1: column \"rating\": \"good\" is not a number");
+  CHECK(refused_text("1\t2\tgood\t4\n", as_ratings) == "data:1: column \"rating\": \"good\" is not a number");
   CHECK(refused_text("userId,movieId,rating,timestamp\n") == "data: has a header but no examples");
   CHECK(refused_text("userId,movieId,rating,timestamp\n1,,3,4\n") == "data:2: column \"item\": is not a whole number");
-  CHECK(refused_text("", ratings) == "data: is empty; records of " + columns + " are expected");
+  CHECK(refused_text("", as_ratings) == "data: is empty; records of " + columns + " are expected");
 }
 
 TEST_CASE("options of another format") {

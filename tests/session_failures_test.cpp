@@ -38,8 +38,8 @@ class Trap final : public Op {
 };
 
 // A factorization machine and its step, with a trap behind the dense value number `place` that its formula makes.
-struct Machine {
-  explicit Machine(int place, bool sparse) {
+struct FailingMachine {
+  explicit FailingMachine(int place, bool sparse) {
     int made = 0;
     const auto t = [&](const Expr& e) {
       values = ++made;
@@ -72,7 +72,7 @@ struct Machine {
   int values = 0;
 };
 
-Feeds feeds_of(const Machine& m, std::int64_t rows, bool sparse) {
+Feeds feeds_of(const FailingMachine& m, std::int64_t rows, bool sparse) {
   const Tensor x = random_uniform({rows, 6}, {.seed = 3}).draw(0);
   return {{m.X, sparse ? x.to_csr() : x}, {m.y, random_uniform({rows, 1}, {.seed = 4}).draw(0)}};
 }
@@ -80,9 +80,9 @@ Feeds feeds_of(const Machine& m, std::int64_t rows, bool sparse) {
 TEST_CASE("an exception in each op of a step, and the session used again") {
   int runs = 0;
   for (const bool sparse : {false, true})
-    for (int place = 0; place < Machine(-1, sparse).values; ++place) {
+    for (int place = 0; place < FailingMachine(-1, sparse).values; ++place) {
       CAPTURE(place);
-      Machine m(place, sparse);
+      FailingMachine m(place, sparse);
       Session session(m.g, Device::cpu(), {.threads = 2}), other(m.g, Device::cpu(), {.threads = 2});
       for (int round = 0; round < 3; ++round) {
         const Feeds feeds = feeds_of(m, 5 + round, sparse);  // of another size: a plan that was never run
@@ -109,7 +109,7 @@ constexpr bool may_fork = true;
 #endif
 
 TEST_CASE("a process that forks after its sessions had threads computes in both" * doctest::skip(!may_fork)) {
-  Machine m(-1, true);
+  FailingMachine m(-1, true);
   const Feeds feeds = feeds_of(m, 2000, true);
   Session session(m.g, Device::cpu(), {.threads = 3}), other(m.g, Device::cpu(), {.threads = 3});
   for (Session* s : {&session, &other}) s->run(m.train, feeds);

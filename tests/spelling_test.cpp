@@ -1,6 +1,7 @@
 // What a formula costs must not depend on how it is spelled: both sides of each pair of tests/spellings.h compute the
 // same values, and their plans store as many bytes. (tests/benchmarks/spelling_bench.cpp has their times.)
 #include "spellings.h"
+#include "values_of.h"
 
 #include <gradus/core/run/reference.h>
 #include <gradus/gradus.h>
@@ -16,11 +17,6 @@
 
 namespace gradus {
 namespace {
-
-std::vector<double> elements(const Tensor& tensor) {
-  const auto values = tensor.span<double>();
-  return {values.begin(), values.end()};
-}
 
 // |a - b|
 double distance(const std::vector<double>& a, const std::vector<double>& b) {
@@ -39,7 +35,7 @@ TEST_CASE("another spelling computes the same") {
     spelling.other(other);
     Session a(usual.g), b(other.g);
     std::vector<std::vector<double>> start;
-    for (const Expr& variable : usual.g.trainable_variables()) start.push_back(elements(a.value(variable)));
+    for (const Expr& variable : usual.g.trainable_variables()) start.push_back(values_of(a.value(variable)));
     for (int i = 0; i < 3; ++i) {
       const double loss = a.run({usual.loss, usual.train}, usual.feeds)[0].item();
       CHECK(b.run({other.loss, other.train}, other.feeds)[0].item() == doctest::Approx(loss).epsilon(1e-12));
@@ -47,10 +43,10 @@ TEST_CASE("another spelling computes the same") {
     for (std::size_t i = 0; i < start.size(); ++i) {
       const Expr variable = usual.g.trainable_variables()[i];
       CAPTURE(variable.name());
-      const std::vector<double> values = elements(a.value(variable));
+      const std::vector<double> values = values_of(a.value(variable));
       const double moved = distance(values, start[i]);
       CHECK(moved > 0);
-      CHECK(distance(values, elements(b.value(other.g.find(variable.name())))) <= spelling.tolerance * moved);
+      CHECK(distance(values, values_of(b.value(other.g.find(variable.name())))) <= spelling.tolerance * moved);
     }
   }
 }

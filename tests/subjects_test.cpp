@@ -20,7 +20,7 @@ using namespace gradus;
 namespace {
 
 // "(X, subjects_test.cpp:14)".
-std::string source(std::string_view name, int line) { return fmt::format("({}, {})", name, here(line)); }
+std::string subject(std::string_view name, int line) { return fmt::format("({}, {})", name, here(line)); }
 
 const char* const to_dense_hint = "; only dense operands fit, and to_dense(x) writes the zeros out";
 
@@ -33,8 +33,8 @@ TEST_CASE("slicing and sorting refuse in these words") {
   const Expr U = g.placeholder("U", {any, 3});
   const Expr S = g.sparse_placeholder("S", {4, 3});
   const Expr I = g.placeholder("I", {4, 2}, int32);
-  const std::string x = "[2, 3] " + source("X", line), u = "[?, 3] " + source("U", line + 1);
-  const std::string s = "csr " + source("S", line + 2), i = "[4, 2] " + source("I", line + 3);
+  const std::string x = "[2, 3] " + subject("X", line), u = "[?, 3] " + subject("U", line + 1);
+  const std::string s = "csr " + subject("S", line + 2), i = "[4, 2] " + subject("I", line + 3);
 
   CHECK(refusal([&] { at(X, {0, 1, 2}); }) == "at: 3 axes are named; x is " + x + " with 2");
   CHECK(refusal([&] { at(X, {ellipsis, 0, ellipsis}); }) == "at: ellipsis is given twice; once is right, x is " + x);
@@ -47,7 +47,7 @@ TEST_CASE("slicing and sorting refuse in these words") {
   Session session(g);
   CHECK(refusal([&] {
           session.run(at(U, {4}), {{U, zeros({3, 3})}});
-        }) == "at: x is [3, 3] " + source("U", line + 1) + "; axis 0 has no index 4");
+        }) == "at: x is [3, 3] " + subject("U", line + 1) + "; axis 0 has no index 4");
   CHECK(refusal([&] {
           strided_slice(X, {0, 0, 0}, {1, 1, 1});
         }) ==
@@ -64,12 +64,12 @@ TEST_CASE("slicing and sorting refuse in these words") {
   const int at_j = __LINE__ + 1;
   const Expr J = g.placeholder("J", {4, 3}, int32);
   CHECK(refusal([&] { gather_nd(X, J); }) ==
-        "gather_nd: indices is [4, 3] " + source("J", at_j) + " and x is " + x +
+        "gather_nd: indices is [4, 3] " + subject("J", at_j) + " and x is " + x +
             "; the last axis of indices has an index for each of the first axes of x");
   CHECK(refusal<ValueError>([&] {
           session.run(gather_nd(X, I), {{X, zeros({2, 3})}, {I, full({4, 2}, 2, int32)}});
-        }) == "gather_nd: index 2 in " + source("I", line + 3) + " is out of range for axis 0 of x " +
-                  source("X", line) + ", which is [2, 3]");
+        }) == "gather_nd: index 2 in " + subject("I", line + 3) + " is out of range for axis 0 of x " +
+                  subject("X", line) + ", which is [2, 3]");
 
   CHECK(refusal([&] { sort(X, 2); }) == "sort: there is no axis 2; x is " + x + " with axes -2 to 1");
   CHECK(refusal([&] { argsort(S); }) == "argsort: x is " + s + to_dense_hint);
@@ -79,7 +79,7 @@ TEST_CASE("slicing and sorting refuse in these words") {
         }).starts_with("top_k: k is 5, but x is [3, 4] "));
   CHECK(refusal<ValueError>([&] { top_k(X, -1); }).starts_with("top_k: k is -1 (subjects_test.cpp:"));
   CHECK(refusal([&] { in_top_k(I, X, 1); }) ==
-        "in_top_k: predictions is int32 " + source("I", line + 3) + "; float32 or float64 is expected");
+        "in_top_k: predictions is int32 " + subject("I", line + 3) + "; float32 or float64 is expected");
   CHECK(refusal([&] { in_top_k(X, I, 1); }) ==
         "in_top_k: predictions is " + x + " and targets " + i + "; [n, classes] and [n] are expected");
   CHECK(refusal([&] { unique(X); }) == "unique: x is " + x + "; a vector is expected");
@@ -94,13 +94,13 @@ TEST_CASE("segments, counts and statistics refuse in these words") {
   const Expr S = g.sparse_placeholder("S", {4, 3});
   const Expr I = g.placeholder("I", {4}, int32);
   const Expr B = g.placeholder("B", {4}, boolean);
-  const std::string x = "[4, 3] " + source("X", line), s = "csr " + source("S", line + 1);
-  const std::string b = "bool " + source("B", line + 3);
+  const std::string x = "[4, 3] " + subject("X", line), s = "csr " + subject("S", line + 1);
+  const std::string b = "bool " + subject("B", line + 3);
   CHECK(refusal([&] { segment_sum(X, X, 2); }) ==
-        "segment_sum: segment_ids is float32 " + source("X", line) + "; int32 or int64 is expected");
+        "segment_sum: segment_ids is float32 " + subject("X", line) + "; int32 or int64 is expected");
   CHECK(refusal([&] { segment_max(B, I, 2); }) == "segment_max: data is " + b + "; cast it to a number type first");
   CHECK(refusal([&] { segment_mean(I, I, 2); }) ==
-        "segment_mean: data is int32 " + source("I", line + 2) + "; cast it to a floating type first");
+        "segment_mean: data is int32 " + subject("I", line + 2) + "; cast it to a floating type first");
   CHECK(refusal([&] { unsorted_segment_sum(transpose(X), I, 2); }).find("; data begins with the axes of segment_ids") !=
         std::string::npos);
   CHECK(refusal<ValueError>([&] {
@@ -109,18 +109,18 @@ TEST_CASE("segments, counts and statistics refuse in these words") {
   Session session(g);
   const Feeds feeds = {{X, zeros({4, 3})}, {I, Tensor({0, 1, 5, -1}, int32)}};
   CHECK(refusal<ValueError>([&] { session.run(segment_sum(X, I, 4), feeds); }) ==
-        "segment_sum: index 5 in " + source("I", line + 2) +
+        "segment_sum: index 5 in " + subject("I", line + 2) +
             " is out of range for a dimension of 4; indices go from 0 to 3");
   const int unsorted = __LINE__ + 1;
   const Expr too_few = unsorted_segment_max(X, I, 5);
   CHECK(refusal<ValueError>([&] { session.run(too_few, feeds); }) ==
-        "unsorted_segment_max: index 6 in " + source("segment_ids_plus_1", unsorted) +
+        "unsorted_segment_max: index 6 in " + subject("segment_ids_plus_1", unsorted) +
             " is out of range for a dimension of 6; indices go from 0 to 5");
   CHECK(refusal<ValueError>([&] { session.run(bincount(I, 9), feeds); }).starts_with("bincount: index -1 in (minimum"));
   CHECK(refusal([&] { bincount(X, 3); }) ==
-        "bincount: values is float32 " + source("X", line) + "; int32 or int64 is expected");
+        "bincount: values is float32 " + subject("X", line) + "; int32 or int64 is expected");
   CHECK(refusal([&] { bincount(I, 3, {.weights = X}); }) ==
-        "bincount: values is [4] " + source("I", line + 2) + " but weights is " + x + "; their shapes must agree");
+        "bincount: values is [4] " + subject("I", line + 2) + " but weights is " + x + "; their shapes must agree");
   CHECK(refusal([&] { bincount(I, 3, {.dtype = boolean}); }) == "bincount: dtype is bool; counts are numbers");
   CHECK(refusal<ValueError>([&] {
           histogram_fixed_width(X, {0, 1}, 0);
@@ -129,16 +129,16 @@ TEST_CASE("segments, counts and statistics refuse in these words") {
           histogram_fixed_width(X, {0, X});
         }) == "histogram_fixed_width: a bound of value_range is " + x + "; one number is expected");
   CHECK(refusal([&] { embedding_lookup_sparse(X, X); }) == "embedding_lookup_sparse: sp_ids is dense " +
-                                                               source("X", line) +
+                                                               subject("X", line) +
                                                                "; csr is expected (gather takes rows by index)");
   CHECK(refusal([&] { embedding_lookup_sparse(X, S); }) == "embedding_lookup_sparse: params is " + x +
-                                                               " but sp_ids is [4, 3] " + source("S", line + 1) +
+                                                               " but sp_ids is [4, 3] " + subject("S", line + 1) +
                                                                "; the table has a row for each column of sp_ids");
   CHECK(refusal([&] { sparse_reduce_max(X); }) ==
-        "sparse_reduce_max: x is dense " + source("X", line) + "; csr is expected (reduce_max takes dense)");
+        "sparse_reduce_max: x is dense " + subject("X", line) + "; csr is expected (reduce_max takes dense)");
   CHECK(refusal([&] { reduce_variance(S); }) == "reduce_variance: x is " + s + to_dense_hint);
   CHECK(refusal([&] { reduce_std(I); }) ==
-        "reduce_std: x is int32 " + source("I", line + 2) + "; cast it to a floating type first");
+        "reduce_std: x is int32 " + subject("I", line + 2) + "; cast it to a floating type first");
   CHECK(refusal([&] { moments(X, 2); }) == "moments: there is no axis 2; rank 2 has axes -2 to 1");
   CHECK(refusal([&] { count_nonzero(X, 2); }) == "count_nonzero: there is no axis 2; rank 2 has axes -2 to 1");
   CHECK(refusal([&] { scatter_add(I, B, {4}); }) ==
@@ -153,7 +153,7 @@ TEST_CASE("what needs to know the rank of its operand says so") {
     return fmt::format(
         "{}: x is [...] {}, whose rank is not known before a run, but is needed; declare its placeholder with one: "
         "{{any, any}}",
-        op, source("N", line));
+        op, subject("N", line));
   };
   CHECK(refusal([&] { sort(N); }) == of("sort"));
   CHECK(refusal([&] { roll(N, 1, 0); }) == of("roll"));
@@ -171,17 +171,17 @@ TEST_CASE("solutions refuse in these words") {
   const Expr A = g.placeholder("A", {any, 2, 2});
   const Expr I = g.placeholder("I", {2, 2}, int32);
   const Expr v = g.placeholder("v", {2});
-  const std::string x = "[2, 3] " + source("X", line), a = source("A", line + 1);
+  const std::string x = "[2, 3] " + subject("X", line), a = subject("A", line + 1);
   CHECK(refusal([&] { cholesky(X); }) == "cholesky: a is " + x + "; as many rows as columns are expected");
   CHECK(refusal([&] { cholesky(I); }) ==
-        "cholesky: a is int32 " + source("I", line + 2) + "; float32 or float64 is expected");
+        "cholesky: a is int32 " + subject("I", line + 2) + "; float32 or float64 is expected");
   CHECK(refusal([&] { matrix_solve(at(A, {0}), v); }) ==
-        "matrix_solve: b is [2] " + source("v", line + 3) + "; at least two dimensions are expected");
+        "matrix_solve: b is [2] " + subject("v", line + 3) + "; at least two dimensions are expected");
   CHECK(refusal([&] { matrix_triangular_solve(A, X); }) == "matrix_triangular_solve: a is [?, 2, 2] " + a +
                                                                " but b is " + x +
                                                                "; [..., n, n] and [..., n, k] are expected");
   CHECK(refusal([&] { matrix_band_part(v, 0, 0); }) ==
-        "matrix_band_part: x is [2] " + source("v", line + 3) + "; at least two dimensions are expected");
+        "matrix_band_part: x is [2] " + subject("v", line + 3) + "; at least two dimensions are expected");
   Session session(g);
   const Feeds feeds = {{A, Tensor::from<float>({1, 2, 2, 5, 0, 3, 0, 0}, {2, 2, 2})}};
   const Expr ones = g.constant(full({2, 2, 1}, 1));

@@ -1,5 +1,6 @@
 // Tensors: made, read, converted and compared in every layout, and the exact text of what they refuse.
 #include "special_values.h"
+#include "values_of.h"
 
 #include <gradus/core/error.h>
 #include <gradus/core/tensor/create.h>
@@ -18,8 +19,6 @@
 using namespace gradus;
 
 namespace {
-
-std::vector<double> numbers(const Tensor& tensor) { return {tensor.begin(), tensor.end()}; }
 
 std::shared_ptr<const RowIndex> row_index(std::vector<Index> rows) {
   auto out = std::make_shared<RowIndex>();
@@ -48,7 +47,7 @@ TEST_CASE("braced lists become tensors of any rank") {
   CHECK(Tensor({{}, {}}).shape() == Shape{2, 0});
   CHECK(Tensor({{{1, 2}}, {{3, 4}}, {{5, 6}}}).shape() == Shape{3, 1, 2});
   CHECK(Tensor({{{{{{{{1, 2}}}}}}}}).rank() == 8);
-  CHECK(numbers(Tensor({{1, 2.5}, {-3, 4}}, float64)) == std::vector<double>{1, 2.5, -3, 4});
+  CHECK(values_of(Tensor({{1, 2.5}, {-3, 4}}, float64)) == std::vector<double>{1, 2.5, -3, 4});
   CHECK(Tensor({1, 2}, int64).span<std::int64_t>()[1] == 2);
   CHECK(Tensor({true, false}, boolean).span<bool>()[0]);
   const Tensor scalar = 0.5;
@@ -271,7 +270,7 @@ TEST_CASE("elements are read in every layout") {
   CHECK(rows.at(-1, 0) == 4);
   CHECK(Tensor(3).at() == 3);
   CHECK(dense.dim(-1) == 3);
-  CHECK(numbers(dense) == std::vector<double>{0, 2, 0, 4, 0, 6});
+  CHECK(values_of(dense) == std::vector<double>{0, 2, 0, 4, 0, 6});
   CHECK(csr.span<float>().size() == 3);
   CHECK(Tensor({{5}}).to_csr().item() == 5);
   CHECK(Tensor({{0}}).to_csr().item() == 0);

@@ -65,6 +65,8 @@ void fail_with_system(int error, const std::string& path, std::string_view what)
   fail<IoError>("{}: {}: {}", path, what, std::generic_category().message(error));
 }
 
+void fail_damaged(const std::string& path, std::string_view what) { fail<IoError>("{}: is damaged: {}", path, what); }
+
 FileStamp::FileStamp(int descriptor, const std::string& path) {
   struct stat status {};
   if (::fstat(descriptor, &status) != 0) fail_with_system(errno, path, "cannot be read");

@@ -14,6 +14,9 @@
 
 namespace gradus {
 
+/// "path: is damaged: what is wrong".
+[[noreturn]] void fail_damaged(const std::string& path, std::string_view what);
+
 /// What the system says of an open file, to tell whether somebody has written to it since.
 class FileStamp {
  public:

@@ -166,14 +166,10 @@ struct DataCache::File {
 
 namespace {
 
-[[noreturn]] void damaged(const std::string& path, std::string_view what) {
-  fail<IoError>("{}: is damaged: {}", path, what);
-}
-
 // A whole number of the list of blocks.
 std::int64_t whole(const std::string& path, const Json& json) {
   if (!json.is_number_integer() || json.get<double>() < 0 || json.get<double>() > 1e15)
-    damaged(path, "a number of its blocks is none");
+    fail_damaged(path, "a number of its blocks is none");
   return json.get<std::int64_t>();
 }
 
@@ -193,7 +189,7 @@ DataCache::DataCache(const std::string& path) : path_(path) {
   const SafeTensorsFile& file = file_->tensors;
   const auto text = [&](const char* key) -> const std::string& {
     const auto found = file.metadata().find(key);
-    if (found == file.metadata().end()) damaged(path, fmt::format("its metadata have no {}", key));
+    if (found == file.metadata().end()) fail_damaged(path, fmt::format("its metadata have no {}", key));
     return found->second;
   };
   if (!file.metadata().contains(cache_key))
@@ -205,25 +201,25 @@ DataCache::DataCache(const std::string& path) : path_(path) {
   for (const auto& [name, type] : file.types())
     if (is_of_columns(name)) about.tensors.emplace(name, file.tensor(name));
   const std::string sum = checksum(about.tensors, about.metadata);
-  if (text(checksum_key) != sum) damaged(path, "its metadata are not what was written");
+  if (text(checksum_key) != sum) fail_damaged(path, "its metadata are not what was written");
   std::from_chars(sum.data(), sum.data() + sum.size(), checksum_, 16);
   columns_ = columns_in(about, path);
 
   const Json blocks = parse_json(text(blocks_key));
-  if (!blocks.is_array()) damaged(path, "its blocks are not a list");
+  if (!blocks.is_array()) fail_damaged(path, "its blocks are not a list");
   std::int64_t non_zeros = 0;
   for (const Json& each : blocks) {
-    if (!each.is_array() || each.size() != 3) damaged(path, "a block is none");
+    if (!each.is_array() || each.size() != 3) fail_damaged(path, "a block is none");
     const Block block{rows_, whole(path, each[0]), non_zeros, whole(path, each[1]),
                       static_cast<std::uint32_t>(whole(path, each[2]))};
-    if (block.rows < 1 || block.rows > max_sparse_dimension) damaged(path, "a block has a size out of range");
+    if (block.rows < 1 || block.rows > max_sparse_dimension) fail_damaged(path, "a block has a size out of range");
     blocks_.push_back(block);
     rows_ += block.rows;
     non_zeros += block.non_zeros;
   }
-  if (blocks_.empty()) damaged(path, "it has no blocks");
+  if (blocks_.empty()) fail_damaged(path, "it has no blocks");
   const auto y = file.types().find(y_name);
-  if (y == file.types().end() || !is_floating(y->second.dtype)) damaged(path, "it has no y of floating numbers");
+  if (y == file.types().end() || !is_floating(y->second.dtype)) fail_damaged(path, "it has no y of floating numbers");
   dtype_ = y->second.dtype;
   weighted_ = file.types().contains(weight_name);
   std::map<std::string, Type> expected{{length_name, {int32, {rows_}, Layout::dense}},
@@ -232,7 +228,7 @@ DataCache::DataCache(const std::string& path) : path_(path) {
   if (weighted_) expected.emplace(weight_name, Type{dtype_, {rows_}, Layout::dense});
   if (file.types().contains(value_name)) expected.emplace(value_name, Type{dtype_, {non_zeros}, Layout::dense});
   for (const auto& [name, type] : about.tensors) expected.emplace(name, type.type());
-  if (file.types() != expected) damaged(path, "its tensors do not fit its blocks");
+  if (file.types() != expected) fail_damaged(path, "its tensors do not fit its blocks");
   file_->checked = std::vector<std::atomic<bool>>(blocks_.size());
 }
 
@@ -260,10 +256,11 @@ Rows DataCache::block(std::int64_t number) const {
   pattern->columns = columns_.count;
   pattern->row_start.reserve(lengths.size() + 1);
   for (const Index length : lengths) {
-    if (length < 0) damaged(path_, fmt::format("block {} is not what was written", number));
+    if (length < 0) fail_damaged(path_, fmt::format("block {} is not what was written", number));
     pattern->row_start.push_back(pattern->row_start.back() + length);
   }
-  if (pattern->non_zeros() != of.non_zeros) damaged(path_, fmt::format("block {} is not what was written", number));
+  if (pattern->non_zeros() != of.non_zeros)
+    fail_damaged(path_, fmt::format("block {} is not what was written", number));
   read(column_name, of.first_non_zero, pattern->new_column(of.non_zeros));
   Rows out;
   dispatch_floating(dtype_, [&]<class T>(TypeTag<T>) {
@@ -276,12 +273,12 @@ Rows DataCache::block(std::int64_t number) const {
                                                                    : ones({of.non_zeros}, dtype_));
   });
   if (!is_new) return out;
-  if (crc != of.crc) damaged(path_, fmt::format("block {} is not what was written", number));
+  if (crc != of.crc) fail_damaged(path_, fmt::format("block {} is not what was written", number));
   try {
     pattern->check();
     out.check();
   } catch (const ValueError& error) {
-    damaged(path_, fmt::format("block {}: {}", number, error.what()));
+    fail_damaged(path_, fmt::format("block {}: {}", number, error.what()));
   }
   checked.store(true, std::memory_order_relaxed);
   return out;

@@ -95,7 +95,7 @@ class ModelReader {
     }
   }
 
-  [[noreturn]] void damaged(std::string_view what) const { fail<IoError>("{}: is damaged: {}", path_, what); }
+  [[noreturn]] void damaged(std::string_view what) const { fail_damaged(path_, what); }
 
   const std::string& text(const char* key) const {
     const auto found = file_.metadata.find(key);

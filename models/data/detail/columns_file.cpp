@@ -2,6 +2,7 @@
 
 #include <gradus/core/error.h>
 #include <gradus/core/io/checksum.h>
+#include <gradus/core/io/file.h>
 #include <gradus/core/tensor/sparse.h>
 
 #include <fmt/format.h>
@@ -19,19 +20,15 @@ constexpr const char* field_name = "field";
 constexpr const char* ids_name = "indices";
 constexpr const char* item_name = "item_columns";
 
-[[noreturn]] void damaged(const std::string& path, std::string_view what) {
-  fail<IoError>("{}: is damaged: {}", path, what);
-}
-
 // A whole number of the metadata.
 std::int64_t number(const SafeTensors& file, const std::string& path, const char* key) {
   const auto found = file.metadata.find(key);
-  if (found == file.metadata.end()) damaged(path, fmt::format("its metadata have no {}", key));
+  if (found == file.metadata.end()) fail_damaged(path, fmt::format("its metadata have no {}", key));
   const std::string& text = found->second;
   std::int64_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc() || end != text.data() + text.size())
-    damaged(path, fmt::format("\"{}\" is not a whole number", key));
+    fail_damaged(path, fmt::format("\"{}\" is not a whole number", key));
   return value;
 }
 
@@ -42,7 +39,7 @@ const Tensor* of_columns(const SafeTensors& file, const std::string& path, const
   if (found == file.tensors.end()) return nullptr;
   const Type expected{dtype, {count}, Layout::dense};
   if (found->second.type() != expected)
-    damaged(path, fmt::format("{} is {}; {} is expected", name, found->second.type(), expected));
+    fail_damaged(path, fmt::format("{} is {}; {} is expected", name, found->second.type(), expected));
   return &found->second;
 }
 
@@ -69,22 +66,22 @@ void add_columns(SafeTensors& file, const Columns& columns) {
 Columns columns_in(const SafeTensors& file, const std::string& path) {
   Columns out;
   out.count = number(file, path, "features");
-  if (out.count < 0 || out.count > max_sparse_dimension) damaged(path, "\"features\" is out of range");
+  if (out.count < 0 || out.count > max_sparse_dimension) fail_damaged(path, "\"features\" is out of range");
   if (const auto table = file.metadata.find("feature_table"); table != file.metadata.end()) {
     out.table = std::make_shared<const FeatureTable>(feature_table_from_json(table->second, path));
     if (out.table->features() != out.count)
-      damaged(path, fmt::format("it has {} features but its table has {}", out.count, out.table->features()));
+      fail_damaged(path, fmt::format("it has {} features but its table has {}", out.count, out.table->features()));
   }
   if (file.metadata.contains("hash_bits")) {
     const std::int64_t bits = number(file, path, "hash_bits");
     if (bits < 1 || bits > FeatureTable::most_hash_bits || out.count != std::int64_t{1} << bits)
-      damaged(path, "\"hash_bits\" does not fit its features");
+      fail_damaged(path, "\"hash_bits\" does not fit its features");
     out.hash_bits = static_cast<int>(bits);
   }
   if (const Tensor* const field = of_columns(file, path, field_name, int32, out.count)) {
     const auto fields = field->span<Index>();
     if (std::any_of(fields.begin(), fields.end(), [](Index f) { return f < -1; }))
-      damaged(path, "it has a field that is none");
+      fail_damaged(path, "it has a field that is none");
     out.field = std::make_shared<const std::vector<Index>>(fields.begin(), fields.end());
   }
   if (const Tensor* const ids = of_columns(file, path, ids_name, int64, out.count)) {
@@ -92,13 +89,13 @@ Columns columns_in(const SafeTensors& file, const std::string& path) {
     try {
       out.ids = std::make_shared<const SparseIds>(std::vector<std::uint64_t>(index.begin(), index.end()));
     } catch (const ValueError& error) {
-      damaged(path, error.what());
+      fail_damaged(path, error.what());
     }
   }
   if (const Tensor* const item = of_columns(file, path, item_name, boolean, out.count))
     out.of_item.assign(item->span<bool>().begin(), item->span<bool>().end());
   if ((out.table != nullptr) + (out.ids != nullptr) + (out.hash_bits > 0) > 1)
-    damaged(path, "its columns are described twice");
+    fail_damaged(path, "its columns are described twice");
   return out;
 }
 

@@ -1,6 +1,7 @@
 #include <gradus/models/data/detail/relations_file.h>
 
 #include <gradus/core/error.h>
+#include <gradus/core/io/file.h>
 #include <gradus/core/io/json.h>
 
 #include <fmt/format.h>
@@ -41,7 +42,7 @@ class RelationsReader {
   }
 
  private:
-  [[noreturn]] void damaged(std::string_view what) const { fail<IoError>("{}: is damaged: {}", path_, what); }
+  [[noreturn]] void damaged(std::string_view what) const { fail_damaged(path_, what); }
 
   const Tensor& tensor(std::size_t block, std::string_view part, DType dtype) const {
     const std::string name = named(block, part);

@@ -1,0 +1,15 @@
+// A tensor's elements, whatever it stores, for tests that compare many.
+#pragma once
+
+#include <gradus/core/tensor/tensor.h>
+
+#include <vector>
+
+namespace gradus {
+
+inline std::vector<double> values_of(const Tensor& tensor) {
+  const Tensor dense = tensor.layout() == Layout::part ? tensor : tensor.to_dense();
+  return {dense.begin(), dense.end()};
+}
+
+}  // namespace gradus
