@@ -186,6 +186,13 @@ TEST_CASE("a rank's own rows of a table can be read and set, and others keep the
     CHECK_EQ(session.own_value(w), ones({5}));
     const Tensor whole = session.all_rows(V, own);
     CHECK_EQ(whole, session.value(V));
+    // For one rank alone, and to it alone.
+    const std::int64_t before = rank.bytes_sent();
+    const Tensor for_one = session.all_rows(V, own, 2);
+    CHECK_EQ(rank.bytes_sent() - before, rank.rank() == 2 ? 0 : own.size() * 4);
+    CHECK_EQ(for_one, rank.rank() == 2 ? whole : Tensor());
+    CHECK_EQ(session.all_rows(w, ones({5}), 2), ones({5}));
+    CHECK_THROWS_WITH_AS(session.all_rows(V, own, 3), "all_rows: for rank 3 of 3; 0 to 2 is expected", ValueError);
     if (rank.rank() == 1) session.assign_own(V, zeros(own.shape()));
     CHECK_THROWS_WITH_AS(session.assign_own(V, zeros({40, 4})), doctest::Contains("this rank has float32 [1"),
                          TypeError);
@@ -201,11 +208,11 @@ TEST_CASE("what cannot do with a rank's own rows of a table is refused by name a
     CAPTURE(error);
     CHECK_NE(error.find(part), std::string::npos);
   };
-  const std::string sum = refusal_of_tables([](const Expr&, const Expr& V) { return reduce_sum(square(V)); });
-  tells(sum, "reduce_sum axes=[0, 1] (reduce_sum, shared_tables_test.cpp:");
-  tells(sum, "square (shared_tables_test.cpp:");
-  tells(sum, "has rows of V (shared_tables_test.cpp:");
-  tells(sum,
+  const std::string largest = refusal_of_tables([](const Expr&, const Expr& V) { return reduce_max(square(V)); });
+  tells(largest, "reduce_max axes=[0, 1] (reduce_max, shared_tables_test.cpp:");
+  tells(largest, "square (shared_tables_test.cpp:");
+  tells(largest, "has rows of V (shared_tables_test.cpp:");
+  tells(largest,
         "that are shared out over 2 ranks, since a table of 640 bytes is above shard_above, but it reads the rows of "
         "all ranks");
   tells(refusal_of_tables([](const Expr& x, const Expr& V) { return reduce_sum(matmul(to_dense(x), V)); }),
@@ -244,6 +251,99 @@ TEST_CASE("what cannot do with a rank's own rows of a table is refused by name a
   });
   tells(other.error[0],
         "rank 1 shares out tables above 601 bytes, rank 0 those above 600; shard_above must be the same");
+}
+
+TEST_CASE("sums and means over all rows of a table that is shared out are of what each owner's rows give") {
+  // Of whole numbers, so that no order of summation shows.
+  const Tensor whole = Tensor::make<float>({41, 4}, [](std::span<float> v) {
+    for (std::size_t i = 0; i < v.size(); ++i) v[i] = static_cast<float>(static_cast<std::int64_t>(i * i % 17) - 8);
+  });
+  const auto fetched = [&](const Communicator* rank) {
+    Graph g;
+    const Expr x = g.sparse_placeholder("x", {any, 41});
+    const Expr V = g.variable("V", whole), w = g.variable("w", full({1}, 0.5));
+    const Expr norm = reduce_sum(square(V)), y = reduce_sum(matmul(x, V), 1);  // [], [n]
+    const std::vector<Expr> fetches{
+        norm,
+        reduce_sum(V, 0),
+        reduce_mean(V) * 164,
+        reduce_mean(V, 0, keep_dims) * 41,
+        reduce_sum(reduce_max(V, 1)),
+        reduce_sum(cast(greater(V, 0), int32)),
+        reduce_mean(y) + 0.25 * norm,                        // a loss with its penalty
+        y * reduce_sum(V),                                   // rows of the batch that read such a sum
+        reduce_sum(V - reduce_sum(V, 0)),                    // rows of the table that do, and are summed again
+        w + reduce_sum(gradients(reduce_sum(y), {{V}})[0]),  // of a sum that is on its owners
+    };
+    const SessionOptions options{.threads = 1, .pieces = 4, .shard_above = 600};
+    Session session = rank != nullptr ? Session(g, Device::cpu(), *rank, options) : Session(g, Device::cpu(), options);
+    const auto [first, count] = session.rows_of(8);
+    const Tensor fed = ones({8, 41}).to_csr().row_range(first, count);
+    std::vector<Tensor> out = session.run(fetches, {{x, fed}});
+    if (rank != nullptr) {
+      out[7] = out[7].reshape({count});
+      const std::string text = session.explain(norm, {{x, fed}});
+      CAPTURE(text);
+      CHECK_NE(text.find("\non every rank, of its own rows:\n"), std::string::npos);
+      CHECK_NE(text.find("the parts of ranks are sums of other rows for another number of ranks"), std::string::npos);
+      const std::int64_t before = rank->bytes_sent();
+      session.run(norm);
+      CHECK_EQ(rank->bytes_sent() - before,
+               (rank->size() - 1) * (40 + bytes_of_part + bytes_sent_of({float32, {}, Layout::dense}, 0, true)));
+    }
+    return out;
+  };
+  const std::vector<Tensor> alone = fetched(nullptr);
+  for (const int ranks : {2, 3, 4}) {
+    const auto all = on_ranks<std::vector<Tensor>>(ranks, [&](const Communicator& rank) { return fetched(&rank); });
+    for (const std::string& error : all.error) REQUIRE_EQ(error, "");
+    for (const std::vector<Tensor>& each : all.result)
+      for (std::size_t i = 0; i < each.size(); ++i) {
+        CAPTURE(i);
+        if (i == 7)
+          CHECK_EQ(each[i].at(0), alone[i].at(0));
+        else if (i == 2 || i == 3)  // means of a rank's rows are rounded
+          CHECK(allclose(each[i], alone[i], 1e-6));
+        else
+          CHECK_EQ(each[i], alone[i]);
+      }
+  }
+}
+
+TEST_CASE("gradients of tables that are shared out are clipped by the norm of all of their rows") {
+  // With gradients that are dense, and such as hold some of the rows.
+  for (const L2Over over : {L2Over::all, L2Over::touched}) {
+    const auto training = [=](double norm) {
+      return model_training(
+          {.factors = 3, .init_stddev = 0.1, .l2_W = 0.01, .l2_V = 0.01, .l2_over = over},
+          [=](const Model& m) {
+            Adam optimizer(0.02);
+            std::vector<GradientOf> all = optimizer.compute_gradients(m.loss);
+            std::vector<Expr> gradients;
+            for (const auto& each : all) gradients.push_back(each.gradient);
+            const ClippedByGlobalNorm clipped = clip_by_global_norm(gradients, norm);
+            for (std::size_t i = 0; i < all.size(); ++i) all[i].gradient = clipped.clipped[i];
+            return optimizer.apply_gradients(all);
+          },
+          true, 62);
+    };
+    // What is not clipped is multiplied by 1: the bits of ranks that have the whole table.
+    check_shared_out(training(1e6), "a norm that is not reached");
+    const Communicator alone = Communicator::threads(1).front();
+    const Values whole = training(0.01).run(&alone, 8);
+    CHECK_NE(whole.at("V"), training(1e6).run(&alone, 8).at("V"));
+    for (const int ranks : {2, 3, 4}) {
+      const auto run = [&] {
+        return on_ranks<Values>(ranks, [&](const Communicator& rank) { return training(0.01).run(&rank, 8, small); });
+      };
+      const auto first = run(), second = run();
+      for (const std::string& error : first.error) REQUIRE_EQ(error, "");
+      for (const Values& each : first.result)
+        for (const auto& [name, value] : whole) CHECK(allclose(each.at(name), value, 1e-4, 1e-6));
+      // The same ranks, the same bits.
+      for (const Values& each : second.result) check_same(first.result.front(), each, fmt::format("{} ranks", ranks));
+    }
+  }
 }
 
 TEST_CASE("a step of a factorization machine sends the rows that it touches once there and once back") {

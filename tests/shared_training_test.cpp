@@ -56,6 +56,26 @@ TEST_CASE("ranks that share out tables learn the parameters of those that do not
   }
 }
 
+TEST_CASE("one rank alone has all of a model whose tables are shared out") {
+  const Rows train = ratings(400), validation = ratings(90);
+  for (const bool validated : {true, false}) {
+    const auto all = on_ranks<int>(3, [&](const Communicator& rank) {
+      Trainer trainer(train, validated ? validation : Rows{}, {}, options_of(Learner::adam),
+                      {.threads = 1, .ranks = rank, .shard_above = few_bytes});
+      trainer.run();
+      const Parameters of_all = trainer.parameters(), of_first = trainer.parameters(0);
+      if (rank.rank() == 0) {
+        CHECK_EQ(of_first, of_all);
+      } else {
+        REQUIRE_EQ(of_first.size(), 1);
+        CHECK_EQ(of_first.at("w0"), of_all.at("w0"));
+      }
+      return 0;
+    });
+    for (const std::string& error : all.error) CHECK_EQ(error, "");
+  }
+}
+
 TEST_CASE("any number of ranks goes on from what each of others has written of its rows") {
   const Rows train = ratings(900), validation = ratings(90);
   const TrainingOptions options = options_of(Learner::adam);

@@ -48,7 +48,7 @@ class RankLink {
   virtual ~RankLink() = default;
   virtual int rank() const = 0;
   virtual int size() const = 0;
-  /// The messages of all ranks, by rank, each with bytes_for() this one at least. Throws ClusterError.
+  /// The messages of all ranks, by rank, each with bytes_for() this one at least; none is kept. Throws ClusterError.
   virtual std::vector<std::shared_ptr<const RankMessage>> exchange(RankMessage mine) = 0;
   virtual void fail(std::string_view why) noexcept = 0;
   virtual void abort(std::string_view why) = 0;  // does not return
@@ -75,6 +75,9 @@ class Communicator {
   /// ValueError unless it has as many entries as there are ranks.
   std::vector<std::span<const std::byte>> all_to_all(std::string_view step,
                                                      std::vector<std::vector<std::byte>> for_ranks);
+  /// Lets go of what a rank, or all, gave in the last exchange, before the next: the span of it ends.
+  void release(int rank) { state_->last.at(static_cast<std::size_t>(rank)).reset(); }
+  void release() { state_->last.clear(); }
   /// Returns when all ranks have called it.
   void barrier(std::string_view step) { all_gather(step, {}); }
   /// Tells all ranks that this one has failed: their exchanges throw, and so do its own from now on.

@@ -37,6 +37,19 @@ std::int64_t telling_number(std::span<const Expr> fetches, std::span<const FedTy
 
 }  // namespace
 
+namespace {
+
+// Of a mean over rows, how many these are; 0 of a sum.
+std::int64_t rows_of_mean(const Expr& node) {
+  if (node.arity() != 1) return 0;
+  const Type one{node.input(0).dtype(), node.input(0).shape(), Layout::dense};
+  const Type two{one.dtype, one.shape.with(0, 2 * one.shape[0]), Layout::dense};
+  const double scale = node.op().fold({&two, 1}).scale / node.op().fold({&one, 1}).scale;
+  return scale == 0.5 ? one.shape[0] : 0;
+}
+
+}  // namespace
+
 bool is_split(const Expr& fed) {
   const Shape& shape = fed.shape();
   return shape.ranked() && shape.rank() > 0 && shape[0] == any;
@@ -169,6 +182,7 @@ Distribution distribute(std::span<const Expr> fetches, std::span<const FedType> 
       computed[at(became)] = true;
     }
     if (held == Held::counted) stage(number_of_stage).counted.push_back(users[id]);
+    if (held == Held::of_owners) stage(number_of_stage).of_owners.push_back({users[id], rows_of_mean(graph[became])});
   }
   for (std::size_t i = 0; i < fetches.size(); ++i) {
     const auto [held, number_of_stage, meets] = walk.of(draft.fetches[i]);
@@ -201,7 +215,8 @@ Distribution distribute(std::span<const Expr> fetches, std::span<const FedType> 
       const Expr input = node.input(i);
       // Sums of an earlier stage are given, and what is counted.
       const Held held = walk.of(input).held;
-      const bool is_given = held == Held::counted || (is_sum(held) && wanted[at(input.id())]);
+      const bool is_given =
+          held == Held::counted || held == Held::of_owners || (is_sum(held) && wanted[at(input.id())]);
       if (!is_given) computed[at(input.id())] = true;
     }
     // What only lends its shape is given as well.

@@ -6,7 +6,8 @@
 //
 // A partial value is summed, by an exchange, where anything but a sum of its kind reads it: what reads it belongs to
 // the next stage. So a run is: for each stage, the split nodes for each piece of rows, then the exchange; last, once,
-// all that is the same, and the own rows of tables (the update of the variables).
+// all that is the same, and the own rows of tables (the update of the variables). A sum over a table's rows, as a
+// norm, is of what each owner's own give: its parts are exchanged as its stage begins.
 #pragma once
 
 #include <gradus/core/plan/draft.h>
@@ -25,6 +26,12 @@ struct Distribution {
     std::vector<bool> is_mean = {};  // by sum: a part counts as its share of the rows
     std::vector<int> table = {};     // by sum: of whose rows it is, so that their owners add it; -1: all ranks do
     std::vector<Expr> split_fetches = {};
+    /// Sums over rows of tables, of which each rank gives its own rows' part.
+    struct OfOwners {
+      Expr node;
+      std::int64_t mean_of = 0;  // of so many rows in all: a part counts as the own rows' share; 0: a sum
+    };
+    std::vector<OfOwners> of_owners = {};
   };
   /// Variables that have the same owners of their rows, and what names some of them.
   struct Table {

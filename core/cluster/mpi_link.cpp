@@ -121,7 +121,7 @@ class MpiLink final : public RankLink {
 
   std::vector<std::shared_ptr<const RankMessage>> exchange(RankMessage mine) override {
     if (failed_) gradus::fail<ClusterError>("{}", why_);
-    const auto message = std::make_shared<const RankMessage>(std::move(mine));
+    const auto message = std::make_shared<RankMessage>(std::move(mine));
     // One envelope for all, or one for each: they are the sends' until these are done.
     mine_.resize(message->by_rank.empty() ? 1 : at(size_));
     if (message->by_rank.empty()) put_in_envelope(*message, message->bytes, mine_.front());
@@ -137,6 +137,8 @@ class MpiLink final : public RankLink {
     }
     std::vector<std::shared_ptr<RankMessage>> theirs(at(size_));
     wait(message->step, theirs);
+    for (int r = 0; r < std::ssize(message->by_rank); ++r)  // what others have by now
+      if (r != rank_) std::vector<std::byte>().swap(message->by_rank[at(r)]);
     std::vector<std::shared_ptr<const RankMessage>> all(theirs.begin(), theirs.end());
     all[at(rank_)] = message;
     return all;

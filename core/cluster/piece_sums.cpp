@@ -84,7 +84,7 @@ class Writer {
     bytes(std::as_bytes(values));
   }
   void bytes(std::span<const std::byte> values) { out.insert(out.end(), values.begin(), values.end()); }
-  std::vector<std::byte> out;
+  std::vector<std::byte> out{};
 };
 
 class Reader {
@@ -109,24 +109,80 @@ class Reader {
 
 std::size_t bytes_of(const Tensor& x) { return as_size(x.stored()) * size_of(x.dtype()); }
 
+// Of a vector of sums, the first that has the index of number i.
+std::size_t first_with_index(const std::vector<Tensor>& all, std::size_t i) {
+  std::size_t first = 0;
+  while (all[first].index() != all[i].index()) ++first;
+  return first;
+}
+
+void write_type(Writer& to, const Type& type) {
+  to.number(static_cast<std::uint8_t>(type.dtype));
+  to.number(static_cast<std::uint8_t>(type.layout));
+  to.number(static_cast<std::uint16_t>(type.shape.rank()));
+  to.numbers(type.shape.dims());
+}
+
 // dtype, layout, rank, dimensions; of rows also which earlier tensor has the same index, or -1 and the index.
 void write(Writer& to, const std::vector<Tensor>& all) {
   for (std::size_t i = 0; i < all.size(); ++i) {
     const Tensor& x = all[i];
-    to.number(static_cast<std::uint8_t>(x.dtype()));
-    to.number(static_cast<std::uint8_t>(x.layout()));
-    to.number(static_cast<std::uint16_t>(x.rank()));
-    to.numbers(x.shape().dims());
+    write_type(to, x.type());
     if (x.layout() == Layout::rows) {
-      const auto same = std::find_if(all.begin(), all.end(), [&](const Tensor& t) { return t.index() == x.index(); });
-      const bool is_first = same == all.begin() + static_cast<std::ptrdiff_t>(i);
-      to.number(static_cast<std::int32_t>(is_first ? -1 : same - all.begin()));
-      if (is_first) {
+      const std::size_t first = first_with_index(all, i);
+      to.number(first == i ? std::int32_t{-1} : static_cast<std::int32_t>(first));
+      if (first == i) {
         to.number(x.index()->count());
         to.numbers(std::span<const Index>(x.index()->row));
       }
     }
     to.bytes({x.data(), bytes_of(x)});
+  }
+}
+
+// Where in an index the rows of each owner are.
+struct ByOwner {
+  std::shared_ptr<const RowIndex> index;
+  std::vector<std::int64_t> place{};  // one owner's after the other's
+  std::vector<std::size_t> begin{};   // by owner, and the end
+
+  ByOwner(std::shared_ptr<const RowIndex> of, int ranks) : index(std::move(of)), begin(at(ranks) + 1, 0) {
+    const std::vector<Index>& row = index->row;
+    for (const Index each : row) ++begin[at(each % ranks) + 1];
+    for (std::size_t r = 1; r < begin.size(); ++r) begin[r] += begin[r - 1];
+    place.resize(row.size());
+    std::vector<std::size_t> next(begin.begin(), begin.end() - 1);
+    for (std::size_t i = 0; i < row.size(); ++i) place[next[at(row[i] % ranks)]++] = static_cast<std::int64_t>(i);
+  }
+  std::span<const std::int64_t> of(int owner) const {
+    return std::span(place).subspan(begin[at(owner)], begin[at(owner) + 1] - begin[at(owner)]);
+  }
+};
+
+const ByOwner& of_index(const std::vector<ByOwner>& all, const std::shared_ptr<const RowIndex>& index) {
+  return *std::find_if(all.begin(), all.end(), [&](const ByOwner& each) { return each.index == index; });
+}
+
+void write_part(Writer& to, const std::pair<int, std::int64_t>& place, std::size_t sums) {
+  to.number(static_cast<std::int32_t>(place.first));
+  to.number(static_cast<std::int32_t>(sums));
+  to.number(place.second);
+}
+
+// What write() makes of an owner's rows of the sums.
+void write_rows_of(Writer& to, const std::vector<Tensor>& all, const RowOwners& owner,
+                   const std::vector<ByOwner>& indices) {
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    const Tensor& x = all[i];
+    write_type(to, {x.dtype(), x.shape().with(0, owner.own(x.dim(0))), Layout::rows});
+    const std::span<const std::int64_t> places = of_index(indices, x.index()).of(owner.rank);
+    const std::size_t first = first_with_index(all, i), bytes = as_size(row_size_of(x)) * size_of(x.dtype());
+    to.number(first == i ? std::int32_t{-1} : static_cast<std::int32_t>(first));
+    if (first == i) {
+      to.number(static_cast<std::int64_t>(places.size()));
+      for (const std::int64_t place : places) to.number(static_cast<Index>(owner.here(x.index()->row[at(place)])));
+    }
+    for (const std::int64_t place : places) to.bytes({x.data() + as_size(place) * bytes, bytes});
   }
 }
 
@@ -161,7 +217,7 @@ std::vector<Tensor> read_sums(Reader& from, std::int32_t count) {
 
 }  // namespace
 
-std::vector<Tensor> sums_of(const std::vector<Tensor>& a, const std::vector<Tensor>& b) {
+std::vector<Tensor> sums_of(std::vector<Tensor> a, std::vector<Tensor> b) {
   if (a.empty() || b.empty()) return a.empty() ? b : a;
   std::vector<Tensor> sums;
   std::vector<Union> unions;  // few: all that a matrix touches have its columns for an index
@@ -170,12 +226,14 @@ std::vector<Tensor> sums_of(const std::vector<Tensor>& a, const std::vector<Tens
       fail<ClusterError>("the pieces of a sum are {} and {}; they must be of one type", a[i].type(), b[i].type());
     if (a[i].layout() != Layout::rows) {
       sums.push_back(sum_of_dense(a[i], b[i]));
-      continue;
+    } else {
+      auto found = std::find_if(unions.begin(), unions.end(),
+                                [&](const Union& u) { return u.a == a[i].index() && u.b == b[i].index(); });
+      if (found == unions.end()) found = unions.insert(found, union_of(a[i].index(), b[i].index()));
+      sums.push_back(sum_of_rows(a[i], b[i], *found));
     }
-    auto found = std::find_if(unions.begin(), unions.end(),
-                              [&](const Union& u) { return u.a == a[i].index() && u.b == b[i].index(); });
-    if (found == unions.end()) found = unions.insert(found, union_of(a[i].index(), b[i].index()));
-    sums.push_back(sum_of_rows(a[i], b[i], *found));
+    a[i] = Tensor();
+    b[i] = Tensor();
   }
   return sums;
 }
@@ -202,8 +260,9 @@ void PieceSums::add(std::int64_t piece, std::vector<Tensor> given) {
   while (place.second % 2 == 1) {
     const auto left = nodes_.find({place.first, place.second - 1});
     if (left == nodes_.end()) break;
-    given = sums_of(left->second, given);
+    std::vector<Tensor> before = std::move(left->second);
     nodes_.erase(left);
+    given = sums_of(std::move(before), std::move(given));
     place = {place.first + 1, place.second / 2};
   }
   nodes_[place] = std::move(given);
@@ -228,11 +287,19 @@ std::int64_t parts_of(std::int64_t first, std::int64_t last) {
 }
 
 std::vector<std::byte> PieceSums::to_bytes() const {
+  std::int64_t bytes = 0;
+  for (const auto& each : nodes_) {
+    bytes += bytes_of_part;
+    for (std::size_t i = 0; i < each.second.size(); ++i) {
+      const Tensor& x = each.second[i];
+      const bool rows = x.layout() == Layout::rows;
+      bytes += bytes_sent_of(x.type(), rows ? x.index()->count() : 0, rows && first_with_index(each.second, i) == i);
+    }
+  }
   Writer to;
+  to.out.reserve(as_size(bytes));
   for (const auto& [place, sums] : nodes_) {
-    to.number(static_cast<std::int32_t>(place.first));
-    to.number(static_cast<std::int32_t>(sums.size()));
-    to.number(place.second);
+    write_part(to, place, sums.size());
     write(to, sums);
   }
   return std::move(to.out);
@@ -283,19 +350,52 @@ PieceSums PieceSums::of_owner(const RowOwners& owner) const {
   return out;
 }
 
-std::vector<Tensor> PieceSums::at(const Place& place) const {
-  const auto [level, number] = place;
-  if ((number << level) >= pieces_) return {};
-  if (const auto found = nodes_.find(place); found != nodes_.end()) return found->second;
-  if (level == 0) fail<ClusterError>("no rank has sent the sums of piece {} of {}", number, pieces_);
-  const std::vector<Tensor> left = at({level - 1, 2 * number});
-  return sums_of(left, at({level - 1, 2 * number + 1}));
+std::vector<std::vector<std::byte>> PieceSums::to_owners(const RowOwners& from) const {
+  std::vector<ByOwner> indices;
+  for (const auto& each : nodes_)
+    for (const Tensor& sum : each.second)
+      if (std::none_of(indices.begin(), indices.end(), [&](const ByOwner& of) { return of.index == sum.index(); }))
+        indices.emplace_back(sum.index(), from.ranks);
+  std::vector<std::vector<std::byte>> out(as_size(from.ranks));
+  for (int r = 0; r < from.ranks; ++r) {
+    if (r == from.rank) continue;
+    std::int64_t bytes = 0;
+    for (const auto& each : nodes_) {
+      bytes += bytes_of_part;
+      for (std::size_t i = 0; i < each.second.size(); ++i) {
+        const Tensor& x = each.second[i];
+        const std::int64_t rows = std::ssize(of_index(indices, x.index()).of(r));
+        bytes += bytes_sent_of(x.type(), rows, first_with_index(each.second, i) == i);
+      }
+    }
+    Writer to;
+    to.out.reserve(as_size(bytes));
+    for (const auto& [place, sums] : nodes_) {
+      write_part(to, place, sums.size());
+      write_rows_of(to, sums, {r, from.ranks}, indices);
+    }
+    out[as_size(r)] = std::move(to.out);
+  }
+  return out;
 }
 
-std::vector<Tensor> PieceSums::total() const {
+PieceSums::Place PieceSums::root() const {
   int level = 0;
   while ((std::int64_t{1} << level) < pieces_) ++level;
-  return at({level, 0});
+  return {level, 0};
+}
+
+std::vector<Tensor> PieceSums::taken(const Place& place) {
+  const auto [level, number] = place;
+  if ((number << level) >= pieces_) return {};
+  if (const auto found = nodes_.find(place); found != nodes_.end()) {
+    std::vector<Tensor> sums = std::move(found->second);
+    nodes_.erase(found);
+    return sums;
+  }
+  if (level == 0) fail<ClusterError>("no rank has sent the sums of piece {} of {}", number, pieces_);
+  std::vector<Tensor> left = taken({level - 1, 2 * number});
+  return sums_of(std::move(left), taken({level - 1, 2 * number + 1}));
 }
 
 }  // namespace gradus

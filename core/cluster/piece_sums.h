@@ -37,12 +37,15 @@ class PieceSums {
   void add_bytes(std::span<const std::byte> bytes);
   /// Of sums of a table's rows, what a rank owns of them, as rows of what is there.
   PieceSums of_owner(const RowOwners& owner) const;
-  /// The sums of all pieces, when all are there; nothing where no piece has rows.
-  std::vector<Tensor> total() const;
+  /// The same for each owner, as bytes; none for this one.
+  std::vector<std::vector<std::byte>> to_owners(const RowOwners& from) const;
+  /// The sums of all pieces, when all are there; nothing where no piece has rows. They are gone from here then.
+  std::vector<Tensor> total() { return taken(root()); }
 
  private:
   using Place = std::pair<int, std::int64_t>;  // level and number of a node of the tree
-  std::vector<Tensor> at(const Place& place) const;
+  Place root() const;
+  std::vector<Tensor> taken(const Place& place);
 
   std::int64_t pieces_;
   std::map<Place, std::vector<Tensor>> nodes_;
@@ -57,7 +60,8 @@ inline constexpr std::int64_t bytes_of_part = 16;
 
 /// a + b, elementwise, or of two rows tensors the union of their rows. Those of `a` that share an index, as those of
 /// `b` then must, share one after.
-std::vector<Tensor> sums_of(const std::vector<Tensor>& a, const std::vector<Tensor>& b);
+/// Each is let go of once it is added.
+std::vector<Tensor> sums_of(std::vector<Tensor> a, std::vector<Tensor> b);
 /// A dense or rows tensor of floating numbers times a number.
 Tensor times(const Tensor& x, double factor);
 

@@ -26,7 +26,8 @@ struct MeetingPlace {
   std::mutex lock;
   std::condition_variable changed;
   std::vector<Seat> seats;
-  std::string failure;  // the first
+  std::array<std::size_t, 2> taken{};  // how many ranks have the messages; none is kept when all do
+  std::string failure;                 // the first
   std::chrono::milliseconds limit;
 };
 
@@ -73,6 +74,10 @@ class ThreadLink final : public RankLink {
     if (!p.failure.empty()) gradus::fail<ClusterError>("{}", p.failure);
     std::vector<std::shared_ptr<const RankMessage>> all;
     for (const MeetingPlace::Seat& each : p.seats) all.push_back(each.messages[number % 2]);
+    if (++p.taken[number % 2] == p.seats.size()) {
+      p.taken[number % 2] = 0;
+      for (MeetingPlace::Seat& each : p.seats) each.messages[number % 2].reset();
+    }
     return all;
   }
 

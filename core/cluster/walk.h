@@ -14,12 +14,13 @@ namespace gradus {
 
 enum class Held : std::uint8_t {
   same,
-  split,    // rows of its leading axis
-  turned,   // columns: the transpose of a split matrix
-  partial,  // what rows add to a sum
-  mean,     // what rows add to a mean: a part counts as its share of the rows
-  counted,  // the same, but it depends on how many rows there are
-  owned,    // of a table's rows, a rank's own
+  split,      // rows of its leading axis
+  turned,     // columns: the transpose of a split matrix
+  partial,    // what rows add to a sum
+  mean,       // what rows add to a mean: a part counts as its share of the rows
+  counted,    // the same, but it depends on how many rows there are
+  owned,      // of a table's rows, a rank's own
+  of_owners,  // a sum over a table's rows, to which each rank adds what its own give
 };
 
 struct Holding {
@@ -44,7 +45,7 @@ class Walk {
   /// When a reader of the node may be computed at the earliest.
   int ready(const Expr& node) const {
     const Holding& holding = of(node);
-    return holding.stage + (is_sum(holding.held) ? 1 : 0);
+    return holding.stage + (is_sum(holding.held) || holding.held == Held::of_owners ? 1 : 0);
   }
   bool is_of_rows(const Shape& shape) const;
   /// Whether each owner of a table's rows has its own of the node, once it is summed.
@@ -67,6 +68,7 @@ class Walk {
   std::optional<Holding> of_tables(const Expr& node, Holding found);
   bool must_be_early(const Expr& node, const std::vector<Type>& types);
   bool goes_by_own_rows(const Expr& node, const std::vector<Type>& types) const;
+  bool sums_own_rows(const Expr& node, const std::vector<Type>& types) const;
   bool depends_on_constants(const Expr& node) const;
 
   [[noreturn]] void refuse(const Expr& node, std::string_view why);

@@ -71,6 +71,22 @@ bool Walk::goes_by_own_rows(const Expr& node, const std::vector<Type>& types) co
   return true;
 }
 
+// Whether the node is a sum, or mean, over rows of tables, to which each owner can add what its own give.
+bool Walk::sums_own_rows(const Expr& node, const std::vector<Type>& types) const {
+  if (node.op().is_random() || node.layout() != Layout::dense || node.dtype() == boolean) return false;
+  if (tables_.of(node) >= 0 || is_elementwise(node) || node.op().is_view(types)) return false;
+  if (node.arity() == 1) {
+    const Type x{types[0].dtype, types[0].shape, Layout::dense};  // rows that are not held are zeros
+    const Fold fold = node.op().fold({&x, 1});
+    if (types[0].layout != Layout::part && fold.by == Fold::By::sum && has(fold.axes, 0)) return true;
+  }
+  const Tiles tiles = node.op().by_rows(types, node.type());
+  if (tiles.gives != Tiles::Gives::sum && tiles.gives != Tiles::Gives::accumulated) return false;
+  for (int i = 0; i < node.arity(); ++i)
+    if (node.op().reads(i) && goes_to_owners(node.input(i)) != has(tiles.sliced | tiles.looked_up, i)) return false;
+  return true;
+}
+
 bool Walk::depends_on_constants(const Expr& node) const {
   std::vector<Expr> open{node};
   for (std::size_t seen = 0; seen < open.size() && seen < 100; ++seen) {
@@ -121,6 +137,10 @@ std::optional<Holding> Walk::of_tables(const Expr& node, Holding found) {
   if (owned.valid()) {
     if (by_shape) refuse_table(node, owned, "it goes by rows of the batch as well");
     if (const std::optional<Holding> sum = as_sum(node)) return *sum;
+    if (sums_own_rows(node, types)) {
+      found.held = Held::of_owners;
+      return found;
+    }
     if (!goes_by_own_rows(node, types))
       refuse_table(
           node, owned,

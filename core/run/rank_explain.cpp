@@ -81,6 +81,28 @@ std::string RankRuns::explain(Session::State& session, std::span<const Expr> fet
           names_of(table.looked_up), sizeof(Index), ranks.size(), sizeof(std::int64_t), bytes, capacity);
     }
   };
+  const auto lend = [&](std::vector<FedType> given) {
+    for (const Distribution::Lent& lent : distribution.lent) {
+      given.push_back({lent.node, lent.type});
+      if (lent.table >= 0) given.back() = with_table_rows(lent.node, lent.type, owners.own(lent.type.shape[0]));
+    }
+    return given;
+  };
+  const auto explain_of_owners = [&](std::span<const Distribution::Stage::OfOwners> sums) {
+    std::vector<Expr> wanted;
+    for (const auto& sum : sums) wanted.push_back(sum.node);
+    text += fmt::format("\non every rank, of its own rows:\n{}", steps(wanted, lend(last)));
+    text += fmt::format(
+        "\nexchange: 1 part of {} bytes to each of {} other rank{}, and in each the sums below; the parts of ranks are "
+        "sums of other rows for another number of ranks, and the last bits of their sum so too\n",
+        bytes_of_part, ranks.size() - 1, plural(ranks.size() - 1));
+    for (const Expr& sum : wanted) {
+      const Type type = computed_type(sum, all);
+      text += fmt::format("  {}: {}, {} bytes  # {}\n", sum.name(), type, bytes_sent_of(type, 0, true),
+                          to_string(sum.where()));
+      for (std::vector<FedType>* given : {&piece, &all, &last}) given->push_back({sum, type});
+    }
+  };
   for (std::size_t s = 0; s < distribution.stages.size(); ++s) {
     const Distribution::Stage& stage = distribution.stages[s];
     for (const Expr& counted : stage.counted) {
@@ -90,6 +112,7 @@ std::string RankRuns::explain(Session::State& session, std::span<const Expr> fet
     if (s == 0 && !distribution.early.empty())
       text += fmt::format("\nfor each piece, before rows are looked up:\n{}", steps(distribution.early, piece));
     if (s == 0) explain_tables();
+    if (!stage.of_owners.empty()) explain_of_owners(stage.of_owners);
     std::vector<Expr> wanted = stage.sums;
     wanted.insert(wanted.end(), stage.split_fetches.begin(), stage.split_fetches.end());
     if (wanted.empty()) continue;
@@ -121,10 +144,7 @@ std::string RankRuns::explain(Session::State& session, std::span<const Expr> fet
       }
     }
   }
-  for (const Distribution::Lent& lent : distribution.lent) {
-    last.push_back({lent.node, lent.type});
-    if (lent.table >= 0) last.back() = with_table_rows(lent.node, lent.type, owners.own(lent.type.shape[0]));
-  }
+  last = lend(std::move(last));
   std::vector<Expr> wanted = distribution.same_fetches;
   wanted.insert(wanted.end(), distribution.own_fetches.begin(), distribution.own_fetches.end());
   if (!wanted.empty()) text += fmt::format("\nthen on every rank:\n{}", steps(wanted, last));

@@ -289,6 +289,17 @@ std::vector<Tensor> RankRuns::run_stages(Session::State& session, std::span<cons
         for (Given* each : given) each->add(k.distribution.early, computed(k.distribution.early, *each));
       tables.look_up(given, of_all);
     }
+    if (!stage.of_owners.empty()) {
+      Given of_own = of_all;
+      tables.keep_own_rows_of_known(of_own);
+      tables.lend(of_own);
+      std::vector<Expr> sums;
+      for (const auto& sum : stage.of_owners) sums.push_back(sum.node);
+      const std::vector<Tensor> total = tables.summed_over_owners(stage.of_owners, computed(sums, of_own));
+      keep(sums, total);
+      add_to_parts(sums, total);
+      of_all.add(sums, total);
+    }
     std::vector<Expr> wanted = stage.sums;
     wanted.insert(wanted.end(), stage.split_fetches.begin(), stage.split_fetches.end());
     if (wanted.empty()) continue;
@@ -301,12 +312,12 @@ std::vector<Tensor> RankRuns::run_stages(Session::State& session, std::span<cons
     for (std::int64_t number = share.piece; number < share.piece + std::ssize(share.begins) - 1; ++number) {
       std::array<std::vector<Tensor>, 2> given;
       if (part != parts.end() && part->number == number) {
-        const std::vector<Tensor> results = computed(wanted, part->given);
+        std::vector<Tensor> results = computed(wanted, part->given);
         for (std::size_t i = 0; i < rows.size(); ++i) rows[i].push_back(results[stage.sums.size() + i]);
         for (std::size_t kind = 0; kind < which.size(); ++kind)
           for (const std::size_t i : which[kind]) {
             if (part->rows == 0 && share.rows > 0) continue;
-            Tensor sum = results[i];
+            Tensor sum = std::exchange(results[i], Tensor());
             if (stage.is_mean[i] && share.rows > 0)
               sum = times(sum, static_cast<double>(part->rows) / static_cast<double>(share.rows));
             given[kind].push_back(kind == 1 ? tables.in_table(sum, stage.table[i], stage.sums[i]) : sum);
@@ -330,9 +341,10 @@ std::vector<Tensor> RankRuns::run_stages(Session::State& session, std::span<cons
       add_to_parts(of[0], total);
       of_all.add(of[0], total);
     }
-    if (!of[1].empty()) of_all.add(of[1], tables.summed_by_owners(names_of(of[1]) + ", to owners", sums[1]));
+    if (!of[1].empty()) of_all.add(of[1], tables.summed_by_owners(names_of(of[1]) + ", to owners", std::move(sums[1])));
   }
 
+  parts.clear();  // and with them the rows that they looked up
   std::vector<Expr> wanted = k.distribution.same_fetches;
   wanted.insert(wanted.end(), k.distribution.own_fetches.begin(), k.distribution.own_fetches.end());
   if (!wanted.empty()) {
@@ -351,8 +363,8 @@ std::vector<Tensor> RankRuns::run_stages(Session::State& session, std::span<cons
   return out;
 }
 
-Tensor RankRuns::all_rows(const Expr& variable, const Tensor& own) {
-  return TableRun::gathered(ranks, variable.name(), bytes_in(own), variable.type());
+Tensor RankRuns::all_rows(const Expr& variable, const Tensor& own, std::optional<int> for_rank) {
+  return TableRun::gathered(ranks, variable.name(), bytes_in(own), variable.type(), for_rank);
 }
 
 Tensor RankRuns::value(Session::State& session, const Expr& variable) {

@@ -8,6 +8,7 @@
 #include <gradus/core/run/session_state.h>
 
 #include <list>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -32,7 +33,7 @@ class RankRuns {
   Tensor value(Session::State& session, const Expr& variable);
 
   /// All rows of what each rank has its own of, of a variable's type.
-  Tensor all_rows(const Expr& variable, const Tensor& own);
+  Tensor all_rows(const Expr& variable, const Tensor& own, std::optional<int> for_rank);
 
   Communicator ranks;
   std::int64_t pieces;

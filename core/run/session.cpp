@@ -401,13 +401,15 @@ void Session::assign_own(const Expr& variable, const Tensor& rows) {
   state_->variables.write(variable, rows);
 }
 
-Tensor Session::all_rows(const Expr& variable, const Tensor& own) {
+Tensor Session::all_rows(const Expr& variable, const Tensor& own, std::optional<int> for_rank) {
   const Use use(*state_);
   if (!shares_out(variable) || own.type() == variable.type()) return own;
+  if (const int ranks = state_->over_ranks->ranks.size(); for_rank && (*for_rank < 0 || *for_rank >= ranks))
+    fail<ValueError>("all_rows: for rank {} of {}; 0 to {} is expected", *for_rank, ranks, ranks - 1);
   if (const Type here = state_->variables.type_here(variable); own.type() != here)
     fail<TypeError>("all_rows: of the variable {} ({}) this rank has {} but is given {}", variable.name(),
                     to_string(variable.where()), to_string(here), to_string(own.type()));
-  return state_->over_ranks->all_rows(variable, own);
+  return state_->over_ranks->all_rows(variable, own, for_rank);
 }
 
 PlanSteps Session::steps(std::span<const Expr> fetches, const Feeds& feeds) { return steps(fetches, feeds, "steps"); }

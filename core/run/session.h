@@ -160,8 +160,9 @@ class Session {
   bool shares_out(const Expr& variable) const;
   Tensor own_value(const Expr& variable);
   void assign_own(const Expr& variable, const Tensor& rows);
-  /// All rows of what each rank has own rows of, as own_value() gives them: all ranks must call it.
-  Tensor all_rows(const Expr& variable, const Tensor& own);
+  /// All rows of what each rank has own rows of, as own_value() gives them: all ranks must call it. Where a rank is
+  /// named, it alone gets them, some at a time, and others no tensor, if they share the variable out.
+  Tensor all_rows(const Expr& variable, const Tensor& own, std::optional<int> for_rank = {});
 
   /// Writes all variables (optimizer slots among them) as safetensors; the file is replaced only when complete.
   void save(const std::string& path);

@@ -104,12 +104,26 @@ void TableRun::look_up(std::span<Given* const> pieces, const Given& of_all) {
   }
   if (names.empty()) return;
 
+  const auto bytes_of_answer = [&](std::span<const std::byte> theirs) {
+    Unread question{theirs};
+    std::size_t bytes = 0;
+    for (const Distribution::Table& table : distribution_.tables) {
+      if (!is_looked_up(table)) continue;
+      std::int64_t count = 0;
+      std::memcpy(&count, question.take(sizeof count).data(), sizeof count);
+      question.take(at(count) * sizeof(Index));
+      for (const Expr& variable : table.looked_up)
+        if (variable.kind() == Kind::variable) bytes += at(count) * bytes_of_row(variable.type());
+    }
+    return bytes;
+  };
   // As an owner: the rows, one table's variables after the other.
   std::vector<std::vector<std::byte>> answers;
   for (const std::span<const std::byte> theirs :
        ranks_.all_to_all(fmt::format("which rows of {}", names_of(names)), std::move(asked))) {
     Unread question{theirs};
     std::vector<std::byte>& answer = answers.emplace_back();
+    answer.reserve(bytes_of_answer(theirs));
     for (const Distribution::Table& table : distribution_.tables) {
       if (!is_looked_up(table)) continue;
       std::int64_t count = 0;
@@ -157,6 +171,7 @@ void TableRun::look_up(std::span<Given* const> pieces, const Given& of_all) {
       for (const Expr& index : table.indices)
         piece->set(index, renumbered(*piece->find(index), *rows.named, rows.capacity));
   }
+  ranks_.release();
 }
 
 void TableRun::keep_own_rows_of_known(Given& of_all) const {
@@ -187,21 +202,43 @@ Tensor TableRun::in_table(const Tensor& sum, int table, const Expr& node) const 
   return gradus::in_table(sum, rows_[at(table)].named, node.shape()[0]);
 }
 
-std::vector<Tensor> TableRun::summed_by_owners(const std::string& step, const PieceSums& sums) {
-  std::vector<std::vector<std::byte>> for_owners(at(ranks_.size()));
+std::vector<Tensor> TableRun::summed_over_owners(std::span<const Distribution::Stage::OfOwners> sums,
+                                                 std::vector<Tensor> parts) {
+  std::vector<Expr> nodes;
+  for (std::size_t i = 0; i < sums.size(); ++i) {
+    nodes.push_back(sums[i].node);
+    if (const std::int64_t rows = sums[i].mean_of; rows > 0)
+      parts[i] = owners().own(rows) == 0
+                     ? zeros(parts[i].shape(), parts[i].dtype())  // a mean of nothing is no number
+                     : times(parts[i], static_cast<double>(owners().own(rows)) / static_cast<double>(rows));
+  }
+  PieceSums all(ranks_.size());
+  all.add(ranks_.rank(), std::move(parts));
+  const auto theirs = ranks_.all_gather(names_of(nodes), all.to_bytes());
   for (int r = 0; r < ranks_.size(); ++r)
-    if (r != ranks_.rank()) for_owners[at(r)] = sums.of_owner({r, ranks_.size()}).to_bytes();
+    if (r != ranks_.rank()) all.add_bytes(theirs[at(r)]);
+  return all.total();
+}
+
+// Of the rows that were gathered no more than two copies are there at a time: sums and what is sent of them, what is
+// sent and what has come, what has come and the sums of it.
+std::vector<Tensor> TableRun::summed_by_owners(const std::string& step, PieceSums sums) {
+  std::vector<std::vector<std::byte>> for_owners = sums.to_owners(owners());
   PieceSums own = sums.of_owner(owners());
+  sums = PieceSums(0);
   const auto theirs = ranks_.all_to_all(step, std::move(for_owners));
-  for (int r = 0; r < ranks_.size(); ++r)
+  for (int r = 0; r < ranks_.size(); ++r) {
     if (r != ranks_.rank()) own.add_bytes(theirs[at(r)]);
+    ranks_.release(r);
+  }
   return own.total();
 }
 
 Tensor TableRun::gathered(Communicator& ranks, const std::string& step, std::span<const std::byte> own,
-                          const Type& whole) {
+                          const Type& whole, std::optional<int> for_rank) {
   constexpr std::int64_t most_bytes = std::int64_t{16} << 20;  // of a message: no rank need hold a second table
-  Tensor out = Tensor::uninitialized(whole);
+  const bool is_here = !for_rank || *for_rank == ranks.rank();
+  Tensor out = is_here ? Tensor::uninitialized(whole) : Tensor();
   const std::size_t bytes = bytes_of_row(whole);
   const std::int64_t rows = whole.shape[0], number = ranks.size();
   const std::int64_t at_once =
@@ -209,8 +246,16 @@ Tensor TableRun::gathered(Communicator& ranks, const std::string& step, std::spa
   for (std::int64_t first = 0; first < RowOwners::count(rows, 0, number); first += at_once) {
     const std::int64_t mine =
         std::clamp<std::int64_t>(RowOwners::count(rows, ranks.rank(), number) - first, 0, at_once);
-    const auto all = ranks.all_gather(step, own.subspan(mine > 0 ? at(first) * bytes : 0, at(mine) * bytes));
-    for (std::int64_t r = 0; r < number; ++r)
+    const std::span<const std::byte> some = own.subspan(mine > 0 ? at(first) * bytes : 0, at(mine) * bytes);
+    std::vector<std::span<const std::byte>> all;
+    if (for_rank) {
+      std::vector<std::vector<std::byte>> for_ranks(at(number));
+      for_ranks[at(*for_rank)].assign(some.begin(), some.end());
+      all = ranks.all_to_all(step, std::move(for_ranks));
+    } else {
+      all = ranks.all_gather(step, some);
+    }
+    for (std::int64_t r = 0; r < number && is_here; ++r)
       for (std::size_t i = 0; bytes > 0 && i < all[at(r)].size() / bytes; ++i)
         std::memcpy(out.writable_data() + at((first + static_cast<std::int64_t>(i)) * number + r) * bytes,
                     all[at(r)].data() + i * bytes, bytes);

@@ -10,6 +10,7 @@
 #include <gradus/core/run/session_state.h>
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -28,11 +29,14 @@ class TableRun {
   void lend(Given& of_all) const;
   /// The rows of a sum of pieces as rows of the table.
   Tensor in_table(const Tensor& sum, int table, const Expr& node) const;
+  /// Sums over tables' rows: of the own rows' parts of all ranks, added in the order of a tree over the ranks.
+  std::vector<Tensor> summed_over_owners(std::span<const Distribution::Stage::OfOwners> sums,
+                                         std::vector<Tensor> parts);
   /// Sums of all ranks' pieces, of the rows that are this rank's.
-  std::vector<Tensor> summed_by_owners(const std::string& step, const PieceSums& sums);
-  /// All rows of what each rank has its own of.
+  std::vector<Tensor> summed_by_owners(const std::string& step, PieceSums sums);
+  /// All rows of what each rank has its own of; where a rank is named, for this one, and nothing for others.
   static Tensor gathered(Communicator& ranks, const std::string& step, std::span<const std::byte> own,
-                         const Type& whole);
+                         const Type& whole, std::optional<int> for_rank = {});
 
  private:
   struct Rows {

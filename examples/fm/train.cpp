@@ -107,8 +107,9 @@ struct Trained {
   TargetScale scale{};
   std::shared_ptr<const Relations> relations{};
 
+  // Of tables that ranks share out the first alone has room for all, to write the model.
   void take(Trainer& from) {
-    parameters = from.parameters();
+    parameters = from.parameters(0);
     samples = from.samples();
     scale = from.target_scale();
     rows = from.rows();
@@ -353,6 +354,8 @@ int train(const TrainCommand& command) {
     if (trained.ending == Ending::stopped) return interrupted_at(trainer, command, checkpoint);
     if (text) say("refitted: {} epochs on all {} examples\n", best, set.train->size() + set.validation_size());
   }
+  // A rank that has not all of the model has nothing to say of it.
+  if (!command.common.writes() && trained.parameters.size() < trainer.model().parameters.size()) return 0;
   model.parameters = std::move(trained.parameters);
   model.samples = std::move(trained.samples);
   model.target_scale = trained.scale;

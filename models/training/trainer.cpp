@@ -45,13 +45,6 @@ BatchOptions batch_options(std::int64_t rows, const TrainingOptions& training, c
   return out;
 }
 
-bool all_finite(const Tensor& tensor) {
-  return dispatch_floating(tensor.dtype(), [&]<class T>(TypeTag<T>) {
-    const auto numbers = tensor.span<T>();
-    return std::all_of(numbers.begin(), numbers.end(), [](T x) { return std::isfinite(x); });
-  });
-}
-
 // What the bias starts from: what fits the targets best while there is nothing else. Starting there, and not from 0,
 // saves the epochs in which nothing but the bias is learnt. Ranking has no use for one, and targets of regression have
 // the mean 0.   [1], of multiclass tasks [c]
@@ -381,19 +374,18 @@ Ending Trainer::run(const Watcher& watcher, std::int64_t epochs) {
   return Ending::all_epochs;
 }
 
-Parameters Trainer::parameters() {
+Parameters Trainer::parameters(std::optional<int> for_rank) {
   State& s = *state_;
   if (s.has_samples()) return s.unfolded(mean_of(s.keeper->samples()));
-  if (!s.best.empty()) {
-    Parameters whole;
-    for (const Expr& parameter : s.model.parameters)
-      whole.emplace(parameter.name(),
-                    s.session->all_rows(parameter, s.own_rows_of(parameter, s.best.at(parameter.name()))));
-    return whole;
+  // The last step without validation is seen by nobody else.
+  if (s.best.empty() && !s.is_finite()) s.diverged(s.batch_count());
+  Parameters out;
+  for (const Expr& parameter : s.model.parameters) {
+    const Tensor own =
+        s.best.empty() ? s.session->own_value(parameter) : s.own_rows_of(parameter, s.best.at(parameter.name()));
+    Tensor whole = s.session->all_rows(parameter, own, for_rank);
+    if (whole.type() == parameter.type()) out.emplace(parameter.name(), std::move(whole));
   }
-  Parameters out = parameters_of(*s.session, s.model);
-  for (const auto& [name, value] : out)
-    if (!all_finite(value)) s.diverged(s.batch_count());  // the last step without validation is seen by nobody else
   return out;
 }
 

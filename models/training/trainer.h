@@ -128,9 +128,10 @@ class Trainer {
   /// Goes on to the end, or until `epochs` are done. Throws DivergedError.
   Ending run(const Watcher& watcher = {}, std::int64_t epochs = INT64_MAX);
 
-  /// Of the best epoch on the validation set; without one, of the last. Over ranks all must ask. Of mcmc the mean of
-  /// the samples', which is not what evaluations and predictions go by.
-  Parameters parameters();
+  /// Of the best epoch on the validation set; without one, of the last. Over ranks all must ask; where a rank is named,
+  /// it alone gets tables that are shared out, which may be too large for others. Of mcmc the mean of the samples',
+  /// which is not what evaluations and predictions go by.
+  Parameters parameters(std::optional<int> for_rank = {});
   /// What mcmc has kept so far: what it predicts is the mean of what the means tell. Of other learners nothing.
   Samples samples() const;
   /// How good they are on other rows, and on the validation set, or, without one, on the rows they were learnt from.

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <span>
 
@@ -27,6 +28,20 @@ Tensor Trainer::State::own_rows_of(const Expr& variable, const Tensor& value) co
     if (bytes > 0) std::memcpy(rows.writable_data() + static_cast<std::size_t>(i) * bytes, row.data(), bytes);
   }
   return rows;
+}
+
+bool Trainer::State::is_finite() {
+  bool all = true;
+  for (const Expr& parameter : model.parameters) {
+    const Tensor own = session->own_value(parameter);
+    dispatch_floating(own.dtype(), [&]<class T>(TypeTag<T>) {
+      all = all && std::ranges::all_of(own.span<T>(), [](T x) { return std::isfinite(x); });
+    });
+  }
+  if (!ranks) return all;
+  for (const auto& theirs : ranks->all_gather("whether all is finite", std::as_bytes(std::span(&all, 1))))
+    all = all && theirs.front() != std::byte{0};
+  return all;
 }
 
 void Trainer::State::assign_own(const Parameters& own) {

@@ -48,6 +48,14 @@ train="train ratings.csv --epochs 3 --patience 0 --threads 1 --batch 256 --piece
     same alone shared$ranks
     none_left "shared$ranks.checkpoint" || stop "a finished training leaves its checkpoint"
   done
+  # Clipped by the norm of all rows, wherever they are: the same ranks learn the same bits.
+  for time in 1 2; do
+    mpirun -n 4 "$fm" $train --clip-norm 0.01 --test ratings.csv --model clipped$time --shard-above 0.0005 \
+      >clipped.out 2>clipped.err || stop "ranks that clip the gradients of tables" clipped.err
+    has clipped.out '^test: '
+  done
+  same clipped1 clipped2
+  ! cmp -s clipped1 alone || stop "nothing is clipped"
   "$fm" predict of4 ratings.csv --out predictions >/dev/null || stop "a model of 4 ranks cannot predict"
 
   # Refusals.

@@ -51,6 +51,8 @@ struct Trainer::State {
   Type own_type(const Expr& variable) const;
   StateShards save_shards(const std::string& path);
   void assign_own(const Parameters& own);
+  // Whether all parameters are finite, on all ranks.
+  bool is_finite();
   bool has_samples() const { return keeper && keeper->samples().count() > 0; }
   std::int64_t batch_count() const { return batches ? batches->count() : 1; }
   Evaluation evaluation_on(const RowBlocks& data);
