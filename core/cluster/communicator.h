@@ -17,6 +17,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace gradus {
@@ -78,6 +79,8 @@ class Communicator {
   /// Lets go of what a rank, or all, gave in the last exchange, before the next: the span of it ends.
   void release(int rank) { state_->last.at(static_cast<std::size_t>(rank)).reset(); }
   void release() { state_->last.clear(); }
+  /// What the last exchange gave, by rank, to be kept past the next: spans of it stay as long as it is held.
+  std::vector<std::shared_ptr<const RankMessage>> take() { return std::exchange(state_->last, {}); }
   /// Returns when all ranks have called it.
   void barrier(std::string_view step) { all_gather(step, {}); }
   /// Tells all ranks that this one has failed: their exchanges throw, and so do its own from now on.

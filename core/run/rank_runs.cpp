@@ -1,6 +1,7 @@
 #include <gradus/core/run/rank_runs.h>
 
 #include <gradus/core/at.h>
+#include <gradus/core/cluster/row_numbers.h>
 #include <gradus/core/io/checksum.h>
 #include <gradus/core/run/rank_rows.h>
 #include <gradus/core/run/table_run.h>
@@ -274,6 +275,11 @@ std::vector<Tensor> RankRuns::run_stages(Session::State& session, std::span<cons
     for (const Expr& known : table.known)
       if (of_all.find(known) == nullptr) of_all.add(known, value_of_constant(session, k, known));
 
+  std::size_t stages_of_pieces = k.distribution.stages.size();  // the last of them has something for pieces to compute
+  const auto computes = [](const Distribution::Stage& stage) {
+    return !stage.sums.empty() || !stage.split_fetches.empty();
+  };
+  while (stages_of_pieces > 0 && !computes(k.distribution.stages[stages_of_pieces - 1])) --stages_of_pieces;
   for (std::size_t s = 0; s < k.distribution.stages.size(); ++s) {
     const Distribution::Stage& stage = k.distribution.stages[s];
     if (!stage.counted.empty()) {
@@ -283,11 +289,13 @@ std::vector<Tensor> RankRuns::run_stages(Session::State& session, std::span<cons
       if (!k.distribution.tables.empty()) of_all.add(stage.counted, counted);
     }
     if (s == 0 && !k.distribution.tables.empty()) {
-      std::vector<Given*> given;
-      for (Piece& part : parts) given.push_back(&part.given);
-      if (!k.distribution.early.empty())
-        for (Given* each : given) each->add(k.distribution.early, computed(k.distribution.early, *each));
-      tables.look_up(given, of_all);
+      std::vector<const Given*> given;
+      for (Piece& part : parts) {
+        if (!k.distribution.early.empty())
+          part.given.add(k.distribution.early, computed(k.distribution.early, part.given));
+        given.push_back(&part.given);
+      }
+      tables.look_up(given);
     }
     if (!stage.of_owners.empty()) {
       Given of_own = of_all;
@@ -312,7 +320,11 @@ std::vector<Tensor> RankRuns::run_stages(Session::State& session, std::span<cons
     for (std::int64_t number = share.piece; number < share.piece + std::ssize(share.begins) - 1; ++number) {
       std::array<std::vector<Tensor>, 2> given;
       if (part != parts.end() && part->number == number) {
-        std::vector<Tensor> results = computed(wanted, part->given);
+        // Rows of tables are there for the length of a piece's plan.
+        Given with_rows = part->given;
+        const TableRun::RowsOfPiece named = tables.give_rows(with_rows, of_all);
+        if (s + 1 == stages_of_pieces && parts.size() == 1) tables.forget_rows();
+        std::vector<Tensor> results = computed(wanted, with_rows);
         for (std::size_t i = 0; i < rows.size(); ++i) rows[i].push_back(results[stage.sums.size() + i]);
         for (std::size_t kind = 0; kind < which.size(); ++kind)
           for (const std::size_t i : which[kind]) {
@@ -320,11 +332,15 @@ std::vector<Tensor> RankRuns::run_stages(Session::State& session, std::span<cons
             Tensor sum = std::exchange(results[i], Tensor());
             if (stage.is_mean[i] && share.rows > 0)
               sum = times(sum, static_cast<double>(part->rows) / static_cast<double>(share.rows));
-            given[kind].push_back(kind == 1 ? tables.in_table(sum, stage.table[i], stage.sums[i]) : sum);
+            given[kind].push_back(kind == 1 ? in_table(sum, named[at(stage.table[i])], stage.sums[i].shape()[0]) : sum);
           }
         ++part;
       }
       for (std::size_t kind = 0; kind < which.size(); ++kind) sums[kind].add(number, std::move(given[kind]));
+    }
+    if (s + 1 == stages_of_pieces) {
+      parts.clear();
+      tables.forget_rows();
     }
     for (std::size_t i = 0; i < rows.size(); ++i) keep({&stage.split_fetches[i], 1}, {one_below_other(rows[i])});
     std::array<std::vector<Expr>, 2> of;
@@ -344,7 +360,6 @@ std::vector<Tensor> RankRuns::run_stages(Session::State& session, std::span<cons
     if (!of[1].empty()) of_all.add(of[1], tables.summed_by_owners(names_of(of[1]) + ", to owners", std::move(sums[1])));
   }
 
-  parts.clear();  // and with them the rows that they looked up
   std::vector<Expr> wanted = k.distribution.same_fetches;
   wanted.insert(wanted.end(), k.distribution.own_fetches.begin(), k.distribution.own_fetches.end());
   if (!wanted.empty()) {

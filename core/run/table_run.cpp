@@ -40,14 +40,15 @@ struct Unread {
   }
 };
 
-// How many rows the small table has: a power of two, for few plans; and as many as an index has, if the table has,
-// since what plans do depends on which is larger.
+// How many rows the small table has: a multiple of an eighth of a power of two, for few plans; and as many as an index
+// has, if the table has, since what plans do depends on which is larger.
 std::int64_t capacity_of(const Distribution::Table& table, std::int64_t named, std::span<const Tensor> indices) {
   std::int64_t most = std::max<std::int64_t>(1, named), rows = std::numeric_limits<std::int64_t>::max();
   for (const Tensor& index : indices)
     most = std::max(most, index.layout() == Layout::csr ? index.dim(0) : index.size());
   for (const Expr& node : table.looked_up) rows = std::min(rows, node.shape()[0]);
-  return std::max<std::int64_t>(1, std::min(rows, static_cast<std::int64_t>(std::bit_ceil(as_size(most)))));
+  const std::int64_t step = std::max<std::int64_t>(1, static_cast<std::int64_t>(std::bit_ceil(as_size(most))) / 8);
+  return std::max<std::int64_t>(1, std::min(rows, (most + step - 1) / step * step));
 }
 
 bool is_looked_up(const Distribution::Table& table) { return !table.looked_up.empty() && !table.indices.empty(); }
@@ -72,12 +73,11 @@ void TableRun::check(const Distribution::Table& table, const RowIndex& named) co
                        to_string(variable.where()), named.row.back(), variable.shape()[0]);
 }
 
-void TableRun::look_up(std::span<Given* const> pieces, const Given& of_all) {
+void TableRun::look_up(std::span<const Given* const> pieces) {
   std::vector<Expr> names;
   const int ranks = ranks_.size();
   // To each owner for each table: how many of its rows are asked for, and which.
   std::vector<std::vector<std::byte>> asked(at(ranks));
-  std::vector<std::vector<std::vector<Index>>> places(distribution_.tables.size());  // by owner: in what is named
   for (std::size_t t = 0; t < rows_.size(); ++t) {
     const Distribution::Table& table = distribution_.tables[t];
     if (!is_looked_up(table)) continue;
@@ -87,43 +87,34 @@ void TableRun::look_up(std::span<Given* const> pieces, const Given& of_all) {
     Rows& rows = rows_[t];
     rows.named = rows_named(indices);
     check(table, *rows.named);
-    rows.capacity = capacity_of(table, std::ssize(rows.named->row), indices);
-    std::vector<std::vector<Index>> of_owner(at(ranks));
-    places[t].resize(at(ranks));
-    for (std::size_t i = 0; i < rows.named->row.size(); ++i) {
-      const Index row = rows.named->row[i];
-      of_owner[at(row % ranks)].push_back(static_cast<Index>(row / ranks));
-      places[t][at(row % ranks)].push_back(static_cast<Index>(i));
+    rows.of_owner.assign(at(ranks), 0);
+    for (const Index row : rows.named->row) ++rows.of_owner[at(row % ranks)];
+    for (std::size_t r = 0; r < asked.size(); ++r) {
+      asked[r].reserve(asked[r].size() + sizeof(std::int64_t) + at(rows.of_owner[r]) * sizeof(Index));
+      append(asked[r], &rows.of_owner[r], sizeof(std::int64_t));
     }
-    for (std::size_t r = 0; r < of_owner.size(); ++r) {
-      const std::int64_t count = std::ssize(of_owner[r]);
-      append(asked[r], &count, sizeof count);
-      append(asked[r], of_owner[r].data(), of_owner[r].size() * sizeof(Index));
+    for (const Index row : rows.named->row) {
+      const auto there = static_cast<Index>(row / ranks);
+      append(asked[at(row % ranks)], &there, sizeof there);
     }
     names.insert(names.end(), table.looked_up.begin(), table.looked_up.end());
   }
   if (names.empty()) return;
-
-  const auto bytes_of_answer = [&](std::span<const std::byte> theirs) {
-    Unread question{theirs};
-    std::size_t bytes = 0;
-    for (const Distribution::Table& table : distribution_.tables) {
-      if (!is_looked_up(table)) continue;
-      std::int64_t count = 0;
-      std::memcpy(&count, question.take(sizeof count).data(), sizeof count);
-      question.take(at(count) * sizeof(Index));
-      for (const Expr& variable : table.looked_up)
-        if (variable.kind() == Kind::variable) bytes += at(count) * bytes_of_row(variable.type());
-    }
-    return bytes;
-  };
-  // As an owner: the rows, one table's variables after the other.
   std::vector<std::vector<std::byte>> answers;
   for (const std::span<const std::byte> theirs :
-       ranks_.all_to_all(fmt::format("which rows of {}", names_of(names)), std::move(asked))) {
-    Unread question{theirs};
-    std::vector<std::byte>& answer = answers.emplace_back();
-    answer.reserve(bytes_of_answer(theirs));
+       ranks_.all_to_all(fmt::format("which rows of {}", names_of(names)), std::move(asked)))
+    answers.push_back(answer(theirs));
+  const auto theirs = ranks_.all_to_all(fmt::format("rows of {}", names_of(names)), std::move(answers));
+  told_.assign(theirs.begin(), theirs.end());
+  kept_ = ranks_.take();
+}
+
+// As an owner: the rows that a rank asks for, one table's variables after the other.
+std::vector<std::byte> TableRun::answer(std::span<const std::byte> asked) {
+  std::vector<std::byte> out;
+  for (const bool counts : {true, false}) {
+    Unread question{asked};
+    std::size_t before = 0;
     for (const Distribution::Table& table : distribution_.tables) {
       if (!is_looked_up(table)) continue;
       std::int64_t count = 0;
@@ -133,45 +124,66 @@ void TableRun::look_up(std::span<Given* const> pieces, const Given& of_all) {
       if (!rows.empty()) std::memcpy(rows.data(), numbers.data(), numbers.size());
       for (const Expr& variable : table.looked_up) {
         if (variable.kind() != Kind::variable) continue;
-        session_.variables.initialize(variable);
-        const Type here = session_.variables.type_here(variable);
-        if (!all_below(here.shape[0], std::span<const Index>(rows)))
-          fail<ClusterError>("a rank has asked for rows of {} that there are not", variable.name());
-        const std::size_t bytes = bytes_of_row(here), before = answer.size();
-        answer.resize(before + rows.size() * bytes);
-        gather_rows(session_.variables.data(variable), std::span<const Index>(rows), bytes, answer.data() + before);
+        const std::size_t bytes = bytes_of_row(variable.type());
+        if (!counts) {
+          session_.variables.initialize(variable);
+          if (!all_below(session_.variables.type_here(variable).shape[0], std::span<const Index>(rows)))
+            fail<ClusterError>("a rank has asked for rows of {} that there are not", variable.name());
+          gather_rows(session_.variables.data(variable), std::span<const Index>(rows), bytes, out.data() + before);
+        }
+        before += rows.size() * bytes;
       }
     }
+    if (counts) out.resize(before);
   }
-  std::vector<Unread> told;
-  for (const std::span<const std::byte> theirs :
-       ranks_.all_to_all(fmt::format("rows of {}", names_of(names)), std::move(answers)))
-    told.push_back({theirs});
+  return out;
+}
 
+// Owners' answers are in the order of the rows, each owner's by themselves.
+Tensor TableRun::rows_told(const Expr& variable, const Rows& rows, const RowIndex& wanted, std::int64_t capacity,
+                           std::vector<std::size_t>& from) const {
+  Tensor small = Tensor::uninitialized({variable.dtype(), variable.shape().with(0, capacity), Layout::dense});
+  const std::size_t bytes = bytes_of_row(variable.type());
+  std::vector<const std::byte*> next;
+  for (std::size_t r = 0; r < told_.size(); ++r) {
+    next.push_back(told_[r].subspan(from[r], at(rows.of_owner[r]) * bytes).data());
+    from[r] += at(rows.of_owner[r]) * bytes;
+  }
+  std::byte* to = small.writable_data();
+  std::size_t i = 0;
+  for (const Index row : rows.named->row) {
+    const std::byte*& theirs = next[at(row % ranks_.size())];
+    if (i < wanted.row.size() && wanted.row[i] == row) {
+      std::memcpy(to + i * bytes, theirs, bytes);
+      ++i;
+    }
+    theirs += bytes;
+  }
+  if (const std::size_t held = i * bytes, all = at(capacity) * bytes; all > held) std::memset(to + held, 0, all - held);
+  return small;
+}
+
+TableRun::RowsOfPiece TableRun::give_rows(Given& piece, const Given& of_all) const {
+  RowsOfPiece out(rows_.size());
+  std::vector<std::size_t> from(told_.size(), 0);  // of each rank's answer, what is of tables before
   for (std::size_t t = 0; t < rows_.size(); ++t) {
     const Distribution::Table& table = distribution_.tables[t];
     if (!is_looked_up(table)) continue;
-    const Rows& rows = rows_[t];
-    for (const Expr& node : table.looked_up) {
-      Tensor small;
-      if (node.kind() != Kind::variable) {
-        small = rows_of(*of_all.find(node), *rows.named, rows.capacity);
-      } else {
-        small = Tensor::uninitialized({node.dtype(), node.shape().with(0, rows.capacity), Layout::dense});
-        const std::size_t bytes = bytes_of_row(node.type());
-        for (std::size_t r = 0; r < told.size(); ++r)
-          scatter_rows(told[r].take(places[t][r].size() * bytes).data(), std::span<const Index>(places[t][r]), bytes,
-                       small.writable_data());
-        const std::size_t held = rows.named->row.size() * bytes, all = at(rows.capacity) * bytes;
-        if (all > held) std::memset(small.writable_data() + held, 0, all - held);
-      }
-      for (Given* piece : pieces) piece->set(node, small);
-    }
-    for (Given* piece : pieces)
-      for (const Expr& index : table.indices)
-        piece->set(index, renumbered(*piece->find(index), *rows.named, rows.capacity));
+    std::vector<Tensor> indices;
+    for (const Expr& index : table.indices) indices.push_back(*piece.find(index));
+    out[t] = rows_named(indices);
+    const std::int64_t capacity = capacity_of(table, std::ssize(out[t]->row), indices);
+    for (const Expr& node : table.looked_up)
+      piece.set(node, node.kind() == Kind::variable ? rows_told(node, rows_[t], *out[t], capacity, from)
+                                                    : rows_of(*of_all.find(node), *out[t], capacity));
+    for (const Expr& index : table.indices) piece.set(index, renumbered(*piece.find(index), *out[t], capacity));
   }
-  ranks_.release();
+  return out;
+}
+
+void TableRun::forget_rows() {
+  told_.clear();
+  kept_.clear();
 }
 
 void TableRun::keep_own_rows_of_known(Given& of_all) const {
@@ -196,10 +208,6 @@ void TableRun::lend(Given& of_all) const {
       of_all.add(lent.node, zeros(type.shape, type.dtype));
     }
   }
-}
-
-Tensor TableRun::in_table(const Tensor& sum, int table, const Expr& node) const {
-  return gradus::in_table(sum, rows_[at(table)].named, node.shape()[0]);
 }
 
 std::vector<Tensor> TableRun::summed_over_owners(std::span<const Distribution::Stage::OfOwners> sums,
