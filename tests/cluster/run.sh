@@ -1,12 +1,13 @@
 #!/bin/sh
 # fm train under mpirun, of 1, 2 and 4 processes: the same model, resumed by other numbers of ranks, stopped by SIGTERM,
 # and told in a message where a rank is killed, stopped, or of no use. Exits 77 where there is no mpirun or no module.
-#   sh run.sh FM MODULE FOLDER
+#   sh run.sh FM MODULE FOLDER [TABLE_MEMORY]
 set -eu
 fm=$1
 GRADUS_MPI_MODULE=$2
 export GRADUS_MPI_MODULE
 folder=$3
+memory=${4:-}
 if ! command -v mpirun >/dev/null; then
   echo "skipped: there is no mpirun (Debian: openmpi-bin)"
   exit 77
@@ -68,6 +69,11 @@ train="train ratings.csv --epochs 3 --patience 0 --threads 1 --batch 256 --piece
   ! mpirun -n 2 "$fm" train nowhere.csv >refused.out 2>refused.err || stop "data that are not there"
   grep -c 'nowhere.csv: ' refused.err | grep -qx 1 || stop "not one rank alone tells what is wrong" refused.err
 }
+
+# What a rank needs beside its rows of a table: 6.5 times the rows that its batch names, at most. (Freed memory goes back
+# at once here, so that what a process has is what it needs.)
+[ -z "$memory" ] || MALLOC_MMAP_THRESHOLD_=4194304 mpirun -n 4 "$memory" 1000000 8192 adagrad 6.5 >memory.out 2>&1 ||
+  stop "more memory than that" memory.out
 
 # A long training, in the background; $first is the process of its rank 0, and so on.
 long="train ratings.csv --epochs 100000 --patience 0 --threads 1 --batch 256 --pieces 8 --factors 4 --rank-timeout 3"
