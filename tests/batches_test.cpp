@@ -10,6 +10,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <iterator>
 #include <optional>
 #include <set>
@@ -59,6 +60,49 @@ bool holds_rows(const Batch& batch, const Rows& data) {
     if (data.weighted() && batch.weight.at(i, 0) != data.weight.at(r, 0)) return false;
   }
   return true;
+}
+
+TEST_CASE("a part of each batch is that of the whole one, and blocks without rows of it are not read") {
+  std::vector<SharedBlocks> blocks;
+  const Rows data = numbered(600);
+  for (std::int64_t b = 0; b < 6; ++b)
+    blocks.push_back(in_one_block(
+        {data.x.row_range(100 * b, 100), data.y.row_range(100 * b, 100), data.weight.row_range(100 * b, 100)}));
+  std::atomic<int> read = 0;
+  const SharedBlocks counted = changed(joined(std::move(blocks)), [&](Rows rows) {
+    ++read;
+    return rows;
+  });
+  for (const int threads : {0, 1})
+    for (const std::int64_t size : {300, 70}) {
+      const BatchOptions options{.size = size, .seed = 3, .threads = threads};
+      std::vector<Batch> whole;
+      for (const Batch& batch : Batches(counted, options).epoch(1)) whole.push_back(batch);
+      for (const std::int64_t r : {0, 1, 2}) {
+        CAPTURE(size);
+        CAPTURE(r);
+        BatchOptions of_part = options;
+        of_part.part = [=](std::int64_t rows) -> BatchOptions::Part { return {rows * r / 3, rows / 3}; };
+        read = 0;
+        std::size_t number = 0;
+        for (const Batch& batch : Batches(counted, of_part).epoch(1)) {
+          const Batch& all = whole.at(number++);
+          CHECK_EQ(batch.rows, all.x.dim(0));
+          const std::int64_t first = batch.rows * r / 3, count = batch.rows / 3;
+          CHECK_EQ(batch.x.to_dense(), all.x.row_range(first, count).to_dense());
+          CHECK_EQ(batch.y, all.y.row_range(first, count));
+          CHECK_EQ(batch.weight, all.weight.row_range(first, count));
+        }
+        CHECK_EQ(number, whole.size());
+        CHECK_EQ(read, size == 300 ? 2 : 6);  // of batches of three blocks each part is one
+      }
+      BatchOptions of_none = options;
+      of_none.part = [](std::int64_t rows) -> BatchOptions::Part { return {rows, 0}; };
+      for (const Batch& batch : Batches(counted, of_none).epoch(1)) {
+        CHECK_EQ(batch.x.shape(), Shape({0, 50}));
+        CHECK_EQ(batch.y.shape(), Shape({0, 1}));
+      }
+    }
 }
 
 TEST_CASE("every row once an epoch") {

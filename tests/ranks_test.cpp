@@ -255,3 +255,49 @@ TEST_CASE("over ranks explain tells what is exchanged, and as many bytes are sen
         "float32 rows [23, 3], 32 bytes and 16 for each row held, of them 4 for its number", "\nthen on every rank:\n"})
     CHECK_NE(all.result[2].find(part), std::string::npos);
 }
+
+TEST_CASE("over ranks profile tells what stages take, and how long a rank waits for others in them") {
+  const Rows rows = some_rows(64, true);
+  for (const bool shared : {false, true}) {
+    const auto all = on_ranks<Profile>(2, [&](const Communicator& rank) {
+      Graph g;
+      const Model model = make_model(g, features, {.factors = 3, .init_stddev = 0.1});
+      const Expr train = Adagrad(0.1).minimize(model.loss);
+      Session session(g, Device::cpu(), rank, {.pieces = 4, .shard_above = shared ? 100 : 1 << 20});
+      const auto [first, count] = session.rows_of(64);
+      const std::vector<Feed> feeds{{model.X, rows.x.row_range(first, count)},
+                                    {model.y, rows.y.row_range(first, count)}};
+      const Profile profile = session.profile(train, feeds, 3);
+      const std::int64_t before = rank.bytes_sent();
+      session.run(train, feeds);
+      std::int64_t bytes = 0;
+      for (const StageTime& stage : profile.stages) bytes += stage.bytes_sent;
+      CHECK_EQ(bytes, rank.bytes_sent() - before);
+      // A prediction is the rank's own: its steps are timed.
+      const Profile own = session.profile(model.prediction, std::span(feeds).first(1), 1);
+      if (!shared) {
+        CHECK(own.stages.empty());
+        CHECK(!own.steps.empty());
+      }
+      return profile;
+    });
+    for (const std::string& error : all.error) REQUIRE_EQ(error, "");
+    for (const Profile& profile : all.result) {
+      const std::string text = to_string(profile);
+      CAPTURE(text);
+      CHECK_NE(text.find("us   of it waits  bytes sent  stage\n"), std::string::npos);
+      CHECK_NE(text.find("  which rows all have\n"), std::string::npos);
+      CHECK_NE(text.find("  2 pieces: "), std::string::npos);
+      CHECK_NE(text.find("  then on every rank: "), std::string::npos);
+      CHECK_EQ(text.find("  rows of tables, from their owners\n") != std::string::npos, shared);
+      CHECK_EQ(text.find("  sums to owners: ") != std::string::npos, shared);
+      double sum = 0;
+      for (const StageTime& stage : profile.stages) {
+        CHECK(stage.waiting <= stage.seconds);
+        CHECK_EQ(stage.waiting > 0, stage.bytes_sent > 0);
+        sum += stage.seconds;
+      }
+      CHECK(sum > 0);
+    }
+  }
+}

@@ -17,7 +17,9 @@ std::vector<std::span<const std::byte>> Communicator::exchanged(RankMessage mine
     if (r != rank()) sent += std::ssize(mine.bytes_for(r));
   mine.note = s.note;
   mine.flag = s.flag;
+  const auto start = std::chrono::steady_clock::now();
   s.last = s.link->exchange(std::move(mine));
+  s.seconds_waited += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   check_steps(s.last);
   s.bytes_sent += sent;
   s.flag_seen = false;

@@ -95,6 +95,8 @@ class Communicator {
   bool flag_seen() const { return state_->flag_seen; }
   /// Bytes of all_gather and all_to_all that this rank has sent to others.
   std::int64_t bytes_sent() const { return state_->bytes_sent; }
+  /// In exchanges, all together: for others to come, and for what they send.
+  double seconds_waited() const { return state_->seconds_waited; }
 
  private:
   struct State {
@@ -102,6 +104,7 @@ class Communicator {
     std::string note;
     bool flag = false, flag_seen = false;
     std::int64_t bytes_sent = 0;
+    double seconds_waited = 0;
     std::vector<std::shared_ptr<const RankMessage>> last;  // what the spans of an exchange show
   };
   explicit Communicator(std::unique_ptr<RankLink> link);

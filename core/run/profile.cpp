@@ -4,6 +4,7 @@
 #include <gradus/core/error.h>
 #include <gradus/core/io/file.h>
 #include <gradus/core/io/json.h>
+#include <gradus/core/run/rank_runs.h>
 #include <gradus/core/run/recorder.h>
 #include <gradus/core/run/session_state.h>
 
@@ -66,6 +67,10 @@ Profile Session::profile(std::span<const Expr> fetches, const Feeds& feeds, int 
   if (fetches.empty()) return profile;
   const Use use(*state_);
   compute(fetches, feeds);  // what only the first run does is not the step's
+  if (!state_->results.empty()) {
+    profile_stages(fetches, feeds, profile);
+    return profile;
+  }
   const Plan& plan = *state_->plans.front().plan;
   profile.plan = plan.steps(state_->graph());
   const std::vector<int> nodes = plan.listed();
@@ -99,8 +104,44 @@ Profile Session::profile(std::span<const Expr> fetches, const Feeds& feeds, int 
   return profile;
 }
 
+// Of a run over ranks, which is several plans and what is exchanged between them.
+void Session::profile_stages(std::span<const Expr> fetches, const Feeds& feeds, Profile& profile) {
+  std::vector<double> whole;
+  std::vector<std::vector<StageTime>> of_runs;
+  for (int run = 0; run < profile.runs; ++run) {
+    state_->over_ranks->timed = &of_runs.emplace_back();
+    const auto start = Recorder::Clock::now();
+    try {
+      compute(fetches, feeds);
+    } catch (...) {
+      state_->over_ranks->timed = nullptr;
+      throw;
+    }
+    state_->over_ranks->timed = nullptr;
+    whole.push_back(seconds(Recorder::Clock::now() - start));
+  }
+  profile.seconds = median(whole);
+  profile.stages = of_runs.back();
+  for (std::size_t s = 0; s < profile.stages.size(); ++s) {
+    std::vector<double> spent, waiting;
+    for (const std::vector<StageTime>& of_run : of_runs) {
+      spent.push_back(of_run.at(s).seconds);
+      waiting.push_back(of_run.at(s).waiting);
+    }
+    profile.stages[s].seconds = median(spent);
+    profile.stages[s].waiting = median(waiting);
+  }
+}
+
 std::string to_string(const Profile& profile) {
   std::string text = fmt::format("{} runs, {:.4g} ms each (median)\n", profile.runs, 1e3 * profile.seconds);
+  if (!profile.stages.empty()) {
+    text += fmt::format("{:>10}  {:>12}  {:>10}  stage\n", "us", "of it waits", "bytes sent");
+    for (const StageTime& stage : profile.stages)
+      text += fmt::format("{:10.2f}  {:12.2f}  {:10}  {}\n", 1e6 * stage.seconds, 1e6 * stage.waiting, stage.bytes_sent,
+                          stage.what);
+    return text;
+  }
   std::vector<std::size_t> order(profile.steps.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
   std::stable_sort(order.begin(), order.end(),
@@ -130,6 +171,18 @@ void Profile::write_trace(const std::string& path) const {
                       {"pid", 1},
                       {"tid", call.lane},
                       {"args", {{"step", text_of(plan, step)}, {"details", details(plan, step.id)}}}});
+  }
+  double start = 0;
+  for (const StageTime& stage : stages) {
+    events.push_back({{"name", stage.what},
+                      {"cat", "stage"},
+                      {"ph", "X"},
+                      {"ts", 1e6 * start},
+                      {"dur", 1e6 * stage.seconds},
+                      {"pid", 1},
+                      {"tid", 0},
+                      {"args", {{"waits_us", 1e6 * stage.waiting}, {"bytes_sent", stage.bytes_sent}}}});
+    start += stage.seconds;
   }
   const std::string text = to_text({{"traceEvents", std::move(events)}, {"displayTimeUnit", "ns"}}, 1);
   write_file_atomically(path, std::as_bytes(std::span(text)));

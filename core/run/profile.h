@@ -25,19 +25,28 @@ struct StepCall {
   double seconds;
 };
 
+/// Of a run over ranks, a stage on this rank: pieces that are computed, or an exchange.
+struct StageTime {
+  std::string what;
+  double seconds = 0;  // a run, median
+  double waiting = 0;  // of these, in exchanges: for others, and for what they send
+  std::int64_t bytes_sent = 0;
+};
+
 struct Profile {
   int runs = 0;
   double seconds = 0;  // a run, median; the clocks are read in it
   PlanSteps plan;
   std::vector<StepTime> steps;  // in the order of work
   std::vector<StepCall> calls;
+  std::vector<StageTime> stages;  // in their order, of a run over ranks, whose plans are not timed step by step
 
   /// Writes the calls as a Chrome trace (JSON). Throws IoError where that fails; the file is replaced only when
   /// complete.
   void write_trace(const std::string& path) const;
 };
 
-/// A table: the steps by their time, the longest first.
+/// A table: the steps by their time, the longest first; of a run over ranks, its stages.
 std::string to_string(const Profile& profile);
 
 }  // namespace gradus

@@ -10,7 +10,9 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstring>
+#include <functional>
 #include <utility>
 
 namespace gradus {
@@ -109,6 +111,35 @@ const Tensor& found(std::span<const Expr> nodes, const std::vector<Tensor>& valu
   return none;
 }
 
+// What the stages of a run take, one after the other, where that is wanted.
+class StageClock {
+ public:
+  StageClock(std::vector<StageTime>* to, const Communicator& ranks) : to_(to), ranks_(ranks) { begin(); }
+
+  /// Ends a stage, which began where the last one ended.
+  void ends(const std::function<std::string()>& what) {
+    if (to_ == nullptr) return;
+    to_->push_back({what(), std::chrono::duration<double>(Clock::now() - start_).count(),
+                    ranks_.seconds_waited() - waited_, ranks_.bytes_sent() - sent_});
+    begin();
+  }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  void begin() {
+    if (to_ == nullptr) return;
+    start_ = Clock::now();
+    waited_ = ranks_.seconds_waited();
+    sent_ = ranks_.bytes_sent();
+  }
+
+  std::vector<StageTime>* to_;
+  const Communicator& ranks_;
+  Clock::time_point start_{};
+  double waited_ = 0;
+  std::int64_t sent_ = 0;
+};
+
 }  // namespace
 
 RankRuns::RankRuns(const Communicator& communicator, std::int64_t count) : ranks(communicator), pieces(count) {
@@ -181,6 +212,7 @@ std::vector<Tensor> RankRuns::run(Session::State& session, std::span<const Expr>
 
 std::vector<Tensor> RankRuns::run_stages(Session::State& session, std::span<const Expr> fetches, const Feeds& feeds) {
   if (fetches.empty()) return {};
+  StageClock clock(timed, ranks);
   session.check(fetches, feeds, "run");
   const std::vector<FedType> fed = types_fed(feeds);
   Known& k = known(session, fetches, fed);
@@ -215,6 +247,7 @@ std::vector<Tensor> RankRuns::run_stages(Session::State& session, std::span<cons
           theirs.shard_above, first.shard_above);
     rows_by_rank.push_back(theirs.rows);
   }
+  clock.ends([] { return std::string("which rows all have"); });
   Share share = share_of(rows_by_rank, ranks.rank(), pieces, k.distribution.together);
   // Rows that are summed nowhere, as predictions, are computed at once, as by a session on its own.
   const auto sums_rows = [](const Distribution::Stage& stage) { return !stage.sums.empty(); };
@@ -296,6 +329,7 @@ std::vector<Tensor> RankRuns::run_stages(Session::State& session, std::span<cons
         given.push_back(&part.given);
       }
       tables.look_up(given);
+      clock.ends([] { return std::string("rows of tables, from their owners"); });
     }
     if (!stage.of_owners.empty()) {
       Given of_own = of_all;
@@ -307,6 +341,7 @@ std::vector<Tensor> RankRuns::run_stages(Session::State& session, std::span<cons
       keep(sums, total);
       add_to_parts(sums, total);
       of_all.add(sums, total);
+      clock.ends([&] { return fmt::format("sums over own rows of tables: {}", names_of(sums)); });
     }
     std::vector<Expr> wanted = stage.sums;
     wanted.insert(wanted.end(), stage.split_fetches.begin(), stage.split_fetches.end());
@@ -338,6 +373,7 @@ std::vector<Tensor> RankRuns::run_stages(Session::State& session, std::span<cons
       }
       for (std::size_t kind = 0; kind < which.size(); ++kind) sums[kind].add(number, std::move(given[kind]));
     }
+    clock.ends([&] { return fmt::format("{} pieces: {}", parts.size(), names_of(wanted)); });
     if (s + 1 == stages_of_pieces) {
       parts.clear();
       tables.forget_rows();
@@ -356,8 +392,12 @@ std::vector<Tensor> RankRuns::run_stages(Session::State& session, std::span<cons
       keep(of[0], total);
       add_to_parts(of[0], total);
       of_all.add(of[0], total);
+      clock.ends([&] { return fmt::format("sums over ranks: {}", names_of(of[0])); });
     }
-    if (!of[1].empty()) of_all.add(of[1], tables.summed_by_owners(names_of(of[1]) + ", to owners", std::move(sums[1])));
+    if (!of[1].empty()) {
+      of_all.add(of[1], tables.summed_by_owners(names_of(of[1]) + ", to owners", std::move(sums[1])));
+      clock.ends([&] { return fmt::format("sums to owners: {}", names_of(of[1])); });
+    }
   }
 
   std::vector<Expr> wanted = k.distribution.same_fetches;
@@ -371,6 +411,7 @@ std::vector<Tensor> RankRuns::run_stages(Session::State& session, std::span<cons
       results[i] = TableRun::gathered(ranks, wanted[i].name(), bytes_in(results[i]), whole);
     }
     keep(wanted, results);
+    clock.ends([&] { return fmt::format("then on every rank: {}", names_of(wanted)); });
   }
   ++session.runs;
   std::vector<Tensor> out;

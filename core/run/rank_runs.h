@@ -37,6 +37,7 @@ class RankRuns {
 
   Communicator ranks;
   std::int64_t pieces;
+  std::vector<StageTime>* timed = nullptr;  // where it is profiled: what stages of runs take
 
  private:
   struct Known {

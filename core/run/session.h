@@ -183,7 +183,8 @@ class Session {
   }
 
   /// Where the time goes: runs the fetches once to warm up, then `runs` times with a clock beside each step. These are
-  /// runs like others: what they assign stays assigned.
+  /// runs like others: what they assign stays assigned. Of a session over ranks all must call it, and each is told how
+  /// long its stages took, and how long it waited for others.
   Profile profile(std::span<const Expr> fetches, const Feeds& feeds = {}, int runs = 10);
   Profile profile(const Expr& fetch, const Feeds& feeds = {}, int runs = 10) {
     return profile(std::span(&fetch, 1), feeds, runs);
@@ -207,6 +208,7 @@ class Session {
   void run_into(std::span<const Expr> fetches, const Feeds& feeds, std::span<Tensor> results);
   // Both while the session is held by a Use.
   void compute(std::span<const Expr> fetches, const Feeds& feeds, Recorder* recorder = nullptr);
+  void profile_stages(std::span<const Expr> fetches, const Feeds& feeds, Profile& profile);
   Tensor result(std::size_t i);
   PlanSteps steps(std::span<const Expr> fetches, const Feeds& feeds, std::string_view caller);
 

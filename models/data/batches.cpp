@@ -168,10 +168,13 @@ struct Epoch::State {
     const BatchOptions& options = source->options;
     const std::int64_t number = std::exchange(next, source->count);
     if (number == source->count) return {};
-    const std::int64_t first = number * options.size;
+    const std::int64_t first = number * options.size, count = std::min(options.size, source->size - first);
+    const BatchOptions::Part part = options.part ? options.part(count) : BatchOptions::Part{0, count};
     if (!order) order.emplace(*source->data, options, epoch);
-    Rows rows = order->rows(first, std::min(options.size, source->size - first), *source->pool);
-    std::optional<Batch> batch({std::move(rows.x), std::move(rows.y), std::move(rows.weight), number, epoch});
+    // Where none are wanted it is none of a row that there is, for their types.
+    const std::int64_t from = first + std::min(part.first, count - 1);
+    Rows rows = order->rows(part.count == 0 ? from : first + part.first, part.count, *source->pool);
+    std::optional<Batch> batch({std::move(rows.x), std::move(rows.y), std::move(rows.weight), number, epoch, count});
     if (options.map) options.map(*batch);
     next = number + 1;
     return batch;

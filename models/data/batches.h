@@ -31,6 +31,7 @@ struct Batch {
   Tensor weight = {};       // [size, 1], or [0] where all rows count alike
   std::int64_t number = 0;  // in its epoch, from 0
   std::int64_t epoch = 0;
+  std::int64_t rows = 0;  // of the whole batch, of which x may hold a part
 };
 
 struct BatchOptions {
@@ -42,6 +43,12 @@ struct BatchOptions {
   /// caller does. Not given, one for four of the machine's cores, and none where there is one core, or fewer than 1024
   /// rows, for which a thread would not be worth its start. Batches are the same.
   std::optional<int> threads = {};
+  /// Which rows of a batch of so many are wanted, if not all: others are not taken, nor are blocks read that have none
+  /// of these. Any thread may ask.
+  struct Part {
+    std::int64_t first = 0, count = 0;
+  };
+  std::function<Part(std::int64_t rows)> part = {};
   /// What else is to be done to a batch when its rows are there: for one batch at a time, on the thread that prepares
   /// it, which may be the caller's or another.
   std::function<void(Batch&)> map = {};

@@ -183,7 +183,15 @@ Trainer::State::State(SharedBlocks train, SharedBlocks validation, const Columns
       model(make_model(graph, summary.columns, of_model, summary.weighted)),
       told_of_validation(of_model.probit) {
   if (!visits_parameters(options)) {
-    batches.emplace(train_data, batch_options(train_data->size(), options, where, sampler ? &*sampler : nullptr));
+    BatchOptions of_batches = batch_options(train_data->size(), options, where, sampler ? &*sampler : nullptr);
+    // What a batch weighs in all, and which items are drawn for it, all of its rows say.
+    takes_own_rows = ranks && ranks->size() > 1 && !summary.weighted && !sampler;
+    if (takes_own_rows)
+      of_batches.part = [this](std::int64_t count) -> BatchOptions::Part {
+        const OwnRows own = session->rows_of(count);
+        return {own.first, own.count};
+      };
+    batches.emplace(train_data, of_batches);
     step.emplace(training_step(model.loss, model.parameters, options, batches->count()));
   }
   // Under a launcher one rank learns what several do.
@@ -237,10 +245,12 @@ double Trainer::State::learn(const Batch& rows_of) {
   Tensor x = rows_of.x, y = rows_of.y, weight = rows_of.weight;
   if (ranks) {
     ranks->note(fmt::format("epoch {}, batch {}", epoch + 1, rows_of.number + 1));
-    const auto [first, count] = session->rows_of(x.dim(0), sampler ? 2 : 1);
-    x = x.row_range(first, count);
-    y = y.row_range(first, count);
-    if (weight.size() > 0) weight = weight.row_range(first, count);
+    if (!takes_own_rows) {
+      const auto [first, count] = session->rows_of(x.dim(0), sampler ? 2 : 1);
+      x = x.row_range(first, count);
+      y = y.row_range(first, count);
+      if (weight.size() > 0) weight = weight.row_range(first, count);
+    }
   }
   if (rows_of.weight.size() > 0)
     run(x, y, weight);
@@ -289,10 +299,10 @@ bool Trainer::State::learn_epoch(const Watcher& watcher, std::chrono::steady_clo
     if (ranks) ranks->raise_flag(watcher.stop && watcher.stop());
     const double error = learn(rows_of);
     if (!std::isfinite(error)) diverged(rows_of.number + 1);
-    const double weight = weight_of(rows_of);
+    const double weight = takes_own_rows ? static_cast<double>(rows_of.rows) : weight_of(rows_of);
     error_sum += error * weight;
     weight_sum += weight;
-    rows += rows_of.x.dim(0);
+    rows += takes_own_rows ? rows_of.rows : rows_of.x.dim(0);
     batch = rows_of.number + 1;
     if (watcher.batch)
       watcher.batch({epoch + 1, batch, batch_count(), rows, error_sum / weight_sum,

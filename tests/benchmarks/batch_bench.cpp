@@ -89,6 +89,16 @@ void criteo_batch(benchmark::State& state, int threads) {
   compare_batches(state, 1.5, zipf({}), criteo_options, threads);
 }
 
+// The same work by one rank that a launcher might have started, beside a session that knows of no ranks.
+void one_rank(benchmark::State& state) {
+  TrainingOptions of_rank = criteo_options;
+  of_rank.pieces = 1;
+  const DataSet data = zipf({});
+  Training rank(tensors_of(data), of_rank), alone(tensors_of(data), criteo_options);
+  for (Training* each : {&rank, &alone}) each->steps()(each->count());
+  compare(state, 1.03, rank.steps(), alone.steps());
+}
+
 // The work of "criteo batch" on ten times the features, of which as many occur as there: a table ten times as large,
 // in which a batch touches as many rows. The ratio is Gradus' time to its own on a million features; beside it stands
 // the loop's, which says what the caches and the address translation take of it.
@@ -151,6 +161,7 @@ void add_batch_rows() {
   benchmark::RegisterBenchmark("movielens epoch", movielens_epoch)->Unit(benchmark::kMillisecond)->UseRealTime();
   add("criteo batch", criteo_batch, 1);
   add("criteo batch/threads:2", criteo_batch, 2);
+  add("criteo batch, one rank", one_rank);
   add("10 M features", ten_million_features);
 
   for (const bool criteo : {false, true}) {

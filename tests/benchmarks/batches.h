@@ -26,6 +26,7 @@ struct TrainingOptions {
   bool background = false;  // batches are made by threads of their own
   gradus::Task task = gradus::Task::regression;
   int threads = 1;
+  std::int64_t pieces = 0;  // of a batch, over a communicator of one rank; 0: a session that knows of none
 };
 
 class Training {
@@ -40,7 +41,9 @@ class Training {
         y_(g_.placeholder("y", {gradus::any, 1})),
         fm_(X_, y_, {.factors = options.factors, .seed = 1, .task = options.task}),
         train_(gradus::Adagrad(0.1).minimize(fm_.loss)),
-        session_(g_, device, {.threads = options.threads}) {
+        session_(options.pieces == 0 ? gradus::Session(g_, device, {.threads = options.threads})
+                                     : gradus::Session(g_, device, gradus::Communicator::threads(1).front(),
+                                                       {.threads = options.threads, .pieces = options.pieces})) {
     if (!options.ready) return;
     for (const gradus::Batch& batch : batches_.epoch(0)) ready_.push_back(batch);
   }

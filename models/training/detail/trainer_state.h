@@ -80,6 +80,7 @@ struct Trainer::State {
   // Of learners that go down gradients; batches of two sizes have two plans.
   std::optional<Batches> batches;
   std::optional<TrainingStep> step;
+  bool takes_own_rows = false;  // of batches: this rank's alone
   std::optional<PreparedRun> whole_batch, last_batch;
   // Of als and mcmc.
   std::optional<Sampler> chain;
