@@ -224,10 +224,11 @@ TEST_CASE("draws by way of relations leave errors as the session has them, and w
         if (kind == ModelKind::linear) CHECK(allclose(chain.parameters()[1], written.parameters()[1], 1e-3, 1e-3));
         if (task == Task::binary) continue;  // whose z are not known
         const Tensor y_hat = chain.session->run(chain.model.y_hat, chain.feeds());
+        const std::vector<float> errors = chain.sampler->errors();
         for (std::int64_t n = 0; n < 150; ++n) {
           const double e = y_hat.at(n, 0) - chain.data.y.at(n, 0);
           const double root = weighted ? std::sqrt(chain.data.weight.at(n, 0)) : 1;
-          CHECK(std::abs(static_cast<double>(chain.sampler->errors()[static_cast<std::size_t>(n)]) - root * e) < 1e-4);
+          CHECK(std::abs(static_cast<double>(errors[static_cast<std::size_t>(n)]) - root * e) < 1e-4);
         }
       }
 }
@@ -244,7 +245,8 @@ TEST_CASE("draws by way of relations have the moments of those of rows written o
         chain.sampler->iterate(static_cast<std::int64_t>(b * batch + i));
         if (b == 0) continue;
         std::vector<double> now{chain.sampler->alpha()};
-        for (const float e : chain.sampler->errors().first(12))
+        const std::vector<float> errors = chain.sampler->errors();
+        for (const float e : std::span(errors).first(12))
           now.insert(now.end(), {static_cast<double>(e), static_cast<double>(e * e)});
         const std::vector<Tensor> found = chain.parameters();
         for (const double w : found[1]) now.push_back(w);

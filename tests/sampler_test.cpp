@@ -10,7 +10,7 @@
 #include <gradus/models/metrics.h>
 #include <gradus/models/training/detail/coordinates.h>
 #include <gradus/models/training/detail/draws.h>
-#include <gradus/models/training/detail/sampler_loops.h>
+#include <gradus/models/training/detail/feature_columns.h>
 #include <gradus/models/training/sampler.h>
 #include <gradus/ops/gradients.h>
 #include <gradus/ops/ops.h>
@@ -66,7 +66,8 @@ TEST_CASE("slopes are the derivatives of y_hat") {
     std::int64_t factors;
     int order = 3;
   };
-  for (const RowKind kind : {RowKind::pairs, RowKind::mixed})
+  for (const auto& [kind, side_by_side] : {std::pair(RowKind::pairs, true), std::pair(RowKind::pairs, false),
+                                           std::pair(RowKind::mixed, true)})
     for (const Of& of_model :
          {Of{ModelKind::linear, 1}, Of{ModelKind::fm, 1}, Of{ModelKind::fm, 4}, Of{ModelKind::fm, 5},
           Of{ModelKind::higher_order, 5}, Of{ModelKind::higher_order, 4, 2}, Of{ModelKind::higher_order, 2, 5},
@@ -81,22 +82,29 @@ TEST_CASE("slopes are the derivatives of y_hat") {
       const Model model = make_model(g, p, options);
       const std::int64_t k = of_model.kind == ModelKind::linear ? 0 : model.parameters[2].shape()[1];
       Session session(g);
-      const FeatureRows rows(data.x, {});
+      // One column of features that may go side by side; else each feature goes alone.
+      std::vector<FeatureColumn> columns = columns_of(*data.x.pattern(), groups_of(kind));
+      columns[0].one_hot = columns[0].one_hot && side_by_side;
+      const LaneElements elements(data.x, {}, columns, true);
       ParameterTable table(p, 1 + k);
       std::mt19937 random(2);
       std::normal_distribution<float> normal;
       for (std::int64_t i = 0; i < p; ++i)
         for (std::int64_t c = 0; c <= k; ++c) table.row(i)[c] = normal(random);
       const auto coordinates = of_model.kind == ModelKind::higher_order
-                                   ? higher_order_coordinates(rows, table, of_model.order)
+                                   ? higher_order_coordinates(elements, table, of_model.order)
                                : of_model.kind == ModelKind::field_aware
-                                   ? field_aware_coordinates(rows, table, options.field_of, of_model.factors)
-                                   : fm_coordinates(rows, table);
+                                   ? field_aware_coordinates(elements, table, options.field_of, of_model.factors)
+                                   : fm_coordinates(elements, table);
       coordinates->restart();
       const auto move = [&](std::int64_t i, std::int64_t c, float by) {
-        std::vector<float> delta(static_cast<std::size_t>(table.stride));
-        delta[static_cast<std::size_t>(c)] = by;
-        coordinates->move(i, delta.data());
+        for (std::size_t g = 0; g < elements.columns(); ++g)
+          for (const Lanes& lanes : elements.lanes(g)) {
+            std::vector<float> delta(static_cast<std::size_t>(8 * table.stride));
+            for (std::size_t lane = 0; lane < 8; ++lane)
+              if (lanes.feature[lane] == i) delta[8 * static_cast<std::size_t>(c) + lane] = by;
+            coordinates->move(lanes, delta.data());
+          }
       };
       move(2, 0, 0.5);  // what is carried along moves too
       if (k > 0) move(7, 1, -0.75);
@@ -109,27 +117,30 @@ TEST_CASE("slopes are the derivatives of y_hat") {
         if (k > 0) session.assign(model.parameters[2], Tensor::from(V, {p, k}));
         return session.run(model.y_hat, {{model.X, data.x.cast(float64)}});
       };
-      for (std::int64_t i = 0; i < p; ++i) {
-        const std::span<const Index> of = rows.rows(i);
-        const auto length = static_cast<std::size_t>(padded(std::ssize(of)));
-        std::vector<float> H(static_cast<std::size_t>(k + 4) * length, -1);
-        coordinates->slopes(i, 0, std::ssize(of), H.data());
-        const std::int64_t first = std::ssize(of) / 3, some = std::ssize(of) - 2 * first;
-        std::vector<float> part(H.size());
-        coordinates->slopes(i, first, some, part.data());
-        for (std::int64_t c = 0; c <= k; ++c)
-          for (std::int64_t r = 0; r < some; ++r)
-            CHECK(part[static_cast<std::size_t>(c * padded(some) + r)] ==
-                  H[static_cast<std::size_t>(c) * length + static_cast<std::size_t>(first + r)]);
-        for (std::int64_t c = 0; c <= k; ++c) {
-          const Tensor above = y_hat(i, c, 1e-3), below = y_hat(i, c, -1e-3);
-          for (std::size_t r = 0; r < length; ++r) {
-            const double h = static_cast<double>(H[static_cast<std::size_t>(c) * length + r]);
-            const double expected = r < of.size() ? (above.at(of[r], 0) - below.at(of[r], 0)) / 2e-3 : 0;
-            CHECK(std::abs(h - expected) < 2e-5 * (1 + std::abs(expected)));
+      const auto check = [&](const Lanes& lanes) {
+        std::vector<float> H(static_cast<std::size_t>(8 * lanes.length * (table.stride + 1)), -1);
+        coordinates->slopes(lanes, 0, 1, H.data());
+        for (std::int64_t c = 1; c < table.stride; c += coordinates->factors_at_once())
+          coordinates->slopes(lanes, c, std::min(coordinates->factors_at_once(), table.stride - c),
+                              &H[static_cast<std::size_t>(8 * lanes.length * c)]);
+        for (std::size_t lane = 0; lane < 8; ++lane)
+          for (std::int64_t c = 0; c <= k; ++c) {
+            const Tensor above = y_hat(lanes.feature[lane], c, 1e-3), below = y_hat(lanes.feature[lane], c, -1e-3);
+            for (std::int64_t r = 0; r < lanes.length; ++r) {
+              const auto at = static_cast<std::size_t>(8 * r) + lane;
+              const Index row = elements.row()[static_cast<std::size_t>(lanes.first) + at];
+              const double h = static_cast<double>(H[static_cast<std::size_t>(8 * lanes.length * c) + at]);
+              CHECK((row == data.size()) == (r >= lanes.count[lane]));
+              const double expected = row < data.size() ? (above.at(row, 0) - below.at(row, 0)) / 2e-3 : 0;
+              CHECK(std::abs(h - expected) < 2e-5 * (1 + std::abs(expected)));
+            }
           }
+      };
+      for (std::size_t g = 0; g < elements.columns(); ++g)
+        for (const Lanes& lanes : elements.lanes(g)) {
+          check(lanes);
+          check(lanes.part(lanes.length / 3, 2));
         }
-      }
     }
 }
 
@@ -145,25 +156,26 @@ TEST_CASE("errors that are carried along are those of the session") {
           Chain chain(data, options, {.draws = draws, .group = groups_of(kind), .seed = 4});
           for (int i = 0; i < 5; ++i) chain.sampler->iterate(i);
           const Tensor y_hat = chain.session.run(chain.model.y_hat, {{chain.model.X, data.x}});
+          const std::vector<float> errors = chain.sampler->errors();
           for (std::int64_t n = 0; n < 200; ++n) {
             const double e = y_hat.at(n, 0) - (data.y.at(n, 0) - 0.5) / 2;
             const double root = weighted ? std::sqrt(data.weight.at(n, 0)) : 1;
-            CHECK(std::abs(static_cast<double>(chain.sampler->errors()[static_cast<std::size_t>(n)]) - root * e) <
-                  1e-4);
+            CHECK(std::abs(static_cast<double>(errors[static_cast<std::size_t>(n)]) - root * e) < 1e-4);
           }
         }
 }
 
 TEST_CASE("a feature of very many rows, whose slopes are not kept") {
-  constexpr std::int64_t n = 400'000;  // 80,000 of each user
+  constexpr std::int64_t n = 1'000'000;  // 200,000 of each user, 167,000 of each item
   const Rows data = data_of(RowKind::pairs, n);
   Chain chain(data, small_fm(5), {.group = groups_of(RowKind::pairs), .seed = 4});
   for (int i = 0; i < 3; ++i) chain.sampler->iterate(i);
   const Tensor y_hat = chain.session.run(chain.model.y_hat, {{chain.model.X, data.x}});
+  const std::vector<float> errors = chain.sampler->errors();
   double most = 0, squares = 0;
   for (std::int64_t r = 0; r < n; ++r) {
     const double e = y_hat.at(r, 0) - data.y.at(r, 0);
-    most = std::max(most, std::abs(static_cast<double>(chain.sampler->errors()[static_cast<std::size_t>(r)]) - e));
+    most = std::max(most, std::abs(static_cast<double>(errors[static_cast<std::size_t>(r)]) - e));
     squares += e * e / n;
   }
   CHECK(most < 1e-4);

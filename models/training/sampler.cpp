@@ -2,14 +2,14 @@
 
 #include <gradus/core/error.h>
 #include <gradus/core/workers.h>
-#include <gradus/models/training/detail/coordinates.h>
-#include <gradus/models/training/detail/draws.h>
 #include <gradus/models/training/detail/feature_columns.h>
+#include <gradus/models/training/detail/feature_visits.h>
 #include <gradus/models/training/detail/related_features.h>
 #include <gradus/models/training/detail/sampler_loops.h>
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <numeric>
 #include <optional>
 
@@ -24,17 +24,24 @@ std::vector<float> root_weights(const Rows& rows) {
   return out;
 }
 
-std::unique_ptr<Coordinates> coordinates_of(const ModelOptions& model, const FeatureRows& rows, ParameterTable& table) {
-  switch (model.kind) {
-    case ModelKind::higher_order: return higher_order_coordinates(rows, table, model.order);
-    case ModelKind::field_aware: return field_aware_coordinates(rows, table, model.field_of, model.factors);
-    default: return fm_coordinates(rows, table, model.relations);
+// How many features each column has; those behind `own` are taken out of it.
+std::vector<std::int64_t> keep_own_features(std::vector<FeatureColumn>& columns, std::int64_t own) {
+  std::vector<std::int64_t> out;
+  for (FeatureColumn& column : columns) {
+    out.push_back(std::ssize(column.features));
+    std::erase_if(column.features, [&](Index i) { return i >= own; });
   }
+  return out;
 }
 
-// Slopes of a feature that are kept while all of its parameters move: 65,536 rows of 20 factors, 5.5 MB. Beyond, Gram's
-// matrix takes 1.3 times as long (measured up to 131,000 rows, with 2 MB of second cache), but no memory.
-constexpr std::int64_t most_slopes_kept = 21 << 16;
+std::unique_ptr<Coordinates> coordinates_of(const ModelOptions& model, const LaneElements& elements,
+                                            ParameterTable& table) {
+  switch (model.kind) {
+    case ModelKind::higher_order: return higher_order_coordinates(elements, table, model.order);
+    case ModelKind::field_aware: return field_aware_coordinates(elements, table, model.field_of, model.factors);
+    default: return fm_coordinates(elements, table, model.relations);
+  }
+}
 
 }  // namespace
 
@@ -46,35 +53,53 @@ struct Sampler::State {
         of_model(options),
         given(sampler_options),
         workers(given.threads),
-        rows(data.x, root_weights(data)),
         group(all_in_groups(given.group, features())),
         columns(columns_of(*data.x.pattern(), group)),
+        of_group(keep_own_features(columns, data.x.dim(1))),
+        elements(data.x, root_weights(data), columns,
+                 options.kind == ModelKind::field_aware || ask_for_ones(data.x, options.relations)),
         table(features(), 1 + (parameters.size() > 2 ? parameters[2].shape()[1] : 0)),
-        coordinates(coordinates_of(options, rows, table)),
+        coordinates(coordinates_of(options, elements, table)),
+        visits(elements, table, *coordinates, workers),
         predict(session.prepare(model.y_hat, {model.X})),
         mu(columns.size() * width(), static_cast<float>(given.prior.mu0)),
         lambda(mu.size()),
-        e(static_cast<std::size_t>(data.size())),
-        row_errors(options.task == Task::binary ? e.size() : 0) {
-    for (FeatureColumn& column : columns) {
-      of_group.push_back(std::ssize(column.features));
-      std::erase_if(column.features, [&](Index i) { return i >= rows.features(); });
+        e(visits.e()) {
+    if (options.relations.rank() == 2) {
+      rows.emplace(data.x, std::vector<float>(elements.root_weight().begin(), elements.root_weight().end()));
+      related.emplace(*rows, options.relations);
     }
-    if (options.relations.rank() == 2) related.emplace(rows, options.relations);
+    const auto n = static_cast<std::size_t>(data.size());
+    // Of rows, or of the elements of the last column.
+    if (visits.by_element()) {
+      const std::size_t last = columns.size() - 1;
+      e = e.subspan(static_cast<std::size_t>(elements.first(last)),
+                    static_cast<std::size_t>(elements.end(last) - elements.first(last)));
+      row_of = elements.row().subspan(static_cast<std::size_t>(elements.first(last)), e.size());
+    } else {
+      e = e.first(n);
+    }
+    y.resize(e.size());
     const auto& [mean, deviation] = options.target;
-    y.reserve(e.size());
-    for (const double target : data.y) y.push_back(static_cast<float>((target - mean) / deviation));
-    weight_sum =
-        rows.root_weight().empty() ? static_cast<double>(y.size()) : dot(rows.root_weight(), rows.root_weight());
+    std::vector<float> by_row;
+    for (const double target : data.y) by_row.push_back(static_cast<float>((target - mean) / deviation));
+    for (std::size_t at = 0; at < y.size(); ++at)
+      if (const std::size_t row = row_at(at); row < n) y[at] = by_row[row];
+    if (options.task == Task::binary) row_errors.resize(e.size());
+    weight_sum = elements.root_weight().empty() ? static_cast<double>(n)
+                                                : dot(elements.root_weight(), elements.root_weight());
     if (!given.draws) find_penalties();
   }
 
   std::int64_t features() const { return parameters[1].shape()[0]; }
+  std::int64_t own_features() const { return elements.X().dim(1); }
+  // Of a number in e; n of pads.
+  std::size_t row_at(std::size_t at) const { return row_of.empty() ? at : static_cast<std::size_t>(row_of[at]); }
   std::size_t width() const { return static_cast<std::size_t>(table.columns); }
   DrawStream stream(Purpose purpose) const { return {given.seed, static_cast<std::uint32_t>(iteration), purpose}; }
 
   void find_penalties();
-  void read_parameters();
+  bool read_parameters();
   void assign_parameters();
   double find_errors();
   template <class Some>
@@ -82,9 +107,8 @@ struct Sampler::State {
   double find_probit_errors(std::span<const float> y_hat);
   void move_w0(Draws& draws);
   void draw_hyperparameters();
-  void visit(const FeatureColumn& column, std::int64_t place);
-  void visit(std::span<const Index> features, std::int64_t place, bool one_hot);
-  void visit_by_gram(Index feature, const MoveParameters& moved, float* H);
+  Priors priors_of(std::size_t column) const;
+  void visit_columns();
   void visit_related();
 
   Session& session;
@@ -92,20 +116,23 @@ struct Sampler::State {
   ModelOptions of_model;
   SamplerOptions given;
   Workers workers;
-  FeatureRows rows;
-  std::vector<float> y;
-  double weight_sum;
   std::vector<Index> group;                // [p]
   std::vector<FeatureColumn> columns;      // of X, by group
   std::vector<std::int64_t> of_group;      // features, those by way of relations among them
+  LaneElements elements;
+  std::optional<FeatureRows> rows;         // where there are relations
   std::optional<RelatedFeatures> related;  // whose features are behind those of X
   ParameterTable table;
   std::unique_ptr<Coordinates> coordinates;
+  FeatureVisits visits;
   PreparedRun predict;
   std::vector<float> mu, lambda;                  // of MCMC   [groups, C]
   std::vector<float> penalty_of_W, penalty_of_V;  // of ALS: lambda   [p]
-  std::vector<float> e;                           // [n]
-  std::vector<double> row_errors;                 // [n], of binary tasks
+  std::span<float> e;                             // of the visits: [n], or of elements, between iterations y_hat
+  std::span<const Index> row_of;                  // of elements
+  std::vector<float> y;                           // as e is
+  double weight_sum;
+  std::vector<double> row_errors;                 // as e is, of binary tasks
   double w0 = 0, alpha = 1;
   double square_sum = 0;  // of e, of regression
   std::int64_t iteration = 0;
@@ -116,15 +143,18 @@ struct Sampler::State {
 void Sampler::State::find_penalties() {
   const double halves = of_model.task == Task::binary ? 2 : 1;
   const std::vector<double> of_related = related ? related->weights() : std::vector<double>();
+  std::vector<double> touching(static_cast<std::size_t>(features()), weight_sum);  // the weight of what it counts for
+  if (of_model.l2_over == L2Over::touched) {
+    std::copy(of_related.begin(), of_related.end(), std::fill_n(touching.begin(), own_features(), 0.0));
+    const CsrPattern& pattern = *elements.X().pattern();
+    const std::span<const float> root = elements.root_weight();
+    for (std::size_t n = 0; n + 1 < pattern.row_start.size(); ++n)
+      for (std::int64_t at = pattern.row_start[n]; at < pattern.row_start[n + 1]; ++at)
+        touching[static_cast<std::size_t>(pattern.column[static_cast<std::size_t>(at)])] +=
+            root.empty() ? 1 : std::pow(root[n], 2);
+  }
   for (std::int64_t i = 0; i < features(); ++i) {
-    double weight = weight_sum;
-    if (of_model.l2_over == L2Over::touched && i >= rows.features()) {
-      weight = of_related[static_cast<std::size_t>(i - rows.features())];
-    } else if (of_model.l2_over == L2Over::touched) {
-      weight = 0;
-      for (const Index n : rows.rows(i))
-        weight += rows.root_weight().empty() ? 1 : std::pow(rows.root_weight()[static_cast<std::size_t>(n)], 2);
-    }
+    const double weight = touching[static_cast<std::size_t>(i)];
     const double own = of_model.l2_features.empty() ? -1 : of_model.l2_features[static_cast<std::size_t>(i)];
     const auto penalty = [&](double l2, double l2_all) {
       return static_cast<float>(halves * (weight * (own < 0 ? l2 : own) + weight_sum * l2_all));
@@ -134,15 +164,23 @@ void Sampler::State::find_penalties() {
   }
 }
 
-void Sampler::State::read_parameters() {
+// Whether W or V are others than in the table.
+bool Sampler::State::read_parameters() {
   w0 = session.value(parameters[0]).item();
-  const Tensor W = session.value(parameters[1]);                                 // [p]
-  const Tensor V = table.columns > 1 ? session.value(parameters[2]) : Tensor();  // [p, k]
+  const std::int64_t k = table.columns - 1;
+  const Tensor W = session.value(parameters[1]);                      // [p]
+  const Tensor V = k > 0 ? session.value(parameters[2]) : Tensor();  // [p, k]
+  const auto bytes = static_cast<std::size_t>(k) * sizeof(float);
+  bool are_others = false;
   for (std::int64_t i = 0; i < features(); ++i) {
     float* const t = table.row(i);
-    t[0] = W.span<float>()[static_cast<std::size_t>(i)];
-    std::copy_n(V.span<float>().begin() + i * (table.columns - 1), table.columns - 1, t + 1);
+    const float *const w = W.span<float>().data() + i, *const v = k > 0 ? V.span<float>().data() + i * k : nullptr;
+    if (std::memcmp(t, w, sizeof *t) == 0 && (k == 0 || std::memcmp(t + 1, v, bytes) == 0)) continue;
+    are_others = true;
+    t[0] = *w;
+    std::copy_n(v, k, t + 1);
   }
+  return are_others;
 }
 
 void Sampler::State::assign_parameters() {
@@ -169,10 +207,11 @@ double Sampler::State::sum_over_rows(const Some& some) {
   return std::accumulate(sums.begin(), sums.end(), 0.0);
 }
 
-// e anew from the graph, so that rounding does not add up. Returns the mean error.
+// e anew from y_hat, which is the graph's, or, of pairs, was made anew as the last column was visited, so that rounding
+// does not add up. Returns the mean error.
 double Sampler::State::find_errors() {
-  const Tensor predicted = predict(rows.x());  // [n, 1]
-  const std::span<const float> y_hat = predicted.span<float>(), root = rows.root_weight();
+  const Tensor predicted = visits.by_element() ? Tensor() : predict(elements.X());  // [n, 1]
+  const std::span<const float> y_hat = visits.by_element() ? e : predicted.span<float>(), root = elements.root_weight();
   if (of_model.task == Task::binary) return find_probit_errors(y_hat);
   square_sum = sum_over_rows([&](std::size_t first, std::size_t last) {
     for (std::size_t n = first; n < last; ++n) e[n] = y_hat[n] - y[n];
@@ -188,9 +227,11 @@ double Sampler::State::find_probit_errors(std::span<const float> y_hat) {
   constexpr std::int64_t rows_at_a_time = 1024;
   workers.for_each(std::ssize(e), rows_at_a_time, [&](std::int64_t first, std::int64_t last) {
     for (auto n = static_cast<std::size_t>(first); n < static_cast<std::size_t>(last); ++n) {
+      const std::size_t row = row_at(n);
+      if (y[n] == 0) continue;  // a pad
       // By symmetry both classes are cut at 0 from below.
       const double sign = y[n], mean = sign * static_cast<double>(y_hat[n]);
-      Draws draws(stream(Purpose::targets), static_cast<std::uint32_t>(n));
+      Draws draws(stream(Purpose::targets), static_cast<std::uint32_t>(row));
       const double z = given.draws ? draws.normal_above_zero(mean) : mean_above_zero(mean);
       e[n] = static_cast<float>(sign * (mean - z));
       row_errors[n] = -log_normal_cdf(mean);
@@ -200,7 +241,7 @@ double Sampler::State::find_probit_errors(std::span<const float> y_hat) {
 }
 
 void Sampler::State::move_w0(Draws& draws) {
-  const std::span<const float> root = rows.root_weight();
+  const std::span<const float> root = elements.root_weight();
   const double he = sum_over_rows([&](std::size_t first, std::size_t last) {
     const std::span<const float> here(&e[first], last - first);
     return root.empty() ? sum(here) : dot(root.subspan(first, last - first), here);
@@ -241,106 +282,30 @@ void Sampler::State::draw_hyperparameters() {
   }
 }
 
-// `place`: how many features were visited before, in this iteration.
-void Sampler::State::visit(const FeatureColumn& column, std::int64_t place) {
-  constexpr std::int64_t at_a_time = 16;
-  const auto some = [&](std::int64_t first, std::int64_t last) {
-    visit(std::span(column.features).subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(last - first)),
-          place + first, column.one_hot);
-  };
-  if (column.one_hot) return workers.for_each(std::ssize(column.features), at_a_time, some);
-  for (std::int64_t first = 0; first < std::ssize(column.features); first += at_a_time)
-    some(first, std::min(first + at_a_time, std::ssize(column.features)));
+Priors Sampler::State::priors_of(std::size_t column) const {
+  if (!given.draws)
+    return {.alpha = static_cast<float>(alpha), .penalty_w = penalty_of_W.data(), .penalty_v = penalty_of_V.data()};
+  return {.alpha = static_cast<float>(alpha),
+          .mu = &mu[column * width()],
+          .lambda = &lambda[column * width()],
+          .draws = stream(Purpose::parameters)};
 }
 
-void Sampler::State::visit(std::span<const Index> features, std::int64_t place, bool one_hot) {
-  // So many features side by side as have their slopes in the first cache, or nearly.
-  constexpr std::int64_t few_slopes = 21 << 9;
-  const std::int64_t few_rows = few_slopes / table.columns, most_rows = most_slopes_kept / table.columns;
-  constexpr std::size_t side_by_side = 4;
-  const auto count_of = [&](Index i) { return std::ssize(rows.rows(i)); };
-  std::int64_t few = 0, most = padded(gram_rows);
-  for (const Index i : features)
-    if (const std::int64_t count = count_of(i); count <= few_rows)
-      few = std::max(few, padded(count));
-    else if (count <= most_rows)
-      most = std::max(most, padded(count));
-  const std::size_t of_slopes = (width() + 3) * static_cast<std::size_t>(few), of_z = (width() + 3) / 4 * 4;
-  const auto room = [](std::size_t count) { return std::make_unique_for_overwrite<float[]>(count); };
-  const auto H = room(std::max(side_by_side * of_slopes, (width() + 3) * static_cast<std::size_t>(most)));
-  const auto e_here = room(static_cast<std::size_t>(std::max(most, static_cast<std::int64_t>(side_by_side) * few)));
-  const auto z = room(features.size() * of_z);
-  if (given.draws)
-    draw_normals(stream(Purpose::parameters), static_cast<std::uint64_t>(place) * of_z,
-                 {z.get(), features.size() * of_z});
-  const auto stride = static_cast<std::size_t>(table.stride);
-  std::vector<float> delta(side_by_side * stride), zeros(width()), penalty(side_by_side * width());
-  std::vector<MoveParameters> moved;
-  const auto to_move = [&](std::size_t feature, std::size_t at) {
-    const Index i = features[feature];
-    const std::size_t hyper = static_cast<std::size_t>(group[static_cast<std::size_t>(i)]) * width();
-    float* const own_penalty = &penalty[at * width()];
-    if (!given.draws) {
-      std::fill_n(own_penalty, width(), penalty_of_V[static_cast<std::size_t>(i)]);
-      *own_penalty = penalty_of_W[static_cast<std::size_t>(i)];
-    }
-    return MoveParameters{.H = &H[at * of_slopes],
-                          .count = table.columns,
-                          .index = rows.rows(i).data(),
-                          .rows = count_of(i),
-                          .e = e.data(),
-                          .alpha = static_cast<float>(alpha),
-                          .t = table.row(i),
-                          .mu = given.draws ? &mu[hyper] : zeros.data(),
-                          .lambda = given.draws ? &lambda[hyper] : own_penalty,
-                          .z = given.draws ? &z[feature * of_z] : nullptr,
-                          .delta = &delta[at * stride],
-                          .e_here = &e_here[at * static_cast<std::size_t>(few)]};
-  };
-  for (std::size_t first = 0; first < features.size();) {
-    moved.clear();
-    for (std::size_t at = 0; at < side_by_side && first + at < features.size(); ++at) {
-      const std::int64_t count = count_of(features[first + at]);
-      if (at > 0 && (!one_hot || count > few_rows)) break;
-      moved.push_back(to_move(first + at, at));
-      if (count > most_rows) {
-        visit_by_gram(features[first], moved.back(), H.get());
-        break;
-      }
-      coordinates->slopes(features[first + at], 0, count, &H[at * of_slopes]);
-      if (count > few_rows) break;
-    }
-    if (moved.front().rows <= most_rows) move_parameters(moved);
-    for (const MoveParameters& each : moved) coordinates->move(features[first++], each.delta);
+void Sampler::State::visit_columns() {
+  for (std::size_t g = 0; g < columns.size(); ++g) {
+    const bool tells = visits.by_element() && g + 1 == columns.size();
+    visits.visit(g, priors_of(g), tells ? std::optional(static_cast<float>(w0)) : std::nullopt);
   }
-}
-
-// A feature of so many rows that their slopes are not kept: they are made twice, a few rows at a time. H has room for
-// gram_rows of them.
-void Sampler::State::visit_by_gram(Index feature, const MoveParameters& moved, float* H) {
-  Gram gram(moved.count);
-  std::fill_n(H + gram.count * gram_rows, (gram.side - gram.count) * padded(gram_rows), 0.0F);
-  const auto by_rows = [&](const auto& some) {
-    for (std::int64_t first = 0; first < moved.rows; first += gram_rows) {
-      const std::int64_t count = std::min(gram_rows, moved.rows - first);
-      coordinates->slopes(feature, first, count, H);
-      some(moved.index + first, count);
-    }
-  };
-  by_rows([&](const Index* index, std::int64_t count) { add_rows(gram, H, e.data(), index, count); });
-  move_by_gram(gram, moved);
-  by_rows(
-      [&](const Index* index, std::int64_t count) { add_moves(H, moved.delta, moved.count, e.data(), index, count); });
 }
 
 void Sampler::State::visit_related() {
   const std::size_t of_z = (width() + 3) / 4 * 4;
   std::vector<float> normals(given.draws ? static_cast<std::size_t>(related->count()) * of_z : 0);
   if (given.draws)
-    draw_normals(stream(Purpose::parameters), static_cast<std::uint64_t>(rows.features()) * of_z, normals);
+    draw_normals(stream(Purpose::parameters), static_cast<std::uint64_t>(visits.draws() + 3) / 4 * 4, normals);
   const auto read = [&](std::int64_t place, std::int64_t first, std::int64_t count, float* of_mu, float* of_lambda,
                         float* z) {
-    const auto i = static_cast<std::size_t>(rows.features() + related->order()[static_cast<std::size_t>(place)]);
+    const auto i = static_cast<std::size_t>(own_features() + related->order()[static_cast<std::size_t>(place)]);
     if (!given.draws) {
       std::fill_n(of_lambda, count, first == 0 ? penalty_of_W[i] : penalty_of_V[i]);
       return;
@@ -376,20 +341,18 @@ Sampler::~Sampler() = default;
 double Sampler::iterate(std::int64_t iteration) {
   State& s = *state_;
   s.iteration = iteration;
-  s.read_parameters();
-  s.coordinates->restart();
+  const bool are_others = s.read_parameters();
+  // q is made anew each time, so that rounding does not add up.
+  if (are_others || !s.visits.by_element()) s.coordinates->restart();
+  if (are_others && s.visits.by_element()) s.visits.tell(s.columns.size() - 1, static_cast<float>(s.w0));
   const double error = s.find_errors();
   Draws draws(s.stream(Purpose::hyperparameters), 0);
   const auto& prior = s.given.prior;
   if (s.given.draws && s.of_model.task == Task::regression)
-    s.alpha = draws.gamma((prior.a + static_cast<double>(s.e.size())) / 2) / ((prior.g + s.square_sum) / 2);
+    s.alpha = draws.gamma((prior.a + static_cast<double>(s.elements.X().dim(0))) / 2) / ((prior.g + s.square_sum) / 2);
   s.move_w0(draws);
   if (s.given.draws) s.draw_hyperparameters();
-  std::int64_t place = 0;
-  for (const FeatureColumn& column : s.columns) {
-    s.visit(column, place);
-    place += std::ssize(column.features);
-  }
+  s.visit_columns();
   if (s.related) s.visit_related();
   s.assign_parameters();
   return error;
@@ -397,6 +360,13 @@ double Sampler::iterate(std::int64_t iteration) {
 
 std::span<float> Sampler::means() { return state_->mu; }
 double Sampler::alpha() const { return state_->alpha; }
-std::span<const float> Sampler::errors() const { return state_->e; }
+std::vector<float> Sampler::errors() const {
+  const State& s = *state_;
+  std::vector<float> out(static_cast<std::size_t>(s.elements.X().dim(0)));
+  for (std::size_t at = 0; at < s.e.size(); ++at)
+    if (const std::size_t row = s.row_at(at); row < out.size())
+      out[row] = s.visits.by_element() ? s.e[at] - s.y[at] : s.e[at];
+  return out;
+}
 
 }  // namespace gradus

@@ -62,8 +62,8 @@ class Sampler {
   std::span<float> means();
   /// The precision of the noise that the last iteration drew.
   double alpha() const;
-  /// y_hat - y, or y_hat - z, of the rows as the last iteration left it, times the square root of their weights.   [n]
-  std::span<const float> errors() const;
+  /// Of regression: y_hat - y of the rows as the last iteration left it, times the square root of their weights.   [n]
+  std::vector<float> errors() const;
 
  private:
   struct State;

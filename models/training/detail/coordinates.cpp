@@ -3,6 +3,7 @@
 #include <gradus/models/training/detail/sampler_loops.h>
 
 #include <algorithm>
+#include <array>
 #include <numeric>
 
 namespace gradus {
@@ -35,100 +36,171 @@ namespace {
 // What linear models and factorization machines have in common: the slope of w_i is x_ni.
 class LinearCoordinates : public Coordinates {
  public:
-  LinearCoordinates(const FeatureRows& rows, ParameterTable& table) : rows_(rows), table_(table) {}
+  LinearCoordinates(const LaneElements& elements, ParameterTable& table) : elements_(elements), table_(table) {}
 
   void restart() override {}
-  void slopes(std::int64_t feature, std::int64_t first, std::int64_t count, float* H) const override {
-    std::fill(std::copy_n(rows_.weighted(feature).begin() + first, count, H), H + padded(count), 0.0F);
-  }
-  void move(std::int64_t feature, const float* delta) override {
-    float* const t = table_.row(feature);
-    for (std::int64_t c = 0; c < table_.columns; ++c) t[c] += delta[c];
+  void slopes(const Lanes& lanes, std::int64_t, std::int64_t, float* H) const override { weights(lanes, H); }
+  void move(const Lanes& lanes, const float* delta) override {
+    for (std::size_t j = 0; j < static_cast<std::size_t>(lanes.features); ++j) {
+      float* const row = table_.row(lanes.feature[j]);
+      for (std::int64_t c = 0; c < table_.stride; ++c) row[c] += delta[8 * c + static_cast<std::int64_t>(j)];
+    }
   }
 
  protected:
-  std::int64_t factors() const { return table_.columns - 1; }
+  void weights(const Lanes& lanes, float* H) const {
+    if (!elements_.weighted().empty()) {
+      std::copy_n(elements_.weighted().begin() + lanes.first, 8 * lanes.length, H);
+      return;
+    }
+    const std::int64_t whole = lanes.whole();
+    std::fill_n(H, 8 * whole, 1.0F);
+    for (std::int64_t r = whole; r < lanes.length; ++r)
+      for (std::size_t j = 0; j < 8; ++j) H[8 * r + static_cast<std::int64_t>(j)] = r < lanes.count[j] ? 1 : 0;
+  }
+  std::int64_t factors() const { return table_.stride - 1; }
 
-  const FeatureRows& rows_;
+  const LaneElements& elements_;
   ParameterTable& table_;
 };
 
-// Two non-zeros in every row, as of a user and an item: q_n - v_i x_ni is v_j x_nj of the other, and q is never stored.
+// Two elements in every row, as of a user and an item: q_n - v_i x_ni is v_j x_nj of the other, and q is never stored.
+// The factors are kept again by fours, of which those of all features lie in the first cache, or nearly.
 class PairCoordinates final : public LinearCoordinates {
  public:
-  PairCoordinates(const FeatureRows& rows, ParameterTable& table) : LinearCoordinates(rows, table) {
-    const std::span<const Index> columns = rows.x().pattern()->column;
-    const std::span<const float> values = rows.x().span<float>();
-    const bool ones = rows.all_ones() && rows.root_weight().empty();
-    other_.reserve(values.size());
-    if (!ones) product_.reserve(values.size());
-    for (std::int64_t i = 0; i < rows.features(); ++i)
-      for (std::size_t r = 0; r < rows.rows(i).size(); ++r) {
-        const std::size_t first = 2 * static_cast<std::size_t>(rows.rows(i)[r]);
-        const std::size_t other = columns[first] == i ? first + 1 : first;
-        other_.push_back(columns[other]);
-        if (!ones) product_.push_back(rows.weighted(i)[r] * values[other]);
+  PairCoordinates(const LaneElements& elements, ParameterTable& table)
+      : LinearCoordinates(elements, table),
+        features_(elements.X().dim(1)),
+        other_(elements.row().size(), static_cast<Index>(features_)),
+        w_(static_cast<std::size_t>(features_) + 1),
+        fours_(static_cast<std::size_t>(factors() * (features_ + 1))) {
+    struct First {
+      Index element = -1, feature = -1;
+    };
+    std::vector<First> first(static_cast<std::size_t>(elements.X().dim(0)));
+    std::vector<Index> partner(other_.size());
+    std::iota(partner.begin(), partner.end(), Index{0});
+    const auto meet = [&](Index element, Index feature) {
+      const Index n = elements.row()[static_cast<std::size_t>(element)];
+      if (n == elements.X().dim(0)) return;
+      First& of_row = first[static_cast<std::size_t>(n)];
+      if (of_row.element < 0) {
+        of_row = {element, feature};
+        return;
       }
+      const auto a = static_cast<std::size_t>(element), b = static_cast<std::size_t>(of_row.element);
+      partner[a] = of_row.element;
+      partner[b] = element;
+      other_[a] = of_row.feature;
+      other_[b] = feature;
+    };
+    bool one_hot = elements.columns() == 2;
+    for (std::size_t g = 0; g < elements.columns(); ++g) {
+      std::int64_t count = 0;
+      for (const Lanes& lanes : elements.lanes(g))
+        for (std::int64_t at = 0; at < 8 * lanes.length; ++at) {
+          meet(static_cast<Index>(lanes.first + at), lanes.feature[static_cast<std::size_t>(at % 8)]);
+          if (at < 8) count += lanes.count[static_cast<std::size_t>(at)];
+        }
+      one_hot = one_hot && count == elements.X().dim(0);
+    }
+    if (!elements.all_ones()) {
+      for (std::size_t at = 0; at < partner.size(); ++at)
+        product_.push_back((elements.weighted()[at]) * (elements.value()[static_cast<std::size_t>(partner[at])]));
+    } else if (one_hot) {
+      partner_ = std::move(partner);
+    }
   }
 
-  void slopes(std::int64_t feature, std::int64_t first, std::int64_t count, float* H) const override {
-    LinearCoordinates::slopes(feature, first, count, H);
-    const auto at = static_cast<std::size_t>(rows_.start(feature) + first);
-    gather_slopes({.table = table_.row(0) + 1,
-                   .stride = table_.stride,
-                   .columns = factors(),
-                   .index = other_.data() + at,
-                   .scale = product_.empty() ? rows_.x(feature).data() : product_.data() + at,
-                   .x = nullptr,
-                   .own = nullptr,
-                   .rows = count,
-                   .H = H + padded(count)});
+  void restart() override {
+    for (std::int64_t i = 0; i < features_; ++i) keep(i);
+  }
+  void slopes(const Lanes& lanes, std::int64_t first, std::int64_t count, float* H) const override {
+    if (first == 0) return weights(lanes, H);
+    for (std::int64_t c = 0; c < count; c += 4)
+      gather_slopes({.table = &fours_[static_cast<std::size_t>((first - 1 + c) * (features_ + 1))],
+                     .stride = 4,
+                     .index = other_.data() + lanes.first,
+                     .columns = 4,
+                     .scale = product_.empty() ? nullptr : product_.data() + lanes.first,
+                     .x = nullptr,
+                     .own = {},
+                     .length = lanes.length,
+                     .H = H + 8 * lanes.length * c});
+  }
+  void move(const Lanes& lanes, const float* delta) override {
+    LinearCoordinates::move(lanes, delta);
+    for (std::size_t j = 0; j < static_cast<std::size_t>(lanes.features); ++j) keep(lanes.feature[j]);
+  }
+  std::span<const Index> partners() const override { return partner_; }
+  void rest(const Lanes& lanes, float* f) const override {
+    const Index* const other = other_.data() + lanes.first;
+    for (std::int64_t at = 0; at < 8 * lanes.length; ++at) f[at] = w_[static_cast<std::size_t>(other[at])];
   }
 
  private:
-  std::vector<Index> other_;    // [non-zeros], feature by feature: the other feature of the row
-  std::vector<float> product_;  // [non-zeros]: x_ni x_nj, times the square root of the row's weight; none where
-                                // all are 1
+  void keep(std::int64_t feature) {
+    const float* const t = table_.row(feature);
+    w_[static_cast<std::size_t>(feature)] = t[0];
+    for (std::int64_t c = 0; c < factors(); c += 4)
+      std::copy_n(t + 1 + c, 4, &fours_[static_cast<std::size_t>(c * (features_ + 1) + 4 * feature)]);
+  }
+
+  std::int64_t features_;
+  std::vector<Index> partner_;  // [elements], where y_hat can be told; else nothing
+  std::vector<Index> other_;    // [elements]: the other feature of the row, p of pads
+  std::vector<float> product_;  // [elements]: x_ni x_nj, times the square root of the row's weight; none where all are 1
+  std::vector<float> w_;        // [p + 1], a 0 at the end
+  std::vector<float> fours_;    // [k / 4, p + 1, 4], zeros at the end
 };
 
 // Any X: q = X V [n, k] is kept, and moves with V; of a higher order behind it A_2, ..., A_T, T = order - 1
-// (sampler_loops.h).
+// (sampler_loops.h). Behind the last row is one of zeros, for pads.
 class FactorCoordinates final : public LinearCoordinates {
  public:
-  FactorCoordinates(const FeatureRows& rows, ParameterTable& table, const Tensor& B, std::int64_t terms)
-      : LinearCoordinates(rows, table),
+  FactorCoordinates(const LaneElements& elements, ParameterTable& table, const Tensor& B, std::int64_t terms)
+      : LinearCoordinates(elements, table),
         B_(B),
         terms_(terms),
-        stride_(terms * (table.stride - 1)),
-        q_(static_cast<std::size_t>(rows.x().dim(0) * stride_)) {}
+        stride_(terms * factors()),
+        q_(static_cast<std::size_t>((elements.X().dim(0) + 1) * stride_)) {}
 
   void restart() override {
     std::fill(q_.begin(), q_.end(), 0.0F);
-    std::vector<float> v(static_cast<std::size_t>(table_.stride - 1));
-    for (std::int64_t i = 0; i < rows_.features(); ++i) {
-      std::copy_n(table_.row(i) + 1, table_.stride - 1, v.begin());
-      if (B_.rank() == 2) add_line(i, v);
-      add_to_q(i, nullptr, v.data());
+    std::vector<float> v(static_cast<std::size_t>(factors()));
+    for (std::size_t g = 0; g < elements_.columns(); ++g)
+      for (const Lanes& lanes : elements_.lanes(g))
+        for (std::size_t j = 0; j < static_cast<std::size_t>(lanes.features); ++j) {
+          std::copy_n(table_.row(lanes.feature[j]) + 1, factors(), v.begin());
+          if (B_.rank() == 2) add_line(lanes.feature[j], v);
+          add_to_q(lanes, j, nullptr, v.data());
+        }
+  }
+  void slopes(const Lanes& lanes, std::int64_t first, std::int64_t count, float* H) const override {
+    if (first == 0) return weights(lanes, H);
+    GatherSlopes task{.table = q_.data() + first - 1,
+                      .stride = stride_,
+                      .index = elements_.row().data() + lanes.first,
+                      .columns = count,
+                      .scale = elements_.weighted().data() + lanes.first,
+                      .x = elements_.value().data() + lanes.first,
+                      .own = {},
+                      .length = lanes.length,
+                      .H = H,
+                      .terms = terms_,
+                      .of_term = factors()};
+    for (std::size_t j = 0; j < 8; ++j) task.own[j] = table_.row(lanes.feature[j]) + first;
+    gather_slopes(task);
+  }
+  void move(const Lanes& lanes, const float* delta) override {
+    std::vector<float> by(static_cast<std::size_t>(factors()));
+    for (std::size_t j = 0; j < static_cast<std::size_t>(lanes.features); ++j) {
+      for (std::size_t f = 0; f < by.size(); ++f) by[f] = delta[8 * (f + 1) + j];
+      add_to_q(lanes, j, table_.row(lanes.feature[j]) + 1, by.data());
     }
+    LinearCoordinates::move(lanes, delta);
   }
-  void slopes(std::int64_t feature, std::int64_t first, std::int64_t count, float* H) const override {
-    LinearCoordinates::slopes(feature, first, count, H);
-    gather_slopes({.table = q_.data(),
-                   .stride = stride_,
-                   .columns = factors(),
-                   .index = rows_.rows(feature).data() + first,
-                   .scale = rows_.weighted(feature).data() + first,
-                   .x = rows_.x(feature).data() + first,
-                   .own = table_.row(feature) + 1,
-                   .rows = count,
-                   .H = H + padded(count),
-                   .terms = terms_});
-  }
-  void move(std::int64_t feature, const float* delta) override {
-    add_to_q(feature, table_.row(feature) + 1, delta + 1);
-    LinearCoordinates::move(feature, delta);
-  }
-  std::span<float> products() override { return q_; }
+  std::span<float> products() override { return std::span(q_).first(q_.size() - static_cast<std::size_t>(stride_)); }
 
  private:
   // v += what the category has by way of it
@@ -137,53 +209,59 @@ class FactorCoordinates final : public LinearCoordinates {
     const std::span<const float> b = B_.span<float>();
     for (auto at = static_cast<std::size_t>(lines.row_start[static_cast<std::size_t>(i)]);
          at < static_cast<std::size_t>(lines.row_start[static_cast<std::size_t>(i) + 1]); ++at) {
-      const float* const of = table_.row(rows_.features() + lines.column[at]) + 1;
+      const float* const of = table_.row(elements_.X().dim(1) + lines.column[at]) + 1;
       for (std::size_t f = 0; f < v.size(); ++f) v[f] += b[at] * of[f];
     }
   }
-  // `own`: what the feature's factors were; null: 0.
-  void add_to_q(std::int64_t feature, const float* own, const float* v) {
-    const std::span<const Index> rows = rows_.rows(feature);
-    add_to_rows({.table = q_.data(),
-                 .stride = stride_,
-                 .columns = factors(),
-                 .index = rows.data(),
-                 .x = rows_.x(feature).data(),
-                 .own = own,
-                 .delta = v,
-                 .rows = std::ssize(rows),
-                 .terms = terms_});
+  // The rows of lane j, or of all where these are of one feature. `own`: what the feature's factors were; null: 0.
+  void add_to_q(const Lanes& lanes, std::size_t j, const float* own, const float* v) {
+    const std::size_t last = lanes.of_one_feature() ? 8 : j + 1;
+    for (std::size_t lane = j; lane < last; ++lane) {
+      const std::int64_t at = lanes.first + static_cast<std::int64_t>(lane);
+      add_to_rows({.table = q_.data(),
+                   .stride = stride_,
+                   .columns = factors(),
+                   .index = elements_.row().data() + at,
+                   .x = elements_.value().data() + at,
+                   .own = own,
+                   .delta = v,
+                   .rows = lanes.count[lane],
+                   .terms = terms_});
+    }
   }
 
   Tensor B_;
   std::int64_t terms_;
   std::int64_t stride_;
-  std::vector<float> q_;  // [n, terms, k in fours]
+  std::vector<float> q_;  // [n + 1, terms, k in fours]
 };
 
 // Nothing is kept: the slopes of a feature are made of the rows that hold it.
 class FieldAwareCoordinates final : public LinearCoordinates {
  public:
-  FieldAwareCoordinates(const FeatureRows& rows, ParameterTable& table, const std::vector<Index>& field_of,
+  FieldAwareCoordinates(const LaneElements& elements, ParameterTable& table, const std::vector<Index>& field_of,
                         std::int64_t k)
-      : LinearCoordinates(rows, table), field_of_(field_of), k_(k) {}
+      : LinearCoordinates(elements, table), field_of_(field_of), k_(k) {}
 
-  void slopes(std::int64_t feature, std::int64_t first, std::int64_t count, float* H) const override {
-    LinearCoordinates::slopes(feature, first, count, H);
-    const CsrPattern& pattern = *rows_.x().pattern();
+  // A look at a row tells of all factors.
+  std::int64_t factors_at_once() const override { return factors(); }
+  void slopes(const Lanes& lanes, std::int64_t first, std::int64_t, float* H) const override {
+    if (first == 0) return weights(lanes, H);
+    const CsrPattern& pattern = *elements_.X().pattern();
     gather_field_slopes({.V = table_.row(0) + 1,
                          .stride = table_.stride,
-                         .fields = factors() / k_,
+                         .fields = (table_.columns - 1) / k_,
                          .k = k_,
                          .row_start = pattern.row_start.data(),
                          .column = pattern.column.data(),
-                         .value = rows_.x().span<float>().data(),
+                         .value = elements_.X().span<float>().data(),
                          .field_of = field_of_.data(),
-                         .feature = static_cast<Index>(feature),
-                         .index = rows_.rows(feature).data() + first,
-                         .scale = rows_.weighted(feature).data() + first,
-                         .rows = count,
-                         .H = H + padded(count)});
+                         .feature = lanes.feature,
+                         .count = lanes.count,
+                         .row = elements_.row().data() + lanes.first,
+                         .scale = elements_.weighted().data() + lanes.first,
+                         .length = lanes.length,
+                         .H = H});
   }
 
  private:
@@ -193,21 +271,23 @@ class FieldAwareCoordinates final : public LinearCoordinates {
 
 }  // namespace
 
-std::unique_ptr<Coordinates> fm_coordinates(const FeatureRows& rows, ParameterTable& table, const Tensor& B) {
-  if (table.columns == 1) return std::make_unique<LinearCoordinates>(rows, table);
-  if (rows.x().pattern()->row_length() == 2 && B.rank() != 2) return std::make_unique<PairCoordinates>(rows, table);
-  return std::make_unique<FactorCoordinates>(rows, table, B, 1);
+bool ask_for_ones(const Tensor& x, const Tensor& B) { return x.pattern()->row_length() != 2 || B.rank() == 2; }
+
+std::unique_ptr<Coordinates> fm_coordinates(const LaneElements& elements, ParameterTable& table, const Tensor& B) {
+  if (table.columns == 1) return std::make_unique<LinearCoordinates>(elements, table);
+  if (!ask_for_ones(elements.X(), B)) return std::make_unique<PairCoordinates>(elements, table);
+  return std::make_unique<FactorCoordinates>(elements, table, B, 1);
 }
 
-std::unique_ptr<Coordinates> higher_order_coordinates(const FeatureRows& rows, ParameterTable& table, int order) {
+std::unique_ptr<Coordinates> higher_order_coordinates(const LaneElements& elements, ParameterTable& table, int order) {
   // Of two features there are no products of three.
-  if (rows.x().pattern()->row_length() == 2) return std::make_unique<PairCoordinates>(rows, table);
-  return std::make_unique<FactorCoordinates>(rows, table, Tensor(), order - 1);
+  if (!ask_for_ones(elements.X())) return std::make_unique<PairCoordinates>(elements, table);
+  return std::make_unique<FactorCoordinates>(elements, table, Tensor(), order - 1);
 }
 
-std::unique_ptr<Coordinates> field_aware_coordinates(const FeatureRows& rows, ParameterTable& table,
+std::unique_ptr<Coordinates> field_aware_coordinates(const LaneElements& elements, ParameterTable& table,
                                                      const std::vector<Index>& field_of, std::int64_t k) {
-  return std::make_unique<FieldAwareCoordinates>(rows, table, field_of, k);
+  return std::make_unique<FieldAwareCoordinates>(elements, table, field_of, k);
 }
 
 }  // namespace gradus

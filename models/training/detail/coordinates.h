@@ -9,7 +9,7 @@
 //   h = x_ni sum of v_j,f(i) x_nj over the features j of field g      for the factors v_ig
 #pragma once
 
-#include <gradus/core/tensor/tensor.h>
+#include <gradus/models/training/detail/lane_elements.h>
 
 #include <cstdint>
 #include <memory>
@@ -80,26 +80,38 @@ class Coordinates {
 
   /// All of the table has been set anew.
   virtual void restart() = 0;
-  /// H_cn = h_nc times the square root of the weight of row n, for rows first to first + count of those that hold the
-  /// feature, then zeros. There is room for C + 3 rows.   [C, padded(count)]
-  virtual void slopes(std::int64_t feature, std::int64_t first, std::int64_t count, float* H) const = 0;
-  /// Adds delta [C], behind which zeros follow as far as a row of the table goes, to the feature's row. Features that
-  /// no row holds both may be moved at once.
-  virtual void move(std::int64_t feature, const float* delta) = 0;
-  /// q, where it is kept, in rows of table.stride - 1; who moves other features than those of `rows` moves it along.
+  /// H_cn = h_nc times the square root of the weight of row n, 0 of pads: of the weight (`first` 0, `count` 1), or of
+  /// factors in fours behind it, as far as a row of the table goes.   [count, lanes.length, 8]
+  virtual void slopes(const Lanes& lanes, std::int64_t first, std::int64_t count, float* H) const = 0;
+  /// How many factors slopes() is best asked for at a time, a multiple of four.
+  virtual std::int64_t factors_at_once() const { return 4; }
+  /// Adds delta to the table's rows of the lanes' features. Features that no row holds both may be moved at once.
+  ///   [table.stride, 8]
+  virtual void move(const Lanes& lanes, const float* delta) = 0;
+  /// q, where it is kept, in rows of table.stride - 1; who moves other features than those of X moves it along.
   virtual std::span<float> products() { return {}; }
+
+  /// Where each row has an element in each of two columns, all 1: of each element the other one of the row, itself of
+  /// pads. Else nothing.   [elements]
+  virtual std::span<const Index> partners() const { return {}; }
+  /// With partners: what y_hat has beside w0 and what the lanes' features give.   [length, 8]
+  virtual void rest(const Lanes&, float*) const {}
 };
+
+/// Whether coordinates of a model, but for field-aware ones, ask for values also where all are 1: not those of rows that
+/// have two elements each.
+bool ask_for_ones(const Tensor& x, const Tensor& B = {});
 
 /// Of linear models (C = 1) and factorization machines of order 2 (C = 1 + k). With B, csr [columns of X, q], the table
 /// has q more rows, whose features rows have by way of X's columns (models/data/relations.h). What is given must
 /// outlive it.
-std::unique_ptr<Coordinates> fm_coordinates(const FeatureRows& rows, ParameterTable& table, const Tensor& B = {});
+std::unique_ptr<Coordinates> fm_coordinates(const LaneElements& elements, ParameterTable& table, const Tensor& B = {});
 
 /// Of higher-order ones, whose orders share their factors (C = 1 + k).
-std::unique_ptr<Coordinates> higher_order_coordinates(const FeatureRows& rows, ParameterTable& table, int order);
+std::unique_ptr<Coordinates> higher_order_coordinates(const LaneElements& elements, ParameterTable& table, int order);
 /// Of field-aware ones (C = 1 + fields k); a row may have several features of a field. Of features of field -1 the
 /// slopes of the factors are 0.
-std::unique_ptr<Coordinates> field_aware_coordinates(const FeatureRows& rows, ParameterTable& table,
+std::unique_ptr<Coordinates> field_aware_coordinates(const LaneElements& elements, ParameterTable& table,
                                                      const std::vector<Index>& field_of, std::int64_t k);
 
 }  // namespace gradus

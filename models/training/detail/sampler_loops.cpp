@@ -11,54 +11,99 @@ namespace gradus {
 
 namespace {
 
-// Squares of four rows by four columns, turned in registers: plain code would write H one element at a time.
+// Vectors are given back by reference: how they are returned depends on the instruction set.
+[[gnu::always_inline]] inline void read_fours(const float* low, const float* high, Eight& out) {
+  const Four a = four(low).v, b = four(high).v;
+  out = Eight(__builtin_shufflevector(a, b, 0, 1, 2, 3, 4, 5, 6, 7));
+}
+// Within each half, four rows by four columns into columns by rows.
+[[gnu::always_inline]] inline void turn_fours(Eight& a, Eight& b, Eight& c, Eight& d) {
+  const Eight low_ab = __builtin_shufflevector(a, b, 0, 8, 1, 9, 4, 12, 5, 13),
+              high_ab = __builtin_shufflevector(a, b, 2, 10, 3, 11, 6, 14, 7, 15),
+              low_cd = __builtin_shufflevector(c, d, 0, 8, 1, 9, 4, 12, 5, 13),
+              high_cd = __builtin_shufflevector(c, d, 2, 10, 3, 11, 6, 14, 7, 15);
+  a = Eight(__builtin_shufflevector(low_ab, low_cd, 0, 1, 8, 9, 4, 5, 12, 13));
+  b = Eight(__builtin_shufflevector(low_ab, low_cd, 2, 3, 10, 11, 6, 7, 14, 15));
+  c = Eight(__builtin_shufflevector(high_ab, high_cd, 0, 1, 8, 9, 4, 5, 12, 13));
+  d = Eight(__builtin_shufflevector(high_ab, high_cd, 2, 3, 10, 11, 6, 7, 14, 15));
+}
+
+// Not in a loop, which g++ would make one of memory.
+[[gnu::always_inline]] inline void put_fours(const Eight (&a)[4], float* to, std::int64_t step) {
+  store(to, a[0]);
+  store(to + step, a[1]);
+  store(to + 2 * step, a[2]);
+  store(to + 3 * step, a[3]);
+}
+
+// Eight rows by four columns, turned in registers: plain code would write H one element at a time.
 struct Gather {
   [[gnu::always_inline]] static void run(const GatherSlopes* task) {
-    if (task->own == nullptr)
-      gather<false, false>(*task);
-    else if (task->terms == 1)
-      gather<true, false>(*task);
+    const GatherSlopes& t = *task;
+    if (t.x != nullptr)
+      t.terms == 1 ? gather<true, true, false>(t, t.stride) : gather<true, true, true>(t, t.stride);
+    else if (t.scale != nullptr)
+      gather<true, false, false>(t, t.stride);
+    else if (t.stride == 4)
+      gather<false, false, false>(t, 4);
     else
-      gather<true, true>(*task);
+      gather<false, false, false>(t, t.stride);
   }
 
  private:
-  template <bool subtracts, bool has_terms>
-  [[gnu::always_inline]] static void gather(const GatherSlopes t) {
-    const std::int64_t step = padded(t.rows), of_term = (t.columns + 3) / 4 * 4;
-    for (std::int64_t r = 0; r < step; r += 4) {
-      const float* row[4];
-      Four scale{}, x{};
-      for (int j = 0; j < 4; ++j) {
-        const std::int64_t n = std::min(r + j, t.rows - 1);
-        row[j] = t.table + t.stride * t.index[n];
-        scale[j] = r + j < t.rows ? t.scale[n] : 0;
-        if constexpr (subtracts) x[j] = t.x[n];
-      }
-      for (std::int64_t c = 0; c < t.columns; c += 4) {
-        Four a[4];
+  template <bool scales, bool subtracts, bool has_terms>
+  [[gnu::always_inline]] static void gather(const GatherSlopes t, const std::int64_t stride) {
+    const std::int64_t column = 8 * t.length;
+    for (std::int64_t c = 0; c < t.columns; c += 4) {
+      const float* const table = t.table + c;
+      float* const H = t.H + c * column;
+      Eight own[4];
+      if constexpr (subtracts)
+        for (std::size_t j = 0; j < 4; ++j) read_fours(t.own[j] + c, t.own[j + 4] + c, own[j]);
+      for (std::int64_t r = 0; r < column; r += 8) {
+        Eight a[4];
         for (int j = 0; j < 4; ++j) {
-          a[j] = four(row[j] + c).v;
-          if constexpr (subtracts) a[j] -= x[j] * four(t.own + c).v;
-          if constexpr (has_terms) {
-            Four others = a[j];
-            for (std::int64_t term = 1; term < t.terms; ++term) {
-              others = four(row[j] + term * of_term + c).v - x[j] * four(t.own + c).v * others;
-              a[j] += others;
+          const float *const low = table + stride * t.index[r + j], *const high = table + stride * t.index[r + j + 4];
+          read_fours(low, high, a[j]);
+          if constexpr (subtracts) {
+            Eight by;
+            twice_four(t.x + r + j, by);
+            by *= own[j];
+            a[j] -= by;
+            if constexpr (has_terms) {
+              Eight others = a[j], all;
+              for (std::int64_t term = 1; term < t.terms; ++term) {
+                read_fours(low + term * t.of_term, high + term * t.of_term, all);
+                others = all - by * others;
+                a[j] += others;
+              }
             }
           }
-          a[j] *= scale[j];
+          if constexpr (scales) {
+            Eight scale;
+            twice_four(t.scale + r + j, scale);
+            a[j] *= scale;
+          }
         }
-        const Four low01 = __builtin_shufflevector(a[0], a[1], 0, 4, 1, 5),
-                   high01 = __builtin_shufflevector(a[0], a[1], 2, 6, 3, 7);
-        const Four low23 = __builtin_shufflevector(a[2], a[3], 0, 4, 1, 5),
-                   high23 = __builtin_shufflevector(a[2], a[3], 2, 6, 3, 7);
-        float* const to = t.H + c * step + r;
-        store(to, Four(__builtin_shufflevector(low01, low23, 0, 1, 4, 5)));
-        store(to + step, Four(__builtin_shufflevector(low01, low23, 2, 3, 6, 7)));
-        store(to + 2 * step, Four(__builtin_shufflevector(high01, high23, 0, 1, 4, 5)));
-        store(to + 3 * step, Four(__builtin_shufflevector(high01, high23, 2, 3, 6, 7)));
+        turn_fours(a[0], a[1], a[2], a[3]);
+        put_fours(a, H + r, column);
       }
+    }
+  }
+  // Each of two lanes four times.
+  [[gnu::always_inline]] static void twice_four(const float* of, Eight& out) {
+    const float low = of[0], high = of[4];
+    out = Eight{low, low, low, low, high, high, high, high};
+  }
+};
+
+struct Turn {
+  [[gnu::always_inline]] static void run(const float* const* of, std::int64_t columns, float* t) {
+    for (std::int64_t c = 0; c < columns; c += 4) {
+      Eight a[4];
+      for (int j = 0; j < 4; ++j) read_fours(of[j] + c, of[j + 4] + c, a[j]);
+      turn_fours(a[0], a[1], a[2], a[3]);
+      put_fours(a, t + 8 * c, 8);
     }
   }
 };
@@ -74,16 +119,16 @@ struct Add {
  private:
   [[gnu::always_inline]] static void add(const AddToRows t) {
     for (std::int64_t n = 0; n < t.rows; ++n) {
-      float* const row = t.table + t.stride * t.index[n];
-      const float x = t.x[n];
+      float* const row = t.table + t.stride * t.index[8 * n];
+      const float x = t.x[8 * n];
       for (std::int64_t c = 0; c < t.columns; c += 4) store(row + c, Four(four(row + c).v + x * four(t.delta + c).v));
     }
   }
   [[gnu::always_inline]] static void add_terms(const AddToRows t) {
     const std::int64_t of_term = (t.columns + 3) / 4 * 4;
     for (std::int64_t n = 0; n < t.rows; ++n) {
-      float* const row = t.table + t.stride * t.index[n];
-      const float x = t.x[n];
+      float* const row = t.table + t.stride * t.index[8 * n];
+      const float x = t.x[8 * n];
       for (std::int64_t c = 0; c < t.columns; c += 4) {
         const Four by = x * four(t.delta + c).v, own = t.own != nullptr ? Four(x * four(t.own + c).v) : Four{};
         Four others = {1, 1, 1, 1};
@@ -100,139 +145,194 @@ struct Add {
 
 struct GatherFields {
   [[gnu::always_inline]] static void run(const FieldSlopes* task) {
-    const FieldSlopes t = *task;
-    const std::int64_t step = padded(t.rows);
-    const std::int64_t own = t.field_of[t.feature];
-    std::fill_n(t.H, t.fields * t.k * step, 0.0F);
-    if (own < 0) return;
-    for (std::int64_t r = 0; r < t.rows; ++r)
-      for (std::int64_t at = t.row_start[t.index[r]]; at < t.row_start[t.index[r] + 1]; ++at) {
-        const Index j = t.column[at];
-        const std::int64_t field = t.field_of[j];
-        if (j == t.feature || field < 0) continue;
-        const float by = t.scale[r] * t.value[at];
-        const float* const v = t.V + t.stride * j + own * t.k;
-        float* const to = t.H + field * t.k * step + r;
-        for (std::int64_t c = 0; c < t.k; ++c) to[c * step] += by * v[c];
+    const FieldSlopes& t = *task;
+    const std::int64_t column = 8 * t.length;
+    std::fill_n(t.H, (t.fields * t.k + 3) / 4 * 4 * column, 0.0F);
+    for (std::size_t j = 0; j < 8; ++j) {
+      const Index feature = t.feature[j];
+      const std::int64_t own = t.field_of[feature];
+      if (own < 0) continue;
+      for (std::int64_t r = 0; r < t.count[j]; ++r) {
+        const std::int64_t here = 8 * r + static_cast<std::int64_t>(j);
+        for (std::int64_t at = t.row_start[t.row[here]]; at < t.row_start[t.row[here] + 1]; ++at) {
+          const Index other = t.column[at];
+          const std::int64_t field = t.field_of[other];
+          if (other == feature || field < 0) continue;
+          const float by = t.scale[here] * t.value[at];
+          const float* const v = t.V + t.stride * other + own * t.k;
+          float* const to = t.H + field * t.k * column + here;
+          for (std::int64_t c = 0; c < t.k; ++c) to[c * column] += by * v[c];
+        }
       }
+    }
   }
 };
 
-// sum a b of padded rows
-[[gnu::always_inline]] inline float padded_dot(const float* a, const float* b, std::int64_t rows) {
+// sum a b of a multiple of `at_once` numbers
+constexpr std::int64_t at_once = 16;
+[[gnu::always_inline]] inline float whole_dot(const float* a, const float* b, std::int64_t count) {
   Eight s0{}, s1{};
-  for (std::int64_t r = 0; r < rows; r += slope_lanes) {
+  for (std::int64_t r = 0; r < count; r += at_once) {
     s0 += eight(a + r).v * eight(b + r).v;
     s1 += eight(a + r + 8).v * eight(b + r + 8).v;
   }
   return sum(s0 + s1);
 }
 
-// Parameters move four at a time: one pass over their slopes finds the sums of h e and, as each of the four changes
-// what the next see of e, of the products of their slopes.
-constexpr int at_once = 4;
+// What a parameter moves by is at[n] - by[n] sum h e, element by element of [count, 8].
+template <int count>
+struct Conditionals {
+  float at[8 * count], by[8 * count];
 
-struct Move {
-  [[gnu::always_inline]] static void run(const MoveParameters* tasks, std::size_t count) {
-    const std::span<const MoveParameters> features(tasks, count);
-    for (const MoveParameters& t : features) {
-      for (std::int64_t r = 0; r < t.rows; ++r) t.e_here[r] = t.e[t.index[r]];
-      std::fill(t.e_here + t.rows, t.e_here + padded(t.rows), 0.0F);
+  [[gnu::always_inline]] Conditionals(const MoveParameters& t, const float* hh) {
+    const float* const z = t.z;
+    for (int n = 0; n < 8 * count; ++n) {
+      const float precision = t.alpha * hh[n] + t.lambda[n];
+      const float s2 = precision > 0 ? 1 / precision : 0;  // without rows and a prior it stays where it is
+      at[n] = -s2 * t.lambda[n] * (t.t[n] - t.mu[n]);
+      by[n] = s2 * t.alpha;
+      if (z != nullptr) at[n] += std::sqrt(s2) * z[n];
     }
-    const std::int64_t parameters = features.front().count, whole = parameters / at_once * at_once;
-    for (std::int64_t c = 0; c < whole; c += at_once)
-      for (const MoveParameters& t : features) c == 0 ? move<0, at_once>(t, c) : move<at_once, at_once>(t, c);
-    switch (parameters - whole) {
-      case 1: return last<1>(features, whole);
-      case 2: return last<2>(features, whole);
-      case 3: return last<3>(features, whole);
-      default: return last<0>(features, whole);
+  }
+  // The moves of parameter i of all lanes, which are written.
+  [[gnu::always_inline]] void move(int i, const Eight& he, const MoveParameters& t, Eight& delta) const {
+    delta = eight(at + 8 * i).v - eight(by + 8 * i).v * he;
+    store(t.delta + 8 * i, delta);
+  }
+};
+
+[[gnu::always_inline]] inline void set_all(float* to, float x) {
+  for (int j = 0; j < 8; ++j) to[j] = x;
+}
+
+constexpr std::int64_t most_steps = 512;  // of a float32 sum, before it is added to others
+
+struct MoveOne {
+  [[gnu::always_inline]] static void run(const MoveParameters* task) {
+    const MoveParameters t = *task;
+    const std::int64_t end = 8 * t.length;
+    Eight he_sum{}, hh_sum{};
+    for (std::int64_t first = 0; first < end; first += 8 * most_steps) {
+      Eight he{}, hh{};
+      for (std::int64_t r = first; r < std::min(first + 8 * most_steps, end); r += 8) {
+        const Eight h = eight(t.H + r).v;
+        he += h * eight(t.e + r).v;
+        hh += h * h;
+      }
+      he_sum += he;
+      hh_sum += hh;
     }
+    float hh[8];
+    store(hh, hh_sum);
+    if (t.of_one_feature) {
+      const float he = sum(he_sum);
+      he_sum = Eight{he, he, he, he, he, he, he, he};
+      set_all(hh, sum(hh_sum));
+    }
+    Eight delta;
+    Conditionals<1>(t, hh).move(0, he_sum, t, delta);
+    for (std::int64_t r = 0; r < end; r += 8) store(t.e + r, Eight(eight(t.e + r).v + delta * eight(t.H + r).v));
+  }
+};
+
+// One pass over the slopes of four parameters finds the sums of h e and of h h, and one those of products of two slopes,
+// which say how each parameter, as it moves, changes the sums of h e of the next.
+struct MoveFour {
+  [[gnu::always_inline]] static void run(const MoveParameters* task) {
+    const MoveParameters t = *task;
+    const std::int64_t column = 8 * t.length;
+    float he[32], hh[32], products[48];
+    add_sums<false>(t, 0, std::min(8 * most_steps, column), he, hh, products);
+    for (std::int64_t first = 8 * most_steps; first < column; first += 8 * most_steps)
+      add_sums<true>(t, first, std::min(first + 8 * most_steps, column), he, hh, products);
+    if (t.of_one_feature) {
+      sum_lanes(he);
+      sum_lanes(hh);
+      sum_lanes(products);
+      for (int i = 4; i < 6; ++i) set_all(products + 8 * i, sum(eight(products + 8 * i).v));
+    }
+    const Conditionals<4> conditionals(t, hh);
+    Eight delta0, delta1, delta2, delta3;
+    conditionals.move(0, eight(he).v, t, delta0);
+    const Eight he1 = eight(he + 8).v + delta0 * eight(products).v;
+    conditionals.move(1, he1, t, delta1);
+    const Eight he2 = eight(he + 16).v + delta0 * eight(products + 8).v + delta1 * eight(products + 16).v;
+    conditionals.move(2, he2, t, delta2);
+    const Eight he3 = eight(he + 24).v + delta0 * eight(products + 24).v + delta1 * eight(products + 32).v +
+                      delta2 * eight(products + 40).v;
+    conditionals.move(3, he3, t, delta3);
+    const float* const H = t.H;
+    for (std::int64_t r = 0; r < column; r += 8)
+      store(t.e + r, Eight(eight(t.e + r).v + delta0 * eight(H + r).v + delta1 * eight(H + column + r).v +
+                           delta2 * eight(H + 2 * column + r).v + delta3 * eight(H + 3 * column + r).v));
   }
 
  private:
-  // The parameters from `whole` on, which are none or not at_once.
-  template <int here>
-  [[gnu::always_inline]] static void last(std::span<const MoveParameters> features, std::int64_t whole) {
-    if constexpr (here > 0)
-      for (const MoveParameters& t : features) whole == 0 ? move<0, here>(t, whole) : move<at_once, here>(t, whole);
-    for (const MoveParameters& t : features) here > 0 ? end<here>(t, whole) : end<at_once>(t, whole - at_once);
+  template <bool adds>
+  [[gnu::always_inline]] static void put(float* to, const Eight& sums) {
+    store(to, adds ? Eight(eight(to).v + sums) : sums);
   }
-
-  // e += sum of delta h of the `before` parameters in front of c, and the moves of `here` from c on.
-  template <int before, int here>
-  [[gnu::always_inline]] static void move(const MoveParameters& t, std::int64_t c) {
-    constexpr std::int64_t most = 4096;  // rows of a float32 sum, before it is added to others
-    const std::int64_t step = padded(t.rows);
-    float he[here], hh[here][here];
-    some_rows<before, here>(t, c, 0, std::min(step, most), he, hh);
-    if (step > most) {
-      double he_sum[here], hh_sum[here][here];
-      std::copy_n(he, here, he_sum);
-      std::copy_n(&hh[0][0], here * here, &hh_sum[0][0]);
-      for (std::int64_t first = most; first < step; first += most) {
-        some_rows<before, here>(t, c, first, std::min(first + most, step), he, hh);
-        for (int i = 0; i < here; ++i) he_sum[i] += static_cast<double>(he[i]);
-        for (int i = 0; i < here * here; ++i) (&hh_sum[0][0])[i] += static_cast<double>((&hh[0][0])[i]);
+  // products: 01, 02, 12, 03, 13, 23
+  template <bool adds>
+  [[gnu::always_inline]] static void add_sums(const MoveParameters& t, std::int64_t first, std::int64_t last, float* he,
+                                              float* hh, float* products) {
+    const std::int64_t column = 8 * t.length;
+    const float *const H0 = t.H, *const H1 = H0 + column, *const H2 = H1 + column, *const H3 = H2 + column;
+    {
+      Eight e0{}, e1{}, e2{}, e3{}, h0{}, h1{}, h2{}, h3{};
+      for (std::int64_t r = first; r < last; r += 8) {
+        const Eight e = eight(t.e + r).v, a = eight(H0 + r).v, b = eight(H1 + r).v, c = eight(H2 + r).v,
+                    d = eight(H3 + r).v;
+        e0 += a * e;
+        e1 += b * e;
+        e2 += c * e;
+        e3 += d * e;
+        h0 += a * a;
+        h1 += b * b;
+        h2 += c * c;
+        h3 += d * d;
       }
-      for (int i = 0; i < here; ++i) he[i] = static_cast<float>(he_sum[i]);
-      for (int i = 0; i < here * here; ++i) (&hh[0][0])[i] = static_cast<float>((&hh_sum[0][0])[i]);
+      put<adds>(he, e0), put<adds>(he + 8, e1), put<adds>(he + 16, e2), put<adds>(he + 24, e3);
+      put<adds>(hh, h0), put<adds>(hh + 8, h1), put<adds>(hh + 16, h2), put<adds>(hh + 24, h3);
     }
-    for (int i = 0; i < here; ++i) {
-      const std::int64_t at = c + i;
-      const float precision = t.alpha * hh[i][i] + t.lambda[at];
-      const float s2 = precision > 0 ? 1 / precision : 0;  // without rows and a prior it stays where it is
-      const float delta =
-          (t.z != nullptr ? std::sqrt(s2) * t.z[at] : 0) - s2 * (t.lambda[at] * (t.t[at] - t.mu[at]) + t.alpha * he[i]);
-      t.delta[at] = delta;
-      for (int j = i + 1; j < here; ++j) he[j] += delta * hh[i][j];  // of the others that are yet to move
-    }
-  }
-
-  // hh[i][j] for i <= j; the others are set to 0.
-  template <int before, int here>
-  [[gnu::always_inline]] static void some_rows(const MoveParameters& t, std::int64_t c, std::int64_t first,
-                                               std::int64_t last, float* he, float (*hh)[here]) {
-    const std::int64_t step = padded(t.rows);
-    const float *const moved = t.H + (c - before) * step, *const H = t.H + c * step;
-    float by[before + 1];
-    for (int j = 0; j < before; ++j) by[j] = t.delta[c - before + j];
-    Eight he_lanes[here] = {}, hh_lanes[here][here] = {};
+    Eight ab{}, ac{}, bc{}, ad{}, bd{}, cd{};
     for (std::int64_t r = first; r < last; r += 8) {
-      Eight e = eight(t.e_here + r).v;
-      for (int j = 0; j < before; ++j) e += by[j] * eight(moved + j * step + r).v;
-      if constexpr (before > 0) store(t.e_here + r, e);
-      Eight h[here];
-      for (int i = 0; i < here; ++i) {
-        h[i] = eight(H + i * step + r).v;
-        he_lanes[i] += h[i] * e;
-        for (int j = 0; j <= i; ++j) hh_lanes[j][i] += h[j] * h[i];
-      }
+      const Eight a = eight(H0 + r).v, b = eight(H1 + r).v, c = eight(H2 + r).v, d = eight(H3 + r).v;
+      ab += a * b;
+      ac += a * c;
+      bc += b * c;
+      ad += a * d;
+      bd += b * d;
+      cd += c * d;
     }
-    if constexpr (here == at_once) {
-      store(he, sums(he_lanes[0], he_lanes[1], he_lanes[2], he_lanes[3]));
-      const Eight none{};
-      store(hh[0], sums(hh_lanes[0][0], hh_lanes[0][1], hh_lanes[0][2], hh_lanes[0][3]));
-      store(hh[1], sums(none, hh_lanes[1][1], hh_lanes[1][2], hh_lanes[1][3]));
-      const Four rest = sums(hh_lanes[2][2], hh_lanes[2][3], hh_lanes[3][3], none);
-      store(hh[2], Four{0, 0, rest[0], rest[1]});
-      store(hh[3], Four{0, 0, 0, rest[2]});
-    } else {
-      for (int i = 0; i < here; ++i) {
-        he[i] = sum(he_lanes[i]);
-        for (int j = 0; j < here; ++j) hh[i][j] = i <= j ? sum(hh_lanes[i][j]) : 0;
-      }
-    }
+    put<adds>(products, ab), put<adds>(products + 8, ac), put<adds>(products + 16, bc);
+    put<adds>(products + 24, ad), put<adds>(products + 32, bd), put<adds>(products + 40, cd);
+  }
+  // Four sums over lanes, each in all lanes.
+  [[gnu::always_inline]] static void sum_lanes(float* of) {
+    const Four all = sums(eight(of).v, eight(of + 8).v, eight(of + 16).v, eight(of + 24).v);
+    for (int i = 0; i < 4; ++i) set_all(of + 8 * i, all[i]);
+  }
+};
+
+struct AddProducts {
+  [[gnu::always_inline]] static void run(const float* H, const float* t, std::int64_t count, std::int64_t length,
+                                         float* f) {
+    std::int64_t c = 0;
+    for (; c + 4 <= count; c += 4) add<4>(H + 8 * c * length, t + 8 * c, length, f);
+    for (; c < count; ++c) add<1>(H + 8 * c * length, t + 8 * c, length, f);
   }
 
-  template <int here>
-  [[gnu::always_inline]] static void end(const MoveParameters& t, std::int64_t c) {
-    const std::int64_t step = padded(t.rows);
-    const float* const H = t.H + c * step;
-    for (std::int64_t r = 0; r < t.rows; ++r) {
-      float e = t.e_here[r];
-      for (int j = 0; j < here; ++j) e += t.delta[c + j] * H[j * step + r];
-      t.e[t.index[r]] = e;
+ private:
+  template <int count>
+  [[gnu::always_inline]] static void add(const float* H, const float* t, std::int64_t length, float* f) {
+    const std::int64_t column = 8 * length;
+    Eight by[count];
+    for (int i = 0; i < count; ++i) by[i] = eight(t + 8 * i).v;
+    for (std::int64_t r = 0; r < column; r += 8) {
+      Eight out = eight(f + r).v;
+      for (int i = 0; i < count; ++i) out += by[i] * eight(H + i * column + r).v;
+      store(f + r, out);
     }
   }
 };
@@ -281,28 +381,13 @@ struct AddToGram {
   }
 };
 
-struct AddMoves {
-  [[gnu::always_inline]] static void run(const float* H, const float* delta, std::int64_t count, float* sums,
-                                         std::int64_t step) {
-    for (std::int64_t r = 0; r < step; r += slope_lanes) {
-      Eight s0{}, s1{};
-      for (std::int64_t c = 0; c < count; ++c) {
-        s0 += delta[c] * eight(H + c * step + r).v;
-        s1 += delta[c] * eight(H + c * step + r + 8).v;
-      }
-      store(sums + r, s0);
-      store(sums + r + 8, s1);
-    }
-  }
-};
-
-struct Dot {
+struct DotInDouble {
   [[gnu::always_inline]] static double run(const float* a, const float* b, std::int64_t count) {
     constexpr std::int64_t most = 1024;
     double out = 0;
     for (std::int64_t first = 0; first < count; first += most) {
-      const std::int64_t length = std::min(most, count - first), whole = length / slope_lanes * slope_lanes;
-      out += static_cast<double>(padded_dot(a + first, b + first, whole));
+      const std::int64_t length = std::min(most, count - first), whole = length / at_once * at_once;
+      out += static_cast<double>(whole_dot(a + first, b + first, whole));
       for (std::int64_t i = first + whole; i < first + length; ++i)
         out += static_cast<double>(a[i]) * static_cast<double>(b[i]);
     }
@@ -310,14 +395,14 @@ struct Dot {
   }
 };
 
-struct Sum {
+struct SumInDouble {
   [[gnu::always_inline]] static double run(const float* a, std::int64_t count) {
     constexpr std::int64_t most = 1024;
     double out = 0;
     for (std::int64_t first = 0; first < count; first += most) {
-      const std::int64_t length = std::min(most, count - first), whole = length / slope_lanes * slope_lanes;
+      const std::int64_t length = std::min(most, count - first), whole = length / at_once * at_once;
       Eight s0{}, s1{};
-      for (std::int64_t r = first; r < first + whole; r += slope_lanes) {
+      for (std::int64_t r = first; r < first + whole; r += at_once) {
         s0 += eight(a + r).v;
         s1 += eight(a + r + 8).v;
       }
@@ -335,6 +420,11 @@ void gather_slopes(const GatherSlopes& task) {
   run(&task);
 }
 
+void turn(const std::array<const float*, 8>& of, std::int64_t columns, float* t) {
+  static const auto run = compiled_here<Turn, const float* const*, std::int64_t, float*>();
+  run(of.data(), columns, t);
+}
+
 void add_to_rows(const AddToRows& task) {
   static const auto run = compiled_here<Add, const AddToRows*>();
   run(&task);
@@ -345,17 +435,26 @@ void gather_field_slopes(const FieldSlopes& task) {
   run(&task);
 }
 
-void move_parameters(std::span<const MoveParameters> features) {
-  static const auto run = compiled_here<Move, const MoveParameters*, std::size_t>();
-  run(features.data(), features.size());
+void move_one(const MoveParameters& task) {
+  static const auto run = compiled_here<MoveOne, const MoveParameters*>();
+  run(&task);
 }
 
-void add_rows(Gram& gram, const float* H, const float* e, const Index* index, std::int64_t rows) {
+void move_four(const MoveParameters& task) {
+  static const auto run = compiled_here<MoveFour, const MoveParameters*>();
+  run(&task);
+}
+
+void add_products(const float* H, const float* t, std::int64_t count, std::int64_t length, float* f) {
+  static const auto run =
+      compiled_here<AddProducts, const float*, const float*, std::int64_t, std::int64_t, float*>();
+  run(H, t, count, length, f);
+}
+
+void add_rows(Gram& gram, const float* H, const float* e, std::int64_t length) {
   static const auto run =
       compiled_here<AddToGram, double*, double*, std::int64_t, const float*, const float*, std::int64_t>();
-  std::array<float, gram_rows> e_here{};
-  for (std::int64_t r = 0; r < rows; ++r) e_here[static_cast<std::size_t>(r)] = e[index[r]];
-  run(gram.G.data(), gram.b.data(), gram.side, H, e_here.data(), padded(rows));
+  run(gram.G.data(), gram.b.data(), gram.side, H, e, 8 * length);
 }
 
 void move_by_gram(const Gram& gram, const MoveParameters& t) {
@@ -365,32 +464,25 @@ void move_by_gram(const Gram& gram, const MoveParameters& t) {
   };
   for (std::int64_t c = 0; c < gram.count; ++c) {
     const auto at = static_cast<std::size_t>(c);
-    const double alpha = static_cast<double>(t.alpha), lambda = static_cast<double>(t.lambda[c]);
+    const double alpha = static_cast<double>(t.alpha), lambda = static_cast<double>(t.lambda[8 * c]);
     const double precision = alpha * G(c, c) + lambda;
     const double s2 = precision > 0 ? 1 / precision : 0;  // without rows and a prior it stays where it is
-    const double z = t.z != nullptr ? static_cast<double>(t.z[c]) : 0;
-    const double off = static_cast<double>(t.t[c]) - static_cast<double>(t.mu[c]);
-    t.delta[c] = static_cast<float>(std::sqrt(s2) * z - s2 * (lambda * off + alpha * b[at]));
+    const double z = t.z != nullptr ? static_cast<double>(t.z[8 * c]) : 0;
+    const double off = static_cast<double>(t.t[8 * c]) - static_cast<double>(t.mu[8 * c]);
+    const auto delta = static_cast<float>(std::sqrt(s2) * z - s2 * (lambda * off + alpha * b[at]));
+    std::fill_n(t.delta + 8 * c, 8, delta);
     for (std::int64_t d = c + 1; d < gram.count; ++d)
-      b[static_cast<std::size_t>(d)] += static_cast<double>(t.delta[c]) * G(c, d);
+      b[static_cast<std::size_t>(d)] += static_cast<double>(delta) * G(c, d);
   }
 }
 
-void add_moves(const float* H, const float* delta, std::int64_t count, float* e, const Index* index,
-               std::int64_t rows) {
-  static const auto run = compiled_here<AddMoves, const float*, const float*, std::int64_t, float*, std::int64_t>();
-  std::array<float, gram_rows> sums;
-  run(H, delta, count, sums.data(), padded(rows));
-  for (std::int64_t r = 0; r < rows; ++r) e[index[r]] += sums[static_cast<std::size_t>(r)];
-}
-
 double dot(std::span<const float> a, std::span<const float> b) {
-  static const auto run = compiled_here<Dot, const float*, const float*, std::int64_t>();
+  static const auto run = compiled_here<DotInDouble, const float*, const float*, std::int64_t>();
   return run(a.data(), b.data(), static_cast<std::int64_t>(a.size()));
 }
 
 double sum(std::span<const float> a) {
-  static const auto run = compiled_here<Sum, const float*, std::int64_t>();
+  static const auto run = compiled_here<SumInDouble, const float*, std::int64_t>();
   return run(a.data(), static_cast<std::int64_t>(a.size()));
 }
 
