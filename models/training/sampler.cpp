@@ -122,6 +122,7 @@ struct Sampler::State {
   LaneElements elements;
   std::optional<FeatureRows> rows;         // where there are relations
   std::optional<RelatedFeatures> related;  // whose features are behind those of X
+  Tensor W, V;  // as the session has them   [p], [p, k]
   ParameterTable table;
   std::unique_ptr<Coordinates> coordinates;
   FeatureVisits visits;
@@ -164,35 +165,39 @@ void Sampler::State::find_penalties() {
   }
 }
 
-// Whether W or V are others than in the table.
+bool same_bits(const Tensor& a, const Tensor& b) {
+  return a.type() == b.type() && std::memcmp(a.data(), b.data(), static_cast<std::size_t>(a.stored()) * sizeof(float)) == 0;
+}
+
+// Whether W or V are others than the last iteration left.
 bool Sampler::State::read_parameters() {
   w0 = session.value(parameters[0]).item();
   const std::int64_t k = table.columns - 1;
-  const Tensor W = session.value(parameters[1]);                      // [p]
-  const Tensor V = k > 0 ? session.value(parameters[2]) : Tensor();  // [p, k]
-  const auto bytes = static_cast<std::size_t>(k) * sizeof(float);
-  bool are_others = false;
+  const Tensor now_W = session.value(parameters[1]);                                   // [p]
+  const Tensor now_V = k > 0 ? session.value(parameters[2]) : Tensor::from<float>({}); // [p, k]
+  if (same_bits(now_W, W) && same_bits(now_V, V)) return false;
+  W = now_W;
+  V = now_V;
   for (std::int64_t i = 0; i < features(); ++i) {
-    float* const t = table.row(i);
-    const float *const w = W.span<float>().data() + i, *const v = k > 0 ? V.span<float>().data() + i * k : nullptr;
-    if (std::memcmp(t, w, sizeof *t) == 0 && (k == 0 || std::memcmp(t + 1, v, bytes) == 0)) continue;
-    are_others = true;
-    t[0] = *w;
-    std::copy_n(v, k, t + 1);
+    table.row(i)[0] = W.span<float>()[static_cast<std::size_t>(i)];
+    std::copy_n(V.span<float>().begin() + i * k, k, table.row(i) + 1);
   }
-  return are_others;
+  return true;
 }
 
 void Sampler::State::assign_parameters() {
+  constexpr std::int64_t at_a_time = 512;
   const std::int64_t k = table.columns - 1;
+  const std::span<float> to_W = W.writable<float>(), to_V = V.writable<float>();  // whose copies the session has
+  workers.for_each(features(), at_a_time, [&](std::int64_t first, std::int64_t last) {
+    for (std::int64_t i = first; i < last; ++i) {
+      to_W[static_cast<std::size_t>(i)] = table.row(i)[0];
+      std::copy_n(table.row(i) + 1, k, to_V.begin() + i * k);
+    }
+  });
   session.assign(parameters[0], Tensor::from(std::vector<float>{static_cast<float>(w0)}));
-  session.assign(parameters[1], Tensor::make<float>({features()}, [&](std::span<float> W) {
-                   for (std::int64_t i = 0; i < features(); ++i) W[static_cast<std::size_t>(i)] = table.row(i)[0];
-                 }));  // [p]
-  if (k > 0)
-    session.assign(parameters[2], Tensor::make<float>({features(), k}, [&](std::span<float> V) {
-                     for (std::int64_t i = 0; i < features(); ++i) std::copy_n(table.row(i) + 1, k, V.begin() + i * k);
-                   }));  // [p, k]
+  session.assign(parameters[1], W);
+  if (k > 0) session.assign(parameters[2], V);
 }
 
 // some(first, last) for stretches of the rows, at once; returns the sum of what it returns, in the order of the rows.
