@@ -70,21 +70,20 @@ struct Sampler::State {
       related.emplace(*rows, options.relations);
     }
     const auto n = static_cast<std::size_t>(data.size());
-    // Of rows, or of the elements of the last column.
-    if (visits.by_element()) {
-      const std::size_t last = columns.size() - 1;
-      e = e.subspan(static_cast<std::size_t>(elements.first(last)),
-                    static_cast<std::size_t>(elements.end(last) - elements.first(last)));
-      row_of = elements.row().subspan(static_cast<std::size_t>(elements.first(last)), e.size());
-    } else {
-      e = e.first(n);
-    }
-    y.resize(e.size());
+    e = visits.by_element() ? of_last_column(visits.e()) : e.first(n);
+    // Of pads 0.
     const auto& [mean, deviation] = options.target;
-    std::vector<float> by_row;
-    for (const double target : data.y) by_row.push_back(static_cast<float>((target - mean) / deviation));
-    for (std::size_t at = 0; at < y.size(); ++at)
-      if (const std::size_t row = row_at(at); row < n) y[at] = by_row[row];
+    y.resize(e.size());
+    std::size_t row = 0;
+    if (visits.by_element()) {
+      std::vector<float> by_row(n + 1);
+      for (const double target : data.y) by_row[row++] = static_cast<float>((target - mean) / deviation);
+      const std::span<const Index> rows_of_e = of_last_column(elements.row());
+      for (std::size_t at = 0; at < y.size(); ++at) y[at] = by_row[static_cast<std::size_t>(rows_of_e[at])];
+      elements.forget_rows();
+    } else {
+      for (const double target : data.y) y[row++] = static_cast<float>((target - mean) / deviation);
+    }
     if (options.task == Task::binary) row_errors.resize(e.size());
     weight_sum = elements.root_weight().empty() ? static_cast<double>(n)
                                                 : dot(elements.root_weight(), elements.root_weight());
@@ -93,8 +92,11 @@ struct Sampler::State {
 
   std::int64_t features() const { return parameters[1].shape()[0]; }
   std::int64_t own_features() const { return elements.X().dim(1); }
-  // Of a number in e; n of pads.
-  std::size_t row_at(std::size_t at) const { return row_of.empty() ? at : static_cast<std::size_t>(row_of[at]); }
+  template <class T>
+  std::span<T> of_last_column(std::span<T> of_elements) const {
+    const std::int64_t first = elements.first(columns.size() - 1);
+    return of_elements.subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(elements.elements() - first));
+  }
   std::size_t width() const { return static_cast<std::size_t>(table.columns); }
   DrawStream stream(Purpose purpose) const { return {given.seed, static_cast<std::uint32_t>(iteration), purpose}; }
 
@@ -130,7 +132,6 @@ struct Sampler::State {
   std::vector<float> mu, lambda;                  // of MCMC   [groups, C]
   std::vector<float> penalty_of_W, penalty_of_V;  // of ALS: lambda   [p]
   std::span<float> e;                             // of the visits: [n], or of elements, between iterations y_hat
-  std::span<const Index> row_of;                  // of elements
   std::vector<float> y;                           // as e is
   double weight_sum;
   std::vector<double> row_errors;                 // as e is, of binary tasks
@@ -232,11 +233,10 @@ double Sampler::State::find_probit_errors(std::span<const float> y_hat) {
   constexpr std::int64_t rows_at_a_time = 1024;
   workers.for_each(std::ssize(e), rows_at_a_time, [&](std::int64_t first, std::int64_t last) {
     for (auto n = static_cast<std::size_t>(first); n < static_cast<std::size_t>(last); ++n) {
-      const std::size_t row = row_at(n);
       if (y[n] == 0) continue;  // a pad
       // By symmetry both classes are cut at 0 from below.
       const double sign = y[n], mean = sign * static_cast<double>(y_hat[n]);
-      Draws draws(stream(Purpose::targets), static_cast<std::uint32_t>(row));
+      Draws draws(stream(Purpose::targets), static_cast<std::uint32_t>(n));
       const double z = given.draws ? draws.normal_above_zero(mean) : mean_above_zero(mean);
       e[n] = static_cast<float>(sign * (mean - z));
       row_errors[n] = -log_normal_cdf(mean);
@@ -367,10 +367,14 @@ std::span<float> Sampler::means() { return state_->mu; }
 double Sampler::alpha() const { return state_->alpha; }
 std::vector<float> Sampler::errors() const {
   const State& s = *state_;
-  std::vector<float> out(static_cast<std::size_t>(s.elements.X().dim(0)));
-  for (std::size_t at = 0; at < s.e.size(); ++at)
-    if (const std::size_t row = s.row_at(at); row < out.size())
-      out[row] = s.visits.by_element() ? s.e[at] - s.y[at] : s.e[at];
+  if (!s.visits.by_element()) return {s.e.begin(), s.e.end()};
+  const LaneElements again(s.elements.X(), {}, s.columns, false);  // with its rows
+  std::vector<float> out(static_cast<std::size_t>(again.X().dim(0)) + 1);
+  for (std::size_t at = 0; const Index row : s.of_last_column(again.row())) {
+    out[static_cast<std::size_t>(row)] = s.e[at] - s.y[at];
+    ++at;
+  }
+  out.pop_back();  // pads
   return out;
 }
 

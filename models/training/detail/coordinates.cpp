@@ -3,8 +3,9 @@
 #include <gradus/models/training/detail/sampler_loops.h>
 
 #include <algorithm>
-#include <array>
+#include <limits>
 #include <numeric>
+#include <utility>
 
 namespace gradus {
 
@@ -106,9 +107,13 @@ class PairCoordinates final : public LinearCoordinates {
     }
     if (!elements.all_ones()) {
       for (std::size_t at = 0; at < partner.size(); ++at)
-        product_.push_back((elements.weighted()[at]) * (elements.value()[static_cast<std::size_t>(partner[at])]));
+        product_.push_back(elements.weighted()[at] * elements.value()[static_cast<std::size_t>(partner[at])]);
     } else if (one_hot) {
       partner_ = std::move(partner);
+    }
+    if (product_.empty() && features_ <= std::numeric_limits<std::uint16_t>::max()) {
+      short_other_.assign(other_.begin(), other_.end());
+      other_ = {};
     }
   }
 
@@ -120,7 +125,8 @@ class PairCoordinates final : public LinearCoordinates {
     for (std::int64_t c = 0; c < count; c += 4)
       gather_slopes({.table = &fours_[static_cast<std::size_t>((first - 1 + c) * (features_ + 1))],
                      .stride = 4,
-                     .index = other_.data() + lanes.first,
+                     .index = other_.empty() ? nullptr : other_.data() + lanes.first,
+                     .short_index = short_other_.empty() ? nullptr : short_other_.data() + lanes.first,
                      .columns = 4,
                      .scale = product_.empty() ? nullptr : product_.data() + lanes.first,
                      .x = nullptr,
@@ -134,8 +140,11 @@ class PairCoordinates final : public LinearCoordinates {
   }
   std::span<const Index> partners() const override { return partner_; }
   void rest(const Lanes& lanes, float* f) const override {
-    const Index* const other = other_.data() + lanes.first;
-    for (std::int64_t at = 0; at < 8 * lanes.length; ++at) f[at] = w_[static_cast<std::size_t>(other[at])];
+    const auto read = [&](const auto& other) {
+      for (std::size_t at = 0; at < static_cast<std::size_t>(8 * lanes.length); ++at)
+        f[at] = w_[static_cast<std::size_t>(other[static_cast<std::size_t>(lanes.first) + at])];
+    };
+    other_.empty() ? read(short_other_) : read(other_);
   }
 
  private:
@@ -148,7 +157,8 @@ class PairCoordinates final : public LinearCoordinates {
 
   std::int64_t features_;
   std::vector<Index> partner_;  // [elements], where y_hat can be told; else nothing
-  std::vector<Index> other_;    // [elements]: the other feature of the row, p of pads
+  std::vector<Index> other_;    // [elements]: the other feature of the row, p of pads; or, where that is short enough,
+  std::vector<std::uint16_t> short_other_;
   std::vector<float> product_;  // [elements]: x_ni x_nj, times the square root of the row's weight; none where all are 1
   std::vector<float> w_;        // [p + 1], a 0 at the end
   std::vector<float> fours_;    // [k / 4, p + 1, 4], zeros at the end
@@ -181,6 +191,7 @@ class FactorCoordinates final : public LinearCoordinates {
     GatherSlopes task{.table = q_.data() + first - 1,
                       .stride = stride_,
                       .index = elements_.row().data() + lanes.first,
+                      .short_index = nullptr,
                       .columns = count,
                       .scale = elements_.weighted().data() + lanes.first,
                       .x = elements_.value().data() + lanes.first,

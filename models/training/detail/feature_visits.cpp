@@ -44,7 +44,7 @@ FeatureVisits::FeatureVisits(const LaneElements& elements, ParameterTable& table
       table_(table),
       coordinates_(coordinates),
       workers_(workers),
-      e_(by_element() ? elements.row().size() : static_cast<std::size_t>(elements.X().dim(0)) + 1),
+      e_(by_element() ? static_cast<std::size_t>(elements.elements()) : static_cast<std::size_t>(elements.X().dim(0)) + 1),
       draw_at_(elements.columns()) {
   for (std::size_t g = 0; g < elements.columns(); ++g)
     for (const Lanes& lanes : elements.lanes(g)) {

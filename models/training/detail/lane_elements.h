@@ -46,7 +46,10 @@ class LaneElements {
   std::span<const Index> row() const { return row_; }
   std::span<const float> value() const { return value_; }
   std::span<const float> weighted() const { return root_weight_.empty() ? value() : std::span<const float>(weighted_); }
+  /// From here on row() is empty.
+  void forget_rows() { row_ = {}; }
   /// The elements of a column, pads among them: from the first to behind the last.
+  std::int64_t elements() const { return first_.back(); }
   std::int64_t first(std::size_t column) const { return first_[column]; }
   std::int64_t end(std::size_t column) const { return first_[column + 1]; }
 

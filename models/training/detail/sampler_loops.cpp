@@ -41,19 +41,19 @@ struct Gather {
   [[gnu::always_inline]] static void run(const GatherSlopes* task) {
     const GatherSlopes& t = *task;
     if (t.x != nullptr)
-      t.terms == 1 ? gather<true, true, false>(t, t.stride) : gather<true, true, true>(t, t.stride);
+      t.terms == 1 ? gather<true, true, false>(t, t.index) : gather<true, true, true>(t, t.index);
     else if (t.scale != nullptr)
-      gather<true, false, false>(t, t.stride);
-    else if (t.stride == 4)
-      gather<false, false, false>(t, 4);
+      gather<true, false, false>(t, t.index);
+    else if (t.short_index != nullptr)
+      gather<false, false, false>(t, t.short_index);
     else
-      gather<false, false, false>(t, t.stride);
+      gather<false, false, false>(t, t.index);
   }
 
  private:
-  template <bool scales, bool subtracts, bool has_terms>
-  [[gnu::always_inline]] static void gather(const GatherSlopes t, const std::int64_t stride) {
-    const std::int64_t column = 8 * t.length;
+  template <bool scales, bool subtracts, bool has_terms, class AnyIndex>
+  [[gnu::always_inline]] static void gather(const GatherSlopes t, const AnyIndex* index) {
+    const std::int64_t column = 8 * t.length, stride = subtracts ? t.stride : 4;
     for (std::int64_t c = 0; c < t.columns; c += 4) {
       const float* const table = t.table + c;
       float* const H = t.H + c * column;
@@ -63,7 +63,7 @@ struct Gather {
       for (std::int64_t r = 0; r < column; r += 8) {
         Eight a[4];
         for (int j = 0; j < 4; ++j) {
-          const float *const low = table + stride * t.index[r + j], *const high = table + stride * t.index[r + j + 4];
+          const float *const low = table + stride * index[r + j], *const high = table + stride * index[r + j + 4];
           read_fours(low, high, a[j]);
           if constexpr (subtracts) {
             Eight by;

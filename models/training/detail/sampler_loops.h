@@ -19,8 +19,9 @@ namespace gradus {
 /// T is 1 of a factorization machine of order 2; without x, E'_1 is E_1.
 struct GatherSlopes {
   const float* table;
-  std::int64_t stride;              // of the table's rows
+  std::int64_t stride;              // of the table's rows; without x it is 4
   const Index* index;               // [length, 8]
+  const std::uint16_t* short_index; // the same, where it is not null; without x and scale
   std::int64_t columns;             // in fours
   const float* scale;               // [length, 8]; null: 1
   const float* x;                   // [length, 8]; or null
