@@ -235,7 +235,8 @@ void FeatureVisits::tell(std::size_t column, float w0) {
   by_lanes(column, [&](std::span<const Lanes> all, std::size_t, Room& room) {
     for (const Lanes& lanes : all) {
       set_t(lanes, room);
-      for (std::int64_t step = 0; step < lanes.length; step += most_steps()) tell(lanes.part(step, most_steps()), w0, room);
+      const std::int64_t steps = lanes.length > most_steps() ? gram_steps : lanes.length;
+      for (std::int64_t step = 0; step < lanes.length; step += steps) tell(lanes.part(step, steps), w0, room);
     }
   });
 }
