@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <cerrno>
 #include <cmath>
 #include <cstdio>
@@ -121,8 +122,10 @@ struct Trained {
 // Trains once: to the best epoch, or until it is interrupted.
 Trained train_once(const TrainingSet& set, const TrainingOptions& options, const TrainCommand& command,
                    const std::string& checkpoint, Logs& logs) {
-  Trained out{std::make_unique<Trainer>(set.train, set.validation, set.columns, options,
-                                        trainer_options(command.common), start_of(set, options, *set.train))};
+  TrainerOptions where = trainer_options(command.common);
+  if (!command.model.empty()) where.scratch = std::filesystem::absolute(command.model).parent_path();
+  Trained out{std::make_unique<Trainer>(set.train, set.validation, set.columns, options, where,
+                                        start_of(set, options, *set.train))};
   const bool text = !command.common.json;
   if (command.resume) {
     out.trainer->restore(checkpoint);

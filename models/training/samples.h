@@ -10,6 +10,7 @@
 #include <gradus/core/io/safetensors.h>
 #include <gradus/core/run/session.h>
 #include <gradus/core/tensor/tensor.h>
+#include <gradus/models/training/detail/scratch.h>
 #include <gradus/models/model.h>
 
 #include <cstdint>
@@ -45,8 +46,9 @@ std::int64_t unsettled_epochs(std::int64_t epochs);
 /// Makes samples of draws, one epoch after the other.
 class SampleKeeper {
  public:
-  /// As many stretches as `samples` of the epochs behind unsettled_epochs, but none without an epoch.
-  SampleKeeper(std::int64_t epochs, std::int64_t samples);
+  /// As many stretches as `samples` of the epochs behind unsettled_epochs, but none without an epoch. Large ones are
+  /// kept in a file of the folder `scratch`, if one is given.
+  SampleKeeper(std::int64_t epochs, std::int64_t samples, const std::string& scratch = {});
 
   /// What is drawn in an epoch, from 1. Returns whether a stretch ends with it.
   bool add(std::int64_t epoch, const Parameters& drawn);
@@ -65,6 +67,7 @@ class SampleKeeper {
   Tensor next_in(std::string_view prefix, const std::string& name, const Shape& shape, const Fill& fill);
 
   std::int64_t first_, rest_, wanted_;  // epochs that do not count, and that do; stretches
+  Scratch scratch_;
   std::map<std::string, Tensor> room_;  // of all samples that there will be, by the names of stacked   [wanted, ...]
   Samples samples_;
   std::map<std::string, Tensor> sums_;  // float64, of the stretch so far; empty at its start

@@ -1,6 +1,7 @@
 #include <gradus/models/training/trainer.h>
 
 #include <gradus/models/training/detail/feature_columns.h>
+#include <gradus/models/training/detail/give_back_memory.h>
 #include <gradus/models/training/detail/trainer_state.h>
 #include <gradus/ops/ops.h>
 
@@ -181,6 +182,7 @@ Trainer::State::State(SharedBlocks train, SharedBlocks validation, const Columns
                   : std::nullopt),
       of_model(with_l2_rows(model_options(options, columns, target), options, summary)),
       model(make_model(graph, summary.columns, of_model, summary.weighted)),
+      threads(where.threads),
       told_of_validation(of_model.probit) {
   if (!visits_parameters(options)) {
     BatchOptions of_batches = batch_options(train_data->size(), options, where, sampler ? &*sampler : nullptr);
@@ -221,13 +223,8 @@ Trainer::State::State(SharedBlocks train, SharedBlocks validation, const Columns
     whole_batch.emplace(session->prepare(fetches, fed));
     last_batch.emplace(session->prepare(fetches, fed));
   } else {
-    const Rows rows = train_data->block(0);
-    chain.emplace(*session, model, of_model, rows,
-                  SamplerOptions{.draws = options.optimizer == Learner::mcmc,
-                                 .group = columns.field ? columns.groups() : columns_by_place(*rows.x.pattern()),
-                                 .seed = options.seed,
-                                 .threads = where.threads});
-    if (options.optimizer == Learner::mcmc) keeper.emplace(*options.epochs, options.samples);
+    begin_chain();
+    if (options.optimizer == Learner::mcmc) keeper.emplace(*options.epochs, options.samples, where.scratch);
     if (keeper && of_model.relations.rank() == 2) folding.emplace(of_model.relations, 1);
   }
   predict.emplace(session->prepare(estimate_of(model, options, summary.range()), {model.X}));
@@ -264,8 +261,28 @@ bool Trainer::State::is_asked_to_stop(const Watcher& watcher) const {
   return ranks ? ranks->flag_seen() : watcher.stop && watcher.stop();
 }
 
+void Trainer::State::begin_chain() {
+  if (chain) return;
+  const Rows rows = train_data->block(0);
+  chain.emplace(*session, model, of_model, rows,
+                SamplerOptions{.draws = options.optimizer == Learner::mcmc,
+                               .group = columns.field ? columns.groups() : columns_by_place(*rows.x.pattern()),
+                               .seed = options.seed,
+                               .threads = threads});
+  give_back_memory();  // what it was made with
+}
+
+// Its arrays make room for the samples, all of which are read at the end.
+void Trainer::State::end_chain() {
+  if (!chain) return;
+  means.assign(chain->means().begin(), chain->means().end());
+  chain.reset();
+  give_back_memory();
+}
+
 // Visits every parameter, as an epoch.
 void Trainer::State::visit() {
+  begin_chain();
   const double error = chain->iterate(epoch);
   if (!std::isfinite(error))
     fail<DivergedError>("the loss is no finite number any more in epoch {}{}", epoch + 1,
@@ -367,7 +384,7 @@ Ending Trainer::run(const Watcher& watcher, std::int64_t epochs) {
   while (s.epoch < last) {
     if (by_validation && s.epoch - s.best_epoch >= patience) return Ending::no_improvement;
     const auto start = std::chrono::steady_clock::now();
-    if (s.chain) {
+    if (visits_parameters(s.options)) {
       s.visit();
     } else if (!s.learn_epoch(watcher, start)) {
       if (!watcher.checkpoint.empty()) save(watcher.checkpoint);
@@ -380,6 +397,7 @@ Ending Trainer::run(const Watcher& watcher, std::int64_t epochs) {
     if (!watcher.checkpoint.empty() && (stop || due)) save(watcher.checkpoint);
     if (stop) return Ending::stopped;
   }
+  if (s.epoch == *s.options.epochs) s.end_chain();
   if (by_validation && s.epoch < *s.options.epochs && s.epoch - s.best_epoch >= patience) return Ending::no_improvement;
   return Ending::all_epochs;
 }

@@ -71,6 +71,9 @@ struct TrainerOptions {
   /// that are shared out together with the others.
   std::optional<Communicator> ranks = {};
   std::int64_t shard_above = SessionOptions().shard_above;  // bytes, over ranks
+  /// Of mcmc: a folder in whose files samples are while it trains, which have no names and are gone with the process;
+  /// "": in memory.
+  std::string scratch = {};
 };
 
 /// Where a training begins, if not by itself: at the parameters of a model, whose target scale holds then. With a

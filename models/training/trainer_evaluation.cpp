@@ -19,7 +19,7 @@ Tensor Trainer::State::told_of(const Rows& rows) {
 
 // What evaluations take: of mcmc from its samples, where it has some.
 Tensor Trainer::State::estimates_of(const Rows& rows) {
-  if (!chain) return told_of(rows);
+  if (!visits_parameters(options)) return told_of(rows);
   MeanOfSamples mean(of_model.probit);
   if (!has_samples()) {
     mean.add(told_of(rows));

@@ -79,7 +79,7 @@ void Trainer::save_file(const std::string& path, const StateShards& shards) {
     history.insert(history.end(), {record.loss, record.validation, record.seconds});
   file.tensors.emplace(history_name, Tensor::from(history, {std::ssize(s.history), 3}));
   if (s.keeper) {
-    const std::span<const float> means = s.chain->means();
+    const std::span<const float> means = s.chain ? s.chain->means() : s.means;
     file.tensors.emplace(means_name, Tensor::from(means, {std::ssize(means)}));
     file.tensors.merge(s.keeper->sums());
     samples = stacked(s.keeper->samples());
@@ -138,6 +138,7 @@ void Trainer::restore(const std::string& path) {
   std::size_t of_chain = 0;
   Tensor means;
   if (s.keeper) {
+    s.begin_chain();
     means = tensor(means_name, {float32, {std::ssize(s.chain->means())}, Layout::dense});
     const auto of_keeper = s.keeper->expected(epoch, parameters_of(*s.session, s.model));
     for (const auto& [name, type] : of_keeper) tensor(name, type);

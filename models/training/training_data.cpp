@@ -5,6 +5,7 @@
 #include <gradus/models/data/detail/cache_reader.h>
 #include <gradus/models/data/detail/column_tally.h>
 #include <gradus/models/data/detail/number_text.h>
+#include <gradus/models/training/detail/give_back_memory.h>
 
 #include <fmt/format.h>
 
@@ -14,10 +15,6 @@
 #include <cmath>
 #include <new>
 #include <utility>
-
-#ifdef __GLIBC__
-#include <malloc.h>
-#endif
 
 namespace gradus {
 
@@ -95,14 +92,6 @@ Rows all_rows(OpenedFile& opened, LoadedRows& about) {
     add_counts(about.missing, block.missing);
   }
   return rows.rows();
-}
-
-// What rows that grew left behind goes back to the system: the C library would keep it for as long as the training
-// runs.
-void give_back_memory() {
-#ifdef __GLIBC__
-  ::malloc_trim(0);
-#endif
 }
 
 // The column that is most likely the target: by its name, else the last that is not nameless, and whose name does not

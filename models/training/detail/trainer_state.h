@@ -32,6 +32,8 @@ struct Trainer::State {
         const TrainerOptions& where, const TrainingStart& start);
 
   double learn(const Batch& batch);
+  void begin_chain();
+  void end_chain();
   bool is_asked_to_stop(const Watcher& watcher) const;
   bool learn_epoch(const Watcher& watcher, std::chrono::steady_clock::time_point start);
   void visit();
@@ -83,7 +85,9 @@ struct Trainer::State {
   bool takes_own_rows = false;  // of batches: this rank's alone
   std::optional<PreparedRun> whole_batch, last_batch;
   // Of als and mcmc.
-  std::optional<Sampler> chain;
+  std::optional<Sampler> chain;        // none once all epochs are done
+  std::vector<float> means;            // of mcmc: those that the chain left
+  int threads;                         // of the chain
   std::optional<SampleKeeper> keeper;  // of mcmc
   std::optional<Folding> folding;      // of mcmc with relations
   MeanOfSamples told_of_validation;    // by the samples
