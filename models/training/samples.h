@@ -53,6 +53,8 @@ class SampleKeeper {
   /// What is drawn in an epoch, from 1. Returns whether a stretch ends with it.
   bool add(std::int64_t epoch, const Parameters& drawn);
   const Samples& samples() const { return samples_; }
+  /// Samples that have been read may leave memory again, where there is a file of them.
+  void let_go() { scratch_.let_go(); }
   /// How many stretches have ended after so many epochs.
   std::int64_t ended(std::int64_t epoch) const;
 

@@ -404,7 +404,11 @@ Ending Trainer::run(const Watcher& watcher, std::int64_t epochs) {
 
 Parameters Trainer::parameters(std::optional<int> for_rank) {
   State& s = *state_;
-  if (s.has_samples()) return s.unfolded(mean_of(s.keeper->samples()));
+  if (s.has_samples()) {
+    const Parameters mean = mean_of(s.keeper->samples());
+    s.keeper->let_go();
+    return s.unfolded(mean);
+  }
   // The last step without validation is seen by nobody else.
   if (s.best.empty() && !s.is_finite()) s.diverged(s.batch_count());
   Parameters out;

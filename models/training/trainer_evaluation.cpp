@@ -20,18 +20,29 @@ Tensor Trainer::State::told_of(const Rows& rows) {
 // What evaluations take: of mcmc from its samples, where it has some.
 Tensor Trainer::State::estimates_of(const Rows& rows) {
   if (!visits_parameters(options)) return told_of(rows);
-  MeanOfSamples mean(of_model.probit);
   if (!has_samples()) {
+    MeanOfSamples mean(of_model.probit);
     mean.add(told_of(rows));
     return mean.estimates();
   }
+  // Sums of all rows at once would take more memory than what is learnt from them.
+  constexpr std::int64_t at_a_time = 65536;
   const Parameters before = now();
-  for (const Parameters& sample : keeper->samples().means) {
-    assign(*session, model, unfolded(sample));
-    mean.add(told_of(rows));
+  Tensor out = Tensor::uninitialized({float32, {rows.size(), 1}, Layout::dense});
+  for (std::int64_t first = 0; first < rows.size(); first += at_a_time) {
+    const std::int64_t count = std::min(at_a_time, rows.size() - first);
+    const Rows part{rows.x.row_range(first, count), rows.y.row_range(first, count)};
+    MeanOfSamples mean(of_model.probit);
+    for (const Parameters& sample : keeper->samples().means) {
+      assign(*session, model, unfolded(sample));
+      mean.add(told_of(part));
+    }
+    const Tensor estimates = mean.estimates();
+    std::copy_n(estimates.span<float>().begin(), count, out.writable<float>().begin() + first);
   }
   assign(*session, model, before);
-  return mean.estimates();
+  keeper->let_go();
+  return out;
 }
 
 // One more of the samples whose predictions for the validation set are averaged.
