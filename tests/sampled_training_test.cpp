@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <string>
 
 using namespace gradus;
 
@@ -48,6 +49,76 @@ TEST_CASE("a state of als and mcmc goes on to the bit from any epoch") {
         }
       }
     }
+}
+
+TEST_CASE("samples in a file without a name are those in memory, and leave nothing behind") {
+  const Folder folder;
+  const Rows train = ratings(500);
+  TrainingOptions options;
+  options.task = Task::regression;
+  options.optimizer = Learner::mcmc;
+  options.factors = 1000;  // more than a megabyte of samples
+  options.epochs = 12;
+  options.samples = 6;
+  Trainer in_memory(train, {}, {}, options);
+  in_memory.run();
+  Samples kept;
+  {
+    Trainer trainer(train, {}, {}, options, {.scratch = folder / ""});
+    trainer.run();
+    CHECK(folder.files().empty());
+    CHECK(trainer.parameters() == in_memory.parameters());
+    CHECK(trainer.evaluation().metrics == in_memory.evaluation().metrics);
+    kept = trainer.samples();
+  }
+  CHECK(kept.draws == in_memory.samples().draws);
+  CHECK(kept.means == in_memory.samples().means);
+  const std::string nowhere = folder / "nowhere";
+  Trainer trainer(train, {}, {}, options, {.scratch = nowhere});
+  const std::string message = refusal<IoError>([&] { trainer.run(); });
+  CHECK(message.starts_with(nowhere + ": no file of "));
+  CHECK(message.ends_with("bytes for samples can be made there: No such file or directory"));
+}
+
+TEST_CASE("a training of als or mcmc that has ended goes on from an earlier state") {
+  const Folder folder;
+  const Rows train = ratings(200);
+  for (const Learner learner : {Learner::als, Learner::mcmc}) {
+    TrainingOptions options;
+    options.task = Task::regression;
+    options.optimizer = learner;
+    options.epochs = 6;
+    Trainer trainer(train, {}, {}, options);
+    int left = 3;
+    CHECK(trainer.run({.stop = [&] { return --left == 0; }, .checkpoint = folder / "state"}) == Ending::stopped);
+    trainer.run();
+    const Parameters ended = trainer.parameters();
+    trainer.save(folder / "ended");
+    trainer.restore(folder / "state");
+    CHECK(trainer.epochs_done() == 3);
+    trainer.run();
+    CHECK(trainer.parameters() == ended);
+    trainer.restore(folder / "ended");
+    CHECK(trainer.parameters() == ended);
+  }
+}
+
+TEST_CASE("evaluations of many rows are those of their parts") {
+  const Rows all = ratings(70000);
+  TrainingOptions options;
+  options.task = Task::regression;
+  options.optimizer = Learner::mcmc;
+  options.factors = 2;
+  options.epochs = 3;
+  Trainer trainer(all, {}, {}, options);
+  trainer.run();
+  double squares = 0;
+  for (const std::int64_t first : {0, 40000}) {
+    const std::int64_t count = std::min<std::int64_t>(40000, 70000 - first);
+    const Rows part{all.x.row_range(first, count), all.y.row_range(first, count)};
+    squares += trainer.evaluate_on(part).of("mse") * static_cast<double>(count);
+  }
+  CHECK(trainer.evaluation().of("mse") == doctest::Approx(squares / 70000).epsilon(1e-6));
 }
 
 TEST_CASE("what mcmc evaluates and tells is the mean of what its samples tell") {

@@ -66,8 +66,8 @@ TEST_CASE("slopes are the derivatives of y_hat") {
     std::int64_t factors;
     int order = 3;
   };
-  for (const auto& [kind, side_by_side] : {std::pair(RowKind::pairs, true), std::pair(RowKind::pairs, false),
-                                           std::pair(RowKind::mixed, true)})
+  for (const auto& [kind, side_by_side] :
+       {std::pair(RowKind::pairs, true), std::pair(RowKind::pairs, false), std::pair(RowKind::mixed, true)})
     for (const Of& of_model :
          {Of{ModelKind::linear, 1}, Of{ModelKind::fm, 1}, Of{ModelKind::fm, 4}, Of{ModelKind::fm, 5},
           Of{ModelKind::higher_order, 5}, Of{ModelKind::higher_order, 4, 2}, Of{ModelKind::higher_order, 2, 5},
@@ -180,6 +180,28 @@ TEST_CASE("a feature of very many rows, whose slopes are not kept") {
   }
   CHECK(most < 1e-4);
   CHECK(squares < 0.12);  // 0.09 is noise
+}
+
+TEST_CASE("an iteration goes by the parameters that the session has") {
+  for (const RowKind kind : {RowKind::pairs, RowKind::mixed}) {
+    const Rows data = data_of(kind, 300);
+    Chain chain(data, small_fm(), {.group = groups_of(kind), .seed = 4});
+    chain.sampler->iterate(0);
+    // Nothing was assigned, then the factors are others.
+    for (const bool others : {false, true}) {
+      if (others) {
+        const Tensor V = chain.session.value(chain.model.parameters[2]);
+        chain.session.assign(chain.model.parameters[2],
+                             Tensor::from(std::vector<float>(static_cast<std::size_t>(V.stored()), 0.25F), V.shape()));
+      }
+      Chain fresh(data, small_fm(), {.group = groups_of(kind), .seed = 4});
+      for (std::size_t i = 0; i < 3; ++i)
+        fresh.session.assign(fresh.model.parameters[i], chain.session.value(chain.model.parameters[i]));
+      std::copy(chain.sampler->means().begin(), chain.sampler->means().end(), fresh.sampler->means().begin());
+      CHECK(chain.sampler->iterate(7) == fresh.sampler->iterate(7));
+      CHECK(chain.parameters() == fresh.parameters());
+    }
+  }
 }
 
 TEST_CASE("the bits do not depend on the number of threads") {

@@ -85,8 +85,8 @@ struct Sampler::State {
       for (const double target : data.y) y[row++] = static_cast<float>((target - mean) / deviation);
     }
     if (options.task == Task::binary) row_errors.resize(e.size());
-    weight_sum = elements.root_weight().empty() ? static_cast<double>(n)
-                                                : dot(elements.root_weight(), elements.root_weight());
+    weight_sum =
+        elements.root_weight().empty() ? static_cast<double>(n) : dot(elements.root_weight(), elements.root_weight());
     if (!given.draws) find_penalties();
   }
 
@@ -118,13 +118,13 @@ struct Sampler::State {
   ModelOptions of_model;
   SamplerOptions given;
   Workers workers;
-  std::vector<Index> group;                // [p]
-  std::vector<FeatureColumn> columns;      // of X, by group
-  std::vector<std::int64_t> of_group;      // features, those by way of relations among them
+  std::vector<Index> group;            // [p]
+  std::vector<FeatureColumn> columns;  // of X, by group
+  std::vector<std::int64_t> of_group;  // features, those by way of relations among them
   LaneElements elements;
   std::optional<FeatureRows> rows;         // where there are relations
   std::optional<RelatedFeatures> related;  // whose features are behind those of X
-  Tensor W, V;  // as the session has them   [p], [p, k]
+  Tensor W, V;                             // as the session has them   [p], [p, k]
   ParameterTable table;
   std::unique_ptr<Coordinates> coordinates;
   FeatureVisits visits;
@@ -134,7 +134,7 @@ struct Sampler::State {
   std::span<float> e;                             // of the visits: [n], or of elements, between iterations y_hat
   std::vector<float> y;                           // as e is
   double weight_sum;
-  std::vector<double> row_errors;                 // as e is, of binary tasks
+  std::vector<double> row_errors;  // as e is, of binary tasks
   double w0 = 0, alpha = 1;
   double square_sum = 0;  // of e, of regression
   std::int64_t iteration = 0;
@@ -167,15 +167,16 @@ void Sampler::State::find_penalties() {
 }
 
 bool same_bits(const Tensor& a, const Tensor& b) {
-  return a.type() == b.type() && std::memcmp(a.data(), b.data(), static_cast<std::size_t>(a.stored()) * sizeof(float)) == 0;
+  return a.type() == b.type() &&
+         std::memcmp(a.data(), b.data(), static_cast<std::size_t>(a.stored()) * sizeof(float)) == 0;
 }
 
 // Whether W or V are others than the last iteration left.
 bool Sampler::State::read_parameters() {
   w0 = session.value(parameters[0]).item();
   const std::int64_t k = table.columns - 1;
-  const Tensor now_W = session.value(parameters[1]);                                   // [p]
-  const Tensor now_V = k > 0 ? session.value(parameters[2]) : Tensor::from<float>({}); // [p, k]
+  const Tensor now_W = session.value(parameters[1]);                                    // [p]
+  const Tensor now_V = k > 0 ? session.value(parameters[2]) : Tensor::from<float>({});  // [p, k]
   if (same_bits(now_W, W) && same_bits(now_V, V)) return false;
   W = now_W;
   V = now_V;

@@ -99,10 +99,7 @@ std::string sampled_parameter(const std::string& name) {
 std::int64_t unsettled_epochs(std::int64_t epochs) { return std::min<std::int64_t>(epochs / 10, 10); }
 
 SampleKeeper::SampleKeeper(std::int64_t epochs, std::int64_t samples, const std::string& scratch)
-    : first_(unsettled_epochs(epochs)),
-      rest_(epochs - first_),
-      wanted_(std::min(samples, rest_)),
-      scratch_(scratch) {}
+    : first_(unsettled_epochs(epochs)), rest_(epochs - first_), wanted_(std::min(samples, rest_)), scratch_(scratch) {}
 
 std::int64_t SampleKeeper::ended(std::int64_t epoch) const {
   return epoch <= first_ ? 0 : (epoch - first_) * wanted_ / rest_;

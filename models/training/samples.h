@@ -10,8 +10,8 @@
 #include <gradus/core/io/safetensors.h>
 #include <gradus/core/run/session.h>
 #include <gradus/core/tensor/tensor.h>
-#include <gradus/models/training/detail/scratch.h>
 #include <gradus/models/model.h>
+#include <gradus/models/training/detail/scratch.h>
 
 #include <cstdint>
 #include <map>

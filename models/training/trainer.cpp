@@ -1,7 +1,5 @@
 #include <gradus/models/training/trainer.h>
 
-#include <gradus/models/training/detail/feature_columns.h>
-#include <gradus/models/training/detail/give_back_memory.h>
 #include <gradus/models/training/detail/trainer_state.h>
 #include <gradus/ops/ops.h>
 
@@ -259,38 +257,6 @@ double Trainer::State::learn(const Batch& rows_of) {
 // Of ranks, whether any was asked before the step that they have just made: all hear it after the same one.
 bool Trainer::State::is_asked_to_stop(const Watcher& watcher) const {
   return ranks ? ranks->flag_seen() : watcher.stop && watcher.stop();
-}
-
-void Trainer::State::begin_chain() {
-  if (chain) return;
-  const Rows rows = train_data->block(0);
-  chain.emplace(*session, model, of_model, rows,
-                SamplerOptions{.draws = options.optimizer == Learner::mcmc,
-                               .group = columns.field ? columns.groups() : columns_by_place(*rows.x.pattern()),
-                               .seed = options.seed,
-                               .threads = threads});
-  give_back_memory();  // what it was made with
-}
-
-// Its arrays make room for the samples, all of which are read at the end.
-void Trainer::State::end_chain() {
-  if (!chain) return;
-  means.assign(chain->means().begin(), chain->means().end());
-  chain.reset();
-  give_back_memory();
-}
-
-// Visits every parameter, as an epoch.
-void Trainer::State::visit() {
-  begin_chain();
-  const double error = chain->iterate(epoch);
-  if (!std::isfinite(error))
-    fail<DivergedError>("the loss is no finite number any more in epoch {}{}", epoch + 1,
-                        options.normalize.value_or(false)
-                            ? ""
-                            : "; where columns hold large numbers, .normalize brings them into reach");
-  weight_sum = 1;
-  error_sum = error * target.deviation * target.deviation;
 }
 
 void Trainer::State::diverged(std::int64_t at_batch) const {

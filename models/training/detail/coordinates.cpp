@@ -159,9 +159,10 @@ class PairCoordinates final : public LinearCoordinates {
   std::vector<Index> partner_;  // [elements], where y_hat can be told; else nothing
   std::vector<Index> other_;    // [elements]: the other feature of the row, p of pads; or, where that is short enough,
   std::vector<std::uint16_t> short_other_;
-  std::vector<float> product_;  // [elements]: x_ni x_nj, times the square root of the row's weight; none where all are 1
-  std::vector<float> w_;        // [p + 1], a 0 at the end
-  std::vector<float> fours_;    // [k / 4, p + 1, 4], zeros at the end
+  std::vector<float>
+      product_;               // [elements]: x_ni x_nj, times the square root of the row's weight; none where all are 1
+  std::vector<float> w_;      // [p + 1], a 0 at the end
+  std::vector<float> fours_;  // [k / 4, p + 1, 4], zeros at the end
 };
 
 // Any X: q = X V [n, k] is kept, and moves with V; of a higher order behind it A_2, ..., A_T, T = order - 1

@@ -98,8 +98,8 @@ class Coordinates {
   virtual void rest(const Lanes&, float*) const {}
 };
 
-/// Whether coordinates of a model, but for field-aware ones, ask for values also where all are 1: not those of rows that
-/// have two elements each.
+/// Whether coordinates of a model, but for field-aware ones, ask for values also where all are 1: not those of rows
+/// that have two elements each.
 bool ask_for_ones(const Tensor& x, const Tensor& B = {});
 
 /// Of linear models (C = 1) and factorization machines of order 2 (C = 1 + k). With B, csr [columns of X, q], the table

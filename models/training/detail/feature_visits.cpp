@@ -1,6 +1,7 @@
 #include <gradus/models/training/detail/feature_visits.h>
 
 #include <gradus/models/training/detail/sampler_loops.h>
+#include <gradus/models/training/detail/sampler_moves.h>
 
 #include <algorithm>
 #include <array>
@@ -23,7 +24,8 @@ constexpr std::int64_t most_numbers = 21 << 16;
 struct FeatureVisits::Room {
   Room(std::int64_t length, std::int64_t slopes, std::int64_t stride, std::int64_t draws)
       : normals(static_cast<std::size_t>(draws + 8 * 4)),
-        numbers(std::make_unique_for_overwrite<float[]>(static_cast<std::size_t>(slopes + 8 * length + 8 * 5 * stride))) {
+        numbers(
+            std::make_unique_for_overwrite<float[]>(static_cast<std::size_t>(slopes + 8 * length + 8 * 5 * stride))) {
     float* next = numbers.get();
     const auto take = [&](std::int64_t count) { return std::exchange(next, next + count); };
     H = take(slopes);
@@ -44,7 +46,8 @@ FeatureVisits::FeatureVisits(const LaneElements& elements, ParameterTable& table
       table_(table),
       coordinates_(coordinates),
       workers_(workers),
-      e_(by_element() ? static_cast<std::size_t>(elements.elements()) : static_cast<std::size_t>(elements.X().dim(0)) + 1),
+      e_(by_element() ? static_cast<std::size_t>(elements.elements())
+                      : static_cast<std::size_t>(elements.X().dim(0)) + 1),
       draw_at_(elements.columns()) {
   for (std::size_t g = 0; g < elements.columns(); ++g)
     for (const Lanes& lanes : elements.lanes(g)) {
@@ -86,9 +89,11 @@ void FeatureVisits::visit(std::size_t column, const Priors& priors, std::optiona
   by_lanes(column, [&](std::span<const Lanes> all, std::size_t place, Room& room) {
     const std::int64_t first_draw = draw_at_[column][place];
     if (priors.draws)
-      draw_normals(*priors.draws, static_cast<std::uint64_t>(first_draw), std::span(room.normals).first(room.normals.size() - 32));
+      draw_normals(*priors.draws, static_cast<std::uint64_t>(first_draw),
+                   std::span(room.normals).first(room.normals.size() - 32));
     for (std::size_t i = 0; i < all.size(); ++i) {
-      set_parameters(all[i], priors, &room.normals[static_cast<std::size_t>(draw_at_[column][place + i] - first_draw)], room);
+      set_parameters(all[i], priors, &room.normals[static_cast<std::size_t>(draw_at_[column][place + i] - first_draw)],
+                     room);
       if (all[i].length > most_steps())
         move_by_gram(all[i], priors, w0, room);
       else

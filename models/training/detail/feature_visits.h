@@ -1,6 +1,6 @@
-// A sampler's visits of the features of X: each takes new values of its parameters, one after the other, given all else.
-// The slopes of four parameters are made, for eight lanes of rows (lane_elements.h), and stay in the first cache while
-// these move. Bits depend on the columns and the draws alone.
+// A sampler's visits of the features of X: each takes new values of its parameters, one after the other, given all
+// else. The slopes of four parameters are made, for eight lanes of rows (lane_elements.h), and stay in the first cache
+// while these move. Bits depend on the columns and the draws alone.
 #pragma once
 
 #include <gradus/core/workers.h>

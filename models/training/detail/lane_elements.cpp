@@ -64,8 +64,8 @@ LaneElements::LaneElements(const Tensor& x, std::vector<float> root_weight, cons
       Lanes lanes = next_lanes(column, count, at);
       lanes.first = elements;
       for (std::int64_t j = 0; j < lanes.features; ++j)
-        next[static_cast<std::size_t>(lanes.feature[static_cast<std::size_t>(j)])] = {
-            elements + j, lanes.of_one_feature() ? 1 : 8};
+        next[static_cast<std::size_t>(lanes.feature[static_cast<std::size_t>(j)])] = {elements + j,
+                                                                                      lanes.of_one_feature() ? 1 : 8};
       elements += 8 * lanes.length;
       lanes_[g].push_back(lanes);
     }

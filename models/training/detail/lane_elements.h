@@ -1,6 +1,7 @@
-// The elements of X in the order in which a sampler reads them: eight at a time, of one feature, or one of each of eight
-// features of which no row has two. Features of one-hot columns come by their frequency, so that those side by side have
-// about as many rows, and threads end at about the same time; where a lane ends before the longest there are pads.
+// The elements of X in the order in which a sampler reads them: eight at a time, of one feature, or one of each of
+// eight features of which no row has two. Features of one-hot columns come by their frequency, so that those side by
+// side have about as many rows, and threads end at about the same time; where a lane ends before the longest there are
+// pads.
 #pragma once
 
 #include <gradus/core/tensor/tensor.h>

@@ -1,5 +1,5 @@
-// The loops of a sampler over the rows that hold features, eight rows at a time, vectorised. H holds, for every
-// parameter c of a feature and each of these rows n, the slope h_nc = d y_hat(x_n) / d t_c.
+// The loops of a sampler that make slopes of the rows that hold features, eight rows at a time, vectorised. H holds,
+// for every parameter c of a feature and each of these rows n, the slope h_nc = d y_hat(x_n) / d t_c.
 #pragma once
 
 #include <gradus/core/tensor/sparse.h>
@@ -7,7 +7,6 @@
 #include <array>
 #include <cstdint>
 #include <span>
-#include <vector>
 
 namespace gradus {
 
@@ -19,13 +18,13 @@ namespace gradus {
 /// T is 1 of a factorization machine of order 2; without x, E'_1 is E_1.
 struct GatherSlopes {
   const float* table;
-  std::int64_t stride;              // of the table's rows; without x it is 4
-  const Index* index;               // [length, 8]
-  const std::uint16_t* short_index; // the same, where it is not null; without x and scale
-  std::int64_t columns;             // in fours
-  const float* scale;               // [length, 8]; null: 1
-  const float* x;                   // [length, 8]; or null
-  std::array<const float*, 8> own;  // [columns] of each lane, with x: v_i
+  std::int64_t stride;               // of the table's rows; without x it is 4
+  const Index* index;                // [length, 8]
+  const std::uint16_t* short_index;  // the same, where it is not null; without x and scale
+  std::int64_t columns;              // in fours
+  const float* scale;                // [length, 8]; null: 1
+  const float* x;                    // [length, 8]; or null
+  std::array<const float*, 8> own;   // [columns] of each lane, with x: v_i
   std::int64_t length;
   float* H;                  // [columns, length, 8]
   std::int64_t terms = 1;    // T
@@ -36,8 +35,8 @@ void gather_slopes(const GatherSlopes& task);
 /// Eight rows of a table into columns of eight.   of[j]: [columns], in fours; t [columns, 8]
 void turn(const std::array<const float*, 8>& of, std::int64_t columns, float* t);
 
-/// E_t of the rows of one lane after v_i, which was `own`, has grown by delta:  E_t += x_n delta E'_{t - 1}, in fours of
-/// columns.
+/// E_t of the rows of one lane after v_i, which was `own`, has grown by delta:  E_t += x_n delta E'_{t - 1}, in fours
+/// of columns.
 struct AddToRows {
   float* table;
   std::int64_t stride;
@@ -59,58 +58,15 @@ struct FieldSlopes {
   const std::int64_t* row_start;  // of X
   const Index* column;
   const float* value;
-  const Index* field_of;  // [p]; -1: none
-  std::array<Index, 8> feature;           // of each lane
-  std::array<std::int64_t, 8> count;      // rows of it
-  const Index* row;                       // [length, 8]
-  const float* scale;                     // [length, 8]
+  const Index* field_of;              // [p]; -1: none
+  std::array<Index, 8> feature;       // of each lane
+  std::array<std::int64_t, 8> count;  // rows of it
+  const Index* row;                   // [length, 8]
+  const float* scale;                 // [length, 8]
   std::int64_t length;
   float* H;  // [fields k, in fours, length, 8]
 };
 void gather_field_slopes(const FieldSlopes& task);
-
-/// One parameter after the other takes its new value t + delta (Rendle, "Factorization Machines with libFM", ACM TIST
-/// 2012, section 4.3): with h = H_c, noise of precision alpha and the prior N(mu, 1/lambda),
-///   s2 = 1 / (alpha sum h^2 + lambda)
-///   delta = -s2 (alpha sum h e + lambda (t - mu)) + sqrt(s2) z        and then        e += delta h
-/// which is the mean of the conditional distribution, less t, and a draw around it for a standard normal z. Each lane
-/// has its own, or, where all are of one feature, the sums are over all lanes, and what is read and written is the same
-/// in each.
-struct MoveParameters {
-  const float* H;  // [count, length, 8]
-  std::int64_t length;
-  bool of_one_feature;
-  float* e;  // [length, 8]: y_hat - y
-  float alpha;
-  const float *t, *mu, *lambda;  // [count, 8]
-  const float* z;                // [count, 8]; null: zeros
-  float* delta;                  // [count, 8], written
-};
-/// Of one parameter, and of four, whose sums of h e and of products of slopes are found together.
-void move_one(const MoveParameters& task);
-void move_four(const MoveParameters& task);
-
-/// f += sum of t_c H_c          f [length, 8], H [count, length, 8], t [count, 8]
-void add_products(const float* H, const float* t, std::int64_t count, std::int64_t length, float* f);
-
-/// The same for a feature of many rows, whose slopes are not kept but made some rows at a time: from these
-///   G_cd = sum h_c h_d      b_c = sum h_c e
-/// which say how every parameter moves: by delta, b becomes b + delta G_c.
-struct Gram {
-  explicit Gram(std::int64_t parameters)
-      : count(parameters),
-        side((parameters + 3) / 4 * 4),
-        G(static_cast<std::size_t>(side * side)),
-        b(static_cast<std::size_t>(side)) {}
-  std::int64_t count, side;
-  std::vector<double> G;  // [side, side], of which the rows and columns up to `count` count, and G_cd for c >= d
-  std::vector<double> b;  // [side]
-};
-inline constexpr std::int64_t gram_steps = 30;  // of eight rows, whose slopes stay in the first cache
-/// Adds what some rows have to a Gram matrix.   H [side, length, 8], e [length, 8]
-void add_rows(Gram& gram, const float* H, const float* e, std::int64_t length);
-/// delta [count], as MoveParameters says; of one lane (t, mu, lambda and z of each lane stand 8 apart).
-void move_by_gram(const Gram& gram, const MoveParameters& task);
 
 /// sum a b, and sum a, in double from blocks of float32.
 double dot(std::span<const float> a, std::span<const float> b);

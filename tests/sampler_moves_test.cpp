@@ -1,6 +1,6 @@
 // The moves of a sampler's parameters, of eight features side by side and of one in eight lanes: by the slopes of all
 // rows at once, and by Gram's matrix.
-#include <gradus/models/training/detail/sampler_loops.h>
+#include <gradus/models/training/detail/sampler_moves.h>
 
 #include <doctest/doctest.h>
 
