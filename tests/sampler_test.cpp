@@ -165,6 +165,20 @@ TEST_CASE("errors that are carried along are those of the session") {
         }
 }
 
+TEST_CASE("rows of two elements need not have one of each column") {
+  // Two of the first, or of the second; as many as there are rows.
+  const std::vector<std::int64_t> start{0, 2, 4, 6, 8}, column{0, 1, 2, 3, 0, 1, 2, 3};
+  const Rows data{Tensor::csr(4, 4, start, column, std::vector<float>(8, 1)),
+                  Tensor::from(std::vector<float>{1, 2, 1.5, 1}, {4, 1})};
+  Chain chain(data, small_fm(), {.group = {0, 0, 1, 1}, .seed = 4});
+  for (int i = 0; i < 3; ++i) chain.sampler->iterate(i);
+  const Tensor y_hat = chain.session.run(chain.model.y_hat, {{chain.model.X, data.x}});
+  const std::vector<float> errors = chain.sampler->errors();
+  for (std::int64_t n = 0; n < 4; ++n)
+    CHECK(std::abs(static_cast<double>(errors[static_cast<std::size_t>(n)]) - (y_hat.at(n, 0) - data.y.at(n, 0))) <
+          1e-4);
+}
+
 TEST_CASE("a feature of very many rows, whose slopes are not kept") {
   constexpr std::int64_t n = 1'000'000;  // 200,000 of each user, 167,000 of each item
   const Rows data = data_of(RowKind::pairs, n);

@@ -103,7 +103,7 @@ class PairCoordinates final : public LinearCoordinates {
           meet(static_cast<Index>(lanes.first + at), lanes.feature[static_cast<std::size_t>(at % 8)]);
           if (at < 8) count += lanes.count[static_cast<std::size_t>(at)];
         }
-      one_hot = one_hot && count == elements.X().dim(0);
+      one_hot = one_hot && elements.is_one_hot(g) && count == elements.X().dim(0);
     }
     if (!elements.all_ones()) {
       for (std::size_t at = 0; at < partner.size(); ++at)
