@@ -57,7 +57,7 @@ TEST_CASE("samples in a file without a name are those in memory, and leave nothi
   TrainingOptions options;
   options.task = Task::regression;
   options.optimizer = Learner::mcmc;
-  options.factors = 1000;  // more than a megabyte of samples
+  options.factors = 100;  // of which a file is made
   options.epochs = 12;
   options.samples = 6;
   Trainer in_memory(train, {}, {}, options);

@@ -122,7 +122,7 @@ TEST_CASE("slopes are the derivatives of y_hat") {
         coordinates->slopes(lanes, 0, 1, H.data());
         for (std::int64_t c = 1; c < table.stride; c += coordinates->factors_at_once())
           coordinates->slopes(lanes, c, std::min(coordinates->factors_at_once(), table.stride - c),
-                              &H[static_cast<std::size_t>(8 * lanes.length * c)]);
+                              H.data() + 8 * lanes.length * c);
         for (std::size_t lane = 0; lane < 8; ++lane)
           for (std::int64_t c = 0; c <= k; ++c) {
             const Tensor above = y_hat(lanes.feature[lane], c, 1e-3), below = y_hat(lanes.feature[lane], c, -1e-3);

@@ -43,6 +43,11 @@ std::unique_ptr<Coordinates> coordinates_of(const ModelOptions& model, const Lan
   }
 }
 
+bool same_bits(const Tensor& a, const Tensor& b) {
+  const auto bytes = static_cast<std::size_t>(a.stored()) * sizeof(float);
+  return a.type() == b.type() && (bytes == 0 || std::memcmp(a.data(), b.data(), bytes) == 0);
+}
+
 }  // namespace
 
 struct Sampler::State {
@@ -164,11 +169,6 @@ void Sampler::State::find_penalties() {
     penalty_of_W.push_back(penalty(of_model.l2_W, of_model.l2_all_W));
     penalty_of_V.push_back(penalty(of_model.l2_V, of_model.l2_all_V));
   }
-}
-
-bool same_bits(const Tensor& a, const Tensor& b) {
-  return a.type() == b.type() &&
-         std::memcmp(a.data(), b.data(), static_cast<std::size_t>(a.stored()) * sizeof(float)) == 0;
 }
 
 // Whether W or V are others than the last iteration left.

@@ -1,6 +1,7 @@
 #include <gradus/models/training/samples.h>
 
 #include <gradus/models/training/detail/draws.h>
+#include <gradus/models/training/detail/scratch.h>
 
 #include <fmt/format.h>
 
@@ -99,7 +100,12 @@ std::string sampled_parameter(const std::string& name) {
 std::int64_t unsettled_epochs(std::int64_t epochs) { return std::min<std::int64_t>(epochs / 10, 10); }
 
 SampleKeeper::SampleKeeper(std::int64_t epochs, std::int64_t samples, const std::string& scratch)
-    : first_(unsettled_epochs(epochs)), rest_(epochs - first_), wanted_(std::min(samples, rest_)), scratch_(scratch) {}
+    : first_(unsettled_epochs(epochs)),
+      rest_(epochs - first_),
+      wanted_(std::min(samples, rest_)),
+      scratch_(std::make_shared<Scratch>(scratch)) {}
+
+void SampleKeeper::let_go() { scratch_->let_go(); }
 
 std::int64_t SampleKeeper::ended(std::int64_t epoch) const {
   return epoch <= first_ ? 0 : (epoch - first_) * wanted_ / rest_;
@@ -110,7 +116,7 @@ std::int64_t SampleKeeper::ended(std::int64_t epoch) const {
 template <class Fill>
 Tensor SampleKeeper::next_in(std::string_view prefix, const std::string& name, const Shape& shape, const Fill& fill) {
   const auto [room, is_new] = room_.try_emplace(named(prefix, name));
-  if (is_new) room->second = scratch_.tensor({float32, shape.insert(0, wanted_), Layout::dense});
+  if (is_new) room->second = scratch_->tensor({float32, shape.insert(0, wanted_), Layout::dense});
   const auto size = static_cast<std::size_t>(shape.size());
   fill(room->second.writable<float>().subspan(static_cast<std::size_t>(samples_.count()) * size, size));
   return room->second.row_range(samples_.count(), 1).reshape(shape);
@@ -121,7 +127,7 @@ bool SampleKeeper::add(std::int64_t epoch, const Parameters& drawn) {
   add_to(sums_, drawn);
   ++summed_;
   if (ended(epoch) == ended(epoch - 1)) return false;
-  scratch_.let_go();  // of the samples before
+  scratch_->let_go();  // of the samples before
   Parameters mean, draw;
   for (const auto& [name, sum] : sums_) {
     mean.emplace(name, next_in(of_means, name, sum.shape(),

@@ -11,10 +11,10 @@
 #include <gradus/core/run/session.h>
 #include <gradus/core/tensor/tensor.h>
 #include <gradus/models/model.h>
-#include <gradus/models/training/detail/scratch.h>
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -43,6 +43,8 @@ std::string sampled_parameter(const std::string& name);
 /// How many of so many epochs do not count.
 std::int64_t unsettled_epochs(std::int64_t epochs);
 
+class Scratch;  // memory of large samples, detail/scratch.h
+
 /// Makes samples of draws, one epoch after the other.
 class SampleKeeper {
  public:
@@ -54,7 +56,7 @@ class SampleKeeper {
   bool add(std::int64_t epoch, const Parameters& drawn);
   const Samples& samples() const { return samples_; }
   /// Samples that have been read may leave memory again, where there is a file of them.
-  void let_go() { scratch_.let_go(); }
+  void let_go();
   /// How many stretches have ended after so many epochs.
   std::int64_t ended(std::int64_t epoch) const;
 
@@ -69,7 +71,7 @@ class SampleKeeper {
   Tensor next_in(std::string_view prefix, const std::string& name, const Shape& shape, const Fill& fill);
 
   std::int64_t first_, rest_, wanted_;  // epochs that do not count, and that do; stretches
-  Scratch scratch_;
+  std::shared_ptr<Scratch> scratch_;
   std::map<std::string, Tensor> room_;  // of all samples that there will be, by the names of stacked   [wanted, ...]
   Samples samples_;
   std::map<std::string, Tensor> sums_;  // float64, of the stretch so far; empty at its start

@@ -149,7 +149,7 @@ void FeatureVisits::by_slopes(const Lanes& lanes, Room& room, const Some& some) 
 
 // e of the lanes' rows, where it may be written to.
 float* FeatureVisits::read(const Lanes& lanes, bool in_place, Room& room) {
-  float* const out = in_place ? &e_[static_cast<std::size_t>(lanes.first)] : room.of_rows;
+  float* const out = in_place ? e_.data() + lanes.first : room.of_rows;
   const Index* const from = (by_element() ? coordinates_.partners() : elements_.row()).data() + lanes.first;
   for (std::int64_t at = 0; at < 8 * lanes.length; ++at) out[at] = e_[static_cast<std::size_t>(from[at])];
   return out;
@@ -165,7 +165,7 @@ void FeatureVisits::write(const Lanes& lanes, const float* e) {
 
 // y_hat, in its place, without what the lanes' features give; 0 of pads. room.H has the slopes of weights, which are 1.
 float* FeatureVisits::begin_y_hat(const Lanes& lanes, float w0, const Room& room) {
-  float* const y_hat = &e_[static_cast<std::size_t>(lanes.first)];
+  float* const y_hat = e_.data() + lanes.first;
   coordinates_.rest(lanes, y_hat);
   for (std::int64_t at = 0; at < 8 * lanes.length; ++at) y_hat[at] = (y_hat[at] + w0) * room.H[at];
   return y_hat;

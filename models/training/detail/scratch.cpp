@@ -14,7 +14,7 @@ namespace gradus {
 
 namespace {
 
-constexpr std::size_t least_bytes = std::size_t{1} << 20;
+constexpr std::size_t least_bytes = std::size_t{1} << 16;
 
 // So many bytes of a file that nothing else can open. Its blocks are there before any is written to: a full disk would
 // end the program otherwise.
