@@ -29,7 +29,8 @@ template <class Body, class... Args>
 #if defined(__x86_64__)
 [[gnu::cold]]
 #endif
-[[gnu::flatten]] auto run_portable(Args... args) {
+[[gnu::flatten]] auto
+run_portable(Args... args) {
   return Body::run(args...);
 }
 

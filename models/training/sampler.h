@@ -15,9 +15,9 @@
 // ALS takes its mean, which makes it expectation-maximization.
 //
 // The graph says what y_hat is, and the session holds the parameters: an iteration reads them there, and assigns them.
-// Of rows of two one-hot features y_hat is not asked of the graph, but summed by the same formula as the features of the
-// second column are visited. Bits depend on the parameters, on the means mu, the number of the iteration and the seed
-// alone.
+// Of rows of two one-hot features y_hat is not asked of the graph, but summed by the same formula as the features of
+// the second column are visited. Bits depend on the parameters, on the means mu, the number of the iteration and the
+// seed alone.
 #pragma once
 
 #include <gradus/core/run/session.h>
