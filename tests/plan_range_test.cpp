@@ -223,7 +223,7 @@ std::uint64_t from_environment(const char* name, std::uint64_t otherwise) {
 
 void compare_graphs(bool regroups) {
   const std::uint64_t begin = from_environment("GRADUS_FUZZ_SEED", 1);
-  const std::uint64_t end = begin + from_environment("GRADUS_FUZZ", thorough() ? 300 : 100);
+  const std::uint64_t end = begin + from_environment("GRADUS_FUZZ", thorough() ? 300 : 60);
   int failures = 0;
   for (std::uint64_t seed = begin; seed < end && failures < 3; ++seed) {
     RangeGraph random(seed, regroups);

@@ -160,7 +160,7 @@ TEST_CASE("an update in one loop, where the tables lie, is the same to the bit f
     for (const DType dtype : {float32, float64})
       for (const std::int64_t factors : {1, 5, 16, 20, 67})  // less than a vector, one, more, with a rest
         for (const double l2 : {0.0, 0.01}) {
-          if (!thorough() && (l2 > 0) == (dtype == float32)) continue;
+          if (!thorough() && ((l2 > 0) == (dtype == float32) || factors == 20)) continue;
           Graph g;
           const Expr X = g.sparse_placeholder("X", {any, 300}, dtype), y = g.placeholder("y", {any, 1}, dtype);
           const FactorizationMachine fm(

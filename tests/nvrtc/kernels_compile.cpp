@@ -1,8 +1,8 @@
 // Every kernel compiles for every kind of GPU, on a machine that has none: the checks of devices run on the emulated
 // one, which tells what kernels it met, and NVRTC compiles these to cubins, all its phases, though it optimises little;
-// with --sample, one kernel of each op, and with --few, of one op in twelve; with --optimised, as for a device. Where
-// one does not compile, its op's name and the compiler's lines are printed and the program exits 1; without CUDA it
-// exits 77.
+// with --sample, one kernel of each op, and with --few, of one op in twenty-four; with --optimised, as for a device.
+// Where one does not compile, its op's name and the compiler's lines are printed and the program exits 1; without CUDA
+// it exits 77.
 //   kernels_compile [--sample | --few] [--optimised] CAPABILITY...
 #include "../device_checks.h"
 #include "../emulator/emulated_accelerator.h"
@@ -82,7 +82,7 @@ int main([[maybe_unused]] int argc, [[maybe_unused]] char** argv) {
   const Optimize optimize = option("--optimised") ? Optimize::fully : Optimize::quickly;
   if (!few) check_launches(emulated_device(), all_dtypes, complain);
   if (sample) {
-    check_op_table_alone(emulated_device(), few ? 12 : 1, complain);
+    check_op_table_alone(emulated_device(), few ? 24 : 1, complain);
   } else {
     check_op_table(emulated_device(), complain);
     check_optimizers(emulated_device(), {Layout::dense, Layout::csr}, {float64, float32}, 1, complain);
