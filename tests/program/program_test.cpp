@@ -1,6 +1,7 @@
 // What people see of `fm`: exit codes, the one line on standard error for what goes wrong, streams, memory.
 #include "../sanitized.h"
 #include "../scratch_file.h"
+#include "../thorough.h"
 #include "clicks.h"
 #include "ratings_text.h"
 
@@ -144,7 +145,7 @@ TEST_CASE("predictions of files, of standard input, without targets, of what was
   CHECK(json == nlohmann::json{{"predictions", 3}, {"unseen", {{"user", 1}}}, {"missing", {{"age", 1}}}});
 }
 
-TEST_CASE("predictions stream in constant memory") {
+TEST_CASE("predictions stream in constant memory" * doctest::skip(!thorough())) {
   const Folder folder;
   write_text(folder / "few", ratings_text({.count = 3000, .form = RatingsForm::libfm}));
   REQUIRE(run_fm(folder, {"train", "few", "--format", "libfm", "--model", "m", "--epochs", "1"}).code == 0);

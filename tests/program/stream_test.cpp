@@ -1,5 +1,6 @@
 // Training from a cache that is not read whole: memory, what is learnt, the same bits again, and what is refused.
 #include "../sanitized.h"
+#include "../thorough.h"
 #include "clicks.h"
 #include "interrupted.h"
 #include "ratings_text.h"
@@ -76,7 +77,7 @@ nlohmann::json trained(const Folder& folder, const Words& words) {
 
 }  // namespace
 
-TEST_CASE("memory is that of a few blocks, however many there are") {
+TEST_CASE("memory is that of a few blocks, however many there are" * doctest::skip(!thorough())) {
   const Folder folder;
   constexpr std::int64_t block_rows = 8192;  // 2.2 MB
   // By a process of its own: what this one has in memory when it starts another counts as that one's peak.
