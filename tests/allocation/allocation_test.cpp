@@ -238,7 +238,7 @@ TEST_CASE("plans for many sizes of batches work in the memory of the largest, an
 TEST_CASE("no memory at each allocation of a run, and the session used again") {
   for (const bool sparse : {false, true}) {
     int failed = 0;
-    for (std::int64_t number = 0;; number += 1 + number / (thorough() ? 40 : 8)) {
+    for (std::int64_t number = 0;; number += 1 + number / (thorough() ? 40 : 15)) {
       CAPTURE(sparse);
       CAPTURE(number);
       Adam optimizer(0.01);
