@@ -23,9 +23,8 @@ constexpr std::int64_t most_numbers = 21 << 16;
 // What a thread works in, for lanes of a length; parameters are in fours behind the first, as in rows of the table.
 struct FeatureVisits::Room {
   Room(std::int64_t length, std::int64_t slopes, std::int64_t stride, std::int64_t draws)
-      : normals(static_cast<std::size_t>(draws + 8 * 4)),
-        numbers(
-            std::make_unique_for_overwrite<float[]>(static_cast<std::size_t>(slopes + 8 * length + 8 * 5 * stride))) {
+      : normals(static_cast<std::size_t>(draws + 32)),
+        numbers(std::make_unique_for_overwrite<float[]>(static_cast<std::size_t>(slopes + 8 * length + 40 * stride))) {
     float* next = numbers.get();
     const auto take = [&](std::int64_t count) { return std::exchange(next, next + count); };
     H = take(slopes);

@@ -26,7 +26,7 @@ struct Conditionals {
     }
   }
   // The moves of parameter i of all lanes, which are written.
-  [[gnu::always_inline]] void move(int i, const Eight& he, const MoveParameters& t, Eight& delta) const {
+  [[gnu::always_inline]] void move(std::int64_t i, const Eight& he, const MoveParameters& t, Eight& delta) const {
     delta = eight(at + 8 * i).v - eight(by + 8 * i).v * he;
     store(t.delta + 8 * i, delta);
   }
@@ -80,7 +80,7 @@ struct MoveFour {
       sum_lanes(he);
       sum_lanes(hh);
       sum_lanes(products);
-      for (int i = 4; i < 6; ++i) set_all(products + 8 * i, sum(eight(products + 8 * i).v));
+      for (std::int64_t i = 4; i < 6; ++i) set_all(products + 8 * i, sum(eight(products + 8 * i).v));
     }
     const Conditionals<4> conditionals(t, hh);
     Eight delta0, delta1, delta2, delta3;
@@ -142,7 +142,7 @@ struct MoveFour {
   // Four sums over lanes, each in all lanes.
   [[gnu::always_inline]] static void sum_lanes(float* of) {
     const Four all = sums(eight(of).v, eight(of + 8).v, eight(of + 16).v, eight(of + 24).v);
-    for (int i = 0; i < 4; ++i) set_all(of + 8 * i, all[i]);
+    for (std::int64_t i = 0; i < 4; ++i) set_all(of + 8 * i, all[i]);
   }
 };
 
@@ -159,7 +159,7 @@ struct AddProducts {
   [[gnu::always_inline]] static void add(const float* H, const float* t, std::int64_t length, float* f) {
     const std::int64_t column = 8 * length;
     Eight by[count];
-    for (int i = 0; i < count; ++i) by[i] = eight(t + 8 * i).v;
+    for (std::int64_t i = 0; i < count; ++i) by[i] = eight(t + 8 * i).v;
     for (std::int64_t r = 0; r < column; r += 8) {
       Eight out = eight(f + r).v;
       for (int i = 0; i < count; ++i) out += by[i] * eight(H + i * column + r).v;
