@@ -65,9 +65,6 @@ class ElementwiseOp final : public Op {
   RowKernel row_kernel(std::span<const Type> inputs) const override {
     return row_.kernel[static_cast<std::size_t>(isa())][static_cast<std::size_t>(inputs[0].dtype)];
   }
-  std::span<const FusedSteps> fused_steps() const override {
-    return row_.fused_steps == nullptr ? std::span<const FusedSteps>() : row_.fused_steps();
-  }
   std::string formula(std::span<const Type> inputs) const override {
     if (row_.throws_for_integers && is_integer(inputs[0].dtype)) return {};
     return std::string(row_.text);

@@ -52,7 +52,6 @@ struct Row {
   Expr (*reassociated)(const Expr& y, const DraftFacts& facts) = nullptr;  // see Op::reassociated
   Expr (*fused)(const Expr& y, const DraftFacts& facts) = nullptr;         // see Op::fused
   bool throws_for_integers = false;                                        // whether the kernels refuse some integers
-  std::span<const FusedSteps> (*fused_steps)() = nullptr;                  // see Op::fused_steps
 
   /// The same row with operands called otherwise in messages.
   constexpr Row named(const OperandNames& names) const {
@@ -79,11 +78,6 @@ struct Row {
     return r;
   }
   /// The same row, which ends steps that have a loop of their own.
-  constexpr Row with_fused_steps(std::span<const FusedSteps> (*steps)()) const {
-    Row r = *this;
-    r.fused_steps = steps;
-    return r;
-  }
   /// The same row, whose kernels throw for some integers: an accelerator cannot, and leaves integers to the host.
   constexpr Row throwing_for_integers() const {
     Row r = *this;

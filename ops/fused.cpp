@@ -2,7 +2,6 @@
 // written. They give the same bits as the ops one after the other: this file is compiled without fused
 // multiply-additions, and each formula rounds where the ops would.
 #include <gradus/ops/elementwise.h>
-#include <gradus/ops/fused_updates.h>
 #include <gradus/ops/rules.h>
 
 #include <cmath>
@@ -33,8 +32,7 @@ Expr multiply_subtract(const Expr& a, const Expr& b, const Expr& c) {
 Expr subtract_product(const Expr& a, const Expr& b, const Expr& c) {
   static constexpr Row r =
       row<Takes::floating>("subtract_product", beside_numbers<0b010>([](auto a, auto b, auto c) { return a - b * c; }),
-                           "x0 - x1 * x2", Gives::same, Zeros::all, why)
-          .with_fused_steps(fused_descent);
+                           "x0 - x1 * x2", Gives::same, Zeros::all, why);
   return elementwise(r, {a, b, c});
 }
 
@@ -61,12 +59,10 @@ Expr subtract_divided_by_root(const Expr& a, const Expr& b, const Expr& c) {
 
 // Adagrad's step: a number times the gradient is what is divided.
 Expr subtract_product_by_root(const Expr& a, const Expr& b, const Expr& c, const Expr& d) {
-  static constexpr Row r =
-      row<Takes::floating>("subtract_product_by_root", beside_numbers<0b0010>([](auto a, auto b, auto c, auto d) {
-                             return a - b * c / std::sqrt(d);
-                           }),
-                           "x0 - x1 * x2 / sqrt(x3)", Gives::same, Zeros::lost, why)
-          .with_fused_steps(fused_adagrad);
+  static constexpr Row r = row<Takes::floating>(
+      "subtract_product_by_root",
+      beside_numbers<0b0010>([](auto a, auto b, auto c, auto d) { return a - b * c / std::sqrt(d); }),
+      "x0 - x1 * x2 / sqrt(x3)", Gives::same, Zeros::lost, why);
   return elementwise(r, {a, b, c, d});
 }
 
@@ -97,8 +93,7 @@ Expr subtract_quotient_of_product(const Expr& a, const Expr& b, const Expr& c, c
   static constexpr Row r =
       row<Takes::floating>("subtract_quotient_of_product",
                            beside_numbers<0b0010>([](auto a, auto b, auto c, auto d) { return a - b * c / d; }),
-                           "x0 - x1 * x2 / x3", Gives::same, Zeros::lost, why)
-          .with_fused_steps(fused_adam);
+                           "x0 - x1 * x2 / x3", Gives::same, Zeros::lost, why);
   return elementwise(r, {a, b, c, d});
 }
 

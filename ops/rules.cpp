@@ -239,7 +239,7 @@ Expr sum_of_products(const Scaled& first, const Scaled& second, const DraftFacts
 
 }  // namespace
 
-// Scaled rows come last: one of such terms the loop of an optimizer's update adds by itself (FusedSteps).
+// Scaled rows come last: one of such terms the kernel of an optimizer's update adds by itself.
 Expr one_product(const Expr& e, const DraftFacts& facts) {
   const bool of_rows = e.layout() == Layout::rows;
   if (!is_floating(e.dtype()) || (!of_rows && (e.layout() != Layout::dense || e.rank() < 2))) return {};

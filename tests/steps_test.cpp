@@ -68,7 +68,6 @@ void check_plan(const PlanSteps& plan) {
       arena = std::max(arena, step.offset + (step.bytes + 63) / 64 * 64);
     }
     if (step.target >= 0) CHECK(plan.list[static_cast<std::size_t>(step.target)].form == StepForm::variable);
-    if (step.in_loop_of >= 0) CHECK(step.in_loop_of > step.id);
     CHECK((step.group < static_cast<int>(plan.groups.size())));
     if (step.place == StepPlace::tile || step.place == StepPlace::registers) CHECK(step.group >= 0);
   }

@@ -85,8 +85,6 @@ void Op::compute(Call&) const { fail<Error>("{} has no kernel", name()); }
 
 RowKernel Op::row_kernel(std::span<const Type>) const { return nullptr; }
 
-std::span<const FusedSteps> Op::fused_steps() const { return {}; }
-
 std::string Op::formula(std::span<const Type>) const { return {}; }
 
 Fold Op::fold(std::span<const Type>) const { return {}; }

@@ -163,36 +163,6 @@ struct Tiles {
 /// that input i is one number for the whole row.
 using RowKernel = void (*)(const void* const* in, unsigned scalars, void* out, std::int64_t n);
 
-/// What the loop of an optimizer's step on some rows of a table is given (fused_update.h).
-struct FusedRows {
-  std::span<const Index> rows;
-  std::size_t next_rows;            // so many more row numbers follow in memory
-  std::int64_t width;               // elements in a row
-  std::byte* variable;              // a table: row i of the result is its row rows[i]
-  std::array<std::byte*, 2> state;  // tables whose rows are replaced likewise
-  const std::byte* old;             // the variable's rows, gathered   [rows, width]
-  const std::byte* gradient;        // [rows, width]
-  const std::byte* column;          // [rows], or null: else the gradient is column * factor + gradient
-  const std::byte* factor;          // [rows, width]
-  std::array<const std::byte*, 6> number;
-};
-using FusedKernel = void (*)(const FusedRows& rows);
-
-/// Elementwise ops, one after the other, that have such a loop. The last gives the variable's new rows.
-struct FusedSteps {
-  struct Step {
-    std::string_view op;
-    /// A letter for each: v the variable's rows, g the gradient, n the next number, 0 and 1 the rows of a state, A, B
-    /// and C what the first, second and third step give.
-    std::string_view operands;
-    int state = -1;  // whose rows the result replaces, if any's
-  };
-  std::array<Step, 4> step;
-  std::size_t count;
-  std::string_view gradient;  // the op that may give the gradient, of a column, rows and rows
-  std::array<std::array<FusedKernel, dtype_count>, isa_count> kernel{};  // by Isa and dtype
-};
-
 /// How an op folds many numbers into one, for kernels that compute the terms and fold them at once.
 struct Fold {
   enum class By : std::uint8_t { nothing, sum, max, min };
@@ -266,8 +236,6 @@ class Op {
   virtual void prepare_sum(Call& call) const;
   /// The row kernel of an elementwise op for inputs of these types; null for any other op.
   virtual RowKernel row_kernel(std::span<const Type> inputs) const;
-  /// The steps that this op may be the last of.
-  virtual std::span<const FusedSteps> fused_steps() const;
   /// Whether the result is rows of a table, the first input, as they are.
   virtual bool looks_up_rows() const { return false; }
   /// Of an elementwise op, its formula on the operands x0, x1, x2, in C++ and CUDA C++ alike: "x0 * x1"; functions of

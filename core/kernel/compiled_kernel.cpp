@@ -5,6 +5,7 @@
 #include <gradus/core/io/file.h>
 #include <gradus/core/io/kept.h>
 #include <gradus/core/kernel/kernel.h>
+#include <gradus/core/kernel/known_kernels.h>
 
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -302,8 +303,9 @@ Compiling compiling() {
 }
 
 std::string word_of(CompiledKernel::State state) {
-  constexpr std::string_view words[] = {"step by step", "being compiled", "compiled", "compiled, from disk",
-                                        "step by step: not compiled"};
+  constexpr std::string_view words[] = {
+      "step by step",        "being compiled", "compiled", "compiled, from disk", "step by step: not compiled",
+      "compiled with Gradus"};
   return std::string(words[static_cast<std::size_t>(state)]);
 }
 
@@ -315,13 +317,21 @@ std::shared_ptr<CompiledKernel> compiled_kernel(const std::string& text) {
 }
 
 PlanKernel::PlanKernel(Kernel kernel) : kernel_(std::move(kernel)) {
-  if (compiling() == Compiling::now) code_ = compiled_kernel(text());
+  if (const std::string text = any_width_text(kernel_); !text.empty()) known_ = known_kernel(text);
+  settled_ = compiling() == Compiling::off || (known_ != nullptr && has_own_loop(kernel_));
+  if (!settled_ && compiling() == Compiling::now) code_ = compiled_kernel(text());
 }
 
-void PlanKernel::count(std::int64_t work) {
-  if (code_) return;
-  work_ += work;
-  if (work_ >= enough) code_ = compiled_kernel(text());
+CompiledKernel::Function PlanKernel::function(std::int64_t work) {
+  if (code_)
+    if (const CompiledKernel::Function function = code_->function()) return function;
+  if (!settled_ && !code_ && (work_ += work) >= enough) code_ = compiled_kernel(text());
+  return known_;
+}
+
+CompiledKernel::State PlanKernel::state() const {
+  if (known_ != nullptr && (!code_ || code_->function() == nullptr)) return CompiledKernel::State::known;
+  return code_ ? code_->state() : CompiledKernel::State::waiting;
 }
 
 }  // namespace gradus

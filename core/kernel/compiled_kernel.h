@@ -22,10 +22,10 @@ class CompiledKernel {
  public:
   /// Element by element over n steps along the first axis of the space (for rows of a table, `held` has their numbers
   /// and, up to held[last], those of the rows that follow): `in` has what is read, in the order of Kernel::reads; `out`
-  /// what is stored, in the order of the steps, a result before the table that it goes to.
+  /// what is stored, in the order of the steps, a result before the table that it goes to; `width` is Kernel::inner().
   using Function = void (*)(std::int64_t n, const void* const* in, void* const* out, const Index* held,
-                            std::int64_t last);
-  enum class State : std::uint8_t { waiting, compiling, compiled, kept, refused };
+                            std::int64_t last, std::int64_t width);
+  enum class State : std::uint8_t { waiting, compiling, compiled, kept, refused, known };
 
   explicit CompiledKernel(std::string text) : text_(std::move(text)) {}
 
@@ -41,32 +41,34 @@ class CompiledKernel {
   std::atomic<State> state_ = State::waiting;
 };
 
-/// "step by step", "being compiled", "compiled", "compiled, from disk", "step by step: not compiled".
+/// "step by step", "being compiled", "compiled", "compiled, from disk", "step by step: not compiled", "compiled with
+/// Gradus".
 std::string word_of(CompiledKernel::State state);
 
 /// The process's kernel of this text (kernel.h's cpu_text), for which the compiler is asked; it is there at once where
 /// compiling() says so.
 std::shared_ptr<CompiledKernel> compiled_kernel(const std::string& text);
 
-/// A kernel of a plan, whose text is not made before it is needed: most plans never run for long.
+/// A kernel of a plan. Its text is not made before it is needed, since most plans never run for long; but that of an
+/// update of a table's rows is looked up among those that were compiled with Gradus (known_kernels.h).
 class PlanKernel {
  public:
   explicit PlanKernel(Kernel kernel);
 
   const Kernel& kernel() const { return kernel_; }
-  /// Null until there is one.
-  CompiledKernel::Function function() const { return code_ ? code_->function() : nullptr; }
-  CompiledKernel::State state() const { return code_ ? code_->state() : CompiledKernel::State::waiting; }
+  /// For a run of so many elements times steps; null until there is one. When runs without it, or with one for rows of
+  /// any width, have cost about as much as compiling does, the compiler is asked.
+  CompiledKernel::Function function(std::int64_t work);
+  CompiledKernel::State state() const;
   std::string text() const { return cpu_text(kernel_); }
-  /// Counts what a run did without the function, elements times steps. When that has cost about as much as compiling
-  /// does, the compiler is asked.
-  void count(std::int64_t work);
 
  private:
   static constexpr std::int64_t enough = std::int64_t{1} << 27;
 
   Kernel kernel_;
+  CompiledKernel::Function known_ = nullptr;
   std::shared_ptr<CompiledKernel> code_;
+  bool settled_ = false;  // whether nothing is to be compiled
   std::int64_t work_ = 0;
 };
 

@@ -159,7 +159,7 @@ constexpr std::string_view independent =
     "#else\n#pragma GCC ivdep\n#pragma GCC unroll 1\n#endif\n";
 
 constexpr std::int64_t rows_ahead = 16;  // how far before they are read rows of tables are fetched
-constexpr std::int64_t line_bytes = 64;
+constexpr std::int64_t line_bytes = 64, most_lines = 4;
 
 // Of values in memory, for which a bool is a byte; a step gives a bool.
 std::string_view type_text(DType dtype) {
@@ -182,9 +182,16 @@ bool is_usual(double x) {
   return std::find(std::begin(usual), std::end(usual), x) != std::end(usual) && !(x == 0 && std::signbit(x));
 }
 
+// Loops of rows of any width have one of their own for these.
+constexpr std::int64_t usual_widths[] = {8, 16, 32};
+
+constexpr std::string_view arguments =
+    "(gr_int64 n, const void* const* in, void* const* out, const int* held, gr_int64 last, const gr_int64 width)";
+
 class CpuText {
  public:
-  explicit CpuText(const Kernel& kernel) : kernel_(kernel), last_(kernel.dims.size() - 1) {
+  CpuText(const Kernel& kernel, bool any_width)
+      : kernel_(kernel), last_(kernel.dims.size() - 1), any_width_(any_width && last_ > 0) {
     std::vector<std::int64_t> steps(kernel.dims.size(), 1);
     for (std::size_t a = last_; a-- > 0;) steps[a] = steps[a + 1] * kernel.dims[a + 1];
     in_step_ = std::move(steps);
@@ -194,9 +201,8 @@ class CpuText {
 
   std::string write() {
     for (const Kernel::Step& step : kernel_.steps) add_function(step);
-    text_ +=
-        "}\nextern \"C\" void gradus_kernel(gr_int64 n, const void* const* in, void* const* out, const int* held, "
-        "gr_int64 last) {\n";
+    text_ += any_width_ ? fmt::format("[[gnu::always_inline]] inline void rows{} {{\n", arguments)
+                        : fmt::format("}}\nextern \"C\" void gradus_kernel{} {{\n", arguments);
     std::size_t written = 0;
     for (std::size_t k = 0; k < kernel_.reads.size(); ++k) {
       const std::string_view type = type_text(kernel_.reads[k].dtype);
@@ -223,10 +229,25 @@ class CpuText {
       if (is_buffered(fold)) text_ += fmt::format("  {} s{}[{}];\n", type, f, block_ * kernel_.inner());
     }
     loops();
-    return text_ + "}\n";
+    text_ += "}\n";
+    if (any_width_) choose_width();
+    return text_;
   }
 
  private:
+  // The loop with a width that the compiler knows, where it is a usual one.
+  void choose_width() {
+    constexpr std::string_view call = "return rows(n, in, out, held, last, ";
+    text_ += fmt::format("}}\nextern \"C\" void gradus_kernel{} {{\n  switch (width) {{\n", arguments);
+    for (const std::int64_t width : usual_widths) text_ += fmt::format("    case {0}: {1}{0});\n", width, call);
+    text_ += fmt::format("    default: {}width);\n  }}\n}}\n", call);
+  }
+
+  // A size, or a stride.
+  std::string length(std::int64_t steps) const {
+    return any_width_ && steps == kernel_.dims[1] ? "width" : fmt::format("gr_int64({})", steps);
+  }
+
   static std::string indent(std::size_t depth) { return std::string(2 * depth, ' '); }
 
   // Equal formulas on equal types are one function.
@@ -250,8 +271,8 @@ class CpuText {
     std::string sum;
     for (std::size_t a = 0; a < last_; ++a)
       if (stride[a] != 0)
-        sum += fmt::format(" + {} * gr_int64({})", a == 0 && looked_up ? "row" : fmt::format("gr_int64(c{})", a),
-                           stride[a]);
+        sum +=
+            fmt::format(" + {} * {}", a == 0 && looked_up ? "row" : fmt::format("gr_int64(c{})", a), length(stride[a]));
     return sum;
   }
 
@@ -270,8 +291,8 @@ class CpuText {
       if (a == 0 && !kernel_.folds.empty()) {
         text_ += fmt::format("{0}for (gr_int64 {1} = b; {1} < end; ++{1}) {{\n", in, counter(0));
       } else {
-        text_ += fmt::format("{0}for ({1} {2} = 0; {2} < {3}; ++{2}) {{\n", in, a == 0 ? "gr_int64" : "int", counter(a),
-                             bound(a));
+        text_ += fmt::format("{0}for ({1} {2} = 0; {2} < {3}; ++{2}) {{\n", in,
+                             a == 0 || any_width_ ? "gr_int64" : "int", counter(a), bound(a));
       }
       if (a > 0 || !by_rows) continue;
       text_ += fmt::format("{}  const gr_int64 row = held[{}];\n", in, counter(0));
@@ -306,7 +327,9 @@ class CpuText {
   bool is_buffered(const Kernel::Fold& fold) const { return !kernel_.steps[at(fold.step)].stored; }
 
   std::string counter(std::size_t axis) const { return axis == last_ ? "j" : fmt::format("c{}", axis); }
-  std::string bound(std::size_t axis) const { return axis == 0 ? "n" : std::to_string(kernel_.dims[axis]); }
+  std::string bound(std::size_t axis) const {
+    return axis == 0 ? "n" : any_width_ ? "width" : std::to_string(kernel_.dims[axis]);
+  }
 
   // Before the innermost loop: what is the same along it, and where its rows begin.
   void begin_row(const std::string& in) {
@@ -364,10 +387,16 @@ class CpuText {
   void prefetch(const std::string& in) {
     std::string lines;
     const auto add = [&](std::string_view pointer, std::size_t index, std::int64_t step, DType dtype) {
-      const std::int64_t bytes = step * static_cast<std::int64_t>(size_of(dtype));
-      for (std::int64_t line = 0; line < std::min(bytes, 4 * line_bytes); line += line_bytes)
-        lines += fmt::format("{}__builtin_prefetch(reinterpret_cast<const char*>({}{} + soon * {}) + {});\n", in,
-                             pointer, index, step, line);
+      const auto bytes = static_cast<std::int64_t>(size_of(dtype));
+      const std::string_view fetch = "__builtin_prefetch(reinterpret_cast<const char*>(";
+      if (any_width_ && step == kernel_.dims[1]) {
+        lines += fmt::format("{0}for (gr_int64 line = 0; line < {1} && line < width * {2}; line += {3})\n", in,
+                             most_lines * line_bytes, bytes, line_bytes);
+        lines += fmt::format("{}  {}{}{} + soon * width) + line);\n", in, fetch, pointer, index);
+        return;
+      }
+      for (std::int64_t line = 0; line < std::min(step * bytes, most_lines * line_bytes); line += line_bytes)
+        lines += fmt::format("{}{}{}{} + soon * {}) + {});\n", in, fetch, pointer, index, step, line);
     };
     for (std::size_t k = 0; k < kernel_.reads.size(); ++k)
       if (kernel_.reads[k].operand.access == Access::looked_up && kernel_.reads[k].stride[0] != 0)
@@ -379,6 +408,7 @@ class CpuText {
 
   const Kernel& kernel_;
   std::size_t last_;                   // axis
+  bool any_width_;                     // the last axis is as long as an argument says
   std::vector<std::int64_t> in_step_;  // strides
   std::int64_t block_ = 1;             // steps along the first axis, before what they bring is summed
   std::map<std::string, int> functions_;
@@ -403,6 +433,17 @@ std::string cpu_prelude() {
   return fmt::format("{}{}{}{}{}", before_math, kernel_headers_text(), after_math, folds, formula_functions);
 }
 
-std::string cpu_text(const Kernel& kernel) { return CpuText(kernel).write(); }
+std::string cpu_text(const Kernel& kernel) { return CpuText(kernel, false).write(); }
+
+std::string any_width_text(const Kernel& kernel) {
+  const std::size_t axes = kernel.dims.size();
+  const bool possible = kernel.looks_up() && kernel.folds.empty() && (axes == 1 || (axes == 2 && kernel.dims[1] > 1));
+  return possible ? CpuText(kernel, true).write() : std::string();
+}
+
+bool has_own_loop(const Kernel& kernel) {
+  return kernel.dims.size() == 1 ||
+         std::find(std::begin(usual_widths), std::end(usual_widths), kernel.dims[1]) != std::end(usual_widths);
+}
 
 }  // namespace gradus

@@ -96,5 +96,10 @@ struct Kernel {
 std::string cpu_prelude();
 /// A function gradus_kernel in C++ (see CompiledKernel::Function). Equal texts compute the same.
 std::string cpu_text(const Kernel& kernel);
+/// The same for rows of a table that are as wide as the function is told; empty for a kernel of anything else, or one
+/// that sums.
+std::string any_width_text(const Kernel& kernel);
+/// Whether that text has a loop for rows as wide as the kernel's alone.
+bool has_own_loop(const Kernel& kernel);
 
 }  // namespace gradus

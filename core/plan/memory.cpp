@@ -2,7 +2,6 @@
 
 #include <gradus/core/at.h>
 #include <gradus/core/plan/arena.h>
-#include <gradus/core/plan/fused_update.h>
 
 #include <algorithm>
 #include <map>
@@ -210,12 +209,10 @@ MemoryPlan plan_memory(const Program& program, const Schedule& schedule) {
   plan.offset.assign(program.nodes.size(), -1);
   plan.in_variable.assign(program.nodes.size(), never);
   plan.scattered.assign(program.nodes.size(), never);
-  plan.fused.assign(program.nodes.size(), never);
   plan.kept.assign(program.nodes.size(), false);
   plan.inner.assign(program.nodes.size(), false);
   Times times = times_of(program, schedule);
   choose_updates_in_place(program, schedule, times, plan);
-  choose_fused(program, schedule, times.group_of, times.readers, plan);
   choose_kept(schedule, times, plan);
   assign_offsets(program, schedule, times, plan);
   return plan;

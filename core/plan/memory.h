@@ -14,7 +14,6 @@ struct MemoryPlan {
   std::vector<std::int64_t> offset;  // by node: bytes into the arena; -1 where its memory is elsewhere
   std::vector<int> in_variable;      // by node: the variable node whose memory it writes, or -1
   std::vector<int> scattered;        // by node: the variable whose rows it replaces tile by tile, or -1
-  std::vector<int> fused;            // by node: the last node of the loop that computes it with others, or -1
   std::vector<bool> kept;            // by node: whether it exists as a whole, and not just in the tiles of its region
   std::vector<bool> inner;           // by node: whether nobody outside its group reads it
   std::vector<int> copied;           // assign nodes whose value is copied to the variable when the run ends

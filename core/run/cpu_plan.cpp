@@ -140,11 +140,12 @@ void CpuPlan::run(std::span<const Tensor* const> feeds, std::uint64_t run_number
 void CpuPlan::run_step(Step& step, std::uint64_t run_number) {
   Value& output = value(step.node);
   if (step.small) {
-    if (step.small->kernel.function() != nullptr) return run_small_kernel(*step.small);
     // A call costs as much as some elements.
     constexpr std::int64_t call = 64;
-    step.small->kernel.count((step.small->elements + call) * std::ssize(step.small->steps));
-    for (Step& each : step.small->steps) run_step(each, run_number);
+    SmallKernel& small = *step.small;
+    const std::int64_t work = (small.elements + call) * std::ssize(small.steps);
+    if (const CompiledKernel::Function function = small.kernel.function(work)) return run_small_kernel(small, function);
+    for (Step& each : small.steps) run_step(each, run_number);
     return;
   }
   if (step.plain) return with_place(node(step.node).origin, [&] { step.loop->run_plain(step.inputs, output); });
@@ -159,10 +160,10 @@ void CpuPlan::run_step(Step& step, std::uint64_t run_number) {
   }
 }
 
-void CpuPlan::run_small_kernel(SmallKernel& small) {
+void CpuPlan::run_small_kernel(SmallKernel& small, CompiledKernel::Function function) {
   for (std::size_t k = 0; k < small.reads.size(); ++k) small.in[k] = small.reads[k]->data;
   for (std::size_t k = 0; k < small.writes.size(); ++k) small.out[k] = small.writes[k]->data;
-  small.kernel.function()(small.elements / small.inner, small.in.data(), small.out.data(), nullptr, 0);
+  function(small.elements / small.inner, small.in.data(), small.out.data(), nullptr, 0, small.inner);
 }
 
 void CpuPlan::keep_results() {
@@ -207,8 +208,11 @@ PlanSteps CpuPlan::steps(Graph& graph) const {
     if (step.view) continue;
     GroupForm& form = forms.emplace_back();
     if (step.small)
-      form.kernels = {{0, static_cast<int>(step.small->steps.size()), word_of(step.small->kernel.state()),
-                       step.small->kernel.text()}};
+      form.kernels = {{0,
+                       static_cast<int>(step.small->steps.size()),
+                       word_of(step.small->kernel.state()),
+                       step.small->kernel.text(),
+                       {}}};
     const Region* region = step.region.get();
     if (region == nullptr) continue;
     form.kernels = region->kernels();

@@ -57,7 +57,7 @@ class CpuPlan final : public Plan {
   void add_region(const Group& group);
   void bind(std::span<const Tensor* const> feeds);
   void run_step(Step& step, std::uint64_t run_number);
-  static void run_small_kernel(SmallKernel& small);
+  static void run_small_kernel(SmallKernel& small, CompiledKernel::Function function);
   void keep_results();
   void update_variables();
 

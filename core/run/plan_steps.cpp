@@ -151,11 +151,10 @@ class Listing {
   void set_place(int id, PlanStep& step) const {
     if (step.is_given() || step.form == StepForm::view) return;
     step.target = id_of(variable_of(id));
-    if (const int fused = memory_.fused[at(id)]; fused >= 0 && fused != id) step.in_loop_of = ids_[at(fused)];
     if (step.target >= 0) {
       step.place = memory_.scattered[at(id)] >= 0 ? StepPlace::rows : StepPlace::variable;
     } else if (!memory_.kept[at(id)]) {
-      step.place = step.in_loop_of >= 0 ? StepPlace::registers : StepPlace::tile;
+      step.place = StepPlace::tile;
     } else if (step.type.layout != Layout::dense) {
       step.place = StepPlace::grows;
     } else {

@@ -38,7 +38,7 @@ bool are_in_one_kernel(const PlanSteps& plan, const PlanStep& a, const PlanStep&
 bool is_timed(const PlanSteps& plan, const PlanStep& step) {
   if (step.kernel >= 0) return plan.kernels[at(step.kernel)].first == step.id;
   const bool follows = step.id > 0 && are_in_one_kernel(plan, step, plan.list[at(step.id - 1)]);
-  return step.is_computed() && step.in_loop_of < 0 && !follows;
+  return step.is_computed() && !follows;
 }
 
 std::string name_of(const PlanSteps& plan, const StepTime& time) {

@@ -35,8 +35,7 @@ Region::Region(const Program& program, const Schedule& schedule, const Group& gr
       working_(working) {
   for (const int id : group.nodes) {
     const int table = memory.scattered[at(id)];
-    members_.push_back(
-        {id, schedule.tiles[at(id)], table >= 0 ? &values[at(table)] : nullptr, growing++, memory.fused[at(id)]});
+    members_.push_back({id, schedule.tiles[at(id)], table >= 0 ? &values[at(table)] : nullptr, growing++});
   }
 
   for (int m = 0; m < size(); ++m) member_of_[members_[at(m)].node] = m;
@@ -49,11 +48,10 @@ Region::Region(const Program& program, const Schedule& schedule, const Group& gr
                 static_cast<int>(k));
   std::vector<bool> read_outside(members_.size(), false);  // the kernel that it is in
   for (int m = 0; m < size(); ++m) {
-    const int fused = members_[at(m)].fused;
     for_each_read(program, node(members_[at(m)].node), [&](int, int root) {
       const int k = member_of(root);
       if (k < 0) return;
-      int use = fused >= 0 ? member_of(fused) : m;
+      int use = m;
       if (kernel_of[at(k)] != kernel_of[at(m)] || kernel_of[at(m)] < 0) {
         read_outside[at(k)] = true;
         if (kernel_of[at(m)] >= 0) {
@@ -81,29 +79,19 @@ Region::Region(const Program& program, const Schedule& schedule, const Group& gr
     } else {
       constexpr std::int64_t csr_bytes = 16;  // a guess
       row_traffic_ += type.layout == Layout::csr ? csr_bytes : row_bytes_of(type);
-      const bool in_memory = !kept && type.layout != Layout::csr && !member.is_in_other_loop();
-      if (in_memory) offset_[at(m)] = arena.take(bytes_of(m));
+      if (!kept && type.layout != Layout::csr) offset_[at(m)] = arena.take(bytes_of(m));
       if (kept && along_held_rows()) whole_rows_.push_back(m);
     }
     for (const int k : dying[at(m)])
       if (offset_[at(k)] >= 0) arena.give(offset_[at(k)], bytes_of(k));
   }
   bytes_ = arena.bytes();
-  form_kernels(group, kernel_of, read_outside);
+  form_kernels(group, read_outside);
   if (!along_held_rows()) choose_pieces();
 }
 
-void Region::form_kernels(const Group& group, std::span<const int> kernel_of, const std::vector<bool>& read_outside) {
-  // A loop that joins members beyond a kernel has no values for it.
-  std::vector<bool> is_whole(group.kernels.size(), true);
-  for (int m = 0; m < size(); ++m) {
-    if (members_[at(m)].fused < 0) continue;
-    const int mine = kernel_of[at(m)], its = kernel_of[at(member_of(members_[at(m)].fused))];
-    for (const int kernel : {mine, its})
-      if (mine != its && kernel >= 0) is_whole[at(kernel)] = false;
-  }
+void Region::form_kernels(const Group& group, const std::vector<bool>& read_outside) {
   for (std::size_t k = 0; k < group.kernels.size(); ++k) {
-    if (!is_whole[k]) continue;
     const std::size_t first = group.kernels[k].first, count = group.kernels[k].count;
     const auto stored = [&](int id) { return memory_.kept[at(id)] || read_outside[at(member_of(id))]; };
     const auto table = [&](int id) { return memory_.scattered[at(id)]; };
@@ -120,17 +108,14 @@ std::vector<StepKernel> Region::kernels() const {
   std::vector<StepKernel> all;
   for (const Compiled& kernel : kernels_)
     all.push_back({static_cast<int>(kernel.first), static_cast<int>(kernel.end - kernel.first),
-                   word_of(kernel.kernel.state()), kernel.kernel.text()});
+                   word_of(kernel.kernel.state()), kernel.kernel.text(), any_width_text(kernel.kernel.kernel())});
   return all;
 }
 
 // One function for all tiles of a run.
 void Region::choose_functions() {
-  for (Compiled& kernel : kernels_) {
-    kernel.function = kernel.kernel.function();
-    if (kernel.function == nullptr)
-      kernel.kernel.count(rows_ * kernel.row_elements * std::ssize(kernel.kernel.kernel().steps));
-  }
+  for (Compiled& kernel : kernels_)
+    kernel.function = kernel.kernel.function(rows_ * kernel.row_elements * std::ssize(kernel.kernel.kernel().steps));
 }
 
 void Region::run_kernel(KernelTask& task, const Compiled& kernel, std::int64_t rows) const {
@@ -144,7 +129,7 @@ void Region::run_kernel(KernelTask& task, const Compiled& kernel, std::int64_t r
     held = all.data() + task.rows->first_row;
     last = std::ssize(all) - task.rows->first_row - 1;
   }
-  kernel.function(rows * kernel.row_elements / kernel.inner, task.in.data(), task.out.data(), held, last);
+  kernel.function(rows * kernel.row_elements / kernel.inner, task.in.data(), task.out.data(), held, last, kernel.inner);
   for (const Write& write : task.writes)
     if (write.sum != nullptr) write.sum->add_part();
 }
@@ -211,13 +196,7 @@ void Region::make_piece() {
   piece.tasks.reserve(members_.size());
   for (const Member& member : members_) {
     Task& task = piece.tasks.emplace_back();
-    if (member.is_in_other_loop()) continue;
     const ProgramNode& n = node(member.node);
-    if (member.fused >= 0) {
-      task.fused.emplace(program_, memory_, member.node, values_, tile_of);
-      task.output = tile_of(member.node);
-      continue;
-    }
     std::vector<Type> types;
     for (int i = 0; i < static_cast<int>(n.inputs.size()); ++i) {
       const int input = n.inputs[at(i)];
@@ -355,7 +334,6 @@ void Region::run_member(Piece& piece, WorkingMemory::Lane& lane, std::size_t m, 
   const ProgramNode& n = node(member.node);
   Task& task = piece.tasks[m];
   Value& output = *task.output;
-  if (task.fused) return task.fused->run(output);
   if (task.loop && task.loop->is_plain() && member.table == nullptr)
     return with_place(n.origin, [&] { task.loop->run_plain(task.inputs, output); });
   const bool adds_here = member.tiles.gives == Tiles::Gives::sum;
@@ -398,13 +376,11 @@ void Region::run_piece(std::size_t number, std::uint64_t run_number, Recorder* r
   for (std::int64_t first = begin; first < end; first += tile_rows_) {
     set_tile(piece, lane.tiles.data(), first, std::min(tile_rows_, end - first));
     const auto run_members = [&](std::size_t m, std::size_t last) {
-      for (; m < last; ++m)
-        if (!members_[m].is_in_other_loop()) run_member(piece, lane, m, run_number);
+      for (; m < last; ++m) run_member(piece, lane, m, run_number);
     };
     std::size_t next = 0;  // kernel
     for (std::size_t m = 0; m < members_.size(); ++m) {
       const Compiled* kernel = next < kernels_.size() && kernels_[next].first == m ? &kernels_[next] : nullptr;
-      if (kernel == nullptr && members_[m].is_in_other_loop()) continue;
       Recorder::time(recorder, members_[m].node, static_cast<int>(number) + 1, [&] {
         if (kernel == nullptr) return run_members(m, m + 1);
         if (kernel->function == nullptr) return run_members(m, kernel->end);

@@ -6,7 +6,6 @@
 #include <gradus/core/kernel/compiled_kernel.h>
 #include <gradus/core/kernel/loop.h>
 #include <gradus/core/plan/build_kernel.h>
-#include <gradus/core/plan/fused_update.h>
 #include <gradus/core/plan/memory.h>
 #include <gradus/core/run/recorder.h>
 #include <gradus/core/run/steps.h>
@@ -48,14 +47,10 @@ class Region {
     Tiles tiles;
     Value* table = nullptr;  // the variable whose rows the tile replaces
     std::size_t growing;     // of a result that exists as a whole and whose size only the run knows: its number
-    int fused;               // the last node of the loop that computes it with others, or -1
-
-    bool is_in_other_loop() const { return fused >= 0 && fused != node; }
   };
   // A member's work on one piece.
   struct Task {
     std::optional<Loop> loop;
-    std::optional<FusedUpdate> fused;
     std::vector<const Value*> inputs;
     Value* output;
     Buffer part;                // of a sum that the kernel does not add itself
@@ -113,7 +108,7 @@ class Region {
   void prepare_rows(Workers& workers);
   void prepare_sums(Workers& workers);
   void run_piece(std::size_t piece, std::uint64_t run_number, Recorder* recorder);
-  void form_kernels(const Group& group, std::span<const int> kernel_of, const std::vector<bool>& read_outside);
+  void form_kernels(const Group& group, const std::vector<bool>& read_outside);
   void choose_functions();
   void run_kernel(KernelTask& task, const Compiled& kernel, std::int64_t rows) const;
   void run_member(Piece& piece, WorkingMemory::Lane& lane, std::size_t m, std::uint64_t run_number);

@@ -220,7 +220,7 @@ std::shared_ptr<Plan> Session::State::make_plan(Draft draft, Variables& stored) 
     return std::make_shared<DevicePlan>(std::move(program), stored, *on_device, uses(fusing_pass),
                                         uses(recording_pass));
   return std::make_shared<CpuPlan>(std::move(program), stored, workers, working,
-                                   CpuPasses{uses(tiles_pass), uses(compile_pass) && compiling() != Compiling::off});
+                                   CpuPasses{uses(tiles_pass), uses(compile_pass)});
 }
 
 void Session::State::turn(std::span<const Expr> turned) {

@@ -50,9 +50,8 @@ std::string place_of(const PlanSteps& steps, const PlanStep& step) {
       place = fmt::format("  grows: {} bytes a {}, at most {}", step.bytes_each, each_of(steps, step), step.bytes);
       break;
     case StepPlace::tile: place = "  in tiles"; break;
-    case StepPlace::registers: place = step.in_loop_of < 0 ? "  in registers" : " "; break;
+    case StepPlace::registers: place = "  in registers"; break;
   }
-  if (step.in_loop_of >= 0) place += fmt::format("{} in the loop of %{}", place == " " ? "" : ",", step.in_loop_of);
   return place + (step.fetched ? ", fetched" : "");
 }
 
@@ -136,9 +135,7 @@ constexpr Word words[] = {
      "grows: only a run knows how much is stored; the memory is kept for the next"},
     {[](const PlanStep& s) { return s.place == StepPlace::tile; },
      "in tiles: for some rows at a time, in the cache; the value is never there as a whole"},
-    {[](const PlanStep& s) { return s.place == StepPlace::registers && s.in_loop_of < 0; },
-     "in registers: never in memory"},
-    {[](const PlanStep& s) { return s.in_loop_of >= 0; }, "in the loop of %N: computed element by element with %N"},
+    {[](const PlanStep& s) { return s.place == StepPlace::registers; }, "in registers: never in memory"},
 };
 
 std::string legend(const PlanSteps& steps) {

@@ -59,7 +59,6 @@ struct PlanStep {
   StepPlace place = StepPlace::none;
   std::int64_t offset = -1;  // bytes into the arena
   int target = -1;           // the variable that is written
-  int in_loop_of = -1;       // the step whose loop computes this one too
   int group = -1;            // in PlanSteps::groups
   int kernel = -1;           // in PlanSteps::kernels
   bool fetched = false;
@@ -90,11 +89,11 @@ struct StepGroup {
 /// Steps of a region that one loop computes, element by element, as soon as the machine's compiler has made it: until
 /// then they run one after the other. Both give the same numbers.
 struct StepKernel {
-  int first = 0;  // step
-  int count = 0;  // of steps
-  std::string
-      state;  // "step by step", "being compiled", "compiled", "compiled, from disk", "step by step: not compiled"
-  std::string text;  // in C++
+  int first = 0;          // step
+  int count = 0;          // of steps
+  std::string state;      // word_of(CompiledKernel::State)
+  std::string text;       // in C++
+  std::string any_width;  // the same for rows of a table, however wide; empty where it is of no such
 };
 
 struct PlanSteps {

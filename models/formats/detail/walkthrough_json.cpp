@@ -199,8 +199,7 @@ class PageFacts {
                    {"form", form_words[static_cast<std::size_t>(step.form)]},
                    {"nodes", places(step.nodes)},
                    {"including", places(step.including)},
-                   {"group", step.group},
-                   {"loop", step.in_loop_of}};
+                   {"group", step.group}};
       if (step.is_computed()) {
         each["read"] = read;
         each["written"] = step.bytes;
