@@ -1,5 +1,6 @@
 #!/bin/sh
-# Builds everything but the benchmarks into build/release and runs the tests. On Debian and Ubuntu it installs what is missing.
+# Builds the tests, with the library and fm, into build/release and runs them. On Debian and Ubuntu it installs what is
+# missing. (examples/run.sh builds the other examples, benchmarks/run.sh the benchmarks.)
 set -eu
 cd "$(dirname "$0")/.."
 . cmake/prepare.sh
@@ -7,6 +8,6 @@ cd "$(dirname "$0")/.."
 # $packages is a list of words.
 # shellcheck disable=SC2086
 install $packages
-build_preset release
+build_preset release tests
 say "testing build/release"
 ctest --preset release

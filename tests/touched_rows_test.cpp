@@ -170,11 +170,12 @@ std::string known_state() {
 }
 
 TEST_CASE("an update as it was compiled with Gradus is the same to the bit for rows of every width") {
+  int which = 0;
   for (const auto make : optimizers)
     for (const DType dtype : {float32, float64})
       for (const std::int64_t factors : {1, 5, 16, 20, 67})  // less than a vector, one, more, with a rest
         for (const double l2 : {0.0, 0.01}) {
-          if (!thorough() && ((l2 > 0) == (dtype == float32) || factors == 20)) continue;
+          if (!thorough() && which++ % 7 != 0) continue;
           Graph g;
           const Expr X = g.sparse_placeholder("X", {any, 300}, dtype), y = g.placeholder("y", {any, 1}, dtype);
           const FactorizationMachine fm(

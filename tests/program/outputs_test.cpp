@@ -1,5 +1,6 @@
 // What a command may write: never over its inputs, nor over a file of another kind; and what reaches a terminal.
 #include "../sanitized.h"
+#include "../thorough.h"
 #include "clicks.h"
 #include "ratings_text.h"
 
@@ -133,7 +134,8 @@ TEST_CASE("a file is replaced by its kind alone, or where --overwrite says so") 
     write_text(folder / "x", "");
     CHECK(run_fm(folder, words).code == 0);  // mktemp's
     // What another command has written is of another kind.
-    for (const Row& other : rows) {
+    for (std::size_t next = 1; next < (thorough() ? rows.size() : 3); ++next) {
+      const Row& other = rows[(static_cast<std::size_t>(&row - rows.data()) + next) % rows.size()];
       if (other.kind == row.kind) continue;
       Words others = other.words;
       others.push_back("x");
@@ -296,7 +298,7 @@ TEST_CASE("a file that shrinks while fm reads it is an error") {
   const Folder folder;
   const std::string text = ratings_text({.count = 1'000'000, .form = RatingsForm::libfm});
   int shrunk = 0;
-  for (int i = 0; i < 6; ++i) {
+  for (int i = 0; i < 6; i += thorough() ? 1 : 2) {
     write_text(folder / "r", text);
     Running program(folder, {"train", "r", "--format", "libfm", "--epochs", "1", "--valid-fraction", "0", "--quiet"});
     std::this_thread::sleep_for(std::chrono::milliseconds(8 << i));
@@ -307,7 +309,7 @@ TEST_CASE("a file that shrinks while fm reads it is an error") {
     CHECK((done.code == 0 || done.err == "fm: r: became shorter while it was read\n"));
     if (done.code != 0) ++shrunk;
   }
-  MESSAGE(shrunk, " of 6 trainings met the shorter file");
+  MESSAGE(shrunk, " trainings met the shorter file");
   // A cache that is streamed is read until the end.
   write_text(folder / "r", ratings_text({.count = 200'000, .form = RatingsForm::libfm}));
   REQUIRE(run_fm(folder, {"convert", "r", "--format", "libfm", "--out", "c", "--block-rows", "5000"}).code == 0);

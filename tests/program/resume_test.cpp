@@ -10,7 +10,7 @@ TEST_CASE("Ctrl-C finishes the batch, saves, and says how to go on") {
   const Folder folder;
   write_text(folder / "ratings", ratings_text({.count = sanitized ? 4000 : 20000}));
   const std::vector<std::string> slow = {"train",    "ratings", "--format", "movielens", "--model",    "m",
-                                         "--epochs", "25",      "--batch",  "16",        "--patience", "0"};
+                                         "--epochs", "15",      "--batch",  "16",        "--patience", "0"};
   REQUIRE(run_fm(folder, with(slow, {"--threads", "1"})).code == 0);
   const std::string model = text_of(folder / "m");
   std::filesystem::remove(folder / "m");
@@ -24,7 +24,7 @@ TEST_CASE("Ctrl-C finishes the batch, saves, and says how to go on") {
     CHECK(stopped.err.starts_with("fm: interrupted in epoch "));
     CHECK(
         stopped.err.ends_with("; m.checkpoint is saved; go on with: fm train ratings --format movielens --model m "
-                              "--epochs 25 --batch 16 --patience 0 --resume\n"));
+                              "--epochs 15 --batch 16 --patience 0 --resume\n"));
     CHECK(::access((folder / "m").c_str(), F_OK) != 0);
     const Finished resumed = run_fm(folder, with(slow, {"--resume"}));
     CHECK(resumed.code == 0);
