@@ -103,6 +103,7 @@ class Indicator final : public Op {
     return {in.count() == 2 ? in[1].dtype : dtype_, {rows, columns}, Layout::csr};
   }
   bool reads(int i) const override { return i == 0; }
+  bool gives_ones() const override { return true; }
   int rows_named_by(std::span<const Type>, int i) const override { return i == 1 ? 0 : -1; }
   std::string_view no_gradient(int) const override { return "indices are integers"; }
 
@@ -298,6 +299,7 @@ Expr ScatterAdd::simplified(const Expr& y, const DraftFacts&) const {
 // scatter(i, c V[i]) = scatter(i, c) V for a c that is the same along the last axes of i: the updates c V[i] are
 // written down nowhere. Likewise each term of a sum of such, where there is no other.
 Expr ScatterAdd::reassociated(const Expr& y, const DraftFacts&) const {
+  if (shared_ == 1) return product_of_additions(y.input(0), y.input(1), y.input(2), y.shape());
   if (shared_ > 0 || !is_floating(y.dtype())) return {};
   const Expr indices = y.input(0), updates = y.input(1);
   const auto is_looked_up = [&](const Expr& e) {

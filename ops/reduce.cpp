@@ -341,6 +341,9 @@ Expr Reduce::reassociated(const Expr& y, const DraftFacts& facts) const {
       y.layout() != Layout::dense)
     return {};
   if (const Expr sum = as_one_sum(x, facts); sum.valid()) return reshape(sum, y.shape());
+  if (axes_ == std::vector{1})
+    if (const Expr product = product_of_lookups(x); product.valid())
+      return reshape(scale_ == 1 ? product : scale_ * product, y.shape());
   // The sum of a transposed matrix is one of the matrix itself.
   if (const Expr inner = transposed_matrix(x); inner.valid()) {
     std::vector<int> turned;

@@ -64,10 +64,21 @@ class Reshape : public Op {
 
   Expr gradient(const Expr& y, const Expr& dy, int) const override { return in_shape_of(y.input(0), dy); }
 
-  // Of several reshapes the last counts.
-  Expr simplified(const Expr& y, const DraftFacts&) const override {
-    if (y.input(0).type() == y.type()) return y.input(0);
-    return is_op(y.input(0), name()) ? reshape(y.input(0).input(0), y.shape()) : Expr();
+  // Of several reshapes the last counts. Two that undo each other around an elementwise op need not be:
+  // reshape(f(reshape(x), c)) = f(x, c) for an x of y's shape and a number c.
+  Expr simplified(const Expr& y, const DraftFacts& facts) const override {
+    const Expr x = y.input(0);
+    if (x.type() == y.type()) return x;
+    if (is_op(x, name())) return reshape(x.input(0), y.shape());
+    if (!is_elementwise(x) || facts.readers(x) > 1 || x.layout() != Layout::dense) return {};
+    std::vector<Expr> inputs;
+    for (int i = 0; i < x.arity(); ++i) {
+      const Expr input = x.input(i);
+      const bool turns_back = is_op(input, name()) && input.input(0).shape() == y.shape();
+      if (!turns_back && input.rank() > 0) return {};
+      inputs.push_back(turns_back ? input.input(0) : input);
+    }
+    return x.graph().copy(x, inputs);
   }
 
  private:

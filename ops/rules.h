@@ -70,6 +70,13 @@ Expr active_part(const Expr& table, const Expr& csr);
 /// constant or such an expression.
 Expr gathered_rows(const Expr& table, const Expr& csr, const DraftFacts& facts);
 
+/// The sum along axis 1 of e [n, f, ...], where e is rows of a table looked up by indices [n, f] or a function of these
+/// alone: a csr product, [n, k]. None for any other e.
+Expr product_of_lookups(const Expr& e);
+/// Likewise what scatter_add gives for indices [n, f] and updates [n, 1, ...], which go to f rows each, as a csr
+/// product of that shape; `indicator` is the indices'.  -> rows
+Expr product_of_additions(const Expr& indices, const Expr& updates, const Expr& indicator, const Shape& shape);
+
 /// The rows that a part holds, with zeros elsewhere.  -> rows
 Expr with_zeros(const Expr& part);
 

@@ -78,7 +78,7 @@ struct MultiplyColumn {
 
 // y += the part of x^T b that comes from the rows [first, last) of x. Where neighbouring rows begin with the same
 // column, as those of one user do in ratings that are sorted, its row of y is kept in registers: through memory each
-// sum would wait for the one before it. (No other column of such a row is that one.)
+// sum would wait for the one before it. (Of indices that are looked up together, a row may name it once more.)
 template <class T, class L>
 struct ScatterRows {
   [[gnu::always_inline]] static void run(Rows<T> x, const T* b, std::int64_t width, T* y, std::int64_t first,
@@ -103,10 +103,15 @@ struct ScatterRows {
         }
         kept.add(scale * x.value(j), b + r * k, k);
         for (++j; j < end; ++j) {
+          T* const place = y + x.place[j] * k;
+          if (place == place_of_kept) {
+            kept.add(scale * x.value(j), b + r * k, k);
+            continue;
+          }
           L row;
-          row.load(y + x.place[j] * k, k);
+          row.load(place, k);
           row.add(scale * x.value(j), b + r * k, k);
-          row.store(y + x.place[j] * k, k);
+          row.store(place, k);
         }
       }
       if (place_of_kept != nullptr) kept.store(place_of_kept, k);
@@ -132,7 +137,10 @@ struct ScatterColumn {
           place_of_kept = place;
         }
         kept += scale * x.value(begin) * b[r];
-        for (std::int64_t j = begin + 1; j < begin + count; ++j) y[x.place[j]] += scale * x.value(j) * b[r];
+        for (std::int64_t j = begin + 1; j < begin + count; ++j) {
+          T* const place = y + x.place[j];
+          (place == place_of_kept ? kept : *place) += scale * x.value(j) * b[r];
+        }
       }
       if (place_of_kept != nullptr) *place_of_kept = kept;
     });

@@ -130,6 +130,7 @@ bool is_elementwise(const Expr& node) { return node.op().row_kernel(input_types(
 
 bool has_ones(const Expr& csr) {
   if (csr.layout() != Layout::csr) return false;
+  if (csr.kind() == Kind::op) return csr.op().gives_ones();
   if (csr.kind() == Kind::placeholder) return static_cast<const PlaceholderOp&>(csr.op()).ones();
   return csr.kind() == Kind::constant && static_cast<const ConstantOp&>(csr.op()).value().ones();
 }

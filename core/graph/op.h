@@ -232,6 +232,8 @@ class Op {
   virtual int rows_named_by(std::span<const Type> inputs, int i) const;
   /// Of a csr result: whether it touches the columns that the first input, a csr matrix, touches.
   virtual bool touches_as_input() const { return false; }
+  /// Of a csr result: whether its non-zeros are ones, whatever the inputs are.
+  virtual bool gives_ones() const { return false; }
   /// Makes a sparse output of an accumulated sum, before its first tile: sets its index.
   virtual void prepare_sum(Call& call) const;
   /// The row kernel of an elementwise op for inputs of these types; null for any other op.

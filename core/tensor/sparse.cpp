@@ -134,6 +134,25 @@ std::span<Index> CsrPattern::new_rows(std::int64_t count, std::int64_t length) {
   return out;
 }
 
+void CsrPattern::regroup(const CsrPattern& other, std::int64_t length) {
+  columns = other.columns;
+  std::ranges::copy(other.column, new_rows(other.non_zeros() / length, length).begin());
+  const Active& theirs = other.active();
+  std::shared_ptr<RowIndex> index = index_to_fill();
+  index->row = theirs.columns->row;
+  found_->active.slot = theirs.slot;
+  found_->active.columns = std::move(index);
+  found_->active_is_built.store(true, std::memory_order_release);
+}
+
+// The memory of columns that were forgotten, unless somebody still reads them.
+std::shared_ptr<RowIndex> CsrPattern::index_to_fill() const {
+  std::shared_ptr<RowIndex> index = std::const_pointer_cast<RowIndex>(std::exchange(found_->active.columns, nullptr));
+  if (index.use_count() != 1) index = std::make_shared<RowIndex>();
+  std::atomic_thread_fence(std::memory_order_acquire);  // whoever dropped them has read them
+  return index;
+}
+
 void CsrPattern::set_rows(const std::shared_ptr<const CsrPattern>& whole, std::int64_t first, std::int64_t count) {
   rows = count;
   columns = whole->columns;
@@ -164,10 +183,7 @@ const CsrPattern::Active& CsrPattern::active() const {
   if (found_->active_is_built.load(std::memory_order_acquire)) return active;
   const std::lock_guard lock(found_->mutex);
   if (found_->active_is_built.load(std::memory_order_relaxed)) return active;
-  // The memory of columns that were forgotten, unless somebody still reads them.
-  std::shared_ptr<RowIndex> index = std::const_pointer_cast<RowIndex>(std::exchange(active.columns, nullptr));
-  if (index.use_count() != 1) index = std::make_shared<RowIndex>();
-  std::atomic_thread_fence(std::memory_order_acquire);  // whoever dropped them has read them
+  std::shared_ptr<RowIndex> index = index_to_fill();
   active.slot.resize(column.size());
   if (columns / most_columns_a_non_zero <= non_zeros()) {
     find_by_bits(*this, index->row, active.slot);

@@ -37,6 +37,9 @@ struct CsrPattern {
   std::span<Index> new_column(std::int64_t count);
   /// The same for `count` rows of `length` non-zeros each.
   std::span<Index> new_rows(std::int64_t count, std::int64_t length);
+  /// The non-zeros of another pattern in rows of `length` each, where columns need not ascend, nor differ. What
+  /// active() finds out is copied with them.
+  void regroup(const CsrPattern& other, std::int64_t length);
   /// Rows first to first + count of `whole`, which must have them; `whole` lives as long as this pattern shows its
   /// columns. row_start is copied (8 bytes a row), so that whoever reads a pattern may count from 0.
   void set_rows(const std::shared_ptr<const CsrPattern>& whole, std::int64_t first, std::int64_t count);
@@ -69,6 +72,7 @@ struct CsrPattern {
 
  private:
   void forget();
+  std::shared_ptr<RowIndex> index_to_fill() const;
 
   std::vector<Index> own_;                   // columns, unless they are those of another pattern:
   std::shared_ptr<const CsrPattern> whole_;  // which this keeps alive
