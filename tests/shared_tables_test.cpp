@@ -360,7 +360,7 @@ TEST_CASE("a step of a factorization machine sends the rows that it touches once
     CAPTURE(text);
     for (const char* part :
          {"\nexchange: which rows of W and V the pieces name, 4 bytes for each to its owner, which is "
-          "row i's rank i mod 4, and 8 to each; and the rows, 16 bytes each",
+          "row i's rank i mod 4, and 16 to each; and the rows, 16 bytes each",
           "\nexchange, to each owner its rows: 1 part of 16 bytes to each of 3 other ranks, and in "
           "each\n",
           "and 16 for each row held, of them 4 for its number", "\nthen on every rank:\n", "own rows"})
@@ -373,7 +373,7 @@ TEST_CASE("a step of a factorization machine sends the rows that it touches once
     const std::int64_t w0 = bytes_of_part + bytes_sent_of({float32, {1}, Layout::dense}, 0, true);
     const std::int64_t fixed = bytes_of_part + bytes_sent_of({float32, {features}, Layout::rows}, 0, true) +
                                bytes_sent_of({float32, {features, k}, Layout::rows}, 0, false);
-    return std::vector<std::int64_t>{rank.bytes_sent() - 3 * (40 + w0 + 8 + fixed), others};
+    return std::vector<std::int64_t>{rank.bytes_sent() - 3 * (40 + w0 + 16 + fixed), others};
   });
   for (const std::string& error : all.error) REQUIRE_EQ(error, "");
   // Over all ranks: 4 for the row's number each way and 4 (k + 1) for the row each way, of rows that another rank has.
@@ -383,4 +383,66 @@ TEST_CASE("a step of a factorization machine sends the rows that it touches once
     others += each[1];
   }
   CHECK_EQ(sent, others * (8 + 8 * (k + 1)));
+}
+
+// Rows in slices: those that a batch names are more than go in one message.
+TEST_CASE("tables of which a batch names many rows are exchanged in slices, to the same bits") {
+  constexpr std::int64_t features = 60000, k = 64, count = 512, non_zeros = 150;
+  const auto trained = [&](const Communicator* rank, std::int64_t shard_above, std::int64_t period) {
+    Graph g;
+    const Expr X = g.sparse_placeholder("X", {any, features}), y = g.placeholder("y", {any, 1});
+    const Expr V = g.variable("V", random_normal({features, k}, {.stddev = 0.1, .seed = 1}));
+    const Expr W = g.variable("W", zeros({features}));
+    const Expr y_hat = reduce_sum(W * X, 1, keep_dims) + reduce_sum(square(matmul(X, V)), 1, keep_dims);
+    const Expr train = Adagrad(0.1).minimize(reduce_mean(square(y - y_hat)));
+    const SessionOptions options{.threads = 1, .pieces = 8, .shard_above = shard_above};
+    Session session = rank != nullptr ? Session(g, Device::cpu(), *rank, options) : Session(g, Device::cpu(), options);
+    for (std::int64_t step = 0; step < 2; ++step) {
+      std::vector<std::int64_t> start{0}, column;
+      for (std::int64_t r = 0; r < count; ++r) {
+        for (std::int64_t i = 0; i < non_zeros; ++i)
+          column.push_back((step * 7919 + r % period + i * (features / non_zeros)) % features);
+        std::sort(column.end() - non_zeros, column.end());
+        start.push_back(std::ssize(column));
+      }
+      const Tensor x = Tensor::csr(count, features, start, column, std::vector<float>(column.size(), 0.1F));
+      const auto [first, own] = session.rows_of(count);
+      session.run(train, {{X, x.row_range(first, own)}, {y, ones({own, 1})}});
+    }
+    return std::vector<Tensor>{session.value(V), session.value(W)};
+  };
+  // Pieces that share few rows, and pieces that share most.
+  for (const std::int64_t period : {512, 128}) {
+    const auto whole = on_ranks<std::vector<Tensor>>(
+        2, [&](const Communicator& rank) { return trained(&rank, std::int64_t{1} << 30, period); });
+    for (const int ranks : {2, 4}) {
+      const auto all = on_ranks<std::vector<Tensor>>(
+          ranks, [&](const Communicator& rank) { return trained(&rank, 1 << 16, period); });
+      for (const std::string& error : all.error) REQUIRE_EQ(error, "");
+      for (const std::vector<Tensor>& each : all.result)
+        for (std::size_t i = 0; i < each.size(); ++i) CHECK((each[i] == whole.result[0][i]));
+    }
+  }
+}
+
+TEST_CASE("a table whose rows are changed and not read is shared out") {
+  const auto trained = [&](const Communicator& rank, std::int64_t shard_above) {
+    Graph g;
+    const Expr X = g.sparse_placeholder("X", {any, 40});
+    const Expr W = g.variable("W", random_normal({40, 2}, {.stddev = 0.1, .seed = 1}));
+    const Expr train = GradientDescent(0.5).minimize(reduce_sum(matmul(X, W)));
+    Session session(g, Device::cpu(), rank, {.threads = 1, .pieces = 4, .shard_above = shard_above});
+    const Rows rows = some_rows(16, true);
+    std::vector<std::int64_t> start(rows.x.pattern()->row_start.begin(), rows.x.pattern()->row_start.end());
+    std::vector<std::int64_t> column(rows.x.pattern()->column.begin(), rows.x.pattern()->column.end());
+    const Tensor x = Tensor::csr(16, 40, start, column, std::vector<float>(column.size(), 0.3F));
+    const auto [first, own] = session.rows_of(16);
+    session.run(train, {{X, x.row_range(first, own)}});
+    return session.value(W);
+  };
+  const auto whole =
+      on_ranks<Tensor>(2, [&](const Communicator& rank) { return trained(rank, std::int64_t{1} << 30); });
+  const auto shared = on_ranks<Tensor>(2, [&](const Communicator& rank) { return trained(rank, 16); });
+  for (const std::string& error : shared.error) REQUIRE_EQ(error, "");
+  CHECK((shared.result[0] == whole.result[0]));
 }

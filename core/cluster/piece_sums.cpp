@@ -140,50 +140,10 @@ void write(Writer& to, const std::vector<Tensor>& all) {
   }
 }
 
-// Where in an index the rows of each owner are.
-struct ByOwner {
-  std::shared_ptr<const RowIndex> index;
-  std::vector<std::int64_t> place{};  // one owner's after the other's
-  std::vector<std::size_t> begin{};   // by owner, and the end
-
-  ByOwner(std::shared_ptr<const RowIndex> of, int ranks) : index(std::move(of)), begin(at(ranks) + 1, 0) {
-    const std::vector<Index>& row = index->row;
-    for (const Index each : row) ++begin[at(each % ranks) + 1];
-    for (std::size_t r = 1; r < begin.size(); ++r) begin[r] += begin[r - 1];
-    place.resize(row.size());
-    std::vector<std::size_t> next(begin.begin(), begin.end() - 1);
-    for (std::size_t i = 0; i < row.size(); ++i) place[next[at(row[i] % ranks)]++] = static_cast<std::int64_t>(i);
-  }
-  std::span<const std::int64_t> of(int owner) const {
-    return std::span(place).subspan(begin[at(owner)], begin[at(owner) + 1] - begin[at(owner)]);
-  }
-};
-
-const ByOwner& of_index(const std::vector<ByOwner>& all, const std::shared_ptr<const RowIndex>& index) {
-  return *std::find_if(all.begin(), all.end(), [&](const ByOwner& each) { return each.index == index; });
-}
-
 void write_part(Writer& to, const std::pair<int, std::int64_t>& place, std::size_t sums) {
   to.number(static_cast<std::int32_t>(place.first));
   to.number(static_cast<std::int32_t>(sums));
   to.number(place.second);
-}
-
-// What write() makes of an owner's rows of the sums.
-void write_rows_of(Writer& to, const std::vector<Tensor>& all, const RowOwners& owner,
-                   const std::vector<ByOwner>& indices) {
-  for (std::size_t i = 0; i < all.size(); ++i) {
-    const Tensor& x = all[i];
-    write_type(to, {x.dtype(), x.shape().with(0, owner.own(x.dim(0))), Layout::rows});
-    const std::span<const std::int64_t> places = of_index(indices, x.index()).of(owner.rank);
-    const std::size_t first = first_with_index(all, i), bytes = as_size(row_size_of(x)) * size_of(x.dtype());
-    to.number(first == i ? std::int32_t{-1} : static_cast<std::int32_t>(first));
-    if (first == i) {
-      to.number(static_cast<std::int64_t>(places.size()));
-      for (const std::int64_t place : places) to.number(static_cast<Index>(owner.here(x.index()->row[at(place)])));
-    }
-    for (const std::int64_t place : places) to.bytes({x.data() + as_size(place) * bytes, bytes});
-  }
 }
 
 std::vector<Tensor> read_sums(Reader& from, std::int32_t count) {
@@ -257,7 +217,7 @@ void PieceSums::add(std::int64_t piece, std::vector<Tensor> given) {
         given[i] = Tensor::rows(given[i].shape(), given[j].index(),
                                 given[i].values().reshape(given[i].shape().with(0, given[i].index()->count())));
   Place place{0, piece};
-  while (place.second % 2 == 1) {
+  while (!apart_ && place.second % 2 == 1) {
     const auto left = nodes_.find({place.first, place.second - 1});
     if (left == nodes_.end()) break;
     std::vector<Tensor> before = std::move(left->second);
@@ -266,6 +226,12 @@ void PieceSums::add(std::int64_t piece, std::vector<Tensor> given) {
     place = {place.first + 1, place.second / 2};
   }
   nodes_[place] = std::move(given);
+}
+
+void PieceSums::join() {
+  if (!std::exchange(apart_, false)) return;
+  std::map<Place, std::vector<Tensor>> pieces = std::exchange(nodes_, {});
+  for (auto& [place, sums] : pieces) add(place.second, std::exchange(sums, {}));
 }
 
 std::int64_t bytes_sent_of(const Type& sum, std::int64_t rows, bool first_of_its_index) {
@@ -312,71 +278,6 @@ void PieceSums::add_bytes(std::span<const std::byte> bytes) {
     const auto number = from.number<std::int64_t>();
     nodes_[{level, number}] = read_sums(from, count);
   }
-}
-
-PieceSums PieceSums::of_owner(const RowOwners& owner) const {
-  struct Own {
-    std::shared_ptr<const RowIndex> of, index;
-    std::vector<std::int64_t> place;  // of its rows, among those of `of`
-  };
-  std::vector<Own> known;  // few, as unions are
-  const auto own_of = [&](const std::shared_ptr<const RowIndex>& of) -> const Own& {
-    for (const Own& each : known)
-      if (each.of == of) return each;
-    auto index = std::make_shared<RowIndex>();
-    Own own{of, nullptr, {}};
-    for (std::size_t i = 0; i < of->row.size(); ++i) {
-      if (!owner.has(of->row[i])) continue;
-      index->row.push_back(static_cast<Index>(owner.here(of->row[i])));
-      own.place.push_back(static_cast<std::int64_t>(i));
-    }
-    own.index = std::move(index);
-    known.push_back(std::move(own));
-    return known.back();
-  };
-  PieceSums out(pieces_);
-  for (const auto& [place, sums] : nodes_) {
-    std::vector<Tensor>& mine = out.nodes_[place];
-    for (const Tensor& sum : sums) {
-      const Own& own = own_of(sum.index());
-      const std::int64_t width = row_size_of(sum), count = own.index->count();
-      Tensor numbers = Tensor::uninitialized({sum.dtype(), sum.shape().with(0, count), Layout::dense});
-      const std::size_t bytes = as_size(width) * size_of(sum.dtype());
-      for (std::size_t i = 0; i < own.place.size() && bytes > 0; ++i)
-        std::memcpy(numbers.writable_data() + i * bytes, sum.data() + as_size(own.place[i]) * bytes, bytes);
-      mine.push_back(Tensor::rows(sum.shape().with(0, owner.own(sum.dim(0))), own.index, numbers));
-    }
-  }
-  return out;
-}
-
-std::vector<std::vector<std::byte>> PieceSums::to_owners(const RowOwners& from) const {
-  std::vector<ByOwner> indices;
-  for (const auto& each : nodes_)
-    for (const Tensor& sum : each.second)
-      if (std::none_of(indices.begin(), indices.end(), [&](const ByOwner& of) { return of.index == sum.index(); }))
-        indices.emplace_back(sum.index(), from.ranks);
-  std::vector<std::vector<std::byte>> out(as_size(from.ranks));
-  for (int r = 0; r < from.ranks; ++r) {
-    if (r == from.rank) continue;
-    std::int64_t bytes = 0;
-    for (const auto& each : nodes_) {
-      bytes += bytes_of_part;
-      for (std::size_t i = 0; i < each.second.size(); ++i) {
-        const Tensor& x = each.second[i];
-        const std::int64_t rows = std::ssize(of_index(indices, x.index()).of(r));
-        bytes += bytes_sent_of(x.type(), rows, first_with_index(each.second, i) == i);
-      }
-    }
-    Writer to;
-    to.out.reserve(as_size(bytes));
-    for (const auto& [place, sums] : nodes_) {
-      write_part(to, place, sums.size());
-      write_rows_of(to, sums, {r, from.ranks}, indices);
-    }
-    out[as_size(r)] = std::move(to.out);
-  }
-  return out;
 }
 
 PieceSums::Place PieceSums::root() const {

@@ -4,7 +4,6 @@
 // sends these; all add the rest alike. So sums are the same bits for any number of ranks.
 #pragma once
 
-#include <gradus/core/cluster/row_owners.h>
 #include <gradus/core/tensor/tensor.h>
 
 #include <cstddef>
@@ -32,13 +31,13 @@ class PieceSums {
 
   /// What a piece gives, in ascending order of the pieces; nothing of one without rows.
   void add(std::int64_t piece, std::vector<Tensor> given);
+  /// From now on what is added is kept apart, until it is asked to be joined: for when there is memory for all of it,
+  /// but not for sums that are made beside it.
+  void keep_apart() { apart_ = true; }
+  void join();
   /// What this rank has, as bytes, and what another has, from them. Throws ClusterError for what is no such bytes.
   std::vector<std::byte> to_bytes() const;
   void add_bytes(std::span<const std::byte> bytes);
-  /// Of sums of a table's rows, what a rank owns of them, as rows of what is there.
-  PieceSums of_owner(const RowOwners& owner) const;
-  /// The same for each owner, as bytes; none for this one.
-  std::vector<std::vector<std::byte>> to_owners(const RowOwners& from) const;
   /// The sums of all pieces, when all are there; nothing where no piece has rows. They are gone from here then.
   std::vector<Tensor> total() { return taken(root()); }
 
@@ -49,6 +48,7 @@ class PieceSums {
 
   std::int64_t pieces_;
   std::map<Place, std::vector<Tensor>> nodes_;
+  bool apart_ = false;
 };
 
 /// How many sums a rank sends that has pieces first to last - 1: one, where there are 2^n ranks, and as many pieces or

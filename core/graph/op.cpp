@@ -20,7 +20,9 @@ std::string OpInputs::source(int i) const { return name_and_place(exprs_[static_
 std::string Call::source(int i) const { return name_and_place(node.input(i)); }
 
 void Call::grow(std::int64_t stored) {
-  growing_.numbers.reserve(static_cast<std::size_t>(stored) * size_of(output_.type.dtype));
+  const std::int64_t all = output_.type.shape.size();  // no more is asked for, later
+  growing_.numbers.reserve(static_cast<std::size_t>(all - stored <= stored / 4 ? all : stored) *
+                           size_of(output_.type.dtype));
   output_.data = growing_.numbers.data();
   output_.stored = stored;
 }

@@ -170,7 +170,12 @@ void CpuPlan::keep_results() {
   for (std::size_t i = 0; i < results_.size(); ++i) {
     if (node(program_.fetches[i]).kind == Kind::group) continue;
     const Value& v = value(program_.fetches[i]);
-    copy_bytes(fresh_result(i, v).writable_data(), v.data, bytes_stored(v));
+    if (lends_rows_ && v.type.layout == Layout::rows && is_computed(node(program_.root(program_.fetches[i])))) {
+      const Shape stored = v.type.shape.with(0, v.index->count());
+      results_[i] = Tensor::on({v.type.dtype, stored, Layout::dense}, {std::shared_ptr<std::byte>(), v.data});
+    } else {
+      copy_bytes(fresh_result(i, v).writable_data(), v.data, bytes_stored(v));
+    }
     finish_result(i, v);
   }
 }

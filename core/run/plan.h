@@ -11,6 +11,7 @@
 #include <functional>
 #include <optional>
 #include <span>
+#include <utility>
 #include <vector>
 
 namespace gradus {
@@ -25,6 +26,11 @@ class Plan {
   virtual void run(std::span<const Tensor* const> feeds, std::uint64_t run_number, Recorder* recorder = nullptr) = 0;
   /// Fetch number i of the last run. Its memory is used again once the caller has dropped it.
   Tensor result(std::size_t i) const { return results_[i]; }
+  /// The same, and the plan makes another in the next run.
+  Tensor take_result(std::size_t i) { return std::exchange(results_[i], Tensor()); }
+  /// From now on rows that are fetched may be those that the plan works with, and not a copy: until its next run, or
+  /// that of another plan that works in the same memory.
+  void lend_rows(bool lend) { lends_rows_ = lend; }
 
   std::int64_t arena_bytes() const { return memory_.arena_bytes; }
   /// The plan as data; `graph` is the user's.
@@ -76,6 +82,7 @@ class Plan {
   std::vector<Value> values_;    // by node
   std::vector<Tensor> results_;  // by fetch
   std::vector<int> per_run_;     // nodes whose pattern or index is a run's
+  bool lends_rows_ = false;
 };
 
 std::int64_t bytes_stored(const Value& value);

@@ -78,7 +78,7 @@ std::string RankRuns::explain(Session::State& session, std::span<const Expr> fet
           "\nexchange: which rows of {} the pieces name, {} bytes for each to its owner, which is row i's rank i mod "
           "{}, "
           "and {} to each; and the rows, {} bytes each; here as if they were {}\n",
-          names_of(table.looked_up), sizeof(Index), ranks.size(), sizeof(std::int64_t), bytes, capacity);
+          names_of(table.looked_up), sizeof(Index), ranks.size(), 2 * sizeof(std::int64_t), bytes, capacity);
     }
   };
   const auto lend = [&](std::vector<FedType> given) {

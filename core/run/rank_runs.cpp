@@ -9,7 +9,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <chrono>
 #include <cstring>
 #include <functional>
@@ -293,13 +292,15 @@ std::vector<Tensor> RankRuns::run_stages(Session::State& session, std::span<cons
     nodes.insert(nodes.end(), of.begin(), of.end());
     values.insert(values.end(), found_values.begin(), found_values.end());
   };
-  const auto computed = [&](std::span<const Expr> wanted, const Given& given, bool of_own_rows = true) {
+  const auto computed = [&](std::span<const Expr> wanted, const Given& given, bool of_own_rows = true,
+                            bool lent = false) {
     Plan& plan = session.plan_of(wanted, given.types, of_own_rows);
     std::vector<const Tensor*> at_values;
     for (const Tensor& value : given.values) at_values.push_back(&value);
+    plan.lend_rows(lent);
     plan.run(at_values, session.runs);
     std::vector<Tensor> results;
-    for (std::size_t i = 0; i < wanted.size(); ++i) results.push_back(plan.result(i));
+    for (std::size_t i = 0; i < wanted.size(); ++i) results.push_back(plan.take_result(i));
     return results;
   };
 
@@ -346,57 +347,63 @@ std::vector<Tensor> RankRuns::run_stages(Session::State& session, std::span<cons
     std::vector<Expr> wanted = stage.sums;
     wanted.insert(wanted.end(), stage.split_fetches.begin(), stage.split_fetches.end());
     if (wanted.empty()) continue;
-    // Sums of all ranks, and those that go to the owners of their rows.
-    std::array<std::vector<std::size_t>, 2> which;
-    for (std::size_t i = 0; i < stage.sums.size(); ++i) which[stage.table[i] >= 0 ? 1 : 0].push_back(i);
-    std::array<PieceSums, 2> sums{PieceSums(pieces), PieceSums(pieces)};
+    PieceSums sums(pieces);
+    OwnerSums to_owners(pieces, session.variables.owners, tables.slices(), tables.few_are_shared());
+    std::vector<Expr> of_ranks, of_owners;
+    std::vector<int> tables_of_sums;
+    for (std::size_t i = 0; i < stage.sums.size(); ++i) {
+      (stage.table[i] >= 0 ? of_owners : of_ranks).push_back(stage.sums[i]);
+      if (stage.table[i] >= 0) tables_of_sums.push_back(stage.table[i]);
+    }
     std::vector<std::vector<Tensor>> rows(stage.split_fetches.size());
     auto part = parts.begin();
     for (std::int64_t number = share.piece; number < share.piece + std::ssize(share.begins) - 1; ++number) {
-      std::array<std::vector<Tensor>, 2> given;
+      std::vector<Tensor> given;
+      std::vector<OwnerSums::Given> given_to_owners;
       if (part != parts.end() && part->number == number) {
-        // Rows of tables are there for the length of a piece's plan.
-        Given with_rows = part->given;
-        const TableRun::RowsOfPiece named = tables.give_rows(with_rows, of_all);
-        if (s + 1 == stages_of_pieces && parts.size() == 1) tables.forget_rows();
-        std::vector<Tensor> results = computed(wanted, with_rows);
+        const auto i_of_part = at(part - parts.begin());
+        std::vector<Tensor> results;
+        {
+          const bool is_last = s + 1 == stages_of_pieces;
+          Given with_rows = is_last ? std::move(part->given) : part->given;  // for the length of a piece's plan
+          tables.give_rows(i_of_part, with_rows, of_all, is_last);
+          results = computed(wanted, with_rows, true, true);
+        }
         for (std::size_t i = 0; i < rows.size(); ++i) rows[i].push_back(results[stage.sums.size() + i]);
-        for (std::size_t kind = 0; kind < which.size(); ++kind)
-          for (const std::size_t i : which[kind]) {
-            if (part->rows == 0 && share.rows > 0) continue;
-            Tensor sum = std::exchange(results[i], Tensor());
-            if (stage.is_mean[i] && share.rows > 0)
-              sum = times(sum, static_cast<double>(part->rows) / static_cast<double>(share.rows));
-            given[kind].push_back(kind == 1 ? in_table(sum, named[at(stage.table[i])], stage.sums[i].shape()[0]) : sum);
-          }
+        for (std::size_t i = 0; i < stage.sums.size() && (part->rows > 0 || share.rows == 0); ++i) {
+          std::optional<double> factor;
+          if (stage.is_mean[i] && share.rows > 0)
+            factor = static_cast<double>(part->rows) / static_cast<double>(share.rows);
+          const Tensor sum = std::exchange(results[i], Tensor());
+          if (stage.table[i] >= 0)
+            given_to_owners.push_back(tables.given_to(stage.sums[i], stage.table[i], i_of_part, sum, factor));
+          else
+            given.push_back(sum.layout() == Layout::dense && !factor ? sum : times(sum, factor.value_or(1)));
+        }
         ++part;
       }
-      for (std::size_t kind = 0; kind < which.size(); ++kind) sums[kind].add(number, std::move(given[kind]));
+      sums.add(number, std::move(given));
+      if (!of_owners.empty()) to_owners.add(number, given_to_owners);
     }
     clock.ends([&] { return fmt::format("{} pieces: {}", parts.size(), names_of(wanted)); });
-    if (s + 1 == stages_of_pieces) {
-      parts.clear();
-      tables.forget_rows();
-    }
+    if (s + 1 == stages_of_pieces) parts.clear();
     for (std::size_t i = 0; i < rows.size(); ++i) keep({&stage.split_fetches[i], 1}, {one_below_other(rows[i])});
-    std::array<std::vector<Expr>, 2> of;
-    for (std::size_t kind = 0; kind < which.size(); ++kind)
-      for (const std::size_t i : which[kind]) of[kind].push_back(stage.sums[i]);
-    if (!of[0].empty()) {
+    if (!of_ranks.empty()) {
       if (ranks.size() > 1) {
-        const auto all = ranks.all_gather(names_of(of[0]), sums[0].to_bytes());
+        const auto all = ranks.all_gather(names_of(of_ranks), sums.to_bytes());
         for (int r = 0; r < ranks.size(); ++r)
-          if (r != ranks.rank()) sums[0].add_bytes(all[at(r)]);
+          if (r != ranks.rank()) sums.add_bytes(all[at(r)]);
       }
-      const std::vector<Tensor> total = sums[0].total();
-      keep(of[0], total);
-      add_to_parts(of[0], total);
-      of_all.add(of[0], total);
-      clock.ends([&] { return fmt::format("sums over ranks: {}", names_of(of[0])); });
+      const std::vector<Tensor> total = sums.total();
+      keep(of_ranks, total);
+      add_to_parts(of_ranks, total);
+      of_all.add(of_ranks, total);
+      clock.ends([&] { return fmt::format("sums over ranks: {}", names_of(of_ranks)); });
     }
-    if (!of[1].empty()) {
-      of_all.add(of[1], tables.summed_by_owners(names_of(of[1]) + ", to owners", std::move(sums[1])));
-      clock.ends([&] { return fmt::format("sums to owners: {}", names_of(of[1])); });
+    if (!of_owners.empty()) {
+      of_all.add(of_owners,
+                 tables.summed_by_owners(names_of(of_owners) + ", to owners", std::move(to_owners), tables_of_sums));
+      clock.ends([&] { return fmt::format("sums to owners: {}", names_of(of_owners)); });
     }
   }
 

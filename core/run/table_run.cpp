@@ -16,6 +16,10 @@ namespace gradus {
 
 namespace {
 
+// Rows that a rank names are exchanged in slices of about so many bytes, of which there are not too many.
+constexpr std::int64_t most_bytes_at_once = std::int64_t{4} << 20;
+constexpr std::size_t most_slices = 16;
+
 std::size_t bytes_of_row(const Type& table) {
   std::size_t bytes = size_of(table.dtype);
   for (int axis = 1; axis < table.shape.rank(); ++axis) bytes *= as_size(table.shape[axis]);
@@ -38,6 +42,12 @@ struct Unread {
     left = left.subspan(bytes);
     return out;
   }
+  std::int64_t number() {
+    std::int64_t value = 0;
+    std::memcpy(&value, take(sizeof value).data(), sizeof value);
+    if (value < 0) fail<ClusterError>("a rank has sent {} as a number of rows", value);
+    return value;
+  }
 };
 
 // How many rows the small table has: a multiple of an eighth of a power of two, for few plans; and as many as an index
@@ -49,6 +59,12 @@ std::int64_t capacity_of(const Distribution::Table& table, std::int64_t named, s
   for (const Expr& node : table.looked_up) rows = std::min(rows, node.shape()[0]);
   const std::int64_t step = std::max<std::int64_t>(1, static_cast<std::int64_t>(std::bit_ceil(as_size(most))) / 8);
   return std::max<std::int64_t>(1, std::min(rows, (most + step - 1) / step * step));
+}
+
+std::vector<Tensor> indices_of(const Distribution::Table& table, const Given& piece) {
+  std::vector<Tensor> indices;
+  for (const Expr& index : table.indices) indices.push_back(*piece.find(index));
+  return indices;
 }
 
 bool is_looked_up(const Distribution::Table& table) { return !table.looked_up.empty() && !table.indices.empty(); }
@@ -65,125 +81,217 @@ std::string names_of(std::span<const Expr> nodes) {
 TableRun::TableRun(Session::State& session, Communicator& ranks, const Distribution& distribution)
     : session_(session), ranks_(ranks), distribution_(distribution), rows_(distribution.tables.size()) {}
 
-void TableRun::check(const Distribution::Table& table, const RowIndex& named) const {
-  if (named.row.empty()) return;
+void TableRun::check(const Distribution::Table& table, const std::vector<Index>& named) const {
+  if (named.empty()) return;
   for (const Expr& variable : table.looked_up)
-    if (named.row.back() >= variable.shape()[0])
+    if (named.back() >= variable.shape()[0])
       fail<ValueError>("run: {} ({}) is looked up at row {}, but it has {} rows", variable.name(),
-                       to_string(variable.where()), named.row.back(), variable.shape()[0]);
+                       to_string(variable.where()), named.back(), variable.shape()[0]);
 }
 
 void TableRun::look_up(std::span<const Given* const> pieces) {
   std::vector<Expr> names;
-  const int ranks = ranks_.size();
-  // To each owner for each table: how many of its rows are asked for, and which.
-  std::vector<std::vector<std::byte>> asked(at(ranks));
   for (std::size_t t = 0; t < rows_.size(); ++t) {
     const Distribution::Table& table = distribution_.tables[t];
     if (!is_looked_up(table)) continue;
-    std::vector<Tensor> indices;
-    for (const Given* piece : pieces)
-      for (const Expr& index : table.indices) indices.push_back(*piece->find(index));
-    Rows& rows = rows_[t];
-    rows.named = rows_named(indices);
-    check(table, *rows.named);
-    rows.of_owner.assign(at(ranks), 0);
-    for (const Index row : rows.named->row) ++rows.of_owner[at(row % ranks)];
-    for (std::size_t r = 0; r < asked.size(); ++r) {
-      asked[r].reserve(asked[r].size() + sizeof(std::int64_t) + at(rows.of_owner[r]) * sizeof(Index));
-      append(asked[r], &rows.of_owner[r], sizeof(std::int64_t));
+    std::vector<std::shared_ptr<const RowIndex>> named;
+    std::vector<std::int64_t> capacity;
+    for (const Given* piece : pieces) {
+      const std::vector<Tensor> indices = indices_of(table, *piece);
+      named.push_back(rows_named(indices));
+      capacity.push_back(capacity_of(table, named.back()->count(), indices));
     }
-    for (const Index row : rows.named->row) {
-      const auto there = static_cast<Index>(row / ranks);
-      append(asked[at(row % ranks)], &there, sizeof there);
-    }
+    ToldRows& told = rows_[t].told;
+    told = ToldRows(std::move(named), ranks_.size());
+    check(table, told.named());
+    for (const Expr& node : table.looked_up)
+      if (node.kind() == Kind::variable) told.expect({node.dtype(), node.shape().with(0, 1), Layout::dense}, capacity);
     names.insert(names.end(), table.looked_up.begin(), table.looked_up.end());
   }
   if (names.empty()) return;
-  std::vector<std::vector<std::byte>> answers;
-  for (const std::span<const std::byte> theirs :
-       ranks_.all_to_all(fmt::format("which rows of {}", names_of(names)), std::move(asked)))
-    answers.push_back(answer(theirs));
-  const auto theirs = ranks_.all_to_all(fmt::format("rows of {}", names_of(names)), std::move(answers));
-  told_.assign(theirs.begin(), theirs.end());
-  kept_ = ranks_.take();
+  std::vector<std::shared_ptr<const RankMessage>> kept;  // where the questions are
+  std::vector<Question> asked = ask(names, kept);
+  cut_into_slices(names);
+  for (std::size_t slice = 0; slice < slices_; ++slice) {
+    std::vector<std::vector<std::byte>> answers;
+    for (Question& question : asked) answers.push_back(answer(question, slice));
+    take(ranks_.all_to_all(fmt::format("rows of {}", names_of(names)), std::move(answers)), slice);
+    ranks_.release();
+  }
 }
 
-// As an owner: the rows that a rank asks for, one table's variables after the other.
-std::vector<std::byte> TableRun::answer(std::span<const std::byte> asked) {
-  std::vector<std::byte> out;
-  for (const bool counts : {true, false}) {
-    Unread question{asked};
-    std::size_t before = 0;
-    for (const Distribution::Table& table : distribution_.tables) {
-      if (!is_looked_up(table)) continue;
-      std::int64_t count = 0;
-      std::memcpy(&count, question.take(sizeof count).data(), sizeof count);
-      std::vector<Index> rows(at(count));
-      const std::span<const std::byte> numbers = question.take(rows.size() * sizeof(Index));
-      if (!rows.empty()) std::memcpy(rows.data(), numbers.data(), numbers.size());
-      for (const Expr& variable : table.looked_up) {
-        if (variable.kind() != Kind::variable) continue;
-        const std::size_t bytes = bytes_of_row(variable.type());
-        if (!counts) {
-          session_.variables.initialize(variable);
-          if (!all_below(session_.variables.type_here(variable).shape[0], std::span<const Index>(rows)))
-            fail<ClusterError>("a rank has asked for rows of {} that there are not", variable.name());
-          gather_rows(session_.variables.data(variable), std::span<const Index>(rows), bytes, out.data() + before);
-        }
-        before += rows.size() * bytes;
-      }
+// To each owner for each table: how many of its rows are asked for, and which; and first how many bytes the asking rank
+// will be told by all.
+std::vector<TableRun::Question> TableRun::ask(std::span<const Expr> names,
+                                              std::vector<std::shared_ptr<const RankMessage>>& kept) {
+  const int ranks = ranks_.size();
+  std::int64_t bytes = 0;
+  for (std::size_t t = 0; t < rows_.size(); ++t)
+    for (const Expr& node : distribution_.tables[t].looked_up)
+      if (node.kind() == Kind::variable)
+        bytes += std::ssize(rows_[t].told.named()) * static_cast<std::int64_t>(bytes_of_row(node.type()));
+  std::vector<std::vector<std::byte>> questions(at(ranks));
+  for (std::vector<std::byte>& question : questions) append(question, &bytes, sizeof bytes);
+  for (std::size_t t = 0; t < rows_.size(); ++t) {
+    if (!is_looked_up(distribution_.tables[t])) continue;
+    const std::vector<Index>& named = rows_[t].told.named();
+    std::vector<std::int64_t> of_owner(at(ranks), 0);
+    for (const Index row : named) ++of_owner[at(row % ranks)];
+    for (std::size_t r = 0; r < questions.size(); ++r) {
+      questions[r].reserve(questions[r].size() + sizeof(std::int64_t) + at(of_owner[r]) * sizeof(Index));
+      append(questions[r], &of_owner[r], sizeof(std::int64_t));
     }
-    if (counts) out.resize(before);
+    for (const Index row : named) {
+      const auto there = static_cast<Index>(row / ranks);
+      append(questions[at(row % ranks)], &there, sizeof there);
+    }
+  }
+  std::int64_t most = 0;
+  std::vector<Question> asked;
+  for (const std::span<const std::byte> theirs :
+       ranks_.all_to_all(fmt::format("which rows of {}", names_of(names)), std::move(questions))) {
+    Unread unread{theirs};
+    most = std::max(most, unread.number());
+    Question& question = asked.emplace_back(rows_.size());
+    for (std::size_t t = 0; t < rows_.size(); ++t) {
+      if (!is_looked_up(distribution_.tables[t])) continue;
+      const std::int64_t count = unread.number();
+      const std::span<const std::byte> rows = unread.take(at(count) * sizeof(Index));
+      question[t] = {reinterpret_cast<const Index*>(rows.data()), at(count)};
+      for (const Expr& variable : distribution_.tables[t].looked_up) {
+        if (variable.kind() != Kind::variable) continue;
+        session_.variables.initialize(variable);
+        if (!all_below(session_.variables.type_here(variable).shape[0], question[t]))
+          fail<ClusterError>("a rank has asked for rows of {} that there are not", variable.name());
+      }
+      rows_[t].most_own += count;
+    }
+  }
+  kept = ranks_.take();
+  slices_ =
+      std::clamp<std::size_t>(std::bit_ceil(at((most + most_bytes_at_once - 1) / most_bytes_at_once)), 1, most_slices);
+  return asked;
+}
+
+// The first rank says where slices begin, so that each has as many rows as another of those that it names itself.
+void TableRun::cut_into_slices(std::span<const Expr> names) {
+  if (slices_ == 1) return;
+  std::vector<Index> begins;
+  for (std::size_t t = 0; t < rows_.size() && ranks_.rank() == 0; ++t) {
+    const std::vector<Index>& named = rows_[t].told.named();
+    for (std::size_t slice = 1; slice < slices_; ++slice)
+      begins.push_back(named.empty() ? 0 : named[slice * named.size() / slices_]);
+  }
+  Unread first{
+      ranks_.all_gather(fmt::format("where slices of {} begin", names_of(names)), std::as_bytes(std::span(begins)))[0]};
+  for (Rows& rows : rows_) {
+    rows.slices.begin.resize(slices_ - 1);
+    const std::span<const std::byte> bytes = first.take((slices_ - 1) * sizeof(Index));
+    std::memcpy(rows.slices.begin.data(), bytes.data(), bytes.size());
+  }
+  ranks_.release();
+}
+
+// As an owner: the rows of a slice that a rank asks for, one table's variables after the other. They are gone from the
+// question then.
+std::vector<std::byte> TableRun::answer(Question& asked, std::size_t slice) {
+  std::vector<std::byte> out;
+  std::vector<std::size_t> counts;
+  std::size_t bytes = 0, before = 0;
+  for (std::size_t t = 0; t < rows_.size(); ++t) {
+    const std::vector<Index>& begin = rows_[t].slices.begin;
+    const auto is_before = [&](Index row, Index border) { return owners().row(row) < border; };
+    counts.push_back(
+        slice < begin.size()
+            ? at(std::lower_bound(asked[t].begin(), asked[t].end(), begin[slice], is_before) - asked[t].begin())
+            : asked[t].size());
+    for (const Expr& node : distribution_.tables[t].looked_up)
+      if (node.kind() == Kind::variable) bytes += counts[t] * bytes_of_row(node.type());
+  }
+  out.resize(bytes);
+  for (std::size_t t = 0; t < rows_.size(); ++t) {
+    for (const Expr& variable : distribution_.tables[t].looked_up) {
+      if (variable.kind() != Kind::variable || counts[t] == 0) continue;
+      const std::size_t row = bytes_of_row(variable.type());
+      gather_rows(session_.variables.data(variable), asked[t].first(counts[t]), row, out.data() + before);
+      before += counts[t] * row;
+    }
+    asked[t] = asked[t].subspan(counts[t]);
   }
   return out;
 }
 
-// Owners' answers are in the order of the rows, each owner's by themselves.
-Tensor TableRun::rows_told(const Expr& variable, const Rows& rows, const RowIndex& wanted, std::int64_t capacity,
-                           std::vector<std::size_t>& from) const {
-  Tensor small = Tensor::uninitialized({variable.dtype(), variable.shape().with(0, capacity), Layout::dense});
-  const std::size_t bytes = bytes_of_row(variable.type());
-  std::vector<const std::byte*> next;
-  for (std::size_t r = 0; r < told_.size(); ++r) {
-    next.push_back(told_[r].subspan(from[r], at(rows.of_owner[r]) * bytes).data());
-    from[r] += at(rows.of_owner[r]) * bytes;
-  }
-  std::byte* to = small.writable_data();
-  std::size_t i = 0;
-  for (const Index row : rows.named->row) {
-    const std::byte*& theirs = next[at(row % ranks_.size())];
-    if (i < wanted.row.size() && wanted.row[i] == row) {
-      std::memcpy(to + i * bytes, theirs, bytes);
-      ++i;
-    }
-    theirs += bytes;
-  }
-  if (const std::size_t held = i * bytes, all = at(capacity) * bytes; all > held) std::memset(to + held, 0, all - held);
-  return small;
+std::size_t TableRun::end_of_slice(const Rows& rows, std::size_t slice) const {
+  const std::vector<Index>&named = rows.told.named(), &begin = rows.slices.begin;
+  if (slice >= begin.size()) return named.size();
+  return at(std::lower_bound(named.begin(), named.end(), begin[slice]) - named.begin());
 }
 
-TableRun::RowsOfPiece TableRun::give_rows(Given& piece, const Given& of_all) const {
-  RowsOfPiece out(rows_.size());
-  std::vector<std::size_t> from(told_.size(), 0);  // of each rank's answer, what is of tables before
+// What owners answer.
+void TableRun::take(std::span<const std::span<const std::byte>> theirs, std::size_t slice) {
+  std::vector<std::size_t> bytes(theirs.size(), 0);
+  std::vector<const std::byte*> from;
+  for (const std::span<const std::byte> each : theirs) from.push_back(each.data());
+  struct Expected {
+    std::size_t first, last, row_bytes, variables;
+  };
+  std::vector<Expected> expected;
+  for (std::size_t t = 0; t < rows_.size(); ++t) {
+    const Rows& rows = rows_[t];
+    Expected& mine = expected.emplace_back(
+        Expected{slice == 0 ? 0 : end_of_slice(rows, slice - 1), end_of_slice(rows, slice), 0, 0});
+    if (!is_looked_up(distribution_.tables[t])) continue;
+    for (const Expr& node : distribution_.tables[t].looked_up) {
+      if (node.kind() != Kind::variable) continue;
+      mine.row_bytes += bytes_of_row(node.type());
+      ++mine.variables;
+    }
+    for (std::size_t i = mine.first; i < mine.last; ++i)
+      bytes[at(rows.told.named()[i] % ranks_.size())] += mine.row_bytes;
+  }
+  for (std::size_t r = 0; r < theirs.size(); ++r)
+    if (theirs[r].size() != bytes[r])
+      fail<ClusterError>("rank {} has sent {} bytes of rows; {} were asked for", r, theirs[r].size(), bytes[r]);
+  for (std::size_t t = 0; t < rows_.size(); ++t)
+    for (std::size_t v = 0; v < expected[t].variables; ++v)
+      rows_[t].told.take(v, expected[t].first, expected[t].last, from);
+}
+
+void TableRun::give_rows(std::size_t i, Given& piece, const Given& of_all, bool last) {
   for (std::size_t t = 0; t < rows_.size(); ++t) {
     const Distribution::Table& table = distribution_.tables[t];
     if (!is_looked_up(table)) continue;
-    std::vector<Tensor> indices;
-    for (const Expr& index : table.indices) indices.push_back(*piece.find(index));
-    out[t] = rows_named(indices);
-    const std::int64_t capacity = capacity_of(table, std::ssize(out[t]->row), indices);
+    const std::vector<Tensor> indices = indices_of(table, piece);
+    const RowIndex& named = *rows_[t].told.named_by(i);
+    const std::int64_t capacity = capacity_of(table, named.count(), indices);
+    std::size_t number = 0;
     for (const Expr& node : table.looked_up)
-      piece.set(node, node.kind() == Kind::variable ? rows_told(node, rows_[t], *out[t], capacity, from)
-                                                    : rows_of(*of_all.find(node), *out[t], capacity));
-    for (const Expr& index : table.indices) piece.set(index, renumbered(*piece.find(index), *out[t], capacity));
+      piece.set(node, node.kind() == Kind::variable ? rows_[t].told.rows_of(number++, i, capacity, last)
+                                                    : rows_of(*of_all.find(node), named, capacity));
+    for (const Expr& index : table.indices) piece.set(index, renumbered(*piece.find(index), named, capacity));
   }
-  return out;
 }
 
-void TableRun::forget_rows() {
-  told_.clear();
-  kept_.clear();
+bool TableRun::few_are_shared() const {
+  std::size_t named = 0, in_all = 0;
+  for (const Rows& rows : rows_) {
+    named += rows.told.named().size();
+    in_all += rows.told.named_in_all();
+  }
+  return slices_ > 1 && 2 * in_all < 3 * named;
+}
+
+OwnerSums::Given TableRun::given_to(const Expr& node, int table, std::size_t i, const Tensor& sum,
+                                    std::optional<double> factor) const {
+  const Rows& rows = rows_.at(at(table));
+  const bool is_small = is_looked_up(distribution_.tables[at(table)]);
+  return {sum, is_small ? rows.told.named_by(i) : nullptr, node.shape()[0], &rows.slices, factor};
+}
+
+std::vector<Tensor> TableRun::summed_by_owners(const std::string& step, OwnerSums sums, std::span<const int> tables) {
+  std::vector<std::int64_t> rows;
+  for (const int table : tables) rows.push_back(rows_[at(table)].most_own);
+  return sums.exchanged(ranks_, step, rows);
 }
 
 void TableRun::keep_own_rows_of_known(Given& of_all) const {
@@ -226,20 +334,6 @@ std::vector<Tensor> TableRun::summed_over_owners(std::span<const Distribution::S
   for (int r = 0; r < ranks_.size(); ++r)
     if (r != ranks_.rank()) all.add_bytes(theirs[at(r)]);
   return all.total();
-}
-
-// Of the rows that were gathered no more than two copies are there at a time: sums and what is sent of them, what is
-// sent and what has come, what has come and the sums of it.
-std::vector<Tensor> TableRun::summed_by_owners(const std::string& step, PieceSums sums) {
-  std::vector<std::vector<std::byte>> for_owners = sums.to_owners(owners());
-  PieceSums own = sums.of_owner(owners());
-  sums = PieceSums(0);
-  const auto theirs = ranks_.all_to_all(step, std::move(for_owners));
-  for (int r = 0; r < ranks_.size(); ++r) {
-    if (r != ranks_.rank()) own.add_bytes(theirs[at(r)]);
-    ranks_.release(r);
-  }
-  return own.total();
 }
 
 Tensor TableRun::gathered(Communicator& ranks, const std::string& step, std::span<const std::byte> own,

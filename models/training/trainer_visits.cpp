@@ -1,7 +1,7 @@
 // What a Trainer does by als and mcmc, which visit one parameter after the other.
 #include <gradus/core/error.h>
+#include <gradus/core/give_back_memory.h>
 #include <gradus/models/training/detail/feature_columns.h>
-#include <gradus/models/training/detail/give_back_memory.h>
 #include <gradus/models/training/detail/trainer_state.h>
 
 #include <cmath>

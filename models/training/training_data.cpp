@@ -1,11 +1,11 @@
 #include <gradus/models/training/training_data.h>
 
 #include <gradus/core/error.h>
+#include <gradus/core/give_back_memory.h>
 #include <gradus/core/tensor/create.h>
 #include <gradus/models/data/detail/cache_reader.h>
 #include <gradus/models/data/detail/column_tally.h>
 #include <gradus/models/data/detail/number_text.h>
-#include <gradus/models/training/detail/give_back_memory.h>
 
 #include <fmt/format.h>
 

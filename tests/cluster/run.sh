@@ -70,9 +70,9 @@ train="train ratings.csv --epochs 3 --patience 0 --threads 1 --batch 256 --piece
   grep -c 'nowhere.csv: ' refused.err | grep -qx 1 || stop "not one rank alone tells what is wrong" refused.err
 }
 
-# What a rank needs beside its rows of a table: 6.5 times the rows that its batch names, at most. (Freed memory goes back
+# What a rank needs beside its rows of a table: 4.5 times the rows that its batch names, at most. (Freed memory goes back
 # at once here, so that what a process has is what it needs.)
-[ -z "$memory" ] || MALLOC_MMAP_THRESHOLD_=4194304 mpirun -n 4 "$memory" 1000000 8192 adagrad 6.5 >memory.out 2>&1 ||
+[ -z "$memory" ] || MALLOC_MMAP_THRESHOLD_=4194304 mpirun -n 4 "$memory" 1000000 8192 adagrad 4.5 >memory.out 2>&1 ||
   stop "more memory than that" memory.out
 
 # A long training, in the background; $first is the process of its rank 0, and so on.
