@@ -19,11 +19,22 @@ namespace fm {
 
 namespace {
 
+// Refuses as the library does; wrong_usage() puts the option's name before it.
+template <class T>
+CLI::Validator number_in(T low, T high) {
+  const CLI::Range range(low, high);
+  const auto refused = [=](const std::string& text) {
+    std::string number = text;
+    return range(number).empty() ? "" : fmt::format("is {}; a number from {} to {} is expected", text, low, high);
+  };
+  return {[refused](std::string& text) { return refused(text); }, range.get_description(), ""};
+}
+
 void add_common(CLI::App& command, Common& common) {
   command.add_flag("--json", common.json, "Print one JSON object instead of text");
   command.add_option("--threads", common.threads, "0: all cores; results are the same")
       ->capture_default_str()
-      ->check(CLI::Range(0, 1024));
+      ->check(number_in(0, 1024));
   command.add_option("--device", common.device, "Where to compute: cpu, or cuda:0 where there is one")
       ->capture_default_str();
 }
@@ -111,7 +122,7 @@ void add_columns(CLI::App& command, DataArguments& data) {
   command
       .add_option("--hash-bits", read.hash_bits,
                   "Hash categories, or indices of sparse text, to 2^this features; 0: a dictionary")
-      ->check(CLI::Range(0, 30))
+      ->check(number_in(0, 30))
       ->group("Data");
 }
 
@@ -157,7 +168,7 @@ void add_train(CLI::App& app, TrainCommand& command, std::vector<GivenOption>& o
   train.add_option("--test", command.test, "File to evaluate the model on in the end")->group("Data");
   for (const gradus::Setting& setting : gradus::settings(command.options)) add_setting(train, setting);
   train.add_option("--cv", command.folds, "Cross-validate in so many parts, and keep no model")
-      ->check(CLI::Range(2, 1000))
+      ->check(number_in(2, 1000))
       ->group("Training");
   train.add_flag("--search", command.search, "Look for a good rate, number of factors and L2 first")->group("Training");
   train.add_option("--report", command.report, "Page to write: curves, fit, features, graph, options")->group("Files");
@@ -172,19 +183,19 @@ void add_train(CLI::App& app, TrainCommand& command, std::vector<GivenOption>& o
   train
       .add_option("--checkpoint-every", command.checkpoint_every,
                   "Epochs after which the state is saved in MODEL.checkpoint; 0: only when interrupted")
-      ->check(CLI::Range(0, 1000000000))
+      ->check(number_in(0, 1000000000))
       ->capture_default_str()
       ->group("Files");
   train
       .add_option("--rank-timeout", command.rank_timeout,
                   "Under mpirun: seconds after which a rank that waits for others ends all, and names them")
-      ->check(CLI::Range(1, 1000000))
+      ->check(number_in(1, 1000000))
       ->capture_default_str()
       ->group("Training");
   train
       .add_option("--shard-above", command.common.shard_above,
                   "Under mpirun: MiB above which the rows of a table are shared out, each rank having its own")
-      ->check(CLI::Range(0.0, 1e9))
+      ->check(number_in(0.0, 1e9))
       ->capture_default_str()
       ->group("Training");
   train
@@ -245,7 +256,7 @@ void add_evaluate(CLI::App& app, EvaluateCommand& command) {
           .add_option("--top", command.top,
                       "Say how good the first so many recommendations are for each user of the file (of --by, or the "
                       "column whose name speaks of people): ndcg, precision, recall, mrr, hit rate")
-          ->check(CLI::Range(1, 1000000))
+          ->check(number_in(1, 1000000))
           ->group("Recommendations");
   evaluate
       .add_option("--without", command.without,
@@ -298,9 +309,7 @@ void add_recommend(CLI::App& app, RecommendCommand& command) {
       ->excludes(user)
       ->excludes(cells);
   recommend.add_option("--by", command.by, "Column of the users; without it the one whose name speaks of people");
-  recommend.add_option("--count", command.count, "Items for each")
-      ->capture_default_str()
-      ->check(CLI::Range(1, 1000000));
+  recommend.add_option("--count", command.count, "Items for each")->capture_default_str()->check(number_in(1, 1000000));
   recommend.add_option("--without", command.without, "File of users and items, pairs that are left out");
   add_candidates(recommend, command.item, command.candidates, command.where);
   recommend.add_option("--output,--out,-o", command.out, "File to write to; - is standard output")
@@ -317,9 +326,7 @@ void add_inspect(CLI::App& app, InspectCommand& command) {
   CLI::App& inspect = *app.add_subcommand("inspect", "Show what a model has learnt");
   inspect.add_option("model", command.model, "What train --model wrote")->required()->type_name("MODEL");
   inspect.add_option("--feature", command.feature, "Show the features nearest to this one, such as item=50");
-  inspect.add_option("--count", command.count, "Lines of each list")
-      ->capture_default_str()
-      ->check(CLI::Range(1, 10000));
+  inspect.add_option("--count", command.count, "Lines of each list")->capture_default_str()->check(number_in(1, 10000));
   add_common(inspect, command.common);
   inspect.footer("Examples:\n  fm inspect m.safetensors\n  fm inspect m.safetensors --feature item=50 --count 5");
 }
@@ -330,13 +337,13 @@ void add_convert(CLI::App& app, ConvertCommand& command) {
   convert.add_option("--out,-o", command.out, "File to write")->required();
   add_overwrite(convert, command.overwrite);
   convert.add_option("--block-rows", command.block_rows, "Rows of a block; training that streams has a few in memory")
-      ->check(CLI::Range(1, 2147483647))
+      ->check(number_in(1, 2147483647))
       ->capture_default_str();
   convert.add_option("--model", command.model, "Read as data for this model")->group("Data");
   add_columns(convert, command.data);
   convert.add_flag("--json", command.common.json, "Print one JSON object instead of text");
   convert.add_option("--threads", command.common.threads, "0: all cores; results are the same")
-      ->check(CLI::Range(0, 1024));
+      ->check(number_in(0, 1024));
   convert.footer(
       "Of a cache that is too large for memory, train shuffles blocks and the rows within each: shuffle sorted lines "
       "first.\nExamples:\n  fm convert train.csv --target clicked --out train.cache\n  fm train train.cache");

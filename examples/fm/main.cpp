@@ -78,12 +78,13 @@ int run(int argc, char** argv) {
   } catch (const CLI::CallForVersion& asked) {
     return answer(asked.what() + std::string("\n"));
   } catch (const CLI::ParseError& error) {
-    return error.get_exit_code() == 0 ? answer(app.help()) : usage_error(wrong_usage(error, app), command);
+    return error.get_exit_code() == 0 ? answer(app.help())
+                                      : usage_error(as_typed(wrong_usage(error, app), argc, argv), command);
   } catch (const gradus::ValueError& error) {
     std::string what = in_option_words(error.what());
     for (const GivenOption& each : of_file)
       if (what.starts_with(each.option + " ")) what = each.where + ": " + what;
-    return usage_error(what, command);
+    return usage_error(as_typed(what, argc, argv), command);
   }
   join_ranks(command, train_command);
   int code = 0;

@@ -129,6 +129,20 @@ CLI::Option* option_named(CLI::App& command, const std::string& name) {
   return nullptr;
 }
 
+// What an option is and what is expected, as the library says it of its own.
+std::string in_our_words(const CLI::ParseError& error) {
+  std::string what = error.what();
+  const auto is = [&](CLI::ExitCodes code) { return error.get_exit_code() == static_cast<int>(code); };
+  if (const std::size_t colon = what.find(": is "); is(CLI::ExitCodes::ValidationError) && colon != std::string::npos)
+    what.erase(colon, 1);
+  constexpr std::string_view conversion = "Could not convert: ";
+  const std::size_t equals = what.find(" = ");
+  if (is(CLI::ExitCodes::ConversionError) && what.starts_with(conversion) && equals != std::string::npos)
+    what = fmt::format("{} is {}; a number is expected", what.substr(conversion.size(), equals - conversion.size()),
+                       what.substr(equals + 3));
+  return what;
+}
+
 // Options about the command line itself: no file can give them.
 bool is_for_files(const CLI::Option& option) {
   const std::string name = option.get_name();
@@ -175,6 +189,17 @@ std::string in_option_words(std::string_view message) {
   return out;
 }
 
+std::string as_typed(std::string what, int argc, char** argv) {
+  TrainingOptions options;
+  for (const Setting& setting : settings(options)) {
+    const std::string name = fmt::format("--{} ", setting.name), other(setting.alias);
+    if (other.empty() || !what.starts_with(name)) continue;
+    const auto is_other = [&](std::string_view word) { return word == other || word.starts_with(other + "="); };
+    if (std::any_of(argv + 1, argv + argc, is_other)) return other + what.substr(name.size() - 1);
+  }
+  return what;
+}
+
 std::string command_line(int argc, char** argv) {
   std::string text = "fm";
   for (int i = 1; i < argc; ++i) {
@@ -218,7 +243,7 @@ int usage_error(const std::string& what, const std::string& command) {
 
 std::string wrong_usage(const CLI::ParseError& error, const CLI::App& app) {
   const std::vector<CLI::App*> parsed = app.get_subcommands();
-  if (error.get_exit_code() != static_cast<int>(CLI::ExitCodes::ExtrasError)) return error.what();
+  if (error.get_exit_code() != static_cast<int>(CLI::ExitCodes::ExtrasError)) return in_our_words(error);
   for (const std::string& word : app.remaining(true))
     if (word.starts_with('-') && word != "-") {
       const std::string name = word.substr(0, word.find('='));
@@ -300,7 +325,7 @@ std::vector<GivenOption> read_config(CLI::App& command, const std::string& path)
       option->run_callback();
       given.push_back({known, where});
     } catch (const CLI::ParseError& error) {
-      fail<ValueError>("{}: {}", where, error.what());
+      fail<ValueError>("{}: {}", where, in_our_words(error));
     } catch (const ValueError& error) {
       fail<ValueError>("{}: {}", where, error.what());
     }

@@ -15,6 +15,8 @@ namespace fm {
 
 /// A message of the library, which names members of its structs (".l2_v"), as users of fm know them ("--l2-v").
 std::string in_option_words(std::string_view message);
+/// What is wrong with an option, under that of its names that the command line has.
+std::string as_typed(std::string what, int argc, char** argv);
 
 /// The command line as a shell would read it again; what is not printable as $'...' takes it.
 std::string command_line(int argc, char** argv);

@@ -269,7 +269,7 @@ TEST_CASE("options by other names, from a file, and what was probably meant") {
   refused("rate = 0.1\nepoch = 3\n", "2: there is no option epoch; did you mean --epochs?");
   refused("rate\n", "1: NAME = VALUE is expected");
   refused("rate =\n", "1: there is no value");
-  refused("rate = fast\n", "1: Could not convert: --rate = fast");
+  refused("rate = fast\n", "1: --rate is fast; a number is expected");
   refused("\n\nrate = -1\n", "3: --rate is -1; a number of at least 0 is expected");
   refused("rate = 1\nlr = 1\n", "2: lr is given twice");
   refused("quiet = yes\n", "1: quiet is true or false");

@@ -28,7 +28,7 @@ TEST_CASE("wrong usage is one line and exit code 2") {
   refused({"train"}, "data is required (see fm train --help)");
   refused({"predict", "m"}, "data is required (see fm predict --help)");
   refused({"train", "x", "--rates"}, "there is no option --rates; did you mean --rate? (see fm train --help)");
-  refused({"train", "x", "--rate", "fast"}, "Could not convert: --rate = fast (see fm train --help)");
+  refused({"train", "x", "--rate", "fast"}, "--rate is fast; a number is expected (see fm train --help)");
   refused({"train", "x", "--rate", "-1"}, "--rate is -1; a number of at least 0 is expected (see fm train --help)");
   refused({"train", "x", "--rate", "nan"}, "--rate is nan; a number of at least 0 is expected (see fm train --help)");
   refused({"train", "x", "--epochs", "0"}, "--epochs is 0; a number of at least 1 is expected (see fm train --help)");
@@ -49,7 +49,17 @@ TEST_CASE("wrong usage is one line and exit code 2") {
           "--help)");
   refused({"evaluate", "m", "x", "--delimiter", "ab"},
           "--delimiter is ab; one character is expected (see fm evaluate --help)");
-  refused({"train", "x", "--cv", "1"}, "--cv: Value 1 not in range 2 to 1000 (see fm train --help)");
+  refused({"train", "x", "--cv", "1"}, "--cv is 1; a number from 2 to 1000 is expected (see fm train --help)");
+  refused({"train", "x", "--shard-above", "x"},
+          "--shard-above is x; a number from 0 to 1000000000 is expected (see fm train --help)");
+  refused({"train", "x", "--threads", "-1"},
+          "--threads is -1; a number from 0 to 1024 is expected (see fm train --help)");
+  // Under the name that was given.
+  refused({"train", "x", "--learner", "mcm"},
+          "--learner is mcm; one of sgd, momentum, adagrad, adadelta, rmsprop, adam, adamw, ftrl, als, mcmc is "
+          "expected (see fm train --help)");
+  refused({"train", "x", "--lr=fast"}, "--lr is fast; a number is expected (see fm train --help)");
+  refused({"train", "x", "-k", "0"}, "-k is 0; a number from 1 to 10000 is expected (see fm train --help)");
 }
 
 TEST_CASE("help has examples") {
