@@ -46,14 +46,14 @@ struct Training {
   int steps = 6;
   bool dense = false;
   std::int64_t together = 1;
+  Device device = Device::cpu();
 
   Values run(const Communicator* ranks, std::int64_t pieces, std::int64_t shard_above = std::int64_t{1} << 30) const {
     Graph g;
     std::vector<Expr> fed;
     const Expr train = make(g, fed);
     const SessionOptions options{.threads = 1, .pieces = pieces, .shard_above = shard_above};
-    Session session =
-        ranks != nullptr ? Session(g, Device::cpu(), *ranks, options) : Session(g, Device::cpu(), options);
+    Session session = ranks != nullptr ? Session(g, device, *ranks, options) : Session(g, device, options);
     const Tensor x = dense ? rows.x.to_dense() : rows.x;
     std::vector<Tensor> given{x, rows.y, rows.weight};
     const std::int64_t batch = rows.size() / 2;

@@ -62,6 +62,9 @@ class Communicator {
   static Communicator mpi(const CommunicatorOptions& options = {});
   /// Whether a launcher of MPI has started this process.
   static bool is_launched();
+  /// The number of this process among those that the launcher has started on this machine, as it says; 0 where it says
+  /// nothing. A card for each: Device::cuda(Communicator::local_rank()).
+  static int local_rank();
   /// Ends for so many ranks, each for a thread of its own. An end that is dropped has left: whoever waits for it
   /// throws.
   static std::vector<Communicator> threads(int ranks, const CommunicatorOptions& options = {});

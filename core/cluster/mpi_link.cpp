@@ -299,6 +299,13 @@ class MpiLink final : public RankLink {
 
 bool Communicator::is_launched() { return processes_launched() > 0; }
 
+int Communicator::local_rank() {
+  for (const char* name :
+       {"OMPI_COMM_WORLD_LOCAL_RANK", "MPI_LOCALRANKID", "MV2_COMM_WORLD_LOCAL_RANK", "SLURM_LOCALID"})
+    if (const char* text = std::getenv(name); text != nullptr) return std::max(0, std::atoi(text));
+  return 0;
+}
+
 Communicator Communicator::mpi(const CommunicatorOptions& options) {
   static bool is_open = false;
   if (std::exchange(is_open, true))

@@ -290,9 +290,6 @@ Session::Session(Graph& graph, const Device& device, const Communicator& ranks, 
     : Session(graph, device, options) {
   const auto over = std::make_shared<RankRuns>(ranks, options.pieces);
   if (ranks.size() == 1 && options.pieces == 1) return;
-  if (!device.is_cpu())
-    fail<DeviceError>("a session over {} rank{} is on {}; ranks compute on the CPU", ranks.size(), plural(ranks.size()),
-                      device.name());
   state_->over_ranks = over;
   state_->variables.owners = {ranks.rank(), ranks.size()};
   state_->variables.shard_above = options.shard_above;

@@ -38,8 +38,14 @@ bool Variables::is_shared_out(const Expr& variable) const {
   const std::size_t number = variable_number(variable);
   if (number < shared_out.size() && shared_out[number]) return true;
   const Type& declared = variable_op(variable).initial().type();
-  return owners.ranks > 1 && declared.shape.rank() > 0 &&
-         declared.shape.size() * static_cast<std::int64_t>(size_of(declared.dtype)) > shard_above;
+  const std::int64_t bytes = declared.shape.size() * static_cast<std::int64_t>(size_of(declared.dtype));
+  if (owners.ranks == 1 || declared.shape.rank() == 0 || bytes <= shard_above) return false;
+  if (accelerator != nullptr)
+    fail<DeviceError>(
+        "{} ({}) of {} bytes is above shard_above, {} bytes, but ranks share out tables on the CPU alone; with a "
+        "larger shard_above each has all of it on {}",
+        variable.name(), to_string(variable.where()), bytes, shard_above, accelerator->name());
+  return true;
 }
 
 void Variables::share_out(const Expr& variable) {

@@ -35,7 +35,9 @@ void add_common(CLI::App& command, Common& common) {
   command.add_option("--threads", common.threads, "0: all cores; results are the same")
       ->capture_default_str()
       ->check(number_in(0, 1024));
-  command.add_option("--device", common.device, "Where to compute: cpu, or cuda:0 where there is one")
+  command
+      .add_option("--device", common.device,
+                  "Where to compute: cpu, or cuda:0 where there is one; cuda: under mpirun each rank's own card")
       ->capture_default_str();
 }
 

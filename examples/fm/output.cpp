@@ -83,7 +83,9 @@ void check_device(const std::string& device) {
 
 TrainerOptions trainer_options(const Common& common) {
   check_device(common.device);
-  const Device device = common.device == "cpu" ? Device::cpu() : Device::cuda(cuda_index(common.device));
+  // Each rank takes a card of its own, unless one is named.
+  const int card = common.ranks && common.device == "cuda" ? Communicator::local_rank() : cuda_index(common.device);
+  const Device device = common.device == "cpu" ? Device::cpu() : Device::cuda(card);
   return {common.threads, device, common.ranks, static_cast<std::int64_t>(common.shard_above * 0x1p20)};
 }
 

@@ -58,6 +58,13 @@ void require_device(const char* what, const std::byte* from, std::int64_t bytes)
     fail<DeviceError>("emulated {} of {} bytes: they do not lie in device memory", what, bytes);
 }
 
+// Kernels of all accelerators are made and run one at a time: what a kernel's text has for the launch at hand is there
+// once.
+std::recursive_mutex& one_kernel() {
+  static std::recursive_mutex mutex;
+  return mutex;
+}
+
 EmulatedAccelerator::KernelHook& kernel_hook() {
   static EmulatedAccelerator::KernelHook hook;
   return hook;
@@ -190,6 +197,7 @@ const Accelerator::Kernel& EmulatedAccelerator::compile(const KernelText& kernel
   std::unique_ptr<Compiled>& compiled = kernels_[key];
   if (!compiled) {
     refuse_in_recording("compile");
+    const std::lock_guard lock(one_kernel());
     if (kernel_hook()) kernel_hook()(kernel);
     compiled = std::make_unique<Compiled>(kernel);
   }
@@ -216,6 +224,7 @@ void EmulatedAccelerator::launch(const Kernel& kernel, const Grid& grid, std::sp
   now_or_later([this, &on_host, grid, copies = std::move(copies)]() mutable {
     std::vector<void*> pointers;
     for (std::vector<std::byte>& copy : copies) pointers.push_back(copy.data());
+    const std::lock_guard lock(one_kernel());
     on_host.launch(grid, pointers, check_pointer);
     ++launches_;
     if (!memory().guards_stand()) fail<DeviceError>("kernel {} writes behind an allocation", on_host.name());
