@@ -68,7 +68,7 @@ TEST_CASE("recommendations for one user, some, all, and other contexts") {
   CHECK(said(folder, {"recommend", "m", "--for", "u7"}) == "1: fm: --for is u7; COLUMN=VALUE is expected\n");
   CHECK(said(folder, {"recommend", "m", "--user", "u7", "--item", "thing"}) ==
         "1: fm: the model has no column \"thing\"; it learnt from user, item\n");
-  CHECK(said(folder, {"recommend", "m", "--user", "u7", "--count", "0"}).starts_with("2: fm: --count: "));
+  CHECK(said(folder, {"recommend", "m", "--user", "u7", "--count", "0"}).starts_with("2: fm: --count is 0; "));
   CHECK(said(folder, {"recommend", "m", "--where", "genre=Comedy"}) ==
         "1: fm: --where looks into the file of --candidates, but none is given\n");
   CHECK(said(folder, {"recommend", "m", "--output", "r.csv"}) ==
