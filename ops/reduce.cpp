@@ -1,5 +1,5 @@
-// Reductions: one op class, seven functions over any axes, and those built from them. A gradient needs not be
-// spread over what was summed: it stays a column, or a number, and broadcasts where it is used.
+// Reductions: one op class, seven functions over any axes, and those built from them. A gradient is not spread over
+// what was summed: it stays a column, or a number, and broadcasts where it is used.
 #include <gradus/ops/axes.h>
 #include <gradus/ops/checks.h>
 #include <gradus/ops/ops.h>
@@ -271,11 +271,10 @@ Expr row_sums_of_product(const Expr& x, const DraftFacts& facts) {
   return matmul(a, flags->transpose_b ? reduce_sum(b, 0, KeepDims::yes) : row_sums(b), *flags);
 }
 
-constexpr int most_terms = 16;
-
 // Whether x is a sum of terms each of which has a sum along its rows that costs less than the term itself: products of
 // matrices, as above, and products element by element.
 bool is_sum_of_products(const Expr& x, const DraftFacts& facts, int& terms, int& matrix_products) {
+  constexpr int most_terms = 16;
   const auto [factor, e] = scaled(x);
   if (++terms > most_terms || facts.readers(x) > 1 || std::abs(factor) > 1) return false;
   if ((is_op(e, "add") || is_op(e, "subtract")) && e.input(0).type() == e.type() && e.input(1).type() == e.type())
@@ -346,15 +345,13 @@ Expr Reduce::reassociated(const Expr& y, const DraftFacts& facts) const {
       return reshape(scale_ == 1 ? product : scale_ * product, y.shape());
   // The sum of a transposed matrix is one of the matrix itself.
   if (const Expr inner = transposed_matrix(x); inner.valid()) {
-    std::vector<int> turned;
-    for (const int axis : axes_) turned.push_back(1 - axis);
-    std::sort(turned.begin(), turned.end());
+    std::vector<int> turned(axes_.rbegin(), axes_.rend());
+    for (int& axis : turned) axis = 1 - axis;
     return reshape(gradus::apply(std::make_shared<Reduce>(Reduction::sum, turned, KeepDims::no, scale_), {inner}),
                    y.shape());
   }
-  // sum(a + b) = sum(a) + sum(b) along rows, where every term is a product that need not be written down, one of them
-  // of matrices: as in (X V)^2 - X^2 V^2. Partial sums are as large as the terms, of which there are few in a short
-  // row.
+  // sum(a + b) = sum(a) + sum(b) along short rows, where every term is a product that need not be written down, one of
+  // them of matrices: as in (X V)^2 - X^2 V^2. Partial sums are as large as the terms, which are few.
   if (scale_ != 1 || axes_ != std::vector{1} || x.rank() != 2 || x.shape()[1] == 1) return {};
   int terms = 0, matrix_products = 0;
   if (!is_sum_of_products(x, facts, terms, matrix_products) || matrix_products == 0) return {};

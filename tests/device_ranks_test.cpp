@@ -36,10 +36,10 @@ Values trained_on(const Device& device, Training training, int ranks,
 
 void check_devices(const Training& training, const std::string& what) {
   const Values cpu = trained_on(Device::cpu(), training, 1), one = trained_on(a_card(), training, 1);
-  for (const auto& [name, value] : cpu) {
+  for (const auto& variable : cpu) {
     CAPTURE(what);
-    CAPTURE(name);
-    CHECK(allclose(one.at(name), value, 1e-3, 1e-4));
+    CAPTURE(variable.first);
+    CHECK(allclose(one.at(variable.first), variable.second, 1e-3, 1e-4));
   }
   for (const int ranks : {2, 4}) check_same(one, trained_on(a_card(), training, ranks), what);
 }

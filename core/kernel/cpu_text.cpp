@@ -186,7 +186,7 @@ bool is_usual(double x) {
 constexpr std::int64_t usual_widths[] = {8, 16, 32};
 
 constexpr std::string_view arguments =
-    "(gr_int64 n, const void* const* in, void* const* out, const int* held, gr_int64 last, const gr_int64 width)";
+    "(std::int64_t n, const void* const* in, void* const* out, const int* held, std::int64_t last, std::int64_t width)";
 
 class CpuText {
  public:
