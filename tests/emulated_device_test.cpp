@@ -285,20 +285,24 @@ TEST_CASE("device: steps that gather and scatter by fed indices are recorded") {
 }
 
 TEST_CASE("device: an update that several indices share is added at each of them") {
-  Graph g;
-  const Expr X = g.placeholder("X", {3, 4}, int32);
-  const Expr V = g.variable("V", Tensor({{1, 2}, {3, 4}, {5, 6}, {7, 8}, {9, 10}}));
-  const Expr sums = reduce_sum(gather(V, X), 1), squares = reduce_sum(square(gather(V, X)), 1);  // [3, 2]
-  const Expr train = GradientDescent(0.001).minimize(reduce_sum(square(sums) - squares));
-  Session session(g, emulated_device()), cpu(g);
-  CHECK(contains(cpu.explain(train, {{X, zeros({3, 4}, int32)}}), "shared=1"));
-  for (const Tensor& rows : {Tensor({{0, 1, 1, 4}, {4, 4, 0, 2}, {1, 0, 2, 4}}, int32),
-                             Tensor({{3, 3, 3, 3}, {0, 2, 4, 1}, {1, 1, 0, 0}}, int32)})
-    for (int run = 0; run < 2; ++run) {
-      session.run(train, {{X, rows}});
-      cpu.run(train, {{X, rows}});
-      CHECK(allclose(session.value(V), cpu.value(V), 1e-6, 1e-6));
-    }
+  for (const bool regroups : {true, false}) {
+    Graph g;
+    const Expr X = g.placeholder("X", {3, 4}, int32);
+    const Expr V = g.variable("V", Tensor({{1, 2}, {3, 4}, {5, 6}, {7, 8}, {9, 10}}));
+    const Expr sums = reduce_sum(gather(V, X), 1), squares = reduce_sum(square(gather(V, X)), 1);  // [3, 2]
+    const Expr train = GradientDescent(0.001).minimize(reduce_sum(square(sums) - squares));
+    SessionOptions options;
+    if (!regroups) options.without = {"reassociate"};
+    Session session(g, emulated_device(), options), cpu(g, Device::cpu(), options);
+    CHECK(contains(cpu.explain(train, {{X, zeros({3, 4}, int32)}}), regroups ? "rows_together" : "shared=1"));
+    for (const Tensor& rows : {Tensor({{0, 1, 1, 4}, {4, 4, 0, 2}, {1, 0, 2, 4}}, int32),
+                               Tensor({{3, 3, 3, 3}, {0, 2, 4, 1}, {1, 1, 0, 0}}, int32)})
+      for (int run = 0; run < 2; ++run) {
+        session.run(train, {{X, rows}});
+        cpu.run(train, {{X, rows}});
+        CHECK(allclose(session.value(V), cpu.value(V), 1e-6, 1e-6));
+      }
+  }
 }
 
 TEST_CASE("device: indices that follow from feeds are recorded, those that follow from variables are not") {
