@@ -95,17 +95,8 @@ TEST_CASE("over ranks what tasks, weights, relations and clipping need is shared
     for (std::size_t i = 0; i < y.size(); ++i) y[i] = static_cast<float>(i % 3);
   });
   check_training(classes, "multiclass");
-  const auto clipped = [](const Model& m) {
-    Adagrad optimizer(0.1);
-    std::vector<GradientOf> pairs = optimizer.compute_gradients(m.loss, m.parameters);
-    std::vector<Expr> dy;
-    for (const GradientOf& pair : pairs) dy.push_back(pair.gradient);
-    const ClippedByGlobalNorm all = clip_by_global_norm(dy, 0.05);
-    for (std::size_t i = 0; i < pairs.size(); ++i) pairs[i].gradient = all.clipped[i];
-    return optimizer.apply_gradients(pairs);
-  };
-  check_training(model_training({.factors = 3, .init_stddev = 0.1}, clipped, true, 60), "clipped");
-  check_training(model_training({.factors = 3, .init_stddev = 0.1}, clipped, false, 8), "fewer rows than pieces");
+  check_training(model_training({.factors = 3, .init_stddev = 0.1}, clipped_step, true, 60), "clipped");
+  check_training(model_training({.factors = 3, .init_stddev = 0.1}, clipped_step, false, 8), "fewer rows than pieces");
 }
 
 TEST_CASE("over ranks a look-up by index trains its table") {

@@ -102,4 +102,15 @@ inline const std::vector<std::pair<std::string, std::function<Expr(const Model&)
     {"adamw", [](const Model& m) { return AdamW(0.01).minimize(m.loss); }},
     {"ftrl", [](const Model& m) { return Ftrl(0.1).minimize(m.loss); }}};
 
+// A step of Adagrad by gradients that are clipped together.
+inline Expr clipped_step(const Model& m) {
+  Adagrad optimizer(0.1);
+  std::vector<GradientOf> pairs = optimizer.compute_gradients(m.loss, m.parameters);
+  std::vector<Expr> dy;
+  for (const GradientOf& pair : pairs) dy.push_back(pair.gradient);
+  const ClippedByGlobalNorm all = clip_by_global_norm(dy, 0.05);
+  for (std::size_t i = 0; i < pairs.size(); ++i) pairs[i].gradient = all.clipped[i];
+  return optimizer.apply_gradients(pairs);
+}
+
 }  // namespace trainings_of_ranks
