@@ -2,12 +2,10 @@
 // rule, a gradient rule and a CPU kernel. Ops are made in ops/, a page each; core knows them only through this.
 #pragma once
 
-#include <gradus/core/cpu.h>
 #include <gradus/core/error.h>
 #include <gradus/core/graph/graph.h>
 #include <gradus/core/workers.h>
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
