@@ -68,8 +68,7 @@ Expr add(const Operand& a, const Operand& b) {
           "add", []<class T>(T a, T b) { return static_cast<T>(modular(a) + modular(b)); }, "gr_add(x0, x1)",
           Gives::same, Zeros::all, [](const Chain& c, int) -> Expr { return c.dy; })
           .with_rule(as_difference)
-          .regrouped_by(one_product)
-          .fused_by(add_in_one_loop);
+          .regrouped_by(one_product);
   return elementwise(r, {a, b});
 }
 
@@ -80,8 +79,7 @@ Expr subtract(const Operand& a, const Operand& b) {
           "subtract", []<class T>(T a, T b) { return static_cast<T>(modular(a) - modular(b)); }, "gr_subtract(x0, x1)",
           Gives::same, Zeros::all, [](const Chain& c, int i) -> Expr { return i == 0 ? c.dy : -c.dy; })
           .with_rule(as_sum)
-          .regrouped_by(one_product)
-          .fused_by(subtract_in_one_loop);
+          .regrouped_by(one_product);
   return elementwise(r, {a, b});
 }
 
@@ -105,8 +103,7 @@ Expr divide(const Operand& a, const Operand& b) {
       row<Takes::floating>(
           "divide", [](auto a, auto b) { return a / b; }, "x0 / x1", Gives::same, Zeros::first,
           [](const Chain& c, int i) -> Expr { return i == 0 ? c.dy / c.x(1) : c.dy * (-c.y / c.x(1)); })
-          .with_rule(by_reciprocal)
-          .fused_by(divide_in_one_loop);
+          .with_rule(by_reciprocal);
   return elementwise(r, {a, b});
 }
 

@@ -58,10 +58,6 @@ class ElementwiseOp final : public Op {
     return row_.reassociated != nullptr ? row_.reassociated(y, facts) : Expr();
   }
 
-  Expr fused(const Expr& y, const DraftFacts& facts) const override {
-    return row_.fused != nullptr && is_floating(y.dtype()) ? row_.fused(y, facts) : Expr();
-  }
-
   RowKernel row_kernel(std::span<const Type> inputs) const override {
     return row_.kernel[static_cast<std::size_t>(isa())][static_cast<std::size_t>(inputs[0].dtype)];
   }

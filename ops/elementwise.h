@@ -35,7 +35,7 @@ struct Chain {
   Expr x(int i) const { return y.input(i); }
 };
 
-using OperandNames = std::array<std::string_view, 4>;
+using OperandNames = std::array<std::string_view, 3>;
 
 struct Row {
   std::string_view name;
@@ -47,10 +47,9 @@ struct Row {
   std::string_view text;  // the formula, for kernels that are compiled while a program runs: see Op::formula
   Expr (*gradient)(const Chain& c, int i) = nullptr;
   std::string_view no_gradient;  // why, where gradient is null
-  OperandNames operands = {"a", "b", "c", "d"};
+  OperandNames operands = {"a", "b", "c"};
   Expr (*simplified)(const Expr& y, const DraftFacts& facts) = nullptr;    // a rule for plans: see Op::simplified
   Expr (*reassociated)(const Expr& y, const DraftFacts& facts) = nullptr;  // see Op::reassociated
-  Expr (*fused)(const Expr& y, const DraftFacts& facts) = nullptr;         // see Op::fused
   bool throws_for_integers = false;                                        // whether the kernels refuse some integers
 
   /// The same row with operands called otherwise in messages.
@@ -71,13 +70,6 @@ struct Row {
     r.reassociated = rule;
     return r;
   }
-  /// The same row, which may take what it reads into its own loop.
-  constexpr Row fused_by(Expr (*rule)(const Expr& y, const DraftFacts& facts)) const {
-    Row r = *this;
-    r.fused = rule;
-    return r;
-  }
-  /// The same row, which ends steps that have a loop of their own.
   /// The same row, whose kernels throw for some integers: an accelerator cannot, and leaves integers to the host.
   constexpr Row throwing_for_integers() const {
     Row r = *this;
@@ -122,11 +114,6 @@ template <class F, class R, class... X>
 inline constexpr bool hoists = std::is_floating_point_v<R> && sizeof...(X) == 2 && (std::is_same_v<X, R> && ...) &&
                                !is_many_steps<F>;
 
-// Which operands of a formula are usually numbers where others are arrays, by bits: for these a row has a loop of its
-// own. 0 for those that do not say.
-template <class F>
-inline constexpr unsigned usual_numbers = 0;
-
 // An operand that is one number, read like an array.
 template <class T>
 struct Number {
@@ -138,7 +125,7 @@ struct Number {
 template <class F, class R, class... X>
 struct RowLoop {
   [[gnu::always_inline]] static constexpr bool hoists_numbers(unsigned scalars) {
-    return scalars == 0 || (hoists<F, R, X...> && scalars < 3) || scalars == usual_numbers<F>;
+    return scalars == 0 || (hoists<F, R, X...> && scalars < 3);
   }
   [[gnu::always_inline]] static void run(const void* const* in, unsigned scalars, void* out, std::int64_t n) {
     run(in, scalars, static_cast<R*>(out), n, std::index_sequence_for<X...>{});
@@ -152,8 +139,6 @@ struct RowLoop {
       if (scalars == 1) return over(y, n, operand<X, i == 0>(in[i])...);
       if (scalars == 2) return over(y, n, operand<X, i == 1>(in[i])...);
     }
-    if constexpr (usual_numbers<F> != 0)
-      if (scalars != 0) return over(y, n, operand<X, ((usual_numbers<F> >> i) & 1U) != 0>(in[i])...);
     over(y, n, operand<X, false>(in[i])...);
   }
   template <class T, bool is_number>
@@ -198,20 +183,7 @@ RowKernel row_kernel_here() {
   return row_kernel<Isa::portable, F, R, X...>;
 }
 
-/// A formula whose operands of these bits are usually numbers beside arrays: a learning rate, a decay.
-template <unsigned numbers, class F>
-struct BesideNumbers : F {
-  using F::operator();
-};
-template <unsigned numbers, class F>
-constexpr BesideNumbers<numbers, F> beside_numbers(F) {
-  return {};
-}
-
 namespace detail {
-
-template <unsigned numbers, class F>
-inline constexpr unsigned usual_numbers<BesideNumbers<numbers, F>> = numbers;
 
 template <class T, class>
 using Always = T;
@@ -227,8 +199,7 @@ template <class F, class T>
 constexpr std::size_t arity_of() {
   if constexpr (std::is_invocable_v<F, T>) return 1;
   if constexpr (std::is_invocable_v<F, T, T>) return 2;
-  if constexpr (std::is_invocable_v<F, T, T, T>) return 3;
-  return 4;
+  return 3;
 }
 
 // What a row's loop is compiled for, to run on a machine with AVX-512.
@@ -287,8 +258,8 @@ Expr stored_power(const Expr& a, double exponent);
 
 /// The layout of an elementwise result, checked. Throws TypeError, naming the op, where zeros would be filled.
 Layout elementwise_layout(std::string_view name, const OpInputs& in, const Shape& shape, Zeros zeros,
-                          const OperandNames& operands = {"a", "b", "c", "d"});
+                          const OperandNames& operands = {"a", "b", "c"});
 /// The broadcast shape of all inputs. Throws TypeError.
-Shape elementwise_shape(std::string_view name, const OpInputs& in, const OperandNames& operands = {"a", "b", "c", "d"});
+Shape elementwise_shape(std::string_view name, const OpInputs& in, const OperandNames& operands = {"a", "b", "c"});
 
 }  // namespace gradus

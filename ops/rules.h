@@ -45,11 +45,6 @@ std::optional<OfColumn> of_column(const Expr& e);
 /// products of dense matrices, where b is a^T. The rule of add and subtract that regroups.
 Expr one_product(const Expr& e, const DraftFacts& facts);
 
-/// a b + c, a - b c, a - b / c and a / sqrt(b) in one loop, where y is such; see Op::fused.
-Expr add_in_one_loop(const Expr& y, const DraftFacts& facts);
-Expr subtract_in_one_loop(const Expr& y, const DraftFacts& facts);
-Expr divide_in_one_loop(const Expr& y, const DraftFacts& facts);
-
 /// e as c x for matrices x, of which e has more, and a number c for each matrix of e.
 struct ScaledMatrices {
   Expr c;

@@ -80,7 +80,7 @@ TEST_CASE("the article's losses, float32") {
   // Rounding grows along the way: a plan may differ as much as op by op does, which is within 1e-4 here, and a tenth
   // more where clang compiles sums for the portable set, as it does with sanitizers.
   const SessionOptions op_by_op{.without = {"fold_constants", "simplify", "reassociate", "share_common_subexpressions",
-                                            "fuse_elementwise", "store_transposed", "tiles"}};
+                                            "store_transposed", "tiles"}};
   for (const bool csr : {false, true}) {
     const double rounding = train_beside_golden(1, float32, csr, {}, op_by_op);
     CHECK(rounding < (sanitized ? 1.2e-4 : 1e-4));

@@ -27,9 +27,8 @@ namespace gradus {
 namespace {
 
 constexpr double tolerance = 1e-9;  // of the largest number of a run
-constexpr std::array<const char*, 7> pass_names{
-    "fold_constants",   "simplify",         "reassociate", "share_common_subexpressions",
-    "fuse_elementwise", "store_transposed", "tiles"};
+constexpr std::array<const char*, 6> pass_names{
+    "fold_constants", "simplify", "reassociate", "share_common_subexpressions", "store_transposed", "tiles"};
 
 std::int64_t from_environment(const char* name, std::int64_t otherwise) {
   const char* const text = std::getenv(name);

@@ -30,7 +30,7 @@ constexpr float largest = std::numeric_limits<float>::max();
 using Passes = std::vector<std::string>;
 const SessionOptions op_by_op{.threads = 1,
                               .without = {"fold_constants", "simplify", "reassociate", "share_common_subexpressions",
-                                          "fuse_elementwise", "store_transposed", "tiles"}};
+                                          "store_transposed", "tiles"}};
 
 // Whether a plan's value stands for the one computed op by op: both NaN, the same infinity, or as near as `tolerance`.
 bool same(float expected, float found, double tolerance) {

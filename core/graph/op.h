@@ -210,9 +210,6 @@ class Op {
   /// The same for rules that regroup a sum of products: equal in exact arithmetic, and to rounding as long as no
   /// partial sum overflows. Each rule says when it applies; the pass `reassociate` asks.
   virtual Expr reassociated(const Expr& y, const DraftFacts& facts) const;
-  /// The same bits in one loop with what y alone reads, where there is such an op; none otherwise. Asked when nothing
-  /// is left to simplify.
-  virtual Expr fused(const Expr& y, const DraftFacts& facts) const;
   /// Whether this op computes what `other` does from the same inputs, to the same type.
   virtual bool same(const Op& other) const;
 

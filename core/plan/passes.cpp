@@ -16,9 +16,9 @@ constexpr int most_rounds = 40;
 }  // namespace
 
 std::span<const Pass> passes() {
-  static constexpr std::array all{
-      Pass{"fold_constants", fold_constants}, Pass{"simplify", simplify}, Pass{"reassociate", reassociate},
-      Pass{"share_common_subexpressions", share_common_subexpressions}, Pass{"fuse_elementwise", fuse_elementwise}};
+  static constexpr std::array all{Pass{"fold_constants", fold_constants}, Pass{"simplify", simplify},
+                                  Pass{"reassociate", reassociate},
+                                  Pass{"share_common_subexpressions", share_common_subexpressions}};
   return all;
 }
 
@@ -57,18 +57,15 @@ Draft rebuilt(const Draft& draft, std::span<const Pass> chosen, bool& changed) {
 }  // namespace
 
 Draft rewritten(Draft draft, std::span<const std::string> without) {
-  // The last of them makes ops that the others do not know.
   std::vector<Pass> chosen;
-  std::vector<Pass> last;
   for (const Pass& pass : passes())
-    if (std::find(without.begin(), without.end(), pass.name) == without.end())
-      (pass.apply == fuse_elementwise ? last : chosen).push_back(pass);
+    if (std::find(without.begin(), without.end(), pass.name) == without.end()) chosen.push_back(pass);
   bool changed = !chosen.empty();
   for (int round = 0; round < most_rounds && changed; ++round) {
     changed = false;
     draft = rebuilt(draft, chosen, changed);
   }
-  return last.empty() ? std::move(draft) : rebuilt(draft, last, changed);
+  return draft;
 }
 
 }  // namespace gradus

@@ -28,8 +28,6 @@ Expr simplify(const Expr& y, Rewriting& rewriting);
 Expr reassociate(const Expr& y, Rewriting& rewriting);
 /// Puts a node that computes the same in a node's place.
 Expr share_common_subexpressions(const Expr& y, Rewriting& rewriting);
-/// Puts an op that does the work of several in one loop in a node's place; once, when the others find nothing more.
-Expr fuse_elementwise(const Expr& y, Rewriting& rewriting);
 
 struct Pass {
   std::string_view name;

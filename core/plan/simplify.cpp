@@ -24,6 +24,4 @@ Expr simplify(const Expr& y, Rewriting& rewriting) { return by_rule(&Op::simplif
 
 Expr reassociate(const Expr& y, Rewriting& rewriting) { return by_rule(&Op::reassociated, y, rewriting); }
 
-Expr fuse_elementwise(const Expr& y, Rewriting& rewriting) { return by_rule(&Op::fused, y, rewriting); }
-
 }  // namespace gradus

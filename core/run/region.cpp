@@ -69,6 +69,13 @@ Region::Region(const Program& program, const Schedule& schedule, const Group& gr
   const auto bytes_of = [&](int m) {
     return Arena::whole_lines(tile_rows_ * row_bytes_of(node(members_[at(m)].node).type));
   };
+  // Whether member m may write over k, which it reads last: element by element, and both or neither in the one kernel.
+  const auto may_overwrite = [&](int m, int k) {
+    const ProgramNode& writer = node(members_[at(m)].node);
+    const Type &of = node(members_[at(k)].node).type, &type = writer.type;
+    return offset_[at(k)] >= 0 && kernel_of[at(k)] == kernel_of[at(m)] && of.shape.size() == type.shape.size() &&
+           size_of(of.dtype) == size_of(type.dtype) && writer.op->row_kernel(input_types(program, writer)) != nullptr;
+  };
   for (int m = 0; m < size(); ++m) {
     const Member& member = members_[at(m)];
     const Type& type = node(member.node).type;
@@ -79,7 +86,16 @@ Region::Region(const Program& program, const Schedule& schedule, const Group& gr
     } else {
       constexpr std::int64_t csr_bytes = 16;  // a guess
       row_traffic_ += type.layout == Layout::csr ? csr_bytes : row_bytes_of(type);
-      if (!kept && type.layout != Layout::csr) offset_[at(m)] = arena.take(bytes_of(m));
+      if (!kept && type.layout != Layout::csr) {
+        const auto given =
+            std::find_if(dying[at(m)].begin(), dying[at(m)].end(), [&](int k) { return may_overwrite(m, k); });
+        if (given != dying[at(m)].end()) {
+          offset_[at(m)] = offset_[at(*given)];
+          dying[at(m)].erase(given);
+        } else {
+          offset_[at(m)] = arena.take(bytes_of(m));
+        }
+      }
       if (kept && along_held_rows()) whole_rows_.push_back(m);
     }
     for (const int k : dying[at(m)])

@@ -83,9 +83,9 @@ class Feeds {
 struct SessionOptions {
   int threads = 0;  // inside one op; 0 means all cores. Results do not depend on it.
   /// Passes of the plan compiler to leave out: fold_constants, simplify, reassociate,
-  /// share_common_subexpressions, fuse_elementwise, store_transposed; on the CPU tiles and compile; on other
-  /// devices recompute, fuse and record. Without `reassociate` no sum is regrouped: what a plan gives then differs
-  /// from the graph, op by op, by rounding alone, also where sums or powers leave the range of the dtype.
+  /// share_common_subexpressions, store_transposed; on the CPU tiles and compile; on other devices recompute, fuse and
+  /// record. Without `reassociate` no sum is regrouped: what a plan gives then differs from the graph, op by op, by
+  /// rounding alone, also where sums or powers leave the range of the dtype.
   std::vector<std::string> without = {};
   /// Of a session over ranks: how many pieces a batch is cut into. Results depend on it, and not on the ranks.
   std::int64_t pieces = 16;

@@ -16,9 +16,8 @@ int main() {
   Expr train = Adagrad(0.1).minimize(loss);
   // [/]
 
-  const std::vector<std::string> passes = {
-      "fold_constants",   "simplify",         "reassociate", "share_common_subexpressions",
-      "fuse_elementwise", "store_transposed", "tiles"};
+  const std::vector<std::string> passes = {"fold_constants",   "simplify", "reassociate", "share_common_subexpressions",
+                                           "store_transposed", "tiles"};
   const Feeds feeds = {{X, x_data}, {y, y_data}};
   // [count]
   const auto count = [&](const Expr& fetch, const std::vector<std::string>& without) {
