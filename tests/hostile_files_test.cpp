@@ -88,7 +88,7 @@ TEST_CASE("headers that would take hours or the stack are refused at once") {
   CHECK(refused(folder, "{\"__metadata__\":" + repeated("{\"a\":", 100'000) + "1" + repeated("}", 100'001)) == limits);
   CHECK(refused(folder, "{\"a\":" + repeated("[", 100'000) + repeated("]", 100'000) + "}") == limits);
   std::string many = "{\"a\":0";
-  for (int i = 0; i < 200'000; ++i) many += fmt::format(",\"{}\":0", i);
+  for (int i = 0; i < 110'000; ++i) many += fmt::format(",\"{}\":0", i);
   CHECK(refused(folder, many + "}") == limits);
   CHECK(refused(folder, "{\"a\":{\"shape\":[1" + repeated(",1", 3'000'000) + "]}}") == limits);
   CHECK(refused(folder, "{\"a\":1,\"a\":1}") == ": the header names 'a' twice");

@@ -26,12 +26,12 @@ namespace {
 
 using nlohmann::json;
 
-const json& golden() {
+const json& golden_models() {
   static const json rows = read_golden("models.json");
   return rows;
 }
 
-Tensor golden_x() { return golden_tensor(golden().at(0).at("X")); }
+Tensor golden_x() { return golden_tensor(golden_models().at(0).at("X")); }
 
 // What a row's model is made of here.
 struct Made {
@@ -87,7 +87,7 @@ TEST_CASE("models answer what their definitions do, and their gradients are diff
   const Tensor x = golden_x();
   const Tensor y_data = random_normal({x.dim(0), 1}, {.seed = 5, .dtype = float64});
   int rows = 0;
-  for (const json& row : golden()) {
+  for (const json& row : golden_models()) {
     if (row.contains("X")) continue;
     ++rows;
     CAPTURE(row.at("name").get<std::string>());

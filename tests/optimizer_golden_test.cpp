@@ -75,13 +75,13 @@ const std::map<std::string, Make> optimizers = {
      }},
 };
 
-const json& golden() {
+const json& golden_runs() {
   static const json file = read_golden("optimizers.json");
   return file;
 }
 
 Tensor problem(std::size_t number, const char* name, DType dtype) {
-  const Tensor tensor = golden_tensor(golden().at(number).at(name));
+  const Tensor tensor = golden_tensor(golden_runs().at(number).at(name));
   return is_floating(tensor.dtype()) ? tensor.cast(dtype) : tensor;
 }
 
@@ -137,8 +137,8 @@ void check_sparse(const json& run, const Make& make, const Tolerance& t) {
 }
 
 void check_all(const Tolerance& t) {
-  for (std::size_t i = 2; i < golden().size(); ++i) {
-    const json& run = golden().at(i);
+  for (std::size_t i = 2; i < golden_runs().size(); ++i) {
+    const json& run = golden_runs().at(i);
     const std::string name = run.at("name").get<std::string>(), kind = run.at("optimizer").get<std::string>();
     INFO(name);
     const auto make = optimizers.find(kind);
@@ -163,7 +163,7 @@ TEST_CASE("optimizers: every one that the test makes has golden steps") {
   for (const auto& optimizer : optimizers) {
     const std::string& kind = optimizer.first;
     bool found = false;
-    for (std::size_t i = 2; i < golden().size(); ++i) found |= golden().at(i).at("optimizer") == kind;
+    for (std::size_t i = 2; i < golden_runs().size(); ++i) found |= golden_runs().at(i).at("optimizer") == kind;
     CHECK_MESSAGE(found, kind);
   }
 }

@@ -66,8 +66,11 @@ std::string refusal_of_tables(const std::function<Expr(const Expr& x, const Expr
 }  // namespace
 
 TEST_CASE("tables that are shared out train to the same bits with every optimizer") {
-  for (const auto& [name, train] : optimizers)
-    for (const bool touched : {true, false})
+  bool this_time = false;
+  for (const auto& [name, train] : optimizers) {
+    this_time = !this_time;
+    for (const bool touched : {true, false}) {
+      if (!thorough() && touched != this_time) continue;  // in turns
       check_shared_out(model_training({.factors = 3,
                                        .init_stddev = 0.1,
                                        .l2_W = touched ? 0.01 : 0,
@@ -75,6 +78,8 @@ TEST_CASE("tables that are shared out train to the same bits with every optimize
                                        .l2_over = touched ? L2Over::touched : L2Over::all},
                                       train, touched, 62),
                        name + (touched ? ", touched" : ""));
+    }
+  }
 }
 
 TEST_CASE("tables that are shared out train to the same bits in every model that looks them up") {
@@ -413,6 +418,7 @@ TEST_CASE("tables of which a batch names many rows are exchanged in slices, to t
   };
   // Pieces that share few rows, and pieces that share most.
   for (const std::int64_t period : {512, 128}) {
+    if (!thorough() && period == 128) continue;
     const auto whole = on_ranks<std::vector<Tensor>>(
         2, [&](const Communicator& rank) { return trained(&rank, std::int64_t{1} << 30, period); });
     for (const int ranks : {2, 4}) {

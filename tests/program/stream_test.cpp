@@ -53,7 +53,7 @@ class ManyNumbers final : public Reader {
 };
 
 // 20 blocks; with a numeric column that --normalize changes.
-void write_ratings(const Folder& folder, const std::string& cache = "ratings.cache", std::uint64_t seed = 1) {
+void write_cache(const Folder& folder, const std::string& cache = "ratings.cache", std::uint64_t seed = 1) {
   std::istringstream lines(
       ratings_text({.count = 40000, .users = 50, .items = 80, .form = RatingsForm::csv, .seed = seed}));
   std::string text = "age,", line;
@@ -100,7 +100,7 @@ TEST_CASE("memory is that of a few blocks, however many there are" * doctest::sk
 
 TEST_CASE("what is learnt by blocks is what is learnt of the whole, and the same bits again") {
   const Folder folder;
-  write_ratings(folder);
+  write_cache(folder);
   const nlohmann::json by_blocks = trained(folder, with(streamed, {"--threads", "1"}));
   const std::string model = text_of(folder / "m");
   CHECK(by_blocks["streamed"] == true);
@@ -137,14 +137,14 @@ TEST_CASE("what is learnt by blocks is what is learnt of the whole, and the same
 
 TEST_CASE("a training by blocks that is killed goes on with the same bits") {
   const Folder folder;
-  write_ratings(folder);
+  write_cache(folder);
   check_interrupted(folder, streamed, 12, {SIGKILL, SIGINT});  // at once, and after the batch at hand
 }
 
 TEST_CASE("a state of streamed data is of those data") {
   const Folder folder;
-  write_ratings(folder);
-  write_ratings(folder, "others.cache", 2);
+  write_cache(folder);
+  write_cache(folder, "others.cache", 2);
   Words slow = streamed;
   *std::find(slow.begin(), slow.end(), "8") = "100000";
   Running program(folder, slow);
@@ -215,7 +215,7 @@ TEST_CASE("classes, weights, ranges and a file to validate with are found block 
 
 TEST_CASE("what needs all rows at once is refused with what would help") {
   const Folder folder;
-  write_ratings(folder);
+  write_cache(folder);
   const auto refused = [&](const Words& more, const std::string& what) {
     CHECK(
         said(folder, with({"train", "ratings.cache", "--stream-above", "0"}, more)) ==
@@ -231,6 +231,6 @@ TEST_CASE("what needs all rows at once is refused with what would help") {
   CHECK(run_fm(folder, {"train", "ratings.cache", "--stream-above", "2", "--cv", "3", "--epochs", "1"}).code == 0);
   // A search is as many trainings.
   const nlohmann::json found = trained(
-      folder, {"train", "ratings.cache", "--stream-above", "0", "--search", "--epochs", "2", "--batch", "4096"});
+      folder, {"train", "ratings.cache", "--stream-above", "0", "--search", "--epochs", "1", "--batch", "4096"});
   CHECK(found["search"].size() == 27);
 }

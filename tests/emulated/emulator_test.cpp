@@ -1,7 +1,7 @@
 // The emulated accelerator: it runs a kernel's text as CUDA would, and what goes wrong on a GPU in silence, or for
 // ever, is an error that names the kernel.
-#include "emulator/emulated_accelerator.h"
-#include "sanitized.h"
+#include "../emulator/emulated_accelerator.h"
+#include "../sanitized.h"
 
 #include <gradus/core/device/device_call.h>
 #include <gradus/core/error.h>

@@ -1,7 +1,7 @@
 // Every op's kernels for accelerators, as text, on the emulated one.
-#include "emulator/emulated_accelerator.h"
-#include "launch_checks.h"
-#include "thorough.h"
+#include "../emulator/emulated_accelerator.h"
+#include "../launch_checks.h"
+#include "../thorough.h"
 
 #include <doctest/doctest.h>
 

@@ -1,9 +1,9 @@
 // Sessions over ranks on a device, on one that is emulated: what ranks on the CPU learn but for rounding, the same bits
 // for any number of ranks, and what is refused.
-#include "emulator/emulated_accelerator.h"
-#include "ranks_of_threads.h"
-#include "thorough.h"
-#include "trainings_of_ranks.h"
+#include "../emulator/emulated_accelerator.h"
+#include "../ranks_of_threads.h"
+#include "../thorough.h"
+#include "../trainings_of_ranks.h"
 
 #include <gradus/gradus.h>
 
