@@ -97,6 +97,37 @@ void multiply_small(std::int64_t m, std::int64_t n, std::int64_t k, const T* a, 
   run(m, n, k, a, transpose_a ? 1 : k, transpose_a ? m : 1, b, stride, c, add);
 }
 
+// c = a b for a column b, by lanes: four rows of a at once, since each sum waits for its last addition.
+template <class T, class V>
+struct ColumnProduct {
+  static constexpr std::int64_t lanes = sizeof(V) / sizeof(T);
+  static constexpr std::int64_t held = 4;
+
+  [[gnu::always_inline]] static void run(std::int64_t m, std::int64_t k, const T* a, const T* b, T* c, bool add) {
+    for (std::int64_t row = 0; row < m; row += held) {
+      V sum[held] = {};
+      const T* from[held];
+      for (std::int64_t r = 0; r < held; ++r) from[r] = a + std::min(row + r, m - 1) * k;
+      std::int64_t l = 0;
+      for (; l + lanes <= k; l += lanes) {
+        V by, line;
+        std::memcpy(&by, b + l, sizeof by);
+        for (std::int64_t r = 0; r < held; ++r) {
+          std::memcpy(&line, from[r] + l, sizeof line);
+          sum[r] += line * by;
+        }
+      }
+      for (std::int64_t r = 0; r < std::min(held, m - row); ++r) {
+        for (std::int64_t half = lanes / 2; half > 0; half /= 2)
+          for (std::int64_t j = 0; j < half; ++j) sum[r][j] += sum[r][j + half];
+        T total = sum[r][0];
+        for (std::int64_t rest = l; rest < k; ++rest) total += from[r][rest] * b[rest];
+        c[row + r] = add ? c[row + r] + total : total;
+      }
+    }
+  }
+};
+
 // A product that is not worth a call of BLAS.
 template <class T>
 void small_gemm(std::int64_t m, std::int64_t n, std::int64_t k, const T* a, bool transpose_a, const T* b,
@@ -105,16 +136,10 @@ void small_gemm(std::int64_t m, std::int64_t n, std::int64_t k, const T* a, bool
   // (a b)^T = b^T a^T, and a column is a row in memory.
   if (n == 1 && m > 1 && transpose_a) return small_gemm(1, m, k, b, false, a, false, c, add);
   if (n == 1) {
-    // Several rows at once, since each sum waits for its last addition.
-    constexpr std::int64_t held = 4;
-    for (std::int64_t row = 0; row < m; row += held) {
-      T sum[held] = {};
-      const T* from[held];
-      for (std::int64_t r = 0; r < held; ++r) from[r] = a + std::min(row + r, m - 1) * k;
-      for (std::int64_t l = 0; l < k; ++l)
-        for (std::int64_t r = 0; r < held; ++r) sum[r] += from[r][l] * b[l];
-      for (std::int64_t r = 0; r < std::min(held, m - row); ++r) c[row + r] = add ? c[row + r] + sum[r] : sum[r];
-    }
+    using Body = ColumnProduct<T, typename Vectors::Wide>;
+    static const decltype(&Body::run) run =
+        compiled_here<Body, std::int64_t, std::int64_t, const T*, const T*, T*, bool>();
+    run(m, k, a, b, c, add);
   } else if (n <= 32 / static_cast<std::int64_t>(sizeof(T)) / 2) {
     multiply_small<T, typename Vectors::Half>(m, n, k, a, transpose_a, b, transpose_b, c, add);
   } else {

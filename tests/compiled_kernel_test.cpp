@@ -137,18 +137,33 @@ TEST_CASE("compiled kernels: every elementwise op gives the bits of its own loop
   CHECK(check_table(share, std::array{Shape({columns})}, std::array{true}) > 60 / share);
 }
 
-// Of what a kernel computes it sums rows, in lanes where these are long enough, and over rows, by pieces.
-TEST_CASE("compiled kernels: sums along the last axes and the first ones") {
+// Of what a kernel computes it sums rows, in lanes where these are long enough, and over rows, by pieces; of a small
+// one also all.
+TEST_CASE("compiled kernels: sums along the last axes, the first ones, and all") {
   struct Case {
     Shape shape;
     std::vector<Axes> axes;
     DType dtype = float32;
   };
   const std::vector<Case> cases = {
-      {{60'000, 2}, {{0}, {1}}},       {{20'000, 8}, {{0}, {1}}},           {{20'000, 9}, {{0}, {1}}, float64},
-      {{8'000, 31}, {{0}, {1}}},       {{8'000, 33}, {{0}, {1}}, float64},  {{6'000, 100}, {{0}, {1}}},
-      {{200, 1'500}, {{0}, {1}}},      {{9'000, 5, 8}, {{0, 1}, {2}, {0}}}, {{9'000, 3, 16}, {{1, 2}, {0, 1}}},
+      {{60'000, 2}, {{0}, {1}}},
+      {{20'000, 8}, {{0}, {1}}},
+      {{20'000, 9}, {{0}, {1}}, float64},
+      {{8'000, 31}, {{0}, {1}}},
+      {{8'000, 33}, {{0}, {1}}, float64},
+      {{6'000, 100}, {{0}, {1}}},
+      {{200, 1'500}, {{0}, {1}}},
+      {{9'000, 5, 8}, {{0, 1}, {2}, {0}}},
+      {{9'000, 3, 16}, {{1, 2}, {0, 1}}},
       {{9'001, 1, 40}, {{0}, {1, 2}}},
+      {{7, 1}, {{0}, {0, 1}}},
+      {{5, 16}, {{0}, {1}, {0, 1}}},
+      {{3, 1'365}, {{0, 1}, {1}}},
+      {{40, 3}, {{0, 1}, {0}}, float64},
+      {{2, 3, 4}, {{0}, {1, 2}, {0, 1, 2}}},
+      {{1, 31}, {{0}, {0, 1}}},
+      {{64, 60}, {{0, 1}}},
+      {{300, 200}, {{0}, {1}}},
   };
   for (std::size_t i = 0; i < cases.size(); i += thorough() ? 1 : 6) {
     const Case& c = cases[i];

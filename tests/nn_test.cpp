@@ -25,7 +25,7 @@ TEST_CASE("gelu of the greatest numbers is what they are, or 0") {
 }
 
 TEST_CASE("dropout at a rate that is fed") {
-  for (const Device& device : {Device::cpu(), emulated_device()}) {
+  for (const Device& device : devices_to_try()) {
     for (const DType dtype : {float32, float64}) {
       Graph g;
       const int line = __LINE__;
@@ -89,7 +89,7 @@ TEST_CASE("batch normalization keeps moving moments") {
 }
 
 TEST_CASE("classes of a cross entropy are checked") {
-  for (const Device& device : {Device::cpu(), emulated_device()}) {
+  for (const Device& device : devices_to_try()) {
     Graph g;
     const int line = __LINE__;
     const Expr labels = g.placeholder("labels", {any}, int32), x = g.placeholder("x", {any, 3});

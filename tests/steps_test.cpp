@@ -90,7 +90,7 @@ TEST_CASE("steps: of random plans, on the CPU and on a device") {
     std::vector<Expr> fetches = random.values;
     fetches.push_back(random.train);
     for (const SessionOptions& of : options)
-      for (const Device& device : {Device::cpu(), emulated_device()}) {
+      for (const Device& device : devices_to_try()) {
         Session session(random.g, device, of);
         const PlanSteps plan = session.steps(fetches, random.batches[0]);
         check_plan(plan);

@@ -1,5 +1,6 @@
-// The questions the engine asks of an op. An op is a pure function of tensors: its name and attributes, a type
-// rule, a gradient rule and a CPU kernel. Ops are made in ops/, a page each; core knows them only through this.
+// The questions that the engine asks of an op, a pure function of tensors: what it means (name, attributes, type rule,
+// gradient, rewrites), what plans must know of it, and how it is computed. Ops are made in ops/, a page each; core
+// knows them only through this.
 #pragma once
 
 #include <gradus/core/error.h>
@@ -181,17 +182,17 @@ class Op {
   Op& operator=(const Op&) = delete;
   virtual ~Op() = default;
 
+  // What it means: all that a reader of a formula needs.
+
   /// TensorFlow's name: "reduce_sum".
   virtual std::string_view name() const = 0;
   /// "axis=1, keep_dims": for people, and all that tells this op from another of its class and type.
   virtual std::string attributes() const { return {}; }
-
   /// The type of the result; throws TypeError where the inputs do not fit. Asked when a node is made, with
   /// dimensions perhaps unknown, and again by a plan, with all of them known.
   virtual Type infer(const OpInputs& in) const = 0;
   /// Whether infer() may be asked of inputs whose rank is not known.
   virtual bool takes_any_rank() const { return false; }
-
   /// An expression for the part of d(loss)/d(input i) that flows through y, given dy = d(loss)/dy. dy has y's
   /// shape, or for elementwise ops any that broadcasts to it; the result's shape may be y's where y was
   /// broadcast from the input: gradients() settles that for all ops. No expression where an earlier input is the same
@@ -201,7 +202,6 @@ class Op {
   virtual std::string_view no_gradient(int i) const;
   /// Whether dy may be a rows value (otherwise gradients() makes it dense first).
   virtual bool takes_rows_gradient() const { return false; }
-
   /// An expression of y's type that costs less, made in y's graph; none where there is nothing better. It is equal to y
   /// but for rounding, whatever the values are, so that no overflow, infinity, NaN or cancellation comes or goes by it.
   /// Plans ask, with all types concrete; `facts` tell how many nodes read one, for rules that pay only where y alone
@@ -213,8 +213,17 @@ class Op {
   /// Whether this op computes what `other` does from the same inputs, to the same type.
   virtual bool same(const Op& other) const;
 
-  /// The CPU kernel. Elementwise ops and views have none: the engine runs them.
-  virtual void compute(Call& call) const;
+  // What plans must know of it.
+
+  /// Whether the result is the first input's elements in the same order, perhaps under another shape. Asked with
+  /// concrete types: a broadcast to the shape it has already is a view.
+  virtual bool is_view(std::span<const Type> inputs) const;
+  /// Whether the result is x transposed: the dense matrix x, with its elements moved.
+  virtual bool transposes(const Type& x) const;
+  /// Whether the kernel looks at the elements of input i (some inputs lend only their shape).
+  virtual bool reads(int i) const;
+  /// Whether two evaluations may differ, or each is seen: random numbers, what is printed.
+  virtual bool is_random() const { return false; }
   /// For ops that compute() is to run on tiles. Asked with concrete types.
   virtual Tiles tiles(std::span<const Type> inputs, const Type& output) const;
   /// The same whether or not tiles would pay: what ranks ask, each of which has some of the rows (distribution.h).
@@ -229,30 +238,26 @@ class Op {
   virtual bool touches_as_input() const { return false; }
   /// Of a csr result: whether its non-zeros are ones, whatever the inputs are.
   virtual bool gives_ones() const { return false; }
-  /// Makes a sparse output of an accumulated sum, before its first tile: sets its index.
-  virtual void prepare_sum(Call& call) const;
-  /// The row kernel of an elementwise op for inputs of these types; null for any other op.
-  virtual RowKernel row_kernel(std::span<const Type> inputs) const;
   /// Whether the result is rows of a table, the first input, as they are.
   virtual bool looks_up_rows() const { return false; }
+  /// Of an op that folds the elements of its first input, term by term; by nothing for any other op.
+  virtual Fold fold(std::span<const Type> inputs) const;
+  /// Whether there is no launch(): an accelerator has the host compute it.
+  virtual bool runs_on_host() const { return false; }
+
+  // How it is computed: an elementwise op by a row kernel, all others by a call.
+
+  /// The row kernel of an elementwise op for inputs of these types; null for any other op.
+  virtual RowKernel row_kernel(std::span<const Type> inputs) const;
   /// Of an elementwise op, its formula on the operands x0, x1, x2, in C++ and CUDA C++ alike: "x0 * x1"; functions of
   /// core/kernel/formula_functions.h may be used. It gives the row kernel's bits. Empty: the op is part of no kernel.
   virtual std::string formula(std::span<const Type> inputs) const;
-  /// Of an op that folds the numbers of its first input, term by term; by nothing for any other op.
-  virtual Fold fold(std::span<const Type> inputs) const;
+  /// The CPU kernel. Elementwise ops and views have none: the engine runs them.
+  virtual void compute(Call& call) const;
+  /// Makes a sparse output of an accumulated sum, before its first tile: sets its index.
+  virtual void prepare_sum(Call& call) const;
   /// What compute() does, on an accelerator (device_call.h). Elementwise ops and views have none: the engine runs them.
   virtual void launch(DeviceCall& call) const;
-  /// Whether there is no launch(): an accelerator has the host compute it.
-  virtual bool runs_on_host() const { return false; }
-  /// Whether the result is the first input's numbers in the same order, perhaps under another shape. Asked with
-  /// concrete types: a broadcast to the shape it has already is a view.
-  virtual bool is_view(std::span<const Type> inputs) const;
-  /// Whether the result is x transposed: the dense matrix x, with its numbers moved.
-  virtual bool transposes(const Type& x) const;
-  /// Whether the kernel looks at the numbers of input i (some inputs lend only their shape).
-  virtual bool reads(int i) const;
-  /// Whether two evaluations may differ, or each is seen: random numbers, what is printed.
-  virtual bool is_random() const { return false; }
 };
 
 /// f(), whose ValueErrors are told with the name and the place of the node: row kernels know none.

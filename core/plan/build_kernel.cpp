@@ -64,7 +64,7 @@ std::optional<LoopSpace> kernel_space(const Program& program, int id) {
   return LoopSpace{Layout::rows, {node.type.shape.begin(), node.type.shape.end()}, source.id()};
 }
 
-std::optional<KernelFold> kernel_fold(const Program& program, int id) {
+std::optional<KernelFold> kernel_fold(const Program& program, int id, bool has_all) {
   constexpr std::int64_t longest = 4096;
   const ProgramNode& node = program.nodes[at(id)];
   if (!is_computed(node) || node.inputs.size() != 1 || !is_floating(node.type.dtype) ||
@@ -80,9 +80,13 @@ std::optional<KernelFold> kernel_fold(const Program& program, int id) {
     folded.push_back(((fold.axes >> static_cast<unsigned>(axis)) & 1U) != 0);
     dims.push_back(type.shape[axis]);
   }
+  if (folded.empty()) return std::nullopt;
   const auto change = std::adjacent_find(folded.begin(), folded.end(), std::not_equal_to<>());
-  if (change == folded.end() || std::adjacent_find(change + 1, folded.end(), std::not_equal_to<>()) != folded.end())
-    return std::nullopt;
+  if (change == folded.end()) {
+    if (!has_all || !folded.front() || type.shape.size() > longest) return std::nullopt;
+    return KernelFold{false, 0, fold.scale};
+  }
+  if (std::adjacent_find(change + 1, folded.end(), std::not_equal_to<>()) != folded.end()) return std::nullopt;
   const auto axis = static_cast<std::size_t>(change - folded.begin()) + 1;
   std::int64_t inner = 1;  // what a kernel keeps of a row that is summed, or of sums over rows
   for (std::size_t a = folded.front() ? axis : 1; a < dims.size(); ++a) inner *= dims[a];
@@ -97,7 +101,7 @@ Kernel make_kernel(const Program& program, const LoopSpace& space, std::span<con
   for (const int id : nodes) {
     const ProgramNode& node = program.nodes[at(id)];
     const std::vector<Type> types = input_types(program, node);
-    if (const auto fold = node.type.layout == Layout::dense ? kernel_fold(program, id) : std::nullopt) {
+    if (const auto fold = node.type.layout == Layout::dense ? kernel_fold(program, id, true) : std::nullopt) {
       kernel.folds.push_back(
           {id, step_of.at(node.inputs[0]), node.type.dtype, fold->axis, fold->over_rows, fold->scale});
       continue;
@@ -133,6 +137,12 @@ Kernel make_kernel(const Program& program, const LoopSpace& space, std::span<con
   if (kernel.dims.empty()) {  // numbers
     kernel.dims.push_back(1);
     for (Kernel::Read& read : kernel.reads) read.stride.push_back(0);
+  }
+  // What is summed whole is one row.
+  if (std::any_of(kernel.folds.begin(), kernel.folds.end(), [](const Kernel::Fold& fold) { return fold.axis == 0; })) {
+    kernel.dims.insert(kernel.dims.begin(), 1);
+    for (Kernel::Read& read : kernel.reads) read.stride.insert(read.stride.begin(), 0);
+    for (Kernel::Fold& fold : kernel.folds) ++fold.axis;
   }
   drop_single_axes(kernel);
   merge_axes(kernel);

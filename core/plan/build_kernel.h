@@ -14,13 +14,14 @@ namespace gradus {
 /// table that a known set holds, or looks such rows up.
 std::optional<LoopSpace> kernel_space(const Program& program, int node);
 
-/// Where a node can be part of its operand's kernel: a sum over the last axes of a dense space, or over the first ones.
+/// Where a node can be part of its operand's kernel: a sum over the last axes of a dense space, or over the first ones;
+/// of a kernel that has all of the space in one call, also over all axes.
 struct KernelFold {
   bool over_rows;    // the first ones
-  std::size_t axis;  // of the space's, where what is summed ends or begins
+  std::size_t axis;  // of the space's, where what is summed ends or begins; 0 where that is all
   double scale;
 };
-std::optional<KernelFold> kernel_fold(const Program& program, int node);
+std::optional<KernelFold> kernel_fold(const Program& program, int node, bool has_all);
 
 /// The kernel of `nodes`, all of this space or folds of those that are, in order. `is_stored` tells whether a node's
 /// result is needed outside, `table` which variable's rows it replaces, or -1.

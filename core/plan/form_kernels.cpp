@@ -54,7 +54,7 @@ class Forming {
     for (std::size_t part = parts_.size(); part-- > 0;)
       for (const std::size_t m : std::vector<std::size_t>(parts_[part].rbegin(), parts_[part].rend()))
         if (part_of_[m] == part) move_down(m);
-    if (group_.tile_rows > 0) add_folds();
+    add_folds();
     std::vector<int> ordered;
     for (std::vector<std::size_t>& part : parts_) {
       std::sort(part.begin(), part.end());
@@ -116,9 +116,10 @@ class Forming {
       const auto made = place_.find(node.inputs[0]);
       if (made == place_.end() || space_[made->second] < 0) continue;
       const std::size_t to = part_of_[made->second];
+      const bool region = group_.tile_rows > 0;
       const Tiles::Gives gives = tiles_[at(group_.nodes[m])].gives;
-      const std::optional<KernelFold> fold = kernel_fold(program_, group_.nodes[m]);
-      if (!fold || gives != (fold->over_rows ? Tiles::Gives::sum : Tiles::Gives::rows)) continue;
+      const std::optional<KernelFold> fold = kernel_fold(program_, group_.nodes[m], !region);
+      if (!fold || (region && gives != (fold->over_rows ? Tiles::Gives::sum : Tiles::Gives::rows))) continue;
       if (parts_[to].size() >= most_steps) continue;
       std::erase(parts_[part_of_[m]], m);
       parts_[to].push_back(m);
@@ -216,18 +217,18 @@ void form_kernels(const Program& program, Schedule& schedule) {
   const auto end_singles = [&] {
     Forming(program, schedule, uses, singles).form();
     std::size_t next = 0;
-    const auto add = [&](std::size_t count) {
+    const auto add = [&](std::size_t count, bool is_kernel) {
       Group& group = groups.emplace_back();
       const auto first = singles.nodes.begin() + static_cast<std::ptrdiff_t>(next);
       group.nodes.assign(first, first + static_cast<std::ptrdiff_t>(count));
-      if (count > 1) group.kernels = {{0, count}};
+      if (is_kernel) group.kernels = {{0, count}};
       next += count;
     };
     for (const Group::Stretch& kernel : singles.kernels) {
-      while (next < kernel.first) add(1);
-      add(kernel.count);
+      while (next < kernel.first) add(1, false);
+      add(kernel.count, true);
     }
-    while (next < singles.nodes.size()) add(1);
+    while (next < singles.nodes.size()) add(1, false);
     singles = {};
   };
   for (Group& group : schedule.groups) {

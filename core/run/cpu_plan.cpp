@@ -42,7 +42,7 @@ CpuPlan::CpuPlan(Program program, Variables& variables, Workers& workers, Workin
   for (const Group& group : schedule_.groups) {
     if (group.tile_rows > 0) {
       add_region(group);
-    } else if (group.nodes.size() > 1) {
+    } else if (!group.kernels.empty()) {
       add_small_kernel(group);
     } else {
       steps_.push_back(step_of(group.nodes.front()));
@@ -72,10 +72,10 @@ void CpuPlan::add_small_kernel(const Group& group) {
             std::make_unique<SmallKernel>(SmallKernel{PlanKernel(std::move(kernel)), elements, inner})};
   SmallKernel& small = *step.small;
   for (const Kernel::Read& read : small.kernel.kernel().reads) small.reads.push_back(&value(read.node));
-  for (const int id : group.nodes) {
-    if (stored(id)) small.writes.push_back(&value(id));
-    small.steps.push_back(step_of(id));
-  }
+  for (const Kernel::Step& computed : small.kernel.kernel().steps)
+    if (computed.stored) small.writes.push_back(&value(computed.node));
+  for (const Kernel::Fold& fold : small.kernel.kernel().folds) small.writes.push_back(&value(fold.node));
+  for (const int id : group.nodes) small.steps.push_back(step_of(id));
   small.in.resize(small.reads.size());
   small.out.resize(small.writes.size());
   steps_.push_back(std::move(step));

@@ -37,7 +37,6 @@ Region::Region(const Program& program, const Schedule& schedule, const Group& gr
     const int table = memory.scattered[at(id)];
     members_.push_back({id, schedule.tiles[at(id)], table >= 0 ? &values[at(table)] : nullptr, growing++});
   }
-
   for (int m = 0; m < size(); ++m) member_of_[members_[at(m)].node] = m;
 
   // Where results that only the region needs lie, over the members' order. What a kernel is given stays to its end.

@@ -2,6 +2,8 @@
 
 #include "host_kernels.h"
 
+#include "../thorough.h"
+
 #include <gradus/core/error.h>
 
 #include <fmt/format.h>
@@ -299,6 +301,12 @@ double EmulatedAccelerator::seconds_between(const Mark& from, const Mark& to) {
 
 Device emulated_device() {
   return Device::other("emulated", [] { return std::make_shared<EmulatedAccelerator>(); });
+}
+
+std::vector<Device> devices_to_try() {
+  std::vector<Device> devices{Device::cpu()};
+  if (thorough()) devices.push_back(emulated_device());
+  return devices;
 }
 
 }  // namespace gradus

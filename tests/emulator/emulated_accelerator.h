@@ -64,4 +64,7 @@ class EmulatedAccelerator final : public Accelerator {
 /// A device whose streams are emulated accelerators.
 Device emulated_device();
 
+/// The CPU and, where all is tried (thorough.h), that: its kernels take time to compile.
+std::vector<Device> devices_to_try();
+
 }  // namespace gradus
