@@ -56,7 +56,7 @@ double train_beside_golden(std::size_t start, DType dtype, bool csr, std::option
     const double right = losses[step].get<double>();
     worst = std::max(worst, std::abs(now - right) / right);
     CHECK_MESSAGE((!tolerance || std::abs(now - right) <= *tolerance * right),
-                  "step " << step << ": " << now << " instead of " << right);
+                  fmt::format("step {}: {} instead of {}", step, now, right));
   }
   if (!tolerance) return worst;
   for (const Expr& parameter : {w0, W, V}) {
@@ -70,9 +70,11 @@ double train_beside_golden(std::size_t start, DType dtype, bool csr, std::option
 }  // namespace
 
 TEST_CASE("the article's losses, float64") {
-  for (const std::size_t start : {0U, 1U}) {
-    train_beside_golden(start, float64, false, 1e-10);
-    train_beside_golden(start, float64, true, 1e-10);
+  // The way from the first start multiplies a rounding by a million, whatever the order of sums: op by op it ends up to
+  // 8.8e-11 beside the golden file, by plans of g++ and clang 1.4e-11 to 1.1e-10.
+  for (const bool csr : {false, true}) {
+    train_beside_golden(0, float64, csr, 3e-10);
+    train_beside_golden(1, float64, csr, 1e-12);
   }
 }
 
