@@ -71,7 +71,7 @@ double train_beside_golden(std::size_t start, DType dtype, bool csr, std::option
 
 TEST_CASE("the article's losses, float64") {
   // The way from the first start multiplies a rounding by a million, whatever the order of sums: op by op it ends up to
-  // 8.8e-11 beside the golden file, by plans of g++ and clang 1.4e-11 to 1.1e-10.
+  // 8.8e-11 beside the golden file, by plans up to 1.1e-10.
   for (const bool csr : {false, true}) {
     train_beside_golden(0, float64, csr, 3e-10);
     train_beside_golden(1, float64, csr, 1e-12);
