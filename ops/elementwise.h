@@ -35,7 +35,7 @@ struct Chain {
   Expr x(int i) const { return y.input(i); }
 };
 
-using OperandNames = std::array<std::string_view, 3>;
+using OperandNames = std::array<std::string_view, 4>;
 
 struct Row {
   std::string_view name;
@@ -47,7 +47,7 @@ struct Row {
   std::string_view text;  // the formula, for kernels that are compiled while a program runs: see Op::formula
   Expr (*gradient)(const Chain& c, int i) = nullptr;
   std::string_view no_gradient;  // why, where gradient is null
-  OperandNames operands = {"a", "b", "c"};
+  OperandNames operands = {"a", "b", "c", "d"};
   Expr (*simplified)(const Expr& y, const DraftFacts& facts) = nullptr;    // a rule for plans: see Op::simplified
   Expr (*reassociated)(const Expr& y, const DraftFacts& facts) = nullptr;  // see Op::reassociated
   bool throws_for_integers = false;                                        // whether the kernels refuse some integers
@@ -168,6 +168,7 @@ void run_beside_numbers(LoopFunction loop, std::span<const std::size_t> size, st
 /// The row kernel of a formula for one element: F is a captureless lambda that takes X... and gives R.
 template <Isa isa, class F, class R, class... X>
 void row_kernel(const void* const* in, unsigned scalars, void* out, std::int64_t n) {
+  static_assert(sizeof...(X) <= std::tuple_size_v<OperandNames>, "a row has at most four operands");
   using Loop = detail::RowLoop<F, R, X...>;
   constexpr detail::LoopFunction loop = compiled_for<isa, Loop, const void* const*, unsigned, void*, std::int64_t>();
   if (Loop::hoists_numbers(scalars)) return loop(in, scalars, out, n);
@@ -199,7 +200,8 @@ template <class F, class T>
 constexpr std::size_t arity_of() {
   if constexpr (std::is_invocable_v<F, T>) return 1;
   if constexpr (std::is_invocable_v<F, T, T>) return 2;
-  return 3;
+  if constexpr (std::is_invocable_v<F, T, T, T>) return 3;
+  return 4;
 }
 
 // What a row's loop is compiled for, to run on a machine with AVX-512.
@@ -258,8 +260,8 @@ Expr stored_power(const Expr& a, double exponent);
 
 /// The layout of an elementwise result, checked. Throws TypeError, naming the op, where zeros would be filled.
 Layout elementwise_layout(std::string_view name, const OpInputs& in, const Shape& shape, Zeros zeros,
-                          const OperandNames& operands = {"a", "b", "c"});
+                          const OperandNames& operands = {"a", "b", "c", "d"});
 /// The broadcast shape of all inputs. Throws TypeError.
-Shape elementwise_shape(std::string_view name, const OpInputs& in, const OperandNames& operands = {"a", "b", "c"});
+Shape elementwise_shape(std::string_view name, const OpInputs& in, const OperandNames& operands = {"a", "b", "c", "d"});
 
 }  // namespace gradus

@@ -16,15 +16,6 @@ std::int64_t bytes_of(const Type& type) {
   return Arena::whole_lines(type.shape.size() * static_cast<std::int64_t>(size_of(type.dtype)));
 }
 
-// Whether a step may write its result over the memory of its input i: an elementwise one that reads the input
-// in step with its output.
-bool may_overwrite(const Program& program, const ProgramNode& node, int i) {
-  const Type& input = program.nodes[at(node.inputs[at(i)])].type;
-  return node.type.layout == Layout::dense && input.layout == Layout::dense &&
-         input.shape.size() == node.type.shape.size() && size_of(input.dtype) == size_of(node.type.dtype) &&
-         node.op->row_kernel(input_types(program, node)) != nullptr;
-}
-
 // When each node is computed and each root read last: by node in the order of work, and by group.
 struct Times {
   std::vector<int> order;
@@ -203,6 +194,14 @@ void assign_offsets(const Program& program, const Schedule& schedule, const Time
 }
 
 }  // namespace
+
+bool may_overwrite(const Program& program, const ProgramNode& node, int i) {
+  const Type& input = program.nodes[at(node.inputs[at(i)])].type;
+  const bool lie_alike =
+      node.type.layout == Layout::dense ? input.layout == Layout::dense : holds_rows(node.type) && holds_rows(input);
+  return lie_alike && input.shape.size() == node.type.shape.size() &&
+         size_of(input.dtype) == size_of(node.type.dtype) && node.op->row_kernel(input_types(program, node)) != nullptr;
+}
 
 MemoryPlan plan_memory(const Program& program, const Schedule& schedule) {
   MemoryPlan plan;

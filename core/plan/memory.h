@@ -20,6 +20,10 @@ struct MemoryPlan {
   std::int64_t arena_bytes = 0;
 };
 
+/// Whether a step may write its result over the memory of its input i: an elementwise one that reads the input in step
+/// with its output.
+bool may_overwrite(const Program& program, const ProgramNode& node, int i);
+
 MemoryPlan plan_memory(const Program& program, const Schedule& schedule);
 
 }  // namespace gradus

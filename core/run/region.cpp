@@ -68,12 +68,14 @@ Region::Region(const Program& program, const Schedule& schedule, const Group& gr
   const auto bytes_of = [&](int m) {
     return Arena::whole_lines(tile_rows_ * row_bytes_of(node(members_[at(m)].node).type));
   };
-  // Whether member m may write over k, which it reads last: element by element, and both or neither in the one kernel.
-  const auto may_overwrite = [&](int m, int k) {
+  // Whether member m may write over k, which it reads last: as it could alone, and both or neither in the one kernel.
+  const auto takes_over = [&](int m, int k) {
+    bool may = offset_[at(k)] >= 0 && kernel_of[at(k)] == kernel_of[at(m)];
     const ProgramNode& writer = node(members_[at(m)].node);
-    const Type &of = node(members_[at(k)].node).type, &type = writer.type;
-    return offset_[at(k)] >= 0 && kernel_of[at(k)] == kernel_of[at(m)] && of.shape.size() == type.shape.size() &&
-           size_of(of.dtype) == size_of(type.dtype) && writer.op->row_kernel(input_types(program, writer)) != nullptr;
+    for_each_read(program, writer, [&](int i, int root) {
+      if (member_of(root) == k) may = may && may_overwrite(program, writer, i);
+    });
+    return may;
   };
   for (int m = 0; m < size(); ++m) {
     const Member& member = members_[at(m)];
@@ -86,14 +88,10 @@ Region::Region(const Program& program, const Schedule& schedule, const Group& gr
       constexpr std::int64_t csr_bytes = 16;  // a guess
       row_traffic_ += type.layout == Layout::csr ? csr_bytes : row_bytes_of(type);
       if (!kept && type.layout != Layout::csr) {
-        const auto given =
-            std::find_if(dying[at(m)].begin(), dying[at(m)].end(), [&](int k) { return may_overwrite(m, k); });
-        if (given != dying[at(m)].end()) {
-          offset_[at(m)] = offset_[at(*given)];
-          dying[at(m)].erase(given);
-        } else {
-          offset_[at(m)] = arena.take(bytes_of(m));
-        }
+        std::vector<int>& free = dying[at(m)];
+        const auto given = std::find_if(free.begin(), free.end(), [&](int k) { return takes_over(m, k); });
+        offset_[at(m)] = given != free.end() ? offset_[at(*given)] : arena.take(bytes_of(m));
+        if (given != free.end()) free.erase(given);
       }
       if (kept && along_held_rows()) whole_rows_.push_back(m);
     }
