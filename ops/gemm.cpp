@@ -4,7 +4,7 @@
 #include <gradus/core/error.h>
 #include <gradus/ops/modular.h>
 #include <gradus/ops/narrow_gemm.h>
-#include <gradus/ops/simd_row.h>
+#include <gradus/ops/small_gemm.h>
 
 #include <cblas.h>
 #include <sys/mman.h>
@@ -17,9 +17,6 @@
 namespace gradus {
 
 namespace {
-
-// Below this many multiplications a call of BLAS costs more than the product.
-constexpr std::int64_t small_product = 4096;
 
 // Where the kernels of narrow_gemm.h are the faster ones, by shape alone; measured beside OpenBLAS 0.3.21 on a Zen 3
 // (rows "narrow" of gradus_bench, and k from 2 to 300). Packing pays off for wide rows of b that are met often, and for
@@ -34,124 +31,10 @@ bool is_narrow(std::int64_t n, std::int64_t k, bool transpose_a) {
   return row_bytes <= (transpose_a && k > 16 ? 128 : 256);
 }
 
-// c = a b for rows of b that are whole vectors, `stride` apart: four rows of a at once, each element summed in order.
-template <class T, class V>
-struct SmallProduct {
-  static constexpr std::int64_t lanes = sizeof(V) / sizeof(T);
-  static constexpr std::int64_t held = 4;
-
-  template <std::int64_t rows>
-  [[gnu::always_inline]] static void group(std::int64_t row, std::int64_t column, std::int64_t m, std::int64_t n,
-                                           std::int64_t k, const T* a, std::int64_t a_row, std::int64_t a_step,
-                                           const T* b, std::int64_t stride, T* c, bool add) {
-    V sum[rows] = {};
-    const T* from[rows];
-    for (std::int64_t r = 0; r < rows; ++r) from[r] = k > 0 ? a + std::min(row + r, m - 1) * a_row : a;  // or null
-    for (std::int64_t l = 0; l < k; ++l) {
-      V line;
-      std::memcpy(&line, b + l * stride + column, sizeof line);
-      for (std::int64_t r = 0; r < rows; ++r) sum[r] += from[r][l * a_step] * line;
-    }
-    const bool whole = !add && n - column >= lanes;
-    for (std::int64_t r = 0; r < std::min(rows, m - row); ++r) {
-      T* const to = c + (row + r) * n + column;
-      if (whole) {
-        std::memcpy(to, &sum[r], sizeof(V));
-      } else {
-        for (std::int64_t j = 0; j < std::min(lanes, n - column); ++j) to[j] = add ? to[j] + sum[r][j] : sum[r][j];
-      }
-    }
-  }
-
-  [[gnu::always_inline]] static void run(std::int64_t m, std::int64_t n, std::int64_t k, const T* a, std::int64_t a_row,
-                                         std::int64_t a_step, const T* b, std::int64_t stride, T* c, bool add) {
-    for (std::int64_t column = 0; column < n; column += lanes)
-      for (std::int64_t row = 0; row < m; row += held) {
-        if (row + 1 == m) {
-          group<1>(row, column, m, n, k, a, a_row, a_step, b, stride, c, add);
-        } else {
-          group<held>(row, column, m, n, k, a, a_row, a_step, b, stride, c, add);
-        }
-      }
-  }
-};
-
-template <class T, class V>
-void multiply_small(std::int64_t m, std::int64_t n, std::int64_t k, const T* a, bool transpose_a, const T* b,
-                    bool transpose_b, T* c, bool add) {
-  constexpr std::int64_t lanes = SmallProduct<T, V>::lanes;
-  const std::int64_t stride = (n + lanes - 1) / lanes * lanes;
-  T laid_out[2 * small_product];  // enough: rows of fewer than half a vector are taken as a column, or by shorter ones
-  if (transpose_b || stride != n) {
-    const std::int64_t row = transpose_b ? 1 : n;
-    const std::int64_t step = transpose_b ? k : 1;
-    for (std::int64_t l = 0; l < k; ++l) {
-      for (std::int64_t j = 0; j < n; ++j) laid_out[l * stride + j] = b[l * row + j * step];
-      for (std::int64_t j = n; j < stride; ++j) laid_out[l * stride + j] = 0;
-    }
-    b = laid_out;
-  }
-  using Body = SmallProduct<T, V>;
-  static const decltype(&Body::run) run = compiled_here<Body, std::int64_t, std::int64_t, std::int64_t, const T*,
-                                                        std::int64_t, std::int64_t, const T*, std::int64_t, T*, bool>();
-  run(m, n, k, a, transpose_a ? 1 : k, transpose_a ? m : 1, b, stride, c, add);
-}
-
-// c = a b for a column b, by lanes: four rows of a at once, since each sum waits for its last addition.
-template <class T, class V>
-struct ColumnProduct {
-  static constexpr std::int64_t lanes = sizeof(V) / sizeof(T);
-  static constexpr std::int64_t held = 4;
-
-  [[gnu::always_inline]] static void run(std::int64_t m, std::int64_t k, const T* a, const T* b, T* c, bool add) {
-    for (std::int64_t row = 0; row < m; row += held) {
-      V sum[held] = {};
-      const T* from[held];
-      for (std::int64_t r = 0; r < held; ++r) from[r] = a + std::min(row + r, m - 1) * k;
-      std::int64_t l = 0;
-      for (; l + lanes <= k; l += lanes) {
-        V by, line;
-        std::memcpy(&by, b + l, sizeof by);
-        for (std::int64_t r = 0; r < held; ++r) {
-          std::memcpy(&line, from[r] + l, sizeof line);
-          sum[r] += line * by;
-        }
-      }
-      for (std::int64_t r = 0; r < std::min(held, m - row); ++r) {
-        for (std::int64_t half = lanes / 2; half > 0; half /= 2)
-          for (std::int64_t j = 0; j < half; ++j) sum[r][j] += sum[r][j + half];
-        T total = sum[r][0];
-        for (std::int64_t rest = l; rest < k; ++rest) total += from[r][rest] * b[rest];
-        c[row + r] = add ? c[row + r] + total : total;
-      }
-    }
-  }
-};
-
-// A product that is not worth a call of BLAS.
-template <class T>
-void small_gemm(std::int64_t m, std::int64_t n, std::int64_t k, const T* a, bool transpose_a, const T* b,
-                bool transpose_b, T* c, bool add) {
-  using Vectors = detail::Vectors<T>;
-  // (a b)^T = b^T a^T, and a column is a row in memory.
-  if (n == 1 && m > 1 && transpose_a) return small_gemm(1, m, k, b, false, a, false, c, add);
-  if (n == 1) {
-    using Body = ColumnProduct<T, typename Vectors::Wide>;
-    static const decltype(&Body::run) run =
-        compiled_here<Body, std::int64_t, std::int64_t, const T*, const T*, T*, bool>();
-    run(m, k, a, b, c, add);
-  } else if (n <= 32 / static_cast<std::int64_t>(sizeof(T)) / 2) {
-    multiply_small<T, typename Vectors::Half>(m, n, k, a, transpose_a, b, transpose_b, c, add);
-  } else {
-    multiply_small<T, typename Vectors::Wide>(m, n, k, a, transpose_a, b, transpose_b, c, add);
-  }
-}
-
-// Of float or double: none of the sizes is 0 but k.
+// Of float or double, by BLAS or the kernels of narrow_gemm.h: none of the sizes is 0 but k.
 template <class T>
 void floating_gemm(Workers& workers, std::int64_t m, std::int64_t n, std::int64_t k, const T* a, bool transpose_a,
                    const T* b, bool transpose_b, T* c, bool add) {
-  if (m * n * k <= small_product) return small_gemm(m, n, k, a, transpose_a, b, transpose_b, c, add);
   // About a million multiplications a piece, and rows enough: BLAS packs b anew for each.
   const std::int64_t rows = std::max<std::int64_t>(256, (std::int64_t{1} << 20) / (n * k) / 64 * 64);
   const std::int64_t stride = transpose_a ? m : k;
@@ -234,6 +117,8 @@ void gemm(Workers& workers, std::int64_t m, std::int64_t n, std::int64_t k, cons
   if (m == 0 || n == 0) return;
   if constexpr (std::is_integral_v<T>) {
     integer_gemm(workers, m, n, k, a, transpose_a, b, transpose_b, c, add);
+  } else if (m * n * k <= small_gemm_most) {
+    small_gemm(isa(), m, n, k, a, transpose_a, b, transpose_b, c, add);
   } else {
     floating_gemm(workers, m, n, k, a, transpose_a, b, transpose_b, c, add);
   }

@@ -35,7 +35,7 @@ CpuPlan::CpuPlan(Program program, Variables& variables, Workers& workers, Workin
   const std::vector<std::vector<int>> views = moving_views();
   const auto follow = [&](int root) {
     for (const int view : views[static_cast<std::size_t>(root)])
-      steps_.push_back({view, true, false, {}, nullptr, {&value(node(view).viewed())}, 0, 0, nullptr});
+      steps_.push_back({.node = view, .view = true, .inputs = {&value(node(view).viewed())}});
   };
   for (int id = 0; id < static_cast<int>(program_.nodes.size()); ++id)
     if (node(id).kind == Kind::placeholder) follow(id);
@@ -53,7 +53,7 @@ CpuPlan::CpuPlan(Program program, Variables& variables, Workers& workers, Workin
 
 void CpuPlan::add_region(const Group& group) {
   auto region = std::make_unique<Region>(program_, schedule_, group, memory_, values_, working_, growing_);
-  steps_.push_back({group.nodes.front(), false, false, {}, std::move(region), {}, 0, 0, nullptr});
+  steps_.push_back({.node = group.nodes.front(), .region = std::move(region)});
 }
 
 void CpuPlan::add_small_kernel(const Group& group) {
@@ -61,15 +61,8 @@ void CpuPlan::add_small_kernel(const Group& group) {
   const auto no_table = [](int) { return -1; };
   Kernel kernel = make_kernel(program_, *kernel_space(program_, group.nodes.front()), group.nodes, stored, no_table);
   const std::int64_t inner = kernel.inner(), elements = node(group.nodes.front()).type.shape.size();
-  Step step{group.nodes.front(),
-            false,
-            false,
-            {},
-            nullptr,
-            {},
-            0,
-            0,
-            std::make_unique<SmallKernel>(SmallKernel{PlanKernel(std::move(kernel)), elements, inner})};
+  Step step{.node = group.nodes.front(),
+            .small = std::make_unique<SmallKernel>(SmallKernel{PlanKernel(std::move(kernel)), elements, inner})};
   SmallKernel& small = *step.small;
   for (const Kernel::Read& read : small.kernel.kernel().reads) small.reads.push_back(&value(read.node));
   for (const Kernel::Step& computed : small.kernel.kernel().steps)
@@ -83,7 +76,9 @@ void CpuPlan::add_small_kernel(const Group& group) {
 
 CpuPlan::Step CpuPlan::step_of(int id) {
   const ProgramNode& n = node(id);
-  Step step{id, false, false, {}, nullptr, {}, growing_++, n.op->is_random() ? stream_of(n.origin.name()) : 0, nullptr};
+  WorkingMemory::make_room(working_.growing, growing_ + 1);
+  Step step{.node = id, .growing = &working_.growing[growing_++]};
+  if (n.op->is_random()) step.stream = stream_of(n.origin.name());
   std::vector<Type> types;
   for (const int input : n.inputs) {
     step.inputs.push_back(&value(input));
@@ -149,7 +144,7 @@ void CpuPlan::run_step(Step& step, std::uint64_t run_number) {
     return;
   }
   if (step.plain) return with_place(node(step.node).origin, [&] { step.loop->run_plain(step.inputs, output); });
-  Call call(step.inputs, output, workers_, working_.scratch, working_.growing[step.growing]);
+  Call call(step.inputs, output, workers_, working_.scratch, *step.growing);
   call.node = node(step.node).origin;
   call.stream = step.stream;
   call.run = run_number;

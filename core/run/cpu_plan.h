@@ -30,15 +30,15 @@ class CpuPlan final : public Plan {
  private:
   struct SmallKernel;
   struct Step {
-    int node;
-    bool view = false;               // only follows the value it shows, which moves from run to run
-    bool plain = false;              // a small elementwise step
-    std::optional<Loop> loop;        // an elementwise step; otherwise the op computes
-    std::unique_ptr<Region> region;  // several nodes, tile by tile
-    std::vector<const Value*> inputs;
-    std::size_t growing = 0;  // of a sparse result: the number of its memory
+    int node = 0;
+    bool view = false;                    // only follows the value it shows, which moves from run to run
+    bool plain = false;                   // a small elementwise step
+    std::optional<Loop> loop = {};        // an elementwise step; otherwise the op computes
+    std::unique_ptr<Region> region = {};  // several nodes, tile by tile
+    std::vector<const Value*> inputs = {};
+    Growing* growing = nullptr;  // of a sparse result: its memory
     std::uint64_t stream = 0;
-    std::unique_ptr<SmallKernel> small;  // several small steps that are one kernel
+    std::unique_ptr<SmallKernel> small = {};  // several small steps that are one kernel
   };
   // While the kernel has no function, the steps do the work.
   struct SmallKernel {

@@ -258,13 +258,13 @@ std::vector<Tensor> RankRuns::run_stages(Session::State& session, std::span<cons
     k.rows_of_storage = share.rows;
   }
 
-  Given of_all;  // what is the same on all ranks; of split feeds the types, with all rows
+  FedValues of_all;  // what is the same on all ranks; of split feeds the types, with all rows
   for (std::size_t i = 0; i < fed.size(); ++i) of_all.add(whole[i], feeds.begin()[i].value);
   // The pieces that are computed, and what each is fed: its rows, and what is the same. One of each rank's is where a
   // row's own is fetched, and one of all ranks' where a sum is, so that rows and sums have a type.
   struct Piece {
     std::int64_t number, rows;
-    Given given;
+    FedValues given;
   };
   std::vector<Piece> parts;
   const bool has_row_fetches = std::any_of(k.distribution.stages.begin(), k.distribution.stages.end(),
@@ -292,7 +292,7 @@ std::vector<Tensor> RankRuns::run_stages(Session::State& session, std::span<cons
     nodes.insert(nodes.end(), of.begin(), of.end());
     values.insert(values.end(), found_values.begin(), found_values.end());
   };
-  const auto computed = [&](std::span<const Expr> wanted, const Given& given, bool of_own_rows = true,
+  const auto computed = [&](std::span<const Expr> wanted, const FedValues& given, bool of_own_rows = true,
                             bool lent = false) {
     Plan& plan = session.plan_of(wanted, given.types, of_own_rows);
     std::vector<const Tensor*> at_values;
@@ -323,7 +323,7 @@ std::vector<Tensor> RankRuns::run_stages(Session::State& session, std::span<cons
       if (!k.distribution.tables.empty()) of_all.add(stage.counted, counted);
     }
     if (s == 0 && !k.distribution.tables.empty()) {
-      std::vector<const Given*> given;
+      std::vector<const FedValues*> given;
       for (Piece& part : parts) {
         if (!k.distribution.early.empty())
           part.given.add(k.distribution.early, computed(k.distribution.early, part.given));
@@ -333,7 +333,7 @@ std::vector<Tensor> RankRuns::run_stages(Session::State& session, std::span<cons
       clock.ends([] { return std::string("rows of tables, from their owners"); });
     }
     if (!stage.of_owners.empty()) {
-      Given of_own = of_all;
+      FedValues of_own = of_all;
       tables.keep_own_rows_of_known(of_own);
       tables.lend(of_own);
       std::vector<Expr> sums;
@@ -365,7 +365,7 @@ std::vector<Tensor> RankRuns::run_stages(Session::State& session, std::span<cons
         std::vector<Tensor> results;
         {
           const bool is_last = s + 1 == stages_of_pieces;
-          Given with_rows = is_last ? std::move(part->given) : part->given;  // for the length of a piece's plan
+          FedValues with_rows = is_last ? std::move(part->given) : part->given;  // for the length of a piece's plan
           tables.give_rows(i_of_part, with_rows, of_all, is_last);
           results = computed(wanted, with_rows, true, true);
         }

@@ -61,7 +61,7 @@ std::int64_t capacity_of(const Distribution::Table& table, std::int64_t named, s
   return std::max<std::int64_t>(1, std::min(rows, (most + step - 1) / step * step));
 }
 
-std::vector<Tensor> indices_of(const Distribution::Table& table, const Given& piece) {
+std::vector<Tensor> indices_of(const Distribution::Table& table, const FedValues& piece) {
   std::vector<Tensor> indices;
   for (const Expr& index : table.indices) indices.push_back(*piece.find(index));
   return indices;
@@ -89,14 +89,14 @@ void TableRun::check(const Distribution::Table& table, const std::vector<Index>&
                        to_string(variable.where()), named.back(), variable.shape()[0]);
 }
 
-void TableRun::look_up(std::span<const Given* const> pieces) {
+void TableRun::look_up(std::span<const FedValues* const> pieces) {
   std::vector<Expr> names;
   for (std::size_t t = 0; t < rows_.size(); ++t) {
     const Distribution::Table& table = distribution_.tables[t];
     if (!is_looked_up(table)) continue;
     std::vector<std::shared_ptr<const RowIndex>> named;
     std::vector<std::int64_t> capacity;
-    for (const Given* piece : pieces) {
+    for (const FedValues* piece : pieces) {
       const std::vector<Tensor> indices = indices_of(table, *piece);
       named.push_back(rows_named(indices));
       capacity.push_back(capacity_of(table, named.back()->count(), indices));
@@ -257,7 +257,7 @@ void TableRun::take(std::span<const std::span<const std::byte>> theirs, std::siz
       rows_[t].told.take(v, expected[t].first, expected[t].last, from);
 }
 
-void TableRun::give_rows(std::size_t i, Given& piece, const Given& of_all, bool last) {
+void TableRun::give_rows(std::size_t i, FedValues& piece, const FedValues& of_all, bool last) {
   for (std::size_t t = 0; t < rows_.size(); ++t) {
     const Distribution::Table& table = distribution_.tables[t];
     if (!is_looked_up(table)) continue;
@@ -294,7 +294,7 @@ std::vector<Tensor> TableRun::summed_by_owners(const std::string& step, OwnerSum
   return sums.exchanged(ranks_, step, rows);
 }
 
-void TableRun::keep_own_rows_of_known(Given& of_all) const {
+void TableRun::keep_own_rows_of_known(FedValues& of_all) const {
   for (const Distribution::Table& table : distribution_.tables)
     for (const Expr& node : table.known) {
       const Tensor& whole = *of_all.find(node);
@@ -305,7 +305,7 @@ void TableRun::keep_own_rows_of_known(Given& of_all) const {
     }
 }
 
-void TableRun::lend(Given& of_all) const {
+void TableRun::lend(FedValues& of_all) const {
   for (const Distribution::Lent& lent : distribution_.lent) {
     Type type = lent.type;
     if (lent.table >= 0) type.shape = type.shape.with(0, owners().own(type.shape[0]));

@@ -7,7 +7,7 @@
 #include <gradus/core/cluster/distribution.h>
 #include <gradus/core/cluster/owner_sums.h>
 #include <gradus/core/cluster/told_rows.h>
-#include <gradus/core/run/given.h>
+#include <gradus/core/run/fed_values.h>
 #include <gradus/core/run/session_state.h>
 
 #include <optional>
@@ -22,16 +22,16 @@ class TableRun {
   TableRun(Session::State& session, Communicator& ranks, const Distribution& distribution);
 
   /// Asks the owners for the rows that indices of the pieces name, and holds their answers.
-  void look_up(std::span<const Given* const> pieces);
+  void look_up(std::span<const FedValues* const> pieces);
   /// Feeds piece number i of those the rows that its indices name, and these with other numbers. What is known of the
   /// tables' rows is found in `of_all`. `last`: neither it nor those before it need rows any more.
-  void give_rows(std::size_t i, Given& piece, const Given& of_all, bool last);
+  void give_rows(std::size_t i, FedValues& piece, const FedValues& of_all, bool last);
   /// What that piece gives to a sum of a table's rows: `sum` has rows of the small table that it was fed.
   OwnerSums::Given given_to(const Expr& node, int table, std::size_t i, const Tensor& sum,
                             std::optional<double> factor) const;
-  void keep_own_rows_of_known(Given& of_all) const;
+  void keep_own_rows_of_known(FedValues& of_all) const;
   /// What is fed for its shape alone.
-  void lend(Given& of_all) const;
+  void lend(FedValues& of_all) const;
   /// Sums over tables' rows: of the own rows' parts of all ranks, added in the order of a tree over the ranks.
   std::vector<Tensor> summed_over_owners(std::span<const Distribution::Stage::OfOwners> sums,
                                          std::vector<Tensor> parts);

@@ -10,7 +10,7 @@
 
 namespace gradus {
 
-struct Given {
+struct FedValues {
   std::vector<FedType> types{};
   std::vector<Tensor> values{};
 

@@ -1,0 +1,183 @@
+#include <gradus/ops/small_gemm.h>
+
+#include <gradus/ops/simd_row.h>
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+namespace gradus {
+
+namespace {
+
+// c = a b, or c += a b where it adds; none of the sizes is 0.
+template <class T>
+struct SmallProduct {
+  std::int64_t m, n, k;
+  const T* a;
+  std::int64_t a_row, a_step;  // from a row of a to the next, and from a number of it to the next
+  const T* b;
+  std::int64_t b_row;  // from a row of b to the next
+  T* c;
+  bool add;
+};
+
+template <class Body, class T>
+void run(Isa isa, const SmallProduct<T>& p) {
+  if (isa == Isa::portable) return compiled_for<Isa::portable, Body, const SmallProduct<T>&>()(p);
+  compiled_for<Isa::avx2, Body, const SmallProduct<T>&>()(p);
+}
+
+// For rows of b that are whole vectors: of four rows of a at once, two vectors, each element summed in order.
+template <class T, class V>
+struct RowsTimesVectors {
+  static constexpr std::int64_t lanes = sizeof(V) / sizeof(T);
+  static constexpr std::int64_t held = 4;
+
+  // Rows by numbers that the compiler knows, so that the sums stay in registers.
+  template <std::int64_t r, std::int64_t rows, std::int64_t vectors>
+  [[gnu::always_inline]] static void store(const SmallProduct<T>& p, const V (&sum)[rows][vectors], std::int64_t row,
+                                           std::int64_t column) {
+    if constexpr (r < rows) {
+      if (row + r >= p.m) return;
+      T* const to = p.c + (row + r) * p.n + column;
+      if (!p.add && p.n - column >= vectors * lanes) {
+        for (std::int64_t v = 0; v < vectors; ++v) std::memcpy(to + v * lanes, &sum[r][v], sizeof(V));
+      } else {
+        T numbers[vectors * lanes];
+        for (std::int64_t v = 0; v < vectors; ++v) std::memcpy(numbers + v * lanes, &sum[r][v], sizeof(V));
+        for (std::int64_t j = 0; j < std::min(vectors * lanes, p.n - column); ++j)
+          to[j] = p.add ? to[j] + numbers[j] : numbers[j];
+      }
+      store<r + 1, rows, vectors>(p, sum, row, column);
+    }
+  }
+
+  template <std::int64_t rows, std::int64_t vectors>
+  [[gnu::always_inline]] static void group(const SmallProduct<T>& p, std::int64_t row, std::int64_t column) {
+    V sum[rows][vectors] = {};
+    const T* from[rows];
+    for (std::int64_t r = 0; r < rows; ++r) from[r] = p.a + std::min(row + r, p.m - 1) * p.a_row;
+    const T* line_at = p.b + column;
+    std::int64_t step = 0;
+    for (std::int64_t l = 0; l < p.k; ++l, line_at += p.b_row, step += p.a_step) {
+      V line[vectors];
+      for (std::int64_t v = 0; v < vectors; ++v) std::memcpy(&line[v], line_at + v * lanes, sizeof(V));
+      for (std::int64_t r = 0; r < rows; ++r)
+        for (std::int64_t v = 0; v < vectors; ++v) sum[r][v] += from[r][step] * line[v];
+    }
+    store<0, rows, vectors>(p, sum, row, column);
+  }
+
+  template <std::int64_t vectors>
+  [[gnu::always_inline]] static void columns(const SmallProduct<T>& p, std::int64_t column) {
+    std::int64_t row = 0;
+    for (; row + 1 < p.m; row += held) group<held, vectors>(p, row, column);
+    if (row < p.m) group<1, vectors>(p, row, column);
+  }
+
+  [[gnu::always_inline]] static void run(const SmallProduct<T>& p) {
+    std::int64_t column = 0;
+    for (; column + lanes < p.n; column += 2 * lanes) columns<2>(p, column);
+    if (column < p.n) columns<1>(p, column);
+  }
+};
+
+template <class T, class V>
+void multiply_rows(Isa isa, SmallProduct<T> p, bool transpose_b) {
+  constexpr std::int64_t lanes = RowsTimesVectors<T, V>::lanes;
+  p.b_row = (p.n + lanes - 1) / lanes * lanes;
+  T laid_out[2 *
+             small_gemm_most];  // enough: rows of fewer than half a vector are taken as a column, or by shorter ones
+  if (transpose_b || p.b_row != p.n) {
+    const std::int64_t row = transpose_b ? 1 : p.n;
+    const std::int64_t step = transpose_b ? p.k : 1;
+    for (std::int64_t l = 0; l < p.k; ++l) {
+      for (std::int64_t j = 0; j < p.n; ++j) laid_out[l * p.b_row + j] = p.b[l * row + j * step];
+      for (std::int64_t j = p.n; j < p.b_row; ++j) laid_out[l * p.b_row + j] = 0;
+    }
+    p.b = laid_out;
+  }
+  run<RowsTimesVectors<T, V>>(isa, p);
+}
+
+// c = a b^T: inner products of rows, by lanes. Four rows of a at once, as each sum waits for its last addition, and
+// what is left in the lanes of all four is added together.
+template <class T, class V>
+struct InnerProducts {
+  static constexpr std::size_t lanes = sizeof(V) / sizeof(T);
+  static constexpr std::int64_t held = 4;
+
+  // Of x and y, one after the other, each `width` lanes to half as many: the first half and the second.
+  template <std::size_t width, std::size_t... lane>
+  [[gnu::always_inline]] static void halve(V& x, const V& y, std::index_sequence<lane...>) {
+    constexpr std::size_t half = width / 2;
+    const V first = __builtin_shufflevector(x, y, (lane / half * width + lane % half)...);
+    const V second = __builtin_shufflevector(x, y, (lane / half * width + lane % half + half)...);
+    x = first + second;
+  }
+
+  [[gnu::always_inline]] static void run(const SmallProduct<T>& p) {
+    constexpr std::make_index_sequence<lanes> all;
+    const std::int64_t in_lanes = p.k - p.k % static_cast<std::int64_t>(lanes);
+    for (std::int64_t row = 0; row < p.m; row += held) {
+      const T* from[held];
+      for (std::int64_t r = 0; r < held; ++r) from[r] = p.a + std::min(row + r, p.m - 1) * p.k;
+      const std::int64_t rows = std::min(held, p.m - row);
+      for (std::int64_t column = 0; column < p.n; ++column) {
+        const T* const by = p.b + column * p.k;
+        V sum[held] = {};
+        for (std::int64_t l = 0; l < in_lanes; l += lanes) {
+          V line, factor;
+          std::memcpy(&factor, by + l, sizeof factor);
+          for (std::int64_t r = 0; r < held; ++r) {
+            std::memcpy(&line, from[r] + l, sizeof line);
+            sum[r] += line * factor;
+          }
+        }
+        halve<lanes>(sum[0], sum[1], all);
+        halve<lanes>(sum[2], sum[3], all);
+        halve<lanes / 2>(sum[0], sum[2], all);
+        if constexpr (lanes == 8) halve<2>(sum[0], sum[0], all);
+        T total[held];
+        std::memcpy(total, &sum[0], sizeof total);
+        for (std::int64_t l = in_lanes; l < p.k; ++l)
+          for (std::int64_t r = 0; r < held; ++r) total[r] += from[r][l] * by[l];
+        T* to = p.c + row * p.n + column;
+        for (std::int64_t r = 0; r < rows; ++r, to += p.n) *to = p.add ? *to + total[r] : total[r];
+      }
+    }
+  }
+};
+
+}  // namespace
+
+template <class T>
+void small_gemm(Isa isa, std::int64_t m, std::int64_t n, std::int64_t k, const T* a, bool transpose_a, const T* b,
+                bool transpose_b, T* c, bool add) {
+  using Vectors = detail::Vectors<T>;
+  using Inner = InnerProducts<T, typename Vectors::Wide>;
+  if (k == 0) {
+    if (!add) std::fill_n(c, m * n, T{0});
+    return;
+  }
+  // (a b)^T = b^T a^T, and a column is a row in memory.
+  const bool a_in_rows = !transpose_a || m == 1, b_in_rows = transpose_b || n == 1;
+  if (n == 1 && !a_in_rows) return small_gemm(isa, 1, m, k, b, false, a, false, c, add);
+  if (m == 1 && n > 1 && b_in_rows) return small_gemm(isa, n, 1, k, b, false, a, false, c, add);
+  const SmallProduct<T> product{m, n, k, a, transpose_a ? 1 : k, transpose_a ? m : 1, b, n, c, add};
+  if (a_in_rows && b_in_rows && (n == 1 || k >= static_cast<std::int64_t>(Inner::lanes))) {
+    run<Inner>(isa, product);
+  } else if (n <= 32 / static_cast<std::int64_t>(sizeof(T)) / 2) {
+    multiply_rows<T, typename Vectors::Half>(isa, product, transpose_b);
+  } else {
+    multiply_rows<T, typename Vectors::Wide>(isa, product, transpose_b);
+  }
+}
+
+template void small_gemm(Isa, std::int64_t, std::int64_t, std::int64_t, const float*, bool, const float*, bool, float*,
+                         bool);
+template void small_gemm(Isa, std::int64_t, std::int64_t, std::int64_t, const double*, bool, const double*, bool,
+                         double*, bool);
+
+}  // namespace gradus
