@@ -161,17 +161,21 @@ void small_gemm(Isa isa, std::int64_t m, std::int64_t n, std::int64_t k, const T
     if (!add) std::fill_n(c, m * n, T{0});
     return;
   }
+  SmallProduct<T> p{m, n, k, a, transpose_a ? 1 : k, transpose_a ? m : 1, b, n, c, add};
+  bool of_rows = (!transpose_a || m == 1) && (transpose_b || n == 1);
   // (a b)^T = b^T a^T, and a column is a row in memory.
-  const bool a_in_rows = !transpose_a || m == 1, b_in_rows = transpose_b || n == 1;
-  if (n == 1 && !a_in_rows) return small_gemm(isa, 1, m, k, b, false, a, false, c, add);
-  if (m == 1 && n > 1 && b_in_rows) return small_gemm(isa, n, 1, k, b, false, a, false, c, add);
-  const SmallProduct<T> product{m, n, k, a, transpose_a ? 1 : k, transpose_a ? m : 1, b, n, c, add};
-  if (a_in_rows && b_in_rows && (n == 1 || k >= static_cast<std::int64_t>(Inner::lanes))) {
-    run<Inner>(isa, product);
-  } else if (n <= 32 / static_cast<std::int64_t>(sizeof(T)) / 2) {
-    multiply_rows<T, typename Vectors::Half>(isa, product, transpose_b);
+  if (n == 1 && !of_rows) {
+    p = {1, m, k, b, k, 1, a, m, c, add};
+    transpose_b = false;
+  } else if (m == 1 && n > 1 && of_rows) {
+    p = {n, 1, k, b, k, 1, a, 1, c, add};
+  }
+  if (of_rows && (p.n == 1 || k >= static_cast<std::int64_t>(Inner::lanes))) {
+    run<Inner>(isa, p);
+  } else if (p.n <= 32 / static_cast<std::int64_t>(sizeof(T)) / 2) {
+    multiply_rows<T, typename Vectors::Half>(isa, p, transpose_b);
   } else {
-    multiply_rows<T, typename Vectors::Wide>(isa, product, transpose_b);
+    multiply_rows<T, typename Vectors::Wide>(isa, p, transpose_b);
   }
 }
 

@@ -47,8 +47,11 @@ CpuPlan::CpuPlan(Program program, Variables& variables, Workers& workers, Workin
     } else {
       steps_.push_back(step_of(group.nodes.front()));
     }
+    steps_.back().writes = schedule_.may_write[at(steps_.back().node)];
+    if (steps_.back().writes && steps_.back().region) writing_regions_.push_back(steps_.back().region.get());
     for (const int id : group.nodes) follow(id);
   }
+  WorkingMemory::make_room(working_.growing, growing_);
 }
 
 void CpuPlan::add_region(const Group& group) {
@@ -64,13 +67,17 @@ void CpuPlan::add_small_kernel(const Group& group) {
   Step step{.node = group.nodes.front(),
             .small = std::make_unique<SmallKernel>(SmallKernel{PlanKernel(std::move(kernel)), elements, inner})};
   SmallKernel& small = *step.small;
-  for (const Kernel::Read& read : small.kernel.kernel().reads) small.reads.push_back(&value(read.node));
+  for (const Kernel::Read& read : small.kernel.kernel().reads) {
+    if (!has_static_address(read.node)) small.moving.push_back(small.reads.size());
+    small.reads.push_back(&value(read.node));
+  }
   for (const Kernel::Step& computed : small.kernel.kernel().steps)
     if (computed.stored) small.writes.push_back(&value(computed.node));
   for (const Kernel::Fold& fold : small.kernel.kernel().folds) small.writes.push_back(&value(fold.node));
   for (const int id : group.nodes) small.steps.push_back(step_of(id));
   small.in.resize(small.reads.size());
   small.out.resize(small.writes.size());
+  place(small);
   steps_.push_back(std::move(step));
 }
 
@@ -103,17 +110,19 @@ void CpuPlan::bind(std::span<const Tensor* const> feeds) {
 }
 
 void CpuPlan::run(std::span<const Tensor* const> feeds, std::uint64_t run_number, Recorder* recorder) {
-  WorkingMemory::make_room(working_.growing, growing_);
   working_.arena.reserve(static_cast<std::size_t>(memory_.arena_bytes));
-  if (std::exchange(arena_, working_.arena.data()) != working_.arena.data()) move_arena(working_.arena.data());
+  if (std::exchange(arena_, working_.arena.data()) != working_.arena.data()) {
+    move_arena(working_.arena.data());
+    for (const Step& step : steps_)
+      if (step.small) place(*step.small);
+  }
   bind(feeds);
   make_room_for_results();
   bool nothing_written = true;
   for (Step& step : steps_) {
     Value& output = value(step.node);
-    if (nothing_written && schedule_.may_write[at(step.node)]) {
-      for (const Step& later : steps_)
-        if (later.region && schedule_.may_write[at(later.node)]) later.region->make_room(workers_);
+    if (nothing_written && step.writes) {
+      for (Region* const region : writing_regions_) region->make_room(workers_);
       nothing_written = false;
     }
     if (step.view) {
@@ -155,9 +164,13 @@ void CpuPlan::run_step(Step& step, std::uint64_t run_number) {
   }
 }
 
-void CpuPlan::run_small_kernel(SmallKernel& small, CompiledKernel::Function function) {
+void CpuPlan::place(SmallKernel& small) {
   for (std::size_t k = 0; k < small.reads.size(); ++k) small.in[k] = small.reads[k]->data;
   for (std::size_t k = 0; k < small.writes.size(); ++k) small.out[k] = small.writes[k]->data;
+}
+
+void CpuPlan::run_small_kernel(SmallKernel& small, CompiledKernel::Function function) {
+  for (const std::size_t k : small.moving) small.in[k] = small.reads[k]->data;
   function(small.elements / small.inner, small.in.data(), small.out.data(), nullptr, 0, small.inner);
 }
 

@@ -33,6 +33,7 @@ class CpuPlan final : public Plan {
     int node = 0;
     bool view = false;                    // only follows the value it shows, which moves from run to run
     bool plain = false;                   // a small elementwise step
+    bool writes = false;                  // into a variable
     std::optional<Loop> loop = {};        // an elementwise step; otherwise the op computes
     std::unique_ptr<Region> region = {};  // several nodes, tile by tile
     std::vector<const Value*> inputs = {};
@@ -49,6 +50,7 @@ class CpuPlan final : public Plan {
     std::vector<const Value*> writes = {};
     std::vector<const void*> in = {};
     std::vector<void*> out = {};
+    std::vector<std::size_t> moving = {};  // numbers of reads that lie elsewhere in each run
     std::vector<Step> steps = {};
   };
 
@@ -57,6 +59,7 @@ class CpuPlan final : public Plan {
   void add_region(const Group& group);
   void bind(std::span<const Tensor* const> feeds);
   void run_step(Step& step, std::uint64_t run_number);
+  static void place(SmallKernel& small);
   static void run_small_kernel(SmallKernel& small, CompiledKernel::Function function);
   void keep_results();
   void update_variables();
@@ -66,7 +69,8 @@ class CpuPlan final : public Plan {
   const std::byte* arena_ = nullptr;  // where the values lie that the plan has placed
   std::size_t growing_ = 0;           // values whose size only a run knows
   std::vector<Step> steps_;
-  std::vector<Buffer> staged_;  // by memory_.copied: a variable's old value on its way to another
+  std::vector<Region*> writing_regions_;  // those of them that write into variables
+  std::vector<Buffer> staged_;            // by memory_.copied: a variable's old value on its way to another
 };
 
 }  // namespace gradus
