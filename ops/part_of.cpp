@@ -32,7 +32,7 @@ class PartOf final : public Op {
   }
 
   int rows_from() const override { return 1; }
-  bool looks_up_rows() const override { return true; }
+  std::string formula(std::span<const Type>) const override { return "x0"; }
   Tiles tiles(std::span<const Type>, const Type&) const override { return {Tiles::Gives::rows, 0, 0, 1}; }
 
   void compute(Call& call) const override {

@@ -60,7 +60,7 @@ Tables::Tables(const Draft& draft, const std::function<bool(const Expr& variable
       }
       return;
     }
-    if (op.looks_up_rows()) join(node.input(0), node.input(1));
+    if (looks_up_rows(op, types)) join(node.input(0), node.input(1));
     for (int i = 0; i < node.arity(); ++i) {
       const int by = op.rows_named_by(types, i);
       if (by < 0) continue;

@@ -61,7 +61,7 @@ bool Walk::must_be_early(const Expr& node, const std::vector<Type>& types) {
 // Whether each owner may compute its rows of the node alone.
 bool Walk::goes_by_own_rows(const Expr& node, const std::vector<Type>& types) const {
   if (node.rank() == 0 || node.op().is_random() || tables_.of(node) < 0 || node.layout() == Layout::csr) return false;
-  if (node.op().looks_up_rows()) return goes_to_owners(node.input(0)) && goes_to_owners(node.input(1));
+  if (looks_up_rows(node.op(), types)) return goes_to_owners(node.input(0)) && goes_to_owners(node.input(1));
   if (node.op().is_view(types)) return node.input(0).shape()[0] == node.shape()[0];
   const Tiles tiles =
       is_elementwise(node) ? elementwise_tiles(types, node.type()) : node.op().by_rows(types, node.type());

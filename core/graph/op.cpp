@@ -126,6 +126,10 @@ std::vector<Type> input_types(const Expr& node) {
 
 }  // namespace
 
+bool looks_up_rows(const Op& op, std::span<const Type> inputs) {
+  return op.row_kernel(inputs) == nullptr && !op.formula(inputs).empty();
+}
+
 bool is_elementwise(const Expr& node) { return node.op().row_kernel(input_types(node)) != nullptr; }
 
 bool has_ones(const Expr& csr) {

@@ -238,8 +238,6 @@ class Op {
   virtual bool touches_as_input() const { return false; }
   /// Of a csr result: whether its non-zeros are ones, whatever the inputs are.
   virtual bool gives_ones() const { return false; }
-  /// Whether the result is rows of a table, the first input, as they are.
-  virtual bool looks_up_rows() const { return false; }
   /// Of an op that folds the elements of its first input, term by term; by nothing for any other op.
   virtual Fold fold(std::span<const Type> inputs) const;
   /// Whether there is no launch(): an accelerator has the host compute it.
@@ -251,6 +249,7 @@ class Op {
   virtual RowKernel row_kernel(std::span<const Type> inputs) const;
   /// Of an elementwise op, its formula on the operands x0, x1, x2, in C++ and CUDA C++ alike: "x0 * x1"; functions of
   /// core/kernel/formula_functions.h may be used. It gives the row kernel's bits. Empty: the op is part of no kernel.
+  /// Of an op that has no row kernel, "x0": its result is rows of a table, the first input, as they are.
   virtual std::string formula(std::span<const Type> inputs) const;
   /// The CPU kernel. Elementwise ops and views have none: the engine runs them.
   virtual void compute(Call& call) const;
@@ -272,6 +271,8 @@ void with_place(const Expr& node, F&& f) {
 
 /// Whether the engine runs the node's op by a row kernel.
 bool is_elementwise(const Expr& node);
+/// Whether the op's result is rows of a table, its first input, as they are.
+bool looks_up_rows(const Op& op, std::span<const Type> inputs);
 /// Whether a node of a plan's graph is a csr matrix of ones, so far as that is known before a run.
 bool has_ones(const Expr& csr);
 

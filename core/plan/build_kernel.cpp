@@ -13,8 +13,6 @@ namespace {
 
 using Access = LoopOperand::Access;
 
-bool looks_up_rows(const ProgramNode& node) { return node.op->looks_up_rows() && holds_rows(node.type); }
-
 // Axes of size 1 within rows are none.
 void drop_single_axes(Kernel& kernel) {
   for (std::size_t a = kernel.dims.size(); a-- > 1;) {
@@ -55,7 +53,7 @@ std::optional<LoopSpace> kernel_space(const Program& program, int id) {
   if (!is_computed(node) || node.type.layout == Layout::csr || node.type.shape.size() == 0) return std::nullopt;
   const std::vector<Type> types = input_types(program, node);
   const bool elementwise = node.op->row_kernel(types) != nullptr;
-  if (!elementwise && !looks_up_rows(node)) return std::nullopt;
+  if (!elementwise && !looks_up_rows(*node.op, types)) return std::nullopt;
   for (std::size_t i = 0; i < types.size() && elementwise; ++i)
     if (types[i].layout == Layout::csr && node.op->reads(static_cast<int>(i))) return std::nullopt;
   if (elementwise) return loop_space(program, id);
@@ -106,10 +104,9 @@ Kernel make_kernel(const Program& program, const LoopSpace& space, std::span<con
           {id, step_of.at(node.inputs[0]), node.type.dtype, fold->axis, fold->over_rows, fold->scale});
       continue;
     }
-    const bool looks_up = node.op->row_kernel(types) == nullptr;
+    const bool looks_up = looks_up_rows(*node.op, types);
     const int number = static_cast<int>(kernel.steps.size());
-    Kernel::Step step{id,       node.type.dtype, looks_up ? "x0" : node.op->formula(types), {}, {}, {}, is_stored(id),
-                      table(id)};
+    Kernel::Step step{id, node.type.dtype, node.op->formula(types), {}, {}, {}, is_stored(id), table(id)};
     for (int i = 0; i < (looks_up ? 1 : static_cast<int>(types.size())); ++i) {
       if (!node.op->reads(i)) continue;
       step.inputs.push_back(i);

@@ -143,6 +143,13 @@ std::string in_our_words(const CLI::ParseError& error) {
   return what;
 }
 
+std::vector<std::string> command_names(const CLI::App& app) {
+  std::vector<std::string> names;
+  for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; }))
+    names.push_back(command->get_name());
+  return names;
+}
+
 // Options about the command line itself: no file can give them.
 bool is_for_files(const CLI::Option& option) {
   const std::string name = option.get_name();
@@ -227,9 +234,7 @@ std::string command_line(int argc, char** argv) {
 
 void check_command(const CLI::App& app, int argc, char** argv) {
   if (argc < 2 || argv[1][0] == '-') return;
-  std::vector<std::string> names;
-  for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; }))
-    names.push_back(command->get_name());
+  const std::vector<std::string> names = command_names(app);
   if (std::find(names.begin(), names.end(), argv[1]) != names.end()) return;
   const std::string meant = did_you_mean(argv[1], names);
   fail<ValueError>("there is no command {}{}", argv[1],
@@ -243,6 +248,8 @@ int usage_error(const std::string& what, const std::string& command) {
 
 std::string wrong_usage(const CLI::ParseError& error, const CLI::App& app) {
   const std::vector<CLI::App*> parsed = app.get_subcommands();
+  if (parsed.empty() && error.get_exit_code() == static_cast<int>(CLI::ExitCodes::RequiredError))
+    return fmt::format("no command is given; {} are there", fmt::join(command_names(app), ", "));
   if (error.get_exit_code() != static_cast<int>(CLI::ExitCodes::ExtrasError)) return in_our_words(error);
   for (const std::string& word : app.remaining(true))
     if (word.starts_with('-') && word != "-") {
@@ -267,8 +274,11 @@ std::string did_you_mean(std::string_view word, const std::vector<std::string>& 
 
 std::string did_you_mean_option(std::string_view word, const CLI::App& command) {
   std::vector<std::string> names;
-  for (const CLI::Option* option : command.get_options())
+  for (const CLI::Option* option : command.get_options()) {
     for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+    for (const std::string& name : option->get_snames())
+      if (word == "--" + name) return fmt::format("; did you mean -{}?", name);
+  }
   return did_you_mean(word, names);
 }
 

@@ -20,7 +20,9 @@ TEST_CASE("wrong usage is one line and exit code 2") {
     CHECK(said(folder, words) == fmt::format("2: fm: {}\n", what));
     CHECK(run_fm(folder, words).out.empty());
   };
-  refused({}, "A subcommand is required (see fm --help)");
+  refused({},
+          "no command is given; train, evaluate, predict, update, recommend, inspect, convert, export are there (see "
+          "fm --help)");
   refused({"learn"},
           "there is no command learn; train, evaluate, predict, update, recommend, inspect, convert, export are there "
           "(see fm "
@@ -28,6 +30,7 @@ TEST_CASE("wrong usage is one line and exit code 2") {
   refused({"train"}, "data is required (see fm train --help)");
   refused({"predict", "m"}, "data is required (see fm predict --help)");
   refused({"train", "x", "--rates"}, "there is no option --rates; did you mean --rate? (see fm train --help)");
+  refused({"train", "x", "--k", "5"}, "there is no option --k; did you mean -k? (see fm train --help)");
   refused({"train", "x", "--rate", "fast"}, "--rate is fast; a number is expected (see fm train --help)");
   refused({"train", "x", "--rate", "-1"}, "--rate is -1; a number of at least 0 is expected (see fm train --help)");
   refused({"train", "x", "--rate", "nan"}, "--rate is nan; a number of at least 0 is expected (see fm train --help)");
