@@ -75,7 +75,8 @@ build_preset() {
   if command -v ninja >/dev/null; then export CMAKE_GENERATOR="${CMAKE_GENERATOR:-Ninja}"; fi
   if command -v ccache >/dev/null; then
     export CMAKE_CXX_COMPILER_LAUNCHER="${CMAKE_CXX_COMPILER_LAUNCHER:-ccache}"
-    export CCACHE_BASEDIR="${CCACHE_BASEDIR:-$PWD}" CCACHE_NOHASHDIR=1  # hits in another clone, but for files of absolute paths
+    # Hits in another clone too, but for files that hold absolute paths.
+    export CCACHE_BASEDIR="${CCACHE_BASEDIR:-$PWD}" CCACHE_NOHASHDIR=1
     export CCACHE_SLOPPINESS="${CCACHE_SLOPPINESS:-pch_defines,time_macros}"  # what precompiled headers need
     # Found by the texts it depends on, comments too: g++ tells by its text whether a header with #pragma once is in a
     # precompiled one, so that one kept from before a comment changed would have it included twice.

@@ -1,5 +1,6 @@
 // Narrow matrix products beside a triple loop in double: all widths, odd sizes, both products, all instruction sets;
 // that nothing outside the arrays is read or written; that cutting a product into pieces of rows changes no bit.
+#include "guarded_numbers.h"
 #include "thorough.h"
 
 #include <gradus/core/cpu.h>
@@ -25,29 +26,6 @@ std::vector<Isa> sets() {
   return all;
 }
 
-// Numbers between not-a-numbers, which spoil every sum that reads beyond the ends.
-template <class T>
-struct Guarded {
-  static constexpr std::size_t margin = 16;
-  std::size_t size;
-  std::vector<T> all;
-
-  Guarded(std::int64_t count, std::uint32_t seed)
-      : size(static_cast<std::size_t>(count)), all(size + 2 * margin, std::numeric_limits<T>::quiet_NaN()) {
-    for (std::size_t i = 0; i < size; ++i) {
-      seed = seed * 1664525U + 1013904223U;
-      all[margin + i] = static_cast<T>(seed >> 8U) / T{1 << 24} - T{0.5};
-    }
-  }
-  T* data() { return all.data() + margin; }
-  const T* data() const { return all.data() + margin; }
-  bool unharmed() const {
-    const auto is_nan = [](T x) { return std::isnan(x); };
-    const auto begin = all.begin(), end = all.end();
-    return std::all_of(begin, begin + margin, is_nan) && std::all_of(end - margin, end, is_nan);
-  }
-};
-
 struct Case {
   std::int64_t m, n, k;
   bool transpose_a, add;
@@ -55,8 +33,8 @@ struct Case {
 
 // The greatest error of c, in units of the least digit times sqrt(k + 1). OpenBLAS is off by 1.2 of them at k = 700.
 template <class T>
-double error_of(const Case& of, const Guarded<T>& a, std::int64_t stride, const Guarded<T>& b, const Guarded<T>& before,
-                const Guarded<T>& c) {
+double error_of(const Case& of, const GuardedNumbers<T>& a, std::int64_t stride, const GuardedNumbers<T>& b,
+                const GuardedNumbers<T>& before, const GuardedNumbers<T>& c) {
   double worst = 0;
   for (std::int64_t i = 0; i < of.m; ++i)
     for (std::int64_t j = 0; j < of.n; ++j) {
@@ -75,12 +53,12 @@ void check(const Case& of) {
   // A part of a wider matrix: the rows of a are further apart than they are long.
   const std::int64_t length = of.transpose_a ? of.m : of.k, stride = length + 3;
   const std::int64_t lines = of.transpose_a ? of.k : of.m;
-  Guarded<T> a(lines == 0 ? 0 : (lines - 1) * stride + length, 1);
+  GuardedNumbers<T> a(lines == 0 ? 0 : (lines - 1) * stride + length, 1);
   for (std::int64_t line = 1; line < lines; ++line)
     std::fill_n(a.data() + line * stride - 3, 3, std::numeric_limits<T>::quiet_NaN());
-  const Guarded<T> b(of.k * of.n, 2), before(of.m * of.n, 3);
+  const GuardedNumbers<T> b(of.k * of.n, 2), before(of.m * of.n, 3);
   for (const Isa isa : sets()) {
-    Guarded<T> c = before;
+    GuardedNumbers<T> c = before;
     narrow_gemm(isa, of.m, of.n, of.k, a.data(), stride, of.transpose_a, b.data(), c.data(), of.add);
     CAPTURE(of.m);
     CAPTURE(of.n);
@@ -137,8 +115,8 @@ TEST_CASE("infinities spoil their own row and column only") {
 
 template <class T>
 void check_gemm(const Case& of) {
-  const Guarded<T> a(of.m * of.k, 1), b(of.k * of.n, 2), before(of.m * of.n, 3);
-  Guarded<T> one = before, three = before;
+  const GuardedNumbers<T> a(of.m * of.k, 1), b(of.k * of.n, 2), before(of.m * of.n, 3);
+  GuardedNumbers<T> one = before, three = before;
   Workers alone(1), several(3);
   gemm(alone, of.m, of.n, of.k, a.data(), of.transpose_a, b.data(), false, one.data(), of.add);
   gemm(several, of.m, of.n, of.k, a.data(), of.transpose_a, b.data(), false, three.data(), of.add);
@@ -167,8 +145,8 @@ TEST_CASE("a narrow product in pieces is that in one piece") {
       for (const Isa isa : sets()) {
         constexpr std::int64_t m = 517, k = 600;
         const std::int64_t stride = transpose_a ? m : k;
-        const Guarded<float> a(m * k, 1), b(k * n, 2), before(m * n, 3);
-        Guarded<float> whole = before, pieces = before;
+        const GuardedNumbers<float> a(m * k, 1), b(k * n, 2), before(m * n, 3);
+        GuardedNumbers<float> whole = before, pieces = before;
         narrow_gemm(isa, m, n, k, a.data(), stride, transpose_a, b.data(), whole.data(), true);
         for (std::int64_t first = 0, count = 64; first < m;
              first += count, count = std::min<std::int64_t>(64, m - first))
@@ -190,8 +168,8 @@ TEST_CASE("gemm of narrow matrices gives the same bits with any number of thread
 TEST_CASE("gemm of a column, stored as a row") {
   Workers workers(1);
   const Case of{300, 1, 70, false, false};
-  const Guarded<float> a(of.m * of.k, 1), b(of.k, 2), before(of.m, 3);
-  Guarded<float> c = before;
+  const GuardedNumbers<float> a(of.m * of.k, 1), b(of.k, 2), before(of.m, 3);
+  GuardedNumbers<float> c = before;
   gemm(workers, of.m, of.n, of.k, a.data(), false, b.data(), true, c.data(), false);
   CHECK(error_of(of, a, of.k, b, before, c) <= 2);
 }

@@ -1,5 +1,7 @@
 // Products of small matrices beside a triple loop in double: all shapes of few numbers, transposed or not, added or
 // not, with the same bits by all instruction sets, and nothing outside the arrays read or written.
+#include "guarded_numbers.h"
+
 #include <gradus/core/cpu.h>
 #include <gradus/ops/small_gemm.h>
 
@@ -19,32 +21,10 @@ struct SmallCase {
   bool transpose_a, transpose_b, add;
 };
 
-// Numbers in [-0.5, 0.5) before and after not-a-numbers.
-template <class T>
-struct FencedNumbers {
-  static constexpr std::int64_t fence = 16;
-  std::int64_t count;
-  std::vector<T> all;
-
-  FencedNumbers(std::int64_t size, std::uint32_t seed)
-      : count(size), all(static_cast<std::size_t>(size + 2 * fence), std::numeric_limits<T>::quiet_NaN()) {
-    for (std::int64_t i = 0; i < count; ++i) {
-      seed = seed * 1664525U + 1013904223U;
-      data()[i] = static_cast<T>(seed >> 8U) / T{1 << 24} - T{0.5};
-    }
-  }
-  T* data() { return all.data() + fence; }
-  bool is_fenced() {
-    for (std::int64_t i = 0; i < fence; ++i)
-      if (!std::isnan(all[static_cast<std::size_t>(i)]) || !std::isnan(data()[count + i])) return false;
-    return true;
-  }
-};
-
 template <class T>
 void check_small(const SmallCase& of) {
-  FencedNumbers<T> a(of.m * of.k, 1), b(of.k * of.n, 2), before(of.m * of.n, 3);
-  FencedNumbers<T> c = before, portable = before;
+  GuardedNumbers<T> a(of.m * of.k, 1), b(of.k * of.n, 2), before(of.m * of.n, 3);
+  GuardedNumbers<T> c = before, portable = before;
   small_gemm(isa(), of.m, of.n, of.k, a.data(), of.transpose_a, b.data(), of.transpose_b, c.data(), of.add);
   small_gemm(Isa::portable, of.m, of.n, of.k, a.data(), of.transpose_a, b.data(), of.transpose_b, portable.data(),
              of.add);
@@ -69,8 +49,8 @@ void check_small(const SmallCase& of) {
     }
   CHECK(right);
   CHECK(same);
-  CHECK(c.is_fenced());
-  CHECK(portable.is_fenced());
+  CHECK(c.unharmed());
+  CHECK(portable.unharmed());
 }
 
 TEST_CASE("products of small matrices of all shapes") {
