@@ -79,8 +79,9 @@ build_preset() {
     export CCACHE_BASEDIR="${CCACHE_BASEDIR:-$PWD}" CCACHE_NOHASHDIR=1
     export CCACHE_SLOPPINESS="${CCACHE_SLOPPINESS:-pch_defines,time_macros}"  # what precompiled headers need
     # Found by the texts it depends on, comments too: g++ tells by its text whether a header with #pragma once is in a
-    # precompiled one, so that one kept from before a comment changed would have it included twice.
-    export CCACHE_DEPEND=1
+    # precompiled one, so that one kept from before a comment changed would have it included twice. What ccache kept
+    # without this it would find again, by those texts too: hence a name for what is kept with it.
+    export CCACHE_DEPEND=1 CCACHE_NAMESPACE=gradus-by-texts
   fi
   say "configuring build/$1"
   logged "configure-$1" cmake --preset "$1" ${GRADUS_FETCH:+"-DGRADUS_FETCH=$GRADUS_FETCH"}
