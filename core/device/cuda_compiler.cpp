@@ -46,7 +46,7 @@ std::string compile_cubin(const KernelText& kernel, int capability, Optimize opt
   int major = 0, minor = 0;
   check(nvrtcVersion(&major, &minor), "nvrtcVersion");
   std::vector<const char*> options{arch.c_str(), "-std=c++17"};
-  if (optimize == Optimize::quickly && major >= 13) options.push_back("--Ofast-compile=mid");  // older ones know it not
+  if (optimize == Optimize::quickly && major >= 13) options.push_back("--Ofast-compile=max");  // older ones know it not
   const nvrtcResult result = nvrtcCompileProgram(program.handle, static_cast<int>(options.size()), options.data());
   if (result != NVRTC_SUCCESS) {
     std::size_t size = 0;

@@ -49,7 +49,7 @@ std::string together(const std::vector<Met>& kernels, std::size_t first, std::si
 
 // The failures for one kind of GPU, each as it is to be told.
 std::vector<std::string> compile_for(const std::vector<Met>& kernels, int capability, Optimize optimize) {
-  constexpr std::size_t at_once = 200;
+  constexpr std::size_t at_once = 60;
   std::vector<std::string> failures;
   for (std::size_t first = 0; first < kernels.size(); first += at_once) try {
       const std::string text = together(kernels, first, std::min(kernels.size(), first + at_once));
