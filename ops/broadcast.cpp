@@ -57,8 +57,8 @@ class BroadcastTo : public Op {
     return {in[0].dtype, shape_, Layout::dense};
   }
 
-  bool is_view(std::span<const Type> in) const override { return in[0].shape == shape_; }
-  int rows_from() const override { return 0; }
+  Elements elements(std::span<const Type> in) const override { return view_if(in[0].shape == shape_); }
+  Traits traits() const override { return {.rows_from = 0}; }
 
   // dx[i] = sum of dy over the elements that x[i] was repeated to.
   Expr gradient(const Expr& y, const Expr& dy, int) const override { return sum_like(dy, y.input(0)); }
@@ -97,9 +97,8 @@ class BroadcastTo : public Op {
 class BroadcastLike : public Op {
  public:
   std::string_view name() const override { return "broadcast_like"; }
-  bool takes_any_rank() const override { return true; }
-  bool reads(int i) const override { return i == 0; }
-  bool is_view(std::span<const Type> in) const override { return in[0].shape == in[1].shape; }
+  Traits traits() const override { return {.takes_any_rank = true, .reads = 0b1U}; }
+  Elements elements(std::span<const Type> in) const override { return view_if(in[0].shape == in[1].shape); }
 
   Type infer(const OpInputs& in) const override {
     require_dense(name(), in);
@@ -136,9 +135,8 @@ class BroadcastLike : public Op {
 class SumLike : public Op {
  public:
   std::string_view name() const override { return "sum_like"; }
-  bool takes_any_rank() const override { return true; }
-  bool reads(int i) const override { return i == 0; }
-  bool is_view(std::span<const Type> in) const override { return in[0].shape == in[1].shape; }
+  Traits traits() const override { return {.takes_any_rank = true, .reads = 0b1U}; }
+  Elements elements(std::span<const Type> in) const override { return view_if(in[0].shape == in[1].shape); }
 
   Type infer(const OpInputs& in) const override {
     const Shape& x = in[0].shape;

@@ -30,7 +30,7 @@ class LogUniformSample final : public Op {
   std::string attributes() const override {
     return fmt::format("num_sampled={}, unique={}, range_max={}, seed={}", count_, unique_, range_max_, seed_);
   }
-  bool is_random() const override { return true; }
+  Traits traits() const override { return {.is_random = true}; }
   Type infer(const OpInputs&) const override { return {int64, {count_ + 1}, Layout::dense}; }
 
   void compute(Call& call) const override { draw(call.stream, call.run, call.out<std::int64_t>()); }

@@ -103,7 +103,7 @@ class ConcatPart : public Op {
 
   std::string_view name() const override { return "concat_part"; }
   std::string attributes() const override { return fmt::format("axis={}, value={}", axis_, i_); }
-  bool reads(int i) const override { return i == 0; }
+  Traits traits() const override { return {.reads = 0b1U}; }
 
   Type infer(const OpInputs& in) const override { return {in[0].dtype, in[i_ + 1].shape, Layout::dense}; }
 

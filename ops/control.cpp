@@ -88,12 +88,10 @@ class WithDependencies final : public Op {
  public:
   std::string_view name() const override { return "with_dependencies"; }
   Type infer(const OpInputs& in) const override { return in[0]; }
-  bool takes_any_rank() const override { return true; }
+  Traits traits() const override { return {.takes_any_rank = true, .takes_rows_gradient = true, .rows_from = 0}; }
   Expr gradient(const Expr&, const Expr& dy, int) const override { return dy; }
   std::string_view no_gradient(int i) const override { return i == 0 ? "" : "it is computed for what it does"; }
-  bool takes_rows_gradient() const override { return true; }
-  bool is_view(std::span<const Type>) const override { return true; }
-  int rows_from() const override { return 0; }
+  Elements elements(std::span<const Type>) const override { return Elements::kept; }
 };
 
 // Which variables are assigned in a run of `step`, and the assigns.
@@ -253,14 +251,17 @@ class PrintNode final : public Op {
 
   std::string_view name() const override { return "Print"; }
   std::string attributes() const override { return fmt::format("message={}", options_.message); }
-  bool is_random() const override { return true; }  // each run's is to be seen
-  bool takes_any_rank() const override { return true; }
+  // Random, for each run's is to be seen.
+  Traits traits() const override {
+    return {.takes_any_rank = true,
+            .takes_rows_gradient = true,
+            .is_random = true,
+            .rows_from = 0,
+            .touches_as_input = true};
+  }
   Type infer(const OpInputs& in) const override { return in[0]; }
   Expr gradient(const Expr&, const Expr& dy, int) const override { return dy; }
   std::string_view no_gradient(int i) const override { return i == 0 ? "" : "it is only printed"; }
-  bool takes_rows_gradient() const override { return true; }
-  int rows_from() const override { return 0; }
-  bool touches_as_input() const override { return true; }
 
   void compute(Call& call) const override {
     print(call);
@@ -290,7 +291,7 @@ class AssertNode final : public Op {
 
   std::string_view name() const override { return "Assert"; }
   std::string attributes() const override { return fmt::format("message={}, summarize={}", message_, summarize_); }
-  bool takes_any_rank() const override { return true; }
+  Traits traits() const override { return {.takes_any_rank = true}; }
   std::string_view no_gradient(int) const override { return "it gives no number"; }
 
   Type infer(const OpInputs& in) const override {

@@ -119,8 +119,8 @@ class Agree : public Op {
       : op_(op), mine_(std::move(mine)), other_(std::move(other)), name_(name), other_name_(other_name) {}
 
   std::string_view name() const override { return op_; }
-  bool is_view(std::span<const Type>) const override { return true; }
-  bool reads(int i) const override { return i == 0; }
+  Elements elements(std::span<const Type>) const override { return Elements::kept; }
+  Traits traits() const override { return {.reads = 0b1U}; }
   // With all sizes known, infer() has checked them.
   Expr simplified(const Expr& y, const DraftFacts&) const override { return y.input(0); }
 

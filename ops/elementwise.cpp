@@ -28,7 +28,7 @@ class ElementwiseOp final : public Op {
   explicit ElementwiseOp(const Row& row) : row_(row) {}
 
   std::string_view name() const override { return row_.name; }
-  bool takes_any_rank() const override { return true; }
+  Traits traits() const override { return {.takes_any_rank = true, .takes_rows_gradient = true}; }
 
   Type infer(const OpInputs& in) const override {
     for (int i = 1; i < in.count(); ++i)
@@ -44,7 +44,6 @@ class ElementwiseOp final : public Op {
 
   Expr gradient(const Expr& y, const Expr& dy, int i) const override { return row_.gradient({y, dy}, i); }
   std::string_view no_gradient(int) const override { return row_.gradient == nullptr ? row_.no_gradient : ""; }
-  bool takes_rows_gradient() const override { return true; }
 
   Expr simplified(const Expr& y, const DraftFacts& facts) const override {
     if (row_.simplified != nullptr)

@@ -102,8 +102,7 @@ class Indicator final : public Op {
                       max_sparse_dimension);
     return {in.count() == 2 ? in[1].dtype : dtype_, {rows, columns}, Layout::csr};
   }
-  bool reads(int i) const override { return i == 0; }
-  bool gives_ones() const override { return true; }
+  Traits traits() const override { return {.reads = 0b1U, .gives_ones = true}; }
   int rows_named_by(std::span<const Type>, int i) const override { return i == 1 ? 0 : -1; }
   std::string_view no_gradient(int) const override { return "indices are integers"; }
 
@@ -186,14 +185,13 @@ class ScatterAdd final : public Op {
       if (shape[axis] == any) result = result.with(axis, in[1].shape[in[0].shape.rank() + axis - 1]);
     return {in[1].dtype, result, Layout::rows};
   }
-  bool reads(int i) const override { return i == 1 || i == 2; }
+  Traits traits() const override { return {.reads = 0b110U, .rows_from = 2}; }
   std::string_view no_gradient(int i) const override { return i == 1 ? "" : "indices are integers"; }
   // d scatter_add(i, u) = the rows of dy at i
   Expr gradient(const Expr& y, const Expr& dy, int) const override { return gather(dy, y.input(0)); }
   Expr simplified(const Expr& y, const DraftFacts& facts) const override;
   Expr reassociated(const Expr& y, const DraftFacts& facts) const override;
 
-  int rows_from() const override { return 2; }
   Tiles tiles(std::span<const Type> in, const Type& y) const override {
     if (in[0].shape.rank() == 0 || !is_floating(y.dtype)) return {};
     return {Tiles::Gives::accumulated, 0b110, shared_ > 0 ? in[1].shape[0] : in[2].shape[0]};

@@ -123,7 +123,7 @@ class ScatterAddAlong final : public Op {
   std::string_view name() const override { return "scatter_add"; }
   std::string attributes() const override { return text_of(axis_, batch_); }
   Type infer(const OpInputs& in) const override { return {in[1].dtype, in[2].shape, Layout::dense}; }
-  bool reads(int i) const override { return i < 2; }
+  Traits traits() const override { return {.reads = 0b11U}; }
   std::string_view no_gradient(int i) const override { return i == 1 ? "" : "indices are integers"; }
   // d scatter_add(i, u) = the slices of dy at i
   Expr gradient(const Expr& y, const Expr& dy, int) const override {

@@ -17,7 +17,7 @@ namespace {
 class Places final : public Op {
  public:
   std::string_view name() const override { return "gather_nd"; }
-  bool reads(int i) const override { return i == 0; }
+  Traits traits() const override { return {.reads = 0b1U}; }
   std::string_view no_gradient(int) const override { return "indices are integers"; }
 
   Type infer(const OpInputs& in) const override {

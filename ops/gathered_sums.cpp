@@ -28,8 +28,7 @@ class RowsTogether final : public Op {
   Type infer(const OpInputs& in) const override {
     return {in[0].dtype, {in[0].shape[0] / each_, in[0].shape[1]}, Layout::csr};
   }
-  bool touches_as_input() const override { return true; }
-  bool gives_ones() const override { return true; }
+  Traits traits() const override { return {.touches_as_input = true, .gives_ones = true}; }
   std::string_view no_gradient(int) const override { return "only plans make it"; }
 
   void compute(Call& call) const override {

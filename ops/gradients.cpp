@@ -66,7 +66,7 @@ class ReverseWalk {
       if (!wanted(node, i)) continue;
       Expr& dy = dy_[at(node.id())];
       if (!elementwise || node.layout() == Layout::csr) dy = settled(node, dy);
-      if (dy.layout() == Layout::rows && !node.op().takes_rows_gradient()) dy = to_dense(dy);
+      if (dy.layout() == Layout::rows && !node.op().traits().takes_rows_gradient) dy = to_dense(dy);
       const Expr x = node.input(i);
       const Expr dx = node.op().gradient(node, dy, i);
       if (!dx.valid()) continue;  // an earlier input, the same node, had its part

@@ -82,7 +82,7 @@ class Matmul final : public Op {
     return {Fold::By::sum, options_.transpose_a ? 1U : 2U, 1, "gr_multiply(x0, x1)",
             options_.transpose_a ? Shape({b.size(), 1}) : Shape({1, b.size()})};
   }
-  int rows_from() const override { return gives_rows_ ? 0 : -1; }
+  Traits traits() const override { return {.rows_from = gives_rows_ ? 0 : -1}; }
   int rows_named_by(std::span<const Type> in, int i) const override {
     return i == 1 && in[0].layout == Layout::csr && !options_.transpose_a && !options_.transpose_b ? 0 : -1;
   }
@@ -374,7 +374,7 @@ class ScaledRowsProduct final : public Op {
   std::string_view name() const override { return "scaled_rows_product"; }
   Type infer(const OpInputs& in) const override { return {in[2].dtype, {in[0].shape[1], in[2].shape[1]}, layout_}; }
   std::string_view no_gradient(int) const override { return "only plans make it"; }
-  int rows_from() const override { return 0; }
+  Traits traits() const override { return {.rows_from = 0}; }
   Tiles tiles(std::span<const Type> in, const Type&) const override {
     return {Tiles::Gives::accumulated, 7, in[0].shape[0]};
   }

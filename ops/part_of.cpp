@@ -31,7 +31,7 @@ class PartOf final : public Op {
     return source.valid() && !same_node(source, of) ? active_part(y.input(0), source) : Expr();
   }
 
-  int rows_from() const override { return 1; }
+  Traits traits() const override { return {.rows_from = 1}; }
   std::string formula(std::span<const Type>) const override { return "x0"; }
   Tiles tiles(std::span<const Type>, const Type&) const override { return {Tiles::Gives::rows, 0, 0, 1}; }
 
@@ -69,8 +69,8 @@ class WithZeros final : public Op {
   std::string_view name() const override { return "with_zeros"; }
   Type infer(const OpInputs& in) const override { return {in[0].dtype, in[0].shape, Layout::rows}; }
   std::string_view no_gradient(int) const override { return "only plans make it"; }
-  bool is_view(std::span<const Type>) const override { return true; }
-  int rows_from() const override { return 0; }
+  Elements elements(std::span<const Type>) const override { return Elements::kept; }
+  Traits traits() const override { return {.rows_from = 0}; }
 };
 
 }  // namespace

@@ -122,9 +122,7 @@ class RandomNode : public Op {
     const bool uniform = distribution_ == Random::Distribution::uniform;
     return fmt::format("{}={}, {}={}, seed={}", uniform ? "low" : "mean", a_, uniform ? "high" : "stddev", b_, seed_);
   }
-  bool is_random() const override { return true; }
-  bool reads(int) const override { return false; }
-  bool takes_any_rank() const override { return true; }
+  Traits traits() const override { return {.takes_any_rank = true, .is_random = true, .reads = 0}; }
   std::string_view no_gradient(int) const override { return "only its shape is used"; }
   Type infer(const OpInputs& in) const override {
     return in.count() == 0 ? type_ : Type{type_.dtype, in[0].shape, Layout::dense};

@@ -34,10 +34,9 @@ class Reshape : public Op {
   explicit Reshape(const Shape& shape) : shape_(shape) {}
 
   std::string_view name() const override { return "reshape"; }
-  bool takes_any_rank() const override { return true; }
+  Traits traits() const override { return {.takes_any_rank = true, .rows_from = 0}; }
   std::string attributes() const override { return fmt::format("shape={}", to_string(shape_)); }
-  bool is_view(std::span<const Type>) const override { return true; }
-  int rows_from() const override { return 0; }
+  Elements elements(std::span<const Type>) const override { return Elements::kept; }
 
   Type infer(const OpInputs& in) const override {
     if (holds_rows(in[0]) && in[0].shape.known())
@@ -100,9 +99,8 @@ class Reshape : public Op {
 class ReshapeLike : public Op {
  public:
   std::string_view name() const override { return "reshape_like"; }
-  bool takes_any_rank() const override { return true; }
-  bool is_view(std::span<const Type>) const override { return true; }
-  bool reads(int i) const override { return i == 0; }
+  Traits traits() const override { return {.takes_any_rank = true, .reads = 0b1U}; }
+  Elements elements(std::span<const Type>) const override { return Elements::kept; }
 
   Type infer(const OpInputs& in) const override {
     require_dense(name(), in);
@@ -125,7 +123,7 @@ class ExpandDims : public Op {
 
   std::string_view name() const override { return "expand_dims"; }
   std::string attributes() const override { return fmt::format("axis={}", axis_); }
-  bool is_view(std::span<const Type>) const override { return true; }
+  Elements elements(std::span<const Type>) const override { return Elements::kept; }
 
   Type infer(const OpInputs& in) const override {
     require_dense(name(), in);
@@ -148,7 +146,7 @@ class Squeeze : public Op {
   explicit Squeeze(const Axes& axes) : axes_(axes) {}
 
   std::string_view name() const override { return "squeeze"; }
-  bool is_view(std::span<const Type>) const override { return true; }
+  Elements elements(std::span<const Type>) const override { return Elements::kept; }
 
   Type infer(const OpInputs& in) const override {
     require_dense(name(), in);

@@ -15,7 +15,7 @@ class RowDots final : public Op {
   std::string_view name() const override { return "row_dots"; }
   Type infer(const OpInputs& in) const override { return {in[0].dtype, in[0].shape.with(1, 1), in[0].layout}; }
   std::string_view no_gradient(int) const override { return "only plans make it"; }
-  int rows_from() const override { return 0; }
+  Traits traits() const override { return {.rows_from = 0}; }
   Tiles tiles(std::span<const Type> in, const Type& out) const override {
     return {Tiles::Gives::rows, 3, out.layout == Layout::dense ? in[0].shape[0] : 0};
   }

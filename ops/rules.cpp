@@ -11,10 +11,9 @@
 namespace gradus {
 
 Expr transposed_matrix(const Expr& e) {
-  if (!is_op(e, "transpose") || e.rank() != 2 || e.layout() != Layout::dense) return {};
+  if (e.kind() != Kind::op || e.arity() != 1) return {};
   const Type type = e.input(0).type();
-  const bool swaps = e.shape() == Shape({type.shape[1], type.shape[0]});
-  return swaps && type.layout == Layout::dense && !e.op().is_view({&type, 1}) ? e.input(0) : Expr();
+  return e.op().elements({&type, 1}) == Elements::transposed ? e.input(0) : Expr();
 }
 
 Expr repeated(const Expr& e) {
@@ -271,11 +270,12 @@ bool is_leaf(const Expr& e) {
 // Whether a row of e, a table [p, ...], is computed from the same rows of some of its inputs, and of nothing else that
 // varies from row to row. Elementwise ops are such, and a few that say which input's rows their result has.
 bool goes_row_by_row(const Expr& e) {
-  if (e.kind() != Kind::op || e.op().is_random()) return false;
+  if (e.kind() != Kind::op || e.op().traits().is_random) return false;
   if (is_elementwise(e)) return !is_integer(e.dtype());  // a row that divides by zero must be computed
   std::vector<Type> types;
   for (int i = 0; i < e.arity(); ++i) types.push_back(e.input(i).type());
-  if (e.op().rows_from() != 0 || e.rank() == 0 || types[0].shape.rank() == 0 || types[0].shape[0] != e.shape()[0])
+  if (e.op().traits().rows_from != 0 || e.rank() == 0 || types[0].shape.rank() == 0 ||
+      types[0].shape[0] != e.shape()[0])
     return false;
   if (e.op().is_view(types)) return true;
   const Tiles tiles = e.op().tiles(types, e.type());

@@ -24,7 +24,7 @@ class SegmentExtreme final : public Op {
 
   std::string_view name() const override { return extreme_ == Extreme::max ? "segment_max" : "segment_min"; }
   std::string attributes() const override { return empty_ == Empty::zero ? "" : "unsorted"; }
-  bool reads(int i) const override { return i != 1; }
+  Traits traits() const override { return {.reads = ~0b10U}; }
   std::string_view no_gradient(int i) const override { return i == 0 ? "" : "ids are integers"; }
 
   Type infer(const OpInputs& in) const override {

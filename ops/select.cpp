@@ -41,7 +41,7 @@ Expr all_of(const Expr& y, const Expr& x) { return x.shape() == y.shape() ? x : 
 class Where : public Op {
  public:
   std::string_view name() const override { return "where"; }
-  bool takes_any_rank() const override { return true; }
+  Traits traits() const override { return {.takes_any_rank = true, .takes_rows_gradient = true}; }
 
   Type infer(const OpInputs& in) const override {
     check_condition(name(), in);
@@ -62,7 +62,6 @@ class Where : public Op {
     return mask(i == 1 ? condition : logical_not(condition), dy);
   }
   std::string_view no_gradient(int i) const override { return i == 0 ? "the condition is bool" : ""; }
-  bool takes_rows_gradient() const override { return true; }
 
   // where(!c, a, b) = where(c, b, a); of a condition that is known, one side
   Expr simplified(const Expr& y, const DraftFacts&) const override {
@@ -85,7 +84,7 @@ class Where : public Op {
 class Mask : public Op {
  public:
   std::string_view name() const override { return "mask"; }
-  bool takes_any_rank() const override { return true; }
+  Traits traits() const override { return {.takes_any_rank = true, .takes_rows_gradient = true}; }
 
   Type infer(const OpInputs& in) const override {
     check_condition(name(), in);
@@ -96,7 +95,6 @@ class Mask : public Op {
   // d mask(c, x) = dx where c holds, else 0
   Expr gradient(const Expr& y, const Expr& dy, int) const override { return mask(y.input(0), dy); }
   std::string_view no_gradient(int i) const override { return i == 0 ? "the condition is bool" : ""; }
-  bool takes_rows_gradient() const override { return true; }
 
   // mask(!c, x) = where(c, 0, x), where the zeros of x are stored; of a condition that is known, x or zeros
   Expr simplified(const Expr& y, const DraftFacts&) const override {
@@ -154,7 +152,7 @@ class Cast : public Op {
   Cast(DType from, DType to) : from_(from), to_(to) {}
 
   std::string_view name() const override { return "cast"; }
-  bool takes_any_rank() const override { return true; }
+  Traits traits() const override { return {.takes_any_rank = true, .takes_rows_gradient = true}; }
   std::string attributes() const override { return fmt::format("dtype={}", to_string(to_)); }
 
   Type infer(const OpInputs& in) const override {
@@ -166,7 +164,6 @@ class Cast : public Op {
   std::string_view no_gradient(int) const override {
     return is_floating(from_) && is_floating(to_) ? "" : "only floating dtypes have one";
   }
-  bool takes_rows_gradient() const override { return true; }
 
   RowKernel row_kernel(std::span<const Type> inputs) const override {
     return dispatch(inputs[0].dtype, [this](auto from) -> RowKernel {
@@ -187,23 +184,22 @@ class Cast : public Op {
 class Identity : public Op {
  public:
   std::string_view name() const override { return "identity"; }
-  bool takes_any_rank() const override { return true; }
+  Traits traits() const override { return {.takes_any_rank = true, .takes_rows_gradient = true}; }
   Type infer(const OpInputs& in) const override { return in[0]; }
   // d x = dx
   Expr gradient(const Expr&, const Expr& dy, int) const override { return dy; }
   Expr simplified(const Expr& y, const DraftFacts&) const override { return y.input(0); }
-  bool takes_rows_gradient() const override { return true; }
-  bool is_view(std::span<const Type>) const override { return true; }
+  Elements elements(std::span<const Type>) const override { return Elements::kept; }
 };
 
 class StopGradient : public Op {
  public:
   std::string_view name() const override { return "stop_gradient"; }
-  bool takes_any_rank() const override { return true; }
+  Traits traits() const override { return {.takes_any_rank = true}; }
   Type infer(const OpInputs& in) const override { return in[0]; }
   std::string_view no_gradient(int) const override { return "it is there to stop it"; }
   Expr simplified(const Expr& y, const DraftFacts&) const override { return y.input(0); }
-  bool is_view(std::span<const Type>) const override { return true; }
+  Elements elements(std::span<const Type>) const override { return Elements::kept; }
 };
 
 }  // namespace

@@ -17,8 +17,7 @@ namespace {
 
 class OfShape : public Op {
  public:
-  bool takes_any_rank() const override { return true; }
-  bool reads(int) const override { return false; }
+  Traits traits() const override { return {.takes_any_rank = true, .reads = 0}; }
   std::string_view no_gradient(int) const override { return "only its shape is used"; }
 };
 

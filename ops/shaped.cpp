@@ -39,7 +39,7 @@ std::optional<Tensor> known_value(const Expr& expr) {
   while (!open.empty()) {
     const Expr node = graph[*open.begin()];
     open.erase(open.begin());
-    const bool pure = node.kind() == Kind::constant || (node.kind() == Kind::op && !node.op().is_random());
+    const bool pure = node.kind() == Kind::constant || (node.kind() == Kind::op && !node.op().traits().is_random);
     if (!pure || !is_small(node)) return std::nullopt;
     values.emplace(node.id(), std::nullopt);
     for (int i = 0; i < node.arity(); ++i) {
@@ -71,7 +71,7 @@ class ZerosOfShape final : public Op {
   explicit ZerosOfShape(DType dtype) : dtype_(dtype) {}
 
   std::string_view name() const override { return "zeros"; }
-  bool reads(int) const override { return false; }
+  Traits traits() const override { return {.reads = 0}; }
   std::string_view no_gradient(int) const override { return "a shape is of integers"; }
 
   Type infer(const OpInputs& in) const override {

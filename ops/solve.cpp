@@ -101,7 +101,7 @@ void for_each_matrix(Call& call, std::int64_t count, std::int64_t elements, F&& 
 class Cholesky final : public Op {
  public:
   std::string_view name() const override { return "cholesky"; }
-  bool runs_on_host() const override { return true; }
+  Traits traits() const override { return {.runs_on_host = true}; }
   Type infer(const OpInputs& in) const override { return {in[0].dtype, square_shape(name(), in), Layout::dense}; }
 
   // With s = l^T dl, d a = 1/2 l^-T (the lower triangle of s, mirrored) l^-1: differentiating l l^T = a gives
@@ -137,7 +137,7 @@ class Cholesky final : public Op {
 // Inputs: a and b of a x = b. What the solutions share.
 class Solve : public Op {
  public:
-  bool runs_on_host() const override { return true; }
+  Traits traits() const override { return {.runs_on_host = true}; }
 
   Type infer(const OpInputs& in) const override {
     const Shape a = square_shape(name(), in);

@@ -24,7 +24,7 @@ class ToDense final : public Op {
     if (in[0].layout == Layout::part) fail<TypeError>("to_dense: x is {}; its other rows are not known", in.layout(0));
     return {in[0].dtype, in[0].shape, Layout::dense};
   }
-  bool is_view(std::span<const Type> in) const override { return in[0].layout == Layout::dense; }
+  Elements elements(std::span<const Type> in) const override { return view_if(in[0].layout == Layout::dense); }
   // A product, or what is repeated, is made dense in the first place.
   Expr simplified(const Expr& y, const DraftFacts& facts) const override {
     const Expr x = y.input(0);
@@ -75,7 +75,7 @@ class ToCsr final : public Op {
                       max_sparse_dimension);
     return {in[0].dtype, in[0].shape, Layout::csr};
   }
-  bool is_view(std::span<const Type> in) const override { return in[0].layout == Layout::csr; }
+  Elements elements(std::span<const Type> in) const override { return view_if(in[0].layout == Layout::csr); }
   // d to_csr(x) = dx at the non-zeros
   Expr gradient(const Expr&, const Expr& dy, int) const override { return to_dense(dy); }
 

@@ -42,8 +42,7 @@ class SumCsrLike final : public Op {
   Type infer(const OpInputs& in) const override {
     return {in[0].dtype, in[1].shape, is_row(in[0].shape, in[1].shape) ? Layout::rows : Layout::dense};
   }
-  bool reads(int i) const override { return i == 0; }
-  int rows_from() const override { return 0; }
+  Traits traits() const override { return {.reads = 0b1U, .rows_from = 0}; }
 
   Tiles by_rows(std::span<const Type> in, const Type& y) const override {
     const std::int64_t rows = in[0].shape[0];

@@ -76,7 +76,10 @@ extern "C" __global__ void NAME(const T* from, T* to, const gr_int64* row_start,
 
 class SplitRows final : public Op {
  public:
-  SplitRows(Groups group, std::int64_t groups) : group_(std::move(group)), groups_(groups) {}
+  SplitRows(Groups group, std::int64_t groups)
+      : group_(std::move(group)),
+        groups_(groups),
+        all_grouped_(std::all_of(group_->begin(), group_->end(), [](Index of) { return of >= 0; })) {}
 
   std::string_view name() const override { return "split_rows"; }
   std::string attributes() const override { return fmt::format("groups={}", groups_); }
@@ -93,9 +96,7 @@ class SplitRows final : public Op {
   }
   Tiles by_rows(std::span<const Type>, const Type& y) const override { return {Tiles::Gives::rows, 1, y.shape[0]}; }
   // Where every column has a group, nothing is left out.
-  bool touches_as_input() const override {
-    return std::all_of(group_->begin(), group_->end(), [](Index group) { return group >= 0; });
-  }
+  Traits traits() const override { return {.touches_as_input = all_grouped_}; }
   // d split(x) = dx, each number where it was before
   Expr gradient(const Expr& y, const Expr& dy, int i) const override;
 
@@ -133,6 +134,7 @@ class SplitRows final : public Op {
 
   Groups group_;
   std::int64_t groups_;
+  bool all_grouped_;
 };
 
 // Inputs: a csr matrix with the pattern that split_rows made, and the matrix that it was made of, for its pattern.

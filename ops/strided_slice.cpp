@@ -137,7 +137,7 @@ class SetInto final : public Op {
 
   std::string_view name() const override { return "set_into"; }
   std::string attributes() const override { return text_of(ranges_); }
-  bool reads(int i) const override { return i == 0; }
+  Traits traits() const override { return {.reads = 0b1U}; }
   Type infer(const OpInputs& in) const override { return {in[0].dtype, in[1].shape, Layout::dense}; }
 
   // d part = what stands in its place

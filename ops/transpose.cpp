@@ -40,16 +40,14 @@ class Transpose : public Op {
     return {in[0].dtype, Shape(dims), in[0].layout == Layout::csr ? Layout::csr : Layout::dense};
   }
 
-  // Only axes of size 1 change places: a column [n, 1] lies in memory as the row [1, n] does.
-  bool is_view(std::span<const Type> in) const override {
-    if (in[0].layout != Layout::dense) return false;
+  // Where only axes of size 1 change places they are kept: a column [n, 1] lies in memory as the row [1, n] does.
+  Elements elements(std::span<const Type> in) const override {
+    if (in[0].layout != Layout::dense) return Elements::computed;
     std::vector<int> order = axes(in[0].shape.rank());
+    const bool swaps = order == std::vector<int>{1, 0};
     std::erase_if(order, [&](int axis) { return in[0].shape[axis] == 1; });
-    return std::is_sorted(order.begin(), order.end());
-  }
-
-  bool transposes(const Type& x) const override {
-    return x.layout == Layout::dense && x.shape.rank() == 2 && axes(2) == std::vector<int>{1, 0} && !is_view({&x, 1});
+    if (std::is_sorted(order.begin(), order.end())) return Elements::kept;
+    return swaps ? Elements::transposed : Elements::computed;
   }
 
   Tiles by_rows(std::span<const Type>, const Type& y) const override {

@@ -40,9 +40,8 @@ Undoing undoing(const Shape& g, const Shape& x, const Shape& node) {
 class UnbroadcastFactor final : public Op {
  public:
   std::string_view name() const override { return "unbroadcast_factor"; }
-  bool takes_any_rank() const override { return true; }
+  Traits traits() const override { return {.takes_any_rank = true, .reads = 0}; }
   Type infer(const OpInputs& in) const override { return {in[0].dtype, {}, Layout::dense}; }
-  bool reads(int) const override { return false; }
   std::string_view no_gradient(int) const override { return "it depends on shapes alone"; }
   void compute(Call& call) const override {
     const double factor = undoing(call.in(0).shape(), call.in(1).shape(), call.in(2).shape()).factor;
@@ -57,7 +56,7 @@ class UnbroadcastFactor final : public Op {
 class Unbroadcast final : public Op {
  public:
   std::string_view name() const override { return "unbroadcast"; }
-  bool takes_any_rank() const override { return true; }
+  Traits traits() const override { return {.takes_any_rank = true, .reads = 0b1U}; }
 
   Type infer(const OpInputs& in) const override {
     Shape shape = in[1].shape;
@@ -74,11 +73,9 @@ class Unbroadcast final : public Op {
     return {in[0].dtype, shape, in[0].layout};
   }
 
-  bool reads(int i) const override { return i == 0; }
-
-  bool is_view(std::span<const Type> in) const override {
+  Elements elements(std::span<const Type> in) const override {
     const Undoing u = undoing(in[0].shape, in[1].shape, in[2].shape);
-    return u.summed == 0 && u.factor == 1;
+    return view_if(u.summed == 0 && u.factor == 1);
   }
 
   // The sum is linear: every element of g counts `factor` times in the element of dx it went into.

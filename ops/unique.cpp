@@ -17,7 +17,7 @@ namespace {
 class Ids final : public Op {
  public:
   std::string_view name() const override { return "unique"; }
-  bool runs_on_host() const override { return true; }
+  Traits traits() const override { return {.runs_on_host = true}; }
   std::string_view no_gradient(int) const override { return "a position is an integer"; }
 
   Type infer(const OpInputs& in) const override {
@@ -44,7 +44,7 @@ class Ids final : public Op {
 class FirstPlaces final : public Op {
  public:
   std::string_view name() const override { return "first_places"; }
-  bool runs_on_host() const override { return true; }
+  Traits traits() const override { return {.runs_on_host = true}; }
   std::string_view no_gradient(int) const override { return "a position is an integer"; }
   Type infer(const OpInputs& in) const override { return in[0]; }
 

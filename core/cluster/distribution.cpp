@@ -143,8 +143,7 @@ Distribution distribute(std::span<const Expr> fetches, std::span<const FedType> 
   for (const Expr& fetch : draft.fetches) wanted[at(fetch.id())] = read[at(fetch.id())] = true;
   for (NodeId id = size - 1; id >= 0; --id)
     for (int i = 0; read[at(id)] && i < graph[id].arity(); ++i)
-      if (const Expr node = graph[id]; node.kind() == Kind::assign ? i == 1 : node.op().reads(i))
-        read[at(node.input(i).id())] = true;
+      if (graph[id].op().reads(i)) read[at(graph[id].input(i).id())] = true;
   const std::vector<bool> is_read = read;
   Walk walk(draft, tables, is_read, number, ranks);
   for (NodeId id = 0; id < size; ++id) walk.look_at(graph[id]);

@@ -68,7 +68,7 @@ Tables::Tables(const Draft& draft, const std::function<bool(const Expr& variable
       sets.unite(place(node.input(i)), place(index) + (index.layout() == Layout::csr ? 0 : size_));
       if (node.layout() == Layout::csr) join(node.input(i), node);
     }
-    if (holds_rows(node.type()) && op.rows_from() >= 0) join(node.input(op.rows_from()), node);
+    if (holds_rows(node.type()) && op.traits().rows_from >= 0) join(node.input(op.traits().rows_from), node);
     const bool is_view = op.is_view(types);
     const Tiles tiles = node.rank() > 0 ? op.by_rows(types, node.type()) : Tiles{};
     for (int i = 0; i < node.arity(); ++i) {

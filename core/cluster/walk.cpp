@@ -46,7 +46,7 @@ Holding Walk::found_of(const Expr& node) {
     if (const std::optional<Holding> sum = as_sum(node)) return *sum;
     return found;
   }
-  if (node.op().is_random()) refuse(node, "each rank would draw the same for other rows");
+  if (node.op().traits().is_random) refuse(node, "each rank would draw the same for other rows");
   if (!of_rows && !is_of_rows(node.shape())) {
     found.held = Held::counted;
     return found;
@@ -112,8 +112,9 @@ std::optional<Held> Walk::by_rows(const Expr& node) {
     turned = turned || (held == Held::turned && node.op().reads(i));
   }
   if (turned) return {};
-  if (node.arity() == 1 && node.op().transposes(types[0])) return Held::turned;
-  if (node.op().is_view(types)) return is_of_rows(node.shape()) ? std::optional(Held::split) : std::nullopt;
+  const Elements elements = node.op().elements(types);
+  if (elements == Elements::transposed) return Held::turned;
+  if (elements == Elements::kept) return is_of_rows(node.shape()) ? std::optional(Held::split) : std::nullopt;
   const Fold fold = node.op().fold(types);
   if (node.arity() == 1 && fold.by == Fold::By::sum && (fold.axes & 1U) != 0 && is_floating(node.dtype())) {
     const double scale = node.op().fold(twice).scale / fold.scale;

@@ -51,7 +51,7 @@ bool Walk::must_be_early(const Expr& node, const std::vector<Type>& types) {
     const Fold fold = node.op().fold(types);
     const bool sums_columns = fold.by == Fold::By::sum && fold.scale == 1 && (fold.axes & 2U) != 0;
     const bool blind = (elementwise && csr && !is_index) || names_rows(node, types, i) ||
-                       (!is_index && (node.op().rows_from() == i || (node.arity() == 1 && sums_columns)));
+                       (!is_index && (node.op().traits().rows_from == i || (node.arity() == 1 && sums_columns)));
     early = early || !blind;
   }
   // A csr matrix of a pattern of its own.
@@ -60,7 +60,8 @@ bool Walk::must_be_early(const Expr& node, const std::vector<Type>& types) {
 
 // Whether each owner may compute its rows of the node alone.
 bool Walk::goes_by_own_rows(const Expr& node, const std::vector<Type>& types) const {
-  if (node.rank() == 0 || node.op().is_random() || tables_.of(node) < 0 || node.layout() == Layout::csr) return false;
+  if (node.rank() == 0 || node.op().traits().is_random || tables_.of(node) < 0 || node.layout() == Layout::csr)
+    return false;
   if (looks_up_rows(node.op(), types)) return goes_to_owners(node.input(0)) && goes_to_owners(node.input(1));
   if (node.op().is_view(types)) return node.input(0).shape()[0] == node.shape()[0];
   const Tiles tiles =
@@ -73,7 +74,7 @@ bool Walk::goes_by_own_rows(const Expr& node, const std::vector<Type>& types) co
 
 // Whether the node is a sum, or mean, over rows of tables, to which each owner can add what its own give.
 bool Walk::sums_own_rows(const Expr& node, const std::vector<Type>& types) const {
-  if (node.op().is_random() || node.layout() != Layout::dense || node.dtype() == boolean) return false;
+  if (node.op().traits().is_random || node.layout() != Layout::dense || node.dtype() == boolean) return false;
   if (tables_.of(node) >= 0 || is_elementwise(node) || node.op().is_view(types)) return false;
   if (node.arity() == 1) {
     const Type x{types[0].dtype, types[0].shape, Layout::dense};  // rows that are not held are zeros
@@ -91,7 +92,7 @@ bool Walk::depends_on_constants(const Expr& node) const {
   std::vector<Expr> open{node};
   for (std::size_t seen = 0; seen < open.size() && seen < 100; ++seen) {
     const Expr e = open[seen];
-    if (e.kind() != Kind::constant && (e.kind() != Kind::op || e.op().is_random())) return false;
+    if (e.kind() != Kind::constant && (e.kind() != Kind::op || e.op().traits().is_random)) return false;
     for (int i = 0; i < e.arity(); ++i) open.push_back(e.input(i));
   }
   return open.size() < 100;
@@ -142,9 +143,9 @@ std::optional<Holding> Walk::of_tables(const Expr& node, Holding found) {
       return found;
     }
     if (!goes_by_own_rows(node, types))
-      refuse_table(
-          node, owned,
-          node.op().is_random() ? "each rank would draw the same for other rows" : "it reads the rows of all ranks");
+      refuse_table(node, owned,
+                   node.op().traits().is_random ? "each rank would draw the same for other rows"
+                                                : "it reads the rows of all ranks");
     found.held = Held::owned;
     return found;
   }
@@ -159,8 +160,8 @@ std::optional<Holding> Walk::of_tables(const Expr& node, Holding found) {
   }
   if (!lent.valid() || !goes_by_own_rows(node, types))
     refuse_table(node, lent.valid() ? lent : node,
-                 node.op().is_random() ? "each rank would draw the same for other rows"
-                                       : "it is computed of all of them at once");
+                 node.op().traits().is_random ? "each rank would draw the same for other rows"
+                                              : "it is computed of all of them at once");
   found.held = Held::owned;
   return found;
 }

@@ -49,17 +49,18 @@ DevicePlan::DevicePlan(Program program, Variables& variables, DeviceState& state
   for (const Group& group : schedule_.groups) {
     const int first = group.nodes.front();
     const ProgramNode& n = node(first);
-    Step step{first, false, nullptr, nullptr, {}, {}, {}, n.op->is_random() ? stream_of(n.origin.name()) : 0};
+    Step step{first, false, nullptr, nullptr, {}, {}, {}, n.op->traits().is_random ? stream_of(n.origin.name()) : 0};
     for (const int input : n.inputs) {
       step.inputs.push_back(&value(input));
       step.known.push_back({.of_feeds = of_feeds_[static_cast<std::size_t>(input)]});
     }
     if (loop_space(program_, first)) {
       step.loop = std::make_unique<DeviceLoop>(program_, group.nodes, memory_, values_);
-    } else if (n.op->runs_on_host() || n.op->row_kernel(input_types(program_, n)) != nullptr) {
+    } else if (n.op->traits().runs_on_host || n.op->row_kernel(input_types(program_, n)) != nullptr) {
       step.on_host = std::make_unique<HostStep>(n.origin, step.inputs, value(first));
     }
-    if (n.op->is_random() && why_not_.empty()) why_not_ = fmt::format("{} is done anew in every run", n.origin.name());
+    if (n.op->traits().is_random && why_not_.empty())
+      why_not_ = fmt::format("{} is done anew in every run", n.origin.name());
     steps_.push_back(std::move(step));
     for (const int id : group.nodes) follow(id);
   }
@@ -79,7 +80,7 @@ void DevicePlan::find_known_numbers() {
   for (std::size_t id = 0; id < program_.nodes.size(); ++id) {
     const ProgramNode& n = program_.nodes[id];
     if (n.kind == Kind::constant) here_[id] = static_cast<const ConstantOp*>(n.op)->value().data();
-    of_feeds_[id] = n.kind != Kind::variable && !n.op->is_random() &&
+    of_feeds_[id] = n.kind != Kind::variable && !n.op->traits().is_random &&
                     std::all_of(n.inputs.begin(), n.inputs.end(),
                                 [&](int input) { return of_feeds_[static_cast<std::size_t>(input)]; });
     if (n.live && n.type.layout != Layout::dense) dense_ = false;

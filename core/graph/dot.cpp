@@ -71,8 +71,8 @@ std::string to_dot(Graph& graph) {
     const Expr node = graph[id];
     for (int i = 0; i < node.arity(); ++i) {
       // An assign names its variable and does not read it; such an edge says nothing about the order of work.
-      const bool reads = node.kind() == Kind::assign ? i == 1 : node.op().reads(i);
-      text += fmt::format("  n{} -> n{}{}\n", node.input(i).id(), id, reads ? "" : " [style=dashed, constraint=false]");
+      text += fmt::format("  n{} -> n{}{}\n", node.input(i).id(), id,
+                          node.op().reads(i) ? "" : " [style=dashed, constraint=false]");
     }
   }
   text += "}\n";

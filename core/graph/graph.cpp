@@ -355,7 +355,7 @@ Type Graph::inferred(const Op& op, std::span<const Expr> inputs) {
   types.reserve(inputs.size());
   for (const Expr& input : inputs) {
     types.push_back(input.type());
-    if (!input.shape().ranked() && !op.takes_any_rank())
+    if (!input.shape().ranked() && !op.traits().takes_any_rank)
       fail<TypeError>(
           "{}: the rank of {} is not known before a run, but is needed; declare its placeholder with one: "
           "{{any, any}}",

@@ -72,6 +72,7 @@ inline std::size_t variable_number(const Expr& variable) {
 class AssignOp final : public Op {
  public:
   std::string_view name() const override { return "assign"; }
+  Traits traits() const override { return {.reads = 0b10U}; }
   Type infer(const OpInputs& in) const override;
   std::string_view no_gradient(int) const override { return "an assign acts when the run has ended"; }
 };

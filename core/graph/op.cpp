@@ -75,8 +75,6 @@ bool Op::same(const Op& other) const {
 Tiles Op::tiles(std::span<const Type>, const Type&) const { return {}; }
 Tiles Op::by_rows(std::span<const Type> inputs, const Type& output) const { return tiles(inputs, output); }
 
-int Op::rows_from() const { return -1; }
-
 int Op::rows_named_by(std::span<const Type> /*inputs*/, int /*i*/) const { return -1; }
 
 void Op::prepare_sum(Call&) const {}
@@ -91,11 +89,9 @@ Fold Op::fold(std::span<const Type>) const { return {}; }
 
 void Op::launch(DeviceCall&) const { fail<DeviceError>("{} has no kernel for an accelerator", name()); }
 
-bool Op::is_view(std::span<const Type>) const { return false; }
+Traits Op::traits() const { return {}; }
 
-bool Op::transposes(const Type&) const { return false; }
-
-bool Op::reads(int) const { return true; }
+Elements Op::elements(std::span<const Type>) const { return Elements::computed; }
 
 Type AssignOp::infer(const OpInputs& in) const {
   const Type& variable = in[0];
@@ -134,7 +130,7 @@ bool is_elementwise(const Expr& node) { return node.op().row_kernel(input_types(
 
 bool has_ones(const Expr& csr) {
   if (csr.layout() != Layout::csr) return false;
-  if (csr.kind() == Kind::op) return csr.op().gives_ones();
+  if (csr.kind() == Kind::op) return csr.op().traits().gives_ones;
   if (csr.kind() == Kind::placeholder) return static_cast<const PlaceholderOp&>(csr.op()).ones();
   return csr.kind() == Kind::constant && static_cast<const ConstantOp&>(csr.op()).value().ones();
 }

@@ -7,6 +7,7 @@
 #include <gradus/core/graph/graph.h>
 #include <gradus/core/workers.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -172,6 +173,28 @@ struct Fold {
   std::optional<Shape> second = std::nullopt;  // what x1 is read as, where that is not its shape
 };
 
+/// What holds of an op whatever its inputs are.
+struct Traits {
+  bool takes_any_rank = false;       // infer() may be asked of inputs whose rank is not known
+  bool takes_rows_gradient = false;  // dy may be a rows value; else gradients() makes it dense first
+  bool is_random = false;            // two evaluations may differ, or each is seen: random numbers, what is printed
+  bool runs_on_host = false;         // there is no launch(): an accelerator has the host compute it
+  unsigned reads = ~0U;  // bit i: the kernel looks at the elements of input i; some lend only their shape. 31: the rest
+  /// Of a rows or part result: the input that says which rows it holds, a csr one by the columns it touches, others by
+  /// what they hold themselves; -1 where none does. Not asked of elementwise ops.
+  int rows_from = -1;
+  bool touches_as_input = false;  // a csr result touches the columns that the first input, a csr matrix, touches
+  bool gives_ones = false;        // the non-zeros of a csr result are ones, whatever the inputs are
+};
+
+/// Where the elements of a result come from.
+enum class Elements : std::uint8_t {
+  computed,
+  kept,        // the first input's, in the same order, perhaps under another shape: a view
+  transposed,  // the first input's, a dense matrix, moved
+};
+inline Elements view_if(bool kept) { return kept ? Elements::kept : Elements::computed; }
+
 class DraftFacts;
 class DeviceCall;
 
@@ -191,8 +214,6 @@ class Op {
   /// The type of the result; throws TypeError where the inputs do not fit. Asked when a node is made, with
   /// dimensions perhaps unknown, and again by a plan, with all of them known.
   virtual Type infer(const OpInputs& in) const = 0;
-  /// Whether infer() may be asked of inputs whose rank is not known.
-  virtual bool takes_any_rank() const { return false; }
   /// An expression for the part of d(loss)/d(input i) that flows through y, given dy = d(loss)/dy. dy has y's
   /// shape, or for elementwise ops any that broadcasts to it; the result's shape may be y's where y was
   /// broadcast from the input: gradients() settles that for all ops. No expression where an earlier input is the same
@@ -200,8 +221,6 @@ class Op {
   virtual Expr gradient(const Expr& y, const Expr& dy, int i) const;
   /// Why there is no gradient for input i; empty where there is one.
   virtual std::string_view no_gradient(int i) const;
-  /// Whether dy may be a rows value (otherwise gradients() makes it dense first).
-  virtual bool takes_rows_gradient() const { return false; }
   /// An expression of y's type that costs less, made in y's graph; none where there is nothing better. It is equal to y
   /// but for rounding, whatever the values are, so that no overflow, infinity, NaN or cancellation comes or goes by it.
   /// Plans ask, with all types concrete; `facts` tell how many nodes read one, for rules that pay only where y alone
@@ -215,33 +234,20 @@ class Op {
 
   // What plans must know of it.
 
-  /// Whether the result is the first input's elements in the same order, perhaps under another shape. Asked with
-  /// concrete types: a broadcast to the shape it has already is a view.
-  virtual bool is_view(std::span<const Type> inputs) const;
-  /// Whether the result is x transposed: the dense matrix x, with its elements moved.
-  virtual bool transposes(const Type& x) const;
-  /// Whether the kernel looks at the elements of input i (some inputs lend only their shape).
-  virtual bool reads(int i) const;
-  /// Whether two evaluations may differ, or each is seen: random numbers, what is printed.
-  virtual bool is_random() const { return false; }
+  virtual Traits traits() const;
+  bool reads(int i) const { return ((traits().reads >> std::min(i, 31)) & 1U) != 0; }
+  /// Asked with concrete types: a broadcast to the shape that it has already is a view.
+  virtual Elements elements(std::span<const Type> inputs) const;
+  bool is_view(std::span<const Type> inputs) const { return elements(inputs) == Elements::kept; }
   /// For ops that compute() is to run on tiles. Asked with concrete types.
   virtual Tiles tiles(std::span<const Type> inputs, const Type& output) const;
   /// The same whether or not tiles would pay: what ranks ask, each of which has some of the rows (distribution.h).
   virtual Tiles by_rows(std::span<const Type> inputs, const Type& output) const;
-  /// Of a rows or part result: the input that says which rows it holds, a csr one by the columns it touches, others by
-  /// what they hold themselves; -1 where none does. Not asked of elementwise ops.
-  virtual int rows_from() const;
   /// Of input i, a table: the input that names the rows of it that matter, an index or a csr matrix by its columns; -1
   /// where all do. Not asked of elementwise ops.
   virtual int rows_named_by(std::span<const Type> inputs, int i) const;
-  /// Of a csr result: whether it touches the columns that the first input, a csr matrix, touches.
-  virtual bool touches_as_input() const { return false; }
-  /// Of a csr result: whether its non-zeros are ones, whatever the inputs are.
-  virtual bool gives_ones() const { return false; }
   /// Of an op that folds the elements of its first input, term by term; by nothing for any other op.
   virtual Fold fold(std::span<const Type> inputs) const;
-  /// Whether there is no launch(): an accelerator has the host compute it.
-  virtual bool runs_on_host() const { return false; }
 
   // How it is computed: an elementwise op by a row kernel, all others by a call.
 

@@ -60,7 +60,7 @@ Tensor evaluate(const Expr& node, std::span<const Tensor* const> inputs, std::ui
   Growing growing;
   Call call(given, output, workers, scratch, growing);
   call.node = node;
-  call.stream = node.op().is_random() ? stream_of(node.name()) : 0;
+  call.stream = node.op().traits().is_random ? stream_of(node.name()) : 0;
   call.run = run;
   if (const RowKernel kernel = node.op().row_kernel(types))
     with_place(node, [&] { Loop(node.op(), kernel, given, output).run(call); });

@@ -13,9 +13,6 @@ namespace gradus {
 
 namespace {
 
-// Whether a node's input i gives it numbers; others lend their shape, and an assign names its variable.
-bool reads(const Expr& node, int i) { return node.kind() == Kind::assign ? i == 1 : node.op().reads(i); }
-
 // By node: which of the feeds is its value.
 using FedNodes = std::unordered_map<NodeId, std::size_t>;
 
@@ -34,7 +31,7 @@ std::vector<Need> what_is_needed(std::span<const Expr> fetches, const FedNodes& 
     const Expr node = graph[id];
     for (int i = 0; i < node.arity(); ++i) {
       Need& theirs = need[at(node.input(i).id())];
-      theirs = std::max(theirs, mine == Need::numbers && reads(node, i) ? Need::numbers : Need::type);
+      theirs = std::max(theirs, mine == Need::numbers && node.op().reads(i) ? Need::numbers : Need::type);
     }
   }
   return need;
@@ -97,7 +94,7 @@ Draft make_draft(std::span<const Expr> fetches, std::span<const FedType> feeds, 
       }
       // What ranks feed of a node that keeps the columns of another touches these; what others feed may not.
       Expr columns_of = node;
-      while (!storage.rows.empty() && columns_of.kind() == Kind::op && columns_of.op().touches_as_input())
+      while (!storage.rows.empty() && columns_of.kind() == Kind::op && columns_of.op().traits().touches_as_input)
         columns_of = columns_of.input(0);
       made[at(id)] = draft.graph->copy_placeholder(columns_of, given.type, given.ones);
       draft.graph->show_as(made[at(id)], node.name());

@@ -84,7 +84,7 @@ DraftFacts::Sources DraftFacts::found_from_inputs(const Expr& node) const {
     if (found.pattern != node.id()) {
       found.columns = sources_[at(found.pattern)].columns;
     } else {
-      const bool keeps = node.kind() == Kind::op && node.op().touches_as_input();
+      const bool keeps = node.kind() == Kind::op && node.op().traits().touches_as_input;
       found.columns = keeps ? sources_[at(node.input(0).id())].columns : first_with_columns(node);
     }
     return found;
@@ -93,7 +93,7 @@ DraftFacts::Sources DraftFacts::found_from_inputs(const Expr& node) const {
   if (node.kind() == Kind::placeholder) return {unknown, unknown, node.id()};
   if (node.kind() == Kind::assign) return {unknown, unknown, sources_[at(node.input(1).id())].rows};
   if (node.kind() != Kind::op) return found;
-  const int from = elementwise ? -1 : node.op().rows_from();
+  const int from = elementwise ? -1 : node.op().traits().rows_from;
   for (int i = 0; i < node.arity(); ++i) {
     const Expr input = node.input(i);
     if ((!elementwise && i != from) || input.layout() == Layout::dense) continue;

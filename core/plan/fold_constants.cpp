@@ -12,7 +12,8 @@ constexpr std::int64_t most_elements = 1024;  // a large constant costs more to 
 
 // A node of constants alone (those that lend their shape may be anything), with a small dense result.
 bool foldable(const Expr& y) {
-  if (y.kind() != Kind::op || y.layout() != Layout::dense || y.op().is_random() || y.shape().size() > most_elements)
+  if (y.kind() != Kind::op || y.layout() != Layout::dense || y.op().traits().is_random ||
+      y.shape().size() > most_elements)
     return false;
   for (int i = 0; i < y.arity(); ++i)
     if (y.op().reads(i) && constant_value(y.input(i)) == nullptr) return false;

@@ -14,8 +14,7 @@ std::vector<bool> live_nodes(const Draft& draft) {
     const Expr node = (*draft.graph)[id];
     // An assign does not read its variable, it names it.
     for (int i = 0; live[static_cast<std::size_t>(id)] && i < node.arity(); ++i)
-      if (node.kind() == Kind::assign ? i == 1 : node.op().reads(i))
-        live[static_cast<std::size_t>(node.input(i).id())] = true;
+      if (node.op().reads(i)) live[static_cast<std::size_t>(node.input(i).id())] = true;
   }
   return live;
 }

@@ -36,7 +36,7 @@ std::size_t hash_of(const Expr& node) {
 }  // namespace
 
 Expr share_common_subexpressions(const Expr& y, Rewriting& rewriting) {
-  if ((y.kind() != Kind::op && y.kind() != Kind::constant) || y.op().is_random()) return y;
+  if ((y.kind() != Kind::op && y.kind() != Kind::constant) || y.op().traits().is_random) return y;
   const std::size_t hash = hash_of(y);
   const auto [begin, end] = rewriting.seen.equal_range(hash);
   const auto twin = std::find_if(begin, end, [&](const auto& entry) { return same(entry.second, y); });

@@ -12,7 +12,9 @@ namespace {
 constexpr std::int64_t worthwhile = 4096;  // numbers: fewer are turned round in no time
 
 bool transposes(const Expr& node) {
-  return node.kind() == Kind::op && node.arity() > 0 && node.op().transposes(node.input(0).type());
+  if (node.kind() != Kind::op || node.arity() != 1) return false;
+  const Type type = node.input(0).type();
+  return node.op().elements({&type, 1}) == Elements::transposed;
 }
 
 bool replaces_rows(Graph& graph, const Expr& variable) {

@@ -85,7 +85,7 @@ CpuPlan::Step CpuPlan::step_of(int id) {
   const ProgramNode& n = node(id);
   WorkingMemory::make_room(working_.growing, growing_ + 1);
   Step step{.node = id, .growing = &working_.growing[growing_++]};
-  if (n.op->is_random()) step.stream = stream_of(n.origin.name());
+  if (n.op->traits().is_random) step.stream = stream_of(n.origin.name());
   std::vector<Type> types;
   for (const int input : n.inputs) {
     step.inputs.push_back(&value(input));

@@ -35,7 +35,8 @@ class Listing {
     step.where = n.origin.where();
     for (int i = 0; i < static_cast<int>(n.inputs.size()); ++i) {
       const int input = n.inputs[at(i)];
-      step.inputs.push_back({n.op->reads(i) ? id_of(input) : -1, node(input).type});
+      // (An assign is shown with the variable that it names.)
+      step.inputs.push_back({n.op->reads(i) || n.kind == Kind::assign ? id_of(input) : -1, node(input).type});
     }
     step.type = n.type;
     set_place(id, step);
