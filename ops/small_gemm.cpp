@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <utility>
 
 namespace gradus {
 
@@ -108,17 +107,27 @@ struct InnerProducts {
   static constexpr std::size_t lanes = sizeof(V) / sizeof(T);
   static constexpr std::int64_t held = 4;
 
-  // Of x and y, one after the other, each `width` lanes to half as many: the first half and the second.
-  template <std::size_t width, std::size_t... lane>
-  [[gnu::always_inline]] static void halve(V& x, const V& y, std::index_sequence<lane...>) {
-    constexpr std::size_t half = width / 2;
-    const V first = __builtin_shufflevector(x, y, (lane / half * width + lane % half)...);
-    const V second = __builtin_shufflevector(x, y, (lane / half * width + lane % half + half)...);
-    x = first + second;
+  // Puts the sums of the lanes of each of four vectors into the first lanes of `sum`: first within halves of a vector,
+  // where lanes change places cheaply.
+  [[gnu::always_inline]] static void add_lanes(const V (&x)[held], V& sum) {
+    if constexpr (lanes == 8) {
+      const V pairs[2] = {__builtin_shufflevector(x[0], x[1], 0, 1, 8, 9, 4, 5, 12, 13) +
+                              __builtin_shufflevector(x[0], x[1], 2, 3, 10, 11, 6, 7, 14, 15),
+                          __builtin_shufflevector(x[2], x[3], 0, 1, 8, 9, 4, 5, 12, 13) +
+                              __builtin_shufflevector(x[2], x[3], 2, 3, 10, 11, 6, 7, 14, 15)};
+      sum = __builtin_shufflevector(pairs[0], pairs[1], 0, 2, 8, 10, 4, 6, 12, 14) +
+            __builtin_shufflevector(pairs[0], pairs[1], 1, 3, 9, 11, 5, 7, 13, 15);
+      sum += __builtin_shufflevector(sum, sum, 4, 5, 6, 7, 0, 1, 2, 3);
+    } else {
+      const V pairs[2] = {
+          __builtin_shufflevector(x[0], x[1], 0, 4, 2, 6) + __builtin_shufflevector(x[0], x[1], 1, 5, 3, 7),
+          __builtin_shufflevector(x[2], x[3], 0, 4, 2, 6) + __builtin_shufflevector(x[2], x[3], 1, 5, 3, 7)};
+      sum = __builtin_shufflevector(pairs[0], pairs[1], 0, 1, 4, 5) +
+            __builtin_shufflevector(pairs[0], pairs[1], 2, 3, 6, 7);
+    }
   }
 
   [[gnu::always_inline]] static void run(const SmallProduct<T>& p) {
-    constexpr std::make_index_sequence<lanes> all;
     const std::int64_t in_lanes = p.k - p.k % static_cast<std::int64_t>(lanes);
     for (std::int64_t row = 0; row < p.m; row += held) {
       const T* from[held];
@@ -135,15 +144,17 @@ struct InnerProducts {
             sum[r] += line * factor;
           }
         }
-        halve<lanes>(sum[0], sum[1], all);
-        halve<lanes>(sum[2], sum[3], all);
-        halve<lanes / 2>(sum[0], sum[2], all);
-        if constexpr (lanes == 8) halve<2>(sum[0], sum[0], all);
+        V summed;
+        add_lanes(sum, summed);
+        T* to = p.c + row * p.n + column;
+        if (in_lanes == p.k && p.n == 1 && rows == held && !p.add) {
+          std::memcpy(to, &summed, held * sizeof(T));
+          continue;
+        }
         T total[held];
-        std::memcpy(total, &sum[0], sizeof total);
+        std::memcpy(total, &summed, sizeof total);
         for (std::int64_t l = in_lanes; l < p.k; ++l)
           for (std::int64_t r = 0; r < held; ++r) total[r] += from[r][l] * by[l];
-        T* to = p.c + row * p.n + column;
         for (std::int64_t r = 0; r < rows; ++r, to += p.n) *to = p.add ? *to + total[r] : total[r];
       }
     }

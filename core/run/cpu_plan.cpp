@@ -84,8 +84,7 @@ void CpuPlan::add_small_kernel(const Group& group) {
 CpuPlan::Step CpuPlan::step_of(int id) {
   const ProgramNode& n = node(id);
   WorkingMemory::make_room(working_.growing, growing_ + 1);
-  Step step{.node = id, .growing = &working_.growing[growing_++]};
-  if (n.op->traits().is_random) step.stream = stream_of(n.origin.name());
+  Step step{.node = id};
   std::vector<Type> types;
   for (const int input : n.inputs) {
     step.inputs.push_back(&value(input));
@@ -93,6 +92,9 @@ CpuPlan::Step CpuPlan::step_of(int id) {
   }
   if (const RowKernel kernel = n.op->row_kernel(types)) step.loop.emplace(*n.op, kernel, step.inputs, value(id));
   step.plain = step.loop && step.loop->is_plain() && value(id).stored <= Loop::chunk;
+  step.call.emplace(step.inputs, value(id), workers_, working_.scratch, working_.growing[growing_++]);
+  step.call->node = n.origin;
+  if (n.op->traits().is_random) step.call->stream = stream_of(n.origin.name());
   return step;
 }
 
@@ -142,7 +144,6 @@ void CpuPlan::run(std::span<const Tensor* const> feeds, std::uint64_t run_number
 }
 
 void CpuPlan::run_step(Step& step, std::uint64_t run_number) {
-  Value& output = value(step.node);
   if (step.small) {
     // A call costs as much as some elements.
     constexpr std::int64_t call = 64;
@@ -152,16 +153,13 @@ void CpuPlan::run_step(Step& step, std::uint64_t run_number) {
     for (Step& each : small.steps) run_step(each, run_number);
     return;
   }
-  if (step.plain) return with_place(node(step.node).origin, [&] { step.loop->run_plain(step.inputs, output); });
-  Call call(step.inputs, output, workers_, working_.scratch, *step.growing);
-  call.node = node(step.node).origin;
-  call.stream = step.stream;
+  Call& call = *step.call;
   call.run = run_number;
-  if (step.loop) {
-    with_place(call.node, [&] { step.loop->run(call); });
-  } else {
-    node(step.node).op->compute(call);
-  }
+  if (!step.loop) return node(step.node).op->compute(call);
+  with_place(call.node, [&] {
+    if (step.plain) return step.loop->run_plain(step.inputs, call.out());
+    step.loop->run(call);
+  });
 }
 
 void CpuPlan::place(SmallKernel& small) {

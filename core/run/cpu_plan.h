@@ -37,8 +37,7 @@ class CpuPlan final : public Plan {
     std::optional<Loop> loop = {};        // an elementwise step; otherwise the op computes
     std::unique_ptr<Region> region = {};  // several nodes, tile by tile
     std::vector<const Value*> inputs = {};
-    Growing* growing = nullptr;  // of a sparse result: its memory
-    std::uint64_t stream = 0;
+    std::optional<Call> call = {};            // what the op or the loop is given, in every run
     std::unique_ptr<SmallKernel> small = {};  // several small steps that are one kernel
   };
   // While the kernel has no function, the steps do the work.
