@@ -28,7 +28,7 @@ class Arg : public Op {
   Arg(Extreme extreme, int axis) : extreme_(extreme), axis_(axis) {}
 
   std::string_view name() const override { return extreme_ == Extreme::max ? "argmax" : "argmin"; }
-  std::string attributes() const override { return fmt::format("axis={}", axis_); }
+  Attributes attributes() const override { return {{"axis", axis_}}; }
 
   Type infer(const OpInputs& in) const override {
     require_dense(name(), in);

@@ -42,7 +42,7 @@ class BroadcastTo : public Op {
   explicit BroadcastTo(const Shape& shape) : shape_(shape) {}
 
   std::string_view name() const override { return "broadcast_to"; }
-  std::string attributes() const override { return fmt::format("shape={}", to_string(shape_)); }
+  Attributes attributes() const override { return {{"shape", shape_.dims()}}; }
 
   Type infer(const OpInputs& in) const override {
     // Rows, each repeated along the axes of a row, are rows. (Only rules of plans ask for that.)
@@ -208,7 +208,7 @@ class Fill : public Op {
   explicit Fill(const Shape& shape) : shape_(shape) {}
 
   std::string_view name() const override { return "fill"; }
-  std::string attributes() const override { return fmt::format("shape={}", to_string(shape_)); }
+  Attributes attributes() const override { return {{"shape", shape_.dims()}}; }
 
   Type infer(const OpInputs& in) const override {
     require_dense(name(), in, 0, "value");

@@ -27,8 +27,8 @@ class LogUniformSample final : public Op {
       : count_(count), unique_(unique), range_max_(range_max), seed_(seed) {}
 
   std::string_view name() const override { return "log_uniform_candidate_sampler"; }
-  std::string attributes() const override {
-    return fmt::format("num_sampled={}, unique={}, range_max={}, seed={}", count_, unique_, range_max_, seed_);
+  Attributes attributes() const override {
+    return {{"num_sampled", count_}, {"unique", unique_}, {"range_max", range_max_}, {"seed", seed_}};
   }
   Traits traits() const override { return {.is_random = true}; }
   Type infer(const OpInputs&) const override { return {int64, {count_ + 1}, Layout::dense}; }

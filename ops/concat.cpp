@@ -37,7 +37,7 @@ class Concat : public Op {
   explicit Concat(int axis) : axis_(axis) {}
 
   std::string_view name() const override { return "concat"; }
-  std::string attributes() const override { return fmt::format("axis={}", axis_); }
+  Attributes attributes() const override { return {{"axis", axis_}}; }
 
   Type infer(const OpInputs& in) const override {
     for (int i = 0; i < in.count(); ++i) require_dense(name(), in, i, value_name(i));
@@ -102,7 +102,7 @@ class ConcatPart : public Op {
   ConcatPart(int axis, int i) : axis_(axis), i_(i) {}
 
   std::string_view name() const override { return "concat_part"; }
-  std::string attributes() const override { return fmt::format("axis={}, value={}", axis_, i_); }
+  Attributes attributes() const override { return {{"axis", axis_}, {"value", i_}}; }
   Traits traits() const override { return {.reads = 0b1U}; }
 
   Type infer(const OpInputs& in) const override { return {in[0].dtype, in[i_ + 1].shape, Layout::dense}; }

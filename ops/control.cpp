@@ -250,7 +250,7 @@ class PrintNode final : public Op {
   explicit PrintNode(PrintOptions options) : options_(std::move(options)) {}
 
   std::string_view name() const override { return "Print"; }
-  std::string attributes() const override { return fmt::format("message={}", options_.message); }
+  Attributes attributes() const override { return {{"message", options_.message}}; }
   // Random, for each run's is to be seen.
   Traits traits() const override {
     return {.takes_any_rank = true,
@@ -290,7 +290,7 @@ class AssertNode final : public Op {
   AssertNode(std::string_view message, std::int64_t summarize) : message_(message), summarize_(summarize) {}
 
   std::string_view name() const override { return "Assert"; }
-  std::string attributes() const override { return fmt::format("message={}, summarize={}", message_, summarize_); }
+  Attributes attributes() const override { return {{"message", message_}, {"summarize", summarize_}}; }
   Traits traits() const override { return {.takes_any_rank = true}; }
   std::string_view no_gradient(int) const override { return "it gives no number"; }
 

@@ -32,9 +32,8 @@ class Cumsum : public Op {
   Cumsum(int axis, const CumsumOptions& options) : axis_(axis), options_(options) {}
 
   std::string_view name() const override { return "cumsum"; }
-  std::string attributes() const override {
-    return fmt::format("axis={}{}{}", axis_, options_.exclusive ? ", exclusive" : "",
-                       options_.reverse ? ", reverse" : "");
+  Attributes attributes() const override {
+    return {{"axis", axis_}, {"exclusive", options_.exclusive}, {"reverse", options_.reverse}};
   }
 
   Type infer(const OpInputs& in) const override {

@@ -91,7 +91,7 @@ class Indicator final : public Op {
   Indicator(std::string_view reader, std::int64_t columns, DType dtype)
       : reader_(reader), columns_(columns), dtype_(dtype) {}
   std::string_view name() const override { return "indicator"; }
-  std::string attributes() const override { return columns_ == any ? "" : fmt::format("columns={}", columns_); }
+  Attributes attributes() const override { return columns_ == any ? Attributes() : Attributes{{"columns", columns_}}; }
 
   Type infer(const OpInputs& in) const override {
     require_indices(reader_, in, 0);
@@ -167,7 +167,7 @@ class ScatterAdd final : public Op {
   explicit ScatterAdd(const Shape& shape, int shared = 0) : shape_(shape), shared_(shared) {}
 
   std::string_view name() const override { return "scatter_add"; }
-  std::string attributes() const override { return shared_ == 0 ? "" : fmt::format("shared={}", shared_); }
+  Attributes attributes() const override { return shared_ == 0 ? Attributes() : Attributes{{"shared", shared_}}; }
 
   Type infer(const OpInputs& in) const override {
     require_dense(name(), in, 1, "updates");

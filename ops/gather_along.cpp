@@ -28,15 +28,15 @@ struct Blocks {
         count(indices.slice(batch, indices.rank()).size()) {}
 };
 
-std::string text_of(int axis, int batch) {
-  return fmt::format("axis={}{}", axis, batch == 0 ? "" : fmt::format(", batch_dims={}", batch));
+Attributes attributes_of(int axis, int batch) {
+  return batch == 0 ? Attributes{{"axis", axis}} : Attributes{{"axis", axis}, {"batch_dims", batch}};
 }
 
 class GatherAlong final : public Op {
  public:
   GatherAlong(int axis, int batch) : axis_(axis), batch_(batch) {}
   std::string_view name() const override { return "gather"; }
-  std::string attributes() const override { return text_of(axis_, batch_); }
+  Attributes attributes() const override { return attributes_of(axis_, batch_); }
 
   Type infer(const OpInputs& in) const override {
     require_dense(name(), in);
@@ -121,7 +121,7 @@ class ScatterAddAlong final : public Op {
  public:
   ScatterAddAlong(int axis, int batch) : axis_(axis), batch_(batch) {}
   std::string_view name() const override { return "scatter_add"; }
-  std::string attributes() const override { return text_of(axis_, batch_); }
+  Attributes attributes() const override { return attributes_of(axis_, batch_); }
   Type infer(const OpInputs& in) const override { return {in[1].dtype, in[2].shape, Layout::dense}; }
   Traits traits() const override { return {.reads = 0b11U}; }
   std::string_view no_gradient(int i) const override { return i == 1 ? "" : "indices are integers"; }

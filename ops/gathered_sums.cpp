@@ -24,7 +24,7 @@ class RowsTogether final : public Op {
   explicit RowsTogether(std::int64_t each) : each_(each) {}
 
   std::string_view name() const override { return "rows_together"; }
-  std::string attributes() const override { return fmt::format("each={}", each_); }
+  Attributes attributes() const override { return {{"each", each_}}; }
   Type infer(const OpInputs& in) const override {
     return {in[0].dtype, {in[0].shape[0] / each_, in[0].shape[1]}, Layout::csr};
   }

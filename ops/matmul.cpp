@@ -30,9 +30,8 @@ class Matmul final : public Op {
   Matmul(const MatmulOptions& options, bool gives_rows) : options_(options), gives_rows_(gives_rows) {}
 
   std::string_view name() const override { return "matmul"; }
-  std::string attributes() const override {
-    if (!options_.transpose_a && !options_.transpose_b) return {};
-    return options_.transpose_a ? (options_.transpose_b ? "transpose_a, transpose_b" : "transpose_a") : "transpose_b";
+  Attributes attributes() const override {
+    return {{"transpose_a", options_.transpose_a}, {"transpose_b", options_.transpose_b}};
   }
 
   Type infer(const OpInputs& in) const override {

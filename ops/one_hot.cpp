@@ -19,7 +19,7 @@ class OneHot : public Op {
   OneHot(std::int64_t depth, DType dtype) : depth_(depth), dtype_(dtype) {}
 
   std::string_view name() const override { return "one_hot"; }
-  std::string attributes() const override { return fmt::format("depth={}", depth_); }
+  Attributes attributes() const override { return {{"depth", depth_}}; }
 
   Type infer(const OpInputs& in) const override {
     require_dense(name(), in, 0, "indices");

@@ -118,9 +118,9 @@ class RandomNode : public Op {
   }
 
   std::string_view name() const override { return name_; }
-  std::string attributes() const override {
+  Attributes attributes() const override {
     const bool uniform = distribution_ == Random::Distribution::uniform;
-    return fmt::format("{}={}, {}={}, seed={}", uniform ? "low" : "mean", a_, uniform ? "high" : "stddev", b_, seed_);
+    return {{uniform ? "low" : "mean", a_}, {uniform ? "high" : "stddev", b_}, {"seed", seed_}};
   }
   Traits traits() const override { return {.takes_any_rank = true, .is_random = true, .reads = 0}; }
   std::string_view no_gradient(int) const override { return "only its shape is used"; }

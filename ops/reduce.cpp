@@ -38,9 +38,9 @@ class Reduce final : public Op {
       : reduction_(reduction), axes_(std::move(axes)), keep_(keep), scale_(scale) {}
 
   std::string_view name() const override { return name_of(reduction_); }
-  std::string attributes() const override {
-    return fmt::format("axes=[{}]{}{}", comma_separated(axes_), keep_ == KeepDims::yes ? ", keep_dims" : "",
-                       scale_ == 1 ? "" : fmt::format(", scale={}", scale_));
+  Attributes attributes() const override {
+    const Attribute axes("axes", axes_), keep("keep_dims", keep_ == KeepDims::yes);
+    return scale_ == 1 ? Attributes{axes, keep} : Attributes{axes, keep, {"scale", scale_}};
   }
 
   Type infer(const OpInputs& in) const override {

@@ -35,7 +35,7 @@ class Reshape : public Op {
 
   std::string_view name() const override { return "reshape"; }
   Traits traits() const override { return {.takes_any_rank = true, .rows_from = 0}; }
-  std::string attributes() const override { return fmt::format("shape={}", to_string(shape_)); }
+  Attributes attributes() const override { return {{"shape", shape_.dims()}}; }
   Elements elements(std::span<const Type>) const override { return Elements::kept; }
 
   Type infer(const OpInputs& in) const override {
@@ -122,7 +122,7 @@ class ExpandDims : public Op {
   explicit ExpandDims(int axis) : axis_(axis) {}
 
   std::string_view name() const override { return "expand_dims"; }
-  std::string attributes() const override { return fmt::format("axis={}", axis_); }
+  Attributes attributes() const override { return {{"axis", axis_}}; }
   Elements elements(std::span<const Type>) const override { return Elements::kept; }
 
   Type infer(const OpInputs& in) const override {

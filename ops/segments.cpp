@@ -23,7 +23,7 @@ class SegmentExtreme final : public Op {
   SegmentExtreme(Extreme extreme, Empty empty) : extreme_(extreme), empty_(empty) {}
 
   std::string_view name() const override { return extreme_ == Extreme::max ? "segment_max" : "segment_min"; }
-  std::string attributes() const override { return empty_ == Empty::zero ? "" : "unsorted"; }
+  Attributes attributes() const override { return {{"unsorted", empty_ != Empty::zero}}; }
   Traits traits() const override { return {.reads = ~0b10U}; }
   std::string_view no_gradient(int i) const override { return i == 0 ? "" : "ids are integers"; }
 

@@ -153,7 +153,7 @@ class Cast : public Op {
 
   std::string_view name() const override { return "cast"; }
   Traits traits() const override { return {.takes_any_rank = true, .takes_rows_gradient = true}; }
-  std::string attributes() const override { return fmt::format("dtype={}", to_string(to_)); }
+  Attributes attributes() const override { return {{"dtype", std::string(to_string(to_))}}; }
 
   Type infer(const OpInputs& in) const override {
     return {to_, in[0].shape, elementwise_layout(name(), in, in[0].shape, Zeros::first, {"x"})};

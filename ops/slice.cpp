@@ -60,9 +60,7 @@ class CutOut : public Op {
       : begin_(std::move(begin)), size_(std::move(size)), after_(std::move(after)) {}
 
   std::string_view name() const override { return "slice"; }
-  std::string attributes() const override {
-    return fmt::format("begin=[{}], size=[{}]", comma_separated(begin_), comma_separated(size_));
-  }
+  Attributes attributes() const override { return {{"begin", begin_}, {"size", size_}}; }
 
   Type infer(const OpInputs& in) const override {
     require_dense(name(), in);
@@ -128,9 +126,7 @@ class Pad : public Op {
   Pad(Paddings paddings, const Number& value) : paddings_(std::move(paddings)), value_(value) {}
 
   std::string_view name() const override { return "pad"; }
-  std::string attributes() const override {
-    return fmt::format("paddings={}, value={}", paddings_text(), to_string(value_));
-  }
+  Attributes attributes() const override { return {{"paddings", paddings_text()}, {"value", value_}}; }
 
   Type infer(const OpInputs& in) const override {
     require_dense(name(), in);

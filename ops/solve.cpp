@@ -178,7 +178,7 @@ class MatrixSolve final : public Solve {
  public:
   explicit MatrixSolve(const MatrixSolveOptions& options) : options_(options) {}
   std::string_view name() const override { return "matrix_solve"; }
-  std::string attributes() const override { return options_.adjoint ? "adjoint" : ""; }
+  Attributes attributes() const override { return {{"adjoint", options_.adjoint}}; }
 
   // a dx + da x = db: d b = a^-T dx, d a = -(d b) x^T; of a^T, transposed
   Expr gradient(const Expr& y, const Expr& dy, int i) const override {
@@ -225,8 +225,8 @@ class TriangularSolve final : public Solve {
  public:
   explicit TriangularSolve(const TriangularSolveOptions& options) : options_(options) {}
   std::string_view name() const override { return "matrix_triangular_solve"; }
-  std::string attributes() const override {
-    return fmt::format("{}{}", options_.lower ? "lower" : "upper", options_.adjoint ? ", adjoint" : "");
+  Attributes attributes() const override {
+    return {{options_.lower ? "lower" : "upper", true}, {"adjoint", options_.adjoint}};
   }
 
   // As of matrix_solve; what is not read of a has no part in it.

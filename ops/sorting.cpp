@@ -43,9 +43,9 @@ class ArgSort final : public Op {
       : reader_(reader), direction_(direction), count_(count) {}
 
   std::string_view name() const override { return "argsort"; }
-  std::string attributes() const override {
-    return fmt::format("{}{}", direction_ == descending ? "descending" : "ascending",
-                       count_ == any ? "" : fmt::format(", count={}", count_));
+  Attributes attributes() const override {
+    const Attribute direction(direction_ == descending ? "descending" : "ascending", true);
+    return count_ == any ? Attributes{direction} : Attributes{direction, {"count", count_}};
   }
 
   Type infer(const OpInputs& in) const override {

@@ -25,8 +25,8 @@ class SparseExtreme final : public Op {
   std::string_view name() const override {
     return extreme_ == Extreme::max ? "sparse_reduce_max" : "sparse_reduce_min";
   }
-  std::string attributes() const override {
-    return over_ == Over::all ? "" : over_ == Over::rows ? "axis=0" : "axis=1";
+  Attributes attributes() const override {
+    return over_ == Over::all ? Attributes() : Attributes{{"axis", over_ == Over::rows ? 0 : 1}};
   }
 
   // With the axes kept, so that the result broadcasts to x.

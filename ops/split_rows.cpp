@@ -82,7 +82,7 @@ class SplitRows final : public Op {
         all_grouped_(std::all_of(group_->begin(), group_->end(), [](Index of) { return of >= 0; })) {}
 
   std::string_view name() const override { return "split_rows"; }
-  std::string attributes() const override { return fmt::format("groups={}", groups_); }
+  Attributes attributes() const override { return {{"groups", groups_}}; }
   bool same(const Op& other) const override {
     const auto* split = dynamic_cast<const SplitRows*>(&other);
     return split != nullptr && split->groups_ == groups_ && (split->group_ == group_ || *split->group_ == *group_);

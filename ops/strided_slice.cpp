@@ -94,7 +94,7 @@ class StridedSlice final : public Op {
   StridedSlice(std::string_view reader, AxisRanges ranges) : reader_(reader), ranges_(std::move(ranges)) {}
 
   std::string_view name() const override { return "strided_slice"; }
-  std::string attributes() const override { return text_of(ranges_); }
+  Attributes attributes() const override { return {{"", text_of(ranges_)}}; }
 
   Type infer(const OpInputs& in) const override {
     require_dense(reader_, in);
@@ -136,7 +136,7 @@ class SetInto final : public Op {
   explicit SetInto(AxisRanges ranges) : ranges_(std::move(ranges)) {}
 
   std::string_view name() const override { return "set_into"; }
-  std::string attributes() const override { return text_of(ranges_); }
+  Attributes attributes() const override { return {{"", text_of(ranges_)}}; }
   Traits traits() const override { return {.reads = 0b1U}; }
   Type infer(const OpInputs& in) const override { return {in[0].dtype, in[1].shape, Layout::dense}; }
 

@@ -22,7 +22,7 @@ class Tile : public Op {
   explicit Tile(Counts multiples) : multiples_(std::move(multiples)) {}
 
   std::string_view name() const override { return "tile"; }
-  std::string attributes() const override { return fmt::format("multiples=[{}]", comma_separated(multiples_)); }
+  Attributes attributes() const override { return {{"multiples", multiples_}}; }
 
   Type infer(const OpInputs& in) const override {
     require_dense(name(), in);
@@ -79,7 +79,7 @@ class SumCopies : public Op {
   SumCopies(int axis, std::int64_t multiple) : axis_(axis), multiple_(multiple) {}
 
   std::string_view name() const override { return "sum_copies"; }
-  std::string attributes() const override { return fmt::format("axis={}, multiple={}", axis_, multiple_); }
+  Attributes attributes() const override { return {{"axis", axis_}, {"multiple", multiple_}}; }
 
   Type infer(const OpInputs& in) const override {
     const std::int64_t dim = in[0].shape[axis_];

@@ -22,9 +22,7 @@ class Transpose : public Op {
   explicit Transpose(std::vector<int> perm) : perm_(std::move(perm)) {}
 
   std::string_view name() const override { return "transpose"; }
-  std::string attributes() const override {
-    return perm_.empty() ? "" : fmt::format("perm=[{}]", comma_separated(perm_));
-  }
+  Attributes attributes() const override { return perm_.empty() ? Attributes() : Attributes{{"perm", perm_}}; }
 
   Type infer(const OpInputs& in) const override {
     const Shape& x = in[0].shape;

@@ -232,7 +232,7 @@ std::string listing(Graph& g, std::span<const Expr> wanted) {
     std::vector<std::string> inputs;
     for (int i = 0; i < e.arity(); ++i) inputs.push_back(fmt::format("%{}", e.input(i).id()));
     std::string what = e.name();
-    if (e.kind() == Kind::op) what = fmt::format("{}({})", e.op().name(), e.op().attributes());
+    if (e.kind() == Kind::op) what = fmt::format("{}({})", e.op().name(), to_string(e.op().attributes()));
     if (e.kind() == Kind::assign) what = "assign";
     text += fmt::format("%{} = {}({}): {}\n", id, what, fmt::join(inputs, ", "), e.type());
   }

@@ -6,6 +6,7 @@
 #include "refusal.h"
 #include "thorough.h"
 
+#include <gradus/core/graph/op.h>
 #include <gradus/gradus.h>
 
 #include <doctest/doctest.h>
@@ -147,8 +148,8 @@ TEST_CASE("steps: the user's nodes, whatever the plan has made of them") {
   CHECK(to_string(factors.where) == here(line + 4));
   // Constants by the user's name, and numbers by what they are.
   const auto constants = std::count_if(plan.list.begin(), plan.list.end(), [](const PlanStep& s) {
-    return s.form == StepForm::constant &&
-           ((s.name == "scale" && s.attributes == "3") || (s.name.empty() && s.attributes == "2"));
+    return s.form == StepForm::constant && ((s.name == "scale" && to_string(s.attributes) == "3") ||
+                                            (s.name.empty() && to_string(s.attributes) == "2"));
   });
   CHECK(constants == 2);
   const std::string text = to_string(plan);
@@ -265,6 +266,39 @@ TEST_CASE("steps: as text") {
   CHECK_THROWS_AS(session.explain(y), FeedError);
   CHECK(refusal<FeedError>([&] { session.steps(y); }) ==
         "steps: the placeholder x (" + at(1) + ") needs a value: float32 [?, 4]");
+}
+
+TEST_CASE("steps: what an op was told, as data") {
+  using Numbers = std::vector<std::int64_t>;
+  Graph g;
+  const Expr x = g.placeholder("x", {2, 3, 4});
+  const Expr sum = reduce_sum(x, {0, 2}, keep_dims);
+  const Expr part = slice(sum, {0, 1, 0}, {1, -1, 1});
+  const Expr product = matmul(reshape(x, {6, 4}), reshape(x, {6, 4}), {.transpose_b = true});
+  const Expr printed = Print(x, {x}, {.message = "transpose_a, axes=[7]"});
+
+  const Attributes of_sum = sum.op().attributes();
+  CHECK(of_sum.numbers("axes") == Numbers{0, 2});
+  CHECK(of_sum.has("keep_dims"));
+  CHECK_FALSE(of_sum.has("scale"));
+  CHECK(of_sum.numbers("keep").empty());
+  CHECK(to_string(of_sum) == "axes=[0, 2], keep_dims");
+  CHECK(part.op().attributes().numbers("begin") == Numbers{0, 1, 0});
+  CHECK(part.op().attributes().numbers("size") == Numbers{1, -1, 1});
+  CHECK(concat({x, x}, 1).op().attributes().numbers("axis") == Numbers{1});
+  CHECK(product.op().attributes().has("transpose_b"));
+  CHECK_FALSE(product.op().attributes().has("transpose_a"));
+  CHECK(matmul(product, product).op().attributes().empty());
+  // What a user says of a node is no attribute but the one that it is.
+  CHECK_FALSE(printed.op().attributes().has("transpose_a"));
+  CHECK(printed.op().attributes().numbers("axes").empty());
+  CHECK(printed.op().attributes().numbers("message").empty());
+
+  Session session(g, Device::cpu(), {.without = {"tiles"}});
+  bool seen = false;
+  for (const PlanStep& step : session.steps(sum, {{x, ones({2, 3, 4})}}).list)
+    if (step.op == "reduce_sum") seen = step.attributes.numbers("axes") == Numbers{0, 2};
+  CHECK(seen);
 }
 
 }  // namespace

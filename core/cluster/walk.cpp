@@ -132,7 +132,7 @@ std::optional<Held> Walk::by_rows(const Expr& node) {
 }
 
 std::string op_and_place(const Expr& node) {
-  const std::string attributes = node.op().attributes();
+  const std::string attributes = to_string(node.op().attributes());
   return fmt::format("{}{}{} ({}, {})", node.op().name(), attributes.empty() ? "" : " ", attributes, node.name(),
                      to_string(node.where()));
 }

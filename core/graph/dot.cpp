@@ -44,7 +44,7 @@ std::string what(const Expr& node) {
   if (node.kind() != Kind::op) return {};
   const std::string_view op = node.op().name();
   const std::string_view name = node.name();
-  std::string attributes = node.op().attributes();
+  std::string attributes = to_string(node.op().attributes());
   const bool said = name.substr(name.rfind('/') + 1).starts_with(op);
   if (said) return attributes;
   return attributes.empty() ? std::string(op) : fmt::format("{} {}", op, attributes);

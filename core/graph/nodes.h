@@ -12,7 +12,7 @@ class ConstantOp final : public Op {
  public:
   explicit ConstantOp(Tensor value) : value_(std::move(value)) {}
   std::string_view name() const override { return "constant"; }
-  std::string attributes() const override;
+  Attributes attributes() const override;
   Type infer(const OpInputs&) const override { return value_.type(); }
   const Tensor& value() const { return value_; }
 
@@ -48,7 +48,9 @@ class VariableOp final : public Op {
   VariableOp(Initializer initial, const Type& stored, int number, std::string_view how)
       : type_(stored), initial_(std::move(initial)), number_(number), how_stored_(how) {}
   std::string_view name() const override { return "variable"; }
-  std::string attributes() const override { return std::string(how_stored_); }
+  Attributes attributes() const override {
+    return how_stored_.empty() ? Attributes() : Attributes{{"", std::string(how_stored_)}};
+  }
   Type infer(const OpInputs&) const override { return type_; }
   const Initializer& initial() const { return initial_; }
   bool trainable() const { return options_.trainable; }

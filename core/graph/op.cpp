@@ -69,7 +69,8 @@ Expr Op::simplified(const Expr&, const DraftFacts&) const { return {}; }
 Expr Op::reassociated(const Expr&, const DraftFacts&) const { return {}; }
 
 bool Op::same(const Op& other) const {
-  return typeid(*this) == typeid(other) && name() == other.name() && attributes() == other.attributes();
+  return typeid(*this) == typeid(other) && name() == other.name() &&
+         to_string(attributes()) == to_string(other.attributes());
 }
 
 Tiles Op::tiles(std::span<const Type>, const Type&) const { return {}; }
@@ -105,11 +106,12 @@ Type AssignOp::infer(const OpInputs& in) const {
   return {value.dtype, variable.shape, value.layout};
 }
 
-std::string ConstantOp::attributes() const {
+Attributes ConstantOp::attributes() const {
   if (value_.stored() != 1) return {};
   // In its own dtype: the float32 nearest to 0.1 is another double than 0.1.
-  return dispatch(value_.dtype(),
-                  [&]<class T>(TypeTag<T>) { return fmt::format("{}", *reinterpret_cast<const T*>(value_.data())); });
+  return {{"", dispatch(value_.dtype(), [&]<class T>(TypeTag<T>) {
+             return fmt::format("{}", *reinterpret_cast<const T*>(value_.data()));
+           })}};
 }
 
 namespace {

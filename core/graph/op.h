@@ -4,6 +4,7 @@
 #pragma once
 
 #include <gradus/core/error.h>
+#include <gradus/core/graph/attributes.h>
 #include <gradus/core/graph/graph.h>
 #include <gradus/core/workers.h>
 
@@ -209,8 +210,8 @@ class Op {
 
   /// TensorFlow's name: "reduce_sum".
   virtual std::string_view name() const = 0;
-  /// "axis=1, keep_dims": for people, and all that tells this op from another of its class and type.
-  virtual std::string attributes() const { return {}; }
+  /// {{"axis", 1}, {"keep_dims", true}}: all that tells this op from another of its class and type.
+  virtual Attributes attributes() const { return {}; }
   /// The type of the result; throws TypeError where the inputs do not fit. Asked when a node is made, with
   /// dimensions perhaps unknown, and again by a plan, with all of them known.
   virtual Type infer(const OpInputs& in) const = 0;

@@ -16,7 +16,7 @@ namespace {
 std::string with_name(const PlanSteps& steps, int id) {
   const PlanStep& step = steps.list[at(id)];
   const bool is_number = step.form == StepForm::constant && !step.attributes.empty();
-  const std::string& name = is_number ? step.attributes : step.name;
+  const std::string name = is_number ? to_string(step.attributes) : step.name;
   return fmt::format("%{}{}{}", id, name.empty() ? "" : " ", name);
 }
 
@@ -159,17 +159,17 @@ std::string legend(const PlanSteps& steps) {
 
 std::string formula(const PlanSteps& steps, int id) {
   const PlanStep& step = steps.list[at(id)];
+  const std::string told = to_string(step.attributes);
   if (step.is_given()) {
     std::string text = fmt::format("%{} = {}", id, step.op);
-    if (!step.name.empty() && step.name != step.attributes) text += " " + step.name;
-    return text + (step.attributes.empty() ? "" : (text.ends_with(step.op) ? " " : "; ") + step.attributes);
+    if (!step.name.empty() && step.name != told) text += " " + step.name;
+    return text + (told.empty() ? "" : (text.ends_with(step.op) ? " " : "; ") + told);
   }
   std::string inputs;
   for (const StepInput& input : step.inputs)
     inputs += (inputs.empty() ? "" : ", ") +
               (input.id < 0 ? gradus::to_string(input.type.shape) : with_name(steps, input.id));
-  return fmt::format("%{} = {}({}{}{})", id, step.op, inputs, inputs.empty() || step.attributes.empty() ? "" : "; ",
-                     step.attributes);
+  return fmt::format("%{} = {}({}{}{})", id, step.op, inputs, inputs.empty() || told.empty() ? "" : "; ", told);
 }
 
 std::string details(const PlanSteps& steps, int id) {

@@ -3,6 +3,7 @@
 // work, so that a step reads lower ids than its own.
 #pragma once
 
+#include <gradus/core/graph/attributes.h>
 #include <gradus/core/graph/graph.h>
 
 #include <cstdint>
@@ -49,7 +50,7 @@ struct PlanStep {
   int id = 0;
   StepForm form = StepForm::loop;
   std::string op;
-  std::string attributes;           // "axes=[1]"; the value of a constant of one element
+  Attributes attributes;            // axes=[1]; the value of a constant of one element
   std::string name;                 // of a placeholder, a variable or a constant that the user named
   Location where;                   // of the user's line that it is for
   std::vector<StepNode> nodes;      // whose value this is; none for what the plan has put between

@@ -20,34 +20,6 @@ namespace gradus {
 
 namespace {
 
-// What an op was told, from its attributes(), which says all of it: "axes=[0, 2], keep_dims".
-class Attributes {
- public:
-  explicit Attributes(const Expr& node) : text_(node.op().attributes()) {}
-
-  bool has(std::string_view flag) const { return text_.find(flag) != std::string::npos; }
-  /// The numbers of "name=3" or "name=[3, 4]".
-  std::vector<std::int64_t> numbers(std::string_view name) const {
-    std::vector<std::int64_t> out;
-    const std::size_t found = text_.find(fmt::format("{}=", name));
-    if (found == std::string::npos) return out;
-    const char* at = text_.data() + found + name.size() + 1;
-    const char* const end = text_.data() + text_.size();
-    if (at < end && *at == '[') ++at;
-    std::int64_t number = 0;
-    for (;;) {
-      const auto [next, error] = std::from_chars(at, end, number);
-      if (error != std::errc()) return out;
-      out.push_back(number);
-      if (end - next < 2 || next[0] != ',') return out;
-      at = next + 2;
-    }
-  }
-
- private:
-  std::string text_;
-};
-
 // The node at hand, and how its inputs are called in the model. Its ONNX nodes are added one after the other; the last
 // one's output is the node's.
 struct Export {
@@ -119,7 +91,7 @@ constexpr std::pair<std::string_view, std::string_view> same_ops[] = {
 using Rule = bool (*)(const Export&);
 
 bool export_matmul(const Export& e) {
-  const Attributes told(e.node);
+  const Attributes told = e.node.op().attributes();
   std::vector<std::string> factors;
   for (int i = 0; i < 2; ++i) {
     std::string factor = e.in[static_cast<std::size_t>(i)];
@@ -136,7 +108,7 @@ bool export_matmul(const Export& e) {
 }
 
 bool export_transpose(const Export& e) {
-  std::vector<std::int64_t> perm = Attributes(e.node).numbers("perm");
+  std::vector<std::int64_t> perm = e.node.op().attributes().numbers("perm");
   for (std::int64_t axis = e.node.rank(); perm.size() < static_cast<std::size_t>(e.node.rank());)
     perm.push_back(--axis);  // reversed, where none is told
   e.add("Transpose", e.in, {{"perm", perm}});
@@ -185,7 +157,7 @@ bool export_ones_like(const Export& e) {
 }
 
 bool reduce(const Export& e, std::string_view op, bool axes_are_input) {
-  const Attributes told(e.node);
+  const Attributes told = e.node.op().attributes();
   const std::vector<std::int64_t> axes = told.numbers("axes");
   const OnnxAttribute keep{"keepdims", told.has("keep_dims") ? 1 : 0};
   if (axes.empty()) {
@@ -199,13 +171,13 @@ bool reduce(const Export& e, std::string_view op, bool axes_are_input) {
 }
 
 bool export_concat(const Export& e) {
-  e.add("Concat", e.in, {{"axis", Attributes(e.node).numbers("axis").at(0)}});
+  e.add("Concat", e.in, {{"axis", e.node.op().attributes().numbers("axis").at(0)}});
   return true;
 }
 
 bool export_gather(const Export& e) {
-  if (Attributes(e.node).has("batch_dims")) return false;
-  const std::vector<std::int64_t> axis = Attributes(e.node).numbers("axis");
+  if (e.node.op().attributes().has("batch_dims")) return false;
+  const std::vector<std::int64_t> axis = e.node.op().attributes().numbers("axis");
   e.add("Gather", e.in, {{"axis", axis.empty() ? 0 : axis[0]}});
   return true;
 }
@@ -226,7 +198,7 @@ bool export_split_rows(const Export& e) {
 }
 
 bool export_slice(const Export& e) {
-  const Attributes told(e.node);
+  const Attributes told = e.node.op().attributes();
   const std::vector<std::int64_t> begin = told.numbers("begin");
   const std::vector<std::int64_t> size = told.numbers("size");
   std::vector<std::int64_t> end, axes;
@@ -243,12 +215,12 @@ bool export_slice(const Export& e) {
 }
 
 bool export_tile(const Export& e) {
-  e.add("Tile", {e.in[0], e.numbers("multiples", Attributes(e.node).numbers("multiples"))});
+  e.add("Tile", {e.in[0], e.numbers("multiples", e.node.op().attributes().numbers("multiples"))});
   return true;
 }
 
 bool export_cumsum(const Export& e) {
-  const Attributes told(e.node);
+  const Attributes told = e.node.op().attributes();
   const std::int64_t axis = told.numbers("axis").at(0);
   e.add("CumSum", {e.in[0], e.onnx.initializer("axis", Tensor(static_cast<double>(axis), int64))},
         {{"exclusive", told.has("exclusive") ? 1 : 0}, {"reverse", told.has("reverse") ? 1 : 0}});

@@ -120,7 +120,7 @@ class PageFacts {
     for (int j = 0; j < node.arity(); ++j) inputs.push_back(place_.at(node.input(j).id()));
     return {{"name", printable(node.name())},
             {"op", is_op ? printable(node.op().name()) : std::string(kind_of(node))},
-            {"attributes", is_op ? printable(node.op().attributes()) : ""},
+            {"attributes", is_op ? printable(to_string(node.op().attributes())) : ""},
             {"kind", kind_of(node)},
             {"dtype", to_string(node.dtype())},
             {"shape", dims_of(value.whole ? value.numbers.shape() : shape_of(node, i))},
