@@ -10,8 +10,6 @@
 #include <gradus/ops/reduce_launch.h>
 #include <gradus/ops/rules.h>
 
-#include <fmt/format.h>
-
 namespace gradus {
 
 namespace {

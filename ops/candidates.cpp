@@ -7,8 +7,6 @@
 #include <gradus/ops/ops.h>
 #include <gradus/ops/random.h>
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <array>
 #include <cmath>

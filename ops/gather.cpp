@@ -12,8 +12,6 @@
 #include <gradus/ops/sparse.h>
 #include <gradus/ops/spmm.h>
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <type_traits>
 

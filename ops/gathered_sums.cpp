@@ -9,8 +9,6 @@
 #include <gradus/ops/rules.h>
 #include <gradus/ops/sparse.h>
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cstring>
 

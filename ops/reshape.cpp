@@ -8,8 +8,6 @@
 #include <gradus/ops/ops.h>
 #include <gradus/ops/rules.h>
 
-#include <fmt/format.h>
-
 #include <algorithm>
 
 namespace gradus {

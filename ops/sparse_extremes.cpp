@@ -7,8 +7,6 @@
 #include <gradus/ops/reduce_kernel.h>
 #include <gradus/ops/reduce_launch.h>
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <numeric>
 

@@ -10,8 +10,6 @@
 #include <gradus/models/formats/detail/base64.h>
 #include <gradus/models/formats/utf8.h>
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <array>
 #include <map>
