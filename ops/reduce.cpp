@@ -60,9 +60,7 @@ class Reduce final : public Op {
     return {dtype, shape, in[0].layout == Layout::csr && axes_.empty() ? Layout::csr : Layout::dense};
   }
 
-  Elements elements(std::span<const Type> in) const override {
-    return view_if(axes_.empty() && in[0].dtype != boolean);
-  }
+  Elements elements(std::span<const Type> x) const override { return view_if(axes_.empty() && x[0].dtype != boolean); }
 
   std::string_view no_gradient(int) const override {
     return reduction_ == Reduction::any || reduction_ == Reduction::all ? "it gives bool, which is piecewise constant"
