@@ -9,13 +9,11 @@
 
 namespace gradus {
 
-bool Attribute::says_nothing() const {
-  const auto* const number = std::get_if<Number>(&value);
-  return number != nullptr && number->is_bool() && number->value() == 0;
-}
-
 Attributes::Attributes(std::initializer_list<Attribute> all) {
-  std::copy_if(all.begin(), all.end(), std::back_inserter(all_), [](const Attribute& a) { return !a.says_nothing(); });
+  std::copy_if(all.begin(), all.end(), std::back_inserter(all_), [](const Attribute& attribute) {
+    const auto* const number = std::get_if<Number>(&attribute.value);
+    return number == nullptr || !number->is_bool() || number->value() != 0;
+  });
 }
 
 const Attribute* Attributes::find(std::string_view name) const {

@@ -24,9 +24,6 @@ struct Attribute {
   Attribute(std::string_view of, std::span<const int> numbers)
       : name(of), value(std::vector<std::int64_t>(numbers.begin(), numbers.end())) {}
   Attribute(std::string_view of, std::string text) : name(of), value(std::move(text)) {}
-
-  /// Whether it is a flag that is not set, which is as good as none.
-  bool says_nothing() const;
 };
 
 /// The attributes of an op, in the order in which they are told; flags that are not set are not kept.
