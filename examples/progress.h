@@ -73,7 +73,7 @@ class Progress {
   void step() {
     done_ = std::min(done_ + 1, steps_);
     if (bar_.due() || done_ == steps_)
-      bar_.show(done_, steps_, fmt::format("{:>{}}/{}", done_, fmt::formatted_size("{}", steps_), steps_));
+      bar_.show(done_, steps_, fmt::format("{:>{}}/{}", done_, fmt::format("{}", steps_).size(), steps_));
   }
 
  private:

@@ -1,5 +1,6 @@
 // Tensors of a shape that the run knows. One op is made of such a shape, zeros; the others take its shape from it, and
 // then it is not computed. And range, whose length is such a number.
+#include <gradus/core/listed.h>
 #include <gradus/ops/shaped.h>
 
 #include <gradus/core/device/device_call.h>
@@ -84,8 +85,7 @@ class ZerosOfShape final : public Op {
       const Tensor sizes = known->cast(int64);
       std::copy(sizes.span<std::int64_t>().begin(), sizes.span<std::int64_t>().end(), dims.begin());
       if (std::any_of(dims.begin(), dims.end(), [](std::int64_t dim) { return dim < 0; }))
-        fail<ValueError>("zeros: the shape {} is [{}]; sizes are at least 0", to_string(in.expr(0)),
-                         comma_separated(dims));
+        fail<ValueError>("zeros: the shape {} is [{}]; sizes are at least 0", to_string(in.expr(0)), listed(dims));
     }
     return {dtype_, Shape(dims), Layout::dense};
   }

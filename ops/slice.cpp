@@ -3,6 +3,7 @@
 // front and takes either a number of elements or all but `after` at the end.
 #include <gradus/core/error.h>
 #include <gradus/core/graph/op.h>
+#include <gradus/core/listed.h>
 #include <gradus/ops/box.h>
 #include <gradus/ops/checks.h>
 #include <gradus/ops/ops.h>
@@ -67,8 +68,8 @@ class CutOut : public Op {
     const Shape& x = in[0].shape;
     const auto rank = static_cast<std::size_t>(x.rank());
     if (begin_.size() != rank || size_.size() != rank)
-      fail<TypeError>("slice: begin [{}] and size [{}] name {} and {} axes; x is {} with {}", comma_separated(begin_),
-                      comma_separated(size_), begin_.size(), size_.size(), in.shape(0), rank);
+      fail<TypeError>("slice: begin [{}] and size [{}] name {} and {} axes; x is {} with {}", listed(begin_),
+                      listed(size_), begin_.size(), size_.size(), in.shape(0), rank);
     Counts dims;
     for (std::size_t i = 0; i < rank; ++i) {
       const std::int64_t dim = x[static_cast<int>(i)];

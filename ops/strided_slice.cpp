@@ -3,6 +3,7 @@
 // begin + i step for 0 <= i < n. Where all are known and all steps 1, it is a slice. unstack, reverse and roll are
 // made of it.
 #include <gradus/core/error.h>
+#include <gradus/core/listed.h>
 #include <gradus/ops/axes.h>
 #include <gradus/ops/box.h>
 #include <gradus/ops/checks.h>
@@ -230,8 +231,8 @@ Expr strided_slice(const Operand& x, const std::vector<std::int64_t>& begin, con
   const auto rank = static_cast<std::size_t>(expr.rank());
   if (begin.size() != end.size() || begin.size() > rank || (!strides.empty() && strides.size() != begin.size()))
     fail<TypeError>("strided_slice: begin [{}], end [{}] and strides [{}] name {}, {} and {} axes; x is {} with {}",
-                    comma_separated(begin), comma_separated(end), comma_separated(strides), begin.size(), end.size(),
-                    strides.size(), (*given).shape(0), rank);
+                    listed(begin), listed(end), listed(strides), begin.size(), end.size(), strides.size(),
+                    (*given).shape(0), rank);
   AxisRanges ranges(rank);
   for (std::size_t i = 0; i < begin.size(); ++i) ranges[i] = {begin[i], end[i], strides.empty() ? 1 : strides[i]};
   return take("strided_slice", x, ranges);

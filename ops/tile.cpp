@@ -1,6 +1,7 @@
 // tile: x repeated along each axis. y[m * n + i] = x[i] for each copy m of an axis of size n.
 #include <gradus/core/error.h>
 #include <gradus/core/graph/op.h>
+#include <gradus/core/listed.h>
 #include <gradus/ops/box.h>
 #include <gradus/ops/checks.h>
 #include <gradus/ops/ops.h>
@@ -26,8 +27,8 @@ class Tile : public Op {
     require_dense(name(), in);
     const Shape& x = in[0].shape;
     if (multiples_.size() != static_cast<std::size_t>(x.rank()))
-      fail<TypeError>("tile: multiples [{}] name {} axes; x is {} with {}", comma_separated(multiples_),
-                      multiples_.size(), in.shape(0), x.rank());
+      fail<TypeError>("tile: multiples [{}] name {} axes; x is {} with {}", listed(multiples_), multiples_.size(),
+                      in.shape(0), x.rank());
     Counts dims;
     for (int i = 0; i < x.rank(); ++i) {
       const std::int64_t multiple = multiples_[static_cast<std::size_t>(i)];

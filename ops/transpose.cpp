@@ -2,6 +2,7 @@
 // matrix stays csr and follows its non-zeros; a rows value, whose columns would all have gaps, becomes dense.
 #include <gradus/core/error.h>
 #include <gradus/core/graph/op.h>
+#include <gradus/core/listed.h>
 #include <gradus/ops/axes.h>
 #include <gradus/ops/box.h>
 #include <gradus/ops/device_rows.h>
@@ -30,7 +31,7 @@ class Transpose : public Op {
       fail<TypeError>("transpose: x is {}; the rows it leaves out are not known to be zero", in.layout(0));
     if (in[0].layout == Layout::csr && perm != std::vector<int>{1, 0})
       fail<TypeError>("transpose: x is {}; perm [{}] leaves it as it is, and a csr matrix takes only the reversal",
-                      in.layout(0), comma_separated(perm));
+                      in.layout(0), listed(perm));
     std::vector<std::int64_t> dims;
     for (const int axis : perm) dims.push_back(x[axis]);
     return {in[0].dtype, Shape(dims), in[0].layout == Layout::csr ? Layout::csr : Layout::dense};
@@ -106,16 +107,15 @@ class Transpose : public Op {
   void check_perm(const OpInputs& in) const {
     const int rank = in[0].shape.rank();
     if (static_cast<int>(perm_.size()) != rank)
-      fail<TypeError>("transpose: perm [{}] names {} axes; x is {} with {}", comma_separated(perm_), perm_.size(),
-                      in.shape(0), rank);
+      fail<TypeError>("transpose: perm [{}] names {} axes; x is {} with {}", listed(perm_), perm_.size(), in.shape(0),
+                      rank);
     std::vector<bool> named(perm_.size());
     for (const int axis : perm_) {
       if (axis < -rank || axis >= rank)
         fail<TypeError>("transpose: perm names axis {}; x is {} with {}", axis, in.shape(0), axes_of_rank(rank));
       const auto position = static_cast<std::size_t>(axis < 0 ? axis + rank : axis);
       if (named[position])
-        fail<TypeError>("transpose: perm [{}] names axis {} twice; x is {}", comma_separated(perm_), position,
-                        in.shape(0));
+        fail<TypeError>("transpose: perm [{}] names axis {} twice; x is {}", listed(perm_), position, in.shape(0));
       named[position] = true;
     }
   }

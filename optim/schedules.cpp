@@ -1,3 +1,4 @@
+#include <gradus/core/listed.h>
 #include <gradus/optim/schedules.h>
 
 #include <gradus/core/error.h>
@@ -38,12 +39,6 @@ Operand checked_rate(std::string_view schedule, const Operand& rate) {
 void require_above_0(std::string_view schedule, std::string_view argument, double value) {
   if (!(value > 0 && std::isfinite(value)))
     fail<ValueError>("{}: {} is {}; a number above 0 is expected", schedule, argument, value);
-}
-
-std::string listed(const std::vector<double>& numbers) {
-  std::string text;
-  for (const double number : numbers) text += fmt::format("{}{}", text.empty() ? "" : ", ", number);
-  return text;
 }
 
 }  // namespace

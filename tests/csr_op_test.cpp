@@ -15,7 +15,6 @@
 #include <fmt/format.h>
 
 #include <cmath>
-#include <functional>
 #include <limits>
 #include <string>
 #include <vector>
@@ -34,7 +33,7 @@ struct Operands {
 
 struct CsrCase {
   std::string name;
-  std::function<Expr(const Operands&)> build;
+  Expr (*build)(const Operands&);
   Layout layout = Layout::csr;  // of the result for a csr X
 };
 

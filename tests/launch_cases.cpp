@@ -1,6 +1,7 @@
 #include "launch_cases.h"
 
 #include <gradus/core/graph/op.h>
+#include <gradus/core/listed.h>
 #include <gradus/core/tensor/create.h>
 #include <gradus/ops/ops.h>
 #include <gradus/ops/unbroadcast.h>
@@ -46,11 +47,10 @@ void add_reduction(std::vector<LaunchCase>& cases, const char* name, Reducer red
       for (int axis = 0; axis < shape.rank(); ++axis)
         if (((bits >> static_cast<unsigned>(axis)) & 1U) != 0) axes.push_back(axis);
       if (shape.rank() == 0 && dtype != boolean) continue;
-      cases.push_back(
-          {fmt::format("{} of {} {} over [{}]", name, to_string(dtype), to_string(shape), comma_separated(axes)),
-           {some_numbers(shape, dtype)},
-           [=](Graph&, const Inputs& x) { return reducer(x[0], Axes(axes), KeepDims::no); },
-           rounds ? dtype == float64 ? 1e-14 : 1e-6 : 0});
+      cases.push_back({fmt::format("{} of {} {} over [{}]", name, to_string(dtype), to_string(shape), listed(axes)),
+                       {some_numbers(shape, dtype)},
+                       [=](Graph&, const Inputs& x) { return reducer(x[0], Axes(axes), KeepDims::no); },
+                       rounds ? dtype == float64 ? 1e-14 : 1e-6 : 0});
     }
 }
 

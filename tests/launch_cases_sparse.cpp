@@ -1,6 +1,7 @@
 #include "launch_cases.h"
 
 #include <gradus/core/graph/op.h>
+#include <gradus/core/listed.h>
 #include <gradus/core/run/session.h>
 #include <gradus/core/tensor/create.h>
 #include <gradus/ops/ops.h>
@@ -181,17 +182,17 @@ std::vector<LaunchCase> sparse_launch_cases() {
       if (!number) continue;
       for (const std::vector<int>& axes : std::vector<std::vector<int>>{{0}, {1}, {0, 1}}) {
         if (dtype == float32 || dtype == int64) {
-          add(fmt::format("sparse_reduce_max {} over [{}]", on, comma_separated(axes)), {m},
+          add(fmt::format("sparse_reduce_max {} over [{}]", on, listed(axes)), {m},
               [=](Graph&, const Inputs& in) { return sparse_reduce_max(in[0], Axes(axes), keep_dims); });
-          add(fmt::format("sparse_reduce_min {} over [{}]", on, comma_separated(axes)), {m},
+          add(fmt::format("sparse_reduce_min {} over [{}]", on, listed(axes)), {m},
               [=](Graph&, const Inputs& in) { return sparse_reduce_min(in[0], Axes(axes), keep_dims); });
         }
         add(
-            fmt::format("sum {} over [{}]", on, comma_separated(axes)), {m},
+            fmt::format("sum {} over [{}]", on, listed(axes)), {m},
             [=](Graph&, const Inputs& in) { return reduce_sum(in[0], Axes(axes)); }, rounded);
         if (is_floating(dtype))
           add(
-              fmt::format("mean {} over [{}]", on, comma_separated(axes)), {m},
+              fmt::format("mean {} over [{}]", on, listed(axes)), {m},
               [=](Graph&, const Inputs& in) { return reduce_mean(in[0], Axes(axes)); }, rounded);
       }
       if (!is_floating(dtype)) continue;

@@ -1,10 +1,10 @@
 // Rows of the op table: activations, normalization, losses, tensors of a shape of the run.
 #include "op_cases.h"
 
+#include <gradus/core/listed.h>
 #include <gradus/ops/ops.h>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 namespace gradus {
 
@@ -37,7 +37,7 @@ void add_normalization(std::vector<OpCase>& rows) {
                     return layer_normalization(x[0], x[1], x[2], {1, 2});
                   }});
   for (const std::vector<int>& axes : {std::vector{1}, {0}, {-1}, {0, 1}})
-    rows.push_back({fmt::format("l2_normalize axes={}", fmt::join(axes, ",")),
+    rows.push_back({fmt::format("l2_normalize axes={}", listed(axes, ",")),
                     [axes](const Inputs& x) { return l2_normalize(x[0], Axes(axes)); }});
   rows.push_back({"cosine_similarity", [](const Inputs& x) { return cosine_similarity(x[0], x[1]); }});
   rows.push_back({"cosine_similarity axis=0", [](const Inputs& x) { return cosine_similarity(x[0], x[1], 0); }});

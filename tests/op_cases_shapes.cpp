@@ -1,10 +1,10 @@
 // Rows of the op table: reductions and shapes.
 #include "op_cases.h"
 
+#include <gradus/core/listed.h>
 #include <gradus/ops/ops.h>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <iterator>
@@ -31,7 +31,7 @@ const std::vector<AxesCase> all_axes = {{{}, false},      {{}, true},        {{0
 void add_reduction(std::vector<OpCase>& rows, const char* name, Reduction op, const std::vector<AxesCase>& cases) {
   for (const auto& [axes, keep] : cases) {
     std::string row = name;
-    if (!axes.empty()) row += fmt::format(" axis={}", fmt::join(axes, ","));
+    if (!axes.empty()) row += fmt::format(" axis={}", listed(axes, ","));
     if (keep) row += " keep_dims";
     const Axes reduced = axes.empty() ? Axes() : Axes(axes);
     rows.push_back({row, [op, reduced, keep = keep](const Inputs& x) {
@@ -53,7 +53,7 @@ void add_rearranging(std::vector<OpCase>& rows) {
   const std::vector<int> perms[] = {{0, 1}, {1, 0}, {0, 2, 1}, {2, 0, 1}, {1, 0, 2}, {3, 1, 0, 2}};
   for (const auto& perm : perms) {
     rows.push_back(
-        {fmt::format("transpose {}", fmt::join(perm, ",")), [perm](const Inputs& x) { return transpose(x[0], perm); }});
+        {fmt::format("transpose {}", listed(perm, ",")), [perm](const Inputs& x) { return transpose(x[0], perm); }});
   }
   for (int axis : {0, 1, -1, -2}) {
     rows.push_back({fmt::format("expand_dims {}", axis), [axis](const Inputs& x) { return expand_dims(x[0], axis); }});
@@ -64,7 +64,7 @@ void add_rearranging(std::vector<OpCase>& rows) {
   rows.push_back({"squeeze axis=-1", [](const Inputs& x) { return squeeze(x[0], -1); }});
   rows.push_back({"squeeze axis=0,2", [](const Inputs& x) { return squeeze(x[0], {0, 2}); }});
   for (const Shape& shape : {Shape{2, 3}, Shape{2, 3, 2}, Shape{0, 3}}) {
-    rows.push_back({fmt::format("broadcast_to {}", fmt::join(shape, ",")),
+    rows.push_back({fmt::format("broadcast_to {}", listed(shape, ",")),
                     [shape](const Inputs& x) { return broadcast_to(x[0], shape); }});
   }
 }
@@ -92,7 +92,7 @@ void add_joining(std::vector<OpCase>& rows) {
   const std::pair<Numbers, Numbers> slices[] = {
       {{1}, {2}}, {{1, 0}, {2, 2}}, {{0, 1}, {-1, -1}}, {{1, 1}, {0, 1}}, {{0, 1, 1}, {1, -1, 2}}};
   for (const auto& [begin, size] : slices) {
-    rows.push_back({fmt::format("slice begin={} size={}", fmt::join(begin, ","), fmt::join(size, ",")),
+    rows.push_back({fmt::format("slice begin={} size={}", listed(begin, ","), listed(size, ",")),
                     [begin = begin, size = size](const Inputs& x) { return slice(x[0], begin, size); }});
   }
   rows.push_back({"slice scalar", [](const Inputs& x) { return slice(x[0], {}, {}); }});
@@ -108,7 +108,7 @@ void add_joining(std::vector<OpCase>& rows) {
   rows.push_back({"pad 1+0,0+1 value=1.5", [](const Inputs& x) { return pad(x[0], {{1, 0}, {0, 1}}, 1.5); }});
   const Numbers tiles[] = {{3}, {2, 1}, {2, 3}, {0, 2}, {2, 1, 2}};
   for (const Numbers& multiples : tiles) {
-    rows.push_back({fmt::format("tile {}", fmt::join(multiples, ",")),
+    rows.push_back({fmt::format("tile {}", listed(multiples, ",")),
                     [multiples](const Inputs& x) { return tile(x[0], multiples); }});
   }
 }
@@ -120,7 +120,7 @@ void add_indexing(std::vector<OpCase>& rows) {
   }
   rows.push_back({"gather twice", [](const Inputs& x) { return gather(x[0], x[1]) * gather(x[0], x[2]); }});
   for (const Shape& shape : {Shape{4, 2}, Shape{5}, Shape{3, 2, 2}}) {
-    rows.push_back({fmt::format("scatter_add {}", fmt::join(shape, ",")),
+    rows.push_back({fmt::format("scatter_add {}", listed(shape, ",")),
                     [shape](const Inputs& x) { return scatter_add(x[0], x[1], shape); }});
   }
   for (DType dtype : {float32, float64, int32}) {

@@ -1,10 +1,10 @@
 // Rows of the op table: the headers that ops.h includes (slicing, sorting, segments, linear algebra), and statistics.
 #include "op_cases.h"
 
+#include <gradus/core/listed.h>
 #include <gradus/ops/ops.h>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <utility>
 
@@ -34,9 +34,8 @@ void add_slicing(std::vector<OpCase>& rows) {
                   }});
   const std::vector<Numbers> strided[] = {{{1}, {3}, {1}}, {{0, -1}, {3, -9}, {2, -2}}, {{2}, {0}, {-1}}};
   for (const auto& s : strided)
-    rows.push_back(
-        {fmt::format("strided_slice {} {} {}", fmt::join(s[0], ","), fmt::join(s[1], ","), fmt::join(s[2], ",")),
-         [s](const Inputs& x) { return strided_slice(x[0], s[0], s[1], s[2]); }});
+    rows.push_back({fmt::format("strided_slice {} {} {}", listed(s[0], ","), listed(s[1], ","), listed(s[2], ",")),
+                    [s](const Inputs& x) { return strided_slice(x[0], s[0], s[1], s[2]); }});
   rows.push_back({"unstack part=1", [](const Inputs& x) { return unstack(x[0])[1]; }});
   rows.back().known_shapes_only = "unstack needs to know how many parts there are";
   rows.push_back({"unstack num=2 axis=-1 difference", [](const Inputs& x) {
@@ -45,7 +44,7 @@ void add_slicing(std::vector<OpCase>& rows) {
                   }});
   rows.back().known_shapes_only = "unstack needs to know how many parts there are";
   for (const std::vector<int>& axes : std::vector<std::vector<int>>{{0}, {1}, {-1, 0}})
-    rows.push_back({fmt::format("reverse axis={}", fmt::join(axes, ",")),
+    rows.push_back({fmt::format("reverse axis={}", listed(axes, ",")),
                     [axes](const Inputs& x) { return reverse(x[0], Axes(axes)); }});
   const std::pair<std::int64_t, int> rolls[] = {{1, 0}, {-5, 1}, {6, -1}, {0, 0}};
   for (const auto& [shift, axis] : rolls)

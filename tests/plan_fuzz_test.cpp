@@ -7,12 +7,12 @@
 #include "thorough.h"
 #include "values_of.h"
 
+#include <gradus/core/listed.h>
 #include <gradus/core/run/reference.h>
 #include <gradus/gradus.h>
 
 #include <doctest/doctest.h>
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>
@@ -80,7 +80,7 @@ class Comparison {
     add("without any pass", {.threads = 1, .without = {pass_names.begin(), pass_names.end()}});
     add("with all passes", {.threads = 1});
     add("with all passes on 3 threads", {.threads = 3});
-    add(fmt::format("without {}", fmt::join(some, ", ")), {.threads = 1, .without = some});
+    add(fmt::format("without {}", listed(some)), {.threads = 1, .without = some});
   }
 
   // Empty, or what differs first.

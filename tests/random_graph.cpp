@@ -1,10 +1,10 @@
 #include "random_graph.h"
 
 #include <gradus/core/graph/op.h>
+#include <gradus/core/listed.h>
 #include <gradus/gradus.h>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
@@ -234,7 +234,7 @@ std::string listing(Graph& g, std::span<const Expr> wanted) {
     std::string what = e.name();
     if (e.kind() == Kind::op) what = fmt::format("{}({})", e.op().name(), to_string(e.op().attributes()));
     if (e.kind() == Kind::assign) what = "assign";
-    text += fmt::format("%{} = {}({}): {}\n", id, what, fmt::join(inputs, ", "), e.type());
+    text += fmt::format("%{} = {}({}): {}\n", id, what, listed(inputs), e.type());
   }
   return text;
 }

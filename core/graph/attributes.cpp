@@ -1,5 +1,6 @@
 #include <gradus/core/graph/attributes.h>
 
+#include <gradus/core/listed.h>
 #include <gradus/core/tensor/shape.h>
 
 #include <fmt/format.h>
@@ -36,7 +37,7 @@ std::string text_of(const Attribute& attribute) {
   if (const auto* const number = std::get_if<Number>(&attribute.value))
     return number->is_bool() ? std::string(attribute.name) : fmt::format("{}={}", attribute.name, to_string(*number));
   if (const auto* const numbers = std::get_if<std::vector<std::int64_t>>(&attribute.value))
-    return fmt::format("{}=[{}]", attribute.name, comma_separated(*numbers));
+    return fmt::format("{}=[{}]", attribute.name, listed(*numbers));
   const std::string& text = std::get<std::string>(attribute.value);
   return attribute.name.empty() ? text : fmt::format("{}={}", attribute.name, text);
 }

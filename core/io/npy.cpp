@@ -5,6 +5,7 @@
 
 #include <gradus/core/error.h>
 #include <gradus/core/io/file.h>
+#include <gradus/core/listed.h>
 
 #include <fmt/format.h>
 #include <zip.h>
@@ -151,7 +152,7 @@ class HeaderParser {
       if (description == descriptions[i]) return static_cast<DType>(i);
     if (description.starts_with('>'))
       fail<IoError>("{}: dtype '{}' is big-endian; only little-endian files are read", name_, description);
-    fail<IoError>("{}: dtype '{}' is not one of {}", name_, description, fmt::join(descriptions, ", "));
+    fail<IoError>("{}: dtype '{}' is not one of {}", name_, description, listed(descriptions));
   }
 
   Shape shape_of(const std::vector<std::int64_t>& dims) const {
@@ -226,7 +227,7 @@ Tensor read_npy(Source& source) {
 
 std::string header_of(const Tensor& tensor) {
   const Shape& shape = tensor.shape();
-  const std::string dims = fmt::format("({}{})", comma_separated(shape.dims()), shape.rank() == 1 ? "," : "");
+  const std::string dims = fmt::format("({}{})", listed(shape.dims()), shape.rank() == 1 ? "," : "");
   std::string dict = fmt::format("{{'descr': '{}', 'fortran_order': False, 'shape': {}, }}",
                                  descriptions[static_cast<int>(tensor.dtype())], dims);
   const std::size_t before = magic.size() + 4;

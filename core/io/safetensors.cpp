@@ -3,6 +3,7 @@
 #include <gradus/core/error.h>
 #include <gradus/core/io/file.h>
 #include <gradus/core/io/json.h>
+#include <gradus/core/listed.h>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -108,8 +109,7 @@ Entry parse_entry(const std::string& path, const std::string& name, const Header
     return value["dtype"].is_string() && value["dtype"].get_ref<const std::string&>() == known;
   });
   if (dtype == std::end(dtype_names))
-    fail<IoError>("{}: tensor '{}': dtype {} is not one of {}", path, name, value["dtype"].dump(),
-                  fmt::join(dtype_names, ", "));
+    fail<IoError>("{}: tensor '{}': dtype {} is not one of {}", path, name, value["dtype"].dump(), listed(dtype_names));
   const std::vector<std::int64_t> offsets = sizes(value["data_offsets"], path, name, "data_offsets");
   if (offsets.size() != 2 || offsets[0] > offsets[1])
     fail<IoError>("{}: tensor '{}': data_offsets {} are not a begin and an end", path, name,

@@ -6,6 +6,7 @@
 #include <gradus/core/io/kept.h>
 #include <gradus/core/kernel/kernel.h>
 #include <gradus/core/kernel/known_kernels.h>
+#include <gradus/core/listed.h>
 
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -193,7 +194,7 @@ class HostCompiler {
       sweep_kept(folder);
     }
     if (version_.empty()) return nullptr;
-    const std::string key = fmt::format("{}{}\n{}", version_, fmt::join(compiler_flags(), " "), text);
+    const std::string key = fmt::format("{}{}\n{}", version_, listed(compiler_flags(), " "), text);
     std::string library = read_kept(folder, "kernel", key);
     kept = !library.empty();
     const WorkingFolder working(folder);

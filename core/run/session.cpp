@@ -1,3 +1,4 @@
+#include <gradus/core/listed.h>
 #include <gradus/core/run/session.h>
 
 #include <gradus/core/device/device_plan.h>
@@ -11,7 +12,6 @@
 #include <gradus/core/run/session_state.h>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 
@@ -281,7 +281,7 @@ Session::Session(Graph& graph, const Device& device, const SessionOptions& optio
     if (std::none_of(pass_names().begin(), pass_names().end(), [&](const PassName& p) { return p.name == name; })) {
       std::vector<std::string_view> names;
       for (const PassName& pass : pass_names()) names.push_back(pass.name);
-      fail<ValueError>("a session without the pass '{}'; the passes are {}", name, fmt::join(names, ", "));
+      fail<ValueError>("a session without the pass '{}'; the passes are {}", name, listed(names));
     }
   state_ = std::make_shared<State>(graph, device, options);
 }

@@ -22,13 +22,6 @@ std::string text(std::span<const std::int64_t> dims) {
   return out + "]";
 }
 
-template <class T>
-std::string listed(std::span<const T> numbers) {
-  std::string text;
-  for (const T number : numbers) text += (text.empty() ? "" : ", ") + std::to_string(number);
-  return text;
-}
-
 }  // namespace
 
 Shape::Shape(std::span<const std::int64_t> dims) {
@@ -86,9 +79,6 @@ Shape Shape::slice(int first, int last) const {
 }
 
 std::string to_string(const Shape& shape) { return shape.ranked() ? text(shape.dims()) : "[...]"; }
-
-std::string comma_separated(std::span<const std::int64_t> numbers) { return listed(numbers); }
-std::string comma_separated(std::span<const int> numbers) { return listed(numbers); }
 
 std::optional<Shape> broadcast(const Shape& a, const Shape& b) {
   if (!a.ranked() || !b.ranked()) return any_shape;

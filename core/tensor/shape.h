@@ -65,10 +65,6 @@ inline const Shape any_shape = Shape::of_any_rank();
 /// "[7, 16]"; an unknown dimension prints as "?", an unknown rank as "[...]".
 std::string to_string(const Shape& shape);
 
-/// "2, 3, 4", for messages.
-std::string comma_separated(std::span<const std::int64_t> numbers);
-std::string comma_separated(std::span<const int> numbers);
-
 /// The common shape of a and b by NumPy's rules, or nothing if they do not broadcast. An unknown dimension
 /// against a size greater than 1 gives that size; against 1 or unknown it stays unknown. Of any rank if one is.
 std::optional<Shape> broadcast(const Shape& a, const Shape& b);

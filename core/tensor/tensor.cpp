@@ -1,5 +1,6 @@
 // Tensors made and read. A tensor of a sparse layout is its stored values, as a dense tensor of their own, under
 // a pattern or row index that was checked when it was made.
+#include <gradus/core/listed.h>
 #include <gradus/core/tensor/tensor.h>
 
 #include <gradus/core/at.h>
@@ -43,14 +44,14 @@ T* fill(std::span<const Tensor::Literal> list, const std::vector<std::int64_t>& 
         T* out) {
   const std::int64_t dim = dims[path.size()];
   if (static_cast<std::int64_t>(list.size()) != dim)
-    fail<TypeError>("Tensor: the list at [{}] has {} element{} but the first beside it has {}", comma_separated(path),
+    fail<TypeError>("Tensor: the list at [{}] has {} element{} but the first beside it has {}", listed(path),
                     list.size(), plural(static_cast<std::int64_t>(list.size())), dim);
   const bool lists = path.size() + 1 < dims.size();
   for (std::size_t i = 0; i < list.size(); ++i) {
     path.push_back(static_cast<std::int64_t>(i));
     if (list[i].is_list() != lists)
       fail<TypeError>("Tensor: there is a {} at [{}] but a {} at the first place beside it", lists ? "number" : "list",
-                      comma_separated(path), lists ? "list" : "number");
+                      listed(path), lists ? "list" : "number");
     if (lists) {
       out = fill(list[i].list(), dims, path, out);
     } else {
@@ -198,14 +199,13 @@ double Tensor::item() const {
 double Tensor::at(std::initializer_list<std::int64_t> index) const {
   const auto given = std::span(index.begin(), index.size());
   if (index.size() != as_size(rank()))
-    fail<ValueError>("at: [{}] names {} of {} axes of a tensor {}", comma_separated(given), index.size(), rank(),
-                     type_);
+    fail<ValueError>("at: [{}] names {} of {} axes of a tensor {}", listed(given), index.size(), rank(), type_);
   std::array<std::int64_t, Shape::max_rank> where{};
   for (int axis = 0; axis < rank(); ++axis) {
     const std::int64_t asked = given[as_size(axis)];
     const std::int64_t dim = shape()[axis];
     if (asked < -dim || asked >= dim)
-      fail<ValueError>("at: [{}] is outside {}; axis {} has size {}", comma_separated(given), type_, axis, dim);
+      fail<ValueError>("at: [{}] is outside {}; axis {} has size {}", listed(given), type_, axis, dim);
     where[as_size(axis)] = asked < 0 ? asked + dim : asked;
   }
   std::int64_t position = 0;

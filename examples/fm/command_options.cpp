@@ -4,9 +4,10 @@
 #include "training_data.h"
 
 #include <gradus/core/error.h>
+#include <gradus/core/listed.h>
 #include <gradus/models/training/training_settings.h>
 
-#include <fmt/ranges.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <optional>
@@ -60,7 +61,7 @@ void add_data(CLI::App& command, DataArguments& data, const std::string& what) {
 void add_setting(CLI::App& command, const gradus::Setting& setting) {
   const std::string name = fmt::format("--{}{}{}", setting.name, setting.alias.empty() ? "" : ",", setting.alias);
   std::string what(setting.what);
-  if (!setting.choices.empty()) what += fmt::format(" ({})", fmt::join(setting.choices, ", "));
+  if (!setting.choices.empty()) what += fmt::format(" ({})", gradus::listed(setting.choices));
   CLI::Option* option = std::visit(
       [&](auto* value) {
         using T = std::remove_cvref_t<decltype(*value)>;

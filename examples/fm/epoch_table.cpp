@@ -38,7 +38,7 @@ EpochTable::EpochTable(const TrainingSet& set, const TrainingOptions& options, b
 }
 
 void EpochTable::batch(const EpochProgress& p) {
-  if (!bar_) bar_.emplace(fmt::format("epoch {:>{}}/{}", p.epoch, fmt::formatted_size("{}", epochs_), epochs_));
+  if (!bar_) bar_.emplace(fmt::format("epoch {:>{}}/{}", p.epoch, fmt::format("{}", epochs_).size(), epochs_));
   if (!bar_->due()) return;
   const double left = p.seconds * static_cast<double>(p.batches - p.batch) / static_cast<double>(p.batch);
   bar_->show(

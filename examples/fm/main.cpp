@@ -9,7 +9,6 @@
 #include <gradus/core/error.h>
 #include <gradus/models/training/training_settings.h>
 
-#include <fmt/ranges.h>
 #include <CLI/CLI.hpp>
 
 #include <algorithm>

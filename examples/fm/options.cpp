@@ -4,10 +4,11 @@
 
 #include <gradus/core/error.h>
 #include <gradus/core/io/file.h>
+#include <gradus/core/listed.h>
 #include <gradus/models/formats/utf8.h>
 #include <gradus/models/training/training_settings.h>
 
-#include <fmt/ranges.h>
+#include <fmt/format.h>
 #include <CLI/CLI.hpp>
 
 #include <algorithm>
@@ -238,7 +239,7 @@ void check_command(const CLI::App& app, int argc, char** argv) {
   if (std::find(names.begin(), names.end(), argv[1]) != names.end()) return;
   const std::string meant = did_you_mean(argv[1], names);
   fail<ValueError>("there is no command {}{}", argv[1],
-                   meant.empty() ? fmt::format("; {} are there", fmt::join(names, ", ")) : meant);
+                   meant.empty() ? fmt::format("; {} are there", listed(names)) : meant);
 }
 
 int usage_error(const std::string& what, const std::string& command) {
@@ -249,7 +250,7 @@ int usage_error(const std::string& what, const std::string& command) {
 std::string wrong_usage(const CLI::ParseError& error, const CLI::App& app) {
   const std::vector<CLI::App*> parsed = app.get_subcommands();
   if (parsed.empty() && error.get_exit_code() == static_cast<int>(CLI::ExitCodes::RequiredError))
-    return fmt::format("no command is given; {} are there", fmt::join(command_names(app), ", "));
+    return fmt::format("no command is given; {} are there", listed(command_names(app)));
   if (error.get_exit_code() != static_cast<int>(CLI::ExitCodes::ExtrasError)) return in_our_words(error);
   for (const std::string& word : app.remaining(true))
     if (word.starts_with('-') && word != "-") {
@@ -349,7 +350,7 @@ std::string config_text(const CLI::App& command) {
     std::vector<std::string> written;
     for (const std::string& value : values) written.push_back(config_value(value));
     text += written.size() == 1 ? fmt::format("{} = {}\n", name, written[0])
-                                : fmt::format("{} = [{}]\n", name, fmt::join(written, ", "));
+                                : fmt::format("{} = [{}]\n", name, listed(written));
   };
   for (const CLI::Option* option : command.get_options())
     if (option->count() > 0 && is_for_files(*option))

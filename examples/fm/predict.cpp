@@ -4,10 +4,11 @@
 #include "output.h"
 
 #include <gradus/core/error.h>
+#include <gradus/core/listed.h>
 #include <gradus/models/training/predictor.h>
 #include <gradus/models/training/training_set.h>
 
-#include <fmt/ranges.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -27,32 +28,32 @@ struct Predicted {
 };
 
 // A line for each row: a number, the likeliest of some classes, or the probabilities of all.   [rows, 1], [rows, c]
-void add_lines(fmt::memory_buffer& text, const Tensor& predictions, const std::vector<std::string>& classes,
+void add_lines(std::string& text, const Tensor& predictions, const std::vector<std::string>& classes,
                bool probabilities) {
   const auto values = predictions.span<float>();
   const auto columns = static_cast<std::size_t>(predictions.dim(1));
   for (std::size_t first = 0; first < values.size(); first += columns) {
     const auto row = values.subspan(first, columns);
     if (columns == 1 || probabilities)
-      fmt::format_to(std::back_inserter(text), "{}\n", fmt::join(row, ","));
+      text += listed(row, ",");
     else
-      fmt::format_to(std::back_inserter(text), "{}\n",
-                     classes[static_cast<std::size_t>(std::max_element(row.begin(), row.end()) - row.begin())]);
+      text += classes[static_cast<std::size_t>(std::max_element(row.begin(), row.end()) - row.begin())];
+    text += '\n';
   }
 }
 
 // A line "prediction,deviation" for each row.
-void add_lines(fmt::memory_buffer& text, const Tensor& predictions, const Tensor& deviations) {
+void add_lines(std::string& text, const Tensor& predictions, const Tensor& deviations) {
   for (std::size_t n = 0; n < predictions.span<float>().size(); ++n)
-    fmt::format_to(std::back_inserter(text), "{},{}\n", predictions.span<float>()[n], deviations.span<float>()[n]);
+    text += fmt::format("{},{}\n", predictions.span<float>()[n], deviations.span<float>()[n]);
 }
 
 // Predicts all rows of a reader; gives what is told of them to `write` as text, a line each.
 Predicted predict_all(Reader& reader, Predictor& predict, const std::vector<std::string>& classes,
                       const PredictCommand& command, const Write& write) {
   Predicted out;
-  fmt::memory_buffer text;
-  if (command.probabilities) fmt::format_to(std::back_inserter(text), "{}\n", fmt::join(classes, ","));
+  std::string text;
+  if (command.probabilities) text += listed(classes, ",") + "\n";
   for (;;) {
     const ReadRows block = reader.next(block_rows);
     if (block.size() == 0) return out;
@@ -60,7 +61,7 @@ Predicted predict_all(Reader& reader, Predictor& predict, const std::vector<std:
       add_lines(text, predict(block.x), predict.deviations(block.x));
     else
       add_lines(text, predict(block.x), classes, command.probabilities);
-    write({text.data(), text.size()});
+    write(text);
     text.clear();
     out.examples += block.size();
     add_counts(out.unseen, block.unseen);

@@ -5,10 +5,11 @@
 #include "output.h"
 
 #include <gradus/core/error.h>
+#include <gradus/core/listed.h>
 #include <gradus/models/training/top_evaluation.h>
 #include "../progress.h"
 
-#include <fmt/ranges.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <chrono>
@@ -79,7 +80,7 @@ Contexts contexts_for(const TrainedModel& model, const Candidates& candidates, c
 }
 
 // The lines of some contexts, the first of which is number `first`.
-void add_lines(fmt::memory_buffer& text, const Contexts& contexts, std::int64_t first, const Candidates& candidates,
+void add_lines(std::string& text, const Contexts& contexts, std::int64_t first, const Candidates& candidates,
                std::span<const std::vector<Recommendation>> lists) {
   for (std::size_t i = 0; i < lists.size(); ++i) {
     std::string context;
@@ -89,8 +90,8 @@ void add_lines(fmt::memory_buffer& text, const Contexts& contexts, std::int64_t 
           ",";
     int rank = 0;
     for (const auto& [item, score] : lists[i])
-      fmt::format_to(std::back_inserter(text), "{}{},{},{:.6g}\n", context, ++rank,
-                     csv_cell(candidates.names[static_cast<std::size_t>(item)]), score);
+      text += fmt::format("{}{},{},{:.6g}\n", context, ++rank,
+                          csv_cell(candidates.names[static_cast<std::size_t>(item)]), score);
   }
 }
 
@@ -116,10 +117,9 @@ int recommend(const RecommendCommand& command) {
   write_output(command.out, [&](const Write& write) {
     const Recommender best(model, command.model, candidates.x, trainer_options(command.common));
     Progress progress("recommending", (contexts.size() + contexts_at_once - 1) / contexts_at_once);
-    fmt::memory_buffer text;
-    for (const std::string& column : contexts.columns)
-      fmt::format_to(std::back_inserter(text), "{},", csv_cell(column));
-    fmt::format_to(std::back_inserter(text), "rank,{},score\n", csv_cell(candidates.column));
+    std::string text;
+    for (const std::string& column : contexts.columns) text += csv_cell(column) + ",";
+    text += fmt::format("rank,{},score\n", csv_cell(candidates.column));
     for (std::int64_t first = 0; first < contexts.size(); first += contexts_at_once) {
       const std::int64_t some = std::min(contexts_at_once, contexts.size() - first);
       const auto of_these = std::span(without).subspan(without.empty() ? 0 : static_cast<std::size_t>(first),
@@ -127,7 +127,7 @@ int recommend(const RecommendCommand& command) {
       const auto lists = best(contexts.x.row_range(first, some), command.count, of_these);
       add_lines(text, contexts, first, candidates, lists);
       for (const auto& list : lists) lines += std::ssize(list);
-      write({text.data(), text.size()});
+      write(text);
       text.clear();
       progress.step();
     }
@@ -145,8 +145,7 @@ int recommend(const RecommendCommand& command) {
   print_counts(contexts.unseen, {}, model.columns.table.get(), about);
   if (candidates.unknown > 0)
     say(about, "  candidates that the model does not know, so left out: {}\n", candidates.unknown);
-  if (!contexts.lacking.empty())
-    say(about, "  of a context not given, so left out: {}\n", fmt::format("{}", fmt::join(contexts.lacking, ", ")));
+  if (!contexts.lacking.empty()) say(about, "  of a context not given, so left out: {}\n", listed(contexts.lacking));
   return 0;
 }
 

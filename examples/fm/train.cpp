@@ -12,7 +12,7 @@
 #include "search.h"
 #include "training_data.h"
 
-#include <fmt/ranges.h>
+#include <fmt/format.h>
 
 #include <unistd.h>
 

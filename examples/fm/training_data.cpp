@@ -3,8 +3,9 @@
 #include "output.h"
 
 #include <gradus/core/error.h>
+#include <gradus/core/listed.h>
 
-#include <fmt/ranges.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <span>
@@ -16,10 +17,10 @@ using namespace gradus;
 namespace {
 
 // The first of some names.
-std::string listed(const std::vector<std::string>& names) {
+std::string some_of(const std::vector<std::string>& names) {
   constexpr std::size_t most = 12;
   const auto shown = std::span(names).first(std::min(names.size(), most));
-  return fmt::format("{}{}", fmt::join(shown, ", "),
+  return fmt::format("{}{}", listed(shown),
                      names.size() > most ? fmt::format(" and {} more", names.size() - most) : "");
 }
 
@@ -80,14 +81,14 @@ void print_data(const TrainingSet& set, const TrainCommand& command) {
     say("target: {} (--target names another)\n", set.about.target);
   if (const std::string scale = describe_scale(set.scale, set.columns, set.about.format); !scale.empty())
     say("divided: {}{}\n", scale, command.options.normalize ? "" : " (--no-normalize leaves columns as they are)");
-  if (!set.classes.empty()) say("classes: {}\n", listed(set.classes));
+  if (!set.classes.empty()) say("classes: {}\n", some_of(set.classes));
   if (!set.class_weights.empty()) {
     const std::vector<std::string> names =
         set.classes.empty() ? std::vector<std::string>{set.zero_one ? "0" : "-1", "1"} : set.classes;
     std::vector<std::string> weights;
     for (std::size_t c = 0; c < names.size(); ++c)
       weights.push_back(fmt::format("{} by {:.4g}", names[c], set.class_weights[c]));
-    say("balanced: rows count by their class, {}\n", listed(weights));
+    say("balanced: rows count by their class, {}\n", some_of(weights));
   }
   if (set.one_two) say("classes: 1 and 2; what is told is the probability of 2\n");
   if (held_out > 0)

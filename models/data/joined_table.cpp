@@ -111,7 +111,8 @@ std::unique_ptr<Reader> open_movielens(const JoinedFile& file, ReadOptions& rows
   table.header = items ? std::vector<std::string>{"item", "genre"}
                        : std::vector<std::string>{"user", "age", "gender", "occupation", "zip"};
   if (table.header.front() != file.key)
-    fail<IoError>("{}: has no column {}; the columns are {}", file.path, in_quotes(file.key), listed(table.header));
+    fail<IoError>("{}: has no column {}; the columns are {}", file.path, in_quotes(file.key),
+                  names_in_quotes(table.header));
   text = items ? items_and_genres(file.path, all) : std::string(all);
   take_options(rows, read, table.header, file.key);
   table.dialect = {"|", false};
@@ -139,7 +140,7 @@ std::unique_ptr<Reader> open_joined(const JoinedFile& file, ReadOptions& rows, R
   if (columns.empty())
     fail<IoError>("{}: is to be joined, but columns of {} have no names", file.path, to_string(read.format));
   if (std::find(columns.begin(), columns.end(), file.key) == columns.end())
-    fail<IoError>("{}: has no column {}; the columns are {}", file.path, in_quotes(file.key), listed(columns));
+    fail<IoError>("{}: has no column {}; the columns are {}", file.path, in_quotes(file.key), names_in_quotes(columns));
   take_options(rows, read, columns, file.key);
   read.keep = {file.key};
   return open_rows(std::move(input), read);

@@ -1,3 +1,4 @@
+#include <gradus/core/listed.h>
 #include <gradus/models/training/candidates.h>
 
 #include <gradus/core/error.h>
@@ -5,8 +6,6 @@
 #include <gradus/models/data/data_cache.h>
 #include <gradus/models/data/detail/cell.h>
 #include <gradus/models/data/detail/column_tally.h>
-
-#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <iterator>
@@ -39,7 +38,7 @@ std::vector<std::string> columns_that(const TrainedModel& model, const Is& is) {
 }
 
 std::string all_columns(const TrainedModel& model) {
-  return fmt::format("{}", fmt::join(columns_that(model, [](const TableColumn&) { return true; }), ", "));
+  return listed(columns_that(model, [](const TableColumn&) { return true; }));
 }
 
 bool holds(const std::vector<std::string>& names, const std::string& name) {
@@ -231,7 +230,7 @@ Candidates read_candidates(const TrainedModel& model, const DataFile& file, cons
     const auto item = static_cast<std::size_t>(items.of_row()[static_cast<std::size_t>(row)]);
     if (first[item] >= 0 && !equal_rows(rows.x, first[item], row))
       fail<ValueError>("{}: {} {} is there with different cells of {}; a row for each is expected", name, column,
-                       in_quotes(items.values()[item]), fmt::join(features, ", "));
+                       in_quotes(items.values()[item]), listed(features));
     if (first[item] >= 0) continue;
     first[item] = row;
     bool fits = true;
@@ -314,7 +313,7 @@ Contexts read_contexts(const TrainedModel& model, const DataFile& file, const Ca
       read_named(model, file, {}, [&](const std::string& column) { return !holds(candidates.features, column); });
   if (read.columns.empty())
     fail<ValueError>("{}: has no column of a context; the model learnt from {}, the candidates have {}", read.name,
-                     all_columns(model), fmt::join(candidates.features, ", "));
+                     all_columns(model), listed(candidates.features));
   return contexts_in(model, std::move(read), candidates);
 }
 

@@ -1,9 +1,10 @@
+#include <gradus/core/listed.h>
 #include <gradus/models/training/evaluation.h>
 
 #include <gradus/core/error.h>
 #include <gradus/models/metrics.h>
 
-#include <fmt/ranges.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
@@ -67,7 +68,7 @@ double Evaluation::of(std::string_view name) const {
     if (metric == name) return value;
     names.push_back(metric);
   }
-  fail<ValueError>("there is no metric {} here; there are {}", name, fmt::join(names, ", "));
+  fail<ValueError>("there is no metric {} here; there are {}", name, listed(names));
 }
 
 Evaluation evaluate(Task task, const Tensor& y, const Tensor& estimate, const Tensor& weight) {

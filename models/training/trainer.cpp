@@ -1,9 +1,10 @@
+#include <gradus/core/listed.h>
 #include <gradus/models/training/trainer.h>
 
 #include <gradus/models/training/detail/trainer_state.h>
 #include <gradus/ops/ops.h>
 
-#include <fmt/ranges.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <chrono>
@@ -325,7 +326,7 @@ Trainer::Trainer(SharedBlocks train, SharedBlocks validation, const Columns& col
   if (const std::string metric = stopping_metric(options);
       std::find(metrics.begin(), metrics.end(), metric) == metrics.end())
     fail<ValueError>(".stop_by is {}, but the metrics of a {} task are {}", stopping_metric(options),
-                     to_string(*options.task), fmt::join(metrics, ", "));
+                     to_string(*options.task), listed(metrics));
   const bool all_at_once = options.batch == 0;
   const bool by_blocks = train->blocks() > 1 || (validation && validation->blocks() > 1);
   if (by_blocks && (options.task == Task::ranking || all_at_once || visits_parameters(options)))

@@ -1,3 +1,4 @@
+#include <gradus/core/listed.h>
 #include <gradus/models/training/training_options.h>
 
 #include <gradus/core/error.h>
@@ -5,7 +6,7 @@
 #include <gradus/models/data/relations.h>
 #include <gradus/models/training/training_settings.h>
 
-#include <fmt/ranges.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
@@ -52,7 +53,7 @@ std::string shown(const T& value) {
   } else if constexpr (may_be_open<T>) {
     return value ? shown(*value) : "left open";
   } else if constexpr (std::is_same_v<T, std::vector<std::int64_t>> || std::is_same_v<T, std::vector<std::string>>) {
-    return value.empty() ? "nothing" : fmt::format("{}", fmt::join(value, ","));
+    return value.empty() ? "nothing" : listed(value, ",");
   } else if constexpr (std::is_same_v<T, bool>) {
     return value ? "on" : "off";
   } else {
@@ -263,8 +264,7 @@ void choose(const Setting& setting, std::string_view name) {
         }
       },
       setting.value);
-  if (!found)
-    fail<ValueError>(".{} is {}; one of {} is expected", field_of(setting), name, fmt::join(setting.choices, ", "));
+  if (!found) fail<ValueError>(".{} is {}; one of {} is expected", field_of(setting), name, listed(setting.choices));
 }
 
 std::string_view to_string(Learner learner) {

@@ -1,10 +1,11 @@
 // What training options refuse: values out of range, and options that do not go together.
 #include <gradus/core/error.h>
+#include <gradus/core/listed.h>
 #include <gradus/models/data/relations.h>
 #include <gradus/models/training/training_options.h>
 #include <gradus/models/training/training_settings.h>
 
-#include <fmt/ranges.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
@@ -82,11 +83,11 @@ void check(const TrainingOptions& options) {
   }
   if (!options.implicit.empty() && options.kind != ModelKind::linear && options.kind != ModelKind::fm)
     fail<ValueError>(".implicit is {}, but a {} model cannot have such columns; linear and fm can",
-                     fmt::join(options.implicit, ","), to_string(options.kind));
+                     listed(options.implicit, ","), to_string(options.kind));
   if (options.schedule == RateSchedule::steps && options.schedule_at.empty())
     fail<ValueError>(".schedule is steps but .schedule_at names no epoch");
   if (!std::is_sorted(options.schedule_at.begin(), options.schedule_at.end(), std::less_equal<>()))
-    fail<ValueError>(".schedule_at is {}; epochs that ascend are expected", fmt::join(options.schedule_at, ","));
+    fail<ValueError>(".schedule_at is {}; epochs that ascend are expected", listed(options.schedule_at, ","));
 }
 
 }  // namespace gradus

@@ -3,9 +3,10 @@
 //
 //   gradus_kernel_probe [train | fork]
 #include <gradus/core/io/kept.h>
+#include <gradus/core/listed.h>
 #include <gradus/gradus.h>
 
-#include <fmt/ranges.h>
+#include <fmt/format.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -28,7 +29,7 @@ struct Model {
 std::string states(Session& session, const Expr& train) {
   std::set<std::string> states;
   for (const StepKernel& kernel : session.steps(train).kernels) states.insert(kernel.state);
-  return fmt::format("{}", fmt::join(states, " and "));
+  return listed(states, " and ");
 }
 
 void train(Model& model, int runs) {

@@ -3,7 +3,7 @@
 #include "clicks.h"
 #include "ratings_text.h"
 
-#include <fmt/ranges.h>
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include <cmath>

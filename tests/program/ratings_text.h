@@ -32,45 +32,39 @@ inline std::string ratings_text(const RatingsShape& shape) {
     return static_cast<double>((z ^ (z >> 31)) >> 11) * 0x1p-53;
   };
   const auto taste = [](std::int64_t id, int which) { return std::sin(static_cast<double>(id * (which + 3))); };
-  fmt::memory_buffer text;
-  if (shape.form == RatingsForm::csv) fmt::format_to(std::back_inserter(text), "user,item,rating\n");
+  std::string text;
+  if (shape.form == RatingsForm::csv) text += "user,item,rating\n";
   for (std::int64_t i = 0; i < shape.count; ++i) {
     const auto user = static_cast<std::int64_t>(std::pow(random(), 1.5) * static_cast<double>(shape.users));
     const auto item = static_cast<std::int64_t>(std::pow(random(), 2.5) * static_cast<double>(shape.items));
     const double mean = 3.5 + 0.5 * taste(user, 0) + 0.5 * taste(item, 1) + 0.8 * taste(user, 2) * taste(item, 3);
     const auto rating = std::clamp(static_cast<int>(std::lround(mean + 1.6 * (random() - 0.5))), 1, 5);
     switch (shape.form) {
-      case RatingsForm::tabs:
-        fmt::format_to(std::back_inserter(text), "{}\t{}\t{}\t881250949\n", user + 1, item + 1, rating);
-        break;
-      case RatingsForm::csv:
-        fmt::format_to(std::back_inserter(text), "u{},i{},{}\n", user + 1, item + 1, rating);
-        break;
-      case RatingsForm::libfm:
-        fmt::format_to(std::back_inserter(text), "{} {}:1 {}:1\n", rating, user, shape.users + item);
-        break;
+      case RatingsForm::tabs: text += fmt::format("{}\t{}\t{}\t881250949\n", user + 1, item + 1, rating); break;
+      case RatingsForm::csv: text += fmt::format("u{},i{},{}\n", user + 1, item + 1, rating); break;
+      case RatingsForm::libfm: text += fmt::format("{} {}:1 {}:1\n", rating, user, shape.users + item); break;
     }
   }
-  return fmt::to_string(text);
+  return text;
 }
 
 /// As u.user and u.item of MovieLens, of users and items that nobody is, titles in Latin-1.
 inline std::string users_text(std::int64_t users) {
-  fmt::memory_buffer text;
+  std::string text;
   for (std::int64_t user = 1; user <= users; ++user)
-    fmt::format_to(std::back_inserter(text), "{}|{}|{}|writer|85711\n", user, 20 + user % 7, user % 2 == 0 ? "M" : "F");
-  return fmt::to_string(text);
+    text += fmt::format("{}|{}|{}|writer|85711\n", user, 20 + user % 7, user % 2 == 0 ? "M" : "F");
+  return text;
 }
 inline std::string items_text(std::int64_t items) {
   constexpr std::int64_t genres = 19;
-  fmt::memory_buffer text;
+  std::string text;
   for (std::int64_t item = 1; item <= items; ++item) {
-    fmt::format_to(std::back_inserter(text), "{}|\xc9t\xe9, l' (1995)|01-Jan-1995||http://there", item);
+    text += fmt::format("{}|\xc9t\xe9, l' (1995)|01-Jan-1995||http://there", item);
     for (std::int64_t g = 0; g < genres; ++g)
-      fmt::format_to(std::back_inserter(text), "|{}", g == item % (genres - 1) || g == item % 5 ? 1 : 0);
-    text.push_back('\n');
+      text += fmt::format("|{}", g == item % (genres - 1) || g == item % 5 ? 1 : 0);
+    text += '\n';
   }
-  return fmt::to_string(text);
+  return text;
 }
 
 }  // namespace gradus

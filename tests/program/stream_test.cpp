@@ -7,7 +7,7 @@
 
 #include <gradus/models/data/data_cache.h>
 
-#include <fmt/ranges.h>
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include <algorithm>

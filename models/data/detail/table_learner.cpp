@@ -64,7 +64,7 @@ class Learner {
       for (const std::string& name : file.names) places.push_back(place_of(name, file));
       if (places.size() != names_.size())
         fail<IoError>("{}: has {} columns but {} has {}: {}", file.input.name(), places.size(),
-                      files_.front().input.name(), names_.size(), listed(names_));
+                      files_.front().input.name(), names_.size(), names_in_quotes(names_));
     }
   }
 
@@ -88,7 +88,7 @@ class Learner {
     const auto found = std::find(names_.begin(), names_.end(), name);
     if (found == names_.end())
       fail<IoError>("{}: has a column {} that {} has not; its columns are {}", file.input.name(), in_quotes(name),
-                    files_.front().input.name(), listed(names_));
+                    files_.front().input.name(), names_in_quotes(names_));
     return static_cast<std::size_t>(found - names_.begin());
   }
 
@@ -134,7 +134,7 @@ class Learner {
       const auto found = std::find(names_.begin(), names_.end(), name);
       if (found == names_.end())
         fail<ValueError>("{}: there is no column {} to be {}; the columns are {}", file, in_quotes(name),
-                         to_string(kind), listed(names_));
+                         to_string(kind), names_in_quotes(names_));
       const auto i = static_cast<std::size_t>(found - names_.begin());
       if (!unsaid_[i])
         fail<ValueError>("{}: column {} is to be {} and {}; one is expected", file, in_quotes(name),
@@ -145,7 +145,7 @@ class Learner {
     };
     if (options_.extended) return apply_extended();
     if (options_.target.empty() && options_.need_target)
-      fail<ValueError>("{}: no target column is named; the columns are {}", file, listed(names_));
+      fail<ValueError>("{}: no target column is named; the columns are {}", file, names_in_quotes(names_));
     if (!options_.target.empty()) say(options_.target, ColumnKind::target);
     if (!options_.weight.empty()) say(options_.weight, ColumnKind::weight);
     for (const std::string& name : options_.categorical) say(name, ColumnKind::categorical);
@@ -322,7 +322,7 @@ void read_header(TableFile& file, const TableOptions& options, const CellForm& f
     fail<IoError>(
         "{}:{}: the first record, {}, is nothing but numbers, not the names of columns; write a line of names "
         "first, or say .no_header, and columns are called 1, 2, 3",
-        name, file.line, listed(file.names));
+        name, file.line, names_in_quotes(file.names));
   }
   std::set<std::string_view> seen;
   for (std::size_t i = 0; i < file.names.size(); ++i) {
@@ -336,10 +336,10 @@ void check_width(const CsvRecords& records, const std::vector<std::string>& name
   const std::size_t found = records.cells().size();
   if (found != names.size())
     throw Mistake{records.line(), fmt::format("has {} cell{}; {} are expected: {}", found, found == 1 ? "" : "s",
-                                              names.size(), listed(names))};
+                                              names.size(), names_in_quotes(names))};
 }
 
-std::string listed(const std::vector<std::string>& names) {
+std::string names_in_quotes(const std::vector<std::string>& names) {
   constexpr std::size_t most = 20;
   std::string text;
   for (std::size_t i = 0; i < std::min(names.size(), most); ++i) text += (i > 0 ? ", " : "") + in_quotes(names[i]);
@@ -348,7 +348,7 @@ std::string listed(const std::vector<std::string>& names) {
 
 void no_examples(const TableFile& file, const TableOptions& options) {
   if (options.form.no_header || (!options.header.empty() && !options.skip_first))
-    fail<IoError>("{}: is empty; records of {} are expected", file.input.name(), listed(file.names));
+    fail<IoError>("{}: is empty; records of {} are expected", file.input.name(), names_in_quotes(file.names));
   fail<IoError>("{}: has a header but no examples", file.input.name());
 }
 

@@ -27,7 +27,7 @@ void read_header(TableFile& file, const TableOptions& options, const CellForm& f
 void check_width(const CsvRecords& records, const std::vector<std::string>& names);
 
 /// The names in quotes, the first of them where they are many.
-std::string listed(const std::vector<std::string>& names);
+std::string names_in_quotes(const std::vector<std::string>& names);
 
 /// Throws IoError, as fits a file without a row.
 [[noreturn]] void no_examples(const TableFile& file, const TableOptions& options);

@@ -88,7 +88,7 @@ class TableReader final : public Reader {
     }
     if (table->features() == 0)
       fail<ValueError>("{}: no column is left to learn from; the columns are {}", files_.front().input.name(),
-                       listed(files_.front().names));
+                       names_in_quotes(files_.front().names));
     std::vector<Index> field = table->fields();
     if (!field.empty()) field_ = std::make_shared<const std::vector<Index>>(std::move(field));
     table_ = std::move(table);
@@ -116,7 +116,7 @@ class TableReader final : public Reader {
       const auto found = std::find(names_.begin(), names_.end(), name);
       if (found == names_.end())
         fail<IoError>("{}: has no column {}; the columns are {}", files_[at_].input.name(), in_quotes(name),
-                      listed(names_));
+                      names_in_quotes(names_));
       kept_.push_back(static_cast<std::size_t>(found - names_.begin()));
     }
   }
@@ -128,7 +128,7 @@ class TableReader final : public Reader {
       if (needed && is_read(column.name) &&
           std::find(file.names.begin(), file.names.end(), column.name) == file.names.end())
         fail<IoError>("{}: has no column {}, which the model has as {}; the columns are {}", file.input.name(),
-                      in_quotes(column.name), to_string(column.kind), listed(file.names));
+                      in_quotes(column.name), to_string(column.kind), names_in_quotes(file.names));
     }
   }
 

@@ -5,7 +5,6 @@
 #include <gradus/core/io/safetensors.h>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <charconv>
 #include <cstring>
@@ -51,7 +50,10 @@ StateShards shards_in(const std::map<std::string, std::string>& metadata, const 
 
 void add_metadata(const StateShards& shards, std::map<std::string, std::string>& metadata) {
   if (shards.checksum.empty()) return;
-  metadata.emplace(checksums_key, fmt::format("{:08x}", fmt::join(shards.checksum, " ")));
+  std::string checksums;
+  for (const std::uint32_t checksum : shards.checksum)
+    checksums += fmt::format("{}{:08x}", checksums.empty() ? "" : " ", checksum);
+  metadata.emplace(checksums_key, checksums);
   metadata.emplace(writing_key, fmt::format("{}", shards.writing));
 }
 
