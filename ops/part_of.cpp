@@ -37,7 +37,7 @@ class PartOf final : public Op {
 
   void compute(Call& call) const override {
     const Value& of = call.in(1);
-    call.set_index(of.type.layout == Layout::csr ? of.pattern->active().columns : of.index);
+    call.set_index(of.type.layout == Layout::csr ? of.pattern->active(&call.workers()).columns : of.index);
     const Value& table = call.in(0);
     const std::span<const Index> rows = call.out().held_rows();
     const std::size_t after = call.out().rows_after();

@@ -1,17 +1,23 @@
 #include <gradus/ops/spmm.h>
 
+#include <gradus/core/at.h>
 #include <gradus/core/cpu.h>
 #include <gradus/core/tensor/as_constant.h>
 #include <gradus/ops/simd_row.h>
 
 #include <algorithm>
+#include <array>
+#include <span>
 #include <type_traits>
+#include <vector>
 
 namespace gradus {
 
 namespace {
 
-constexpr std::int64_t work = 1 << 18;  // multiplications a thread takes at a time: less is not worth waking one
+constexpr std::int64_t work = 1 << 16;  // multiplications a thread takes at a time: less is not worth waking one
+
+constexpr std::int64_t column_costs = 4;  // as many as a number that is looked up alone
 
 // Outputs a thread takes at a time, when `total` multiplications are spread over `count` outputs.
 std::int64_t chunk_of(std::int64_t count, std::int64_t total) {
@@ -178,6 +184,68 @@ T inner_product(const T* u, const T* v, std::int64_t k) {
   return sum;
 }
 
+// Bounds of shares of the places [0, end) that are met about as often, told by some of those met.
+void share_evenly(std::span<const Index> met, Index end, std::span<Index> bounds) {
+  std::array<Index, 64> some;
+  for (std::size_t i = 0; i < some.size(); ++i) {
+    const std::uint32_t scattered = static_cast<std::uint32_t>(i) * 0x9e3779b9U;  // whatever the rows' lengths
+    some[i] = met[(scattered * met.size()) >> 32U];
+  }
+  std::sort(some.begin(), some.end());
+  const std::size_t shares = bounds.size() - 1;
+  for (std::size_t share = 1; share < shares; ++share) bounds[share] = some[share * some.size() / shares];
+  bounds.front() = 0;
+  bounds.back() = end;
+}
+
+// How many of some numbers are below a bound. Of a few dozen that ascend, too: nothing is guessed.
+Index count_below(const Index* numbers, std::int64_t count, Index bound) {
+  Index below = 0;
+  for (std::int64_t i = 0; i < count; ++i) below += numbers[i] < bound ? 1 : 0;
+  return below;
+}
+
+// y [p, k] = x^T b, where each thread adds to a share of the rows of y: it takes out of each of the n rows of x, whose
+// places ascend, what meets its share, a block of rows at a time. Each sum is added up in the order of x's rows, as by
+// one thread.
+template <class T>
+void scatter_shares(Call& call, const Rows<T>& x, std::int64_t n, const T* b, std::int64_t k, T* y, std::int64_t p,
+                    std::int64_t shares, RowsKernel<T> scatter) {
+  constexpr std::int64_t block_rows = 512;
+  std::int64_t room = 1 << 14;  // for the non-zeros of a block
+  for (std::int64_t r = 0; r < n; ++r) room = std::max(room, (x.start[r + 1] - x.start[r] + 1) / 2 * 2);
+  constexpr std::int64_t start_bytes = (block_rows + 1) * sizeof(std::int64_t);
+  const std::int64_t bytes = start_bytes + room * static_cast<std::int64_t>(sizeof(T) + sizeof(Index));
+  auto* const memory =
+      call.scratch<std::byte>(shares * bytes + (shares + 1) * static_cast<std::int64_t>(sizeof(Index)));
+  const std::span<Index> bounds(reinterpret_cast<Index*>(memory + shares * bytes), as_size(shares + 1));
+  share_evenly({x.place, as_size(x.start[n] - x.start[0])}, static_cast<Index>(p), bounds);
+  call.workers().for_each(shares, 1, [&](std::int64_t share, std::int64_t) {
+    auto* const start = reinterpret_cast<std::int64_t*>(memory + share * bytes);
+    auto* const values = reinterpret_cast<T*>(memory + share * bytes + start_bytes);
+    auto* const place = reinterpret_cast<Index*>(values + room);
+    const Index from = bounds[as_size(share)], to = bounds[as_size(share + 1)];
+    std::fill_n(y + from * k, (to - from) * k, T{});
+    for (std::int64_t first = 0, last = 0; first < n; first = last) {
+      std::int64_t taken = 0;
+      for (; last < n && last - first < block_rows && taken + x.start[last + 1] - x.start[last] <= room; ++last) {
+        start[last - first] = taken;
+        const std::int64_t begin = x.start[last] - x.start[0], length = x.start[last + 1] - x.start[last];
+        const Index* const row = x.place + begin;
+        const std::int64_t below = from == 0 ? 0 : count_below(row, length, from);
+        const std::int64_t within = (to == p ? length : count_below(row, length, to)) - below;
+        std::copy_n(row + below, within, place + taken);
+        if (x.values != nullptr) std::copy_n(x.values + begin + below, within, values + taken);
+        taken += within;
+      }
+      start[last - first] = taken;
+      const Rows<T> own{start, place, x.values == nullptr ? nullptr : values,
+                        x.scale == nullptr ? nullptr : x.scale + first};
+      scatter(own, b + first * k, k, y, 0, last - first);
+    }
+  });
+}
+
 }  // namespace
 
 template <class T>
@@ -188,7 +256,7 @@ void csr_times_dense(Workers& workers, const Value& x, const Value& b, T* y) {
   const Rows<T> of{x.row_start(), place + x.row_start()[0], x.ones ? nullptr : x.as<T>(), nullptr};
   if (const std::int64_t length = x.pattern->row_length(); k == 1 && length > 0) {
     const RowsKernel<T> multiply = kernel<MultiplyColumn<T>, T>();
-    return workers.for_each(rows, chunk_of(rows, x.stored), [&](std::int64_t first, std::int64_t last) {
+    return workers.for_each(rows, chunk_of(rows, x.stored * column_costs), [&](std::int64_t first, std::int64_t last) {
       multiply(of, b.as<T>(), length, y, first, last);
     });
   }
@@ -201,8 +269,8 @@ void csr_times_dense(Workers& workers, const Value& x, const Value& b, T* y) {
 
 // x and b are read in order, row by row, and each non-zero adds to its column's row of y; going column by column
 // instead would write y in order but meet a row of b far away at each step. Threads would write the same rows of
-// y: so the rows of x are cut into pieces (by size alone), each piece sums in memory of its own, and the sums are
-// added in order.
+// y: so where y is small next to x, the rows of x are cut into pieces (by size alone), each piece sums in memory of its
+// own, and the sums are added in order. Where it is not, the threads share the rows of y.
 template <class T>
 void csr_transposed_times_dense(Call& call, const Value& x, const T* b, std::int64_t k, T* y, const T* scale) {
   const bool active_only = call.out().type.layout == Layout::rows;
@@ -211,10 +279,15 @@ void csr_transposed_times_dense(Call& call, const Value& x, const T* b, std::int
   const std::int64_t n = x.shape()[0];
   // A piece must have several times the work of clearing and adding its sums.
   const std::int64_t pieces =
-      call.adds ? 1 : std::clamp<std::int64_t>(x.stored * k / (8 * std::max<std::int64_t>(1, size) + work), 1, 8);
+      call.adds ? 1 : std::clamp<std::int64_t>(x.stored * k / (8 * std::max<std::int64_t>(1, size) + 4 * work), 1, 8);
   const std::int64_t rows = (n + pieces - 1) / pieces;
   T* sums = pieces > 1 ? call.scratch<T>((pieces - 1) * size) : nullptr;
   const Rows<T> of{x.row_start(), place + x.row_start()[0], x.ones ? nullptr : x.as<T>(), scale};
+  const std::int64_t shares = std::min<std::int64_t>(call.workers().threads(), x.stored * k / work);
+  if (pieces == 1 && shares > 1 && k > 1 && !call.adds && x.pattern->ascends())
+    return by_simd_row<T>(k, [&]<class L>(TypeTag<L>) {
+      scatter_shares(call, of, n, b, k, y, size / k, shares, kernel<ScatterRows<T, L>, T>());
+    });
   const auto run = [&](RowsKernel<T> scatter, std::int64_t width) {
     call.workers().for_each(pieces, 1, [&](std::int64_t piece, std::int64_t) {
       T* to = piece == 0 ? y : sums + (piece - 1) * size;

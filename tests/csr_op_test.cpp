@@ -288,6 +288,41 @@ TEST_CASE("csr: products with X^T where neighbouring rows begin with the same co
       }
 }
 
+// Where the result is large next to the matrix, threads share its rows.
+TEST_CASE("csr: the transposed product is the same bits with any number of threads") {
+  const std::int64_t p = 40000;
+  for (const std::int64_t spread : {std::int64_t{1}, std::int64_t{37}, p}) {  // few columns, over and over; or all
+    std::vector<std::int64_t> start{0}, column;
+    std::vector<double> values;
+    for (std::int64_t r = 0; r < 2100; ++r) {
+      const std::int64_t length = std::min(spread, r == 700 ? 20000 : r % 61);  // one row longer than any block
+      for (std::int64_t j = 0; j < length; ++j) {
+        column.push_back(j * (spread / length) + (r * 7919 + j) % (spread / length));
+        values.push_back(0.125 * static_cast<double>(1 + (r + j) % 9) + 1e-3 * static_cast<double>(r));
+      }
+      start.push_back(static_cast<std::int64_t>(column.size()));
+    }
+    for (const bool ones : {false, true})
+      for (const DType dtype : {float32, float64})
+        for (const std::int64_t k : {1, 2, 5, 16, 40}) {
+          const std::vector<double> of = ones ? std::vector<double>(values.size(), 1) : values;
+          const Tensor x = Tensor::csr(2100, p, start, column, of).cast(dtype);
+          const Tensor d = random_normal({2100, k}, {.seed = 1, .dtype = dtype});
+          Graph g;
+          const Expr X = g.sparse_placeholder("X", {any, p}, dtype), D = g.placeholder("D", {any, k}, dtype);
+          const Expr product = matmul(X, D, {.transpose_a = true});
+          const Tensor alone = Session(g, Device::cpu(), {.threads = 1}).run(product, {{X, x}, {D, d}});
+          for (const int threads : {2, 3, 7}) {
+            CAPTURE(spread);
+            CAPTURE(k);
+            CAPTURE(threads);
+            Session session(g, Device::cpu(), {.threads = threads});
+            CHECK(session.run(product, {{X, x}, {D, d}}) == alone);
+          }
+        }
+  }
+}
+
 TEST_CASE("csr: gradients where a dimension of one matrix is known and not of the other") {
   Graph g;
   const Expr A = g.sparse_placeholder("A", {any, 1}, float64), B = g.sparse_placeholder("B", {1, any}, float64);

@@ -3,6 +3,7 @@
 #include <gradus/core/run/session.h>
 #include <gradus/core/tensor/create.h>
 #include <gradus/core/tensor/random.h>
+#include <gradus/core/workers.h>
 #include <gradus/ops/ops.h>
 
 #include <doctest/doctest.h>
@@ -86,6 +87,42 @@ TEST_CASE("what is found out about the columns of a view is that of its rows") {
   CHECK(a.by_column().start == b.by_column().start);
   CHECK(a.by_column().row == b.by_column().row);
   CHECK(a.by_column().position == b.by_column().position);
+}
+
+TEST_CASE("threads find the same columns, and the same slots, as one") {
+  for (const std::int64_t columns : {1, 63, 64, 5000, 1000000})
+    for (const std::int64_t rows : {0, 9, 3000}) {
+      // Of each row the columns that a number scatters, ascending.
+      std::vector<std::int64_t> start{0};
+      std::vector<Index> column;
+      for (std::int64_t r = 0; r < rows; ++r) {
+        const std::int64_t step = std::max<std::int64_t>(1, columns / (r % 13 + 4));
+        for (std::int64_t c = r * r % step; c < columns; c += step) column.push_back(static_cast<Index>(c));
+        start.push_back(std::ssize(column));
+      }
+      const auto set = [&](CsrPattern& pattern) {
+        pattern.rows = rows;
+        pattern.columns = columns;
+        pattern.row_start = start;
+        pattern.set_column(column);
+      };
+      CsrPattern alone;
+      set(alone);
+      for (const int threads : {2, 3, 8}) {
+        CAPTURE(columns);
+        CAPTURE(rows);
+        CAPTURE(threads);
+        Workers workers(threads);
+        CsrPattern shared;
+        set(shared);
+        CHECK(shared.active(&workers).columns->row == alone.active().columns->row);
+        CHECK(shared.active().slot == alone.active().slot);
+      }
+      std::vector<Index> expected = column;
+      std::sort(expected.begin(), expected.end());
+      expected.erase(std::unique(expected.begin(), expected.end()), expected.end());
+      CHECK(alone.active().columns->row == expected);
+    }
 }
 
 TEST_CASE("a pattern whose columns are set anew forgets what it found out") {

@@ -13,7 +13,8 @@ namespace gradus {
 namespace {
 
 constexpr std::int64_t most_pieces = Recorder::most_lanes - 1;
-constexpr std::int64_t piece_bytes = 1 << 20;  // what a piece reads and writes at the least
+constexpr std::int64_t piece_bytes = 1 << 18;  // what a piece reads and writes at the least
+constexpr std::int64_t few_bytes = 1 << 20;    // in all: less is not worth another thread
 
 bool is_sum(const Tiles& tiles) { return tiles.gives == Tiles::Gives::sum || tiles.gives == Tiles::Gives::accumulated; }
 
@@ -156,10 +157,11 @@ void Region::Task::add_part() {
   });
 }
 
-// As many as the work is worth: a piece costs clearing and adding its sums.
+// As many as the work is worth: a piece costs clearing and adding its sums, and a thread its waking.
 void Region::choose_pieces() {
   const std::int64_t tiles = (rows_ + tile_rows_ - 1) / tile_rows_;
-  pieces_used_ = std::clamp<std::int64_t>(rows_ * row_traffic_ / (16 * sum_bytes_ + piece_bytes), 1,
+  const std::int64_t bytes = rows_ * row_traffic_;
+  pieces_used_ = std::clamp<std::int64_t>(bytes < few_bytes ? 1 : bytes / (16 * sum_bytes_ + piece_bytes), 1,
                                           std::clamp<std::int64_t>(tiles, 1, most_pieces));
   while (static_cast<std::int64_t>(pieces_.size()) < pieces_used_) make_piece();
 }
@@ -295,7 +297,7 @@ void Region::hold_rows(Value& tile, std::int64_t first, std::int64_t count) cons
 // How many rows there are in this run, and the results that exist as a whole, with room for them.
 void Region::prepare_rows(Workers& workers) {
   const Value& by = values_[at(active_in_)];
-  index_ = by.type.layout == Layout::csr ? by.pattern->active().columns : by.index;
+  index_ = by.type.layout == Layout::csr ? by.pattern->active(&workers).columns : by.index;
   rows_ = index_->count();
   choose_pieces();
   for (const int m : whole_rows_)

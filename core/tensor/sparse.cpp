@@ -4,6 +4,7 @@
 #include <gradus/core/at.h>
 #include <gradus/core/cpu.h>
 #include <gradus/core/error.h>
+#include <gradus/core/workers.h>
 
 #include <fmt/format.h>
 
@@ -25,57 +26,120 @@ std::string name_of(const CsrPattern& pattern) { return fmt::format("csr [{}, {}
 struct Words {
   std::vector<std::uint64_t> bits;
   std::vector<Index> before;
+  std::vector<std::int64_t> ends;  // of shares: how many columns there are with those before
 };
 constexpr unsigned word_bits = 64;
-constexpr std::size_t at_once = 4;
+constexpr std::int64_t at_once = 4;
 
 // One pass over the non-zeros sets a bit for each column, one over the words counts and lists, one over the non-zeros
 // looks up: a column's slot is the number of bits before its own. The words are few next to the non-zeros unless almost
-// all columns are empty. `columns` has at_once places more than are needed. Returns how many columns there are.
-struct FindByBits {
-  [[gnu::always_inline]] static std::size_t run(const Index* column, std::size_t non_zeros, std::uint64_t* bits,
-                                                Index* before, std::size_t words, Index* columns, Index* slot) {
-    for (std::size_t j = 0; j < non_zeros; ++j) {
-      const auto c = static_cast<unsigned>(column[j]);
+// all columns are empty.
+struct SetBits {
+  [[gnu::always_inline]] static void run(std::span<const Index> column, std::uint64_t* bits) {
+    for (const Index each : column) {
+      const auto c = static_cast<unsigned>(each);
       bits[c / word_bits] |= std::uint64_t{1} << (c % word_bits);
     }
-    Index count = 0;
-    for (std::size_t word = 0; word < words; ++word) {
+  }
+};
+
+// Lists the columns of the words [first, last), before which there are `count`, to columns[count] and on, of which
+// those from `end` are somebody else's. Returns how many there are with those before.
+struct ListColumns {
+  [[gnu::always_inline]] static Index run(const std::uint64_t* bits, Index* before, std::size_t first, std::size_t last,
+                                          Index count, Index* columns, std::int64_t end) {
+    for (std::size_t word = first; word < last; ++word) {
       before[word] = count;
       std::uint64_t rest = bits[word];
-      const auto first = static_cast<Index>(word * word_bits);
+      const auto number = static_cast<Index>(word * word_bits);
+      std::int64_t t = 0;
       // How many bits a word has is chance, on which a branch would often guess wrong: some are always listed, and what
       // is no column is written over by the next word.
-      for (std::size_t t = 0; t < at_once; ++t, rest &= rest - 1)
-        columns[as_size(count) + t] = first + static_cast<Index>(std::countr_zero(rest));
-      for (std::size_t t = at_once; rest != 0; ++t, rest &= rest - 1)
-        columns[as_size(count) + t] = first + static_cast<Index>(std::countr_zero(rest));
+      if (count + at_once <= end)
+        for (; t < at_once; ++t, rest &= rest - 1)
+          columns[count + t] = number + static_cast<Index>(std::countr_zero(rest));
+      for (; rest != 0; ++t, rest &= rest - 1) columns[count + t] = number + static_cast<Index>(std::countr_zero(rest));
       count += static_cast<Index>(std::popcount(bits[word]));
     }
-    for (std::size_t j = 0; j < non_zeros; ++j) {
+    return count;
+  }
+};
+
+struct FindSlots {
+  [[gnu::always_inline]] static void run(std::span<const Index> column, const std::uint64_t* bits, const Index* before,
+                                         Index* slot) {
+    for (std::size_t j = 0; j < column.size(); ++j) {
       const auto c = static_cast<unsigned>(column[j]);
       const std::uint64_t below = bits[c / word_bits] & ((std::uint64_t{1} << (c % word_bits)) - 1);
       slot[j] = before[c / word_bits] + static_cast<Index>(std::popcount(below));
     }
-    return as_size(count);
   }
 };
 
-void find_by_bits(const CsrPattern& pattern, std::vector<Index>& columns, std::vector<Index>& slot) {
-  using Find = decltype(&FindByBits::run);
-  static const Find find =
-      compiled_here<FindByBits, const Index*, std::size_t, std::uint64_t*, Index*, std::size_t, Index*, Index*>();
+// Where there are workers, each thread does a share of each pass; bits it sets in words of its own.
+void find_by_bits(const CsrPattern& pattern, std::vector<Index>& columns, std::vector<Index>& slot, Workers* workers) {
+  constexpr std::size_t worth_a_thread = 1 << 13;  // non-zeros
+  static const auto set_bits = compiled_here<SetBits, std::span<const Index>, std::uint64_t*>();
+  static const auto list_columns =
+      compiled_here<ListColumns, const std::uint64_t*, Index*, std::size_t, std::size_t, Index, Index*, std::int64_t>();
+  static const auto find_slots =
+      compiled_here<FindSlots, std::span<const Index>, const std::uint64_t*, const Index*, Index*>();
   // Every batch needs words: a thread keeps those for up to 64 million columns (12 MiB).
   constexpr std::size_t words_kept = 1 << 20;
   static thread_local Words kept;
   Words many;
+  const std::span<const Index> column = pattern.column;
   const auto count = as_size(pattern.columns / word_bits + 1);
-  Words& words = count <= words_kept ? kept : many;
-  words.bits.assign(count, 0);
+  const std::size_t shares =
+      workers == nullptr || count > column.size()
+          ? 1
+          : std::clamp<std::size_t>(column.size() / worth_a_thread, 1, as_size(workers->threads()));
+  Words& words = count * shares <= words_kept ? kept : many;
+  if (words.bits.size() < count * shares) words.bits.resize(count * shares);
   if (words.before.size() < count) words.before.resize(count);
-  columns.resize(as_size(std::min(pattern.columns, pattern.non_zeros())) + at_once);
-  columns.resize(find(pattern.column.data(), pattern.column.size(), words.bits.data(), words.before.data(), count,
-                      columns.data(), slot.data()));
+  std::uint64_t* const bits = words.bits.data();
+  struct Share {
+    std::size_t number;
+    std::size_t first, non_zeros;
+    std::size_t first_word, last_word;
+  };
+  const auto each = [&](auto&& pass) {
+    const auto of = [&](std::size_t share) {
+      const std::size_t first = share * column.size() / shares, last = (share + 1) * column.size() / shares;
+      pass(Share{share, first, last - first, share * count / shares, (share + 1) * count / shares});
+    };
+    if (shares == 1) return of(0);
+    workers->for_each(static_cast<std::int64_t>(shares), 1,
+                      [&](std::int64_t share, std::int64_t) { of(as_size(share)); });
+  };
+
+  each([&](const Share& of) {
+    std::fill_n(bits + of.number * count, count, 0);
+    set_bits(column.subspan(of.first, of.non_zeros), bits + of.number * count);
+  });
+  std::vector<std::int64_t>& ends = words.ends;
+  ends.assign(shares, std::min(pattern.columns, pattern.non_zeros()) + at_once);
+  if (shares > 1) {
+    each([&](const Share& of) {
+      std::int64_t found = 0;
+      for (std::size_t word = of.first_word; word < of.last_word; ++word) {
+        for (std::size_t other = 1; other < shares; ++other) bits[word] |= bits[other * count + word];
+        found += std::popcount(bits[word]);
+      }
+      ends[of.number] = found;
+    });
+    std::partial_sum(ends.begin(), ends.end(), ends.begin());
+  }
+  columns.resize(as_size(ends.back()));
+  each([&](const Share& of) {
+    const Index before = of.number == 0 ? 0 : static_cast<Index>(ends[of.number - 1]);
+    const Index end =
+        list_columns(bits, words.before.data(), of.first_word, of.last_word, before, columns.data(), ends[of.number]);
+    if (shares == 1) columns.resize(as_size(end));
+  });
+  each([&](const Share& of) {
+    find_slots(column.subspan(of.first, of.non_zeros), bits, words.before.data(), slot.data() + of.first);
+  });
 }
 
 void find_by_sorting(const CsrPattern& pattern, std::vector<Index>& columns, std::vector<Index>& slot) {
@@ -102,6 +166,7 @@ CsrPattern::CsrPattern() : found_(std::make_unique<Found>()) {}
 CsrPattern::~CsrPattern() = default;
 
 void CsrPattern::forget() {
+  ascends_ = true;
   found_->row_length.store(Found::unknown, std::memory_order_relaxed);
   found_->active_is_built.store(false, std::memory_order_relaxed);
   found_->by_column_is_built.store(false, std::memory_order_relaxed);
@@ -138,6 +203,7 @@ void CsrPattern::regroup(const CsrPattern& other, std::int64_t length) {
   columns = other.columns;
   std::ranges::copy(other.column, new_rows(other.non_zeros() / length, length).begin());
   const Active& theirs = other.active();
+  ascends_ = false;
   std::shared_ptr<RowIndex> index = index_to_fill();
   index->row = theirs.columns->row;
   found_->active.slot = theirs.slot;
@@ -164,6 +230,7 @@ void CsrPattern::set_rows(const std::shared_ptr<const CsrPattern>& whole, std::i
   // Rows of rows are rows of the whole: what lies between need not live on.
   whole_ = whole->whole_ ? whole->whole_ : whole;
   forget();
+  ascends_ = whole->ascends_;
 }
 
 std::int64_t CsrPattern::row_length() const {
@@ -177,7 +244,7 @@ std::int64_t CsrPattern::row_length() const {
   return length;
 }
 
-const CsrPattern::Active& CsrPattern::active() const {
+const CsrPattern::Active& CsrPattern::active(Workers* workers) const {
   constexpr std::int64_t most_columns_a_non_zero = 1024;
   Active& active = found_->active;
   if (found_->active_is_built.load(std::memory_order_acquire)) return active;
@@ -186,7 +253,7 @@ const CsrPattern::Active& CsrPattern::active() const {
   std::shared_ptr<RowIndex> index = index_to_fill();
   active.slot.resize(column.size());
   if (columns / most_columns_a_non_zero <= non_zeros()) {
-    find_by_bits(*this, index->row, active.slot);
+    find_by_bits(*this, index->row, active.slot, workers);
   } else {
     find_by_sorting(*this, index->row, active.slot);
   }

@@ -10,6 +10,8 @@
 
 namespace gradus {
 
+class Workers;
+
 /// A row or a column number of a sparse layout; a dimension it counts is at most 2^31 - 1.
 using Index = std::int32_t;
 inline constexpr std::int64_t max_sparse_dimension = INT32_MAX;
@@ -45,6 +47,8 @@ struct CsrPattern {
   void set_rows(const std::shared_ptr<const CsrPattern>& whole, std::int64_t first, std::int64_t count);
 
   std::int64_t non_zeros() const { return row_start.back(); }
+  /// Whether columns ascend within each row: unless they were regrouped.
+  bool ascends() const { return ascends_; }
   /// How many non-zeros each row has, if all have as many; else -1.
   std::int64_t row_length() const;
 
@@ -60,8 +64,9 @@ struct CsrPattern {
     std::vector<std::int64_t> position;  // [non-zeros], where row-wise order keeps the value
   };
 
-  /// Built when first asked for, as row_length() is, then kept until the columns are set anew. Threads may ask at once.
-  const Active& active() const;
+  /// Built when first asked for, as row_length() is, then kept until the columns are set anew. Threads may ask at once;
+  /// workers, where there are some, share the work.
+  const Active& active(Workers* workers = nullptr) const;
   const ByColumn& by_column() const;
 
   /// Throws ValueError unless row_start rises from 0 to the number of columns given and never falls, and columns
@@ -74,6 +79,7 @@ struct CsrPattern {
   void forget();
   std::shared_ptr<RowIndex> index_to_fill() const;
 
+  bool ascends_ = true;
   std::vector<Index> own_;                   // columns, unless they are those of another pattern:
   std::shared_ptr<const CsrPattern> whole_;  // which this keeps alive
   struct Found;                              // what active() and by_column() found out
