@@ -8,7 +8,7 @@
 
 namespace gradus {
 
-/// "2, 3, 4": each value as fmt prints it. (By fmt::join each file would compile fmt's own formatting, a second or two.)
+/// "2, 3, 4": each value as fmt prints it. (With fmt::join each file would compile fmt's own formatting: a second.)
 template <class Range>
 std::string listed(const Range& values, std::string_view separator = ", ") {
   std::string text;
