@@ -1,5 +1,5 @@
-// Threads inside one op. Work is cut into chunks whose bounds depend on the work alone, never on the number of
-// threads or on timing, so results are the same bits with any number of threads.
+// Threads inside one op. Work is cut into chunks whose bounds depend on the work alone, never on timing; on the number
+// of threads only where each result is computed as by one: so results are the same bits with any number of threads.
 #pragma once
 
 #include <cstdint>

@@ -1,12 +1,12 @@
 // Tensors of a shape that the run knows. One op is made of such a shape, zeros; the others take its shape from it, and
 // then it is not computed. And range, whose length is such a number.
-#include <gradus/core/listed.h>
 #include <gradus/ops/shaped.h>
 
 #include <gradus/core/device/device_call.h>
 #include <gradus/core/error.h>
 #include <gradus/core/graph/op.h>
 #include <gradus/core/kernel/evaluate.h>
+#include <gradus/core/listed.h>
 #include <gradus/ops/box.h>
 #include <gradus/ops/ops.h>
 

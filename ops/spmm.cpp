@@ -9,14 +9,12 @@
 #include <array>
 #include <span>
 #include <type_traits>
-#include <vector>
 
 namespace gradus {
 
 namespace {
 
-constexpr std::int64_t work = 1 << 16;  // multiplications a thread takes at a time: less is not worth waking one
-
+constexpr std::int64_t work = 1 << 16;    // multiplications a thread takes at a time: less is not worth waking one
 constexpr std::int64_t column_costs = 4;  // as many as a number that is looked up alone
 
 // Outputs a thread takes at a time, when `total` multiplications are spread over `count` outputs.

@@ -1,7 +1,7 @@
-#include <gradus/core/listed.h>
 #include <gradus/optim/schedules.h>
 
 #include <gradus/core/error.h>
+#include <gradus/core/listed.h>
 #include <gradus/ops/checks.h>
 #include <gradus/ops/ops.h>
 

@@ -1,11 +1,11 @@
 // Tensors made and read. A tensor of a sparse layout is its stored values, as a dense tensor of their own, under
 // a pattern or row index that was checked when it was made.
-#include <gradus/core/listed.h>
 #include <gradus/core/tensor/tensor.h>
 
 #include <gradus/core/at.h>
 #include <gradus/core/device/accelerator.h>
 #include <gradus/core/error.h>
+#include <gradus/core/listed.h>
 
 #include <fmt/format.h>
 

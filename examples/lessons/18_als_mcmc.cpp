@@ -22,8 +22,8 @@ int main() {
     values[static_cast<std::size_t>(user) * 8] = static_cast<float>(v);
     session.assign(V, Tensor::from(values, V.shape()));
     const auto [told, d] = session.run({model.y_hat, dV}, feeds);
-    fmt::print("v = {:>6.3f}: y_hat of row 0 {:>6.3f}, d loss / dv {:>8.5f}\n", v, told.at(0, 0),
-               d.to_dense().at(user, 0));
+    const double slope = std::round(1e5 * d.to_dense().at(user, 0)) / 1e5 + 0.0;  // 0 where it rounds to -0
+    fmt::print("v = {:>6.3f}: y_hat of row 0 {:>6.3f}, d loss / dv {:>8.5f}\n", v, told.at(0, 0), slope);
     return told;  // [n, 1]
   };
   const Tensor at_0 = y_hat(0), at_1 = y_hat(1), at_2 = y_hat(2);

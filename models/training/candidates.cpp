@@ -1,7 +1,7 @@
-#include <gradus/core/listed.h>
 #include <gradus/models/training/candidates.h>
 
 #include <gradus/core/error.h>
+#include <gradus/core/listed.h>
 #include <gradus/core/tensor/create.h>
 #include <gradus/models/data/data_cache.h>
 #include <gradus/models/data/detail/cell.h>

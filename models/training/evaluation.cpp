@@ -1,7 +1,7 @@
-#include <gradus/core/listed.h>
 #include <gradus/models/training/evaluation.h>
 
 #include <gradus/core/error.h>
+#include <gradus/core/listed.h>
 #include <gradus/models/metrics.h>
 
 #include <fmt/format.h>

@@ -1,6 +1,6 @@
-#include <gradus/core/listed.h>
 #include <gradus/models/training/trainer.h>
 
+#include <gradus/core/listed.h>
 #include <gradus/models/training/detail/trainer_state.h>
 #include <gradus/ops/ops.h>
 

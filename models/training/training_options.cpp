@@ -1,8 +1,8 @@
-#include <gradus/core/listed.h>
 #include <gradus/models/training/training_options.h>
 
 #include <gradus/core/error.h>
 #include <gradus/core/io/json.h>
+#include <gradus/core/listed.h>
 #include <gradus/models/data/relations.h>
 #include <gradus/models/training/training_settings.h>
 
