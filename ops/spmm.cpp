@@ -15,7 +15,7 @@ namespace gradus {
 namespace {
 
 constexpr std::int64_t work = 1 << 16;    // multiplications a thread takes at a time: less is not worth waking one
-constexpr std::int64_t column_costs = 4;  // as many as a number that is looked up alone
+constexpr std::int64_t column_costs = 4;  // multiplications that take as long as to look up a number by itself
 
 // Outputs a thread takes at a time, when `total` multiplications are spread over `count` outputs.
 std::int64_t chunk_of(std::int64_t count, std::int64_t total) {
@@ -196,7 +196,8 @@ void share_evenly(std::span<const Index> met, Index end, std::span<Index> bounds
   bounds.back() = end;
 }
 
-// How many of some numbers are below a bound. Of a few dozen that ascend, too: nothing is guessed.
+// How many of some numbers are below a bound. Where they ascend, too, all are compared: of a few dozen, a search would
+// take longer, for its branches are guessed wrong.
 Index count_below(const Index* numbers, std::int64_t count, Index bound) {
   Index below = 0;
   for (std::int64_t i = 0; i < count; ++i) below += numbers[i] < bound ? 1 : 0;
