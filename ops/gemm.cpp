@@ -5,6 +5,7 @@
 #include <gradus/ops/modular.h>
 #include <gradus/ops/narrow_gemm.h>
 #include <gradus/ops/small_gemm.h>
+#include <gradus/ops/transposed_block.h>
 
 #include <cblas.h>
 #include <sys/mman.h>
@@ -51,8 +52,7 @@ void floating_gemm(Workers& workers, std::int64_t m, std::int64_t n, std::int64_
   constexpr std::int64_t most_laid_out = 4096;
   if (transpose_b && m >= 8 && n * k <= most_laid_out && is_narrow<T>(n, k, transpose_a)) {
     T laid_out[most_laid_out];
-    for (std::int64_t l = 0; l < k; ++l)
-      for (std::int64_t j = 0; j < n; ++j) laid_out[l * n + j] = b[j * k + l];
+    transpose_block(b, k, n, k, laid_out, n);
     return floating_gemm(workers, m, n, k, a, transpose_a, laid_out, false, c, add);
   }
   if (std::max({m, n, k}) > INT32_MAX)

@@ -168,31 +168,39 @@ using Kernel = void (*)(const Block<T>*);
 // At most three vectors a row: with as many rows as the registers then hold, less is read than multiplied.
 template <Isa isa, class T, class V>
 Kernel<T> of_vectors(int64_t across, bool transpose_a) {
+  constexpr bool many = isa == Isa::avx512;  // registers: 32, else 16
   constexpr Kernel<T> rows[] = {compiled_for<isa, RowsTimes<T, V, 1, 8>, const Block<T>*>(),
-                                compiled_for<isa, RowsTimes<T, V, 2, 6>, const Block<T>*>(),
-                                compiled_for<isa, RowsTimes<T, V, 3, 4>, const Block<T>*>()};
+                                compiled_for<isa, RowsTimes<T, V, 2, many ? 8 : 6>, const Block<T>*>(),
+                                compiled_for<isa, RowsTimes<T, V, 3, many ? 8 : 4>, const Block<T>*>()};
   constexpr Kernel<T> columns[] = {compiled_for<isa, ColumnsTimes<T, V, 1, 8>, const Block<T>*>(),
-                                   compiled_for<isa, ColumnsTimes<T, V, 2, 6>, const Block<T>*>(),
-                                   compiled_for<isa, ColumnsTimes<T, V, 3, 4>, const Block<T>*>()};
+                                   compiled_for<isa, ColumnsTimes<T, V, 2, many ? 8 : 6>, const Block<T>*>(),
+                                   compiled_for<isa, ColumnsTimes<T, V, 3, many ? 8 : 4>, const Block<T>*>()};
   return transpose_a ? columns[across - 1] : rows[across - 1];
 }
 
 // The kernel for the columns left of n, and how many of them it takes.
 template <Isa isa, class T>
 Kernel<T> kernel(int64_t n, int64_t left, bool transpose_a, int64_t& width) {
+  using Vectors = detail::Vectors<T>;
+  constexpr int64_t half_lanes = 16 / sizeof(T);
+  constexpr Isa narrow = isa == Isa::avx512 ? Isa::avx2 : isa;  // where rows are shorter than the widest vector
   width = left;
   if (n == 1)
-    return transpose_a ? compiled_for<isa, ColumnsTimesColumn<T, 8>, const Block<T>*>()
-                       : compiled_for<isa, RowsTimesColumn<T>, const Block<T>*>();
-  constexpr int64_t wide_lanes = 32 / sizeof(T);
-  const int64_t lanes = n < 4 ? 2 : isa != Isa::portable && n >= wide_lanes ? wide_lanes : wide_lanes / 2;
+    return transpose_a ? compiled_for<narrow, ColumnsTimesColumn<T, 8>, const Block<T>*>()
+                       : compiled_for<narrow, RowsTimesColumn<T>, const Block<T>*>();
+  const int64_t most_lanes = isa == Isa::avx512 ? 4 * half_lanes : isa == Isa::avx2 ? 2 * half_lanes : half_lanes;
+  int64_t lanes = most_lanes;
+  while (lanes > half_lanes && n < lanes) lanes /= 2;
+  if (n < 4) lanes = 2;
   const int64_t vectors = (left + lanes - 1) / lanes;
   const int64_t across = vectors == 4 ? 2 : std::min<int64_t>(3, vectors);
   width = std::min(left, across * lanes);
-  if constexpr (isa == Isa::avx2)
-    if (lanes == wide_lanes) return of_vectors<isa, T, typename detail::Vectors<T>::Wide>(across, transpose_a);
-  if (lanes == 2) return of_vectors<isa, T, typename detail::Vectors<T>::Pair>(across, transpose_a);
-  return of_vectors<isa, T, typename detail::Vectors<T>::Half>(across, transpose_a);
+  if constexpr (isa == Isa::avx512)
+    if (lanes == 4 * half_lanes) return of_vectors<isa, T, typename Vectors::Widest>(across, transpose_a);
+  if constexpr (isa != Isa::portable)
+    if (lanes == 2 * half_lanes) return of_vectors<narrow, T, typename Vectors::Wide>(across, transpose_a);
+  if (lanes == 2) return of_vectors<narrow, T, typename Vectors::Pair>(across, transpose_a);
+  return of_vectors<narrow, T, typename Vectors::Half>(across, transpose_a);
 }
 
 }  // namespace
@@ -215,8 +223,9 @@ void narrow_gemm(Isa isa, int64_t m, int64_t n, int64_t k, const T* a, int64_t s
       T* const result = c + row * n;
       T* const to = apart ? sums : result;
       for (int64_t column = 0, width = 0; column < n; column += width) {
-        const Kernel<T> run = isa != Isa::portable ? kernel<Isa::avx2, T>(n, n - column, transpose_a, width)
-                                                   : kernel<Isa::portable, T>(n, n - column, transpose_a, width);
+        const Kernel<T> run = isa == Isa::avx512 ? kernel<Isa::avx512, T>(n, n - column, transpose_a, width)
+                              : isa == Isa::avx2 ? kernel<Isa::avx2, T>(n, n - column, transpose_a, width)
+                                                 : kernel<Isa::portable, T>(n, n - column, transpose_a, width);
         const T* const from = a + (transpose_a ? row + step * stride : row * stride + step);
         const Block<T> block{.rows = count,
                              .width = width,

@@ -12,17 +12,19 @@ namespace gradus {
 
 namespace detail {
 
-// Vector types of 32 and 16 bytes, and of two numbers.
+// Vector types of 64, 32 and 16 bytes, and of two numbers.
 template <class T>
 struct Vectors;
 template <>
 struct Vectors<float> {
+  using Widest = float __attribute__((vector_size(64)));
   using Wide = float __attribute__((vector_size(32)));
   using Half = float __attribute__((vector_size(16)));
   using Pair = float __attribute__((vector_size(8)));
 };
 template <>
 struct Vectors<double> {
+  using Widest = double __attribute__((vector_size(64)));
   using Wide = double __attribute__((vector_size(32)));
   using Half = double __attribute__((vector_size(16)));
   using Pair = Half;

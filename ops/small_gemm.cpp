@@ -1,6 +1,7 @@
 #include <gradus/ops/small_gemm.h>
 
 #include <gradus/ops/simd_row.h>
+#include <gradus/ops/transposed_block.h>
 
 #include <algorithm>
 #include <cstring>
@@ -89,11 +90,11 @@ void multiply_rows(Isa isa, SmallProduct<T> p, bool transpose_b) {
   T laid_out[2 *
              small_gemm_most];  // enough: rows of fewer than half a vector are taken as a column, or by shorter ones
   if (transpose_b || p.b_row != p.n) {
-    const std::int64_t row = transpose_b ? 1 : p.n;
-    const std::int64_t step = transpose_b ? p.k : 1;
+    if (transpose_b) transpose_block(p.b, p.k, p.n, p.k, laid_out, p.b_row);
     for (std::int64_t l = 0; l < p.k; ++l) {
-      for (std::int64_t j = 0; j < p.n; ++j) laid_out[l * p.b_row + j] = p.b[l * row + j * step];
-      for (std::int64_t j = p.n; j < p.b_row; ++j) laid_out[l * p.b_row + j] = 0;
+      T* const line = laid_out + l * p.b_row;
+      if (!transpose_b) std::copy_n(p.b + l * p.n, p.n, line);
+      std::fill(line + p.n, line + p.b_row, T{0});
     }
     p.b = laid_out;
   }
