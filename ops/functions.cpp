@@ -193,10 +193,10 @@ Expr tanh(const Operand& x) {
 }
 
 Expr relu(const Operand& x) {
-  // d max(x, 0) = dx where x > 0, else 0. The comparison is turned around so that NaN stays NaN.
+  // d max(x, 0) = dx where x > 0, which is where y > 0, else 0. The comparison is turned around so that NaN stays NaN.
   static constexpr Row r = row<Takes::numbers>(
       "relu", []<class T>(T x) { return x < 0 ? T(0) : x; }, "x0 < 0 ? 0 : x0", Gives::same, Zeros::first,
-      [](const Chain& c, int) -> Expr { return is_csr(c) ? c.dy * sign(c.y) : mask(greater(c.x(0), 0), c.dy); });
+      [](const Chain& c, int) -> Expr { return is_csr(c) ? c.dy * sign(c.y) : mask(greater(c.y, 0), c.dy); });
   return elementwise(r, {x});
 }
 
