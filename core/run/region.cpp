@@ -244,13 +244,19 @@ void Region::make_piece() {
     }
     for (const Kernel::Fold& fold : kernel.folds) {
       Task& result = piece.tasks[at(member_of(fold.node))];
-      task.writes.push_back({result.output, fold.over_rows ? &result : nullptr});
+      task.writes.push_back({result.output, fold.over_rows() ? &result : nullptr});
     }
     if (along_held_rows()) task.rows = tile_of(kernel.steps.front().node);
     task.in.resize(task.reads.size());
     task.out.resize(task.writes.size());
   }
   pieces_.push_back(std::move(piece));  // whole, or not at all
+}
+
+// Of a dense tile, also how much it holds. All tiles of a run but the last have as many rows.
+void Region::set_rows(Value& tile, std::int64_t rows) {
+  if (tile.type.shape[0] != rows) tile.type.shape = tile.type.shape.with(0, rows);
+  if (tile.type.layout == Layout::dense) tile.stored = tile.type.shape.size();
 }
 
 void Region::set_tile(Piece& piece, std::byte* memory, std::int64_t first, std::int64_t count) const {
@@ -262,7 +268,7 @@ void Region::set_tile(Piece& piece, std::byte* memory, std::int64_t first, std::
       hold_rows(tile, first, count);
       continue;
     }
-    tile.type.shape = tile.type.shape.with(0, count * slice.unit);
+    set_rows(tile, count * slice.unit);
     if (tile.type.layout == Layout::csr) {
       const std::int64_t* start = whole.row_start() + first * slice.unit;
       tile.first_row = whole.first_row + first * slice.unit;
@@ -270,7 +276,6 @@ void Region::set_tile(Piece& piece, std::byte* memory, std::int64_t first, std::
       tile.stored = start[count * slice.unit] - start[0];
       tile.data = whole.data + static_cast<std::size_t>(start[0] - whole.row_start()[0]) * size_of(tile.type.dtype);
     } else {
-      tile.stored = tile.type.shape.size();
       tile.data = whole.data + first * slice.row_bytes;
     }
   }
@@ -281,9 +286,8 @@ void Region::set_tile(Piece& piece, std::byte* memory, std::int64_t first, std::
       hold_rows(tile, first, count);
       continue;
     }
-    tile.type.shape = tile.type.shape.with(0, count * own.unit);
+    set_rows(tile, count * own.unit);
     tile.first_row = first * own.unit;
-    if (tile.type.layout == Layout::dense) tile.stored = tile.type.shape.size();
   }
 }
 

@@ -112,6 +112,7 @@ class Region {
   void choose_functions();
   void run_kernel(KernelTask& task, const Compiled& kernel, std::int64_t rows) const;
   void run_member(Piece& piece, WorkingMemory::Lane& lane, std::size_t m, std::uint64_t run_number);
+  static void set_rows(Value& tile, std::int64_t rows);
   void set_tile(Piece& piece, std::byte* memory, std::int64_t first, std::int64_t count) const;
   void hold_rows(Value& tile, std::int64_t first, std::int64_t count) const;
   void add_sums(Workers& workers);
