@@ -137,9 +137,21 @@ TEST_CASE("compiled kernels: every elementwise op gives the bits of its own loop
   CHECK(check_table(share, std::array{Shape({columns})}, std::array{true}) > 60 / share);
 }
 
-// Of what a kernel computes it sums rows, in lanes where these are long enough, and over rows, by pieces; of a small
-// one also all.
-TEST_CASE("compiled kernels: sums along the last axes, the first ones, and all") {
+// Whether all kernels are compiled, and some have one of these in their texts.
+bool has_texts(Graph& g, std::span<const Expr> fetches, const std::vector<Feed>& feeds,
+               std::initializer_list<std::string_view> some) {
+  Session session(g);
+  bool all = true, found = false;
+  for (const StepKernel& kernel : session.steps(fetches, feeds).kernels) {
+    all = all && kernel.state.starts_with("compiled");
+    for (const std::string_view text : some) found = found || kernel.text.find(text) != std::string::npos;
+  }
+  return all && found;
+}
+
+// Of what a kernel computes, or of what is a view of it, it sums rows, in lanes where these are long enough, and over
+// rows, by pieces; of a small one also all.
+TEST_CASE("compiled kernels: sums along the last axes, the first ones, those between, and all") {
   struct Case {
     Shape shape;
     std::vector<Axes> axes;
@@ -153,7 +165,7 @@ TEST_CASE("compiled kernels: sums along the last axes, the first ones, and all")
       {{8'000, 33}, {{0}, {1}}, float64},
       {{6'000, 100}, {{0}, {1}}},
       {{200, 1'500}, {{0}, {1}}},
-      {{9'000, 5, 8}, {{0, 1}, {2}, {0}}},
+      {{9'000, 5, 8}, {{0, 1}, {2}, {0}, {1}}},
       {{9'000, 3, 16}, {{1, 2}, {0, 1}}},
       {{9'001, 1, 40}, {{0}, {1, 2}}},
       {{7, 1}, {{0}, {0, 1}}},
@@ -163,6 +175,9 @@ TEST_CASE("compiled kernels: sums along the last axes, the first ones, and all")
       {{2, 3, 4}, {{0}, {1, 2}, {0, 1, 2}}},
       {{1, 31}, {{0}, {0, 1}}},
       {{64, 60}, {{0, 1}}},
+      {{700, 45, 16}, {{1}, {0, 1}}},
+      {{300, 40, 2, 9}, {{1}, {1, 2}, {2}}, float64},
+      {{2, 3, 4}, {{1}, {0}}},
       {{300, 200}, {{0}, {1}}},
   };
   for (std::size_t i = 0; i < cases.size(); i += thorough() ? 1 : 6) {
@@ -176,6 +191,7 @@ TEST_CASE("compiled kernels: sums along the last axes, the first ones, and all")
     std::vector<Expr> fetches;
     for (const Axes& axes : c.axes) {
       fetches.push_back(reduce_sum(y, axes));
+      fetches.push_back(reduce_sum(expand_dims(y, c.shape.rank()), axes));
       fetches.push_back(reduce_mean(square(y) * a - b, axes));
     }
     const std::vector<Feed> feeds = {{x, random_normal(c.shape, {.seed = 1, .dtype = c.dtype}).draw(0)},
@@ -189,14 +205,38 @@ TEST_CASE("compiled kernels: sums along the last axes, the first ones, and all")
       CHECK(same_numbers(expected[f], one[f]));
       CHECK(same_numbers(run_with(g, fetches, feeds, {.threads = 2, .without = {"compile"}})[f], two[f]));
     }
-    std::size_t sums = 0;
-    Session session(g);
-    for (const StepKernel& kernel : session.steps(fetches, feeds).kernels) {
-      CHECK(kernel.state.starts_with("compiled"));
-      sums += kernel.text.find("sum_rows<") != std::string::npos || kernel.text.find("RowsSum<") != std::string::npos;
-    }
-    CHECK(sums > 0);
+    CHECK(has_texts(g, fetches, feeds, {"sum_rows<", "sum_middle<", "RowsSum<"}));
   }
+}
+
+// Of rows too short for vectors so many are computed at once that they are not: with operands that are the same along
+// one of the last two axes.
+TEST_CASE("compiled kernels: short rows by chunks") {
+  REQUIRE(compiling() == Compiling::now);
+  for (const Shape& shape : {Shape({700, 16, 8}), Shape({900, 12, 4}), Shape({300, 5, 8, 2}), Shape({400, 6, 8})})
+    for (const DType dtype : {float32, float64}) {
+      CAPTURE(to_string(shape));
+      CAPTURE(dtype);
+      const int last = shape.rank() - 1;
+      Graph g;
+      std::vector<Feed> feeds;
+      const auto operand = [&](const Shape& of) {
+        const std::uint64_t seed = feeds.size() + 1;
+        feeds.push_back(
+            {g.placeholder(fmt::format("x{}", seed), of, dtype), hard_values({dtype, of, Layout::dense}, seed)});
+        return feeds.back().placeholder;
+      };
+      const Expr x = operand(shape), tiled = operand(shape.with(last - 1, 1)), repeated = operand(shape.with(last, 1)),
+                 row = operand(Shape({shape[last - 1], shape[last]})), a = operand({1});
+      const Expr y = (x - tiled) / row * a, z = where(greater(x, tiled), y * repeated, sigmoid(repeated) - tiled);
+      const std::vector<Expr> fetches{y, z, reduce_sum(z * row, 0), reduce_sum(minimum(y, row), last)};
+      const std::vector<Tensor> expected = run_with(g, fetches, feeds, {.threads = 1, .without = {"compile"}});
+      const std::vector<Tensor> found = run_with(g, fetches, feeds, {.threads = 1});
+      for (std::size_t f = 0; f < fetches.size(); ++f) CHECK(same_numbers(expected[f], found[f]));
+      CHECK(has_texts(g, fetches, feeds, {"m += 16"}));
+      CHECK(has_texts(g, fetches, feeds, {"tile<"}));
+      CHECK(has_texts(g, fetches, feeds, {"repeat<"}));
+    }
 }
 
 // Takes half a minute where nothing is kept.

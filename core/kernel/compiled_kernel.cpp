@@ -46,8 +46,10 @@ std::vector<std::string> compiler_flags() {
   std::vector<std::string> flags{"-std=c++20",         "-O3",   "-ffp-contract=off", "-fno-math-errno",
                                  "-fno-trapping-math", "-fPIC", "-shared",           "-nostdlib"};
 #if defined(__x86_64__)
-  if (isa() != Isa::portable) flags.insert(flags.end(), {"-mavx2", "-mfma", "-mprefer-vector-width=256"});
-  if (isa() == Isa::avx512) flags.insert(flags.end(), {"-mavx512f", "-mavx512vl", "-mavx512dq", "-mavx512bw"});
+  if (isa() == Isa::avx2) flags.insert(flags.end(), {"-mavx2", "-mfma", "-mprefer-vector-width=256"});
+  if (isa() == Isa::avx512)
+    flags.insert(flags.end(), {"-mavx2", "-mfma", "-mavx512f", "-mavx512vl", "-mavx512dq", "-mavx512bw",
+                               "-mprefer-vector-width=512"});
 #endif
   return flags;
 }

@@ -2,9 +2,7 @@
 // that is the same along the last axis is read once for it. No multiplication is fused with an addition (compiler.cpp),
 // so that the numbers are those of the ops' own row kernels.
 #include <gradus/core/at.h>
-#include <gradus/core/kernel/formula_functions.h>
 #include <gradus/core/kernel/kernel.h>
-#include <gradus/core/kernel/kernel_headers_text.h>
 
 #include <fmt/format.h>
 
@@ -19,144 +17,14 @@ namespace {
 
 using Access = LoopOperand::Access;
 
-// What vector_math.h and the formulas take from headers.
-constexpr std::string_view before_math = R"text(
-#define __device__
-namespace std {
-using uint8_t = unsigned char;
-using uint32_t = unsigned;
-using uint64_t = unsigned long;
-using int64_t = long;
-template <class To, class From> [[gnu::always_inline]] constexpr To bit_cast(const From& x) { return __builtin_bit_cast(To, x); }
-template <class A, class B> inline constexpr bool is_same_v = false;
-template <class A> inline constexpr bool is_same_v<A, A> = true;
-template <class T> struct numeric_limits;
-template <> struct numeric_limits<float> {
-  static constexpr float infinity() { return __builtin_inff(); }
-  static constexpr float quiet_NaN() { return __builtin_nanf(""); }
-  static constexpr float min() { return __FLT_MIN__; }
-};
-template <> struct numeric_limits<double> {
-  static constexpr double infinity() { return __builtin_inf(); }
-  static constexpr double quiet_NaN() { return __builtin_nan(""); }
-  static constexpr double min() { return __DBL_MIN__; }
-};
-[[gnu::always_inline]] inline float abs(float x) { return __builtin_fabsf(x); }
-[[gnu::always_inline]] inline double abs(double x) { return __builtin_fabs(x); }
-[[gnu::always_inline]] inline float copysign(float x, float y) { return __builtin_copysignf(x, y); }
-[[gnu::always_inline]] inline double copysign(double x, double y) { return __builtin_copysign(x, y); }
-[[gnu::always_inline]] inline double pow(double x, double y) { return __builtin_pow(x, y); }
-}
-)text";
-
-constexpr std::string_view after_math = R"text(
-namespace {
-#define ONE(name, f, d) \
-  inline float name(float x) { return f(x); } \
-  inline double name(double x) { return d(x); }
-#define TWO(name, f, d) \
-  inline float name(float x, float y) { return f(x, y); } \
-  inline double name(double x, double y) { return d(x, y); }
-#define OURS(name) ONE(name, gradus::math::name, gradus::math::name)
-OURS(exp) OURS(expm1) OURS(log) OURS(log1p) OURS(tanh)
-ONE(sqrt, __builtin_sqrtf, __builtin_sqrt) ONE(fabs, __builtin_fabsf, __builtin_fabs)
-ONE(floor, __builtin_floorf, __builtin_floor) ONE(ceil, __builtin_ceilf, __builtin_ceil)
-ONE(rint, __builtin_rintf, __builtin_rint) ONE(sin, __builtin_sinf, __builtin_sin)
-ONE(cos, __builtin_cosf, __builtin_cos) ONE(tan, __builtin_tanf, __builtin_tan) ONE(erf, __builtin_erff, __builtin_erf)
-TWO(fmod, __builtin_fmodf, __builtin_fmod) TWO(copysign, __builtin_copysignf, __builtin_copysign)
-TWO(pow, gradus::math::pow, gradus::math::pow)
-ONE(gr_sigmoid, gradus::math::sigmoid, gradus::math::sigmoid)
-ONE(gr_softplus, gradus::math::softplus, gradus::math::softplus)
-ONE(gr_log_sigmoid, gradus::math::log_sigmoid, gradus::math::log_sigmoid)
-// A bool that comes from memory is a byte, and chooses by bits: of the plain expression compilers make no vectors.
-template <int bytes> struct Bits { using type = unsigned long long; };
-template <> struct Bits<4> { using type = unsigned; };
-template <> struct Bits<1> { using type = unsigned char; };
-template <class T> [[gnu::always_inline]] inline T gr_choose(unsigned char chosen, T a, T b) {
-  using B = typename Bits<sizeof(T)>::type;
-  const B mask = static_cast<B>(-static_cast<B>(chosen));
-  return __builtin_bit_cast(T, static_cast<B>((__builtin_bit_cast(B, a) & mask) | (__builtin_bit_cast(B, b) & static_cast<B>(~mask))));
-}
-)text";
-
-// Sums as ops/reduce_kernel.h makes them: of rows by runs.h; over rows, in the dtype for so many rows, then in double.
-constexpr std::string_view folds = R"text(
-struct Sum {
-  using Wide = double;
-  static constexpr double start = 0;
-  static constexpr bool in_lanes = true;
-  template <class T> [[gnu::always_inline]] static T combine(T a, T b) { return a + b; }
-  template <class V> [[gnu::always_inline]] static void combine_lanes(V& a, const V& b) { a += b; }
-};
-template <class T> [[gnu::always_inline]] inline T scaled(double sum, double scale) {
-  return static_cast<T>(scale == 1 ? sum : sum * scale);
-}
-template <class T, int n> inline void sum_rows(const T* x, long rows, double scale, T* y) {
-  double total[64];
-  for (long first = 0; first < rows; first += 64) {
-    const long count = rows - first < 64 ? rows - first : 64;
-    gradus::runs::rows<Sum, T>(x + first * n, count, n, total);
-    for (long r = 0; r < count; ++r) y[first + r] = scaled<T>(total[r], scale);
-  }
-}
-template <class T, int n> struct RowsSum {
-  static constexpr int depth = 32, most = 16384 / n > 1 ? 16384 / n : 1;  // rows, of T, and of one double sum
-  T part[n];
-  double total[n], all[n];
-  int deep = 0, rows = 0;
-  bool has_total = false, has_all = false;
-  RowsSum() { clear(); }
-  void clear() { for (int j = 0; j < n; ++j) part[j] = 0; }
-  void add(const T* x, long count) {
-    while (count > 0) {
-      long take = depth - deep < most - rows ? depth - deep : most - rows;
-      if (take > count) take = count;
-      if constexpr (n <= 64 && (n & (n - 1)) == 0) {  // in registers
-        using Row [[gnu::vector_size(n * sizeof(T))]] = T;
-        Row sum, next;
-        __builtin_memcpy(&sum, part, sizeof sum);
-        for (long r = 0; r < take; ++r) {
-          __builtin_memcpy(&next, x + r * n, sizeof next);
-          sum += next;
-        }
-        __builtin_memcpy(part, &sum, sizeof sum);
-      } else {
-        for (long r = 0; r < take; ++r)
-          for (int j = 0; j < n; ++j) part[j] += x[r * n + j];
-      }
-      x += take * n;
-      count -= take;
-      rows += static_cast<int>(take);
-      deep += static_cast<int>(take);
-      if (rows == most) end_piece();
-      else if (deep == depth) end_depth();
-    }
-  }
-  void end_depth() {
-    for (int j = 0; j < n; ++j) total[j] = (has_total ? total[j] : 0.0) + part[j];
-    has_total = true;
-    deep = 0;
-    clear();
-  }
-  void end_piece() {
-    if (deep > 0) end_depth();
-    for (int j = 0; j < n; ++j) all[j] = has_all ? all[j] + total[j] : total[j];
-    has_all = true;
-    has_total = false;
-    deep = rows = 0;
-  }
-  void finish(double scale, T* y) {
-    if (rows > 0) end_piece();
-    for (int j = 0; j < n; ++j) y[j] = scaled<T>(all[j], scale);
-  }
-};
-)text";
-
 // Each iteration is independent of the others, also where a result takes the place of an operand. Short loops would be
 // unrolled to scalars before they could become vectors.
 constexpr std::string_view independent =
     "#ifdef __clang__\n#pragma clang loop vectorize(assume_safety) unroll(disable)\n"
     "#else\n#pragma GCC ivdep\n#pragma GCC unroll 1\n#endif\n";
+
+// Of rows that are shorter than this, where it is some of them, so many elements are computed at a time.
+constexpr std::int64_t chunk = 16;
 
 constexpr std::int64_t rows_ahead = 16;  // how far before they are read rows of tables are fetched
 constexpr std::int64_t line_bytes = 64, most_lines = 4;
@@ -195,6 +63,8 @@ class CpuText {
     std::vector<std::int64_t> steps(kernel.dims.size(), 1);
     for (std::size_t a = last_; a-- > 0;) steps[a] = steps[a + 1] * kernel.dims[a + 1];
     in_step_ = std::move(steps);
+    in_chunks_ = goes_in_chunks();
+    inner_ = in_chunks_ ? last_ - 1 : last_;
     constexpr std::int64_t elements = 512;  // of a block: they stay in the L1 cache
     block_ = std::max<std::int64_t>(1, elements / kernel.inner());
   }
@@ -225,7 +95,7 @@ class CpuText {
       const Kernel::Fold& fold = kernel_.folds[f];
       const std::string_view type = type_text(fold.dtype);
       text_ += fmt::format("  {0}* w{1} = static_cast<{0}*>(out[{2}]);\n", type, f, written++);
-      if (fold.over_rows) text_ += fmt::format("  RowsSum<{}, {}> r{};\n", type, kernel_.inner(fold.axis), f);
+      if (fold.over_rows()) text_ += fmt::format("  RowsSum<{}, {}> r{};\n", type, kernel_.inner(fold.end), f);
       if (is_buffered(fold)) text_ += fmt::format("  {} s{}[{}];\n", type, f, block_ * kernel_.inner());
     }
     loops();
@@ -235,6 +105,36 @@ class CpuText {
   }
 
  private:
+  // How an operand's elements follow one another along the last two axes.
+  enum class Along : std::uint8_t { as_one, same, tiles, repeats, other };
+  Along along(const Kernel::Read& read) const {
+    const std::vector<std::int64_t>& stride = stride_of(read);
+    const std::int64_t before = stride[last_ - 1], last = stride[last_];
+    if (before == 0 && last == 0) return Along::same;
+    if (last == 1 && before == kernel_.dims[last_]) return Along::as_one;
+    if (read.dtype == DType::boolean) return Along::other;
+    if (last == 1 && before == 0) return Along::tiles;
+    return last == 0 && before == 1 ? Along::repeats : Along::other;
+  }
+  bool is_laid_out(const Kernel::Read& read) const {
+    return in_chunks_ && read.operand.access != Access::number &&
+           (along(read) == Along::tiles || along(read) == Along::repeats);
+  }
+
+  // Whether the last axis is too short for vectors, and with the one before it is not.
+  bool goes_in_chunks() const {
+    if (any_width_ || last_ < 2 || kernel_.dims[last_] >= chunk || chunk % kernel_.dims[last_] != 0 ||
+        kernel_.inner(last_ - 1) % chunk != 0)
+      return false;
+    return std::all_of(kernel_.reads.begin(), kernel_.reads.end(), [&](const Kernel::Read& read) {
+      return read.operand.access == Access::number || along(read) != Along::other;
+    });
+  }
+
+  const std::vector<std::int64_t>& stride_of(const Kernel::Read& read) const {
+    return read.operand.access == Access::in_step ? in_step_ : read.stride;
+  }
+
   // The loop with a width that the compiler knows, where it is a usual one.
   void choose_width() {
     constexpr std::string_view call = "return rows(n, in, out, held, last, ";
@@ -266,10 +166,10 @@ class CpuText {
   }
 
   // Where the row at hand of a read, or of what is written in step, begins: the sum of what its steps along the axes
-  // before the last come to.
+  // of the outer loops come to.
   std::string row(const std::vector<std::int64_t>& stride, bool looked_up) const {
     std::string sum;
-    for (std::size_t a = 0; a < last_; ++a)
+    for (std::size_t a = 0; a < inner_; ++a)
       if (stride[a] != 0)
         sum +=
             fmt::format(" + {} * {}", a == 0 && looked_up ? "row" : fmt::format("gr_int64(c{})", a), length(stride[a]));
@@ -277,7 +177,7 @@ class CpuText {
   }
 
   bool steps_along(const Kernel::Read& read) const {
-    return read.operand.access == Access::in_step || read.stride[last_] != 0;
+    return in_chunks_ ? along(read) != Along::same : stride_of(read)[last_] != 0;
   }
 
   void loops() {
@@ -285,10 +185,12 @@ class CpuText {
     if (!kernel_.folds.empty())
       text_ += fmt::format(
           "  for (gr_int64 b = 0; b < n; b += {0}) {{\n  const gr_int64 end = b + {0} < n ? b + {0} : n;\n", block_);
-    for (std::size_t a = 0; a <= last_; ++a) {
+    for (std::size_t a = 0; a <= inner_; ++a) {
       const std::string in = indent(a + 1);
-      if (a == last_) begin_row(in);
-      if (a == 0 && !kernel_.folds.empty()) {
+      if (a == inner_) begin_row(in);
+      if (a == inner_ && in_chunks_) {
+        begin_chunk(in);
+      } else if (a == 0 && !kernel_.folds.empty()) {
         text_ += fmt::format("{0}for (gr_int64 {1} = b; {1} < end; ++{1}) {{\n", in, counter(0));
       } else {
         text_ += fmt::format("{0}for ({1} {2} = 0; {2} < {3}; ++{2}) {{\n", in,
@@ -298,8 +200,13 @@ class CpuText {
       text_ += fmt::format("{}  const gr_int64 row = held[{}];\n", in, counter(0));
       prefetch(in + "  ");
     }
-    body(indent(last_ + 2));
-    for (std::size_t a = last_ + 1; a-- > 0;) text_ += indent(a + 1) + "}\n";
+    body(indent(inner_ + 2 + (in_chunks_ ? 1 : 0)));
+    if (in_chunks_) text_ += indent(inner_ + 2) + "}\n";
+    for (std::size_t a = inner_ + 1; a-- > 0;) {
+      for (std::size_t f = 0; f < kernel_.folds.size() && a == 0; ++f)
+        if (adds_itself(kernel_.folds[f])) text_ += fmt::format("{}r{}.end_row();\n", indent(2), f);
+      text_ += indent(a + 1) + "}\n";
+    }
     if (!kernel_.folds.empty()) add_folds();
   }
 
@@ -309,22 +216,37 @@ class CpuText {
     std::string at_end;
     for (std::size_t f = 0; f < kernel_.folds.size(); ++f) {
       const Kernel::Fold& fold = kernel_.folds[f];
-      const std::int64_t length = kernel_.inner(fold.axis), rows = inner / length;
+      // [rows, length, after] of each step along the first axis, or [rows, after], which go on in the next.
+      const std::int64_t after = kernel_.inner(fold.end),
+                         rows = inner / (fold.over_rows() ? after : kernel_.inner(fold.axis));
+      const std::int64_t length = inner / rows / after;
+      const std::string_view type = type_text(fold.dtype);
       const std::string from =
           is_buffered(fold) ? fmt::format("s{}", f) : fmt::format("y{} + b * gr_int64({})", fold.step, inner);
-      if (fold.over_rows) {
-        text_ += fmt::format("  r{}.add({}, (end - b) * {});\n", f, from, rows);
+      if (fold.over_rows()) {
         at_end += fmt::format("  r{}.finish({}, w{});\n", f, fold.scale, f);
+        if (adds_itself(fold)) continue;
+        text_ += fmt::format("  r{}.add({}, (end - b) * {});\n", f, from, rows);
+      } else if (after == 1) {
+        text_ += fmt::format("  sum_rows<{}, {}>({}, (end - b) * {}, {}, w{} + b * {});\n", type, length, from, rows,
+                             fold.scale, f, rows);
       } else {
-        text_ += fmt::format("  sum_rows<{}, {}>({}, (end - b) * {}, {}, w{} + b * {});\n", type_text(fold.dtype),
-                             length, from, rows, fold.scale, f, rows);
+        text_ += fmt::format("  sum_middle<{}, {}, {}>({}, (end - b) * {}, {}, w{} + b * {});\n", type, length, after,
+                             from, rows, fold.scale, f, rows * after);
       }
     }
     text_ += "  }\n" + at_end;
   }
 
   // Whether a fold's elements are kept until a block is there: nobody else stores them.
-  bool is_buffered(const Kernel::Fold& fold) const { return !kernel_.steps[at(fold.step)].stored; }
+  bool is_buffered(const Kernel::Fold& fold) const {
+    return !kernel_.steps[at(fold.step)].stored && !adds_itself(fold);
+  }
+  // Whether the loop adds what it computes to the sums: rows that RowsSum does not keep in registers.
+  bool adds_itself(const Kernel::Fold& fold) const {
+    const std::int64_t row = kernel_.inner();
+    return fold.over_rows() && fold.end == 1 && (row > 64 || (row & (row - 1)) != 0);
+  }
 
   std::string counter(std::size_t axis) const { return axis == last_ ? "j" : fmt::format("c{}", axis); }
   std::string bound(std::size_t axis) const {
@@ -338,8 +260,12 @@ class CpuText {
       if (read.operand.access == Access::number) continue;
       const std::string_view type = type_text(read.dtype);
       const bool looked_up = read.operand.access == Access::looked_up;
-      const std::string at =
-          fmt::format("p{}{}", k, row(read.operand.access == Access::in_step ? in_step_ : read.stride, looked_up));
+      const std::string at = fmt::format("p{}{}", k, row(stride_of(read), looked_up));
+      if (is_laid_out(read)) text_ += fmt::format("{}{} t{}[{}];\n", in, type, k, chunk);
+      if (is_laid_out(read) && along(read) == Along::tiles) {
+        text_ += fmt::format("{}tile<{}>({}, t{});\n", in, kernel_.dims[last_], at, k);
+        continue;
+      }
       text_ += steps_along(read) || (last_ == 0 && looked_up)
                    ? fmt::format("{}const {}* q{} = {};\n", in, type, k, at)
                    : fmt::format("{}const {} a{} = *({});\n", in, type, k, at);
@@ -353,10 +279,21 @@ class CpuText {
     std::vector<std::int64_t> in_block = in_step_;
     in_block[0] = 0;
     for (std::size_t f = 0; f < kernel_.folds.size(); ++f)
-      if (is_buffered(kernel_.folds[f]))
+      if (adds_itself(kernel_.folds[f]))
+        text_ +=
+            fmt::format("{}{}* e{} = r{}.part{};\n", in, type_text(kernel_.folds[f].dtype), f, f, row(in_block, false));
+      else if (is_buffered(kernel_.folds[f]))
         text_ += fmt::format("{}{}* e{} = s{} + (c0 - b) * {}{};\n", in, type_text(kernel_.folds[f].dtype), f, f,
                              in_step_[0], row(in_block, false));
-    text_ += independent;
+    if (!in_chunks_) text_ += independent;
+  }
+
+  void begin_chunk(const std::string& in) {
+    text_ += fmt::format("{0}for (int m = 0; m < {1}; m += {2}) {{\n", in, kernel_.inner(inner_), chunk);
+    for (std::size_t k = 0; k < kernel_.reads.size(); ++k)
+      if (is_laid_out(kernel_.reads[k]) && along(kernel_.reads[k]) == Along::repeats)
+        text_ += fmt::format("{0}  repeat<{1}>(q{2} + m / {1}, t{2});\n", in, kernel_.dims[last_], k);
+    text_ += fmt::format("{0}{1}  for (int j = 0; j < {2}; ++j) {{\n", independent, in, chunk);
   }
 
   void body(const std::string& in) {
@@ -364,8 +301,11 @@ class CpuText {
       const Kernel::Read& read = kernel_.reads[k];
       const bool by_row = last_ == 0 && read.operand.access == Access::looked_up;
       if (read.operand.access == Access::number || (!steps_along(read) && !by_row)) continue;
-      text_ += fmt::format("{}const {} a{} = q{}[{}];\n", in, type_text(read.dtype), k, k,
-                           by_row ? (read.stride[0] != 0 ? "row" : "0") : "j");
+      text_ +=
+          fmt::format("{}const {} a{} = {}{}[{}];\n", in, type_text(read.dtype), k, is_laid_out(read) ? "t" : "q", k,
+                      by_row              ? (read.stride[0] != 0 ? "row" : "0")
+                      : is_laid_out(read) ? "j"
+                                          : element());
     }
     for (std::size_t m = 0; m < kernel_.steps.size(); ++m) {
       const Kernel::Step& step = kernel_.steps[m];
@@ -376,12 +316,18 @@ class CpuText {
     }
     // All is read before anything is written: a result may lie where an operand does.
     for (std::size_t m = 0; m < kernel_.steps.size(); ++m) {
-      if (kernel_.steps[m].stored) text_ += fmt::format("{}z{}[j] = v{};\n", in, m, m);
-      if (kernel_.steps[m].table >= 0) text_ += fmt::format("{}u{}[{}] = v{};\n", in, m, last_ == 0 ? "row" : "j", m);
+      if (kernel_.steps[m].stored) text_ += fmt::format("{}z{}[{}] = v{};\n", in, m, element(), m);
+      if (kernel_.steps[m].table >= 0)
+        text_ += fmt::format("{}u{}[{}] = v{};\n", in, m, last_ == 0 ? "row" : element(), m);
     }
     for (std::size_t f = 0; f < kernel_.folds.size(); ++f)
-      if (is_buffered(kernel_.folds[f])) text_ += fmt::format("{}e{}[j] = v{};\n", in, f, kernel_.folds[f].step);
+      if (adds_itself(kernel_.folds[f]) || is_buffered(kernel_.folds[f]))
+        text_ += fmt::format("{}e{}[{}] {} v{};\n", in, f, element(), adds_itself(kernel_.folds[f]) ? "+=" : "=",
+                             kernel_.folds[f].step);
   }
+
+  // Of the row at hand, the element that the innermost loop is at.
+  std::string_view element() const { return in_chunks_ ? "m + j" : "j"; }
 
   // The rows of tables that come soon.
   void prefetch(const std::string& in) {
@@ -409,6 +355,8 @@ class CpuText {
   const Kernel& kernel_;
   std::size_t last_;                   // axis
   bool any_width_;                     // the last axis is as long as an argument says
+  bool in_chunks_ = false;             // the last two axes are gone along as one
+  std::size_t inner_ = 0;              // the first axis of the innermost loop
   std::vector<std::int64_t> in_step_;  // strides
   std::int64_t block_ = 1;             // steps along the first axis, before what they bring is summed
   std::map<std::string, int> functions_;
@@ -427,10 +375,6 @@ std::int64_t Kernel::inner(std::size_t axis) const {
   std::int64_t size = 1;
   for (std::size_t a = axis; a < dims.size(); ++a) size *= dims[a];
   return size;
-}
-
-std::string cpu_prelude() {
-  return fmt::format("{}{}{}{}{}", before_math, kernel_headers_text(), after_math, folds, formula_functions);
 }
 
 std::string cpu_text(const Kernel& kernel) { return CpuText(kernel, false).write(); }

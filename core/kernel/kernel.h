@@ -68,15 +68,16 @@ struct Kernel {
     bool stored;                    // whether somebody else reads the result
     int table;                      // the variable whose rows it replaces, or -1
   };
-  /// A sum of a step's elements: over the axes of `dims` from `axis` on, or over those before it, as far as the call
-  /// goes.
+  /// A sum of a step's elements over the axes of `dims` from `axis` to before `end`. Where it begins with the first
+  /// axis, which is never all of them, the sum goes as far as the call does.
   struct Fold {
     int node;
     int step;
     DType dtype;
-    std::size_t axis;
-    bool over_rows;  // the axes before it
-    double scale;    // of the sum
+    std::size_t axis, end;
+    double scale;  // of the sum
+
+    bool over_rows() const { return axis == 0; }
   };
 
   LoopSpace space;

@@ -30,9 +30,10 @@ struct Few {
       F::combine_lanes(lane, more);
     }
     const auto wide = __builtin_convertvector(lane, WideEight);
-    to = __builtin_shufflevector(wide, wide, 0, 1, 2, 3);
-    const Four upper = __builtin_shufflevector(wide, wide, 4, 5, 6, 7);
-    F::combine_lanes(to, upper);
+    Four half[2];  // through memory: that takes the compilers no instruction, which a shuffle does
+    __builtin_memcpy(half, &wide, sizeof half);
+    to = half[0];
+    F::combine_lanes(to, half[1]);
   }
 
   /// Four runs, x [4, n], with what is left of the lanes of all combined at once.

@@ -19,8 +19,10 @@ void drop_single_axes(Kernel& kernel) {
     if (kernel.dims[a] != 1) continue;
     kernel.dims.erase(kernel.dims.begin() + static_cast<std::ptrdiff_t>(a));
     for (Kernel::Read& read : kernel.reads) read.stride.erase(read.stride.begin() + static_cast<std::ptrdiff_t>(a));
-    for (Kernel::Fold& fold : kernel.folds)
+    for (Kernel::Fold& fold : kernel.folds) {
       if (fold.axis > a) --fold.axis;
+      if (fold.end > a) --fold.end;
+    }
   }
 }
 
@@ -30,7 +32,8 @@ void merge_axes(Kernel& kernel) {
   const bool by_rows = kernel.looks_up();
   for (std::size_t b = kernel.dims.size(); b-- > 1;) {
     if (b == 1 && by_rows) return;
-    if (std::any_of(kernel.folds.begin(), kernel.folds.end(), [&](const Kernel::Fold& f) { return f.axis == b; }))
+    if (std::any_of(kernel.folds.begin(), kernel.folds.end(),
+                    [&](const Kernel::Fold& fold) { return fold.axis == b || fold.end == b; }))
       continue;
     if (std::any_of(kernel.reads.begin(), kernel.reads.end(), [&](const Kernel::Read& read) {
           return read.operand.access != Access::in_step && read.operand.access != Access::number &&
@@ -41,8 +44,10 @@ void merge_axes(Kernel& kernel) {
     const auto place = static_cast<std::ptrdiff_t>(b);
     kernel.dims.erase(kernel.dims.begin() + place);
     for (Kernel::Read& read : kernel.reads) read.stride.erase(read.stride.begin() + place - 1);
-    for (Kernel::Fold& fold : kernel.folds)
+    for (Kernel::Fold& fold : kernel.folds) {
       if (fold.axis > b) --fold.axis;
+      if (fold.end > b) --fold.end;
+    }
   }
 }
 
@@ -70,26 +75,24 @@ std::optional<KernelFold> kernel_fold(const Program& program, int id, bool has_a
     return std::nullopt;
   const Fold fold = fold_of(program, id);
   const Type& type = program.nodes[at(node.inputs[0])].type;
-  if (fold.by != Fold::By::sum || fold.term != "x0" || type.layout != Layout::dense) return std::nullopt;
+  const Type& made = program.nodes[at(program.root(node.inputs[0]))].type;
+  if (fold.by != Fold::By::sum || fold.term != "x0" || type.layout != Layout::dense || made.layout != Layout::dense)
+    return std::nullopt;
+  const std::vector<std::int64_t> dims = dims_of(type);
+  if (dims != dims_of(made)) return std::nullopt;
   std::vector<bool> folded;  // by axis of the space
-  std::vector<std::int64_t> dims;
-  for (int axis = 0; axis < type.shape.rank(); ++axis) {
-    if (type.shape[axis] == 1) continue;
-    folded.push_back(((fold.axes >> static_cast<unsigned>(axis)) & 1U) != 0);
-    dims.push_back(type.shape[axis]);
-  }
-  if (folded.empty()) return std::nullopt;
-  const auto change = std::adjacent_find(folded.begin(), folded.end(), std::not_equal_to<>());
-  if (change == folded.end()) {
-    if (!has_all || !folded.front() || type.shape.size() > longest) return std::nullopt;
-    return KernelFold{false, 0, fold.scale};
-  }
-  if (std::adjacent_find(change + 1, folded.end(), std::not_equal_to<>()) != folded.end()) return std::nullopt;
-  const auto axis = static_cast<std::size_t>(change - folded.begin()) + 1;
+  for (int axis = 0; axis < type.shape.rank(); ++axis)
+    if (type.shape[axis] != 1) folded.push_back(((fold.axes >> static_cast<unsigned>(axis)) & 1U) != 0);
+  const auto first = std::find(folded.begin(), folded.end(), true);
+  const auto last = std::find(first, folded.end(), false);
+  if (first == folded.end() || std::find(last, folded.end(), true) != folded.end()) return std::nullopt;
+  const auto axis = static_cast<std::size_t>(first - folded.begin()),
+             end = static_cast<std::size_t>(last - folded.begin());
+  const bool sums_all = axis == 0 && end == dims.size();
   std::int64_t inner = 1;  // what a kernel keeps of a row that is summed, or of sums over rows
-  for (std::size_t a = folded.front() ? axis : 1; a < dims.size(); ++a) inner *= dims[a];
-  if (inner > longest) return std::nullopt;
-  return KernelFold{folded.front(), axis, fold.scale};
+  for (std::size_t a = sums_all ? 0 : axis == 0 ? end : 1; a < dims.size(); ++a) inner *= dims[a];
+  if (inner > longest || (sums_all && !has_all)) return std::nullopt;
+  return KernelFold{axis, end, fold.scale};
 }
 
 Kernel make_kernel(const Program& program, const LoopSpace& space, std::span<const int> nodes,
@@ -101,7 +104,7 @@ Kernel make_kernel(const Program& program, const LoopSpace& space, std::span<con
     const std::vector<Type> types = input_types(program, node);
     if (const auto fold = node.type.layout == Layout::dense ? kernel_fold(program, id, true) : std::nullopt) {
       kernel.folds.push_back(
-          {id, step_of.at(node.inputs[0]), node.type.dtype, fold->axis, fold->over_rows, fold->scale});
+          {id, step_of.at(program.root(node.inputs[0])), node.type.dtype, fold->axis, fold->end, fold->scale});
       continue;
     }
     const bool looks_up = looks_up_rows(*node.op, types);
@@ -136,10 +139,14 @@ Kernel make_kernel(const Program& program, const LoopSpace& space, std::span<con
     for (Kernel::Read& read : kernel.reads) read.stride.push_back(0);
   }
   // What is summed whole is one row.
-  if (std::any_of(kernel.folds.begin(), kernel.folds.end(), [](const Kernel::Fold& fold) { return fold.axis == 0; })) {
+  const auto sums_all = [&](const Kernel::Fold& fold) { return fold.axis == 0 && fold.end == kernel.dims.size(); };
+  if (std::any_of(kernel.folds.begin(), kernel.folds.end(), sums_all)) {
     kernel.dims.insert(kernel.dims.begin(), 1);
     for (Kernel::Read& read : kernel.reads) read.stride.insert(read.stride.begin(), 0);
-    for (Kernel::Fold& fold : kernel.folds) ++fold.axis;
+    for (Kernel::Fold& fold : kernel.folds) {
+      ++fold.axis;
+      ++fold.end;
+    }
   }
   drop_single_axes(kernel);
   merge_axes(kernel);

@@ -14,11 +14,10 @@ namespace gradus {
 /// table that a known set holds, or looks such rows up.
 std::optional<LoopSpace> kernel_space(const Program& program, int node);
 
-/// Where a node can be part of its operand's kernel: a sum over the last axes of a dense space, or over the first ones;
-/// of a kernel that has all of the space in one call, also over all axes.
+/// Where a node can be part of the kernel of its operand, or of what that is a view of: a sum over neighbouring axes of
+/// a dense space; over all of them, where the kernel has all of the space in one call.
 struct KernelFold {
-  bool over_rows;    // the first ones
-  std::size_t axis;  // of the space's, where what is summed ends or begins; 0 where that is all
+  std::size_t axis, end;  // of the space's axes, the first that is summed and the first after those
   double scale;
 };
 std::optional<KernelFold> kernel_fold(const Program& program, int node, bool has_all);

@@ -113,13 +113,13 @@ class Forming {
     for (std::size_t m = 0; m < group_.nodes.size(); ++m) {
       const ProgramNode& node = program_.nodes[at(group_.nodes[m])];
       if (space_[m] >= 0 || !is_computed(node) || node.inputs.size() != 1) continue;
-      const auto made = place_.find(node.inputs[0]);
+      const auto made = place_.find(program_.root(node.inputs[0]));
       if (made == place_.end() || space_[made->second] < 0) continue;
       const std::size_t to = part_of_[made->second];
       const bool region = group_.tile_rows > 0;
       const Tiles::Gives gives = tiles_[at(group_.nodes[m])].gives;
       const std::optional<KernelFold> fold = kernel_fold(program_, group_.nodes[m], !region);
-      if (!fold || (region && gives != (fold->over_rows ? Tiles::Gives::sum : Tiles::Gives::rows))) continue;
+      if (!fold || (region && gives != (fold->axis == 0 ? Tiles::Gives::sum : Tiles::Gives::rows))) continue;
       if (parts_[to].size() >= most_steps) continue;
       std::erase(parts_[part_of_[m]], m);
       parts_[to].push_back(m);

@@ -8,12 +8,6 @@ namespace gradus {
 
 namespace {
 
-std::vector<std::int64_t> dims_of(const Type& type) {
-  std::vector<std::int64_t> dims(type.shape.begin(), type.shape.end());
-  if (type.layout == Layout::dense) std::erase(dims, 1);
-  return dims;
-}
-
 // The node on whose non-zeros or held rows a sparse node's numbers lie.
 int source_of(const Program& program, int id) {
   const ProgramNode& node = program.nodes[static_cast<std::size_t>(id)];
@@ -57,6 +51,12 @@ std::vector<Type> loop_inputs(const Program& program, int id) {
   std::vector<Type> types = input_types(program, node);
   if (const Fold fold = node.op->fold(types); fold.second) types[1].shape = *fold.second;
   return types;
+}
+
+std::vector<std::int64_t> dims_of(const Type& type) {
+  std::vector<std::int64_t> dims(type.shape.begin(), type.shape.end());
+  if (type.layout == Layout::dense) std::erase(dims, 1);
+  return dims;
 }
 
 std::optional<LoopSpace> loop_space(const Program& program, int id) {

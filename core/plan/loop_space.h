@@ -24,6 +24,8 @@ struct FoldRows {
   bool operator==(const FoldRows&) const = default;
 };
 
+/// The axes of a space for elements of this type; of a dense one those of size 1 are none.
+std::vector<std::int64_t> dims_of(const Type& type);
 /// The space of an elementwise node with a formula, or of the terms of a fold; none for other nodes, and for folds
 /// along axes in the middle. A sparse node whose non-zeros nobody knows before the run has a space of its own.
 std::optional<LoopSpace> loop_space(const Program& program, int node);
