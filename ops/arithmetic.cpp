@@ -99,14 +99,13 @@ Expr multiply(const Operand& a, const Operand& b) {
 
 Expr divide(const Operand& a, const Operand& b) {
   // d (a / b) = da / b - (a / b) / b db; dy / b is in both, so it is computed once.
-  static constexpr Row r =
-      row<Takes::floating>(
-          "divide", [](auto a, auto b) { return a / b; }, "x0 / x1", Gives::same, Zeros::first,
-          [](const Chain& c, int i) -> Expr {
-            const Expr quotient = c.dy / c.x(1);
-            return i == 0 ? quotient : -quotient * c.y;
-          })
-          .with_rule(by_reciprocal);
+  static constexpr Row r = row<Takes::floating>(
+                               "divide", [](auto a, auto b) { return a / b; }, "x0 / x1", Gives::same, Zeros::first,
+                               [](const Chain& c, int i) -> Expr {
+                                 const Expr quotient = c.dy / c.x(1);
+                                 return i == 0 ? quotient : -quotient * c.y;
+                               })
+                               .with_rule(by_reciprocal);
   return elementwise(r, {a, b});
 }
 
