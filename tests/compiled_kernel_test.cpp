@@ -158,13 +158,13 @@ TEST_CASE("compiled kernels: sums along the last axes, the first ones, those bet
     DType dtype = float32;
   };
   const std::vector<Case> cases = {
-      {{60'000, 2}, {{0}, {1}}},
+      {{60'000, 2}, {{0}, {1}, {0, 1}}},
       {{20'000, 8}, {{0}, {1}}},
       {{20'000, 9}, {{0}, {1}}, float64},
       {{8'000, 31}, {{0}, {1}}},
       {{8'000, 33}, {{0}, {1}}, float64},
       {{6'000, 100}, {{0}, {1}}},
-      {{200, 1'500}, {{0}, {1}}},
+      {{200, 1'500}, {{0}, {1}, {0, 1}}},
       {{9'000, 5, 8}, {{0, 1}, {2}, {0}, {1}}},
       {{9'000, 3, 16}, {{1, 2}, {0, 1}}},
       {{9'001, 1, 40}, {{0}, {1, 2}}},
@@ -178,6 +178,10 @@ TEST_CASE("compiled kernels: sums along the last axes, the first ones, those bet
       {{700, 45, 16}, {{1}, {0, 1}}},
       {{300, 40, 2, 9}, {{1}, {1, 2}, {2}}, float64},
       {{2, 3, 4}, {{1}, {0}}},
+      {{600, 1'500}, {{0, 1}, {1}}},
+      {{9'000, 16, 8}, {{0, 1, 2}, {0}}},
+      {{60'000, 3}, {{0, 1}}, float64},
+      {{150'000}, {{0}}},
       {{300, 200}, {{0}, {1}}},
   };
   for (std::size_t i = 0; i < cases.size(); i += thorough() ? 1 : 6) {
@@ -193,6 +197,7 @@ TEST_CASE("compiled kernels: sums along the last axes, the first ones, those bet
       fetches.push_back(reduce_sum(y, axes));
       fetches.push_back(reduce_sum(expand_dims(y, c.shape.rank()), axes));
       fetches.push_back(reduce_mean(square(y) * a - b, axes));
+      fetches.push_back(reduce_sum(x * a - y / 3, axes));
     }
     const std::vector<Feed> feeds = {{x, random_normal(c.shape, {.seed = 1, .dtype = c.dtype}).draw(0)},
                                      {b, random_normal(b.shape(), {.seed = 2, .dtype = c.dtype}).draw(0)},
@@ -205,7 +210,7 @@ TEST_CASE("compiled kernels: sums along the last axes, the first ones, those bet
       CHECK(same_numbers(expected[f], one[f]));
       CHECK(same_numbers(run_with(g, fetches, feeds, {.threads = 2, .without = {"compile"}})[f], two[f]));
     }
-    CHECK(has_texts(g, fetches, feeds, {"sum_rows<", "sum_middle<", "RowsSum<"}));
+    CHECK(has_texts(g, fetches, feeds, {"sum_rows<", "sum_middle<", "RowsSum<", "WholeSum<"}));
   }
 }
 

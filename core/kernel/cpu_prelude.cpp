@@ -180,6 +180,34 @@ template <class T, int n> struct RowsSum {
     has_all = false;
   }
 };
+// Of all that a call computes, by blocks as gradus::runs makes them: a loop fills `room()`, a block or less at a time.
+template <class T> struct WholeSum {
+  static constexpr long block = gradus::runs::block, most = 16384;  // of one sum
+  alignas(64) T buffer[2 * block];
+  long count = 0, deep = 0;
+  double total = 0, all;
+  bool has_all = false;
+  T* room() { return buffer + count; }
+  void took(long n) {
+    count += n;
+    if (count < block) return;
+    total += gradus::runs::run<Sum, T>(buffer, block);
+    count -= block;
+    __builtin_memcpy(buffer, buffer + block, count * sizeof(T));
+    if ((deep += block) == most) end_piece();
+  }
+  void end_piece() {
+    all = has_all ? all + total : total;
+    has_all = true;
+    total = 0;
+    deep = 0;
+  }
+  void finish(double scale, T* y) {
+    if (count > 0) total += gradus::runs::run<Sum, T>(buffer, count);
+    if (deep + count > 0 || !has_all) end_piece();
+    *y = scaled<T>(all, scale);
+  }
+};
 template <class T, int length, int n> inline void sum_middle(const T* x, long rows, double scale, T* y) {
   RowsSum<T, n> sum;
   for (long r = 0; r < rows; ++r) {

@@ -26,6 +26,8 @@ constexpr std::string_view independent =
 // Of rows that are shorter than this, where it is some of them, so many elements are computed at a time.
 constexpr std::int64_t chunk = 16;
 
+constexpr std::int64_t run_block = 1024;  // of runs.h: more a WholeSum does not take at a time
+
 constexpr std::int64_t rows_ahead = 16;  // how far before they are read rows of tables are fetched
 constexpr std::int64_t line_bytes = 64, most_lines = 4;
 
@@ -65,8 +67,11 @@ class CpuText {
     in_step_ = std::move(steps);
     in_chunks_ = goes_in_chunks();
     inner_ = in_chunks_ ? last_ - 1 : last_;
+    in_pieces_ =
+        last_ > 0 && !in_chunks_ && kernel.dims[last_] > run_block &&
+        std::any_of(kernel.folds.begin(), kernel.folds.end(), [&](const auto& fold) { return sums_all(fold); });
     constexpr std::int64_t elements = 512;  // of a block: they stay in the L1 cache
-    block_ = std::max<std::int64_t>(1, elements / kernel.inner());
+    block_ = last_ == 0 ? run_block : std::max<std::int64_t>(1, elements / kernel.inner());
   }
 
   std::string write() {
@@ -95,7 +100,10 @@ class CpuText {
       const Kernel::Fold& fold = kernel_.folds[f];
       const std::string_view type = type_text(fold.dtype);
       text_ += fmt::format("  {0}* w{1} = static_cast<{0}*>(out[{2}]);\n", type, f, written++);
-      if (fold.over_rows()) text_ += fmt::format("  RowsSum<{}, {}> r{};\n", type, kernel_.inner(fold.end), f);
+      if (sums_all(fold))
+        text_ += fmt::format("  WholeSum<{}> r{};\n", type, f);
+      else if (fold.over_rows())
+        text_ += fmt::format("  RowsSum<{}, {}> r{};\n", type, kernel_.inner(fold.end), f);
       if (is_buffered(fold)) text_ += fmt::format("  {} s{}[{}];\n", type, f, block_ * kernel_.inner());
     }
     loops();
@@ -124,7 +132,7 @@ class CpuText {
   // Whether the last axis is too short for vectors, and with the one before it is not.
   bool goes_in_chunks() const {
     if (any_width_ || last_ < 2 || kernel_.dims[last_] >= chunk || chunk % kernel_.dims[last_] != 0 ||
-        kernel_.inner(last_ - 1) % chunk != 0)
+        kernel_.inner(last_ - 1) % chunk != 0 || kernel_.inner(last_ - 1) > run_block)
       return false;
     return std::all_of(kernel_.reads.begin(), kernel_.reads.end(), [&](const Kernel::Read& read) {
       return read.operand.access == Access::number || along(read) != Along::other;
@@ -190,6 +198,8 @@ class CpuText {
       if (a == inner_) begin_row(in);
       if (a == inner_ && in_chunks_) {
         begin_chunk(in);
+      } else if (a == inner_ && in_pieces_) {
+        text_ += fmt::format("{}for (gr_int64 j = first; j < next; ++j) {{\n", in);
       } else if (a == 0 && !kernel_.folds.empty()) {
         text_ += fmt::format("{0}for (gr_int64 {1} = b; {1} < end; ++{1}) {{\n", in, counter(0));
       } else {
@@ -206,6 +216,7 @@ class CpuText {
       for (std::size_t f = 0; f < kernel_.folds.size() && a == 0; ++f)
         if (adds_itself(kernel_.folds[f])) text_ += fmt::format("{}r{}.end_row();\n", indent(2), f);
       text_ += indent(a + 1) + "}\n";
+      if (a == inner_) end_row(indent(a + 1));
     }
     if (!kernel_.folds.empty()) add_folds();
   }
@@ -225,7 +236,7 @@ class CpuText {
           is_buffered(fold) ? fmt::format("s{}", f) : fmt::format("y{} + b * gr_int64({})", fold.step, inner);
       if (fold.over_rows()) {
         at_end += fmt::format("  r{}.finish({}, w{});\n", f, fold.scale, f);
-        if (adds_itself(fold)) continue;
+        if (sums_all(fold) || adds_itself(fold)) continue;
         text_ += fmt::format("  r{}.add({}, (end - b) * {});\n", f, from, rows);
       } else if (after == 1) {
         text_ += fmt::format("  sum_rows<{}, {}>({}, (end - b) * {}, {}, w{} + b * {});\n", type, length, from, rows,
@@ -238,14 +249,15 @@ class CpuText {
     text_ += "  }\n" + at_end;
   }
 
-  // Whether a fold's elements are kept until a block is there: nobody else stores them.
+  // A fold of all that a call computes; one whose elements are kept until a block of rows is there, since nobody else
+  // stores them; one to whose sums the loop itself adds: rows that RowsSum does not keep in registers.
+  bool sums_all(const Kernel::Fold& fold) const { return fold.over_rows() && fold.end == kernel_.dims.size(); }
   bool is_buffered(const Kernel::Fold& fold) const {
-    return !kernel_.steps[at(fold.step)].stored && !adds_itself(fold);
+    return !kernel_.steps[at(fold.step)].stored && !sums_all(fold) && !adds_itself(fold);
   }
-  // Whether the loop adds what it computes to the sums: rows that RowsSum does not keep in registers.
   bool adds_itself(const Kernel::Fold& fold) const {
     const std::int64_t row = kernel_.inner();
-    return fold.over_rows() && fold.end == 1 && (row > 64 || (row & (row - 1)) != 0);
+    return fold.over_rows() && fold.end == 1 && !sums_all(fold) && (row > 64 || (row & (row - 1)) != 0);
   }
 
   std::string counter(std::size_t axis) const { return axis == last_ ? "j" : fmt::format("c{}", axis); }
@@ -276,16 +288,33 @@ class CpuText {
       if (step.stored) text_ += fmt::format("{}{}* z{} = y{}{};\n", in, type, m, m, row(in_step_, false));
       if (step.table >= 0) text_ += fmt::format("{}{}* u{} = t{}{};\n", in, type, m, m, row(in_step_, true));
     }
+    if (in_pieces_)
+      text_ += fmt::format(
+          "{0}for (gr_int64 first = 0; first < {1}; first += {2}) {{\n"
+          "{0}const gr_int64 next = first + {2} < {1} ? first + {2} : {1};\n",
+          in, bound(last_), run_block);
     std::vector<std::int64_t> in_block = in_step_;
     in_block[0] = 0;
-    for (std::size_t f = 0; f < kernel_.folds.size(); ++f)
-      if (adds_itself(kernel_.folds[f]))
-        text_ +=
-            fmt::format("{}{}* e{} = r{}.part{};\n", in, type_text(kernel_.folds[f].dtype), f, f, row(in_block, false));
-      else if (is_buffered(kernel_.folds[f]))
-        text_ += fmt::format("{}{}* e{} = s{} + (c0 - b) * {}{};\n", in, type_text(kernel_.folds[f].dtype), f, f,
-                             in_step_[0], row(in_block, false));
+    for (std::size_t f = 0; f < kernel_.folds.size(); ++f) {
+      const Kernel::Fold& fold = kernel_.folds[f];
+      const std::string e = fmt::format("{}{}* e{} = ", in, type_text(fold.dtype), f);
+      if (sums_all(fold)) text_ += fmt::format("{}r{}.room();\n", e, f);
+      if (adds_itself(fold)) text_ += fmt::format("{}r{}.part{};\n", e, f, row(in_block, false));
+      if (is_buffered(fold))
+        text_ += fmt::format("{}s{} + (c0 - b) * {}{};\n", e, f, in_step_[0], row(in_block, false));
+    }
     if (!in_chunks_) text_ += independent;
+  }
+
+  // After it.
+  void end_row(const std::string& in) {
+    for (std::size_t f = 0; f < kernel_.folds.size(); ++f)
+      if (sums_all(kernel_.folds[f]))
+        text_ += fmt::format("{}r{}.took({});\n", in, f,
+                             last_ == 0   ? "end - b"
+                             : in_pieces_ ? "next - first"
+                                          : std::to_string(kernel_.inner(inner_)));
+    if (in_pieces_) text_ += in + "}\n";
   }
 
   void begin_chunk(const std::string& in) {
@@ -320,10 +349,18 @@ class CpuText {
       if (kernel_.steps[m].table >= 0)
         text_ += fmt::format("{}u{}[{}] = v{};\n", in, m, last_ == 0 ? "row" : element(), m);
     }
-    for (std::size_t f = 0; f < kernel_.folds.size(); ++f)
-      if (adds_itself(kernel_.folds[f]) || is_buffered(kernel_.folds[f]))
-        text_ += fmt::format("{}e{}[{}] {} v{};\n", in, f, element(), adds_itself(kernel_.folds[f]) ? "+=" : "=",
-                             kernel_.folds[f].step);
+    for (std::size_t f = 0; f < kernel_.folds.size(); ++f) {
+      const Kernel::Fold& fold = kernel_.folds[f];
+      const std::string value = fmt::format("v{};\n", fold.step);
+      if (sums_all(fold))
+        text_ += fmt::format("{}e{}[{}{}] = {}", in, f, element(),
+                             last_ == 0   ? " - b"
+                             : in_pieces_ ? " - first"
+                                          : "",
+                             value);
+      if (adds_itself(fold)) text_ += fmt::format("{}e{}[{}] += {}", in, f, element(), value);
+      if (is_buffered(fold)) text_ += fmt::format("{}e{}[{}] = {}", in, f, element(), value);
+    }
   }
 
   // Of the row at hand, the element that the innermost loop is at.
@@ -356,6 +393,7 @@ class CpuText {
   std::size_t last_;                   // axis
   bool any_width_;                     // the last axis is as long as an argument says
   bool in_chunks_ = false;             // the last two axes are gone along as one
+  bool in_pieces_ = false;             // the last axis is longer than a WholeSum takes
   std::size_t inner_ = 0;              // the first axis of the innermost loop
   std::vector<std::int64_t> in_step_;  // strides
   std::int64_t block_ = 1;             // steps along the first axis, before what they bring is summed

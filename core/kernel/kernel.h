@@ -69,7 +69,7 @@ struct Kernel {
     int table;                      // the variable whose rows it replaces, or -1
   };
   /// A sum of a step's elements over the axes of `dims` from `axis` to before `end`. Where it begins with the first
-  /// axis, which is never all of them, the sum goes as far as the call does.
+  /// axis, the sum goes as far as the call does.
   struct Fold {
     int node;
     int step;

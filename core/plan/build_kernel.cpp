@@ -69,6 +69,7 @@ std::optional<LoopSpace> kernel_space(const Program& program, int id) {
 
 std::optional<KernelFold> kernel_fold(const Program& program, int id, bool has_all) {
   constexpr std::int64_t longest = 4096;
+  constexpr std::int64_t longest_run = 1 << 20;  // of longer ones sums are made in other pieces (ops/reduce.cpp)
   const ProgramNode& node = program.nodes[at(id)];
   if (!is_computed(node) || node.inputs.size() != 1 || !is_floating(node.type.dtype) ||
       node.type.layout != Layout::dense)
@@ -90,19 +91,20 @@ std::optional<KernelFold> kernel_fold(const Program& program, int id, bool has_a
              end = static_cast<std::size_t>(last - folded.begin());
   const bool sums_all = axis == 0 && end == dims.size();
   std::int64_t inner = 1;  // what a kernel keeps of a row that is summed, or of sums over rows
-  for (std::size_t a = sums_all ? 0 : axis == 0 ? end : 1; a < dims.size(); ++a) inner *= dims[a];
-  if (inner > longest || (sums_all && !has_all)) return std::nullopt;
+  for (std::size_t a = sums_all && has_all ? 0 : axis == 0 && !sums_all ? end : 1; a < dims.size(); ++a)
+    inner *= dims[a];
+  if (inner > (sums_all && !has_all ? longest_run : longest)) return std::nullopt;
   return KernelFold{axis, end, fold.scale};
 }
 
-Kernel make_kernel(const Program& program, const LoopSpace& space, std::span<const int> nodes,
+Kernel make_kernel(const Program& program, const LoopSpace& space, std::span<const int> nodes, bool has_all,
                    const std::function<bool(int)>& is_stored, const std::function<int(int)>& table) {
   Kernel kernel{space, space.dims, {}, {}, {}};
   std::unordered_map<int, int> step_of;  // by node
   for (const int id : nodes) {
     const ProgramNode& node = program.nodes[at(id)];
     const std::vector<Type> types = input_types(program, node);
-    if (const auto fold = node.type.layout == Layout::dense ? kernel_fold(program, id, true) : std::nullopt) {
+    if (const auto fold = node.type.layout == Layout::dense ? kernel_fold(program, id, has_all) : std::nullopt) {
       kernel.folds.push_back(
           {id, step_of.at(program.root(node.inputs[0])), node.type.dtype, fold->axis, fold->end, fold->scale});
       continue;
@@ -138,9 +140,9 @@ Kernel make_kernel(const Program& program, const LoopSpace& space, std::span<con
     kernel.dims.push_back(1);
     for (Kernel::Read& read : kernel.reads) read.stride.push_back(0);
   }
-  // What is summed whole is one row.
+  // What is there and summed whole is one row.
   const auto sums_all = [&](const Kernel::Fold& fold) { return fold.axis == 0 && fold.end == kernel.dims.size(); };
-  if (std::any_of(kernel.folds.begin(), kernel.folds.end(), sums_all)) {
+  if (has_all && std::any_of(kernel.folds.begin(), kernel.folds.end(), sums_all)) {
     kernel.dims.insert(kernel.dims.begin(), 1);
     for (Kernel::Read& read : kernel.reads) read.stride.insert(read.stride.begin(), 0);
     for (Kernel::Fold& fold : kernel.folds) {

@@ -15,16 +15,16 @@ namespace gradus {
 std::optional<LoopSpace> kernel_space(const Program& program, int node);
 
 /// Where a node can be part of the kernel of its operand, or of what that is a view of: a sum over neighbouring axes of
-/// a dense space; over all of them, where the kernel has all of the space in one call.
+/// a dense space. `has_all`: a call has all of the space, and is not for some rows.
 struct KernelFold {
   std::size_t axis, end;  // of the space's axes, the first that is summed and the first after those
   double scale;
 };
 std::optional<KernelFold> kernel_fold(const Program& program, int node, bool has_all);
 
-/// The kernel of `nodes`, all of this space or folds of those that are, in order. `is_stored` tells whether a node's
-/// result is needed outside, `table` which variable's rows it replaces, or -1.
-Kernel make_kernel(const Program& program, const LoopSpace& space, std::span<const int> nodes,
+/// The kernel of `nodes`, all of this space or folds of those that are, in order. `has_all` as above; `is_stored` tells
+/// whether a node's result is needed outside, `table` which variable's rows it replaces, or -1.
+Kernel make_kernel(const Program& program, const LoopSpace& space, std::span<const int> nodes, bool has_all,
                    const std::function<bool(int)>& is_stored, const std::function<int(int)>& table);
 
 }  // namespace gradus

@@ -62,7 +62,8 @@ void CpuPlan::add_region(const Group& group) {
 void CpuPlan::add_small_kernel(const Group& group) {
   const auto stored = [this](int id) { return !memory_.inner[at(id)]; };
   const auto no_table = [](int) { return -1; };
-  Kernel kernel = make_kernel(program_, *kernel_space(program_, group.nodes.front()), group.nodes, stored, no_table);
+  Kernel kernel =
+      make_kernel(program_, *kernel_space(program_, group.nodes.front()), group.nodes, true, stored, no_table);
   const std::int64_t inner = kernel.inner(), elements = node(group.nodes.front()).type.shape.size();
   Step step{.node = group.nodes.front(),
             .small = std::make_unique<SmallKernel>(SmallKernel{PlanKernel(std::move(kernel)), elements, inner})};

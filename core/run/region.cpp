@@ -104,59 +104,6 @@ Region::Region(const Program& program, const Schedule& schedule, const Group& gr
   if (!along_held_rows()) choose_pieces();
 }
 
-void Region::form_kernels(const Group& group, const std::vector<bool>& read_outside) {
-  for (std::size_t k = 0; k < group.kernels.size(); ++k) {
-    const std::size_t first = group.kernels[k].first, count = group.kernels[k].count;
-    const auto stored = [&](int id) { return memory_.kept[at(id)] || read_outside[at(member_of(id))]; };
-    const auto table = [&](int id) { return memory_.scattered[at(id)]; };
-    const std::span<const int> nodes = std::span(group.nodes).subspan(first, count);
-    Kernel kernel = make_kernel(program_, *kernel_space(program_, nodes.front()), nodes, stored, table);
-    const Shape& shape = node(nodes.front()).type.shape;
-    const std::int64_t elements = shape.size() / std::max<std::int64_t>(1, along_held_rows() ? shape[0] : rows_);
-    const std::int64_t inner = kernel.inner();
-    kernels_.push_back({first, first + count, PlanKernel(std::move(kernel)), elements, inner});
-  }
-}
-
-std::vector<StepKernel> Region::kernels() const {
-  std::vector<StepKernel> all;
-  for (const Compiled& kernel : kernels_)
-    all.push_back({static_cast<int>(kernel.first), static_cast<int>(kernel.end - kernel.first),
-                   word_of(kernel.kernel.state()), kernel.kernel.text(), any_width_text(kernel.kernel.kernel())});
-  return all;
-}
-
-// One function for all tiles of a run.
-void Region::choose_functions() {
-  for (Compiled& kernel : kernels_)
-    kernel.function = kernel.kernel.function(rows_ * kernel.row_elements * std::ssize(kernel.kernel.kernel().steps));
-}
-
-void Region::run_kernel(KernelTask& task, const Compiled& kernel, std::int64_t rows) const {
-  for (std::size_t k = 0; k < task.reads.size(); ++k) task.in[k] = task.reads[k]->data;
-  for (std::size_t k = 0; k < task.writes.size(); ++k)
-    task.out[k] = task.writes[k].sum != nullptr ? task.writes[k].sum->part.data() : task.writes[k].value->data;
-  const Index* held = nullptr;
-  std::int64_t last = 0;
-  if (kernel.kernel.kernel().looks_up()) {
-    const std::span<const Index> all(task.rows->index->row);
-    held = all.data() + task.rows->first_row;
-    last = std::ssize(all) - task.rows->first_row - 1;
-  }
-  kernel.function(rows * kernel.row_elements / kernel.inner, task.in.data(), task.out.data(), held, last, kernel.inner);
-  for (const Write& write : task.writes)
-    if (write.sum != nullptr) write.sum->add_part();
-}
-
-// Adds what one tile comes to.
-void Region::Task::add_part() {
-  dispatch_floating(output->type.dtype, [&]<class T>(TypeTag<T>) {
-    const T* const from = reinterpret_cast<const T*>(part.data());
-    std::transform(from, from + output->stored, total.begin(), total.begin(),
-                   [](T x, double sum) { return sum + static_cast<double>(x); });
-  });
-}
-
 // As many as the work is worth: a piece costs clearing and adding its sums, and a thread its waking.
 void Region::choose_pieces() {
   const std::int64_t tiles = (rows_ + tile_rows_ - 1) / tile_rows_;
@@ -249,6 +196,13 @@ void Region::make_piece() {
     if (along_held_rows()) task.rows = tile_of(kernel.steps.front().node);
     task.in.resize(task.reads.size());
     task.out.resize(task.writes.size());
+    const auto step_of = [&](const Value* value) {
+      const auto slice =
+          std::find_if(piece.slices.begin(), piece.slices.end(), [&](const Slice& s) { return s.tile == value; });
+      return slice != piece.slices.end() ? slice->row_bytes : 0;
+    };
+    for (const Value* read : task.reads) task.in_step.push_back(step_of(read));
+    for (const Write& write : task.writes) task.out_step.push_back(write.sum != nullptr ? 0 : step_of(write.value));
   }
   pieces_.push_back(std::move(piece));  // whole, or not at all
 }
@@ -392,7 +346,11 @@ void Region::run_piece(std::size_t number, std::uint64_t run_number, Recorder* r
   const std::int64_t tiles = (rows_ + tile_rows_ - 1) / tile_rows_;
   const auto begin = static_cast<std::int64_t>(number) * tiles / count * tile_rows_;
   const std::int64_t end = std::min((static_cast<std::int64_t>(number) + 1) * tiles / count * tile_rows_, rows_);
-  for (std::int64_t first = begin; first < end; first += tile_rows_) {
+  if (only_kernels_ && begin < end) {
+    set_tile(piece, lane.tiles.data(), begin, std::min(tile_rows_, end - begin));
+    run_kernels(piece, static_cast<int>(number) + 1, begin, end, recorder);
+  }
+  for (std::int64_t first = begin; first < end && !only_kernels_; first += tile_rows_) {
     set_tile(piece, lane.tiles.data(), first, std::min(tile_rows_, end - first));
     const auto run_members = [&](std::size_t m, std::size_t last) {
       for (; m < last; ++m) run_member(piece, lane, m, run_number);
@@ -403,6 +361,7 @@ void Region::run_piece(std::size_t number, std::uint64_t run_number, Recorder* r
       Recorder::time(recorder, members_[m].node, static_cast<int>(number) + 1, [&] {
         if (kernel == nullptr) return run_members(m, m + 1);
         if (kernel->function == nullptr) return run_members(m, kernel->end);
+        point(piece.kernels[next]);
         run_kernel(piece.kernels[next], *kernel, std::min(tile_rows_, end - first));
       });
       if (kernel == nullptr) continue;

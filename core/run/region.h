@@ -68,15 +68,17 @@ class Region {
     PlanKernel kernel;
     std::int64_t row_elements;                    // of the kernel's space, for a row of the region
     std::int64_t inner;                           // Kernel::inner()
+    bool looks_up;                                // Kernel::looks_up()
     CompiledKernel::Function function = nullptr;  // in the run at hand
   };
   // What a kernel is given in one piece, in the order of CompiledKernel::Function.
   struct KernelTask {
     std::vector<const Value*> reads;
     std::vector<Write> writes;
-    std::vector<const void*> in;
-    std::vector<void*> out;
-    const Value* rows = nullptr;  // where the space is the rows of a table
+    std::vector<const std::byte*> in;
+    std::vector<std::byte*> out;
+    std::vector<std::int64_t> in_step, out_step;  // bytes of a row of the region
+    const Value* rows = nullptr;                  // where the space is the rows of a table
   };
   // What a tile reads or writes of a tensor that is there as a whole.
   struct Slice {
@@ -110,7 +112,9 @@ class Region {
   void run_piece(std::size_t piece, std::uint64_t run_number, Recorder* recorder);
   void form_kernels(const Group& group, const std::vector<bool>& read_outside);
   void choose_functions();
+  static void point(KernelTask& task);
   void run_kernel(KernelTask& task, const Compiled& kernel, std::int64_t rows) const;
+  void run_kernels(Piece& piece, int lane, std::int64_t begin, std::int64_t end, Recorder* recorder) const;
   void run_member(Piece& piece, WorkingMemory::Lane& lane, std::size_t m, std::uint64_t run_number);
   static void set_rows(Value& tile, std::int64_t rows);
   void set_tile(Piece& piece, std::byte* memory, std::int64_t first, std::int64_t count) const;
@@ -126,6 +130,7 @@ class Region {
   std::vector<int> sums_;                   // members that give a part of a sum
   std::vector<int> whole_rows_;             // members that give rows or a part which exists as a whole
   std::vector<Compiled> kernels_;
+  bool only_kernels_ = false;  // in the run at hand, each with a function
   int active_in_;
   std::shared_ptr<const RowIndex> index_;  // of the rows held, in a run
   std::int64_t rows_;
