@@ -91,13 +91,14 @@ TEST_CASE("what is found out about the columns of a view is that of its rows") {
 
 TEST_CASE("threads find the same columns, and the same slots, as one") {
   for (const std::int64_t columns : {1, 63, 64, 5000, 1000000})
-    for (const std::int64_t rows : {0, 9, 3000}) {
+    for (const std::int64_t rows : {0, 9, 400, 401, 3000}) {  // of a million by sorting, and by all words or some
       // Of each row the columns that a number scatters, ascending.
       std::vector<std::int64_t> start{0};
       std::vector<Index> column;
       for (std::int64_t r = 0; r < rows; ++r) {
         const std::int64_t step = std::max<std::int64_t>(1, columns / (r % 13 + 4));
-        for (std::int64_t c = r * r % step; c < columns; c += step) column.push_back(static_cast<Index>(c));
+        for (std::int64_t c = (r * r + rows % 2) % step; c < columns; c += step)
+          column.push_back(static_cast<Index>(c));
         start.push_back(std::ssize(column));
       }
       const auto set = [&](CsrPattern& pattern) {
@@ -122,6 +123,9 @@ TEST_CASE("threads find the same columns, and the same slots, as one") {
       std::sort(expected.begin(), expected.end());
       expected.erase(std::unique(expected.begin(), expected.end()), expected.end());
       CHECK(alone.active().columns->row == expected);
+      std::vector<Index> found;
+      for (const Index slot : alone.active().slot) found.push_back(expected.at(static_cast<std::size_t>(slot)));
+      CHECK(found == column);
     }
 }
 

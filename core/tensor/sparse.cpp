@@ -26,22 +26,49 @@ std::string name_of(const CsrPattern& pattern) { return fmt::format("csr [{}, {}
 struct Words {
   std::vector<std::uint64_t> bits;
   std::vector<Index> before;
-  std::vector<std::int64_t> ends;  // of shares: how many columns there are with those before
+  std::vector<std::int64_t> ends;    // of shares: how many columns there are with those before
+  std::vector<std::uint64_t> marks;  // of many words: a bit for each that has any
 };
+// Every batch needs words: a thread keeps those for up to 64 million columns (12 MiB).
+constexpr std::size_t words_kept = 1 << 20;
 constexpr unsigned word_bits = 64;
 constexpr std::int64_t at_once = 4;
 
 // One pass over the non-zeros sets a bit for each column, one over the words counts and lists, one over the non-zeros
-// looks up: a column's slot is the number of bits before its own. The words are few next to the non-zeros unless almost
-// all columns are empty.
+// looks up: a column's slot is the number of bits before its own. Where there are more words than non-zeros, most are
+// empty; then those that are not have marks, and no others are met.
+void set_bit(std::uint64_t* bits, std::size_t number) {
+  bits[number / word_bits] |= std::uint64_t{1} << (number % word_bits);
+}
+
 struct SetBits {
   [[gnu::always_inline]] static void run(std::span<const Index> column, std::uint64_t* bits) {
-    for (const Index each : column) {
-      const auto c = static_cast<unsigned>(each);
-      bits[c / word_bits] |= std::uint64_t{1} << (c % word_bits);
+    for (const Index c : column) set_bit(bits, static_cast<unsigned>(c));
+  }
+};
+
+struct SetMarkedBits {
+  [[gnu::always_inline]] static void run(std::span<const Index> column, std::uint64_t* bits, std::uint64_t* marks) {
+    for (const Index c : column) {
+      set_bit(bits, static_cast<unsigned>(c));
+      set_bit(marks, static_cast<unsigned>(c) / word_bits);
     }
   }
 };
+
+// Lists the columns of a word, before which there are `count`; the rest as ListColumns.
+[[gnu::always_inline]] inline Index list_word(std::uint64_t bits, std::size_t word, Index count, Index* columns,
+                                              std::int64_t end) {
+  std::uint64_t rest = bits;
+  const auto number = static_cast<Index>(word * word_bits);
+  std::int64_t t = 0;
+  // How many bits a word has is chance, on which a branch would often guess wrong: some are always listed, and what
+  // is no column is written over by the next word.
+  if (count + at_once <= end)
+    for (; t < at_once; ++t, rest &= rest - 1) columns[count + t] = number + static_cast<Index>(std::countr_zero(rest));
+  for (; rest != 0; ++t, rest &= rest - 1) columns[count + t] = number + static_cast<Index>(std::countr_zero(rest));
+  return count + static_cast<Index>(std::popcount(bits));
+}
 
 // Lists the columns of the words [first, last), before which there are `count`, to columns[count] and on, of which
 // those from `end` are somebody else's. Returns how many there are with those before.
@@ -50,17 +77,23 @@ struct ListColumns {
                                           Index count, Index* columns, std::int64_t end) {
     for (std::size_t word = first; word < last; ++word) {
       before[word] = count;
-      std::uint64_t rest = bits[word];
-      const auto number = static_cast<Index>(word * word_bits);
-      std::int64_t t = 0;
-      // How many bits a word has is chance, on which a branch would often guess wrong: some are always listed, and what
-      // is no column is written over by the next word.
-      if (count + at_once <= end)
-        for (; t < at_once; ++t, rest &= rest - 1)
-          columns[count + t] = number + static_cast<Index>(std::countr_zero(rest));
-      for (; rest != 0; ++t, rest &= rest - 1) columns[count + t] = number + static_cast<Index>(std::countr_zero(rest));
-      count += static_cast<Index>(std::popcount(bits[word]));
+      count = list_word(bits[word], word, count, columns, end);
     }
+    return count;
+  }
+};
+
+// The same of the words that are marked.
+struct ListMarkedColumns {
+  [[gnu::always_inline]] static Index run(const std::uint64_t* bits, Index* before,
+                                          std::span<const std::uint64_t> marks, Index* columns, std::int64_t end) {
+    Index count = 0;
+    for (std::size_t m = 0; m < marks.size(); ++m)
+      for (std::uint64_t rest = marks[m]; rest != 0; rest &= rest - 1) {
+        const std::size_t word = m * word_bits + static_cast<std::size_t>(std::countr_zero(rest));
+        before[word] = count;
+        count = list_word(bits[word], word, count, columns, end);
+      }
     return count;
   }
 };
@@ -76,24 +109,44 @@ struct FindSlots {
   }
 };
 
+void find_slots(std::span<const Index> column, const Words& words, Index* slot) {
+  static const auto find =
+      compiled_here<FindSlots, std::span<const Index>, const std::uint64_t*, const Index*, Index*>();
+  find(column, words.bits.data(), words.before.data(), slot);
+}
+
+void find_by_marked_bits(const CsrPattern& pattern, std::vector<Index>& columns, std::vector<Index>& slot) {
+  static const auto set_bits = compiled_here<SetMarkedBits, std::span<const Index>, std::uint64_t*, std::uint64_t*>();
+  static const auto list_columns = compiled_here<ListMarkedColumns, const std::uint64_t*, Index*,
+                                                 std::span<const std::uint64_t>, Index*, std::int64_t>();
+  static thread_local Words kept;  // no bit is set but while a pattern is looked at
+  Words many;
+  const auto count = as_size(pattern.columns / word_bits + 1);
+  Words& words = count <= words_kept ? kept : many;
+  if (words.bits.size() < count) words.bits.resize(count);
+  if (words.before.size() < count) words.before.resize(count);
+  words.marks.assign(count / word_bits + 1, 0);
+  const std::int64_t end = std::min(pattern.columns, pattern.non_zeros()) + at_once;
+  columns.resize(as_size(end));
+
+  set_bits(pattern.column, words.bits.data(), words.marks.data());
+  columns.resize(as_size(list_columns(words.bits.data(), words.before.data(), words.marks, columns.data(), end)));
+  find_slots(pattern.column, words, slot.data());
+  for (const Index c : columns) words.bits[static_cast<unsigned>(c) / word_bits] = 0;
+}
+
 // Where there are workers, each thread does a share of each pass; bits it sets in words of its own.
 void find_by_bits(const CsrPattern& pattern, std::vector<Index>& columns, std::vector<Index>& slot, Workers* workers) {
   constexpr std::size_t worth_a_thread = 1 << 13;  // non-zeros
   static const auto set_bits = compiled_here<SetBits, std::span<const Index>, std::uint64_t*>();
   static const auto list_columns =
       compiled_here<ListColumns, const std::uint64_t*, Index*, std::size_t, std::size_t, Index, Index*, std::int64_t>();
-  static const auto find_slots =
-      compiled_here<FindSlots, std::span<const Index>, const std::uint64_t*, const Index*, Index*>();
-  // Every batch needs words: a thread keeps those for up to 64 million columns (12 MiB).
-  constexpr std::size_t words_kept = 1 << 20;
   static thread_local Words kept;
   Words many;
   const std::span<const Index> column = pattern.column;
   const auto count = as_size(pattern.columns / word_bits + 1);
   const std::size_t shares =
-      workers == nullptr || count > column.size()
-          ? 1
-          : std::clamp<std::size_t>(column.size() / worth_a_thread, 1, as_size(workers->threads()));
+      workers == nullptr ? 1 : std::clamp<std::size_t>(column.size() / worth_a_thread, 1, as_size(workers->threads()));
   Words& words = count * shares <= words_kept ? kept : many;
   if (words.bits.size() < count * shares) words.bits.resize(count * shares);
   if (words.before.size() < count) words.before.resize(count);
@@ -137,9 +190,7 @@ void find_by_bits(const CsrPattern& pattern, std::vector<Index>& columns, std::v
         list_columns(bits, words.before.data(), of.first_word, of.last_word, before, columns.data(), ends[of.number]);
     if (shares == 1) columns.resize(as_size(end));
   });
-  each([&](const Share& of) {
-    find_slots(column.subspan(of.first, of.non_zeros), bits, words.before.data(), slot.data() + of.first);
-  });
+  each([&](const Share& of) { find_slots(column.subspan(of.first, of.non_zeros), words, slot.data() + of.first); });
 }
 
 void find_by_sorting(const CsrPattern& pattern, std::vector<Index>& columns, std::vector<Index>& slot) {
@@ -252,10 +303,12 @@ const CsrPattern::Active& CsrPattern::active(Workers* workers) const {
   if (found_->active_is_built.load(std::memory_order_relaxed)) return active;
   std::shared_ptr<RowIndex> index = index_to_fill();
   active.slot.resize(column.size());
-  if (columns / most_columns_a_non_zero <= non_zeros()) {
-    find_by_bits(*this, index->row, active.slot, workers);
-  } else {
+  if (columns / most_columns_a_non_zero > non_zeros()) {
     find_by_sorting(*this, index->row, active.slot);
+  } else if (columns / word_bits > non_zeros()) {
+    find_by_marked_bits(*this, index->row, active.slot);
+  } else {
+    find_by_bits(*this, index->row, active.slot, workers);
   }
   active.columns = std::move(index);
   found_->active_is_built.store(true, std::memory_order_release);
