@@ -17,7 +17,7 @@ bool below(std::int64_t count, const std::vector<I>& rows) {
 
 TEST_CASE_TEMPLATE("row numbers are below a count, wherever one is not", I, Index, std::int64_t) {
   constexpr I least = std::numeric_limits<I>::min(), greatest = std::numeric_limits<I>::max();
-  for (const std::size_t size : {1, 2, 7, 8, 31, 64, 1'001})
+  for (const std::size_t size : {1U, 2U, 7U, 8U, 31U, 64U, 1'001U})
     for (const std::size_t place : {std::size_t{0}, size / 2, size - 1}) {
       CAPTURE(size);
       CAPTURE(place);
@@ -42,7 +42,7 @@ TEST_CASE_TEMPLATE("row numbers are below a count, wherever one is not", I, Inde
 
 TEST_CASE_TEMPLATE("rows of any width are copied, and nothing beside them", I, Index, std::int64_t) {
   constexpr std::size_t table_rows = 50;
-  for (const std::size_t bytes : {1, 3, 4, 8, 12, 15, 16, 31, 32, 40, 64, 80, 96, 128, 200}) {
+  for (const std::size_t bytes : {1U, 3U, 4U, 8U, 12U, 15U, 16U, 31U, 32U, 40U, 64U, 80U, 96U, 128U, 200U}) {
     CAPTURE(bytes);
     std::vector<std::byte> table(table_rows * bytes);
     for (std::size_t i = 0; i < table.size(); ++i) table[i] = static_cast<std::byte>(i * 37 % 251);

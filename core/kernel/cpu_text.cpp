@@ -65,11 +65,11 @@ class CpuText {
     std::vector<std::int64_t> steps(kernel.dims.size(), 1);
     for (std::size_t a = last_; a-- > 0;) steps[a] = steps[a + 1] * kernel.dims[a + 1];
     in_step_ = std::move(steps);
+    has_whole_sum_ =
+        std::any_of(kernel.folds.begin(), kernel.folds.end(), [&](const auto& fold) { return sums_all(fold); });
     in_chunks_ = goes_in_chunks();
     inner_ = in_chunks_ ? last_ - 1 : last_;
-    in_pieces_ =
-        last_ > 0 && !in_chunks_ && kernel.dims[last_] > run_block &&
-        std::any_of(kernel.folds.begin(), kernel.folds.end(), [&](const auto& fold) { return sums_all(fold); });
+    in_pieces_ = has_whole_sum_ && last_ > 0 && !in_chunks_ && kernel.dims[last_] > run_block;
     constexpr std::int64_t elements = 512;  // of a block: they stay in the L1 cache
     block_ = last_ == 0 ? run_block : std::max<std::int64_t>(1, elements / kernel.inner());
   }
@@ -132,7 +132,7 @@ class CpuText {
   // Whether the last axis is too short for vectors, and with the one before it is not.
   bool goes_in_chunks() const {
     if (any_width_ || last_ < 2 || kernel_.dims[last_] >= chunk || chunk % kernel_.dims[last_] != 0 ||
-        kernel_.inner(last_ - 1) % chunk != 0 || kernel_.inner(last_ - 1) > run_block)
+        kernel_.inner(last_ - 1) % chunk != 0 || (has_whole_sum_ && kernel_.inner(last_ - 1) > run_block))
       return false;
     return std::all_of(kernel_.reads.begin(), kernel_.reads.end(), [&](const Kernel::Read& read) {
       return read.operand.access == Access::number || along(read) != Along::other;
@@ -392,6 +392,7 @@ class CpuText {
   const Kernel& kernel_;
   std::size_t last_;                   // axis
   bool any_width_;                     // the last axis is as long as an argument says
+  bool has_whole_sum_ = false;         // a fold sums all that a call computes
   bool in_chunks_ = false;             // the last two axes are gone along as one
   bool in_pieces_ = false;             // the last axis is longer than a WholeSum takes
   std::size_t inner_ = 0;              // the first axis of the innermost loop
