@@ -16,7 +16,8 @@ set_target_properties(gradus_known PROPERTIES POSITION_INDEPENDENT_CODE ON UNITY
 target_include_directories(gradus_known PRIVATE ${gradus_include})
 target_link_libraries(gradus_known PRIVATE fmt::fmt)
 # The flags of kernels that are compiled while a program runs (core/kernel/compiled_kernel.cpp).
-set(gradus_known_flags -w -ffp-contract=off -fno-math-errno -fno-trapping-math)
+set(gradus_known_flags -w -ffp-contract=off -fno-math-errno -fno-trapping-math
+  $<$<CXX_COMPILER_ID:GNU>:-fno-tree-pre> $<$<CXX_COMPILER_ID:GNU>:-fno-thread-jumps>)
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64)$")
   list(APPEND gradus_known_flags -mavx2 -mfma -mprefer-vector-width=256)
 endif()

@@ -28,6 +28,20 @@ T integer_power(T base, T exponent) {
   return static_cast<T>(power);
 }
 
+// Whatever the exponent is, the usual ones as below. One function for all instruction sets: of three equal ones g++
+// would keep one, the plainest, and call it.
+template <class T>
+struct AnyPower {
+  [[gnu::always_inline]] T operator()(T a, T b) const {
+    const T root = a - a != 0 ? std::abs(a) : std::sqrt(a + T(0));  // also of infinities
+    T power = math::pow(a, b);
+    power = b == 2 ? a * a : power;
+    power = b == -1 ? 1 / a : power;
+    power = b == T(0.5) ? root : power;
+    return b == T(-0.5) ? 1 / root : power;
+  }
+};
+
 template <Isa isa, class T>
 void pow_kernel(const void* const* in, unsigned scalars, void* out, std::int64_t n) {
   if constexpr (std::is_integral_v<T>) {
@@ -56,16 +70,7 @@ void pow_kernel(const void* const* in, unsigned scalars, void* out, std::int64_t
         });
       }
     }
-    // The same for each number of an array of exponents.
-    const auto f = many_steps([](T a, T b) {
-      constexpr T infinity = std::numeric_limits<T>::infinity();
-      const T root = a == -infinity ? infinity : std::sqrt(a + T(0));
-      T power = math::pow(a, b);
-      power = b == 2 ? a * a : power;
-      power = b == -1 ? 1 / a : power;
-      power = b == T(0.5) ? root : power;
-      return b == T(-0.5) ? (a == -infinity ? T(0) : 1 / root) : power;
-    });
+    const auto f = many_steps(AnyPower<T>());
     row_kernel<isa, std::remove_const_t<decltype(f)>, T, T, T>(in, scalars, out, n);
   }
 }

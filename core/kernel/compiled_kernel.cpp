@@ -41,10 +41,12 @@ std::string compiler_name() {
   return named != nullptr && *named != '\0' ? named : "c++";
 }
 
-// No multiplication is fused with an addition: the row kernels of the ops fuse none either.
+// No multiplication is fused with an addition: the row kernels of the ops fuse none either. Nor does g++ pass on from
+// one choice to the next what the first has found out: of the ways through a loop that come of it, it makes no vectors
+// (clang ignores these two).
 std::vector<std::string> compiler_flags() {
-  std::vector<std::string> flags{"-std=c++20",         "-O3",   "-ffp-contract=off", "-fno-math-errno",
-                                 "-fno-trapping-math", "-fPIC", "-shared",           "-nostdlib"};
+  std::vector<std::string> flags{"-std=c++20", "-O3",     "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math",
+                                 "-fPIC",      "-shared", "-nostdlib",         "-fno-tree-pre",   "-fno-thread-jumps"};
 #if defined(__x86_64__)
   if (isa() == Isa::avx2) flags.insert(flags.end(), {"-mavx2", "-mfma", "-mprefer-vector-width=256"});
   if (isa() == Isa::avx512)

@@ -48,15 +48,17 @@ template <class T> __device__ inline T gr_mod(T a, T b) {
   if (remainder == 0) return copysign(T(0), b);
   return (remainder < 0) != (b < 0) ? remainder + b : remainder;
 }
-// The usual exponents without pow; like pow, 0 for the root of -0 and infinity for that of -infinity.
+// The usual exponents without pow; like pow, 0 for the root of -0 and infinity for that of -infinity. Where the exponent is
+// a number in the text, one of these is left.
 template <class T> __device__ inline T gr_pow(T x, T exponent) {
-  if (exponent == 2) return x * x;
-  if (exponent == 1) return x;
-  if (exponent == 0) return T(1);
-  if (exponent == -1) return 1 / x;
-  if (exponent == T(0.5)) return x < 0 && x - x != 0 ? -x : sqrt(x + T(0));
-  if (exponent == T(-0.5)) return x < 0 && x - x != 0 ? T(0) : 1 / sqrt(x + T(0));
-  return pow(x, exponent);
+  const T root = x - x != 0 ? gr_abs(x) : sqrt(x + T(0));  // of NaN as well
+  T power = pow(x, exponent);
+  power = exponent == 2 ? x * x : power;
+  power = exponent == 1 ? x : power;
+  power = exponent == 0 ? T(1) : power;
+  power = exponent == -1 ? 1 / x : power;
+  power = exponent == T(0.5) ? root : power;
+  return exponent == T(-0.5) ? 1 / root : power;
 }
 
 template <class T> __device__ inline T gr_least();

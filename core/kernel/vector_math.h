@@ -105,11 +105,10 @@ template <class T>
   }
 }
 
-// Where exp and expm1 are neither 0, -1 nor infinite; NaN stays.
+// Not below `least`; NaN stays.
 template <class T>
-[[gnu::always_inline]] inline T clamped(T x, T least) {
-  const T above = x < least ? least : x;
-  return above > Format<T>::greatest_exp ? Format<T>::greatest_exp : above;
+[[gnu::always_inline]] inline T at_least(T least, T x) {
+  return x < least ? least : x;
 }
 
 // log(u + low) for a positive normal u, |low| <= ulp(u), plus `exponent` log(2).
@@ -142,14 +141,21 @@ template <class T>
 /// Within 1 ulp.
 template <class T>
 [[gnu::always_inline]] inline T exp(T x) {
-  const auto reduced = detail::reduced_exp(detail::clamped(x, detail::Format<T>::least_exp));
-  return detail::scaled(1 + (reduced.r + detail::exp_tail(reduced.r)), reduced);
+  using F = detail::Format<T>;
+  const auto reduced = detail::reduced_exp(x);
+  const T y = detail::scaled(1 + (reduced.r + detail::exp_tail(reduced.r)), reduced);
+  // Beyond the range y is any number. Chosen at the end, for which nothing waits.
+  const T above = x < F::least_exp ? T(0) : y;
+  return x > F::greatest_exp ? detail::infinity<T> : above;
 }
 
 /// exp(x) - 1, as 2^k ((1 - 2^-k + r) + the tail of exp(r)). Within 1.3 ulp.
 template <class T>
 [[gnu::always_inline]] inline T expm1(T x) {
-  const auto reduced = detail::reduced_exp(detail::clamped(x, T(-50)));
+  // Where it is neither -1 nor infinite.
+  const T above = detail::at_least(T(-50), x);
+  constexpr T greatest = detail::Format<T>::greatest_exp;
+  const auto reduced = detail::reduced_exp(above > greatest ? greatest : above);
   const T c = 1 - detail::power_of_two(reduced.k > 100 ? T(-100) : -reduced.k);
   const T sum = c + reduced.r;
   const T low = (reduced.r - (sum - c)) + reduced.r_low;  // what the sum lost
@@ -202,7 +208,7 @@ template <class T>
 template <class T>
 [[gnu::always_inline]] inline T sigmoid(T x) {
   // exp(-|x|) = 2^k (m + rest)
-  const auto reduced = detail::reduced_exp(detail::clamped(-std::abs(x), detail::Format<T>::least_exp));
+  const auto reduced = detail::reduced_exp(detail::at_least(detail::Format<T>::least_exp, -std::abs(x)));
   const T start = 1 + reduced.r;
   const T tail = detail::exp_tail(reduced.r) + ((reduced.r - (start - 1)) + reduced.r_low);
   const T m = start + tail;
@@ -248,9 +254,11 @@ template <class T>
   const double s = (m - 1) / (m + 1);
   const double log2_m = s * detail::polynomial(s * s, 2.885390081777848, 0.9617966941171496, 0.5770779411609969,
                                                0.41220938293229303, 0.31990000746287006, 0.28298587511743484);
+  // Each choice, here and below, is by a comparison of its own: where it is of the exponent, the same for all, compilers
+  // make no vectors of a truth that several share.
   const double edge = a == 0 ? -detail::infinity<double> : a;  // 0, infinity and NaN
-  const bool usual = (a > 0) & (a < detail::infinity<double>);
-  const double log2_a = usual ? k + log2_m : edge;
+  const double finite = a < detail::infinity<double> ? k + log2_m : edge;
+  const double log2_a = a > 0 ? finite : edge;
   const double product = a == 1 ? 0 : y * log2_a;  // where y is infinite too
   // 2^product
   const double above = product < -200 ? -200 : product;
@@ -260,15 +268,17 @@ template <class T>
       detail::power_of_two(n) * detail::polynomial(t - n, 1.0000000005586578, 0.6931472058867723, 0.24022646867558017,
                                                    0.05550328451316243, 0.009618490426182093, 0.001340006314438506,
                                                    0.0001534568834369424);
-  // A negative base: odd exponents keep its sign, those that are no integers have no value.
+  // Of a negative base: -1 for odd exponents, no number for those that are no integers. Great ones are even.
   const double rounded = (y + F::round) - F::round, half = 0.5 * y;
-  const bool whole = (std::abs(y) >= 0x1p24) | (rounded == y);
-  const bool odd = whole & (std::abs(y) < 0x1p24) & ((half + F::round) - F::round != half);
-  const double signed_power = odd ? std::copysign(magnitude, x) : magnitude;
-  const bool has_value = (x >= 0) | (a == detail::infinity<double>) | whole;
-  const double power = has_value ? signed_power : std::numeric_limits<double>::quiet_NaN();
-  const bool one_always = (x == 1) | (y == 0);  // NaN beside it too
-  return static_cast<float>(one_always ? 1 : power);
+  const double if_integer = (half + F::round) - F::round == half ? 1 : -1;
+  const double if_not_great = rounded == y ? if_integer : std::numeric_limits<double>::quiet_NaN();
+  const double of_negative = std::abs(y) >= 0x1p24 ? 1 : if_not_great;
+  const double of_edge = of_negative == of_negative ? of_negative : 1;  // of -0 and -infinity
+  const double if_not_finite = std::copysign(1.0, x) < 0 ? of_edge : 1;
+  const double if_finite = x < 0 ? of_negative : if_not_finite;
+  const double power = magnitude * (a == detail::infinity<double> ? if_not_finite : if_finite);
+  const double if_not_one = x == 1 ? 1 : power;
+  return static_cast<float>(y == 0 ? 1 : if_not_one);  // also of NaN
 }
 
 /// libm's.
