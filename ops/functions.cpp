@@ -69,6 +69,17 @@ Expr of_logarithm(const Expr& y, const DraftFacts&) {
   return is_op(y.input(0), "log_sigmoid") ? sigmoid(y.input(0).input(0)) : Expr();
 }
 
+// exp(x - log(sum(exp(x)))) = exp(x) / sum(exp(x))
+Expr of_log_softmax(const Expr& y, const DraftFacts&) {
+  const Expr difference = y.input(0);
+  if (!is_op(difference, "subtract") || !is_op(difference.input(1), "log")) return {};
+  const Expr sum = difference.input(1).input(0);
+  if (!is_op(sum, "reduce_sum") || !is_op(sum.input(0), "exp") ||
+      !same_node(sum.input(0).input(0), difference.input(0)) || sum.input(0).type() != y.type())
+    return {};
+  return sum.input(0) / sum;
+}
+
 }  // namespace
 
 Expr exp(const Operand& x) {
@@ -76,7 +87,8 @@ Expr exp(const Operand& x) {
   static constexpr Row r =
       row<Takes::floating>("exp", many_steps([](auto x) { return math::exp(x); }), "exp(x0)", Gives::same, Zeros::lost,
                            [](const Chain& c, int) -> Expr { return c.dy * c.y; })
-          .with_rule(of_logarithm);
+          .with_rule(of_logarithm)
+          .regrouped_by(of_log_softmax);
   return elementwise(r, {x});
 }
 

@@ -23,6 +23,12 @@ class RowDots final : public Op {
     if (in[0].layout != Layout::dense) return {};
     return {Fold::By::sum, 2, 1, "x0 * x1"};
   }
+  // (c a) b = c (a b): what is read in memory need not be written first.
+  Expr reassociated(const Expr& y, const DraftFacts&) const override {
+    const Scaled a = scaled(y.input(0)), b = scaled(y.input(1));
+    if (y.layout() != Layout::dense || (same_node(a.x, y.input(0)) && same_node(b.x, y.input(1)))) return {};
+    return a.factor * b.factor * row_dots(a.x, b.x);
+  }
   void compute(Call& call) const override {
     const std::int64_t k = call.in(0).shape()[1];
     if (call.out().type.layout != Layout::dense) call.set_index(call.in(0).index);

@@ -47,12 +47,20 @@ struct SetBits {
   }
 };
 
+// The words that had none before are noted first, in room for as many as there are columns: often it is few of them,
+// and their marks again and again the same.
 struct SetMarkedBits {
-  [[gnu::always_inline]] static void run(std::span<const Index> column, std::uint64_t* bits, std::uint64_t* marks) {
+  [[gnu::always_inline]] static void run(std::span<const Index> column, std::uint64_t* bits, std::uint64_t* marks,
+                                         Index* room) {
+    std::size_t noted = 0;
     for (const Index c : column) {
-      set_bit(bits, static_cast<unsigned>(c));
-      set_bit(marks, static_cast<unsigned>(c) / word_bits);
+      const auto number = static_cast<unsigned>(c);
+      std::uint64_t& word = bits[number / word_bits];
+      room[noted] = static_cast<Index>(number / word_bits);
+      noted += word == 0 ? 1 : 0;
+      word |= std::uint64_t{1} << (number % word_bits);
     }
+    for (std::size_t i = 0; i < noted; ++i) set_bit(marks, static_cast<unsigned>(room[i]));
   }
 };
 
@@ -116,7 +124,8 @@ void find_slots(std::span<const Index> column, const Words& words, Index* slot) 
 }
 
 void find_by_marked_bits(const CsrPattern& pattern, std::vector<Index>& columns, std::vector<Index>& slot) {
-  static const auto set_bits = compiled_here<SetMarkedBits, std::span<const Index>, std::uint64_t*, std::uint64_t*>();
+  static const auto set_bits =
+      compiled_here<SetMarkedBits, std::span<const Index>, std::uint64_t*, std::uint64_t*, Index*>();
   static const auto list_columns = compiled_here<ListMarkedColumns, const std::uint64_t*, Index*,
                                                  std::span<const std::uint64_t>, Index*, std::int64_t>();
   static thread_local Words kept;  // no bit is set but while a pattern is looked at
@@ -129,7 +138,7 @@ void find_by_marked_bits(const CsrPattern& pattern, std::vector<Index>& columns,
   const std::int64_t end = std::min(pattern.columns, pattern.non_zeros()) + at_once;
   columns.resize(as_size(end));
 
-  set_bits(pattern.column, words.bits.data(), words.marks.data());
+  set_bits(pattern.column, words.bits.data(), words.marks.data(), columns.data());
   columns.resize(as_size(list_columns(words.bits.data(), words.before.data(), words.marks, columns.data(), end)));
   find_slots(pattern.column, words, slot.data());
   for (const Index c : columns) words.bits[static_cast<unsigned>(c) / word_bits] = 0;
@@ -305,7 +314,7 @@ const CsrPattern::Active& CsrPattern::active(Workers* workers) const {
   active.slot.resize(column.size());
   if (columns / most_columns_a_non_zero > non_zeros()) {
     find_by_sorting(*this, index->row, active.slot);
-  } else if (columns / word_bits > non_zeros()) {
+  } else if (2 * (columns / word_bits) > non_zeros()) {
     find_by_marked_bits(*this, index->row, active.slot);
   } else {
     find_by_bits(*this, index->row, active.slot, workers);
