@@ -31,6 +31,7 @@ template <class T>
 
 // Rows of a table that does not fit the nearest caches are asked for so many non-zeros before they are needed.
 constexpr std::int64_t ahead = 16;
+constexpr std::int64_t near_bytes = 1 << 18;
 
 // The first line of a row and its last: what is between, processors fetch by themselves.
 template <class T>
@@ -46,6 +47,7 @@ struct Rows {
   const Index* place;  // which row of the dense matrix a non-zero meets
   const T* values;     // null where all are 1
   const T* scale;      // of each row; null where there is none
+  bool far;            // whether rows of the dense matrix are asked for ahead
 
   [[gnu::always_inline]] T value(std::int64_t j) const { return values != nullptr ? values[j] : T{1}; }
   [[gnu::always_inline]] T scale_of(std::int64_t r) const { return scale != nullptr ? scale[r] : T{1}; }
@@ -68,7 +70,7 @@ struct MultiplyRows {
       for (std::int64_t r = first; r < last; ++r) {
         L row;
         for (std::int64_t j = x.start[r] - x.start[0]; j < x.start[r + 1] - x.start[0]; ++j) {
-          prefetch_row(b + x.place[std::min(j + ahead, last_place)] * k, k);
+          if (x.far) prefetch_row(b + x.place[std::min(j + ahead, last_place)] * k, k);
           row.add(x.value(j), b + x.place[j] * k, k);
         }
         row.store(y + r * k, k);
@@ -84,9 +86,19 @@ struct MultiplyColumn {
                                          std::int64_t last) {
     as_constant<std::int64_t, 1, 2, 3, 4>(length, [&](auto fixed) {
       const std::int64_t count = fixed > 0 ? fixed : length;
-      for (std::int64_t r = first; r < last; ++r) {
+      const Index* place = x.place + first * count;
+      if (x.values == nullptr) {
+        for (std::int64_t r = first; r < last; ++r, place += count) {
+          T sum{};
+          for (std::int64_t j = 0; j < count; ++j) sum += b[place[j]];
+          y[r] = sum;
+        }
+        return;
+      }
+      const T* value = x.values + first * count;
+      for (std::int64_t r = first; r < last; ++r, place += count, value += count) {
         T sum{};
-        for (std::int64_t j = r * count; j < (r + 1) * count; ++j) sum += x.value(j) * b[x.place[j]];
+        for (std::int64_t j = 0; j < count; ++j) sum += value[j] * b[place[j]];
         y[r] = sum;
       }
     });
@@ -126,7 +138,7 @@ struct ScatterRows {
             kept.add(scale * x.value(j), b + r * k, k);
             continue;
           }
-          prefetch_row(y + x.place[std::min(j + ahead, last_place)] * k, k);
+          if (x.far) prefetch_row(y + x.place[std::min(j + ahead, last_place)] * k, k);
           L row;
           row.load(place, k);
           row.add(scale * x.value(j), b + r * k, k);
@@ -239,7 +251,7 @@ void scatter_shares(Call& call, const Rows<T>& x, std::int64_t n, const T* b, st
       }
       start[last - first] = taken;
       const Rows<T> own{start, place, x.values == nullptr ? nullptr : values,
-                        x.scale == nullptr ? nullptr : x.scale + first};
+                        x.scale == nullptr ? nullptr : x.scale + first, x.far};
       scatter(own, b + first * k, k, y, 0, last - first);
     }
   });
@@ -252,7 +264,8 @@ void csr_times_dense(Workers& workers, const Value& x, const Value& b, T* y) {
   const std::int64_t k = b.shape()[1];
   const Index* place = b.type.layout == Layout::part ? x.pattern->active().slot.data() : x.pattern->column.data();
   const std::int64_t rows = x.shape()[0];
-  const Rows<T> of{x.row_start(), place + x.row_start()[0], x.ones ? nullptr : x.as<T>(), nullptr};
+  const bool far = b.stored * static_cast<std::int64_t>(sizeof(T)) > near_bytes;
+  const Rows<T> of{x.row_start(), place + x.row_start()[0], x.ones ? nullptr : x.as<T>(), nullptr, far};
   if (const std::int64_t length = x.pattern->row_length(); k == 1 && length > 0) {
     const RowsKernel<T> multiply = kernel<MultiplyColumn<T>, T>();
     return workers.for_each(rows, chunk_of(rows, x.stored * column_costs), [&](std::int64_t first, std::int64_t last) {
@@ -281,7 +294,8 @@ void csr_transposed_times_dense(Call& call, const Value& x, const T* b, std::int
       call.adds ? 1 : std::clamp<std::int64_t>(x.stored * k / (8 * std::max<std::int64_t>(1, size) + 4 * work), 1, 8);
   const std::int64_t rows = (n + pieces - 1) / pieces;
   T* sums = pieces > 1 ? call.scratch<T>((pieces - 1) * size) : nullptr;
-  const Rows<T> of{x.row_start(), place + x.row_start()[0], x.ones ? nullptr : x.as<T>(), scale};
+  const bool far = size * static_cast<std::int64_t>(sizeof(T)) > near_bytes;
+  const Rows<T> of{x.row_start(), place + x.row_start()[0], x.ones ? nullptr : x.as<T>(), scale, far};
   const std::int64_t shares = std::min<std::int64_t>(call.workers().threads(), x.stored * k / work);
   if (pieces == 1 && shares > 1 && k > 1 && !call.adds && x.pattern->ascends())
     return by_simd_row<T>(k, [&]<class L>(TypeTag<L>) {
