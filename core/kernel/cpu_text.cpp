@@ -1,6 +1,5 @@
-// The text of a kernel in C++, without headers. Loops over the inner axes have fixed bounds and strides, and an operand
-// that is the same along the last axis is read once for it. No multiplication is fused with an addition (compiler.cpp),
-// so that the numbers are those of the ops' own row kernels.
+// The text of a kernel in C++. Loops over the inner axes have fixed bounds and strides, and an operand that is the same
+// along the last axis is read once for it.
 #include <gradus/core/at.h>
 #include <gradus/core/kernel/kernel.h>
 
@@ -28,7 +27,8 @@ constexpr std::int64_t chunk = 16;
 
 constexpr std::int64_t run_block = 1024;  // of runs.h: more a WholeSum does not take at a time
 
-constexpr std::int64_t rows_ahead = 16;  // how far before they are read rows of tables are fetched
+// How far before they are read rows of tables are fetched; such of one number take less time each.
+constexpr std::int64_t rows_ahead = 16, numbers_ahead = 64;
 constexpr std::int64_t line_bytes = 64, most_lines = 4;
 
 // Of values in memory, for which a bool is a byte; a step gives a bool.
@@ -190,6 +190,7 @@ class CpuText {
 
   void loops() {
     const bool by_rows = kernel_.looks_up();
+    if (by_rows && last_ == 0 && kernel_.folds.empty()) return numbers_of_rows();
     if (!kernel_.folds.empty())
       text_ += fmt::format(
           "  for (gr_int64 b = 0; b < n; b += {0}) {{\n  const gr_int64 end = b + {0} < n ? b + {0} : n;\n", block_);
@@ -219,6 +220,40 @@ class CpuText {
       if (a == inner_) end_row(indent(a + 1));
     }
     if (!kernel_.folds.empty()) add_folds();
+  }
+
+  // Of tables of a number a row so many at a time: brought together, computed with in vectors, and put back.
+  void numbers_of_rows() {
+    text_ += "  const auto block = [&](gr_int64 b, int size) __attribute__((always_inline)) {\n";
+    std::string gathered, put;
+    for (std::size_t k = 0; k < kernel_.reads.size(); ++k) {
+      const Kernel::Read& read = kernel_.reads[k];
+      if (read.operand.access == Access::number) continue;
+      const std::string_view type = type_text(read.dtype);
+      if (stride_of(read)[0] == 0) {
+        text_ += fmt::format("    const {} a{} = *p{};\n", type, k, k);
+      } else if (read.operand.access == Access::looked_up) {
+        text_ += fmt::format("    {} q{}[{}];\n", type, k, chunk);
+        gathered += fmt::format("      q{}[j - b] = p{}[row];\n", k, k);
+      } else {
+        text_ += fmt::format("    const {}* q{} = p{} + b;\n", type, k, k);
+      }
+    }
+    for (std::size_t m = 0; m < kernel_.steps.size(); ++m) {
+      const Kernel::Step& step = kernel_.steps[m];
+      const std::string_view type = type_text(step.dtype);
+      if (step.stored) text_ += fmt::format("    {}* z{} = y{} + b;\n", type, m, m);
+      if (step.table >= 0) text_ += fmt::format("    {} u{}[{}];\n", type, m, chunk);
+      if (step.table >= 0) put += fmt::format("      t{}[row] = u{}[j];\n", m, m);
+    }
+    text_ += "    for (gr_int64 j = b; j < b + size; ++j) {\n      const gr_int64 row = held[j];\n";
+    prefetch("      ");
+    text_ += fmt::format("{}    }}\n{}    for (int j = 0; j < size; ++j) {{\n", gathered, independent);
+    body("      ");
+    text_ += fmt::format(
+        "    }}\n    for (int j = 0; j < size; ++j) {{\n      const gr_int64 row = held[b + j];\n{0}    }}\n  }};\n"
+        "  gr_int64 b = 0;\n  for (; b + {1} <= n; b += {1}) block(b, {1});\n  if (b < n) block(b, int(n - b));\n",
+        put, chunk);
   }
 
   // Sums what a block of rows along the first axis has brought.
@@ -278,9 +313,8 @@ class CpuText {
         text_ += fmt::format("{}tile<{}>({}, t{});\n", in, kernel_.dims[last_], at, k);
         continue;
       }
-      text_ += steps_along(read) || (last_ == 0 && looked_up)
-                   ? fmt::format("{}const {}* q{} = {};\n", in, type, k, at)
-                   : fmt::format("{}const {} a{} = *({});\n", in, type, k, at);
+      text_ += steps_along(read) ? fmt::format("{}const {}* q{} = {};\n", in, type, k, at)
+                                 : fmt::format("{}const {} a{} = *({});\n", in, type, k, at);
     }
     for (std::size_t m = 0; m < kernel_.steps.size(); ++m) {
       const Kernel::Step& step = kernel_.steps[m];
@@ -328,13 +362,9 @@ class CpuText {
   void body(const std::string& in) {
     for (std::size_t k = 0; k < kernel_.reads.size(); ++k) {
       const Kernel::Read& read = kernel_.reads[k];
-      const bool by_row = last_ == 0 && read.operand.access == Access::looked_up;
-      if (read.operand.access == Access::number || (!steps_along(read) && !by_row)) continue;
-      text_ +=
-          fmt::format("{}const {} a{} = {}{}[{}];\n", in, type_text(read.dtype), k, is_laid_out(read) ? "t" : "q", k,
-                      by_row              ? (read.stride[0] != 0 ? "row" : "0")
-                      : is_laid_out(read) ? "j"
-                                          : element());
+      if (read.operand.access == Access::number || !steps_along(read)) continue;
+      text_ += fmt::format("{}const {} a{} = {}{}[{}];\n", in, type_text(read.dtype), k, is_laid_out(read) ? "t" : "q",
+                           k, is_laid_out(read) ? "j" : element());
     }
     for (std::size_t m = 0; m < kernel_.steps.size(); ++m) {
       const Kernel::Step& step = kernel_.steps[m];
@@ -346,8 +376,7 @@ class CpuText {
     // All is read before anything is written: a result may lie where an operand does.
     for (std::size_t m = 0; m < kernel_.steps.size(); ++m) {
       if (kernel_.steps[m].stored) text_ += fmt::format("{}z{}[{}] = v{};\n", in, m, element(), m);
-      if (kernel_.steps[m].table >= 0)
-        text_ += fmt::format("{}u{}[{}] = v{};\n", in, m, last_ == 0 ? "row" : element(), m);
+      if (kernel_.steps[m].table >= 0) text_ += fmt::format("{}u{}[{}] = v{};\n", in, m, element(), m);
     }
     for (std::size_t f = 0; f < kernel_.folds.size(); ++f) {
       const Kernel::Fold& fold = kernel_.folds[f];
@@ -386,7 +415,7 @@ class CpuText {
         add("p", k, kernel_.reads[k].stride[0], kernel_.reads[k].dtype);
     if (lines.empty()) return;
     text_ += fmt::format("{0}const gr_int64 soon = held[{1} + {2} < last ? {1} + {2} : last];\n{3}", in, counter(0),
-                         rows_ahead, lines);
+                         last_ == 0 ? numbers_ahead : rows_ahead, lines);
   }
 
   const Kernel& kernel_;
@@ -404,17 +433,6 @@ class CpuText {
 };
 
 }  // namespace
-
-bool Kernel::looks_up() const {
-  return std::any_of(steps.begin(), steps.end(), [](const Step& s) { return s.table >= 0; }) ||
-         std::any_of(reads.begin(), reads.end(), [](const Read& r) { return r.operand.access == Access::looked_up; });
-}
-
-std::int64_t Kernel::inner(std::size_t axis) const {
-  std::int64_t size = 1;
-  for (std::size_t a = axis; a < dims.size(); ++a) size *= dims[a];
-  return size;
-}
 
 std::string cpu_text(const Kernel& kernel) { return CpuText(kernel, false).write(); }
 

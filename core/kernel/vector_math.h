@@ -254,8 +254,8 @@ template <class T>
   const double s = (m - 1) / (m + 1);
   const double log2_m = s * detail::polynomial(s * s, 2.885390081777848, 0.9617966941171496, 0.5770779411609969,
                                                0.41220938293229303, 0.31990000746287006, 0.28298587511743484);
-  // Each choice, here and below, is by a comparison of its own: where it is of the exponent, the same for all, compilers
-  // make no vectors of a truth that several share.
+  // Each choice, here and below, is by a comparison of its own: where it is of the exponent, the same for all,
+  // compilers make no vectors of a truth that several share.
   const double edge = a == 0 ? -detail::infinity<double> : a;  // 0, infinity and NaN
   const double finite = a < detail::infinity<double> ? k + log2_m : edge;
   const double log2_a = a > 0 ? finite : edge;

@@ -247,13 +247,16 @@ std::span<Index> CsrPattern::new_column(std::int64_t count) {
   return own_;
 }
 
+// One batch after the other has such rows: where they begin is known already.
+void CsrPattern::set_equal_rows(std::int64_t count, std::int64_t length) {
+  if (rows == count && found_->row_length.load(std::memory_order_relaxed) == length) return;
+  rows = count;
+  row_start.resize(as_size(count) + 1);
+  for (std::int64_t r = 0; r <= count; ++r) row_start[as_size(r)] = r * length;
+}
+
 std::span<Index> CsrPattern::new_rows(std::int64_t count, std::int64_t length) {
-  // One batch after the other has such rows: where they begin is known already.
-  if (rows != count || found_->row_length.load(std::memory_order_relaxed) != length) {
-    rows = count;
-    row_start.resize(as_size(count) + 1);
-    for (std::int64_t r = 0; r <= count; ++r) row_start[as_size(r)] = r * length;
-  }
+  set_equal_rows(count, length);
   const std::span<Index> out = new_column(count * length);
   found_->row_length.store(length, std::memory_order_relaxed);
   return out;
@@ -280,16 +283,23 @@ std::shared_ptr<RowIndex> CsrPattern::index_to_fill() const {
 }
 
 void CsrPattern::set_rows(const std::shared_ptr<const CsrPattern>& whole, std::int64_t first, std::int64_t count) {
-  rows = count;
+  const std::int64_t length = whole->row_length();
+  const std::int64_t from = whole->row_start[as_size(first)];
+  const std::int64_t end = whole->row_start[as_size(first + count)];
+  if (length >= 0) {
+    set_equal_rows(count, length);
+  } else {
+    rows = count;
+    row_start.resize(as_size(count) + 1);
+    const auto begin = whole->row_start.begin() + first;
+    std::transform(begin, begin + count + 1, row_start.begin(), [&](std::int64_t start) { return start - from; });
+  }
   columns = whole->columns;
-  const auto begin = whole->row_start.begin() + first;
-  const std::int64_t from = *begin;
-  row_start.resize(as_size(count) + 1);
-  std::transform(begin, begin + count + 1, row_start.begin(), [&](std::int64_t start) { return start - from; });
-  column = whole->column.subspan(as_size(from), as_size(row_start.back()));
+  column = whole->column.subspan(as_size(from), as_size(end - from));
   // Rows of rows are rows of the whole: what lies between need not live on.
   whole_ = whole->whole_ ? whole->whole_ : whole;
   forget();
+  if (length >= 0) found_->row_length.store(length, std::memory_order_relaxed);
   ascends_ = whole->ascends_;
 }
 

@@ -77,6 +77,7 @@ struct CsrPattern {
 
  private:
   void forget();
+  void set_equal_rows(std::int64_t count, std::int64_t length);
   std::shared_ptr<RowIndex> index_to_fill() const;
 
   bool ascends_ = true;
