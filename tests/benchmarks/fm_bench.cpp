@@ -21,7 +21,7 @@ void toy_step(benchmark::State& state) {
   if (!same_way(
           state, 50, [&] { return gradus.step_loss(); }, loop))
     return;
-  compare(state, 6, gradus.steps(), [&](std::int64_t count) {
+  compare(state, 3.5, gradus.steps(), [&](std::int64_t count) {
     for (std::int64_t i = 0; i < count; ++i) benchmark::DoNotOptimize(loop());
   });
 }

@@ -43,7 +43,7 @@ class Collector final : public benchmark::ConsoleReporter {
                      {"gradus_s", nullptr},
                      {"loop_s", nullptr},
                      {"ratio", std::exp(logarithms / count)},
-                     {"target", 2.4}});
+                     {"target", 1.5}});
   }
   bool failed() const { return failed_; }
   const std::vector<std::string>& skipped() const { return skipped_; }

@@ -46,7 +46,7 @@ void mixture(benchmark::State& state) {
   const auto step = [&](std::size_t /*batch*/, bool want_loss) {
     return machine.step(x.data(), Mixture::n, want_loss);
   };
-  compare_formula(state, 4, gradus, {step, [&] { return machine.values(); }});
+  compare_formula(state, 2, gradus, {step, [&] { return machine.values(); }});
 }
 
 // Hendrycks, Gimpel: Gaussian Error Linear Units (2016), section 2, the form with tanh; Ba, Kiros, Hinton: Layer
@@ -97,7 +97,7 @@ void gelu_layers(benchmark::State& state) {
   const auto step = [&](std::size_t /*batch*/, bool /*want_loss*/) {
     return machine.step(x.span<float>().data(), labels.span<float>().data());
   };
-  compare_formula(state, 4, gradus, {step, [&] { return machine.values(); }});
+  compare_formula(state, 2, gradus, {step, [&] { return machine.values(); }});
 }
 
 // No paper's, but like many: ten operations on three operands of which nobody has thought.
@@ -141,7 +141,7 @@ void rational(benchmark::State& state) {
   if (!same_way(
           state, 1, [&] { return gradus.value(); }, [&] { return gradus.loop(); }))
     return;
-  compare(state, 4, gradus.steps(), [&](std::int64_t count) {
+  compare(state, 2, gradus.steps(), [&](std::int64_t count) {
     for (std::int64_t i = 0; i < count; ++i) benchmark::DoNotOptimize(gradus.loop());
   });
 }

@@ -17,7 +17,7 @@ void field_weighted(benchmark::State& state) {
   const auto step = [&](std::size_t b, bool want_loss) {
     return machine.step({data.feature(b), data.y(b), FieldBatches::size}, want_loss);
   };
-  compare_formula(state, 4, gradus, {step, [&] { return machine.values(); }});
+  compare_formula(state, 2, gradus, {step, [&] { return machine.values(); }});
 }
 
 // Xiao, Ye, He, Zhang, Wu, Chua: Attentional Factorization Machines: Learning the Weight of Feature Interactions via
@@ -67,7 +67,7 @@ void attentional(benchmark::State& state) {
   const auto step = [&](std::size_t b, bool /*want_loss*/) {
     return machine.step({data.feature(b), data.y(b), FieldBatches::size});
   };
-  compare_formula(state, 4, gradus, {step, [&] { return machine.values(); }});
+  compare_formula(state, 2, gradus, {step, [&] { return machine.values(); }});
 }
 
 }  // namespace

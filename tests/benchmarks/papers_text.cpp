@@ -51,7 +51,7 @@ void softmax_regression(benchmark::State& state) {
   FormulaSteps gradus(formula, {x_rows(data, 0, n), labels_of(data.y, classes)});
   loops::SoftmaxRegression machine(data.x, features, {data.y.begin(), data.y.end()}, static_cast<float>(rate));
   const auto step = [&](std::size_t /*batch*/, bool want_loss) { return machine.step(want_loss); };
-  compare_formula(state, 4, gradus, {step, [&] { return machine.values(); }});
+  compare_formula(state, 2, gradus, {step, [&] { return machine.values(); }});
 }
 
 }  // namespace
