@@ -28,7 +28,7 @@ constexpr std::int64_t chunk = 16;
 constexpr std::int64_t run_block = 1024;  // of runs.h: more a WholeSum does not take at a time
 
 // How far before they are read rows of tables are fetched; such of one number take less time each.
-constexpr std::int64_t rows_ahead = 16, numbers_ahead = 64;
+constexpr std::int64_t rows_ahead = 32, numbers_ahead = 64;
 constexpr std::int64_t line_bytes = 64, most_lines = 4;
 
 // Of values in memory, for which a bool is a byte; a step gives a bool.
