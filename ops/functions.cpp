@@ -69,7 +69,7 @@ Expr of_logarithm(const Expr& y, const DraftFacts&) {
   return is_op(y.input(0), "log_sigmoid") ? sigmoid(y.input(0).input(0)) : Expr();
 }
 
-// exp(x - log(sum(exp(x)))) = exp(x) / sum(exp(x))
+// exp(x - log(sum(exp(x)))) = exp(x) / sum(exp(x)), as long as that sum is in range; exp(x) is there already.
 Expr of_log_softmax(const Expr& y, const DraftFacts&) {
   const Expr difference = y.input(0);
   if (!is_op(difference, "subtract") || !is_op(difference.input(1), "log")) return {};

@@ -23,7 +23,7 @@ class RowDots final : public Op {
     if (in[0].layout != Layout::dense) return {};
     return {Fold::By::sum, 2, 1, "x0 * x1"};
   }
-  // (c a) b = c (a b): what is read in memory need not be written first.
+  // (c a) b = c (a b): c a, which this would read from memory, need not be written there.
   Expr reassociated(const Expr& y, const DraftFacts&) const override {
     const Scaled a = scaled(y.input(0)), b = scaled(y.input(1));
     if (y.layout() != Layout::dense || (same_node(a.x, y.input(0)) && same_node(b.x, y.input(1)))) return {};

@@ -48,8 +48,8 @@ template <class T> __device__ inline T gr_mod(T a, T b) {
   if (remainder == 0) return copysign(T(0), b);
   return (remainder < 0) != (b < 0) ? remainder + b : remainder;
 }
-// The usual exponents without pow; like pow, 0 for the root of -0 and infinity for that of -infinity. Where the exponent is
-// a number in the text, one of these is left.
+// Of floating numbers. The usual exponents without pow; like pow, 0 for the root of -0 and infinity for that of
+// -infinity. Where the exponent is a number in the text, compilers leave one of these.
 template <class T> __device__ inline T gr_pow(T x, T exponent) {
   const T root = x - x != 0 ? gr_abs(x) : sqrt(x + T(0));  // of NaN as well
   T power = pow(x, exponent);

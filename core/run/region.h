@@ -75,8 +75,8 @@ class Region {
   struct KernelTask {
     std::vector<const Value*> reads;
     std::vector<Write> writes;
-    std::vector<const std::byte*> in;
-    std::vector<std::byte*> out;
+    std::vector<const void*> in;
+    std::vector<void*> out;
     std::vector<std::int64_t> in_step, out_step;  // bytes of a row of the region
     const Value* rows = nullptr;                  // where the space is the rows of a table
   };

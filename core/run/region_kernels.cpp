@@ -55,8 +55,7 @@ void Region::run_kernel(KernelTask& task, const Compiled& kernel, std::int64_t r
     held = all.data() + task.rows->first_row;
     last = std::ssize(all) - task.rows->first_row - 1;
   }
-  kernel.function(rows * kernel.row_elements / kernel.inner, reinterpret_cast<const void* const*>(task.in.data()),
-                  reinterpret_cast<void* const*>(task.out.data()), held, last, kernel.inner);
+  kernel.function(rows * kernel.row_elements / kernel.inner, task.in.data(), task.out.data(), held, last, kernel.inner);
   for (const Write& write : task.writes)
     if (write.sum != nullptr) write.sum->add_part();
 }
@@ -70,8 +69,10 @@ void Region::run_kernels(Piece& piece, int lane, std::int64_t begin, std::int64_
       KernelTask& task = piece.kernels[k];
       Recorder::time(recorder, members_[kernels_[k].first].node, lane,
                      [&] { run_kernel(task, kernels_[k], std::min(tile_rows_, end - first)); });
-      for (std::size_t i = 0; i < task.in.size(); ++i) task.in[i] += tile_rows_ * task.in_step[i];
-      for (std::size_t i = 0; i < task.out.size(); ++i) task.out[i] += tile_rows_ * task.out_step[i];
+      for (std::size_t i = 0; i < task.in.size(); ++i)
+        task.in[i] = static_cast<const std::byte*>(task.in[i]) + tile_rows_ * task.in_step[i];
+      for (std::size_t i = 0; i < task.out.size(); ++i)
+        task.out[i] = static_cast<std::byte*>(task.out[i]) + tile_rows_ * task.out_step[i];
     }
 }
 

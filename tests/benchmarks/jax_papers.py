@@ -200,7 +200,7 @@ def rational():
     return value, None, None, [(a, b, c)]
 
 
-FORMULAS = {"mf sgd": lambda: factors(sgd(2.0)), "mf adam": lambda: factors(adam(0.01)), "fwfm": field_weighted,
+FORMULAS = {"mf sgd": lambda: factors(sgd(4.0)), "mf adam": lambda: factors(adam(0.01)), "fwfm": field_weighted,
             "afm": attentional, "softmax csr": softmax_text, "mixture": mixture, "gelu layers": gelu_layers,
             "rational": rational}
 
