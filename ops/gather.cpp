@@ -194,7 +194,7 @@ class ScatterAdd final : public Op {
     if (in[0].shape.rank() == 0 || !is_floating(y.dtype)) return {};
     return {Tiles::Gives::accumulated, 0b110, shared_ > 0 ? in[1].shape[0] : in[2].shape[0]};
   }
-  void prepare_sum(Call& call) const override { call.set_index(call.in(2).pattern->active().columns); }
+  void prepare_sum(Call& call) const override { call.set_index(call.in(2).pattern->active_columns()); }
 
   void compute(Call& call) const override {
     if (!call.adds) prepare_sum(call);
@@ -212,7 +212,7 @@ class ScatterAdd final : public Op {
 
   void launch(DeviceCall& call) const override {
     Value indicator = call.in(2);
-    call.set_index(indicator.pattern->active().columns);
+    call.set_index(indicator.pattern->active_columns());
     const std::int64_t width = call.out().row_size(), rows = call.out().index->count();
     const std::int64_t each = shared(call.in(0));
     if (rows * width == 0) return;

@@ -85,7 +85,7 @@ class Matmul final : public Op {
   int rows_named_by(std::span<const Type> in, int i) const override {
     return i == 1 && in[0].layout == Layout::csr && !options_.transpose_a && !options_.transpose_b ? 0 : -1;
   }
-  void prepare_sum(Call& call) const override { call.set_index(call.in(0).pattern->active().columns); }
+  void prepare_sum(Call& call) const override { call.set_index(call.in(0).pattern->active_columns()); }
 
   void compute(Call& call) const override {
     dispatch_number(call.out().type.dtype, [&]<class T>(TypeTag<T>) {
@@ -103,7 +103,7 @@ class Matmul final : public Op {
     if (a.type.layout == Layout::csr) {
       if (b.type.layout == Layout::part) check_part(call);
       if (!options_.transpose_a) return csr_times_dense(call, a, b);
-      if (gives_rows_) call.set_index(a.pattern->active().columns);
+      if (gives_rows_) call.set_index(a.pattern->active_columns());
       return csr_transposed_times_dense(call, a, b);
     }
     if (b.type.layout != Layout::csr) return dense(call);
@@ -154,7 +154,7 @@ class Matmul final : public Op {
   // A part must hold just the rows that x touches: its row numbers are then x's slots.
   template <class AnyCall>  // Call or DeviceCall
   static void check_part(const AnyCall& call) {
-    const auto& columns = call.in(0).pattern->active().columns;
+    const auto& columns = call.in(0).pattern->active_columns();
     if (call.in(1).index != columns && call.in(1).index->row != columns->row)
       fail<ValueError>("matmul: b {} is a part that does not hold just the rows that a {} touches", call.source(1),
                        call.source(0));
@@ -168,7 +168,7 @@ class Matmul final : public Op {
       if (call.in(1).type.layout == Layout::part) check_part(call);
       return csr_times_dense(call.workers(), x, call.in(1), call.out<T>());
     }
-    if (gives_rows_ && !call.adds) call.set_index(x.pattern->active().columns);
+    if (gives_rows_ && !call.adds) call.set_index(x.pattern->active_columns());
     csr_transposed_times_dense(call, x, call.in<T>(1), k, call.out<T>());
   }
 
@@ -377,7 +377,7 @@ class ScaledRowsProduct final : public Op {
   Tiles tiles(std::span<const Type> in, const Type&) const override {
     return {Tiles::Gives::accumulated, 7, in[0].shape[0]};
   }
-  void prepare_sum(Call& call) const override { call.set_index(call.in(0).pattern->active().columns); }
+  void prepare_sum(Call& call) const override { call.set_index(call.in(0).pattern->active_columns()); }
   void compute(Call& call) const override {
     if (layout_ == Layout::rows && !call.adds) prepare_sum(call);
     dispatch_floating(call.out().type.dtype, [&]<class T>(TypeTag<T>) {
@@ -385,7 +385,7 @@ class ScaledRowsProduct final : public Op {
     });
   }
   void launch(DeviceCall& call) const override {
-    if (layout_ == Layout::rows) call.set_index(call.in(0).pattern->active().columns);
+    if (layout_ == Layout::rows) call.set_index(call.in(0).pattern->active_columns());
     csr_transposed_times_dense(call, call.in(0), call.in(2), call.in(1).data);
   }
 

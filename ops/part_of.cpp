@@ -53,7 +53,7 @@ class PartOf final : public Op {
     const Value& of = call.in(1);
     const Value& table = call.in(0);
     const bool csr = of.type.layout == Layout::csr;
-    call.set_index(csr ? of.pattern->active().columns : of.index);
+    call.set_index(csr ? of.pattern->active_columns() : of.index);
     const Index* rows = csr ? call.pattern(of).active() : call.held_rows(of);
     gather_rows(call, table.data, rows, call.out().index->count(),
                 static_cast<std::size_t>(table.row_size()) * size_of(table.type.dtype), call.out().data);

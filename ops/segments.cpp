@@ -50,7 +50,7 @@ class SegmentExtreme final : public Op {
     Value& y = call.out();
     const CsrPattern& pattern = *call.in(2).pattern;
     dispatch_number(y.type.dtype, [&]<class T>(TypeTag<T>) { fill(call, y.data, y.type.dtype, y.stored, empty<T>()); });
-    const std::int64_t segments = pattern.active().columns->count(), width = y.row_size();
+    const std::int64_t segments = pattern.active_columns()->count(), width = y.row_size();
     if (segments * width == 0) return;
     DevicePattern& on_device = call.pattern(call.in(2));
     const DevicePattern::ByColumn by_column = on_device.by_column();
@@ -85,7 +85,7 @@ extern "C" __global__ void NAME(const T* x, T* y, const gr_int64* start, const i
   void fold(Call& call) const {
     const CsrPattern& pattern = *call.in(2).pattern;
     const CsrPattern::ByColumn& by_column = pattern.by_column();
-    const std::vector<Index>& place = pattern.active().columns->row;
+    const std::vector<Index>& place = pattern.active_columns()->row;
     const std::int64_t width = call.out().row_size();
     std::fill_n(call.out<T>(), call.out().stored, empty<T>());
     call.workers().for_each(static_cast<std::int64_t>(place.size()), 256, [&](std::int64_t first, std::int64_t last) {

@@ -68,7 +68,7 @@ class SparseExtreme final : public Op {
     const DevicePattern::ByColumn columns = pattern.by_column();
     fold_segments(call, by,
                   {.start = columns.start,
-                   .segments = x.pattern->active().columns->count(),
+                   .segments = x.pattern->active_columns()->count(),
                    .position = columns.position,
                    .place = pattern.active()},
                   x.type.dtype, x.data, y);
@@ -92,7 +92,7 @@ class SparseExtreme final : public Op {
       });
     } else {
       const CsrPattern::ByColumn& columns = x.pattern->by_column();
-      const std::vector<Index>& place = x.pattern->active().columns->row;
+      const std::vector<Index>& place = x.pattern->active_columns()->row;
       call.workers().for_each(
           static_cast<std::int64_t>(place.size()), 1024, [&](std::int64_t first, std::int64_t last) {
             for (auto c = static_cast<std::size_t>(first); c < static_cast<std::size_t>(last); ++c) {

@@ -24,7 +24,7 @@ T scaled(W sum, double scale) {
 template <class T, class Write>
 void sum_active_columns(Workers& workers, const CsrPattern& pattern, const T* values, const Write& write) {
   const auto& by_column = pattern.by_column();
-  workers.for_each(pattern.active().columns->count(), sums_a_piece, [&](std::int64_t first, std::int64_t last) {
+  workers.for_each(pattern.active_columns()->count(), sums_a_piece, [&](std::int64_t first, std::int64_t last) {
     for (auto c = static_cast<std::size_t>(first); c < static_cast<std::size_t>(last); ++c) {
       typename Sum<T>::Wide sum = 0;
       for (auto j = static_cast<std::size_t>(by_column.start[c]); j < static_cast<std::size_t>(by_column.start[c + 1]);
@@ -72,7 +72,7 @@ class SumCsrLike final : public Op {
     const Value& g = call.in(0);
     const Shape& to = call.out().shape();
     if (is_row(g.shape(), to)) {
-      call.set_index(g.pattern->active().columns);
+      call.set_index(g.pattern->active_columns());
       dispatch_floating(g.type.dtype, [&]<class T>(TypeTag<T>) {
         T* y = call.out<T>();
         sum_active_columns(call.workers(), *g.pattern, g.as<T>(),
@@ -92,7 +92,7 @@ class SumCsrLike final : public Op {
     const Value& g = call.in(0);
     const Shape& to = call.out().shape();
     if (is_row(g.shape(), to)) {
-      call.set_index(g.pattern->active().columns);
+      call.set_index(g.pattern->active_columns());
       const DevicePattern::ByColumn by_column = call.pattern(g).by_column();
       const SegmentSums columns{by_column.start, call.out().index->count(), by_column.position};
       sum_segments(call, columns, g.type.dtype, g.data, call.out().data);
@@ -144,7 +144,7 @@ void sum_csr_columns(Workers& workers, const Value& x, std::byte* y, double scal
   dispatch_number(x.type.dtype, [&]<class T>(TypeTag<T>) {
     T* to = reinterpret_cast<T*>(y);
     std::fill_n(to, x.pattern->columns, scaled<T>(typename Sum<T>::Wide{0}, scale));  // NaN for a mean of nothing
-    const auto& column = x.pattern->active().columns->row;
+    const auto& column = x.pattern->active_columns()->row;
     sum_active_columns(workers, *x.pattern, x.as<T>(),
                        [&](std::size_t c, auto sum) { to[column[c]] = scaled<T>(sum, scale); });
   });
@@ -165,7 +165,7 @@ void sum_csr_columns(DeviceCall& call, const Value& x, std::byte* y, double scal
   fill(call, y, x.type.dtype, x.pattern->columns, is_floating(x.type.dtype) ? 0 * scale : 0);
   DevicePattern& pattern = call.pattern(x);
   const DevicePattern::ByColumn by_column = pattern.by_column();
-  const SegmentSums columns{by_column.start, x.pattern->active().columns->count(), by_column.position, pattern.active(),
+  const SegmentSums columns{by_column.start, x.pattern->active_columns()->count(), by_column.position, pattern.active(),
                             scale};
   sum_segments(call, columns, x.type.dtype, x.data, y);
 }

@@ -290,7 +290,7 @@ void multiply_from_left(DeviceCall& call, const Value& a, const Value& x, const 
 
 Segments columns_of(DeviceCall& call, const Value& x) {
   const DevicePattern::ByColumn by_column = call.pattern(x).by_column();
-  return {by_column.start, x.pattern->active().columns->count(), by_column.row, by_column.position};
+  return {by_column.start, x.pattern->active_columns()->count(), by_column.row, by_column.position};
 }
 
 void clear_output(DeviceCall& call) {

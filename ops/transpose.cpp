@@ -153,7 +153,7 @@ class Transpose : public Op {
     pattern->columns = x.rows;
     pattern->set_column(by_column.row);
     pattern->row_start.assign(static_cast<std::size_t>(pattern->rows) + 1, 0);
-    const std::vector<Index>& active = x.active().columns->row;
+    const std::vector<Index>& active = x.active_columns()->row;
     for (std::size_t k = 0; k < active.size(); ++k)
       pattern->row_start[static_cast<std::size_t>(active[k]) + 1] = by_column.start[k + 1] - by_column.start[k];
     for (std::size_t row = 1; row < pattern->row_start.size(); ++row)

@@ -203,7 +203,7 @@ TEST_CASE("what is held stays as it is, and the rest serves again") {
           if (batch.number % 25 == 9) held.push_back({batch.x.row_range(0, 5), batch.y.row_range(0, 5), {}, 0});
           if (batch.number % 25 == 15) held.push_back({data.x.row_range(0, 1), batch.y, {}, 1});
           if (batch.number % 25 == 21) {
-            touched.push_back(batch.x.pattern()->active().columns);
+            touched.push_back(batch.x.pattern()->active_columns());
             held.push_back(batch);
             held.back().number = 2;
           }
@@ -219,7 +219,7 @@ TEST_CASE("what is held stays as it is, and the rest serves again") {
             CHECK(kept->x == batch.x);
             CHECK(kept->y == batch.y);
             CHECK(kept->weight == batch.weight);
-            if (batch.number % 25 == 21) CHECK(touched[next++]->row == batch.x.pattern()->active().columns->row);
+            if (batch.number % 25 == 21) CHECK(touched[next++]->row == batch.x.pattern()->active_columns()->row);
             ++kept;
           } else if (batch.number % 25 == 9) {
             CHECK(kept->x == batch.x.row_range(0, 5));

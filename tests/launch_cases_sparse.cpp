@@ -28,7 +28,7 @@ Tensor some_rows(const Shape& table, const std::vector<Index>& rows, DType dtype
 
 // Of a table [columns, k], the rows that a csr matrix touches.
 Tensor active_part_of(const Tensor& csr, std::int64_t k) {
-  const auto& columns = csr.pattern()->active().columns;
+  const auto& columns = csr.pattern()->active_columns();
   return Tensor::rows({csr.dim(1), k}, columns, some_numbers({columns->count(), k}, csr.dtype(), 5), Layout::part);
 }
 

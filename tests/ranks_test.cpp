@@ -232,7 +232,7 @@ TEST_CASE("over ranks explain tells what is exchanged, and as many bytes are sen
     const std::string text = session.explain(train, feeds);
     session.run(train, feeds);
     // The rows of a rank, then what it adds to the gradients: w0 [1], and the rows that it has of W [p] and V [p, 3].
-    const std::int64_t held = rows.x.row_range(first, count).pattern()->active().columns->count();
+    const std::int64_t held = rows.x.row_range(first, count).pattern()->active_columns()->count();
     const std::int64_t of_sums = bytes_of_part + bytes_sent_of({float32, {1}, Layout::dense}, 0, true) +
                                  bytes_sent_of({float32, {features}, Layout::rows}, held, true) +
                                  bytes_sent_of({float32, {features, 3}, Layout::rows}, held, false);

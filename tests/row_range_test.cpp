@@ -82,7 +82,7 @@ TEST_CASE("what is found out about the columns of a view is that of its rows") {
   const Tensor copy = copied(x, 11, 4);
   const CsrPattern& a = *view.pattern();
   const CsrPattern& b = *copy.pattern();
-  CHECK(a.active().columns->row == b.active().columns->row);
+  CHECK(a.active_columns()->row == b.active_columns()->row);
   CHECK(a.active().slot == b.active().slot);
   CHECK(a.by_column().start == b.by_column().start);
   CHECK(a.by_column().row == b.by_column().row);
@@ -116,13 +116,13 @@ TEST_CASE("threads find the same columns, and the same slots, as one") {
         Workers workers(threads);
         CsrPattern shared;
         set(shared);
-        CHECK(shared.active(&workers).columns->row == alone.active().columns->row);
+        CHECK(shared.active(&workers).columns->row == alone.active_columns()->row);
         CHECK(shared.active().slot == alone.active().slot);
       }
       std::vector<Index> expected = column;
       std::sort(expected.begin(), expected.end());
       expected.erase(std::unique(expected.begin(), expected.end()), expected.end());
-      CHECK(alone.active().columns->row == expected);
+      CHECK(alone.active_columns()->row == expected);
       std::vector<Index> found;
       for (const Index slot : alone.active().slot) found.push_back(expected.at(static_cast<std::size_t>(slot)));
       CHECK(found == column);
@@ -135,16 +135,16 @@ TEST_CASE("a pattern whose columns are set anew forgets what it found out") {
   for (std::int64_t first = 0; first < 20; ++first) {
     pattern.set_rows(x.pattern(), first, 3);
     const Tensor copy = copied(x, first, 3);
-    CHECK(pattern.active().columns->row == copy.pattern()->active().columns->row);
+    CHECK(pattern.active_columns()->row == copy.pattern()->active_columns()->row);
     CHECK(pattern.by_column().position == copy.pattern()->by_column().position);
   }
   // Whoever still reads the columns that were active keeps them.
-  const auto held = pattern.active().columns;
+  const auto held = pattern.active_columns();
   const std::vector<Index> before = held->row;
   pattern.row_start = {0, 1};
   pattern.rows = 1;
   std::ranges::fill(pattern.new_column(1), 5);
-  CHECK(pattern.active().columns->row == std::vector<Index>{5});
+  CHECK(pattern.active_columns()->row == std::vector<Index>{5});
   CHECK(held->row == before);
 }
 

@@ -374,7 +374,7 @@ TEST_CASE("a step of a factorization machine sends the rows that it touches once
     // Bytes for rows, and those that there are without any.
     std::int64_t others = 0;
     const Tensor own = rows.x.row_range(first, count);
-    for (const Index row : own.pattern()->active().columns->row) others += row % 4 != rank.rank() ? 1 : 0;
+    for (const Index row : own.pattern()->active_columns()->row) others += row % 4 != rank.rank() ? 1 : 0;
     const std::int64_t w0 = bytes_of_part + bytes_sent_of({float32, {1}, Layout::dense}, 0, true);
     const std::int64_t fixed = bytes_of_part + bytes_sent_of({float32, {features}, Layout::rows}, 0, true) +
                                bytes_sent_of({float32, {features, k}, Layout::rows}, 0, false);

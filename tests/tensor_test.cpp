@@ -210,22 +210,22 @@ TEST_CASE("the non-zeros column by column") {
         expected.emplace_back(pattern.column[static_cast<std::size_t>(p)], static_cast<Index>(r));
     std::sort(expected.begin(), expected.end());
     std::vector<std::pair<Index, Index>> found;
-    for (std::size_t t = 0; t < pattern.active().columns->row.size(); ++t)
+    for (std::size_t t = 0; t < pattern.active_columns()->row.size(); ++t)
       for (auto i = by_column.start[t]; i < by_column.start[t + 1]; ++i)
-        found.emplace_back(pattern.active().columns->row[t], by_column.row[static_cast<std::size_t>(i)]);
+        found.emplace_back(pattern.active_columns()->row[t], by_column.row[static_cast<std::size_t>(i)]);
     CHECK(found == expected);
-    CHECK(std::is_sorted(pattern.active().columns->row.begin(), pattern.active().columns->row.end()));
-    CHECK(by_column.start.size() == pattern.active().columns->row.size() + 1);
+    CHECK(std::is_sorted(pattern.active_columns()->row.begin(), pattern.active_columns()->row.end()));
+    CHECK(by_column.start.size() == pattern.active_columns()->row.size() + 1);
     bool positions_agree = true;
     for (std::size_t i = 0; i < found.size(); ++i)
       positions_agree &= pattern.column[static_cast<std::size_t>(by_column.position[i])] == found[i].first;
     for (std::size_t p = 0; p < pattern.column.size(); ++p)
       positions_agree &=
-          pattern.active().columns->row[static_cast<std::size_t>(pattern.active().slot[p])] == pattern.column[p];
+          pattern.active_columns()->row[static_cast<std::size_t>(pattern.active().slot[p])] == pattern.column[p];
     CHECK(positions_agree);
   }
   const Tensor empty = Tensor::csr(2, 3, Longs{0, 0, 0}, Longs{}, Floats{});
-  CHECK(empty.pattern()->active().columns->count() == 0);
+  CHECK(empty.pattern()->active_columns()->count() == 0);
   CHECK(empty.pattern()->by_column().start == Longs{0});
 }
 

@@ -29,12 +29,12 @@ std::size_t row_bytes_of(const Tensor& table) {
 }  // namespace
 
 std::shared_ptr<const RowIndex> rows_named(std::span<const Tensor> indices) {
-  if (indices.size() == 1 && indices[0].layout() == Layout::csr) return indices[0].pattern()->active().columns;
+  if (indices.size() == 1 && indices[0].layout() == Layout::csr) return indices[0].pattern()->active_columns();
   auto out = std::make_shared<RowIndex>();
   std::vector<Index>& row = out->row;
   for (const Tensor& index : indices) {
     if (index.layout() == Layout::csr) {
-      const std::vector<Index>& columns = index.pattern()->active().columns->row;
+      const std::vector<Index>& columns = index.pattern()->active_columns()->row;
       row.insert(row.end(), columns.begin(), columns.end());
       continue;
     }

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <map>
 #include <string_view>
 #include <utility>
 
@@ -10,14 +9,35 @@ namespace gradus {
 
 namespace {
 
-// Of fewer non-zeros the host finds the columns sooner than the kernels could be launched.
-constexpr std::int64_t worth_sorting_here = 1 << 15;
+// Fewer values the host finds sooner than a kernel could be launched for them.
+constexpr std::int64_t worth_a_launch = 1 << 15;
 constexpr int warp = 32, block = 256;
 
 // Of the sort, which goes by one digit of the keys after the other.
 constexpr int digit_bits = 5;
 constexpr std::int64_t digits = 1 << digit_bits;
 constexpr std::int64_t tile_size = 4096;
+
+const KernelText equal_rows{"equal_rows", R"(
+extern "C" __global__ void NAME(gr_int64 rows, gr_int64 length, gr_int64* start) {
+  for (gr_int64 r = gr_first(); r <= rows; r += gr_step()) start[r] = r * length;
+}
+)"};
+
+// Where each column stands among the active ones, which are sorted and of which it is one.
+const KernelText find_slots{"find_slots", R"(
+extern "C" __global__ void NAME(gr_int64 n, gr_int64 count, const int* column, const int* active, int* slot) {
+  for (gr_int64 i = gr_first(); i < n; i += gr_step()) {
+    int first = 0;
+    for (int left = int(count); left > 1;) {
+      const int half = left / 2;
+      if (active[first + half] <= column[i]) first += half;
+      left -= half;
+    }
+    slot[i] = first;
+  }
+}
+)"};
 
 const KernelText row_of_each{"row_of_each", R"(
 extern "C" __global__ void NAME(gr_int64 rows, const gr_int64* start, int* row) {
@@ -130,8 +150,28 @@ const T* as(const DeviceMemory& memory) {
 
 }  // namespace
 
-DevicePattern::DevicePattern(std::shared_ptr<Accelerator> accelerator, std::shared_ptr<const CsrPattern> pattern)
-    : accelerator_(std::move(accelerator)), pattern_(std::move(pattern)) {}
+const Index* DeviceRows::of(const std::shared_ptr<const RowIndex>& index) {
+  Uploaded& found = uploaded_[index.get()];
+  if (!found.host) {
+    const auto bytes = static_cast<std::int64_t>(index->row.size() * sizeof(Index));
+    found = {index, DeviceMemory(accelerator_, bytes)};
+    if (bytes > 0)
+      accelerator_->upload(found.memory.data(), reinterpret_cast<const std::byte*>(index->row.data()), bytes);
+  }
+  return as<Index>(found.memory);
+}
+
+void DeviceRows::drop_unused() {
+  std::erase_if(uploaded_, [](const auto& entry) { return entry.second.host.use_count() == 1; });
+}
+
+DevicePattern::DevicePattern(std::shared_ptr<Accelerator> accelerator, DeviceRows& rows,
+                             std::shared_ptr<const CsrPattern> pattern)
+    : accelerator_(std::move(accelerator)), rows_(rows), pattern_(std::move(pattern)) {}
+
+bool DevicePattern::is_large() const {
+  return pattern_->non_zeros() >= worth_a_launch && pattern_->non_zeros() <= INT32_MAX;
+}
 
 template <class T>
 const T* DevicePattern::uploaded(DeviceMemory& memory, std::span<const T> from) {
@@ -143,10 +183,29 @@ const T* DevicePattern::uploaded(DeviceMemory& memory, std::span<const T> from) 
   return reinterpret_cast<const T*>(memory.data());
 }
 
-const std::int64_t* DevicePattern::row_start() { return uploaded(row_start_, std::span(pattern_->row_start)); }
+const std::int64_t* DevicePattern::row_start() {
+  const std::int64_t rows = pattern_->rows, length = pattern_->row_length();
+  if (length < 0 || rows < worth_a_launch) return uploaded(row_start_, std::span(pattern_->row_start));
+  if (row_start_.data() == nullptr) {
+    row_start_ = DeviceMemory(accelerator_, (rows + 1) * std::int64_t{sizeof(std::int64_t)});
+    launch_on(*accelerator_, equal_rows, grid_for(rows + 1), rows, length, row_start_.data());
+  }
+  return as<std::int64_t>(row_start_);
+}
+
 const Index* DevicePattern::column() { return uploaded(column_, pattern_->column); }
-const Index* DevicePattern::slot() { return uploaded(slot_, std::span(pattern_->active().slot)); }
-const Index* DevicePattern::active() { return uploaded(active_, std::span(pattern_->active().columns->row)); }
+const Index* DevicePattern::active() { return rows_.of(pattern_->active_columns()); }
+
+const Index* DevicePattern::slot() {
+  if (!is_large()) return uploaded(slot_, std::span(pattern_->active().slot));
+  if (slot_.data() == nullptr) {
+    const std::int64_t n = pattern_->non_zeros();
+    slot_ = DeviceMemory(accelerator_, n * std::int64_t{sizeof(Index)});
+    launch_on(*accelerator_, find_slots, grid_for(n), n, pattern_->active_columns()->count(), column(), active(),
+              slot_.data());
+  }
+  return as<Index>(slot_);
+}
 
 const Index* DevicePattern::row() {
   if (row_.data() == nullptr && pattern_->non_zeros() > 0) {
@@ -157,7 +216,7 @@ const Index* DevicePattern::row() {
 }
 
 DevicePattern::ByColumn DevicePattern::by_column() {
-  if (pattern_->non_zeros() < worth_sorting_here || pattern_->non_zeros() > INT32_MAX) {
+  if (!is_large()) {
     const CsrPattern::ByColumn& host = pattern_->by_column();
     return {uploaded(start_, std::span(host.start)), uploaded(by_row_, std::span(host.row)),
             uploaded(position_, std::span(host.position))};
@@ -168,7 +227,7 @@ DevicePattern::ByColumn DevicePattern::by_column() {
 
 // A radix sort of the non-zeros by their slots: stable, so rows ascend within each column.
 void DevicePattern::sort_by_column() {
-  const std::int64_t n = pattern_->non_zeros(), columns = pattern_->active().columns->count();
+  const std::int64_t n = pattern_->non_zeros(), columns = pattern_->active_columns()->count();
   const std::int64_t tiles = (n + tile_size - 1) / tile_size;
   const Grid grid = grid_for(tiles * block);  // a block a tile
   const auto memory = [&](std::int64_t count, std::size_t size) {
@@ -199,48 +258,36 @@ void DevicePattern::sort_by_column() {
 }
 
 struct DeviceIndices::State {
-  struct Rows {
-    std::shared_ptr<const RowIndex> host;
-    DeviceMemory memory;
-  };
+  explicit State(std::shared_ptr<Accelerator> device) : accelerator(std::move(device)), rows(accelerator) {}
+
   std::shared_ptr<Accelerator> accelerator;
+  DeviceRows rows;
   std::map<const CsrPattern*, std::unique_ptr<DevicePattern>> patterns;
   std::map<const CsrPattern*, std::shared_ptr<const CsrPattern>> hosts;
-  std::map<const RowIndex*, Rows> rows;
 };
 
-DeviceIndices::DeviceIndices(std::shared_ptr<Accelerator> accelerator) : state_(std::make_shared<State>()) {
-  state_->accelerator = std::move(accelerator);
-}
+DeviceIndices::DeviceIndices(std::shared_ptr<Accelerator> accelerator)
+    : state_(std::make_shared<State>(std::move(accelerator))) {}
 
 DevicePattern& DeviceIndices::of(const std::shared_ptr<const CsrPattern>& pattern) {
   std::unique_ptr<DevicePattern>& found = state_->patterns[pattern.get()];
   if (!found) {
-    found = std::make_unique<DevicePattern>(state_->accelerator, pattern);
+    found = std::make_unique<DevicePattern>(state_->accelerator, state_->rows, pattern);
     state_->hosts[pattern.get()] = pattern;
   }
   return *found;
 }
 
-const Index* DeviceIndices::of(const std::shared_ptr<const RowIndex>& index) {
-  State::Rows& found = state_->rows[index.get()];
-  if (!found.host) {
-    const auto bytes = static_cast<std::int64_t>(index->row.size() * sizeof(Index));
-    found = {index, DeviceMemory(state_->accelerator, bytes)};
-    if (bytes > 0)
-      state_->accelerator->upload(found.memory.data(), reinterpret_cast<const std::byte*>(index->row.data()), bytes);
-  }
-  return reinterpret_cast<const Index*>(found.memory.data());
-}
+const Index* DeviceIndices::of(const std::shared_ptr<const RowIndex>& index) { return state_->rows.of(index); }
 
 void DeviceIndices::drop_unused() {
-  std::erase_if(state_->rows, [](const auto& entry) { return entry.second.host.use_count() == 1; });
   std::erase_if(state_->patterns, [&](const auto& entry) {
     const auto host = state_->hosts.find(entry.first);
     if (host->second.use_count() > 2) return false;  // the pattern's own and the map's
     state_->hosts.erase(host);
     return true;
   });
+  state_->rows.drop_unused();
 }
 
 }  // namespace gradus

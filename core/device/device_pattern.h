@@ -6,15 +6,34 @@
 #include <gradus/core/tensor/sparse.h>
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <span>
+#include <utility>
 
 namespace gradus {
 
-/// The index arrays of a csr pattern (see sparse.h) in an accelerator's memory, uploaded when first asked for.
+/// The row numbers of row indices in an accelerator's memory.
+class DeviceRows {
+ public:
+  explicit DeviceRows(std::shared_ptr<Accelerator> accelerator) : accelerator_(std::move(accelerator)) {}
+  const Index* of(const std::shared_ptr<const RowIndex>& index);  // [count]
+  void drop_unused();
+
+ private:
+  struct Uploaded {
+    std::shared_ptr<const RowIndex> host;
+    DeviceMemory memory;
+  };
+  std::shared_ptr<Accelerator> accelerator_;
+  std::map<const RowIndex*, Uploaded> uploaded_;
+};
+
+/// The index arrays of a csr pattern (see sparse.h) in an accelerator's memory, when first asked for. What the device
+/// can find out of others is not uploaded.
 class DevicePattern {
  public:
-  DevicePattern(std::shared_ptr<Accelerator> accelerator, std::shared_ptr<const CsrPattern> pattern);
+  DevicePattern(std::shared_ptr<Accelerator> accelerator, DeviceRows& rows, std::shared_ptr<const CsrPattern> pattern);
 
   const std::int64_t* row_start();  // [rows + 1]
   const Index* column();            // [non-zeros]
@@ -32,10 +51,12 @@ class DevicePattern {
   template <class T>
   const T* uploaded(DeviceMemory& memory, std::span<const T> from);
   void sort_by_column();
+  bool is_large() const;
 
   std::shared_ptr<Accelerator> accelerator_;
+  DeviceRows& rows_;
   std::shared_ptr<const CsrPattern> pattern_;
-  DeviceMemory row_start_, column_, row_, slot_, active_, start_, by_row_, position_;
+  DeviceMemory row_start_, column_, row_, slot_, start_, by_row_, position_;
 };
 
 /// The patterns and row indices that an accelerator's memory holds, for as long as the host's exist or until dropped.

@@ -9,6 +9,7 @@
 #include <cmath>
 #include <iterator>
 #include <map>
+#include <numeric>
 
 namespace gradus {
 
@@ -30,6 +31,10 @@ constexpr std::int64_t run_block = 1024;  // of runs.h: more a WholeSum does not
 // How far before they are read rows of tables are fetched; such of one number take less time each.
 constexpr std::int64_t rows_ahead = 32, numbers_ahead = 64;
 constexpr std::int64_t line_bytes = 64, most_lines = 4;
+// Whether rows of so many bytes may lie in a line more than they would from the beginning of one on.
+constexpr bool ends_in_line_more(std::int64_t bytes) {
+  return (line_bytes - std::gcd(bytes, line_bytes) + bytes - 1) / line_bytes > (bytes - 1) / line_bytes;
+}
 
 // Of values in memory, for which a bool is a byte; a step gives a bool.
 std::string_view type_text(DType dtype) {
@@ -404,11 +409,16 @@ class CpuText {
       if (any_width_ && step == kernel_.dims[1]) {
         lines += fmt::format("{0}for (gr_int64 line = 0; line < {1} && line < width * {2}; line += {3})\n", in,
                              most_lines * line_bytes, bytes, line_bytes);
-        lines += fmt::format("{}  {}{}{} + soon * width) + line);\n", in, fetch, pointer, index);
+        lines += fmt::format(
+            "{0}  {1}{2}{3} + soon * width) + line);\n{0}if (width * {4} % {5} != 0) {1}{2}{3} + soon * width + width) "
+            "- 1);\n",
+            in, fetch, pointer, index, bytes, line_bytes);
         return;
       }
       for (std::int64_t line = 0; line < std::min(step * bytes, most_lines * line_bytes); line += line_bytes)
         lines += fmt::format("{}{}{}{} + soon * {}) + {});\n", in, fetch, pointer, index, step, line);
+      if (ends_in_line_more(step * bytes))
+        lines += fmt::format("{}{}{}{} + soon * {}) + {});\n", in, fetch, pointer, index, step, step * bytes - 1);
     };
     for (std::size_t k = 0; k < kernel_.reads.size(); ++k)
       if (kernel_.reads[k].operand.access == Access::looked_up && kernel_.reads[k].stride[0] != 0)

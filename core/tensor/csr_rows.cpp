@@ -30,6 +30,7 @@ void copy_row(const std::byte* from, std::size_t bytes, std::byte* to) {
 
 void prefetch_row(const std::byte* row, std::size_t bytes) {
   for (std::size_t at = 0; at < bytes; at += Buffer::alignment) __builtin_prefetch(row + at);
+  if (bytes > 0) __builtin_prefetch(row + bytes - 1);  // it may end in a line more
 }
 
 }  // namespace

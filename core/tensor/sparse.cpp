@@ -34,9 +34,9 @@ constexpr std::size_t words_kept = 1 << 20;
 constexpr unsigned word_bits = 64;
 constexpr std::int64_t at_once = 4;
 
-// One pass over the non-zeros sets a bit for each column, one over the words counts and lists, one over the non-zeros
-// looks up: a column's slot is the number of bits before its own. Where there are more words than non-zeros, most are
-// empty; then those that are not have marks, and no others are met.
+// One pass over the non-zeros sets a bit for each column, one over the words counts and lists, one over the non-zeros,
+// where slots are wanted, looks up: a column's slot is the number of bits before its own. Where there are more words
+// than non-zeros, most are empty; then those that are not have marks, and no others are met.
 void set_bit(std::uint64_t* bits, std::size_t number) {
   bits[number / word_bits] |= std::uint64_t{1} << (number % word_bits);
 }
@@ -106,6 +106,14 @@ struct ListMarkedColumns {
   }
 };
 
+struct CountBits {
+  [[gnu::always_inline]] static std::int64_t run(std::span<const std::uint64_t> words) {
+    std::int64_t count = 0;
+    for (const std::uint64_t word : words) count += std::popcount(word);
+    return count;
+  }
+};
+
 struct FindSlots {
   [[gnu::always_inline]] static void run(std::span<const Index> column, const std::uint64_t* bits, const Index* before,
                                          Index* slot) {
@@ -123,7 +131,7 @@ void find_slots(std::span<const Index> column, const Words& words, Index* slot) 
   find(column, words.bits.data(), words.before.data(), slot);
 }
 
-void find_by_marked_bits(const CsrPattern& pattern, std::vector<Index>& columns, std::vector<Index>& slot) {
+void find_by_marked_bits(const CsrPattern& pattern, std::vector<Index>& columns, Index* slot) {
   static const auto set_bits =
       compiled_here<SetMarkedBits, std::span<const Index>, std::uint64_t*, std::uint64_t*, Index*>();
   static const auto list_columns = compiled_here<ListMarkedColumns, const std::uint64_t*, Index*,
@@ -140,16 +148,17 @@ void find_by_marked_bits(const CsrPattern& pattern, std::vector<Index>& columns,
 
   set_bits(pattern.column, words.bits.data(), words.marks.data(), columns.data());
   columns.resize(as_size(list_columns(words.bits.data(), words.before.data(), words.marks, columns.data(), end)));
-  find_slots(pattern.column, words, slot.data());
+  if (slot != nullptr) find_slots(pattern.column, words, slot);
   for (const Index c : columns) words.bits[static_cast<unsigned>(c) / word_bits] = 0;
 }
 
 // Where there are workers, each thread does a share of each pass; bits it sets in words of its own.
-void find_by_bits(const CsrPattern& pattern, std::vector<Index>& columns, std::vector<Index>& slot, Workers* workers) {
+void find_by_bits(const CsrPattern& pattern, std::vector<Index>& columns, Index* slot, Workers* workers) {
   constexpr std::size_t worth_a_thread = 1 << 13;  // non-zeros
   static const auto set_bits = compiled_here<SetBits, std::span<const Index>, std::uint64_t*>();
   static const auto list_columns =
       compiled_here<ListColumns, const std::uint64_t*, Index*, std::size_t, std::size_t, Index, Index*, std::int64_t>();
+  static const auto count_bits = compiled_here<CountBits, std::span<const std::uint64_t>>();
   static thread_local Words kept;
   Words many;
   const std::span<const Index> column = pattern.column;
@@ -180,33 +189,27 @@ void find_by_bits(const CsrPattern& pattern, std::vector<Index>& columns, std::v
     set_bits(column.subspan(of.first, of.non_zeros), bits + of.number * count);
   });
   std::vector<std::int64_t>& ends = words.ends;
-  ends.assign(shares, std::min(pattern.columns, pattern.non_zeros()) + at_once);
-  if (shares > 1) {
-    each([&](const Share& of) {
-      std::int64_t found = 0;
-      for (std::size_t word = of.first_word; word < of.last_word; ++word) {
-        for (std::size_t other = 1; other < shares; ++other) bits[word] |= bits[other * count + word];
-        found += std::popcount(bits[word]);
-      }
-      ends[of.number] = found;
-    });
-    std::partial_sum(ends.begin(), ends.end(), ends.begin());
-  }
+  ends.resize(shares);
+  each([&](const Share& of) {
+    for (std::size_t word = of.first_word; word < of.last_word; ++word)
+      for (std::size_t other = 1; other < shares; ++other) bits[word] |= bits[other * count + word];
+    ends[of.number] = count_bits(std::span(bits + of.first_word, of.last_word - of.first_word));
+  });
+  std::partial_sum(ends.begin(), ends.end(), ends.begin());
   columns.resize(as_size(ends.back()));
   each([&](const Share& of) {
     const Index before = of.number == 0 ? 0 : static_cast<Index>(ends[of.number - 1]);
-    const Index end =
-        list_columns(bits, words.before.data(), of.first_word, of.last_word, before, columns.data(), ends[of.number]);
-    if (shares == 1) columns.resize(as_size(end));
+    list_columns(bits, words.before.data(), of.first_word, of.last_word, before, columns.data(), ends[of.number]);
   });
-  each([&](const Share& of) { find_slots(column.subspan(of.first, of.non_zeros), words, slot.data() + of.first); });
+  if (slot == nullptr) return;
+  each([&](const Share& of) { find_slots(column.subspan(of.first, of.non_zeros), words, slot + of.first); });
 }
 
-void find_by_sorting(const CsrPattern& pattern, std::vector<Index>& columns, std::vector<Index>& slot) {
+void find_by_sorting(const CsrPattern& pattern, std::vector<Index>& columns, Index* slot) {
   columns.assign(pattern.column.begin(), pattern.column.end());
   std::sort(columns.begin(), columns.end());
   columns.erase(std::unique(columns.begin(), columns.end()), columns.end());
-  for (std::size_t j = 0; j < slot.size(); ++j)
+  for (std::size_t j = 0; slot != nullptr && j < pattern.column.size(); ++j)
     slot[j] = static_cast<Index>(std::lower_bound(columns.begin(), columns.end(), pattern.column[j]) - columns.begin());
 }
 
@@ -216,8 +219,11 @@ struct CsrPattern::Found {
   static constexpr std::int64_t unknown = -2;
   std::atomic<std::int64_t> row_length{unknown};
   std::mutex mutex;  // of what follows, while it is being built
-  std::atomic<bool> active_is_built{false};
+  std::atomic<bool> columns_are_built{false};
+  std::atomic<bool> active_is_built{false};  // slots as well
   std::atomic<bool> by_column_is_built{false};
+  std::atomic<bool> slots_were_asked{true};  // for these columns
+  bool slots_will_be{true};                  // as they were for the last ones
   Active active;
   ByColumn by_column;
 };
@@ -228,8 +234,10 @@ CsrPattern::~CsrPattern() = default;
 void CsrPattern::forget() {
   ascends_ = true;
   found_->row_length.store(Found::unknown, std::memory_order_relaxed);
+  found_->columns_are_built.store(false, std::memory_order_relaxed);
   found_->active_is_built.store(false, std::memory_order_relaxed);
   found_->by_column_is_built.store(false, std::memory_order_relaxed);
+  found_->slots_will_be = found_->slots_were_asked.exchange(false, std::memory_order_relaxed);
 }
 
 void CsrPattern::set_column(std::vector<Index> given) {
@@ -271,6 +279,7 @@ void CsrPattern::regroup(const CsrPattern& other, std::int64_t length) {
   index->row = theirs.columns->row;
   found_->active.slot = theirs.slot;
   found_->active.columns = std::move(index);
+  found_->columns_are_built.store(true, std::memory_order_release);
   found_->active_is_built.store(true, std::memory_order_release);
 }
 
@@ -315,23 +324,37 @@ std::int64_t CsrPattern::row_length() const {
 }
 
 const CsrPattern::Active& CsrPattern::active(Workers* workers) const {
+  if (!found_->slots_were_asked.load(std::memory_order_relaxed))
+    found_->slots_were_asked.store(true, std::memory_order_relaxed);
+  if (!found_->active_is_built.load(std::memory_order_acquire)) find_active(true, workers);
+  return found_->active;
+}
+
+const std::shared_ptr<const RowIndex>& CsrPattern::active_columns(Workers* workers) const {
+  if (!found_->columns_are_built.load(std::memory_order_acquire)) find_active(found_->slots_will_be, workers);
+  return found_->active.columns;
+}
+
+void CsrPattern::find_active(bool slots, Workers* workers) const {
   constexpr std::int64_t most_columns_a_non_zero = 1024;
   Active& active = found_->active;
-  if (found_->active_is_built.load(std::memory_order_acquire)) return active;
   const std::lock_guard lock(found_->mutex);
-  if (found_->active_is_built.load(std::memory_order_relaxed)) return active;
-  std::shared_ptr<RowIndex> index = index_to_fill();
-  active.slot.resize(column.size());
+  const bool knows_columns = found_->columns_are_built.load(std::memory_order_relaxed);
+  if (found_->active_is_built.load(std::memory_order_relaxed) || (knows_columns && !slots)) return;
+  // Where the columns are read already, they are found once more, for the slots.
+  std::shared_ptr<RowIndex> index = knows_columns ? std::make_shared<RowIndex>() : index_to_fill();
+  if (slots) active.slot.resize(column.size());
+  Index* const slot = slots ? active.slot.data() : nullptr;
   if (columns / most_columns_a_non_zero > non_zeros()) {
-    find_by_sorting(*this, index->row, active.slot);
+    find_by_sorting(*this, index->row, slot);
   } else if (2 * (columns / word_bits) > non_zeros()) {
-    find_by_marked_bits(*this, index->row, active.slot);
+    find_by_marked_bits(*this, index->row, slot);
   } else {
-    find_by_bits(*this, index->row, active.slot, workers);
+    find_by_bits(*this, index->row, slot, workers);
   }
-  active.columns = std::move(index);
-  found_->active_is_built.store(true, std::memory_order_release);
-  return active;
+  if (!knows_columns) active.columns = std::move(index);
+  found_->columns_are_built.store(true, std::memory_order_release);
+  if (slots) found_->active_is_built.store(true, std::memory_order_release);
 }
 
 // A counting sort by slot: stable, so rows ascend within each column.

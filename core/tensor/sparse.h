@@ -67,6 +67,9 @@ struct CsrPattern {
   /// Built when first asked for, as row_length() is, then kept until the columns are set anew. Threads may ask at once;
   /// workers, where there are some, share the work.
   const Active& active(Workers* workers = nullptr) const;
+  /// active_columns(). Of memory that holds one pattern after the other the slots, which take longer to find, are found
+  /// at once only if somebody asked for the last pattern's: a session on a GPU does not.
+  const std::shared_ptr<const RowIndex>& active_columns(Workers* workers = nullptr) const;
   const ByColumn& by_column() const;
 
   /// Throws ValueError unless row_start rises from 0 to the number of columns given and never falls, and columns
@@ -79,6 +82,7 @@ struct CsrPattern {
   void forget();
   void set_equal_rows(std::int64_t count, std::int64_t length);
   std::shared_ptr<RowIndex> index_to_fill() const;
+  void find_active(bool slots, Workers* workers) const;
 
   bool ascends_ = true;
   std::vector<Index> own_;                   // columns, unless they are those of another pattern:

@@ -59,6 +59,7 @@ template <class I, class Move>
     if (i + ahead < known) {
       const std::byte* next = table + static_cast<std::size_t>(rows.data()[i + ahead]) * bytes;
       for (std::size_t at = 0; at < bytes; at += Buffer::alignment) __builtin_prefetch(next + at);
+      if (bytes % Buffer::alignment != 0) __builtin_prefetch(next + bytes - 1);  // it may end in a line more
     }
     move(static_cast<std::size_t>(rows[i]) * bytes, i * bytes);
   }

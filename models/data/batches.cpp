@@ -211,7 +211,7 @@ struct Epoch::State {
       }
       try {
         // A step on csr rows will ask for it.
-        if (batch->x.layout() == Layout::csr) batch->x.pattern()->active();
+        if (batch->x.layout() == Layout::csr) batch->x.pattern()->active_columns();
       } catch (const std::bad_alloc&) {
         // It will say so.
       }

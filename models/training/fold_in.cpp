@@ -263,7 +263,7 @@ FoldedIn fold_in(TrainedModel& model, const std::vector<bool>& is_new, const Row
         "the samples of a {} model cannot take in new features, for which each would need a draw of its own; samples "
         "of linear and fm can, and models of other learners; train it anew, on all rows",
         to_string(model.options.kind));
-  const std::vector<Index>& of_rows = rows.x.pattern()->active().columns->row;
+  const std::vector<Index>& of_rows = rows.x.pattern()->active_columns()->row;
   std::vector<Index> features;
   std::copy_if(of_rows.begin(), of_rows.end(), std::back_inserter(features),
                [&](Index i) { return is_new[static_cast<std::size_t>(i)]; });

@@ -242,7 +242,7 @@ void take_over(const TrainedModel& from, TrainingOptions& options) {
 // Throws where learning from the rows alone would forget features of the model.
 void check_all_occur(const LoadedRows& about, const RowBlocks& rows, const std::vector<bool>& is_new,
                      const TrainingOptions& options) {
-  const std::vector<Index>& occurring = rows.block(0).x.pattern()->active().columns->row;
+  const std::vector<Index>& occurring = rows.block(0).x.pattern()->active_columns()->row;
   const auto known = std::count(is_new.begin(), is_new.end(), false);
   const auto of_rows =
       std::count_if(occurring.begin(), occurring.end(), [&](Index i) { return !is_new[static_cast<std::size_t>(i)]; });

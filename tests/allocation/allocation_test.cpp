@@ -173,7 +173,7 @@ TEST_CASE("batches use the memory of those before them") {
     const Batches batches(ratings, {.size = 1000, .shuffle = shuffle, .drop_remainder = true, .threads = 0});
     std::int64_t e = 0;
     const auto epoch = [&] {
-      for (const Batch& batch : batches.epoch(e)) CHECK(batch.x.pattern()->active().columns->count() > 1000);
+      for (const Batch& batch : batches.epoch(e)) CHECK(batch.x.pattern()->active_columns()->count() > 1000);
       ++e;
     };
     CHECK(allocations_in_run(2, epoch) <= batches.count() + 2);

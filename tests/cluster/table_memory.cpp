@@ -61,7 +61,7 @@ int measured(Communicator& ranks, std::int64_t features, std::int64_t batch, boo
   std::size_t named = 0;
   for (int step = 0; step < 3; ++step) {
     batches.push_back(some_rows(batch, features, 1 + step * ranks.size() + ranks.rank()));
-    named = std::max(named, batches.back().pattern()->active().columns->row.size());
+    named = std::max(named, batches.back().pattern()->active_columns()->row.size());
   }
   const Tensor t = ones({batch, 1});
   const std::int64_t before = memory("VmRSS");

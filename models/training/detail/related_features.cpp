@@ -48,7 +48,7 @@ RelatedFeatures::RelatedFeatures(const FeatureRows& rows, const Tensor& B) : row
   }
   // Feature by feature: the lines that have it.
   const CsrPattern::ByColumn& by = pattern.by_column();
-  const std::vector<Index>& touched = pattern.active().columns->row;
+  const std::vector<Index>& touched = pattern.active_columns()->row;
   std::vector<std::vector<Index>> features(parts_.size());
   for (std::size_t slot = 0; slot < touched.size(); ++slot) {
     const auto j = static_cast<std::size_t>(touched[slot]);

@@ -122,7 +122,7 @@ Row criteo(const Device& device, const Machine& machine, const Sizes& sizes, con
     Training on_cpu(tensors, options), on_device(tensors, options, device);
     require_losses([&] { return on_device.step_loss(); }, [&] { return on_cpu.step_loss(); });
     for (const Batch& b : on_cpu.ready())
-      touched += static_cast<double>(b.x.pattern()->active().columns->count()) / criteo_batches;
+      touched += static_cast<double>(b.x.pattern()->active_columns()->count()) / criteo_batches;
   }
   const auto rows = static_cast<double>(batch), non_zeros = rows * fields;
   Row row{.work = resident ? "criteo" : "criteo, fed",
