@@ -1,6 +1,8 @@
 #include <gradus/core/device/device_loop.h>
 
+#include <gradus/core/at.h>
 #include <gradus/core/kernel/sparse_union.h>
+#include <gradus/core/plan/build_kernel.h>
 
 #include <fmt/format.h>
 
@@ -10,14 +12,14 @@ namespace gradus {
 
 namespace {
 
-using What = LoopArgument::What;
-using Form = LoopText::Form;
+using What = GpuArgument::What;
+using Form = GpuText::Form;
 
 constexpr std::int64_t most_blocks = 4096;
-constexpr std::int64_t most_pieces = 4096;  // of a row
 constexpr int threads = 256;
+constexpr std::size_t longest_name = 48;
 
-// The pieces of each row, in their order.
+// The pieces of each row, in their order; of each column of its matrix, where it has one.
 const KernelText fold_pieces{"fold_pieces",
                              R"(
 extern "C" __global__ void NAME(gr_int64 rows, gr_int64 pieces, const W* parts, T* folded) {
@@ -25,7 +27,7 @@ extern "C" __global__ void NAME(gr_int64 rows, gr_int64 pieces, const W* parts, 
     W sum = F::start<W>();
     for (gr_int64 k = threadIdx.x; k < pieces; k += blockDim.x) sum = F::fold(sum, parts[r * pieces + k]);
     sum = gr_block_fold<F>(sum);
-    if (threadIdx.x == 0) folded[r] = T(sum * scale());
+    if (threadIdx.x == 0) folded[r / columns * row + r % columns * across] = T(sum * scale());
   }
 }
 )",
@@ -39,6 +41,26 @@ extern "C" __global__ void NAME(gr_int64 n, const gr_int64* place, const T* from
 }
 )",
                                 {}};
+
+std::string name_of(const Program& program, std::span<const int> nodes) {
+  std::string name;
+  for (const int id : nodes) {
+    const std::string_view op = program.nodes[at(id)].op->name();
+    if (name.size() + op.size() > longest_name) return name + "_and_more";
+    name += (name.empty() ? "" : "_") + std::string(op);
+  }
+  return name;
+}
+
+std::string settings_of(const Kernel::Fold& fold) {
+  const Fold::Matrix matrix = fold.matrix.value_or(Fold::Matrix{1, 0, 0, 1, 0});
+  return fmt::format(
+      "using T = {}; using W = {}; using F = {}; __device__ inline {} scale() {{ return {}; }} constexpr gr_int64 "
+      "columns = {}, row = {}, across = {};",
+      cuda_name(fold.dtype), fold_type(fold), fold_name(fold.by), is_floating(fold.dtype) ? "double" : "int",
+      is_floating(fold.dtype) ? double_text(fold.scale) : "1", matrix.columns, matrix.result_row,
+      matrix.result_across);
+}
 
 bool is_sparse(const Value& value) { return value.type.layout != Layout::dense; }
 
@@ -73,28 +95,20 @@ DeviceLoop::DeviceLoop(const Program& program, std::span<const int> nodes, const
     : program_(program),
       values_(values),
       nodes_(nodes.begin(), nodes.end()),
-      space_(*loop_space(program, nodes.front())),
-      text_(loop_text(program, space_, nodes_, memory)),
+      kernel_(make_kernel(program, nodes, memory)),
+      name_(name_of(program, nodes)),
+      text_(gpu_text(kernel_)),
       pointers_(text_.arguments.size()),
       united_(text_.arguments.size()) {
-  for (const int id : nodes_) {
-    const Fold fold = fold_of(program, id);
-    if (fold.by != Fold::By::nothing) rows_ = fold_rows(program, id);
-    if (fold.by == Fold::By::nothing && is_sparse(value(id)) && memory.kept[static_cast<std::size_t>(id)])
-      grown_.push_back({id, {}});
-    if (fold.by == Fold::By::nothing || !text_.split) continue;
-    const DType dtype = program.nodes[static_cast<std::size_t>(id)].type.dtype;
-    std::string settings =
-        fmt::format("using T = {}; using W = {}; using F = {}; __device__ inline {} scale() {{ return {}; }}",
-                    cuda_name(dtype), fold_type(fold.by, dtype), fold_name(fold.by),
-                    is_floating(dtype) ? "double" : "int", is_floating(dtype) ? double_text(fold.scale) : "1");
-    pieces_.push_back({id, std::move(settings), {}});
-  }
+  for (const Kernel::Step& step : kernel_.steps)
+    if (step.stored && is_sparse(value(step.node))) grown_.push_back({step.node, {}});
+  for (const Kernel::Fold& fold : kernel_.folds)
+    if (text_.split) pieces_.push_back({&fold, settings_of(fold), {}});
 }
 
 void DeviceLoop::run(const std::shared_ptr<Accelerator>& accelerator, DeviceIndices& indices) {
   accelerator_ = accelerator;
-  const bool united = space_.layout != Layout::dense && prepare_sparse();
+  const bool united = kernel_.space.layout != Layout::dense && prepare_sparse();
   collect_pointers(indices, united);
   if (text_.form == Form::elements) {
     run_elements();
@@ -109,7 +123,7 @@ void DeviceLoop::run(const std::shared_ptr<Accelerator>& accelerator, DeviceIndi
 // What the elements are: the first operand that is no result of this step says it.
 bool DeviceLoop::prepare_sparse() {
   bool united = false;
-  for (const LoopArgument& argument : text_.arguments) {
+  for (const GpuArgument& argument : text_.arguments) {
     if (argument.what != What::read || !is_sparse(value(argument.node))) continue;
     const Value& operand = value(argument.node);
     if (!pattern_ && !index_) {
@@ -155,10 +169,10 @@ void DeviceLoop::unite_operands() {
   const ProgramNode& node = program_.nodes[static_cast<std::size_t>(nodes_.front())];
   if (sparse.size() != 2 || node.inputs.size() != 2 || node.type.layout == Layout::part)
     fail<ValueError>("{}: its sparse operands hold different {}", node.op->name(),
-                     space_.layout == Layout::csr ? "non-zeros" : "rows");
+                     kernel_.space.layout == Layout::csr ? "non-zeros" : "rows");
   const Value& a = value(text_.arguments[sparse[0]].node);
   const Value& b = value(text_.arguments[sparse[1]].node);
-  const bool csr = space_.layout == Layout::csr;
+  const bool csr = kernel_.space.layout == Layout::csr;
   const std::array<std::shared_ptr<const void>, 2> of =
       csr ? std::array<std::shared_ptr<const void>, 2>{a.pattern, b.pattern}
           : std::array<std::shared_ptr<const void>, 2>{a.index, b.index};
@@ -224,42 +238,40 @@ void DeviceLoop::run_elements() {
   if (n == 0) return;
   const bool aligned = std::all_of(pointers_.begin(), pointers_.end(),
                                    [](const void* p) { return reinterpret_cast<std::uintptr_t>(p) % 16 == 0; });
-  const std::int64_t packs = aligned && text_.lanes > 1 ? n / text_.lanes : 0;
+  const std::int64_t packs = aligned && text_.packed ? n / text_.lanes : 0;
   const std::int64_t numbers[] = {n, packs};
   launch(grid_for(packs > 0 ? packs + 1 : n, threads), numbers);
 }
 
 void DeviceLoop::run_folds() {
-  if (rows_.count == 0) return;
-  const auto fold =
-      std::find_if(nodes_.begin(), nodes_.end(), [&](int id) { return fold_of(program_, id).by != Fold::By::nothing; });
-  const Value& terms = value(program_.nodes[static_cast<std::size_t>(*fold)].inputs[0]);
-  const std::int64_t stored = space_.layout == Layout::csr ? pattern_->non_zeros() : terms.type.shape.size();
-  const std::int64_t length = stored / rows_.count;
+  const std::int64_t rows = text_.rows;
+  if (rows == 0) return;
+  const std::int64_t length = pattern_ ? pattern_->non_zeros() / rows : text_.length;
   if (text_.form == Form::warps) {
-    const std::int64_t teams = threads / text_.lanes;
-    const std::int64_t numbers[] = {rows_.count, length};
-    launch({std::min(most_blocks, (rows_.count + teams - 1) / teams), threads}, numbers);
+    const std::int64_t at_once = threads / text_.lanes * std::max(1, text_.at_once);
+    const std::int64_t numbers[] = {rows, length};
+    launch({std::min(most_blocks, (rows + at_once - 1) / at_once), threads}, numbers);
     return;
   }
   // Pieces depend on the shape alone, so that sums are the same bits on every device.
-  const std::int64_t neighbours = text_.form == Form::columns ? text_.lanes : 1;
-  std::int64_t piece = fold_piece(rows_.count) / neighbours;
-  if (length > piece * most_pieces) piece = (length + most_pieces - 1) / most_pieces;
+  const std::int64_t piece = text_.piece_length(length);
   const std::int64_t pieces = text_.split ? std::max<std::int64_t>(1, (length + piece - 1) / piece) : 1;
   for (Pieces& parts : pieces_) {
-    parts.parts.reserve(accelerator_, rows_.count * pieces * static_cast<std::int64_t>(sizeof(std::int64_t)));
+    const std::int64_t sums = rows * pieces * parts.fold->width();
+    parts.parts.reserve(accelerator_, sums * static_cast<std::int64_t>(sizeof(std::int64_t)));
     for (std::size_t a = 0; a < text_.arguments.size(); ++a)
-      if (text_.arguments[a].what == What::parts && text_.arguments[a].node == parts.node)
+      if (text_.arguments[a].what == What::parts && text_.arguments[a].node == parts.fold->node)
         pointers_[a] = parts.parts.data();
   }
-  const std::int64_t numbers[] = {rows_.count, length, pieces, piece};
-  launch({std::min(most_blocks, (rows_.count + neighbours - 1) / neighbours * pieces), threads}, numbers);
+  const std::int64_t numbers[] = {rows, length, pieces, piece};
+  const std::int64_t tiles = (rows + text_.neighbours() - 1) / text_.neighbours();
+  launch({std::min(most_blocks, tiles * pieces), threads}, numbers);
   for (Pieces& parts : pieces_) {
+    const std::int64_t sums = rows * parts.fold->width();
     KernelText kernel = fold_pieces;
     kernel.settings = parts.settings;
-    launch_on(*accelerator_, kernel, {std::min(most_blocks, rows_.count), threads}, rows_.count, pieces,
-              parts.parts.data(), value(parts.node).data);
+    launch_on(*accelerator_, kernel, {std::min(most_blocks, sums), threads}, sums, pieces, parts.parts.data(),
+              value(parts.fold->node).data);
   }
 }
 

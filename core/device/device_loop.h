@@ -1,9 +1,10 @@
 // A step of a device's plan that is one kernel made of formulas: elementwise nodes over one space with the folds that
-// end them (loop_text.h). Its results lie where the plan puts them; sparse ones grow here.
+// end them (core/kernel/kernel.h). Its results lie where the plan puts them; sparse ones grow here.
 #pragma once
 
 #include <gradus/core/device/device_call.h>
-#include <gradus/core/device/loop_text.h>
+#include <gradus/core/kernel/gpu_text.h>
+#include <gradus/core/plan/memory.h>
 
 #include <array>
 #include <memory>
@@ -19,15 +20,15 @@ class DeviceLoop {
 
   void run(const std::shared_ptr<Accelerator>& accelerator, DeviceIndices& indices);
 
-  const std::string& name() const { return text_.name; }
+  const std::string& name() const { return name_; }
   /// The kernel, which settings need not be given for.
-  KernelText kernel() const { return {text_.name, text_.text}; }
+  KernelText kernel() const { return {name_, text_.text}; }
   const std::vector<int>& nodes() const { return nodes_; }
 
  private:
   // A fold in pieces, and the kernel that folds these.
   struct Pieces {
-    int node;
+    const Kernel::Fold* fold;
     std::string settings;
     DeviceMemory parts;
   };
@@ -55,11 +56,11 @@ class DeviceLoop {
   const Program& program_;
   std::vector<Value>& values_;
   std::vector<int> nodes_;
-  LoopSpace space_;
-  LoopText text_;
+  Kernel kernel_;
+  std::string name_;
+  GpuText text_;
   std::vector<Grown> grown_;
   std::vector<Pieces> pieces_;
-  FoldRows rows_;
   std::vector<const void*> pointers_;      // by argument of the text
   std::vector<KernelArgument> arguments_;  // of the launch at hand
   std::vector<DeviceMemory> united_;       // by argument: an operand brought to the result's non-zeros

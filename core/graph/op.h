@@ -167,11 +167,21 @@ using RowKernel = void (*)(const void* const* in, unsigned scalars, void* out, s
 /// How an op folds many numbers into one, for kernels that compute the terms and fold them at once.
 struct Fold {
   enum class By : std::uint8_t { nothing, sum, max, min };
+  /// A matrix, the other input, by whose columns the elements are multiplied: a row of them has a sum for each. Its
+  /// element for element j of a row and column c lies at j * along + c * across; the sum, of row r, at r * result_row +
+  /// c * result_across.
+  struct Matrix {
+    std::int64_t columns;
+    std::int64_t along, across;
+    std::int64_t result_row, result_across;
+  };
   By by = By::nothing;
-  unsigned axes = 0;        // bit i: axis i of the first input
+  unsigned axes = 0;        // bit i: axis i of the input that is folded
   double scale = 1;         // of the result: a mean is a scaled sum
   std::string term = "x0";  // CUDA C++ on the operands x0, x1, which broadcast to the first input's shape
   std::optional<Shape> second = std::nullopt;  // what x1 is read as, where that is not its shape
+  int of = 0;                                  // the input that is folded: the first but where there is a matrix
+  std::optional<Matrix> matrix = std::nullopt;
 };
 
 /// What holds of an op whatever its inputs are.
@@ -247,7 +257,7 @@ class Op {
   /// Of input i, a table: the input that names the rows of it that matter, an index or a csr matrix by its columns; -1
   /// where all do. Not asked of elementwise ops.
   virtual int rows_named_by(std::span<const Type> inputs, int i) const;
-  /// Of an op that folds the elements of its first input, term by term; by nothing for any other op.
+  /// Of an op that folds the elements of an input, term by term; by nothing for any other op.
   virtual Fold fold(std::span<const Type> inputs) const;
 
   // How it is computed: an elementwise op by a row kernel, all others by a call.

@@ -8,7 +8,6 @@
 #include <algorithm>
 #include <cmath>
 #include <iterator>
-#include <map>
 #include <numeric>
 
 namespace gradus {
@@ -36,8 +35,8 @@ constexpr bool ends_in_line_more(std::int64_t bytes) {
   return (line_bytes - std::gcd(bytes, line_bytes) + bytes - 1) / line_bytes > (bytes - 1) / line_bytes;
 }
 
-// Of values in memory, for which a bool is a byte; a step gives a bool.
-std::string_view type_text(DType dtype) {
+// In memory a bool is a byte.
+std::string_view type_text(DType dtype, bool computed = false) {
   switch (dtype) {
     case DType::float32: return "float";
     case DType::float64: return "double";
@@ -45,10 +44,8 @@ std::string_view type_text(DType dtype) {
     case DType::int64: return "gr_int64";
     case DType::boolean: break;
   }
-  return "unsigned char";
+  return computed ? "bool" : "unsigned char";
 }
-
-std::string_view computed_type(DType dtype) { return dtype == DType::boolean ? "bool" : type_text(dtype); }
 
 // Numbers that formulas treat apart, such as the usual exponents: those stand in the text. Others are read, so that a
 // kernel serves any rate.
@@ -80,7 +77,10 @@ class CpuText {
   }
 
   std::string write() {
-    for (const Kernel::Step& step : kernel_.steps) add_function(step);
+    const StepFunctions functions =
+        step_functions(kernel_, "inline", [](DType dtype, bool computed) { return type_text(dtype, computed); });
+    function_of_ = functions.of_step;
+    text_ += functions.text;
     text_ += any_width_ ? fmt::format("[[gnu::always_inline]] inline void rows{} {{\n", arguments)
                         : fmt::format("}}\nextern \"C\" void gradus_kernel{} {{\n", arguments);
     std::size_t written = 0;
@@ -162,21 +162,6 @@ class CpuText {
   }
 
   static std::string indent(std::size_t depth) { return std::string(2 * depth, ' '); }
-
-  // Equal formulas on equal types are one function.
-  void add_function(const Kernel::Step& step) {
-    std::string parameters;
-    for (std::size_t i = 0; i < step.inputs.size(); ++i)
-      parameters += fmt::format("{}{} x{}", i == 0 ? "" : ", ",
-                                step.operands[i].computed ? computed_type(step.types[i]) : type_text(step.types[i]),
-                                step.inputs[i]);
-    const std::string body = fmt::format("({}) {{ return {}; }}\n", parameters, step.formula);
-    const std::string_view type = computed_type(step.dtype);
-    const auto [made, is_new] =
-        functions_.try_emplace(fmt::format("{} {}", type, body), static_cast<int>(functions_.size()));
-    if (is_new) text_ += fmt::format("inline {} f{}{}", type, made->second, body);
-    function_of_.push_back(made->second);
-  }
 
   // Where the row at hand of a read, or of what is written in step, begins: the sum of what its steps along the axes
   // of the outer loops come to.
@@ -376,7 +361,7 @@ class CpuText {
       std::string operands;
       for (const Kernel::Operand& operand : step.operands)
         operands += fmt::format("{}{}{}", operands.empty() ? "" : ", ", operand.computed ? "v" : "a", operand.index);
-      text_ += fmt::format("{}const {} v{} = f{}({});\n", in, computed_type(step.dtype), m, function_of_[m], operands);
+      text_ += fmt::format("{}const {} v{} = f{}({});\n", in, type_text(step.dtype, true), m, function_of_[m], operands);
     }
     // All is read before anything is written: a result may lie where an operand does.
     for (std::size_t m = 0; m < kernel_.steps.size(); ++m) {
@@ -437,7 +422,6 @@ class CpuText {
   std::size_t inner_ = 0;              // the first axis of the innermost loop
   std::vector<std::int64_t> in_step_;  // strides
   std::int64_t block_ = 1;             // steps along the first axis, before what they bring is summed
-  std::map<std::string, int> functions_;
   std::vector<int> function_of_;  // by step
   std::string text_;
 };

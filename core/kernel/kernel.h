@@ -3,6 +3,7 @@
 // needs of another is in a register.
 #pragma once
 
+#include <gradus/core/graph/op.h>
 #include <gradus/core/tensor/dtype.h>
 #include <gradus/core/tensor/shape.h>
 #include <gradus/core/tensor/tensor.h>
@@ -12,6 +13,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace gradus {
@@ -35,6 +37,7 @@ struct LoopOperand {
     gathered,   // a dense operand of a csr result, by row and column
     looked_up,  // a table beside rows, by the rows held
     narrow,     // rows narrower than the result's
+    matrix,     // of a fold, as that says
   };
   Access access = Access::in_step;
   std::array<std::int64_t, Shape::max_rank> stride{};  // along the dims of the space; 0 where it is broadcast
@@ -68,16 +71,20 @@ struct Kernel {
     bool stored;                    // whether somebody else reads the result
     int table;                      // the variable whose rows it replaces, or -1
   };
-  /// A sum of a step's elements over the axes of `dims` from `axis` to before `end`. Where it begins with the first
-  /// axis, the sum goes as far as the call does.
+  /// A fold of a step's elements over the axes of `dims` from `axis` to before `end`. Where it begins with the first
+  /// axis, it goes as far as the call does. A CPU's kernels have sums alone, and no matrices.
   struct Fold {
     int node;
     int step;
     DType dtype;
+    gradus::Fold::By by;
     std::size_t axis, end;
-    double scale;  // of the sum
+    double scale;  // of the result
+    int matrix_read = -1;  // which of `reads` is
+    std::optional<gradus::Fold::Matrix> matrix = {};
 
     bool over_rows() const { return axis == 0; }
+    std::int64_t width() const { return matrix ? matrix->columns : 1; }
   };
 
   LoopSpace space;
@@ -88,10 +95,20 @@ struct Kernel {
   std::vector<Step> steps;
   std::vector<Fold> folds;
 
-  bool looks_up() const;  // whether it must know which rows are held
+  bool looks_up() const;     // whether it must know which rows are held
+  bool has_products() const;  // whether a fold has a matrix
   /// Elements of the space that belong to one step along the first axis; or to one along `axis` - 1.
   std::int64_t inner(std::size_t axis = 1) const;
 };
+
+/// The formulas of a kernel's steps as functions f0, f1, ... on x0, x1, ...: equal ones on equal types are one.
+struct StepFunctions {
+  std::string text;
+  std::vector<int> of_step;  // the number of its function
+};
+/// `qualifiers` stand before each; `name_of` gives a type, that of what is in a register if `computed`.
+StepFunctions step_functions(const Kernel& kernel, std::string_view qualifiers,
+                             std::string_view (*name_of)(DType, bool computed));
 
 /// What the functions are that formulas may use, in C++; the text of a kernel comes after it.
 std::string cpu_prelude();

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <gradus/core/plan/loop_space.h>
+#include <gradus/core/plan/memory.h>
 
 #include <functional>
 #include <optional>
@@ -14,17 +15,16 @@ namespace gradus {
 /// table that a known set holds, or looks such rows up.
 std::optional<LoopSpace> kernel_space(const Program& program, int node);
 
-/// Where a node can be part of the kernel of its operand, or of what that is a view of: a sum over neighbouring axes of
-/// a dense space. `has_all`: a call has all of the space, and is not for some rows.
-struct KernelFold {
-  std::size_t axis, end;  // of the space's axes, the first that is summed and the first after those
-  double scale;
-};
-std::optional<KernelFold> kernel_fold(const Program& program, int node, bool has_all);
+/// Where a node can be part of the kernel of its operand on the CPU, or of what that is a view of: a sum over
+/// neighbouring axes of a dense space. `has_all`: a call has all of the space, and is not for some rows.
+std::optional<FoldedAxes> kernel_fold(const Program& program, int node, bool has_all);
 
 /// The kernel of `nodes`, all of this space or folds of those that are, in order. `has_all` as above; `is_stored` tells
 /// whether a node's result is needed outside, `table` which variable's rows it replaces, or -1.
 Kernel make_kernel(const Program& program, const LoopSpace& space, std::span<const int> nodes, bool has_all,
                    const std::function<bool(int)>& is_stored, const std::function<int(int)>& table);
+
+/// Of all of the space, with what the plan stores, as a GPU runs it.
+Kernel make_kernel(const Program& program, std::span<const int> nodes, const MemoryPlan& memory);
 
 }  // namespace gradus

@@ -118,7 +118,7 @@ class Forming {
       const std::size_t to = part_of_[made->second];
       const bool region = group_.tile_rows > 0;
       const Tiles::Gives gives = tiles_[at(group_.nodes[m])].gives;
-      const std::optional<KernelFold> fold = kernel_fold(program_, group_.nodes[m], !region);
+      const std::optional<FoldedAxes> fold = kernel_fold(program_, group_.nodes[m], !region);
       if (!fold || (region && gives != (fold->axis == 0 ? Tiles::Gives::sum : Tiles::Gives::rows))) continue;
       if (parts_[to].size() >= most_steps) continue;
       std::erase(parts_[part_of_[m]], m);

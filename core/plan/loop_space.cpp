@@ -28,22 +28,35 @@ int source_of(const Program& program, int id) {
   return common.valid() ? common.id() : id;
 }
 
-// Whether the axes folded are the last ones, or the first ones, those of size 1 apart.
-std::optional<FoldRows::Of> rows_of_axes(const Shape& shape, unsigned axes) {
-  std::vector<bool> goes;  // by stretch of neighbouring axes: whether they are folded
-  for (int axis = 0; axis < shape.rank(); ++axis) {
-    const bool folded = ((axes >> static_cast<unsigned>(axis)) & 1U) != 0;
-    if (shape[axis] != 1 && (goes.empty() || goes.back() != folded)) goes.push_back(folded);
-  }
-  if (goes.size() > 2) return std::nullopt;
-  return goes.size() == 2 && goes.front() ? FoldRows::Of::columns : FoldRows::Of::equal;
+const Type& folded_type(const Program& program, int id, const Fold& fold) {
+  const ProgramNode& node = program.nodes[static_cast<std::size_t>(id)];
+  return program.nodes[static_cast<std::size_t>(node.inputs[static_cast<std::size_t>(fold.of)])].type;
 }
 
 }  // namespace
 
+bool is_fold(const Program& program, int id) {
+  const ProgramNode& node = program.nodes[static_cast<std::size_t>(id)];
+  const std::vector<Type> types = input_types(program, node);
+  return node.op->row_kernel(types) == nullptr && !looks_up_rows(*node.op, types);
+}
+
 Fold fold_of(const Program& program, int id) {
   const ProgramNode& node = program.nodes[static_cast<std::size_t>(id)];
   return node.op->fold(input_types(program, node));
+}
+
+std::optional<FoldedAxes> folded_axes(const Program& program, int id) {
+  const Fold fold = fold_of(program, id);
+  const Type& type = folded_type(program, id, fold);
+  std::vector<bool> folded;  // by axis of the space
+  for (int axis = 0; axis < type.shape.rank(); ++axis)
+    if (type.layout != Layout::dense || type.shape[axis] != 1)
+      folded.push_back(((fold.axes >> static_cast<unsigned>(axis)) & 1U) != 0);
+  const auto first = std::find(folded.begin(), folded.end(), true);
+  const auto last = std::find(first, folded.end(), false);
+  if (std::find(last, folded.end(), true) != folded.end()) return std::nullopt;
+  return FoldedAxes{static_cast<std::size_t>(first - folded.begin()), static_cast<std::size_t>(last - folded.begin())};
 }
 
 std::vector<Type> loop_inputs(const Program& program, int id) {
@@ -67,15 +80,16 @@ std::optional<LoopSpace> loop_space(const Program& program, int id) {
     return LoopSpace{holds_rows(node.type) ? Layout::rows : node.type.layout, dims_of(node.type),
                      source_of(program, id)};
   const Fold fold = node.op->fold(types);
-  if (fold.by == Fold::By::nothing || node.type.layout != Layout::dense || holds_rows(types[0])) return std::nullopt;
-  if (types[0].layout == Layout::csr) {
-    // Of a matrix's columns the non-zeros do not lie together.
-    if (fold.axes == 1) return std::nullopt;
-    return LoopSpace{Layout::csr, dims_of(types[0]),
-                     program.facts.pattern_source(program.nodes[static_cast<std::size_t>(node.inputs[0])].origin).id()};
-  }
-  if (!rows_of_axes(types[0].shape, fold.axes)) return std::nullopt;
-  return LoopSpace{Layout::dense, dims_of(types[0]), -1};
+  if (fold.by == Fold::By::nothing || node.type.layout != Layout::dense) return std::nullopt;
+  const Type& folded = folded_type(program, id, fold);
+  const std::optional<FoldedAxes> axes = folded_axes(program, id);
+  const std::vector<std::int64_t> dims = dims_of(folded);
+  if (holds_rows(folded) || !axes || (axes->axis > 0 && axes->end < dims.size())) return std::nullopt;
+  if (folded.layout == Layout::dense) return LoopSpace{Layout::dense, dims, -1};
+  // Of a matrix's columns the non-zeros do not lie together.
+  if (axes->end < dims.size()) return std::nullopt;
+  return LoopSpace{Layout::csr, dims,
+                   program.facts.pattern_source(program.nodes[static_cast<std::size_t>(node.inputs[0])].origin).id()};
 }
 
 LoopOperand loop_operand(const Type& operand, const Type& result) {
@@ -102,12 +116,15 @@ LoopOperand loop_operand(const Type& operand, const Type& result) {
 }
 
 FoldRows fold_rows(const Program& program, int id) {
-  const ProgramNode& node = program.nodes[static_cast<std::size_t>(id)];
-  const Type& x = program.nodes[static_cast<std::size_t>(node.inputs[0])].type;
-  const unsigned axes = fold_of(program, id).axes;
-  if (x.layout == Layout::csr && (node.type.shape.size() != 1 || axes == 2)) return {FoldRows::Of::pattern, x.shape[0]};
-  if (x.layout == Layout::csr) return {FoldRows::Of::equal, 1};
-  return {*rows_of_axes(x.shape, axes), node.type.shape.size()};
+  const Fold fold = fold_of(program, id);
+  const Type& x = folded_type(program, id, fold);
+  const FoldedAxes axes = *folded_axes(program, id);
+  if (x.layout == Layout::csr) return axes.axis == 1 ? FoldRows{FoldRows::Of::pattern, x.shape[0]} : FoldRows{};
+  const std::vector<std::int64_t> dims = dims_of(x);
+  FoldRows rows{axes.end < dims.size() ? FoldRows::Of::columns : FoldRows::Of::equal, 1};
+  for (std::size_t a = 0; a < dims.size(); ++a)
+    if (a < axes.axis || a >= axes.end) rows.count *= dims[a];
+  return rows;
 }
 
 }  // namespace gradus

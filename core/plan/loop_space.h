@@ -34,8 +34,15 @@ LoopOperand loop_operand(const Type& operand, const Type& result);
 /// Of a fold that has a space.
 FoldRows fold_rows(const Program& program, int node);
 
+/// Whether the node of a kernel folds: it is not computed element by element.
+bool is_fold(const Program& program, int node);
 /// What the node's op says of itself.
 Fold fold_of(const Program& program, int node);
+/// The axes of its space, [first, end), that a fold goes over, where those are neighbours: none are at the end.
+struct FoldedAxes {
+  std::size_t axis, end;
+};
+std::optional<FoldedAxes> folded_axes(const Program& program, int node);
 /// The types of its inputs as a loop reads them.
 std::vector<Type> loop_inputs(const Program& program, int node);
 

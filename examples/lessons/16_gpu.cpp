@@ -1,6 +1,7 @@
 // Lesson 16: the same on the GPU. Why is a sum not the same to the bit, and what can be done?
 #include <gradus/core/device/device_schedule.h>
-#include <gradus/core/device/loop_text.h>
+#include <gradus/core/kernel/gpu_text.h>
+#include <gradus/core/plan/build_kernel.h>
 #include <gradus/core/plan/draft.h>
 #include <gradus/gradus.h>
 using namespace gradus;
@@ -12,7 +13,7 @@ std::string kernel_of(const Expr& fetch, std::span<const FedType> feeds) {
   const Schedule schedule = device_schedule(program, true);
   const std::vector<int>& nodes = schedule.groups.front().nodes;
   fmt::print("nodes in one kernel: {}\n\n", nodes.size());
-  return loop_text(program, *loop_space(program, nodes.front()), nodes, plan_memory(program, schedule)).text;
+  return gpu_text(make_kernel(program, nodes, plan_memory(program, schedule))).text;
 }
 // [/]
 
