@@ -72,14 +72,26 @@ class Matmul final : public Op {
     if (!options_.transpose_a) return {Tiles::Gives::rows, 1, y.shape[0]};
     return options_.transpose_b ? Tiles{} : Tiles{Tiles::Gives::accumulated, 3, in[0].shape[0]};
   }
-  // By a column: the sum of the rows, or columns, of a times it.
+  // By a column: the sum of the rows, or columns, of a times it. Else the larger operand is folded, by the other one.
   Fold fold(std::span<const Type> in) const override {
     const Shape &a = in[0].shape, &b = in[1].shape;
-    if (in[0].layout != Layout::dense || in[1].layout != Layout::dense || a.rank() != 2 || b.rank() != 2 ||
-        Matrix(b, options_.transpose_b).columns != 1)
-      return {};
-    return {Fold::By::sum, options_.transpose_a ? 1U : 2U, 1, "gr_multiply(x0, x1)",
-            options_.transpose_a ? Shape({b.size(), 1}) : Shape({1, b.size()})};
+    if (in[0].layout != Layout::dense || in[1].layout != Layout::dense || a.rank() != 2 || b.rank() != 2) return {};
+    const Matrix left(a, options_.transpose_a), right(b, options_.transpose_b);
+    if (right.columns == 1)
+      return {Fold::By::sum, options_.transpose_a ? 1U : 2U, 1, "gr_multiply(x0, x1)",
+              options_.transpose_a ? Shape({b.size(), 1}) : Shape({1, b.size()})};
+    Fold fold{.by = Fold::By::sum};
+    if (a.size() >= b.size()) {
+      fold.axes = options_.transpose_a ? 1 : 2;
+      fold.matrix = {right.columns, options_.transpose_b ? 1 : right.columns, options_.transpose_b ? right.rows : 1,
+                     right.columns, 1};
+    } else {
+      fold.of = 1;
+      fold.axes = options_.transpose_b ? 2 : 1;
+      fold.matrix = {left.rows, options_.transpose_a ? left.rows : 1, options_.transpose_a ? 1 : left.columns, 1,
+                     right.columns};
+    }
+    return fold;
   }
   Traits traits() const override { return {.rows_from = gives_rows_ ? 0 : -1}; }
   int rows_named_by(std::span<const Type> in, int i) const override {

@@ -191,6 +191,83 @@ void check_changing_feeds(const Device& device, const Complain& complain) {
     complain(explained);
 }
 
+namespace {
+
+void check_pass(const Device& device, Graph& g, const std::vector<Expr>& fetches, const Feeds& feeds, double tolerance,
+                const std::string& what, const Complain& complain) {
+  Session session(g, device), cpu(g);
+  const std::vector<Tensor> found = session.run(fetches, feeds), expected = cpu.run(fetches, feeds);
+  for (std::size_t i = 0; i < fetches.size(); ++i)
+    if (!allclose(found[i], expected[i], tolerance, 10 * tolerance))
+      complain(fmt::format("{}: fetch {} is {} but on the CPU {}", what, i, found[i], expected[i]));
+  if (session.run(fetches, feeds) != found) complain(what + ": a second run gives other bits");
+  const std::string explained = session.explain(fetches, feeds);
+  if (explained.find(" in 1 kernels and 0 calls, ") == std::string::npos) complain(what + ":\n" + explained);
+}
+
+struct PassCase {
+  std::int64_t rows, columns, width;
+  bool by_columns;         // X^T times a narrow matrix, or X
+  bool swapped;            // the narrow matrix comes first
+  bool stored_transposed;  // it is
+  DType dtype;
+};
+
+void check_products(const Device& device, const PassCase& c, const Complain& complain) {
+  Graph g;
+  const std::int64_t inner = c.by_columns ? c.rows : c.columns;
+  const Shape narrow = c.swapped == c.stored_transposed ? Shape({inner, c.width}) : Shape({c.width, inner});
+  const Expr X = g.placeholder("X", {c.rows, c.columns}, c.dtype), B = g.placeholder("B", narrow, c.dtype),
+             v = g.placeholder("v", {inner, 1}, c.dtype);
+  const Expr product = c.swapped ? matmul(B, X, {.transpose_a = c.stored_transposed, .transpose_b = !c.by_columns})
+                                 : matmul(X, B, {.transpose_a = c.by_columns, .transpose_b = c.stored_transposed});
+  const Feeds feeds = {{X, random_normal({c.rows, c.columns}, {.seed = 1, .dtype = c.dtype})},
+                       {B, random_normal(narrow, {.seed = 2, .dtype = c.dtype})},
+                       {v, random_normal({inner, 1}, {.seed = 3, .dtype = c.dtype})}};
+  check_pass(device, g,
+             {product, matmul(square(X), v, {.transpose_a = c.by_columns}), reduce_max(X, c.by_columns ? 0 : 1)}, feeds,
+             c.dtype == float32 ? 1e-4 : 1e-11,
+             fmt::format("products of [{}, {}] by {} columns, by columns {}, swapped {}, transposed {}", c.rows,
+                         c.columns, c.width, c.by_columns, c.swapped, c.stored_transposed),
+             complain);
+}
+
+// What the pass computes is multiplied as it is, and stored as well.
+void check_products_of_computed(const Device& device, bool by_columns, const Complain& complain) {
+  const std::int64_t rows = 1101, columns = 130, inner = by_columns ? rows : columns;
+  Graph g;
+  const Expr X = g.placeholder("X", {rows, columns}), B = g.placeholder("B", {inner, 3}),
+             C = g.placeholder("C", {inner, 4});
+  const Expr y = tanh(X) + X;
+  const MatmulOptions options{.transpose_a = by_columns};
+  check_pass(device, g, {y, matmul(y, B, options), matmul(X, C, options), reduce_mean(y, by_columns ? 0 : 1)},
+             {{X, random_normal({rows, columns}, {.seed = 1})},
+              {B, random_normal({inner, 3}, {.seed = 2})},
+              {C, random_normal({inner, 4}, {.seed = 3})}},
+             1e-4, fmt::format("products of what is computed, by columns {}", by_columns), complain);
+}
+
+}  // namespace
+
+void check_passes(const Device& device, int share, const Complain& complain) {
+  int number = 0;
+  const auto chosen = [&] { return number++ % share == 0; };
+  for (const bool by_columns : {false, true}) {
+    for (const bool swapped : {false, true})
+      for (const bool transposed : {false, true})
+        if (chosen()) check_products(device, {1100, 150, 5, by_columns, swapped, transposed, float32}, complain);
+    if (chosen()) check_products_of_computed(device, by_columns, complain);
+  }
+  // As wide as a thread has registers for; few elements a row, or few rows.
+  const std::vector<PassCase> others = {
+      {2051, 130, 28, true, true, false, float32}, {2051, 130, 28, false, false, false, float32},
+      {2051, 130, 15, true, true, false, float64}, {2051, 130, 15, false, false, false, float64},
+      {33000, 4, 3, true, false, false, float32},  {33000, 2, 3, false, false, false, float32},
+      {3, 22000, 2, true, false, false, float32}};
+  for (const PassCase& c : others)
+    if (chosen()) check_products(device, c, complain);
+}
+
 void check_movielens(const Device& device, std::int64_t rows, int steps, const Complain& complain) {
   const std::filesystem::path folder = data_folder("ml-100k");
   const bool here = std::filesystem::exists(folder / "ua.base");

@@ -34,6 +34,10 @@ void check_batches(const Device& device, int share, const Complain& complain);
 /// them, and indices of rows that are looked up and trained.
 void check_changing_feeds(const Device& device, const Complain& complain);
 
+/// Large matrices of which products by narrow ones are taken, from the left and the right, transposed or not, beside
+/// sums of their elements, and of what is computed of them: in one kernel; of one case in `share`.
+void check_passes(const Device& device, int share, const Complain& complain);
+
 /// The article's second experiment, MovieLens-100k where it is found and else synthetic ratings, its first `rows` (or
 /// all) at once: the losses of so many steps in float32 to 1e-4.
 void check_movielens(const Device& device, std::int64_t rows, int steps, const Complain& complain);

@@ -58,8 +58,7 @@ std::string settings_of(const Kernel::Fold& fold) {
       "using T = {}; using W = {}; using F = {}; __device__ inline {} scale() {{ return {}; }} constexpr gr_int64 "
       "columns = {}, row = {}, across = {};",
       cuda_name(fold.dtype), fold_type(fold), fold_name(fold.by), is_floating(fold.dtype) ? "double" : "int",
-      is_floating(fold.dtype) ? double_text(fold.scale) : "1", matrix.columns, matrix.result_row,
-      matrix.result_across);
+      is_floating(fold.dtype) ? double_text(fold.scale) : "1", matrix.columns, matrix.result_row, matrix.result_across);
 }
 
 bool is_sparse(const Value& value) { return value.type.layout != Layout::dense; }

@@ -54,7 +54,7 @@ DevicePlan::DevicePlan(Program program, Variables& variables, DeviceState& state
       step.inputs.push_back(&value(input));
       step.known.push_back({.of_feeds = of_feeds_[static_cast<std::size_t>(input)]});
     }
-    if (loop_space(program_, first)) {
+    if (!group.kernels.empty()) {
       step.loop = std::make_unique<DeviceLoop>(program_, group.nodes, memory_, values_);
     } else if (n.op->traits().runs_on_host || n.op->row_kernel(input_types(program_, n)) != nullptr) {
       step.on_host = std::make_unique<HostStep>(n.origin, step.inputs, value(first));
@@ -262,7 +262,7 @@ PlanSteps DevicePlan::steps(Graph& graph) const {
     if (step.view) continue;
     GroupForm& form = forms.emplace_back();
     form.form = step.on_host ? StepForm::host : step.loop ? StepForm::loop : StepForm::call;
-    if (step.loop) form.together = {.kernel = step.loop->name()};
+    if (step.loop) form.together = {.kernel = step.loop->name(), .text = std::string(step.loop->kernel().text)};
   }
   PlanSteps steps = list_steps(graph, forms);
   steps.device = accelerator_->name();

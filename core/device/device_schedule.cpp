@@ -1,6 +1,7 @@
 #include <gradus/core/device/device_schedule.h>
 
 #include <gradus/core/at.h>
+#include <gradus/core/kernel/gpu_text.h>
 #include <gradus/core/plan/loop_space.h>
 
 #include <algorithm>
@@ -11,16 +12,22 @@ namespace gradus {
 
 namespace {
 
-constexpr std::size_t most_nodes = 48;  // in a kernel: each may bring an operand, which is an argument, and a register
+constexpr std::size_t most_nodes = 48;   // in a kernel: each may bring an operand, which is an argument, and a register
+constexpr std::int64_t large = 1 << 16;  // elements that are worth reading once rather than twice
 
 class Grouping {
  public:
   explicit Grouping(const Program& program)
-      : program_(program), tiles_(size()), spaces_(size()), level_(size(), 0), readers_(size(), 0) {
+      : program_(program),
+        tiles_(size()),
+        spaces_(size()),
+        rows_(size()),
+        matrices_(size()),
+        level_(size(), 0),
+        readers_(size(), 0) {
     for (int id = 0; id < static_cast<int>(size()); ++id)
       if (is_computed(node(id))) {
-        spaces_[at(id)] = loop_space(program, id);
-        if (spaces_[at(id)]) tiles_[at(id)] = tiles_of(id);
+        set_space(id);
         for_each_read(program, node(id), [&](int, int root) { ++readers_[at(root)]; });
       }
     times_ = choose_times(program, tiles_);
@@ -28,19 +35,22 @@ class Grouping {
 
   Schedule schedule(bool fuse) {
     Schedule schedule;
+    const std::vector<std::optional<LoopSpace>> spaces = spaces_;
     if (!fuse) std::fill(spaces_.begin(), spaces_.end(), std::nullopt);
-    choose_levels();
-    std::vector<Group> groups = collect();
-    while (leave_other_folds(groups)) {
+    std::vector<Group> groups;
+    do {
       choose_levels();
       groups = collect();
-    }
+    } while (leave_groups(groups));
     for (const Group& group : groups)
       for (std::size_t first = 0; first < group.nodes.size(); first += most_nodes) {
         Group& part = schedule.groups.emplace_back();
         const auto begin = group.nodes.begin() + static_cast<std::ptrdiff_t>(first);
         part.nodes.assign(begin, begin + static_cast<std::ptrdiff_t>(std::min(most_nodes, group.nodes.size() - first)));
         part.tile_rows = part.nodes.size() > 1 ? 1 : 0;
+        const int front = part.nodes.front();
+        if (spaces[at(front)] && (!matrices_[at(front)] || group.nodes.size() > 1))
+          part.kernels = {{0, part.nodes.size()}};
       }
     schedule.tiles = tiles_;
     for (const Time time : times_.of) schedule.may_write.push_back(time == Time::last);
@@ -50,19 +60,47 @@ class Grouping {
  private:
   std::size_t size() const { return program_.nodes.size(); }
   const ProgramNode& node(int id) const { return program_.nodes[at(id)]; }
-  bool is_fold(int id) const { return tiles_[at(id)].gives == Tiles::Gives::accumulated; }
+  bool is_fold(int id) const { return rows_[at(id)].has_value(); }
 
-  // As of a region whose tiles are one element long.
-  Tiles tiles_of(int id) const {
+  void set_space(int id) {
+    spaces_[at(id)] = loop_space(program_, id);
+    if (!spaces_[at(id)]) return;
+    int of = -1;
+    if (gradus::is_fold(program_, id)) {
+      const Fold fold = fold_of(program_, id);
+      rows_[at(id)] = fold_rows(program_, id);
+      if (fold.matrix) matrices_[at(id)] = {fold.of, registers_of_row(fold.matrix->columns, node(id).type.dtype)};
+      if (fold.matrix && !takes_matrix(id)) return spaces_[at(id)].reset();
+      of = fold.of;
+    }
+    tiles_[at(id)] = tiles_of(id, of);
+  }
+
+  // As of a region whose tiles are one element long. `of`: the input that is folded, or -1.
+  Tiles tiles_of(int id, int of) const {
     const std::vector<Type> types = loop_inputs(program_, id);
-    const bool elementwise = node(id).op->row_kernel(types) != nullptr;
-    Tiles tiles{elementwise ? Tiles::Gives::rows : Tiles::Gives::accumulated, 0, 0, 0};
+    Tiles tiles{of < 0 ? Tiles::Gives::rows : Tiles::Gives::accumulated, 0, 0, 0};
     for (std::size_t i = 0; i < types.size(); ++i) {
-      const auto access = loop_operand(types[i], elementwise ? node(id).type : types[0]).access;
+      if (matrices_[at(id)] && static_cast<int>(i) != of) continue;
+      const auto access = loop_operand(types[i], of < 0 ? node(id).type : types[at(of)]).access;
       if (access == LoopOperand::Access::in_step) tiles.sliced |= 1U << i;
       if (access == LoopOperand::Access::looked_up && types[i].shape == node(id).type.shape) tiles.looked_up |= 1U << i;
     }
     return tiles;
+  }
+
+  std::int64_t elements(int id) const {
+    std::int64_t count = 1;
+    for (const std::int64_t dim : spaces_[at(id)]->dims) count *= dim;
+    return count;
+  }
+  bool is_large(int id) const { return spaces_[at(id)]->layout == Layout::dense && elements(id) >= large; }
+
+  // Whether a product by a matrix may be a fold at all: it is one if it shares what it reads (leave_groups()).
+  bool takes_matrix(int id) const {
+    const FoldRows& rows = *rows_[at(id)];
+    return is_floating(node(id).type.dtype) && is_large(id) && matrices_[at(id)]->registers <= most_sums &&
+           takes_matrices(rows.count, elements(id) / rows.count, rows.of == FoldRows::Of::columns);
   }
 
   // Whether a fold is of numbers that a kernel before may have in its registers.
@@ -81,7 +119,8 @@ class Grouping {
   }
 
   // As schedule.cpp has it: along the way from one node of a level and a space to another, nothing needs a result as a
-  // whole. Each comes as late as its users allow, but for folds of what others read too, which belong to it.
+  // whole. Each comes as late as its users allow, but for folds of what others read too, which belong to it, and such
+  // as read what is large together.
   void choose_levels() {
     std::fill(level_.begin(), level_.end(), 0);
     const int count = static_cast<int>(size());
@@ -91,16 +130,55 @@ class Grouping {
           if (is_computed(node(root)) && times_.of[at(root)] == times_.of[at(id)])
             level_[at(id)] = std::max(level_[at(id)], level_[at(root)] + (flows(id, i, root) ? 0 : 1));
         });
-    std::vector<int> latest(size(), INT32_MAX);
-    for (int id = count - 1; id >= 0; --id) {
+    const std::vector<int> first = level_;
+    const std::vector<int> last = choose_late({});
+    const std::vector<int> together = choose_together(first, last);
+    level_ = first;
+    choose_late(together);
+  }
+
+  // Moves each node from the first level that it can have to the last one, or to the one of those that it is to be
+  // `together` with; returns the last ones.
+  std::vector<int> choose_late(std::span<const int> together) {
+    std::vector<int> last(size(), INT32_MAX);
+    for (int id = static_cast<int>(size()) - 1; id >= 0; --id) {
       if (!is_computed(node(id))) continue;
-      if (latest[at(id)] != INT32_MAX && !times_.waits[at(id)] && spaces_[at(id)] && !is_bound(id))
-        level_[at(id)] = std::max(level_[at(id)], latest[at(id)]);
+      const int alone =
+          last[at(id)] != INT32_MAX && can_wait(id) ? std::max(level_[at(id)], last[at(id)]) : level_[at(id)];
+      const bool joins = !together.empty() && together[at(id)] >= 0;
+      const int level = joins ? std::clamp(together[at(id)], level_[at(id)], last[at(id)]) : alone;
+      // (What a node waits for need not wait, too.)
       for_each_read(program_, node(id), [&](int i, int root) {
         if (times_.of[at(root)] == times_.of[at(id)])
-          latest[at(root)] = std::min(latest[at(root)], level_[at(id)] - (flows(id, i, root) ? 0 : 1));
+          last[at(root)] = std::min(last[at(root)], flows(id, i, root) ? level : std::min(level, alone) - 1);
       });
+      level_[at(id)] = level;
     }
+    return last;
+  }
+
+  bool can_wait(int id) const { return !times_.waits[at(id)] && spaces_[at(id)] && !is_bound(id); }
+
+  // Folds along the same rows of a large space read it once, if they can come at one level: the latest that any of them
+  // must have, as many as can wait until then. By node the level, or -1.
+  std::vector<int> choose_together(const std::vector<int>& first, const std::vector<int>& last) const {
+    std::vector<int> together(size(), -1);
+    std::map<std::tuple<Time, LoopSpace, FoldRows::Of, std::int64_t>, std::vector<int>> passes;
+    for (int id = 0; id < static_cast<int>(size()); ++id)
+      if (spaces_[at(id)] && is_fold(id) && is_large(id))
+        passes[{times_.of[at(id)], *spaces_[at(id)], rows_[at(id)]->of, rows_[at(id)]->count}].push_back(id);
+    for (auto& [key, folds] : passes) {
+      std::sort(folds.begin(), folds.end(), [&](int a, int b) { return first[at(a)] > first[at(b)]; });
+      for (std::size_t k = 0; k < folds.size() && folds.size() > 1; ++k) {
+        if (together[at(folds[k])] >= 0) continue;
+        const int level = first[at(folds[k])];
+        for (const int id : folds)
+          if (together[at(id)] < 0 && first[at(id)] <= level &&
+              (first[at(id)] == level || (can_wait(id) && last[at(id)] >= level)))
+            together[at(id)] = level;
+      }
+    }
+    return together;
   }
 
   std::vector<Group> collect() const {
@@ -117,26 +195,53 @@ class Grouping {
     return made;
   }
 
-  // A kernel goes along rows of one length: folds of others than the first's leave its group.
-  bool leave_other_folds(const std::vector<Group>& groups) {
+  // A kernel goes along rows of one length: folds of others than the first's leave its group. So do products by
+  // matrices that share nothing there, which a library does better, or for which a thread has no registers left.
+  bool leave_groups(const std::vector<Group>& groups) {
     bool found = false;
     for (const Group& group : groups) {
       std::optional<FoldRows> rows;
+      std::int64_t registers = 0;
       for (const int id : group.nodes) {
         if (!is_fold(id) || !spaces_[at(id)]) continue;
-        const FoldRows mine = fold_rows(program_, id);
-        if (!rows) rows = mine;
-        if (mine == *rows) continue;
+        if (!rows) rows = rows_[at(id)];
+        bool leaves = *rows_[at(id)] != *rows;
+        if (matrices_[at(id)] && !leaves) {
+          registers += matrices_[at(id)]->registers;
+          leaves = registers > most_sums || !shares_what_it_folds(id, group);
+        }
+        if (!leaves) continue;
         spaces_[at(id)].reset();
+        if (matrices_[at(id)]) tiles_[at(id)] = {};
         found = true;
       }
     }
     return found;
   }
 
+  // Whether others of the group read what a product folds, or one computes it.
+  bool shares_what_it_folds(int id, const Group& group) const {
+    const int folded = program_.root(node(id).inputs[at(matrices_[at(id)]->of)]);
+    return std::any_of(group.nodes.begin(), group.nodes.end(), [&](int other) {
+      bool reads = other == folded;
+      if (other != id)
+        for_each_read(program_, node(other), [&](int i, int root) {
+          reads = reads || (root == folded && ((tiles_[at(other)].sliced >> static_cast<unsigned>(i)) & 1U) != 0);
+        });
+      return reads;
+    });
+  }
+
+  struct Product {
+    int of;                  // the input that is folded
+    std::int64_t registers;  // of a row's sums
+  };
+
   const Program& program_;
   std::vector<Tiles> tiles_;
   std::vector<std::optional<LoopSpace>> spaces_;  // by node: none for those that no other may join
+  std::vector<std::optional<FoldRows>> rows_;     // of folds
+  std::vector<std::optional<Product>> matrices_;  // of folds by a matrix
   Timing times_;
   std::vector<int> level_;
   std::vector<int> readers_;  // by node

@@ -18,7 +18,7 @@ using Form = GpuText::Form;
 std::string offset(const std::vector<std::int64_t>& stride, std::size_t first) {
   std::string sum;
   for (std::size_t a = first; a < stride.size(); ++a)
-    if (stride[a] != 0) sum += fmt::format("{}gr_int64(c{}) * {}", sum.empty() ? "" : " + ", a, stride[a]);
+    if (stride[a] != 0) sum += (sum.empty() ? "" : " + ") + steps_of(fmt::format("c{}", a), stride[a]);
   return sum;
 }
 
@@ -30,6 +30,10 @@ std::string_view index_type(const Kernel& kernel) {
 }
 
 }  // namespace
+
+std::string steps_of(std::string_view coordinate, std::int64_t step) {
+  return step == 1 ? std::string(coordinate) : fmt::format("gr_int64({}) * {}", coordinate, step);
+}
 
 GpuElement::GpuElement(const Kernel& kernel, GpuText& made)
     : kernel_(kernel),
@@ -130,12 +134,12 @@ std::string GpuElement::address(const Kernel::Read& read) const {
   if (read.operand.access == Access::in_step) return "i";
   if (read.operand.access == Access::strided) add(offset(read.stride, 0));
   if (read.operand.access == Access::gathered) {
-    if (read.stride[0] != 0) add(fmt::format("gr_int64({}) * {}", row_, read.stride[0]));
-    if (read.stride[1] != 0) add(fmt::format("gr_int64({}[i]) * {}", column_, read.stride[1]));
+    if (read.stride[0] != 0) add(steps_of(row_, read.stride[0]));
+    if (read.stride[1] != 0) add(steps_of(column_ + "[i]", read.stride[1]));
   }
   if (read.operand.access == Access::looked_up || read.operand.access == Access::narrow) {
     const std::string row = read.operand.access == Access::narrow ? "h" : held_ + "[h]";
-    if (read.stride[0] != 0) add(fmt::format("gr_int64({}) * {}", row, read.stride[0]));
+    if (read.stride[0] != 0) add(steps_of(row, read.stride[0]));
     add(whole_rows(read) ? "j" : offset(read.stride, 1));
   }
   return sum.empty() ? "0" : sum;
@@ -152,13 +156,17 @@ std::string GpuElement::add_to_fold(std::size_t f, std::string_view indent) cons
                      fold_name(fold.by), fold_type(fold), fold.step);
 }
 
-std::string GpuElement::body(std::string_view indent, bool in_pack) const {
+std::string GpuElement::body(std::string_view indent, const Place& place, bool in_pack) const {
   std::string text;
   const auto by_row = [](Access access) { return access == Access::looked_up || access == Access::narrow; };
-  if (any_read([](Access access) { return access == Access::strided; })) text += coordinates("i", 0, indent);
+  const bool strided = any_read([](Access access) { return access == Access::strided; });
+  if (strided && !place[0].empty() && kernel_.dims.size() == 2)
+    text += fmt::format("{0}const {1} c0 = {2}, c1 = {3};\n", indent, index_type(kernel_), place[0], place[1]);
+  else if (strided)
+    text += coordinates("i", 0, indent);
   if (kernel_.space.layout == Layout::rows && (!held_.empty() || any_read(by_row))) {
-    text += fmt::format("{0}const gr_uint64 h = gr_uint64(i) / {1}, j = gr_uint64(i) % {1};\n", indent,
-                        row_size(kernel_));
+    text +=
+        fmt::format("{0}const gr_uint64 h = gr_uint64(i) / {1}, j = gr_uint64(i) % {1};\n", indent, row_size(kernel_));
     if (kernel_.dims.size() > 1 &&
         std::any_of(kernel_.reads.begin(), kernel_.reads.end(),
                     [&](const Kernel::Read& read) { return by_row(read.operand.access) && !whole_rows(read); }))

@@ -4,11 +4,15 @@
 
 #include <gradus/core/kernel/gpu_text.h>
 
+#include <array>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace gradus {
+
+/// "c * 20"; "c" for a step of 1.
+std::string steps_of(std::string_view coordinate, std::int64_t step);
 
 class GpuElement {
  public:
@@ -21,9 +25,11 @@ class GpuElement {
   const std::string& parameters() const { return parameters_; }
   /// Of operands that are one number for all: read before the loops.
   std::string numbers() const;
+  /// The coordinates of element i in a space of two axes, where the loops know them.
+  using Place = std::array<std::string_view, 2>;
   /// All that is done for element i; of value l of a pack `in_pack`. A fold's sum so far is s0, of row l s0[l], of its
   /// column c s0[l][c], where the matrix has m0[c].
-  std::string body(std::string_view indent, bool in_pack = false) const;
+  std::string body(std::string_view indent, const Place& place = {}, bool in_pack = false) const;
   /// Packs of operands, b0, b1, ..., are read, and of results, y0, ..., made or written: number q.
   std::string read_packs() const;
   std::string write_packs() const;

@@ -20,12 +20,11 @@ constexpr std::int64_t long_warp_row = 2048;  // the same where there are rows e
 constexpr std::int64_t many_rows = 1024;
 constexpr std::int64_t rows_enough = 16384;  // for all warps: each takes a row, however long
 constexpr int lanes_of_pattern = 8;          // threads for a row of a pattern: rows of few non-zeros are the rule
-constexpr int elements_of_chunk = 128;                   // elements of a row that are multiplied by rows of a matrix at a time
+constexpr int elements_of_chunk = 128;       // elements of a row that are multiplied by rows of a matrix at a time
 constexpr std::int64_t many_pieces = 2048;   // of all rows: they keep all multiprocessors busy
 
 bool go_by_warps(std::int64_t rows, std::int64_t length) {
-  return rows > 1 &&
-         (length <= warp_row || (length <= long_warp_row && rows >= many_rows) || rows >= rows_enough);
+  return rows > 1 && (length <= warp_row || (length <= long_warp_row && rows >= many_rows) || rows >= rows_enough);
 }
 
 int lanes_for(std::int64_t count) {
@@ -40,7 +39,8 @@ std::int64_t registers_of(const Kernel::Fold& fold) {
   return fold.width() * (type == "double" || type == cuda_name(int64) ? 2 : 1);
 }
 
-// What is read of a matrix serves several rows, whose sums are in registers too.
+// What is read of a matrix serves several rows, whose sums are in registers too: as many as let two blocks of 256
+// threads share a multiprocessor (128 registers each, found for 24 sums with 4 rows, by ptxas for sm_90).
 int rows_at_once(const Kernel& kernel) {
   constexpr std::int64_t few = 24, many = 48;
   std::int64_t sums = 0;
@@ -93,7 +93,7 @@ class Loops {
     return fmt::format(
         "  for (gr_int64 q = gr_first(); q < packs; q += gr_step()) {{\n{0}    for (int l = 0; l < {1}; ++l) {{\n{2}"
         "    }}\n{3}  }}\n  for (gr_int64 i = packs * {1} + gr_first(); i < n; i += gr_step()) {{\n{4}  }}\n",
-        element_.read_packs(), made_.lanes, element_.body("      ", true), element_.write_packs(),
+        element_.read_packs(), made_.lanes, element_.body("      ", {}, true), element_.write_packs(),
         element_.body("    "));
   }
 
@@ -109,7 +109,8 @@ class Loops {
         made_.lanes, starts(),
         by_pattern ? fmt::format("      const gr_int64 begin = {0}[r], end = {0}[r + 1];\n", element_.row_start())
                    : "      const gr_int64 begin = r * length, end = begin + length;\n",
-        element_.body("        "), ends("gr_warp_fold", ", lanes", "r < rows && threadIdx.x % lanes == 0"));
+        element_.body("        ", {"r", "i - begin"}),
+        ends("gr_warp_fold", ", lanes", "r < rows && threadIdx.x % lanes == 0"));
   }
 
   std::string blocks() const {
@@ -119,7 +120,7 @@ class Loops {
         "    const gr_int64 end = r * length + (begin + piece_length < length ? begin + piece_length : length);\n{}"
         "#pragma unroll 4\n    for (gr_int64 i = r * length + begin + threadIdx.x; i < end; i += blockDim.x) {{\n{}"
         "    }}\n{}  }}\n",
-        starts(), element_.body("      "), ends("gr_block_fold", "", "threadIdx.x == 0"));
+        starts(), element_.body("      ", {"r", "i - r * length"}), ends("gr_block_fold", "", "threadIdx.x == 0"));
   }
 
   std::string columns() const {
@@ -133,7 +134,7 @@ class Loops {
         "piece_length : length;\n{}"
         "#pragma unroll 4\n    for (gr_int64 e = begin + threadIdx.x / lanes; e < end; e += blockDim.x / lanes) {{\n"
         "      const gr_int64 i = e * rows + r;\n{}    }}\n{}  }}\n",
-        made_.lanes, starts(), element_.body("      "),
+        made_.lanes, starts(), element_.body("      ", {"e", "r"}),
         ends("gr_column_fold", ", lanes", "threadIdx.x < lanes && r < rows"));
   }
 
@@ -151,13 +152,14 @@ class Loops {
       filled += fmt::format(
           "      for (int t = threadIdx.x; t < here * {0}; t += blockDim.x) {{\n"
           "        const int j = t {1}, c = t {2};\n"
-          "        tile{3}[c][j] = {4}[(from + j) * {5} + c * gr_int64({6})];\n      }}\n",
+          "        tile{3}[c][j] = {4}[{5} + {6}];\n      }}\n",
           m.columns, by_columns ? fmt::format("/ {}", m.columns) : "% here",
-          by_columns ? fmt::format("% {}", m.columns) : "/ here", f, element_.of_read(fold.matrix_read), m.along,
-          m.across);
-      taken += fmt::format("        {0} m{1}[{2}];\n#pragma unroll\n        for (int c = 0; c < {2}; ++c) m{1}[c] = "
-                           "tile{1}[c][j];\n",
-                           type, f, m.columns);
+          by_columns ? fmt::format("% {}", m.columns) : "/ here", f, element_.of_read(fold.matrix_read),
+          steps_of("from + j", m.along), steps_of("c", m.across));
+      taken += fmt::format(
+          "        {0} m{1}[{2}];\n#pragma unroll\n        for (int c = 0; c < {2}; ++c) m{1}[c] = "
+          "tile{1}[c][j];\n",
+          type, f, m.columns);
     });
     return fmt::format(
         "  constexpr int lanes = {}, at_once = {}, chunk = {};\n{}"
@@ -167,23 +169,24 @@ class Loops {
         "    for (gr_int64 from = 0; from < length; from += chunk) {{\n"
         "      const int here = from + chunk < length ? chunk : int(length - from);\n"
         "      __syncthreads();\n{}      __syncthreads();\n"
-        "#pragma unroll 2\n"
+        "#pragma unroll 1\n"
         "      for (int j = threadIdx.x % lanes; j < here; j += lanes) {{\n{}"
         "#pragma unroll\n        for (int l = 0; l < at_once; ++l) {{\n"
-        "          {}const gr_int64 i = r * length + from + j;\n{}        }}\n      }}\n    }}\n"
+        "{}          const gr_int64 i = r * length + from + j;\n{}        }}\n      }}\n    }}\n"
         "#pragma unroll\n    for (int l = 0; l < at_once; ++l) {{\n      const gr_int64 r = row + l;\n{}    }}\n  }}\n",
-        made_.lanes, made_.at_once, elements_of_chunk, tiles, starts(), filled, taken, row_or_last("row + l"),
-        element_.body("          "), ends("gr_warp_fold", ", lanes", "r < rows && threadIdx.x % lanes == 0"));
+        made_.lanes, made_.at_once, elements_of_chunk, tiles, starts(), filled, taken,
+        row_or_last("row + l", "          "), element_.body("          ", {"r", "from + j"}),
+        ends("gr_warp_fold", ", lanes", "r < rows && threadIdx.x % lanes == 0", "      "));
   }
 
   // Side by side lie the same elements of neighbouring rows: all threads of a warp read one row of the matrix.
   std::string columns_by_matrices() const {
     std::string taken;
     for_each_matrix([&](std::size_t f, const Kernel::Fold& fold) {
-      taken += fmt::format("      {0} m{1}[{2}];\n#pragma unroll\n      for (int c = 0; c < {2}; ++c) m{1}[c] = {3}[e * "
-                           "{4} + c * gr_int64({5})];\n",
-                           cuda_name(fold.dtype), f, fold.width(), element_.of_read(fold.matrix_read),
-                           fold.matrix->along, fold.matrix->across);
+      taken += fmt::format(
+          "      {0} m{1}[{2}];\n#pragma unroll\n      for (int c = 0; c < {2}; ++c) m{1}[c] = {3}[{4} + {5}];\n",
+          cuda_name(fold.dtype), f, fold.width(), element_.of_read(fold.matrix_read), steps_of("e", fold.matrix->along),
+          steps_of("c", fold.matrix->across));
     });
     return fmt::format(
         "  constexpr int lanes = {}, at_once = {};\n"
@@ -192,13 +195,14 @@ class Loops {
         "    const gr_int64 row = p % tiles * (lanes * at_once) + threadIdx.x % lanes, piece = p / tiles;\n"
         "    const gr_int64 begin = piece * piece_length;\n"
         "    const gr_int64 end = begin + piece_length < length ? begin + piece_length : length;\n{}"
-        "#pragma unroll 2\n    for (gr_int64 e = begin + threadIdx.x / lanes; e < end; e += blockDim.x / lanes) {{\n{}"
+        "#pragma unroll 1\n    for (gr_int64 e = begin + threadIdx.x / lanes; e < end; e += blockDim.x / lanes) {{\n{}"
         "#pragma unroll\n      for (int l = 0; l < at_once; ++l) {{\n"
-        "        {}const gr_int64 i = e * rows + r;\n{}      }}\n    }}\n"
+        "{}        const gr_int64 i = e * rows + r;\n{}      }}\n    }}\n"
         "#pragma unroll\n    for (int l = 0; l < at_once; ++l) {{\n      const gr_int64 r = row + l * lanes;\n{}"
         "    }}\n  }}\n",
-        made_.lanes, made_.at_once, starts(), taken, row_or_last("row + l * lanes"), element_.body("        "),
-        ends("gr_column_fold", ", lanes", "threadIdx.x < lanes && r < rows"));
+        made_.lanes, made_.at_once, starts(), taken, row_or_last("row + l * lanes", "        "),
+        element_.body("        ", {"e", "r"}),
+        ends("gr_column_fold", ", lanes", "threadIdx.x < lanes && r < rows", "      "));
   }
 
   template <class F>
@@ -208,11 +212,11 @@ class Loops {
   }
 
   // Behind the last row, it is read again, so that all reads are on their way together; unless it is written over.
-  std::string row_or_last(std::string_view row) const {
+  std::string row_or_last(std::string_view row, std::string_view indent) const {
     const bool writes = std::any_of(kernel_.steps.begin(), kernel_.steps.end(),
                                     [](const Kernel::Step& step) { return step.stored || step.table >= 0; });
-    return writes ? fmt::format("const gr_int64 r = {};\n          if (r >= rows) break;\n          ", row)
-                  : fmt::format("const gr_int64 r = {0} < rows ? {0} : rows - 1;\n          ", row);
+    return writes ? fmt::format("{0}const gr_int64 r = {1};\n{0}if (r >= rows) break;\n", indent, row)
+                  : fmt::format("{0}const gr_int64 r = {1} < rows ? {1} : rows - 1;\n", indent, row);
   }
 
   // Folds as they begin.
@@ -233,7 +237,8 @@ class Loops {
   }
 
   // What each thread has of row r is folded by a function of several, and written by one of them.
-  std::string ends(std::string_view function, std::string_view threads, std::string_view writes) const {
+  std::string ends(std::string_view function, std::string_view threads, std::string_view writes,
+                   std::string_view indent = "    ") const {
     std::string text;
     for (std::size_t f = 0; f < kernel_.folds.size(); ++f) {
       const Kernel::Fold& fold = kernel_.folds[f];
@@ -241,18 +246,21 @@ class Loops {
       std::string to = "r";
       if (fold.matrix && made_.split) to = fmt::format("(r * {} + c)", fold.width());
       if (fold.matrix && !made_.split)
-        to = fmt::format("r * {} + c * gr_int64({})", fold.matrix->result_row, fold.matrix->result_across);
+        to = steps_of("r", fold.matrix->result_row) + " + " + steps_of("c", fold.matrix->result_across);
       if (made_.split) to += " * pieces + piece";
-      if (fold.matrix) text += fmt::format("#pragma unroll\n    for (int c = 0; c < {}; ++c) {{\n", fold.width());
-      text += fmt::format("    {0} = {1}<{2}{3}>({0});\n", sum, function, fold_name(fold.by), threads);
-      text += fmt::format("    if ({}) {}[{}] = {};\n", writes, element_.of_fold(f), to,
-                          made_.split       ? sum
-                          : fold.scale == 1 ? fmt::format("{}({})", cuda_name(fold.dtype), sum)
-                                            : fmt::format("{}({} * {})", cuda_name(fold.dtype), sum,
-                                                          double_text(fold.scale)));
-      if (fold.matrix) text += "    }\n";
+      const std::string in = std::string(indent) + (fold.matrix ? "  " : "");
+      if (fold.matrix) text += fmt::format("#pragma unroll\n{}for (int c = 0; c < {}; ++c) {{\n", indent, fold.width());
+      text += fmt::format("{0}{1} = {2}<{3}{4}>({1});\n", in, sum, function, fold_name(fold.by), threads);
+      text += fmt::format("{}if ({}) {}[{}] = {};\n", in, writes, element_.of_fold(f), to,
+                          made_.split ? sum : scaled(fold, sum));
+      if (fold.matrix) text += fmt::format("{}}}\n", indent);
     }
     return text;
+  }
+
+  static std::string scaled(const Kernel::Fold& fold, const std::string& sum) {
+    return fold.scale == 1 ? fmt::format("{}({})", cuda_name(fold.dtype), sum)
+                           : fmt::format("{}({} * {})", cuda_name(fold.dtype), sum, double_text(fold.scale));
   }
 
   const Kernel& kernel_;

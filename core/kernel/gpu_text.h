@@ -46,16 +46,21 @@ struct GpuText {
   // pieces a row, elements a piece
 
   /// Rows that a block has side by side.
-  std::int64_t neighbours() const { return form == Form::columns ? lanes * std::int64_t{at_once == 0 ? 1 : at_once} : 1; }
+  std::int64_t neighbours() const {
+    return form == Form::columns ? lanes * std::int64_t{at_once == 0 ? 1 : at_once} : 1;
+  }
   /// Elements that are a piece of a row, if it has so many.
   std::int64_t piece_length(std::int64_t row_length) const;
 };
 
 GpuText gpu_text(const Kernel& kernel);
 
-/// Whether a kernel may fold dense rows of so many elements by a matrix too.
+/// Whether a kernel may fold so many rows of so many elements by matrices too; side by side: as Form::columns has them.
 bool takes_matrices(std::int64_t rows, std::int64_t length, bool side_by_side);
-/// The sums of a row, in registers of 4 bytes, that a thread may have at most, those of all matrices together.
+/// The registers of a row's sums, a row for each column of a matrix, and how many a kernel may have at most.
+constexpr std::int64_t registers_of_row(std::int64_t columns, DType dtype) {
+  return columns * static_cast<std::int64_t>(size_of(dtype)) / 4;
+}
 inline constexpr std::int64_t most_sums = 32;
 
 /// "gr_Sum", for folds; and what kernel_prelude.h folds the terms in.

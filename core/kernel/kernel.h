@@ -79,7 +79,7 @@ struct Kernel {
     DType dtype;
     gradus::Fold::By by;
     std::size_t axis, end;
-    double scale;  // of the result
+    double scale;          // of the result
     int matrix_read = -1;  // which of `reads` is
     std::optional<gradus::Fold::Matrix> matrix = {};
 
@@ -95,7 +95,7 @@ struct Kernel {
   std::vector<Step> steps;
   std::vector<Fold> folds;
 
-  bool looks_up() const;     // whether it must know which rows are held
+  bool looks_up() const;      // whether it must know which rows are held
   bool has_products() const;  // whether a fold has a matrix
   /// Elements of the space that belong to one step along the first axis; or to one along `axis` - 1.
   std::int64_t inner(std::size_t axis = 1) const;

@@ -127,8 +127,7 @@ class Builder {
 
   void add_operands(Kernel::Step& step, const std::vector<Type>& types, std::size_t count, const Type& result) {
     for (std::size_t i = 0; i < count; ++i)
-      if (node_of(step.node).op->reads(static_cast<int>(i)))
-        add_operand(step, static_cast<int>(i), types[i], result);
+      if (node_of(step.node).op->reads(static_cast<int>(i))) add_operand(step, static_cast<int>(i), types[i], result);
   }
 
   void add_operand(Kernel::Step& step, int i, const Type& type, const Type& result) {

@@ -207,6 +207,12 @@ std::string to_string(const PlanSteps& steps, bool with_kernels) {
   text = fmt::format("{}, {}{}{}\n{}{}", text, memory(steps), launched ? "; " : "", steps.launch, lines, legend(steps));
   for (std::size_t k = 0; k < steps.kernels.size() && with_kernels; ++k)
     text += fmt::format("\n// kernel {}\n{}", k, steps.kernels[k].text);
+  for (std::size_t g = 0; g < steps.groups.size() && with_kernels; ++g) {
+    if (steps.groups[g].text.empty()) continue;
+    const auto first = std::find_if(steps.list.begin(), steps.list.end(),
+                                    [&](const PlanStep& step) { return step.group == static_cast<int>(g); });
+    text += fmt::format("\n// kernel {} from %{} on\n{}", steps.groups[g].kernel, first->id, steps.groups[g].text);
+  }
   return text;
 }
 

@@ -77,7 +77,8 @@ struct PlanStep {
 
 /// Steps that run together: on the CPU a region, for one tile of rows after the other; on a device one kernel.
 struct StepGroup {
-  std::string kernel = {};       // its name, on a device
+  std::string kernel = {};       // its name, on a device,
+  std::string text = {};         // and its text, in CUDA C++
   std::int64_t rows = 0;         // of a region; 0 where only a run knows them
   int rows_of = -1;              // the csr value whose active columns are the rows of the region
   std::int64_t tile_rows = 0;    // in a tile

@@ -65,6 +65,9 @@ TEST_CASE("gpu: a factorization machine on csr batches by every optimizer") {
 }
 
 TEST_CASE("gpu: feeds that change") { check_changing_feeds(Device::cuda(), fail_check); }
+TEST_CASE("gpu: results of different width of a large matrix are one pass") {
+  check_passes(Device::cuda(), 1, fail_check);
+}
 
 TEST_CASE("gpu: marks tell how long work took, by the device's clock") {
   const std::shared_ptr<Accelerator> stream = Device::cuda().open();

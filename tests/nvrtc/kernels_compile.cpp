@@ -85,6 +85,7 @@ int main([[maybe_unused]] int argc, [[maybe_unused]] char** argv) {
     check_op_table(emulated_device(), complain);
     check_optimizers(emulated_device(), {Layout::dense, Layout::csr}, {float64, float32}, 1, complain);
     check_batches(emulated_device(), 1, complain);
+    check_passes(emulated_device(), 1, complain);
     nlohmann::json list;
     for (const Met& kernel : met) list.push_back({kernel.name, kernel.settings, kernel.text});
     std::ofstream(argv[next]) << list;
