@@ -129,6 +129,32 @@ TEST_CASE("threads find the same columns, and the same slots, as one") {
     }
 }
 
+// Memory that holds one pattern after the other: of the second on nobody asks for slots, or after the columns alone.
+TEST_CASE("active columns are the same with slots and without, and slots may be asked for later") {
+  for (const std::int64_t columns : {5000, 1'000'000, 100'000'000}) {  // found by all words, by some, by sorting
+    CAPTURE(columns);
+    CsrPattern kept;
+    for (Index number = 0; number < 6; ++number) {
+      CAPTURE(number);
+      std::vector<Index> column;
+      for (Index c = 0; c < 300; ++c) column.push_back((c * c + number) % 997 * static_cast<Index>(columns / 1000));
+      const auto set = [&](CsrPattern& pattern) {
+        pattern.columns = columns;
+        std::ranges::copy(column, pattern.new_rows(300, 1).begin());
+      };
+      CsrPattern alone;
+      set(alone);
+      set(kept);
+      const std::shared_ptr<const RowIndex> found = kept.active_columns();
+      CHECK(found->row == alone.active().columns->row);
+      if (number % 3 != 1) continue;
+      CHECK(kept.active().slot == alone.active().slot);
+      CHECK(kept.active().columns == found);
+      CHECK(kept.by_column().position == alone.by_column().position);
+    }
+  }
+}
+
 TEST_CASE("a pattern whose columns are set anew forgets what it found out") {
   const Tensor x = sparse(23);
   CsrPattern pattern;

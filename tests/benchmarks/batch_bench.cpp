@@ -124,16 +124,19 @@ void ten_million_features(benchmark::State& state) {
   }
 }
 
-// Preparing batches and nothing else, on one thread: the rows, and the columns that they touch.
-void preparation(benchmark::State& state, const DataSet& data, bool shuffle) {
+// Preparing batches and nothing else, on one thread: the rows, the columns that they touch, and where each stands among
+// them; a GPU finds the last out itself.
+void preparation(benchmark::State& state, const DataSet& data, bool shuffle, std::int64_t size = batch,
+                 bool for_gpu = false) {
   state.SetLabel(data.origin);
   const gradus::Batches batches(tensors_of(data),
-                                {.size = batch, .shuffle = shuffle, .drop_remainder = true, .threads = 0});
+                                {.size = size, .shuffle = shuffle, .drop_remainder = true, .threads = 0});
   std::int64_t e = 0;
   std::int64_t made = 0;
   for (auto _ : state) {
     for (const Batch& of : batches.epoch(e++)) {
-      benchmark::DoNotOptimize(of.x.pattern()->active().slot.data());
+      const CsrPattern& pattern = *of.x.pattern();
+      benchmark::DoNotOptimize(for_gpu ? pattern.active_columns()->row.data() : pattern.active().slot.data());
       ++made;
     }
   }
@@ -164,6 +167,14 @@ void add_batch_rows() {
   add("criteo batch, one rank", one_rank);
   add("10 M features", ten_million_features);
 
+  for (const bool for_gpu : {false, true})
+    benchmark::RegisterBenchmark(
+        for_gpu ? "batch preparation/65536 rows of criteo/for a gpu" : "batch preparation/65536 rows of criteo",
+        [=](benchmark::State& state) {
+          constexpr std::int64_t rows = 65536;
+          preparation(state, zipf({.rows = 4 * rows}), true, rows, for_gpu);
+        })
+        ->Unit(benchmark::kMicrosecond);
   for (const bool criteo : {false, true}) {
     const auto data = [=] { return criteo ? zipf({}) : shuffled(movielens()); };
     const std::string name = criteo ? "/criteo" : "/movielens";

@@ -139,6 +139,39 @@ TEST_CASE("tensors fed again are not uploaded again, however many batches come b
   CHECK(watched.stream->memory_in_use() == full);
 }
 
+// Of batches of rows of equal length, columns are all that is: where rows begin, and which of the active columns each
+// is, the device finds out. Some columns are no row's, and the last one is one's.
+TEST_CASE("what a device finds out itself is not uploaded") {
+  const std::int64_t rows = 33'000, columns = 5000;
+  const auto batch = [&](std::int64_t number) {
+    auto pattern = std::make_shared<CsrPattern>();
+    pattern->columns = columns;
+    const std::span<Index> column = pattern->new_rows(rows, 2);
+    for (std::int64_t r = 0; r < rows; ++r) {
+      column[static_cast<std::size_t>(2 * r)] = static_cast<Index>((r * r + number) % 1000);
+      column[static_cast<std::size_t>(2 * r + 1)] = static_cast<Index>(columns - 1 - 2 * ((r + number) % 700));
+    }
+    return Tensor::csr(pattern, ones({2 * rows}));
+  };
+  Graph g;
+  const Expr X = g.sparse_placeholder("X", {any, columns}), y = g.placeholder("y", {any, 1});
+  const FactorizationMachine fm(X, y, {.factors = 2, .seed = 1});
+  const Expr train = Adagrad(0.1).minimize(fm.loss);
+  Watched watched;
+  Session session(g, watched.device), cpu(g);
+  for (std::int64_t step = 0; step < 3; ++step) {
+    const Tensor x = batch(step);
+    const Feeds feeds = {{X, x}, {y, random_normal({rows, 1}, {.seed = static_cast<std::uint64_t>(step)})}};
+    const std::int64_t before = watched.stream->bytes_uploaded();
+    const double loss = session.run({fm.loss, train}, feeds)[0].item();
+    CHECK(loss == doctest::Approx(cpu.run({fm.loss, train}, feeds)[0].item()).epsilon(1e-5));
+    const std::int64_t active = x.pattern()->active_columns()->count();
+    CHECK(active < 1800);
+    // Values are uploaded too, as these ones are a new tensor each.
+    if (step > 0) CHECK(watched.stream->bytes_uploaded() - before == 4 * (2 * rows + 2 * rows + active + rows));
+  }
+}
+
 TEST_CASE("a tensor on the device is fed as it lies there, and read only on the host") {
   Small small;
   Watched watched;

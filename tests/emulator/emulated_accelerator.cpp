@@ -167,6 +167,7 @@ void EmulatedAccelerator::now_or_later(std::function<void()> work) {
 void EmulatedAccelerator::upload(std::byte* to, const std::byte* from, std::int64_t bytes) {
   refuse_in_recording("upload");
   require_device("upload", to, bytes);
+  uploaded_ += bytes;
   if (bytes > 0) std::memcpy(to, from, static_cast<std::size_t>(bytes));
 }
 

@@ -40,6 +40,7 @@ class EmulatedAccelerator final : public Accelerator {
 
   /// Kernels launched since the accelerator was made, replayed ones too.
   std::int64_t launches() const { return launches_; }
+  std::int64_t bytes_uploaded() const { return uploaded_; }
   /// At most so many bytes may be in use: allocate throws DeviceError beyond.
   void set_limit(std::int64_t bytes) { limit_ = bytes; }
 
@@ -57,6 +58,7 @@ class EmulatedAccelerator final : public Accelerator {
   std::int64_t in_use_ = 0;
   std::int64_t limit_ = INT64_MAX;
   std::int64_t launches_ = 0;
+  std::int64_t uploaded_ = 0;
   bool recording_ = false;
   std::vector<std::function<void()>> recorded_;
 };
