@@ -361,7 +361,8 @@ class CpuText {
       std::string operands;
       for (const Kernel::Operand& operand : step.operands)
         operands += fmt::format("{}{}{}", operands.empty() ? "" : ", ", operand.computed ? "v" : "a", operand.index);
-      text_ += fmt::format("{}const {} v{} = f{}({});\n", in, type_text(step.dtype, true), m, function_of_[m], operands);
+      text_ +=
+          fmt::format("{}const {} v{} = f{}({});\n", in, type_text(step.dtype, true), m, function_of_[m], operands);
     }
     // All is read before anything is written: a result may lie where an operand does.
     for (std::size_t m = 0; m < kernel_.steps.size(); ++m) {
@@ -422,7 +423,7 @@ class CpuText {
   std::size_t inner_ = 0;              // the first axis of the innermost loop
   std::vector<std::int64_t> in_step_;  // strides
   std::int64_t block_ = 1;             // steps along the first axis, before what they bring is summed
-  std::vector<int> function_of_;  // by step
+  std::vector<int> function_of_;       // by step
   std::string text_;
 };
 
