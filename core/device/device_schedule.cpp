@@ -2,6 +2,7 @@
 
 #include <gradus/core/at.h>
 #include <gradus/core/kernel/gpu_text.h>
+#include <gradus/core/plan/levels.h>
 #include <gradus/core/plan/loop_space.h>
 
 #include <algorithm>
@@ -18,13 +19,7 @@ constexpr std::int64_t large = 1 << 16;  // elements that are worth reading once
 class Grouping {
  public:
   explicit Grouping(const Program& program)
-      : program_(program),
-        tiles_(size()),
-        spaces_(size()),
-        rows_(size()),
-        matrices_(size()),
-        level_(size(), 0),
-        readers_(size(), 0) {
+      : program_(program), tiles_(size()), spaces_(size()), rows_(size()), matrices_(size()), readers_(size(), 0) {
     for (int id = 0; id < static_cast<int>(size()); ++id)
       if (is_computed(node(id))) {
         set_space(id);
@@ -37,20 +32,16 @@ class Grouping {
     Schedule schedule;
     const std::vector<std::optional<LoopSpace>> spaces = spaces_;
     if (!fuse) std::fill(spaces_.begin(), spaces_.end(), std::nullopt);
-    std::vector<Group> groups;
-    do {
-      choose_levels();
-      groups = collect();
-    } while (leave_groups(groups));
-    for (const Group& group : groups)
-      for (std::size_t first = 0; first < group.nodes.size(); first += most_nodes) {
+    std::vector<std::vector<int>> groups = collect();
+    while (leave_groups(groups)) groups = collect();
+    for (const std::vector<int>& nodes : groups)
+      for (std::size_t first = 0; first < nodes.size(); first += most_nodes) {
         Group& part = schedule.groups.emplace_back();
-        const auto begin = group.nodes.begin() + static_cast<std::ptrdiff_t>(first);
-        part.nodes.assign(begin, begin + static_cast<std::ptrdiff_t>(std::min(most_nodes, group.nodes.size() - first)));
+        const auto begin = nodes.begin() + static_cast<std::ptrdiff_t>(first);
+        part.nodes.assign(begin, begin + static_cast<std::ptrdiff_t>(std::min(most_nodes, nodes.size() - first)));
         part.tile_rows = part.nodes.size() > 1 ? 1 : 0;
         const int front = part.nodes.front();
-        if (spaces[at(front)] && (!matrices_[at(front)] || group.nodes.size() > 1))
-          part.kernels = {{0, part.nodes.size()}};
+        if (spaces[at(front)] && (!matrices_[at(front)] || nodes.size() > 1)) part.kernels = {{0, part.nodes.size()}};
       }
     schedule.tiles = tiles_;
     for (const Time time : times_.of) schedule.may_write.push_back(time == Time::last);
@@ -118,45 +109,6 @@ class Grouping {
            ((tiles_[at(id)].sliced >> static_cast<unsigned>(i)) & 1U) != 0;
   }
 
-  // As schedule.cpp has it: along the way from one node of a level and a space to another, nothing needs a result as a
-  // whole. Each comes as late as its users allow, but for folds of what others read too, which belong to it, and such
-  // as read what is large together.
-  void choose_levels() {
-    std::fill(level_.begin(), level_.end(), 0);
-    const int count = static_cast<int>(size());
-    for (int id = 0; id < count; ++id)
-      if (is_computed(node(id)))
-        for_each_read(program_, node(id), [&](int i, int root) {
-          if (is_computed(node(root)) && times_.of[at(root)] == times_.of[at(id)])
-            level_[at(id)] = std::max(level_[at(id)], level_[at(root)] + (flows(id, i, root) ? 0 : 1));
-        });
-    const std::vector<int> first = level_;
-    const std::vector<int> last = choose_late({});
-    const std::vector<int> together = choose_together(first, last);
-    level_ = first;
-    choose_late(together);
-  }
-
-  // Moves each node from the first level that it can have to the last one, or to the one of those that it is to be
-  // `together` with; returns the last ones.
-  std::vector<int> choose_late(std::span<const int> together) {
-    std::vector<int> last(size(), INT32_MAX);
-    for (int id = static_cast<int>(size()) - 1; id >= 0; --id) {
-      if (!is_computed(node(id))) continue;
-      const int alone =
-          last[at(id)] != INT32_MAX && can_wait(id) ? std::max(level_[at(id)], last[at(id)]) : level_[at(id)];
-      const bool joins = !together.empty() && together[at(id)] >= 0;
-      const int level = joins ? std::clamp(together[at(id)], level_[at(id)], last[at(id)]) : alone;
-      // (What a node waits for need not wait, too.)
-      for_each_read(program_, node(id), [&](int i, int root) {
-        if (times_.of[at(root)] == times_.of[at(id)])
-          last[at(root)] = std::min(last[at(root)], flows(id, i, root) ? level : std::min(level, alone) - 1);
-      });
-      level_[at(id)] = level;
-    }
-    return last;
-  }
-
   bool can_wait(int id) const { return !times_.waits[at(id)] && spaces_[at(id)] && !is_bound(id); }
 
   // Folds along the same rows of a large space read it once, if they can come at one level: the latest that any of them
@@ -181,28 +133,27 @@ class Grouping {
     return together;
   }
 
-  std::vector<Group> collect() const {
-    std::map<std::tuple<Time, int, std::optional<LoopSpace>, int>, Group> groups;
-    // What waits reads old values of variables, which the others may write: it comes first.
-    for (const bool waits : {true, false})
-      for (int id = 0; id < static_cast<int>(size()); ++id) {
-        if (!is_computed(node(id)) || times_.waits[at(id)] != waits) continue;
-        const int key = spaces_[at(id)] ? 0 : id - (waits ? 2 : 1) * static_cast<int>(size());
-        groups[{times_.of[at(id)], level_[at(id)], spaces_[at(id)], key}].nodes.push_back(id);
-      }
-    std::vector<Group> made;
-    for (auto& [key, group] : groups) made.push_back(std::move(group));
-    return made;
+  // Nodes of one level and one space are a kernel. Each comes as late as its users allow, but for folds of what others
+  // read too, which belong to it, and such as read what is large together.
+  std::vector<std::vector<int>> collect() const {
+    const Levels levels(
+        program_, times_, [&](int id, int i, int root) { return flows(id, i, root) ? 0 : 1; },
+        [&](int id) { return can_wait(id); });
+    const std::vector<int> first = levels.first(std::vector<int>(size(), 0));
+    const std::vector<int> late = levels.late(first, choose_together(first, levels.last(first)));
+    return nodes_by_level(program_, times_, late, [&](int id, int single) {
+      return std::tuple(spaces_[at(id)], spaces_[at(id)] ? 0 : single);
+    });
   }
 
   // A kernel goes along rows of one length: folds of others than the first's leave its group. So do products by
   // matrices that share nothing there, which a library does better, or for which a thread has no registers left.
-  bool leave_groups(const std::vector<Group>& groups) {
+  bool leave_groups(const std::vector<std::vector<int>>& groups) {
     bool found = false;
-    for (const Group& group : groups) {
+    for (const std::vector<int>& group : groups) {
       std::optional<FoldRows> rows;
       std::int64_t registers = 0;
-      for (const int id : group.nodes) {
+      for (const int id : group) {
         if (!is_fold(id) || !spaces_[at(id)]) continue;
         if (!rows) rows = rows_[at(id)];
         bool leaves = *rows_[at(id)] != *rows;
@@ -220,9 +171,9 @@ class Grouping {
   }
 
   // Whether others of the group read what a product folds, or one computes it.
-  bool shares_what_it_folds(int id, const Group& group) const {
+  bool shares_what_it_folds(int id, const std::vector<int>& group) const {
     const int folded = program_.root(node(id).inputs[at(matrices_[at(id)]->of)]);
-    return std::any_of(group.nodes.begin(), group.nodes.end(), [&](int other) {
+    return std::any_of(group.begin(), group.end(), [&](int other) {
       bool reads = other == folded;
       if (other != id)
         for_each_read(program_, node(other), [&](int i, int root) {
@@ -243,7 +194,6 @@ class Grouping {
   std::vector<std::optional<FoldRows>> rows_;     // of folds
   std::vector<std::optional<Product>> matrices_;  // of folds by a matrix
   Timing times_;
-  std::vector<int> level_;
   std::vector<int> readers_;  // by node
 };
 

@@ -1,6 +1,7 @@
 #include <gradus/core/plan/schedule.h>
 
 #include <gradus/core/at.h>
+#include <gradus/core/plan/levels.h>
 
 #include <algorithm>
 #include <bit>
@@ -177,11 +178,9 @@ class Grouping {
   // `tiles` change where a csr result leaves its region.
   Grouping(const Program& program, const Timing& times, std::vector<Tiles>& tiles)
       : program_(program),
-        time_(times.of),
-        waits_(times.waits),
+        times_(times),
         tiles_(tiles),
         active_in_(program.nodes.size(), -1),
-        level_(program.nodes.size(), 0),
         fits_(program.nodes.size(), false) {
     for (int id = 0; id < count(); ++id)
       if (tiles_[at(id)].gives == Tiles::Gives::rows && holds_rows(node(id).type))
@@ -190,13 +189,9 @@ class Grouping {
   }
 
   std::vector<Group> groups() {
-    choose_levels();
     // A csr result that somebody outside needs would have to be there as a whole: it leaves its region.
     std::vector<Group> made = collect();
-    while (!all_csr_stay_inside(made)) {
-      choose_levels();
-      made = collect();
-    }
+    while (!all_csr_stay_inside(made)) made = collect();
     std::vector<Group> result;
     for (Group& group : made) {
       choose_tile_rows(group);
@@ -251,44 +246,22 @@ class Grouping {
     return (in_region(id) ? 1 : 0) + (in_region(root) ? 1 : 0);
   }
 
-  // Nodes of one level and the same number of rows make a region: along the way from one to another of them, nothing
-  // needs a result as a whole. Each comes as late as its users allow, to be with them, but for sums: they are whole at
-  // the end, and belong to what they sum.
-  void choose_levels() {
-    for (int id = 0; id < count(); ++id) level_[at(id)] = in_region(id) ? 1 : 0;
-    for (int id = 0; id < count(); ++id)
-      if (is_computed(node(id)))
-        for_each_read(program_, node(id), [&](int i, int root) {
-          if (is_computed(node(root)) && time_[at(root)] == time_[at(id)])
-            level_[at(id)] = std::max(level_[at(id)], level_[at(root)] + levels_between(id, i, root));
-        });
-    std::vector<int> latest(program_.nodes.size(), INT32_MAX);
-    for (int id = count() - 1; id >= 0; --id) {
-      if (!is_computed(node(id))) continue;
-      if (latest[at(id)] != INT32_MAX && !waits_[at(id)] && tiles_[at(id)].gives == Tiles::Gives::rows)
-        level_[at(id)] = std::max(level_[at(id)], latest[at(id)]);
-      for_each_read(program_, node(id), [&](int i, int root) {
-        if (time_[at(root)] == time_[at(id)])
-          latest[at(root)] = std::min(latest[at(root)], level_[at(id)] - levels_between(id, i, root));
-      });
-    }
-  }
-
+  // Nodes of one level and the same number of rows make a region. Each comes as late as its users allow, to be with
+  // them, but for sums: they are whole at the end, and belong to what they sum.
   std::vector<Group> collect() const {
-    // Single steps have a key of their own below 0.
-    std::map<std::tuple<Time, int, int, std::int64_t>, Group> groups;
-    // What waits reads old values of variables, which the others may write: it comes first.
-    for (const bool waits : {true, false})
-      for (int id = 0; id < count(); ++id) {
-        if (!is_computed(node(id)) || waits_[at(id)] != waits) continue;
-        const std::int64_t key = in_region(id) ? tiles_[at(id)].rows : id - (waits ? 2 : 1) * std::int64_t{count()};
-        Group& group = groups[{time_[at(id)], level_[at(id)], active_in_[at(id)], key}];
-        group.nodes.push_back(id);
-        group.active_in = active_in_[at(id)];
-        group.rows = in_region(id) ? tiles_[at(id)].rows : 0;
-      }
+    const Levels levels(
+        program_, times_, [&](int id, int i, int root) { return levels_between(id, i, root); },
+        [&](int id) { return !times_.waits[at(id)] && tiles_[at(id)].gives == Tiles::Gives::rows; });
+    std::vector<int> lowest;
+    for (int id = 0; id < count(); ++id) lowest.push_back(in_region(id) ? 1 : 0);
     std::vector<Group> made;
-    for (auto& [key, group] : groups) made.push_back(std::move(group));
+    for (std::vector<int>&nodes :
+         nodes_by_level(program_, times_, levels.late(levels.first(std::move(lowest))), [&](int id, int single) {
+           return std::tuple(active_in_[at(id)], in_region(id) ? tiles_[at(id)].rows : std::int64_t{single});
+         })) {
+      const int last = nodes.back();
+      made.push_back({std::move(nodes), in_region(last) ? tiles_[at(last)].rows : 0, 0, active_in_[at(last)]});
+    }
     return made;
   }
 
@@ -349,11 +322,9 @@ class Grouping {
   }
 
   const Program& program_;
-  const std::vector<Time>& time_;
-  const std::vector<bool>& waits_;
+  const Timing& times_;
   std::vector<Tiles>& tiles_;
   std::vector<int> active_in_;  // by node: of rows and parts in regions, the csr node that touches the rows held
-  std::vector<int> level_;
   std::vector<bool> fits_;
 };
 
