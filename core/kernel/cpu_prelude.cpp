@@ -92,6 +92,17 @@ template <class T> [[gnu::always_inline]] inline void put_chunk(const typename H
 CHUNK(tile, %) CHUNK(repeat, /)
 )text";
 
+// The lines of a row of a table, at most four: the processor fetches the others by itself. It may end in a line more
+// than it would from the beginning of one on.
+constexpr std::string_view tables = R"text(
+template <class T> [[gnu::always_inline]] inline void prefetch_row(const T* row, long width) {
+  const char* const line = reinterpret_cast<const char*>(row);
+  const long bytes = width * long(sizeof(T));
+  for (long at = 0; at < bytes && at < 256; at += 64) __builtin_prefetch(line + at);
+  if (bytes % 64 != 0 && 64 % bytes != 0) __builtin_prefetch(line + bytes - 1);
+}
+)text";
+
 // Sums as ops/reduce_kernel.h makes them: of rows by runs.h; over rows, in the dtype for so many rows, then in double.
 constexpr std::string_view folds = R"text(
 #if defined(__AVX512F__)
@@ -220,7 +231,8 @@ template <class T, int length, int n> inline void sum_middle(const T* x, long ro
 }  // namespace
 
 std::string cpu_prelude() {
-  return fmt::format("{}{}{}{}{}{}", before_math, kernel_headers_text(), after_math, chunks, folds, formula_functions);
+  return fmt::format("{}{}{}{}{}{}{}", before_math, kernel_headers_text(), after_math, chunks, tables, folds,
+                     formula_functions);
 }
 
 }  // namespace gradus

@@ -8,7 +8,6 @@
 #include <algorithm>
 #include <cmath>
 #include <iterator>
-#include <numeric>
 
 namespace gradus {
 
@@ -29,11 +28,6 @@ constexpr std::int64_t run_block = 1024;  // of runs.h: more a WholeSum does not
 
 // How far before they are read rows of tables are fetched; such of one number take less time each.
 constexpr std::int64_t rows_ahead = 32, numbers_ahead = 64;
-constexpr std::int64_t line_bytes = 64, most_lines = 4;
-// Whether rows of so many bytes may lie in a line more than they would from the beginning of one on.
-constexpr bool ends_in_line_more(std::int64_t bytes) {
-  return (line_bytes - std::gcd(bytes, line_bytes) + bytes - 1) / line_bytes > (bytes - 1) / line_bytes;
-}
 
 // In memory a bool is a byte.
 std::string_view type_text(DType dtype, bool computed = false) {
@@ -386,32 +380,25 @@ class CpuText {
   // Of the row at hand, the element that the innermost loop is at.
   std::string_view element() const { return in_chunks_ ? "m + j" : "j"; }
 
-  // The rows of tables that come soon.
+  // The rows of tables that come soon; those that are written, too, where no read asks for them.
   void prefetch(const std::string& in) {
-    std::string lines;
-    const auto add = [&](std::string_view pointer, std::size_t index, std::int64_t step, DType dtype) {
-      const auto bytes = static_cast<std::int64_t>(size_of(dtype));
-      const std::string_view fetch = "__builtin_prefetch(reinterpret_cast<const char*>(";
-      if (any_width_ && step == kernel_.dims[1]) {
-        lines += fmt::format("{0}for (gr_int64 line = 0; line < {1} && line < width * {2}; line += {3})\n", in,
-                             most_lines * line_bytes, bytes, line_bytes);
-        lines += fmt::format(
-            "{0}  {1}{2}{3} + soon * width) + line);\n{0}if (width * {4} % {5} != 0) {1}{2}{3} + soon * width + width) "
-            "- 1);\n",
-            in, fetch, pointer, index, bytes, line_bytes);
-        return;
-      }
-      for (std::int64_t line = 0; line < std::min(step * bytes, most_lines * line_bytes); line += line_bytes)
-        lines += fmt::format("{}{}{}{} + soon * {}) + {});\n", in, fetch, pointer, index, step, line);
-      if (ends_in_line_more(step * bytes))
-        lines += fmt::format("{}{}{}{} + soon * {}) + {});\n", in, fetch, pointer, index, step, step * bytes - 1);
+    std::string rows;
+    const auto add = [&](std::string_view pointer, std::size_t index, std::int64_t step) {
+      rows += fmt::format("{0}prefetch_row({1}{2} + soon * {3}, {3});\n", in, pointer, index, length(step));
     };
     for (std::size_t k = 0; k < kernel_.reads.size(); ++k)
       if (kernel_.reads[k].operand.access == Access::looked_up && kernel_.reads[k].stride[0] != 0)
-        add("p", k, kernel_.reads[k].stride[0], kernel_.reads[k].dtype);
-    if (lines.empty()) return;
+        add("p", k, kernel_.reads[k].stride[0]);
+    for (std::size_t m = 0; m < kernel_.steps.size(); ++m) {
+      const int table = kernel_.steps[m].table;
+      const auto reads = [&](const Kernel::Read& read) {
+        return read.node == table && read.operand.access == Access::looked_up;
+      };
+      if (table >= 0 && std::none_of(kernel_.reads.begin(), kernel_.reads.end(), reads)) add("t", m, in_step_[0]);
+    }
+    if (rows.empty()) return;
     text_ += fmt::format("{0}const gr_int64 soon = held[{1} + {2} < last ? {1} + {2} : last];\n{3}", in, counter(0),
-                         last_ == 0 ? numbers_ahead : rows_ahead, lines);
+                         last_ == 0 ? numbers_ahead : rows_ahead, rows);
   }
 
   const Kernel& kernel_;
