@@ -42,11 +42,13 @@ std::string compiler_name() {
 }
 
 // No multiplication is fused with an addition: the row kernels of the ops fuse none either. Nor does g++ pass on from
-// one choice to the next what the first has found out: of the ways through a loop that come of it, it makes no vectors
-// (clang ignores these two).
-std::vector<std::string> compiler_flags() {
-  std::vector<std::string> flags{"-std=c++20", "-O3",     "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math",
-                                 "-fPIC",      "-shared", "-nostdlib",         "-fno-tree-pre",   "-fno-thread-jumps"};
+// one choice to the next what the first has found out: of the ways through a loop that come of it, it makes no vectors.
+// clang does not, and does not know these two. `version`: what the compiler says of itself.
+std::vector<std::string> compiler_flags(std::string_view version) {
+  std::vector<std::string> flags{"-std=c++20",         "-O3",   "-ffp-contract=off", "-fno-math-errno",
+                                 "-fno-trapping-math", "-fPIC", "-shared",           "-nostdlib"};
+  if (version.find("clang") == std::string_view::npos)
+    flags.insert(flags.end(), {"-fno-tree-pre", "-fno-thread-jumps"});
 #if defined(__x86_64__)
   if (isa() == Isa::avx2) flags.insert(flags.end(), {"-mavx2", "-mfma", "-mprefer-vector-width=256"});
   if (isa() == Isa::avx512)
@@ -198,7 +200,7 @@ class HostCompiler {
       sweep_kept(folder);
     }
     if (version_.empty()) return nullptr;
-    const std::string key = fmt::format("{}{}\n{}", version_, listed(compiler_flags(), " "), text);
+    const std::string key = fmt::format("{}{}\n{}", version_, listed(compiler_flags(version_), " "), text);
     std::string library = read_kept(folder, "kernel", key);
     kept = !library.empty();
     const WorkingFolder working(folder);
@@ -209,7 +211,7 @@ class HostCompiler {
     } else {
       const std::string from = working.file("kernel.cpp");
       std::vector<std::string> words{compiler_name()};
-      for (std::string& flag : compiler_flags()) words.push_back(std::move(flag));
+      for (std::string& flag : compiler_flags(version_)) words.push_back(std::move(flag));
       words.insert(words.end(), {"-o", to, from});
       if (!write_bytes(from, text) || !run(words, working.file("log"))) return nullptr;
       write_kept(folder, "kernel", key, bytes_of(to));
