@@ -263,7 +263,7 @@ void check_passes(const Device& device, int share, const Complain& complain) {
       {2051, 130, 28, true, true, false, float32}, {2051, 130, 28, false, false, false, float32},
       {2051, 130, 15, true, true, false, float64}, {2051, 130, 15, false, false, false, float64},
       {33000, 4, 3, true, false, false, float32},  {33000, 2, 3, false, false, false, float32},
-      {3, 22000, 2, true, false, false, float32}};
+      {3, 22000, 2, true, false, false, float32},  {70000, 1, 3, false, false, false, float32}};
   for (const PassCase& c : others)
     if (chosen()) check_products(device, c, complain);
 }

@@ -160,7 +160,8 @@ std::string GpuElement::body(std::string_view indent, const Place& place, bool i
   std::string text;
   const auto by_row = [](Access access) { return access == Access::looked_up || access == Access::narrow; };
   const bool strided = any_read([](Access access) { return access == Access::strided; });
-  if (strided && !place[0].empty() && kernel_.dims.size() == 2)
+  const bool is_row = kernel_.dims.size() == 2 && !kernel_.folds.empty() && kernel_.folds.front().axis < 2;
+  if (strided && !place[0].empty() && is_row)
     text += fmt::format("{0}const {1} c0 = {2}, c1 = {3};\n", indent, index_type(kernel_), place[0], place[1]);
   else if (strided)
     text += coordinates("i", 0, indent);

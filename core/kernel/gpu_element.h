@@ -25,7 +25,7 @@ class GpuElement {
   const std::string& parameters() const { return parameters_; }
   /// Of operands that are one number for all: read before the loops.
   std::string numbers() const;
-  /// The coordinates of element i in a space of two axes, where the loops know them.
+  /// The coordinates of element i in a space of two axes of which one is folded, where the loops know them.
   using Place = std::array<std::string_view, 2>;
   /// All that is done for element i; of value l of a pack `in_pack`. A fold's sum so far is s0, of row l s0[l], of its
   /// column c s0[l][c], where the matrix has m0[c].

@@ -114,6 +114,15 @@ TEST_CASE("variables that start from one number everywhere") {
   CHECK(session.value(table) == full({30, 7}, 0.25, float64));
 }
 
+TEST_CASE("a sum over an axis of one element is each element") {
+  Graph g;
+  const Expr x = g.placeholder("x", {40, 30, 1}), b = g.placeholder("b", {30, 1});
+  const Expr sum = reduce_sum((x + b) * x, 2), most = reduce_max((x + b) * x, 2);
+  const Feeds feeds = {{x, random_normal({40, 30, 1}, {.seed = 1})}, {b, random_normal({30, 1}, {.seed = 2})}};
+  Session on_host(g), on_device(g, emulated_device());
+  CHECK(on_device.run({sum, most}, feeds) == on_host.run({sum, most}, feeds));
+}
+
 TEST_CASE("random numbers are new in every run and the CPU's") {
   Graph g;
   const Expr r = random_uniform(g, {5});
