@@ -111,8 +111,8 @@ class Grouping {
 
   bool can_wait(int id) const { return !times_.waits[at(id)] && spaces_[at(id)] && !is_bound(id); }
 
-  // Folds along the same rows of a large space read it once, if they can come at one level: the latest that any of them
-  // must have, as many as can wait until then. By node the level, or -1.
+  // Folds along the same rows of a large space read it once, if they can come at one level: at as few levels as can be.
+  // By node the level, or -1.
   std::vector<int> choose_together(const std::vector<int>& first, const std::vector<int>& last) const {
     std::vector<int> together(size(), -1);
     std::map<std::tuple<Time, LoopSpace, FoldRows::Of, std::int64_t>, std::vector<int>> passes;
@@ -120,14 +120,14 @@ class Grouping {
       if (spaces_[at(id)] && is_fold(id) && is_large(id))
         passes[{times_.of[at(id)], *spaces_[at(id)], rows_[at(id)]->of, rows_[at(id)]->count}].push_back(id);
     for (auto& [key, folds] : passes) {
+      if (folds.size() < 2) continue;
       std::sort(folds.begin(), folds.end(), [&](int a, int b) { return first[at(a)] > first[at(b)]; });
-      for (std::size_t k = 0; k < folds.size() && folds.size() > 1; ++k) {
-        if (together[at(folds[k])] >= 0) continue;
-        const int level = first[at(folds[k])];
-        for (const int id : folds)
-          if (together[at(id)] < 0 && first[at(id)] <= level &&
-              (first[at(id)] == level || (can_wait(id) && last[at(id)] >= level)))
-            together[at(id)] = level;
+      // From the last level that any must have on: whatever can wait until then does.
+      int level = INT_MAX;
+      for (const int id : folds) {
+        if (first[at(id)] != level && (!can_wait(id) || last[at(id)] < level || level == INT_MAX))
+          level = first[at(id)];
+        together[at(id)] = level;
       }
     }
     return together;
@@ -157,9 +157,9 @@ class Grouping {
         if (!is_fold(id) || !spaces_[at(id)]) continue;
         if (!rows) rows = rows_[at(id)];
         bool leaves = *rows_[at(id)] != *rows;
-        if (matrices_[at(id)] && !leaves) {
-          registers += matrices_[at(id)]->registers;
-          leaves = registers > most_sums || !shares_what_it_folds(id, group);
+        if (const auto& matrix = matrices_[at(id)]; matrix && !leaves) {
+          leaves = registers + matrix->registers > most_sums || !shares_what_it_folds(id, group);
+          if (!leaves) registers += matrix->registers;
         }
         if (!leaves) continue;
         spaces_[at(id)].reset();
