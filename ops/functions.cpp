@@ -230,7 +230,7 @@ Expr leaky_relu(const Operand& x, const Operand& alpha) {
 Expr sin(const Operand& x) {
   // d sin(x) = cos(x) dx, which is (1 - 2 sin(x / 2)^2) dx
   static constexpr Row r = row<Takes::floating>(
-      "sin", [](auto x) { return std::sin(x); }, "sin(x0)", Gives::same, Zeros::first,
+      "sin", [](auto x) { return math::sin(x); }, "sin(x0)", Gives::same, Zeros::first,
       [](const Chain& c, int) -> Expr {
         return c.dy * (is_csr(c) ? one(c) - 2 * square(sin(0.5 * c.x(0))) : cos(c.x(0)));
       });
@@ -240,7 +240,7 @@ Expr sin(const Operand& x) {
 Expr cos(const Operand& x) {
   // d cos(x) = -sin(x) dx
   static constexpr Row r = row<Takes::floating>(
-      "cos", [](auto x) { return std::cos(x); }, "cos(x0)", Gives::same, Zeros::lost,
+      "cos", [](auto x) { return math::cos(x); }, "cos(x0)", Gives::same, Zeros::lost,
       [](const Chain& c, int) -> Expr { return c.dy * -sin(c.x(0)); });
   return elementwise(r, {x});
 }
@@ -248,7 +248,7 @@ Expr cos(const Operand& x) {
 Expr tan(const Operand& x) {
   // d tan(x) = (1 + tan(x)^2) dx
   static constexpr Row r = row<Takes::floating>(
-      "tan", [](auto x) { return std::tan(x); }, "tan(x0)", Gives::same, Zeros::first,
+      "tan", [](auto x) { return math::tan(x); }, "tan(x0)", Gives::same, Zeros::first,
       [](const Chain& c, int) -> Expr { return c.dy * (square(c.y) + one(c)); });
   return elementwise(r, {x});
 }
@@ -256,7 +256,7 @@ Expr tan(const Operand& x) {
 Expr erf(const Operand& x) {
   // d erf(x) = 2 / sqrt(pi) exp(-x^2) dx
   static constexpr Row r = row<Takes::floating>(
-      "erf", [](auto x) { return std::erf(x); }, "erf(x0)", Gives::same, Zeros::first,
+      "erf", [](auto x) { return math::erf(x); }, "erf(x0)", Gives::same, Zeros::first,
       [](const Chain& c, int) -> Expr {
         const Expr exponent = -square(c.x(0));
         return c.dy * (2 * std::numbers::inv_sqrtpi * (is_csr(c) ? expm1(exponent) + one(c) : exp(exponent)));

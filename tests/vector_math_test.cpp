@@ -65,6 +65,14 @@ const Function functions[] = {
     function(
         "tanh", 1.6, [](auto x) { return math::tanh(x); }, [](long double x) { return std::tanh(x); }),
     function(
+        "erf", 1.3, [](auto x) { return math::erf(x); }, [](long double x) { return std::erf(x); }),
+    function(
+        "sin", 0.6, [](auto x) { return math::sin(x); }, [](long double x) { return std::sin(x); }),
+    function(
+        "cos", 0.6, [](auto x) { return math::cos(x); }, [](long double x) { return std::cos(x); }),
+    function(
+        "tan", 0.7, [](auto x) { return math::tan(x); }, [](long double x) { return std::tan(x); }),
+    function(
         "sigmoid", 1.3, [](auto x) { return math::sigmoid(x); }, [](long double x) { return 1 / (1 + std::exp(-x)); }),
     function(
         "softplus", 1.7, [](auto x) { return math::softplus(x); }, softplus_of),

@@ -37,6 +37,10 @@ template <> struct numeric_limits<double> {
 [[gnu::always_inline]] inline float copysign(float x, float y) { return __builtin_copysignf(x, y); }
 [[gnu::always_inline]] inline double copysign(double x, double y) { return __builtin_copysign(x, y); }
 [[gnu::always_inline]] inline double pow(double x, double y) { return __builtin_pow(x, y); }
+[[gnu::always_inline]] inline double sin(double x) { return __builtin_sin(x); }
+[[gnu::always_inline]] inline double cos(double x) { return __builtin_cos(x); }
+[[gnu::always_inline]] inline double tan(double x) { return __builtin_tan(x); }
+using int32_t = int;
 }
 )text";
 
@@ -49,11 +53,10 @@ namespace {
   inline float name(float x, float y) { return f(x, y); } \
   inline double name(double x, double y) { return d(x, y); }
 #define OURS(name) ONE(name, gradus::math::name, gradus::math::name)
-OURS(exp) OURS(expm1) OURS(log) OURS(log1p) OURS(tanh)
+OURS(exp) OURS(expm1) OURS(log) OURS(log1p) OURS(tanh) OURS(erf) OURS(sin) OURS(cos) OURS(tan)
 ONE(sqrt, __builtin_sqrtf, __builtin_sqrt) ONE(fabs, __builtin_fabsf, __builtin_fabs)
 ONE(floor, __builtin_floorf, __builtin_floor) ONE(ceil, __builtin_ceilf, __builtin_ceil)
-ONE(rint, __builtin_rintf, __builtin_rint) ONE(sin, __builtin_sinf, __builtin_sin)
-ONE(cos, __builtin_cosf, __builtin_cos) ONE(tan, __builtin_tanf, __builtin_tan) ONE(erf, __builtin_erff, __builtin_erf)
+ONE(rint, __builtin_rintf, __builtin_rint)
 TWO(fmod, __builtin_fmodf, __builtin_fmod) TWO(copysign, __builtin_copysignf, __builtin_copysign)
 TWO(pow, gradus::math::pow, gradus::math::pow)
 ONE(gr_sigmoid, gradus::math::sigmoid, gradus::math::sigmoid)

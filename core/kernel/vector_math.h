@@ -5,9 +5,8 @@
 //
 // Methods: Cody and Waite, Software Manual for the Elementary Functions (1980), for the reductions by multiples of
 // log(2) in two parts; Sun's fdlibm (1993) for log through s = f / (2 + f); Dekker (1971) for the exact error of a sum.
-// The polynomials are minimax fits by Remez's algorithm in 300 bits, made for these intervals. double pow, sin, cos,
-// tan and erf are left to libm: the first needs a logarithm in more than double's digits, the trigonometric ones a
-// reduction of great arguments that does not vectorise.
+// The polynomials are minimax fits by Remez's algorithm in 300 bits, made for these intervals. double pow, sin, cos
+// and tan are left to libm: they need more than double's digits.
 #pragma once
 
 #include <bit>
@@ -136,6 +135,72 @@ template <class T>
   return k * F::log2_high - ((half_square - small) - f);
 }
 
+// The number of five that k, 0 to 4, says.
+[[gnu::always_inline]] inline std::uint64_t choose(std::uint64_t k, std::uint64_t a, std::uint64_t b, std::uint64_t c,
+                                                   std::uint64_t d, std::uint64_t e) {
+  std::uint64_t chosen = k == 1 ? b : a;
+  chosen = k == 2 ? c : chosen;
+  chosen = k == 3 ? d : chosen;
+  return k == 4 ? e : chosen;
+}
+
+// |x| in quarters of a turn: the nearest integer, as far as its two low bits, and what is left, 1/2 at most. Of |x|
+// from 2^-12 on; what is not finite gives any number.
+struct Turned {
+  double left;
+  std::uint64_t quarters;
+};
+// The 24 bits of |x| = m 2^(s - 35), as an integer, times 96 bits of 2 / pi: those from which on the product is not
+// whole turns. (Payne and Hanek, Radian reduction for trigonometric functions, 1983.)
+[[gnu::always_inline]] inline Turned turned(float x) {
+  // 2 / pi after 37 zeros, two neighbouring words of 32 bits each
+  constexpr std::uint64_t w0 = 0x00000000'0517cc1b, w1 = 0x0517cc1b'727220a9, w2 = 0x727220a9'4fe13abe,
+                          w3 = 0x4fe13abe'8fa9a6ee, w4 = 0x8fa9a6ee'06db14ac, w5 = 0x06db14ac'c9e21c82,
+                          w6 = 0xc9e21c82'0ff28b1d;
+  const std::uint64_t bits = std::bit_cast<std::uint32_t>(x);
+  const std::uint64_t m = (bits & 0x7fffffU) | 0x800000U;
+  const std::uint64_t exponent = (bits >> 23U) & 255U, above = exponent < 115 ? 115 : exponent;
+  const std::uint64_t s = (above > 254 ? 254 : above) - 115;
+  const std::uint64_t k = s >> 5U, t = s & 31U;
+  const std::uint64_t high = (choose(k, w0, w1, w2, w3, w4) << t) >> 32U,
+                      middle = (choose(k, w1, w2, w3, w4, w5) << t) >> 32U,
+                      low = (choose(k, w2, w3, w4, w5, w6) << t) >> 32U;
+  const std::uint64_t turns = ((m * high) << 32U) + m * middle + ((m * low) >> 32U);  // a part of one, in 2^-64
+  const std::uint64_t quarters = (turns + (std::uint64_t{1} << 61U)) >> 62U;
+  const std::uint64_t left = turns - (quarters << 62U);
+  const auto top = static_cast<std::int32_t>(static_cast<std::uint32_t>(left >> 32U)),
+             rest = static_cast<std::int32_t>(static_cast<std::uint32_t>(left) >> 1U);
+  return {top * 0x1p-30 + rest * 0x1p-61, quarters};
+}
+
+// sin and cos of x quarters of a turn, |x| <= 1/2.
+[[gnu::always_inline]] inline double sin_of_quarters(double x) {
+  return x * polynomial(x * x, 1.5707963267877358, -0.645964096100165, 0.07969258178944315, -0.004681260232142989,
+                        0.00015819417684036777);
+}
+[[gnu::always_inline]] inline double cos_of_quarters(double x) {
+  return polynomial(x * x, 0.9999999999438217, -1.2337005395474434, 0.2536691821983676, -0.0208599331511321,
+                    0.0009033565565550393);
+}
+
+// `near` where |x| is below 2^-12, and no number where it is infinite.
+[[gnu::always_inline]] inline float of_angle(float x, double near, double far) {
+  const double y = std::abs(x) < 0x1p-12F ? near : far;
+  return static_cast<float>(std::abs(x) < infinity<float> ? y : std::numeric_limits<double>::quiet_NaN());
+}
+
+// sin(|x| + so many quarters of a turn), with the sign that is one bit changed if `sign` has it.
+[[gnu::always_inline]] inline double sin_after(float x, std::uint64_t quarters, std::uint64_t sign) {
+  const Turned t = turned(x);
+  const std::uint64_t quarter = t.quarters + quarters;
+  const double s = sin_of_quarters(t.left), c = cos_of_quarters(t.left);
+  const std::uint64_t y = std::bit_cast<std::uint64_t>((quarter & 1U) != 0 ? c : s);
+  return std::bit_cast<double>(y ^ ((quarter & 2U) << 62U) ^ sign);
+}
+[[gnu::always_inline]] inline std::uint64_t sign_of(double x) {
+  return std::bit_cast<std::uint64_t>(x) & (std::uint64_t{1} << 63U);
+}
+
 }  // namespace detail
 
 /// Within 1 ulp.
@@ -202,6 +267,33 @@ template <class T>
   const bool near = a < T(0.55);
   const T far = 1 - 2 / (exp(2 * a) + 1);
   return std::copysign(near ? a + a * z * p : far, x);
+}
+
+/// Up to 1 a polynomial; then 1 - exp(-x^2) p(t), where p(t) is erfc(x) exp(x^2) for t = 2 / (2 + |x|). Within 1.3 ulp.
+template <class T>
+[[gnu::always_inline]] inline T erf(T x) {
+  constexpr T one_from = std::is_same_v<T, float> ? T(4) : T(6);  // erf rounds to 1
+  const T a = std::abs(x);
+  const T z = a * a;
+  const T b = a > one_from ? one_from : a;
+  const T t = 2 / (2 + b);
+  T near, p;  // erf(a) / a - 1
+  if constexpr (std::is_same_v<T, float>) {
+    near = detail::polynomial(z, 0.128379166F, -0.376126258F, 0.112835852F, -0.0268538122F, 0.00518832819F,
+                              -0.000801019826F, 7.85387753e-05F);
+    p = detail::polynomial(t, 0.00182247661F, 0.259700658F, 0.39680192F, -0.0644603634F, 0.636679799F, -0.230801594F);
+  } else {
+    near = detail::polynomial(z, 0.12837916709551256, -0.3761263890318352, 0.11283791670944185, -0.02686617064311144,
+                              0.005223977606118201, -0.0008548325929299106, 0.00012055293576377275,
+                              -1.4924712290816286e-05, 1.6447131419811136e-06, -1.6206312501557555e-07,
+                              1.3710974567312202e-08, -7.779456921831154e-10);
+    p = detail::polynomial(t, -3.1305059326530334e-06, 0.28218870447616695, 0.2808163135829436, 0.25731181042829265,
+                           0.11859234973716956, 0.30899540312760093, -0.6424644685816868, 1.2595747934799808,
+                           -1.9954031972040254, 1.942943428863857, -1.1260039521290577, 0.36524155594168034,
+                           -0.051790209471679664);
+  }
+  const T far = 1 - exp(-b * b) * p;
+  return std::copysign(a < 1 ? a + a * near : far, x);
 }
 
 /// 1 / (1 + exp(-x)). Within 1.3 ulp. The three from here on take exp of -|x| only, which cannot overflow.
@@ -281,7 +373,29 @@ template <class T>
   return static_cast<float>(y == 0 ? 1 : if_not_one);  // also of NaN
 }
 
+/// Of any float, in double. Within 0.6 ulp.
+[[gnu::always_inline]] inline float sin(float x) {
+  const double a = x;
+  return detail::of_angle(x, a * (1 - a * a / 6), detail::sin_after(x, 0, detail::sign_of(a)));
+}
+[[gnu::always_inline]] inline float cos(float x) {
+  const double a = x;
+  return detail::of_angle(x, 1 - a * a / 2, detail::sin_after(x, 1, 0));
+}
+[[gnu::always_inline]] inline float tan(float x) {
+  const double a = x;
+  const detail::Turned t = detail::turned(x);
+  const double s = detail::sin_of_quarters(t.left), c = detail::cos_of_quarters(t.left);
+  const bool odd = (t.quarters & 1U) != 0;
+  const double far = (odd ? -c : s) / (odd ? s : c);
+  return detail::of_angle(x, a * (1 + a * a / 3),
+                          std::bit_cast<double>(std::bit_cast<std::uint64_t>(far) ^ detail::sign_of(a)));
+}
+
 /// libm's.
+[[gnu::always_inline]] inline double sin(double x) { return std::sin(x); }
+[[gnu::always_inline]] inline double cos(double x) { return std::cos(x); }
+[[gnu::always_inline]] inline double tan(double x) { return std::tan(x); }
 [[gnu::always_inline]] inline double pow(double base, double exponent) { return std::pow(base, exponent); }
 
 }  // namespace gradus::math
