@@ -48,6 +48,11 @@ Expr as_difference(const Expr& y, const DraftFacts&) {
   return taken.valid() ? b - taken : Expr();
 }
 
+Expr regrouped_sum(const Expr& y, const DraftFacts& facts) {
+  const Expr sum = of_one_row_set(y, facts);
+  return sum.valid() ? sum : one_product(y, facts);
+}
+
 // a - (-b) = a + b, to the bit
 Expr as_sum(const Expr& y, const DraftFacts&) {
   const Expr added = negated(y.input(1));
@@ -68,7 +73,7 @@ Expr add(const Operand& a, const Operand& b) {
           "add", []<class T>(T a, T b) { return static_cast<T>(modular(a) + modular(b)); }, "gr_add(x0, x1)",
           Gives::same, Zeros::all, [](const Chain& c, int) -> Expr { return c.dy; })
           .with_rule(as_difference)
-          .regrouped_by(one_product);
+          .regrouped_by(regrouped_sum);
   return elementwise(r, {a, b});
 }
 

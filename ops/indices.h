@@ -44,6 +44,11 @@ Expr indicator(const Expr& indices, const Expr& table);
 /// The same for so many rows. `reader`, a name that lives as long as the program, is whose indices they are.
 Expr indicator(std::string_view reader, const Expr& indices, std::int64_t rows, DType dtype);
 
+/// The shape of what indices [i, ...] read of x [p, q, ...]: [i, ..., q, ...].
+Shape gathered_shape(std::string_view op, const Shape& x, const Shape& indices);
+
+/// The gradient by a table of what `indices` read of it: dy added to the rows that it was read from.  -> rows
+Expr scattered_gradient(const Expr& indices, const Expr& dy, const Expr& table);
 /// scatter_add in the name of another op, for messages.
 Expr scatter_add_for(std::string_view reader, const Expr& indices, const Expr& updates, const Shape& shape);
 

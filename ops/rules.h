@@ -72,6 +72,10 @@ Expr product_of_lookups(const Expr& e);
 /// product of that shape; `indicator` is the indices'.  -> rows
 Expr product_of_additions(const Expr& indices, const Expr& updates, const Expr& indicator, const Shape& shape);
 
+/// What is computed, element by element, of what scatter_add gives for several indices into one table: the same of the
+/// rows that any of them names, so that all of it is of one row set, as an update of the table is then.
+Expr of_one_row_set(const Expr& y, const DraftFacts& facts);
+
 /// The rows that a part holds, with zeros elsewhere.  -> rows
 Expr with_zeros(const Expr& part);
 

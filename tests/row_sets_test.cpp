@@ -7,8 +7,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace gradus {
@@ -108,6 +110,50 @@ TEST_CASE("a factorization machine over look-ups writes no update for each of th
     };
     CHECK(allclose(trained({}), trained({"reassociate", "simplify"}), 0, dtype == float32 ? 1e-4 : 1e-12));
   }
+}
+
+// Bayesian personalised ranking, translations and the like read one table at several places.
+TEST_CASE("a table that is read by several indices is updated where it lies") {
+  const auto table_of = [](Graph& g) { return g.variable("V", random_normal({p, k}, {.stddev = 0.5, .seed = 7})); };
+  using Loss = std::function<Expr(const Expr& V, const std::vector<Expr>& index)>;
+  const std::vector<std::pair<std::string, Loss>> losses = {
+      {"a difference",
+       [](const Expr& V, const auto& i) { return reduce_sum(square(gather(V, i[0]) - gather(V, i[1]))); }},
+      {"three places, one of them twice",
+       [](const Expr& V, const auto& i) {
+         const Expr a = gather(V, i[0]), b = gather(V, i[1]), c = gather(V, i[2]);
+         return reduce_sum(a * b - tanh(c) * a) + reduce_sum(square(gather(V, i[1])));
+       }},
+      {"a sum of several rows, which is a csr product, beside others",
+       [](const Expr& V, const auto& i) {
+         return reduce_sum(square(reduce_sum(gather(V, reshape(i[0], {n / 4, 4})), 1))) +
+                reduce_sum(gather(V, i[1]) * gather(V, i[2]));
+       }},
+      {"of a function of the table",
+       [](const Expr& V, const auto& i) { return reduce_sum(gather(0.5 * V, i[0]) * gather(V, i[1])); }}};
+  for (const auto& [name, loss] : losses)
+    for (const DType other : {int32, int64}) {
+      CAPTURE(name);
+      const auto trained = [&, &name = name, &loss = loss](int threads, const std::vector<std::string>& without) {
+        Graph g;
+        const std::vector<Expr> index = {g.placeholder("i", {n}, int32), g.placeholder("j", {n}, other),
+                                         g.placeholder("k", {n}, int32)};
+        const Expr V = table_of(g), train = Adagrad(0.1).minimize(loss(V, index));
+        Session session(g, Device::cpu(), {.threads = threads, .without = without});
+        for (std::uint64_t step = 0; step < 3; ++step) {
+          const Feeds feeds = {
+              {index[0], indices(step)}, {index[1], indices(step + 9, other)}, {index[2], indices(step + 5)}};
+          session.run(train, feeds);
+          if (step > 0 || !without.empty() || name.starts_with("a sum")) continue;
+          for (const PlanStep& s : session.steps(train, feeds).list) CHECK(s.form != StepForm::copy);
+        }
+        return session.value(V);
+      };
+      const Tensor one = trained(1, {});
+      CHECK(allclose(one, trained(1, {"reassociate"}), 1e-5, 1e-6));
+      CHECK(trained(2, {}) == one);
+      CHECK(trained(3, {}) == one);
+    }
 }
 
 TEST_CASE("updates of another shape than the indices ask for are refused") {

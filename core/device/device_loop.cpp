@@ -247,7 +247,7 @@ void DeviceLoop::run_folds() {
   if (rows == 0) return;
   const std::int64_t length = pattern_ ? pattern_->non_zeros() / rows : text_.length;
   if (text_.form == Form::warps) {
-    const std::int64_t at_once = threads / text_.lanes * std::max(1, text_.at_once);
+    const std::int64_t teams = threads / text_.lanes, at_once = teams * std::max(1, text_.at_once);
     const std::int64_t numbers[] = {rows, length};
     launch({std::min(most_blocks, (rows + at_once - 1) / at_once), threads}, numbers);
     return;
