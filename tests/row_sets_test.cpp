@@ -131,14 +131,15 @@ TEST_CASE("a table that is read by several indices is updated where it lies") {
        }},
       {"of a function of the table",
        [](const Expr& V, const auto& i) { return reduce_sum(gather(0.5 * V, i[0]) * gather(V, i[1])); }}};
-  for (const auto& [name, loss] : losses)
+  for (const std::pair<std::string, Loss>& each : losses)
     for (const DType other : {int32, int64}) {
+      const std::string& name = each.first;
       CAPTURE(name);
-      const auto trained = [&, &name = name, &loss = loss](int threads, const std::vector<std::string>& without) {
+      const auto trained = [&](int threads, const std::vector<std::string>& without) {
         Graph g;
         const std::vector<Expr> index = {g.placeholder("i", {n}, int32), g.placeholder("j", {n}, other),
                                          g.placeholder("k", {n}, int32)};
-        const Expr V = table_of(g), train = Adagrad(0.1).minimize(loss(V, index));
+        const Expr V = table_of(g), train = Adagrad(0.1).minimize(each.second(V, index));
         Session session(g, Device::cpu(), {.threads = threads, .without = without});
         for (std::uint64_t step = 0; step < 3; ++step) {
           const Feeds feeds = {

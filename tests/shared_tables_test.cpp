@@ -130,6 +130,18 @@ TEST_CASE("tables that are shared out are looked up by index") {
                        },
                        7),
                    "two tables");
+  // One table by two indices, whose rows are regularised as well.
+  check_shared_out(with_index(
+                       [](const Expr& index, const Expr& y) {
+                         Graph& g = index.graph();
+                         const Expr a = g.variable("a", random_normal({8, 4}, {.stddev = 0.3, .seed = 1}));
+                         const Expr at = cast(index, int64);
+                         const Expr u = gather(a, at), v = gather(a, 7 - at);                // [n, 3, 4]
+                         const Expr y_hat = reduce_sum(reduce_sum(u * v, 2), 1, keep_dims);  // [n, 1]
+                         return reduce_mean(square(y - y_hat)) + 0.01 * reduce_mean(square(u) + square(v));
+                       },
+                       7),
+                   "one table twice");
 }
 
 TEST_CASE("of a table that is shared out each rank has its own rows, from the same initial values") {
