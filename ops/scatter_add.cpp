@@ -215,12 +215,13 @@ int gathered_factor(const Expr& e) {
 }
 
 // The scatter_adds of which e is computed element by element, each of which, and what leads from them to e, nobody else
-// reads; false where it is computed of other rows of tables too, but for rows that they are multiplied by.
-bool collect_terms(const Expr& e, const DraftFacts& facts, std::vector<Expr>& terms) {
-  constexpr std::size_t most = 16;  // so that of long sums each is looked at a few times
+// reads; false where it is computed of other rows of tables too, but for rows that they are multiplied by. At most
+// `nodes` are looked at: of long sums each term must not be as often as there are terms.
+bool collect_terms(const Expr& e, const DraftFacts& facts, int& nodes, std::vector<Expr>& terms) {
+  if (--nodes < 0) return false;
   if (is_op(e, "scatter_add")) {
     terms.push_back(e);
-    return terms.size() <= most && is_op(e.input(2), "indicator");
+    return is_op(e.input(2), "indicator");
   }
   if (e.kind() != Kind::op || e.layout() != Layout::rows || !is_elementwise(e)) return false;
   const int factor = gathered_factor(e);
@@ -228,7 +229,7 @@ bool collect_terms(const Expr& e, const DraftFacts& facts, std::vector<Expr>& te
     const Expr input = e.input(i);
     if (input.layout() == Layout::dense || i == factor) continue;
     const bool is_own = input.layout() == Layout::rows && input.shape()[0] == e.shape()[0] && facts.readers(input) == 1;
-    if (!is_own || !collect_terms(input, facts, terms)) return false;
+    if (!is_own || !collect_terms(input, facts, nodes, terms)) return false;
   }
   return true;
 }
@@ -250,8 +251,9 @@ Expr with_terms(const Expr& e, const Expr& all, const std::function<Expr(const E
 }  // namespace
 
 Expr of_one_row_set(const Expr& y, const DraftFacts& facts) {
+  int nodes = 48;
   std::vector<Expr> terms;
-  if (y.layout() != Layout::rows || !collect_terms(y, facts, terms)) return {};
+  if (y.layout() != Layout::rows || !collect_terms(y, facts, nodes, terms)) return {};
   const auto by_age = [](const Expr& a, const Expr& b) { return a.id() < b.id(); };
   std::vector<Expr> named;  // the indicators, each once, in an order that is the same for other tables
   for (const Expr& term : terms) named.push_back(term.input(2));

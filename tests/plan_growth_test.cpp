@@ -80,6 +80,14 @@ const std::vector<GrowingGraph> all_kinds{
        for (int i = 0; i < size / 5; ++i) e = tanh(e);
        return Adam(0.1).minimize(reduce_sum(matmul(X, e)));
      }},
+    {"the gradient of look-ups in one table by many indices",
+     [](Graph& g, const Expr&, int size) {
+       const Expr v = table(g);
+       Expr sum = reduce_sum(v);
+       for (int i = 0; i < size / 12; ++i)
+         sum = sum + reduce_sum(square(gather(v, g.constant(Tensor({i % 50, i / 50 % 50, 3 * i % 50}, int32)))));
+       return to_dense(gradients(sum, {v})[0]);
+     }},
     {"many sparse products of one table",
      [](Graph& g, const Expr& X, int size) {
        const Expr v = table(g);
