@@ -203,12 +203,14 @@ Expr ScatterAdd::reassociated(const Expr& y, const DraftFacts&) const {
 
 const ScatterAdd& scatter_of(const Expr& e) { return static_cast<const ScatterAdd&>(e.op()); }
 
-// Which input of a product is rows gathered from a table, that hold what the other input does; or -1.
+// Which input of a product of rows is gathered from a table; or -1. Where the other one holds more rows, of zeros, it
+// may too: they are zeros all the same.
 int gathered_factor(const Expr& e) {
   if (!is_op(e, "multiply")) return -1;
   for (const int i : {0, 1}) {
     const Expr rows = e.input(i);
-    if (is_op(rows, "with_zeros") && is_op(rows.input(0), "part_of") && rows.input(0).input(1).layout() == Layout::csr)
+    if (e.input(1 - i).layout() == Layout::rows && is_op(rows, "with_zeros") && is_op(rows.input(0), "part_of") &&
+        rows.input(0).input(1).layout() == Layout::csr)
       return i;
   }
   return -1;
