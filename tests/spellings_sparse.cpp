@@ -49,7 +49,6 @@ Spelling machine_spelling(std::string name, std::string usual_text, std::string 
 Spelling other_factors(std::string name, std::string other_text, Expr (*factors)(const Expr& V)) {
   Spelling spelling = machine_spelling(std::move(name), "V", std::move(other_text), {.factors = factors});
   spelling.tolerance = 0;
-  spelling.stores_more = "V's rows are kept for the update, beside what is computed from them";
   return spelling;
 }
 

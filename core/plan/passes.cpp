@@ -29,7 +29,7 @@ std::span<const PassName> pass_names() {
     names.insert(names.end(), {{storage_pass},
                                {tiles_pass, true, false},
                                {compile_pass, true, false},
-                               {recomputing_pass, false, true},
+                               {recomputing_pass},
                                {fusing_pass, false, true},
                                {recording_pass, false, true}});
     return names;

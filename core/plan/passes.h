@@ -37,8 +37,8 @@ struct Pass {
 /// In the order in which each node meets them.
 std::span<const Pass> passes();
 
-// Those that are not for one node at a time: see store_transposed.h, schedule.h, form_kernels.h, recompute.h,
-// device_schedule.h and device_plan.h.
+// Those that are not for one node at a time: see store_transposed.h, schedule.h, form_kernels.h, recompute.h (on a
+// device; look_up_again.h on the CPU), device_schedule.h and device_plan.h.
 inline constexpr std::string_view storage_pass = "store_transposed";
 inline constexpr std::string_view tiles_pass = "tiles";
 inline constexpr std::string_view compile_pass = "compile";

@@ -2,6 +2,7 @@
 
 #include <gradus/core/device/device_plan.h>
 #include <gradus/core/device/recompute.h>
+#include <gradus/core/plan/look_up_again.h>
 #include <gradus/core/error.h>
 #include <gradus/core/graph/nodes.h>
 #include <gradus/core/listed.h>
@@ -208,6 +209,7 @@ Session::State::Compiled Session::State::compile(std::span<const Expr> fetches, 
   }
   compiled.turned = std::move(turned);
   if (on_device && uses(recomputing_pass) && uses(fusing_pass)) compiled.draft = recompute(compiled.draft);
+  if (!on_device && uses(recomputing_pass)) compiled.draft = look_up_again(compiled.draft);
   return compiled;
 }
 
