@@ -2,10 +2,10 @@
 
 #include <gradus/core/device/device_plan.h>
 #include <gradus/core/device/recompute.h>
-#include <gradus/core/plan/look_up_again.h>
 #include <gradus/core/error.h>
 #include <gradus/core/graph/nodes.h>
 #include <gradus/core/listed.h>
+#include <gradus/core/plan/look_up_again.h>
 #include <gradus/core/plan/passes.h>
 #include <gradus/core/plan/store_transposed.h>
 #include <gradus/core/run/cpu_plan.h>
