@@ -57,7 +57,7 @@ GpuText gpu_text(const Kernel& kernel);
 
 /// Whether a kernel may fold so many rows of so many elements by matrices too; side by side: as Form::columns has them.
 bool takes_matrices(std::int64_t rows, std::int64_t length, bool side_by_side);
-/// The registers of a row's sums, a row for each column of a matrix, and how many a kernel may have at most.
+/// The registers of a row's sums, one for each column of a matrix, and how many a kernel may have at most.
 constexpr std::int64_t registers_of_row(std::int64_t columns, DType dtype) {
   return columns * static_cast<std::int64_t>(size_of(dtype)) / 4;
 }
